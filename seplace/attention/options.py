@@ -1,0 +1,26 @@
+"""What holds for every gate of a space, whatever its module, ratio and attachment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from seplace.errors import InputError
+
+Init = Literal["paper", "identity"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateOptions:
+    """How gates begin and how narrow they may be."""
+
+    init: Init
+    """`paper`: as the module's paper draws it. `identity`: the gate is exactly 1 before the first step."""
+    min_hidden: int = 1
+    """The least number of hidden units h = max(C // r, min_hidden) of a module with a reduction ratio r."""
+
+    def __post_init__(self) -> None:
+        if self.init not in get_args(Init):
+            raise InputError(f"a gate's init is one of {', '.join(get_args(Init))} (got {self.init!r})")
+        if self.min_hidden < 1:
+            raise InputError(f"a gate's min_hidden is at least 1 (got {self.min_hidden})")

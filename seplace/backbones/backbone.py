@@ -1,0 +1,102 @@
+"""What a backbone is, without torch: its text, its stages, and the network class that builds it."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from seplace.backbones import BACKBONES
+from seplace.errors import InputError, did_you_mean
+from seplace.registry import resolve
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_TEXT = re.compile(r"(?P<name>[\w.:]+)(?:\[(?P<options>[^\[\]]*)\])?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A run of blocks with the same output width; a placement makes one choice for each stage."""
+
+    in_channels: int
+    channels: int
+    """Output channels of each block: the width of a gate on the residual, the shortcut or their sum."""
+    blocks: int
+    stride: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backbone:
+    """A network without attention, described so that spaces, prices and plans need no torch."""
+
+    text: str
+    """The canonical name with its options, such as `cifar_resnet20[width=0.5]`."""
+    stages: tuple[Stage, ...]
+    image_size: int
+    """The customary side of an input image, in pixels."""
+    num_classes: int
+    """The customary number of classes."""
+    min_image_size: int
+    """The least side for which every stride still has something to halve."""
+    network: str
+    """`module:Class` of the torch network; its `stages` are lists of blocks that end in a join."""
+    arguments: Mapping[str, Any]
+    """Literal arguments of the network class, beside `num_classes` and `in_channels`."""
+
+    def build(self, *, num_classes: int, in_channels: int = 3) -> nn.Module:
+        """Build the plain network; its weights are drawn from torch's global random state."""
+        network: nn.Module = self.network_class(**self.arguments, num_classes=num_classes, in_channels=in_channels)
+        return network
+
+    @property
+    def network_class(self) -> Any:
+        """The class named by `network`; this is where torch is imported."""
+        return resolve(self.network, kind="network")
+
+
+def describe(text: str) -> Backbone:
+    """Return the backbone that a text names, such as `cifar_resnet20[shortcut=B,width=0.5]`.
+
+    Options are sorted and defaults left out; a text in another form is an InputError that names the canonical one.
+    """
+    match = _TEXT.fullmatch(text)
+    if match is None:
+        raise InputError(f"backbone {text!r}: write a name, or a name with options such as cifar_resnet20[width=0.5]")
+    name, options = match.group("name", "options")
+    member: Callable[..., Backbone] = BACKBONES[name]
+    backbone = member(**_parse_options(name, options or "", member))
+    if backbone.text != text:
+        raise InputError(f"backbone {text!r}: write {backbone.text!r}")
+    return backbone
+
+
+def canonical_text(name: str, options: Mapping[str, Any], member: Callable[..., Backbone]) -> str:
+    """Return `name[key=value,…]`, keys sorted, options at their defaults left out."""
+    parameters = inspect.signature(member).parameters
+    changed = {key: value for key, value in options.items() if value != parameters[key].default}
+    inside = ",".join(
+        f"{key}={f'{changed[key]:g}' if isinstance(changed[key], float) else changed[key]}" for key in sorted(changed)
+    )
+    return f"{name}[{inside}]" if inside else name
+
+
+def _parse_options(name: str, text: str, member: Callable[..., Backbone]) -> dict[str, Any]:
+    parameters = inspect.signature(member).parameters
+    options: dict[str, Any] = {}
+    for part in filter(None, text.split(",")):
+        key, equals, value = part.partition("=")
+        if key not in parameters or not equals:
+            known = ", ".join(parameters) or "none"
+            raise InputError(
+                f"backbone {name}: unknown option {part!r}{did_you_mean(key, parameters)} (known: {known})"
+            )
+        kind = type(parameters[key].default)
+        try:
+            options[key] = kind(value)
+        except ValueError as error:
+            raise InputError(f"backbone {name}: option {key} takes a {kind.__name__} (got {value!r})") from error
+    return options

@@ -1,0 +1,46 @@
+"""ResNets for 32x32 images: three stages of basic blocks (He et al., 2016, section 4.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from seplace.backbones.backbone import Backbone, Stage, canonical_text
+from seplace.errors import InputError
+
+_NETWORKS = {
+    "A": "seplace.backbones.residual:CifarResNetA",
+    "B": "seplace.backbones.residual:CifarResNetB",
+}
+
+
+def _member(depth: int) -> Callable[..., Backbone]:
+    def describe(*, shortcut: str = "A", width: float = 1.0) -> Backbone:
+        if shortcut not in _NETWORKS:
+            raise InputError(f"cifar_resnet{depth}: shortcut is A (subsample and pad) or B (project), got {shortcut!r}")
+        if not 0 < width <= 64:
+            raise InputError(f"cifar_resnet{depth}: width is a factor over 0 and at most 64, got {width:g}")
+        widths = tuple(max(1, round(channels * width)) for channels in (16, 32, 64))
+        blocks = (depth - 2) // 6
+        return Backbone(
+            text=canonical_text(f"cifar_resnet{depth}", {"shortcut": shortcut, "width": width}, describe),
+            stages=tuple(
+                Stage(in_channels=before, channels=channels, blocks=blocks, stride=stride)
+                for before, channels, stride in zip((widths[0], *widths), widths, (1, 2, 2), strict=False)
+            ),
+            image_size=32,
+            num_classes=10,
+            min_image_size=4,
+            network=_NETWORKS[shortcut],
+            arguments={"widths": widths, "blocks": (blocks,) * 3},
+        )
+
+    return describe
+
+
+cifar_resnet8 = _member(8)
+cifar_resnet14 = _member(14)
+cifar_resnet20 = _member(20)
+cifar_resnet32 = _member(32)
+cifar_resnet44 = _member(44)
+cifar_resnet56 = _member(56)
+cifar_resnet110 = _member(110)

@@ -1,0 +1,336 @@
+"""Study files: YAML in, a frozen StudyConfig out, or every problem at once with its line and column.
+
+A study says what is searched, on which data, by which recipe and with which budget. The block `run` says
+where it runs and is no part of the study's meaning.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from seplace.costs import COSTS
+from seplace.datasets import DATASETS
+from seplace.documents import (
+    Block,
+    Checked,
+    Keys,
+    Problem,
+    Schema,
+    check_shape,
+    read_document,
+    refuse,
+    spelled,
+)
+from seplace.errors import InputError, UnknownName
+from seplace.recipe import Recipe
+from seplace.registry import Registry
+from seplace.shipped import is_name, locate, name_of
+from seplace.space import SearchSpace, space_of
+
+Count = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+
+_NOT_MEANING = {"data.root", "search.trainings", "search.hours"}
+"""Where the data lies, and the budgets, which may grow."""
+
+
+class Data(Block):
+    """Which images, and how the training split is divided."""
+
+    name: str
+    """A data set of seplace.datasets, or `package.module:object`."""
+    root: str | None = None
+    """As written; StudyConfig.data_root is resolved."""
+    image_size: Count | None = None
+    """Side in pixels that images are resized to; None leaves them as they are."""
+    train_images: Count | None = None
+    """A seeded subset of the training split; None takes all of it."""
+    validation_images: Count
+    """How many images of the training split are held out for the search."""
+    noise: NotNegative = 0.0
+    """Standard deviation of seeded Gaussian pixel noise, in units of the full pixel range."""
+    seed: Natural = 0
+    """The seed of the split, the subset and the noise."""
+
+
+class Objective(Block):
+    """What is weighed against accuracy."""
+
+    cost: str
+    """A cost of seplace.costs."""
+    limits: dict[str, Positive] = Field(default_factory=dict)
+    """The most that a placement may cost, by the name of the cost, in its unit."""
+
+
+class Search(Block):
+    """How placements are proposed, and the budget, which is `trainings` or `hours`."""
+
+    sampler: Literal["random", "nsga2", "tpe", "gp"]
+    trainings: Count | None = None
+    hours: Positive | None = None
+    seeds: Count
+    """The most seeds that one placement is trained with during the search."""
+    seed: Natural
+
+
+class Confirm(Block):
+    """Members of the front and the yardsticks are trained further after the search."""
+
+    seeds: Count
+    """Until each has so many seeds …"""
+    trainings: Count
+    """… with at most so many further trainings in all."""
+
+
+class Run(Block):
+    """Where trainings run; another place gives the same study."""
+
+    executor: Literal["inline", "processes"] = "inline"
+    workers: Count = 1
+    threads: Count = 1
+    """Torch threads of one worker."""
+    accelerator: Literal["cpu", "gpu", "auto"] = "auto"
+    max_retries: Natural = 2
+    stop_after_failures: Count = 5
+    """So many failed trainings in a row end the run."""
+
+
+class StudyFile(Block):
+    """The shape of a study file; rules between values and with other files are checked by `load_study`."""
+
+    schema_version: Schema = Field(alias="schema")
+    space: str
+    """The name of a shipped space, or the path of one, relative to the study file."""
+    data: Data
+    training: Recipe
+    objective: Objective
+    search: Search
+    confirm: Confirm | None = None
+    run: Run = Run()
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyConfig:
+    """A study that was read and found sound, with its search space."""
+
+    name: str
+    """The stem of the study file, or the name of the results folder that it was read back from."""
+    path: Path
+    folder: Path
+    """Absolute; what a relative `data.root` is relative to."""
+    file: StudyFile
+    search_space: SearchSpace
+    source_text: str
+    """The text of the study file."""
+    space_text: str
+    """The text of the space file."""
+
+    @property
+    def schema_version(self) -> int:
+        """The `schema:` of the study file."""
+        return self.file.schema_version
+
+    @property
+    def data(self) -> Data:
+        """The block `data`."""
+        return self.file.data
+
+    @property
+    def training(self) -> Recipe:
+        """The block `training`."""
+        return self.file.training
+
+    @property
+    def objective(self) -> Objective:
+        """The block `objective`."""
+        return self.file.objective
+
+    @property
+    def search(self) -> Search:
+        """The block `search`."""
+        return self.file.search
+
+    @property
+    def confirm(self) -> Confirm | None:
+        """The block `confirm`, if there is one."""
+        return self.file.confirm
+
+    @property
+    def run(self) -> Run:
+        """The block `run`."""
+        return self.file.run
+
+    @property
+    def data_root(self) -> Path | None:
+        """The folder of the data, relative to the study's folder unless absolute; None if none is named."""
+        return None if self.data.root is None else self.folder / Path(self.data.root).expanduser()
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Return the study's meaning as a flat dict, dotted key -> JSON value, defaults written out.
+
+        Left out are `run`, `confirm`, the budget of the search, and where the data lies.
+        """
+        meaning: dict[str, Any] = {
+            "space": self.search_space.fingerprint(),
+            "space.backbone": self.search_space.backbone.text,
+        }
+        for name in ("data", "training", "objective", "search"):
+            meaning |= _flat(name, getattr(self, name).model_dump(mode="json"))
+        return {key: meaning[key] for key in sorted(meaning) if key not in _NOT_MEANING}
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return one line `key: old -> new` for each key in which two fingerprints differ."""
+    missing = object()
+    pairs = {key: (old.get(key, missing), new.get(key, missing)) for key in sorted({*old, *new})}
+    return [
+        f"{key}: {' -> '.join('absent' if each is missing else json.dumps(each) for each in pair)}"
+        for key, pair in pairs.items()
+        if pair[0] != pair[1]
+    ]
+
+
+def load_study(place: str | Path) -> StudyConfig:
+    """Read a study from a file, or by a shipped name; InvalidStudy lists all that is wrong with it."""
+    path = place if isinstance(place, Path) else locate("studies", place, relative_to=None)
+    return _load(path, name=name_of(path.name), folder=path.parent, space_path=None)
+
+
+def load_results_study(folder: Path, *, study_folder: Path) -> StudyConfig:
+    """Read a study back from the copies `study.yaml` and `space.yaml` in its results folder, which names it.
+
+    A relative `data.root` stays relative to `study_folder`, the folder of the file that was copied.
+    """
+    name = folder.resolve().name
+    return _load(folder / "study.yaml", name=name, folder=study_folder, space_path=folder / "space.yaml")
+
+
+def _load(path: Path, *, name: str, folder: Path, space_path: Path | None) -> StudyConfig:
+    """Read both files, check all rules, and raise everything that is wrong in either of them at once."""
+    document, problems = read_document(path)
+    if document is None:
+        refuse(problems)
+    if not is_name(name):
+        problems.append(Problem(file=str(path), rule="a study needs a valid name", got=spelled(name)))
+    checked = check_shape(document, StudyFile)
+    problems += checked.problems
+    space, space_text = None, ""
+    space_name = checked.sound("space")
+    if space_name is not None:
+        space_file = space_path or _locate_space(checked, space_name, path.parent, problems)
+        space_document, more = read_document(space_file) if space_file else (None, [])
+        problems += more
+        if space_document is not None:
+            space, more = space_of(space_document, name=name_of(space_name))
+            space_text = space_document.text
+            problems += more
+    problems += _cross_checks(checked, space)
+    if problems or checked.block is None or space is None:
+        refuse(problems)
+    return StudyConfig(
+        name=name,
+        path=path,
+        folder=folder.resolve(),
+        file=checked.block,
+        search_space=space,
+        source_text=document.text,
+        space_text=space_text,
+    )
+
+
+def _locate_space(checked: Checked[StudyFile], text: str, folder: Path, problems: list[Problem]) -> Path | None:
+    try:
+        return locate("search_spaces", text, relative_to=folder)
+    except UnknownName as error:
+        problems.append(checked.document.unknown_name(("space",), error))
+    except InputError as error:
+        problems.append(checked.document.problem(("space",), str(error)))
+    return None
+
+
+def _cross_checks(checked: Checked[StudyFile], space: SearchSpace | None) -> list[Problem]:
+    """Return what breaks a rule between values, as far as the values themselves are sound."""
+    if () in checked.refused:
+        return []
+    return [
+        *_unknown_names(checked),
+        *_training_problems(checked),
+        *_image_size_problems(checked, space),
+        *_budget_problems(checked, space),
+    ]
+
+
+def _unknown_names(checked: Checked[StudyFile]) -> list[Problem]:
+    names: list[tuple[Keys, str | None, Registry]] = [
+        (("data", "name"), checked.sound("data", "name"), DATASETS),
+        (("objective", "cost"), checked.sound("objective", "cost"), COSTS),
+    ]
+    limits = checked.sound("objective", "limits") or ()
+    names += [(("objective", "limits", cost), cost, COSTS) for cost in limits]
+    return [
+        checked.document.unknown_name(keys, UnknownName(registry.kind, name, registry), at_key="limits" in keys)
+        for keys, name, registry in names
+        if name is not None and name not in registry
+    ]
+
+
+def _training_problems(checked: Checked[StudyFile]) -> list[Problem]:
+    problems = []
+    epochs, warmup = checked.sound("training", "epochs"), checked.sound("training", "warmup_epochs")
+    if epochs is not None and warmup is not None and warmup >= epochs:
+        rule = f"must be less than the {epochs:,} epochs of the training"
+        problems.append(checked.document.problem(("training", "warmup_epochs"), rule, got=spelled(warmup)))
+    if checked.sound("training", "nesterov") and checked.sound("training", "momentum") == 0:
+        rule = "needs a momentum greater than 0"
+        problems.append(checked.document.problem(("training", "nesterov"), rule, got="true"))
+    batch, images = checked.sound("training", "batch_size"), checked.sound("data", "train_images")
+    if batch is not None and images is not None and batch > images:
+        rule = f"must be at most the {images:,} training images"
+        problems.append(checked.document.problem(("training", "batch_size"), rule, got=spelled(batch)))
+    return problems
+
+
+def _image_size_problems(checked: Checked[StudyFile], space: SearchSpace | None) -> list[Problem]:
+    size = checked.sound("data", "image_size")
+    if space is None or size is None or size >= space.backbone.min_image_size:
+        return []
+    backbone = space.backbone
+    rule = f"must be at least {backbone.min_image_size}, or the strides of {backbone.text} leave nothing"
+    return [checked.document.problem(("data", "image_size"), rule, got=spelled(size))]
+
+
+def _budget_problems(checked: Checked[StudyFile], space: SearchSpace | None) -> list[Problem]:
+    document = checked.document
+    search = document.values.get("search")
+    if not isinstance(search, dict):
+        return []
+    written = [key for key in search if key in ("trainings", "hours") and search[key] is not None]
+    if len(written) == 2:
+        rule = "the budget is either trainings or hours, not both"
+        return [document.problem(("search", written[1]), rule, at_key=True)]
+    if not written:
+        rule = "is missing; the budget is either trainings or hours"
+        return [document.problem(("search", "trainings"), rule)]
+    trainings, seeds = checked.sound("search", "trainings"), checked.sound("search", "seeds")
+    if space is None or trainings is None or seeds is None or trainings <= len(space) * seeds:
+        return []
+    rule = (
+        f"is more than the space can use: space {space.name} has {len(space):,} members, "
+        f"which with at most {seeds:,} seeds each allows {len(space) * seeds:,} trainings"
+    )
+    return [document.problem(("search", "trainings"), rule, got=spelled(trainings))]
+
+
+def _flat(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= _flat(f"{prefix}.{key}", value) if isinstance(value, dict) else {f"{prefix}.{key}": value}
+    return flat

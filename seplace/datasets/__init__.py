@@ -1,0 +1,20 @@
+"""Data sets: images and labels of two splits, from files that lie under a root folder (digits needs none).
+
+A member is a function `load(root: Path | None) -> RawSet`. It finds the files and reads the training
+labels, never unpickles, never touches the test split before it is asked for, and names the file (and row)
+of whatever is wrong in a DataError. What is the same for all (splitting, resizing, noise, statistics) is
+done by `image_set`. One file and one line add a member.
+"""
+
+from seplace.registry import Registry
+
+DATASETS = Registry(
+    "data set",
+    {
+        "digits": "seplace.datasets.digits:digits",
+        "cifar10": "seplace.datasets.cifar:cifar10",
+        "cifar100": "seplace.datasets.cifar:cifar100",
+        "image_folder": "seplace.datasets.image_folder:image_folder",
+        "image_parquet": "seplace.datasets.image_parquet:image_parquet",
+    },
+)

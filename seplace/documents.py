@@ -1,0 +1,501 @@
+"""YAML files as plain values that know their place, and everything that is wrong with them, said at once.
+
+The reader works on PyYAML's events, so it never builds what a file asks it to build: no tags, no anchors, no
+aliases, no duplicate keys, at most 1 MiB and 20 levels. Scalars follow the core schema of YAML 1.2: `1e-3` is
+a number, `yes` and `off` are text.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import types
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Generic, NoReturn, TypeVar, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from seplace.errors import InvalidStudy, UnknownName
+
+Keys = tuple[str | int, ...]
+"""The path of a value in a document: keys of mappings and, from 0, positions in lists."""
+Mark = tuple[int, int]
+"""Line and column, both from 1."""
+
+SCHEMA = 1
+"""The newest `schema:` of study and search space files that this version reads."""
+Schema = Annotated[int, Field(ge=SCHEMA, le=SCHEMA)]
+"""The type of `schema:`; a Literal[1] would take `true` and `1.0`, which equal 1."""
+MAX_BYTES = 1 << 20
+MAX_DEPTH = 20
+
+_NULL = re.compile(r"|~|null|Null|NULL")
+_TRUE = re.compile(r"true|True|TRUE")
+_FALSE = re.compile(r"false|False|FALSE")
+_INTEGER = re.compile(r"[-+]?[0-9]+")
+_OCTAL = re.compile(r"0o[0-7]+")
+_HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_INFINITY = re.compile(r"([-+]?)\.(?:inf|Inf|INF)")
+_NAN = re.compile(r"\.(?:nan|NaN|NAN)")
+_SIMPLE_KEY = re.compile(r"[\w.:-]{1,64}")
+_MAX_DIGITS = 24
+
+
+class Block(BaseModel):
+    """A mapping of a file: strict types, unknown keys refused, numbers finite, frozen once read."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+B = TypeVar("B", bound=Block)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One thing that is wrong in a file, as `file:line:column: key: rule (got …). Did you mean …?`."""
+
+    file: str
+    line: int | None = None
+    """From 1; None where the file as a whole is meant."""
+    column: int | None = None
+    """From 1."""
+    key: str | None = None
+    """Dotted, such as `stages[2].modules[1]`; list positions count from 1, as stages do."""
+    rule: str
+    got: str | None = None
+    """How the offending value would be written."""
+    suggestion: str | None = None
+    """The known name that is nearest to the one written."""
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
+        key = f"{self.key}: " if self.key else ""
+        got = "" if self.got is None else f" (got {self.got})"
+        suggestion = "" if self.suggestion is None else f". Did you mean {self.suggestion!r}?"
+        return f"{place}: {key}{self.rule}{got}{suggestion}"
+
+
+def refuse(problems: Iterable[Problem]) -> NoReturn:
+    """Raise InvalidStudy with all problems, one a line, sorted by file and position."""
+    ordered = sorted(set(problems), key=lambda each: (each.file, each.line or 0, each.column or 0, str(each)))
+    raise InvalidStudy("\n".join(map(str, ordered)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """The values of one file (dict, tuple, str, int, float, bool, None) and where each key and value is."""
+
+    file: str
+    """The path as it is shown in problems."""
+    text: str
+    values: dict[str, Any]
+    key_marks: dict[Keys, Mark] = field(default_factory=dict)
+    value_marks: dict[Keys, Mark] = field(default_factory=dict)
+
+    def problem(
+        self,
+        keys: Keys,
+        rule: str,
+        *,
+        at_key: bool = False,
+        got: str | None = None,
+        suggestion: str | None = None,
+    ) -> Problem:
+        """Return the problem at the value of `keys`, or at its key.
+
+        What is absent has the position of the nearest mapping or list that it is missing from.
+        """
+        if at_key and keys in self.key_marks:
+            line, column = self.key_marks[keys]
+        else:
+            prefixes = (keys[:size] for size in range(len(keys), -1, -1))
+            present = next(each for each in prefixes if each in self.value_marks)
+            line, column = self.value_marks[present]
+        return Problem(
+            file=self.file,
+            line=line,
+            column=column,
+            key=_dotted(keys),
+            rule=rule,
+            got=got,
+            suggestion=suggestion,
+        )
+
+    def unknown_name(self, keys: Keys, error: UnknownName, *, at_key: bool = False) -> Problem:
+        """Return the problem that the name at `keys` is in no registry."""
+        return self.problem(
+            keys,
+            f"unknown {error.kind}; known: {', '.join(error.known)}",
+            at_key=at_key,
+            got=spelled(error.name),
+            suggestion=nearest(error.name, error.known),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked(Generic[B]):
+    """A document held against the shape of its file."""
+
+    document: Document
+    block: B | None
+    """None where there are problems."""
+    problems: list[Problem]
+    refused: frozenset[Keys]
+    """Paths of the values that broke a rule."""
+
+    def sound(self, *keys: str | int) -> Any:
+        """Return the value at `keys`, or None if it is absent or it or a block around it was refused.
+
+        It lets rules between two values be checked although a third one is wrong.
+        """
+        if any(keys[:size] in self.refused for size in range(len(keys) + 1)):
+            return None
+        value: Any = self.document.values
+        for key in keys:
+            if isinstance(value, dict):
+                value = value.get(str(key))
+            elif isinstance(value, tuple) and isinstance(key, int) and key < len(value):
+                value = value[key]
+            else:
+                return None
+        return value
+
+
+def read_document(path: Path) -> tuple[Document | None, list[Problem]]:
+    """Read a YAML file whose top level is a mapping; never raises.
+
+    The document is None where nothing can be said about its values: the file cannot be read, is no UTF-8, is
+    empty, has a syntax error or an alias, or is too deep. Duplicate keys, tags, anchors and keys that are
+    no text are problems of a document that is there, so that the rest of it can be checked too.
+    """
+    file = str(path)
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        return None, [Problem(file=file, rule=f"cannot be read: {reason}")]
+    if len(data) > MAX_BYTES:
+        return None, [Problem(file=file, rule=f"is larger than {MAX_BYTES:,} bytes")]
+    try:
+        text = data.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8")
+        line, column = _mark_at(before, len(before))
+        got = f"byte 0x{data[error.start]:02x}"
+        return None, [Problem(file=file, line=line, column=column, rule="the file must be UTF-8", got=got)]
+    return _Reader(file, text).read()
+
+
+def check_shape(document: Document, block: type[B]) -> Checked[B]:
+    """Hold a document against the shape of its file; of a newer schema nothing else is said."""
+    schema = document.values.get("schema")
+    if isinstance(schema, int) and not isinstance(schema, bool) and schema > SCHEMA:
+        rule = f"is newer than this version of seplace, which reads schema {SCHEMA}; upgrade seplace"
+        problem = document.problem(("schema",), rule, got=spelled(schema))
+        return Checked(document=document, block=None, problems=[problem], refused=frozenset({()}))
+    try:
+        value = block.model_validate(document.values)
+    except ValidationError as error:
+        return Checked(
+            document=document,
+            block=None,
+            problems=problems_of(error, document, block=block),
+            refused=frozenset(each["loc"] for each in _errors(error)),
+        )
+    return Checked(document=document, block=value, problems=[], refused=frozenset())
+
+
+def problems_of(error: ValidationError, document: Document, *, block: type[BaseModel]) -> list[Problem]:
+    """Return all errors of holding `document` against the model `block`, located and in plain words."""
+    problems = []
+    for each in _errors(error):
+        keys, kind, value = each["loc"], each["type"], each["input"]
+        context = each.get("ctx", {})
+        if kind == "extra_forbidden":
+            known = _known_keys(block, keys[:-1])
+            problems.append(
+                document.problem(keys, "unknown key", at_key=True, suggestion=nearest(str(keys[-1]), known))
+            )
+        elif kind == "missing":
+            problems.append(document.problem(keys, "is missing and required"))
+        elif kind == "literal_error":
+            names = re.findall(r"'([^']*)'", context["expected"])
+            rule = f"must be {'one of ' + ', '.join(names) if names else context['expected']}"
+            suggestion = nearest(value, names) if isinstance(value, str) else None
+            problems.append(document.problem(keys, rule, got=spelled(value), suggestion=suggestion))
+        else:
+            problems.append(document.problem(keys, _rule(kind, each["msg"], context, value), got=spelled(value)))
+    return problems
+
+
+def spelled(value: object) -> str:
+    """Return a value as YAML writes it, cut to one short line; mappings and lists by their kind."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, tuple | list):
+        return "a list" if value else "an empty list"
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return f"{'-' if value < 0 else ''}.{'nan' if value != value else 'inf'}"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name nearest to `name`, if one is near enough to be meant."""
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return matches[0] if matches else None
+
+
+class _StopReading(Exception):
+    """Nothing after this problem can be read."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+
+
+class _Reader:
+    """Build the values of one text from PyYAML's events."""
+
+    def __init__(self, file: str, text: str) -> None:
+        self.file = file
+        self.text = text
+        self.problems: list[Problem] = []
+        self.key_marks: dict[Keys, Mark] = {}
+        self.value_marks: dict[Keys, Mark] = {}
+
+    def read(self) -> tuple[Document | None, list[Problem]]:
+        try:
+            self._events = yaml.parse(self.text, Loader=yaml.SafeLoader)
+            values = self._document()
+        except _StopReading as stop:
+            return None, [*self.problems, stop.problem]
+        except yaml.reader.ReaderError as error:
+            line, column = _mark_at(self.text, error.position)
+            rule = f"not valid YAML: character {chr(error.character)!r} is not allowed"
+            return None, [*self.problems, Problem(file=self.file, line=line, column=column, rule=rule)]
+        except yaml.MarkedYAMLError as error:
+            return None, [*self.problems, self._syntax(error)]
+        except (yaml.YAMLError, ValueError, OverflowError) as error:  # from chr() and int() in PyYAML
+            return None, [*self.problems, Problem(file=self.file, rule=f"not valid YAML: {error}")]
+        document = Document(
+            file=self.file,
+            text=self.text,
+            values=values,
+            key_marks=self.key_marks,
+            value_marks=self.value_marks,
+        )
+        return document, self.problems
+
+    def _document(self) -> dict[str, Any]:
+        self._next()  # the start of the stream
+        event = self._next()
+        if isinstance(event, yaml.StreamEndEvent):
+            raise _StopReading(Problem(file=self.file, rule="the file is empty"))
+        event = self._next()
+        values = self._value(event, ())
+        if not isinstance(values, dict):
+            self._stop(event, (), "the top level must be a mapping of keys", got=spelled(values))
+        self._next()  # the end of the document
+        event = self._next()
+        if not isinstance(event, yaml.StreamEndEvent):
+            self._stop(event, (), "a file holds one document only")
+        return values
+
+    def _value(self, event: Any, keys: Keys) -> Any:
+        if isinstance(event, yaml.AliasEvent):
+            self._stop(event, keys, "aliases are not read; write the value out")
+        self.value_marks[keys] = _mark(event)
+        if event.anchor is not None:
+            self._note(event, keys, "anchors are not read; write the value out each time")
+        if event.tag is not None:
+            self._note(event, keys, "tags are not read; write the plain value", got=spelled(event.tag))
+        if isinstance(event, yaml.ScalarEvent):
+            return self._scalar(event, keys)
+        if len(keys) >= MAX_DEPTH:
+            self._stop(event, (), f"values are nested more than {MAX_DEPTH} deep")
+        return self._sequence(keys) if isinstance(event, yaml.SequenceStartEvent) else self._mapping(keys)
+
+    def _sequence(self, keys: Keys) -> tuple[Any, ...]:
+        items: list[Any] = []
+        while not isinstance(event := self._next(), yaml.SequenceEndEvent):
+            items.append(self._value(event, (*keys, len(items))))
+        return tuple(items)
+
+    def _mapping(self, keys: Keys) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        while not isinstance(event := self._next(), yaml.MappingEndEvent):
+            key = self._key(event, keys)
+            if key is None:
+                self._skip(self._next())
+            elif key in values:
+                first = self.key_marks[(*keys, key)][0]
+                self._note(event, (*keys, key), f"duplicate key, first written on line {first}")
+                self._skip(self._next())
+            else:
+                self.key_marks[(*keys, key)] = _mark(event)
+                values[key] = self._value(self._next(), (*keys, key))
+        return values
+
+    def _key(self, event: Any, keys: Keys) -> str | None:
+        """Return the text of a key, or note that it is none and return None."""
+        if isinstance(event, yaml.AliasEvent):
+            self._stop(event, keys, "aliases are not read; write the value out")
+        if not isinstance(event, yaml.ScalarEvent):
+            self._note(event, keys, "a key must be text")
+            self._skip(event)
+            return None
+        if event.anchor is not None or event.tag is not None:
+            self._note(event, keys, "a key takes no anchor and no tag")
+        key = self._scalar(event, keys)
+        if isinstance(key, str):
+            return key
+        self._note(event, keys, "a key must be text", got=spelled(key))
+        return None
+
+    def _scalar(self, event: Any, keys: Keys) -> Any:
+        text: str = event.value
+        if event.style is not None:  # quoted or a block of text
+            return text
+        # int() refuses thousands of digits; so many are far over 64 bits anyway.
+        value = text if _is_integer(text) and len(text) > _MAX_DIGITS else resolve_scalar(text)
+        if _is_integer(text) and not (isinstance(value, int) and -(2**63) <= value < 2**63):
+            self._stop(event, keys, "a whole number must fit in 64 bits", got=spelled(text))
+        return value
+
+    def _skip(self, event: Any) -> None:
+        depth = 0
+        while True:
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth == 0:
+                return
+            event = self._next()
+
+    def _next(self) -> Any:
+        return next(self._events)
+
+    def _problem(self, event: Any, keys: Keys, rule: str, got: str | None) -> Problem:
+        line, column = _mark(event)
+        return Problem(file=self.file, line=line, column=column, key=_dotted(keys), rule=rule, got=got)
+
+    def _note(self, event: Any, keys: Keys, rule: str, *, got: str | None = None) -> None:
+        self.problems.append(self._problem(event, keys, rule, got))
+
+    def _stop(self, event: Any, keys: Keys, rule: str, *, got: str | None = None) -> NoReturn:
+        raise _StopReading(self._problem(event, keys, rule, got))
+
+    def _syntax(self, error: yaml.MarkedYAMLError) -> Problem:
+        mark = error.problem_mark or error.context_mark
+        assert mark is not None
+        if self.text[mark.index : mark.index + 1] == "\t":
+            rule = "not valid YAML: a tab cannot stand here; indent with spaces"
+        else:
+            context = f" {error.context}" if error.context else ""
+            rule = f"not valid YAML: {error.problem}{context}"
+        return Problem(file=self.file, line=mark.line + 1, column=mark.column + 1, rule=rule)
+
+
+def resolve_scalar(text: str) -> Any:
+    """Return what an unquoted scalar means by the core schema of YAML 1.2."""
+    if _NULL.fullmatch(text):
+        return None
+    if _TRUE.fullmatch(text) or _FALSE.fullmatch(text):
+        return text.lower() == "true"
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _OCTAL.fullmatch(text) or _HEXADECIMAL.fullmatch(text):
+        return int(text, 0)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    if match := _INFINITY.fullmatch(text):
+        return float(f"{match[1]}inf")
+    return float("nan") if _NAN.fullmatch(text) else text
+
+
+def _is_integer(text: str) -> bool:
+    return any(pattern.fullmatch(text) for pattern in (_INTEGER, _OCTAL, _HEXADECIMAL))
+
+
+def _errors(error: ValidationError) -> list[ErrorDetails]:
+    """Return pydantic's errors without its claim that a list is too short whose elements are all wrong."""
+    errors = error.errors(include_url=False)
+    return [each for each in errors if not (each["type"] == "too_short" and each["input"])]
+
+
+def _rule(kind: str, message: str, context: dict[str, Any], value: object) -> str:
+    """Return the rule that a pydantic error of this kind is about, in plain words."""
+    types_of_value = {
+        "int_type": "a whole number",
+        "float_type": "a number",
+        "finite_number": "a finite number",
+        "string_type": "text",
+        "bool_type": "true or false",
+        "tuple_type": "a list",
+        "dict_type": "a mapping of keys",
+        "model_type": "a mapping of keys",
+    }
+    if kind in types_of_value:
+        # Without its quotes this text would have been a number.
+        quoted = kind in ("int_type", "float_type") and isinstance(value, str) and _FLOAT.fullmatch(value)
+        return f"must be {types_of_value[kind]}{', without quotes' if quoted else ''}"
+    bounds = {
+        "greater_than": ("greater than", "gt"),
+        "greater_than_equal": ("at least", "ge"),
+        "less_than": ("less than", "lt"),
+        "less_than_equal": ("at most", "le"),
+    }
+    if kind in bounds:
+        words, name = bounds[kind]
+        return f"must be {words} {context[name]:g}"
+    if kind == "too_short":
+        return "must not be empty"
+    return message[:1].lower() + message[1:]
+
+
+def _known_keys(block: object, keys: Keys) -> list[str]:
+    """Return the keys of the block that stands at `keys` below the model `block`."""
+    for key in keys:
+        if isinstance(block, type) and issubclass(block, BaseModel):
+            by_key = {info.alias or name: info.annotation for name, info in block.model_fields.items()}
+            block = _bare(by_key[str(key)])
+        else:
+            block = _bare(get_args(block)[-1 if get_origin(block) is dict else 0])
+    assert isinstance(block, type)
+    assert issubclass(block, BaseModel)
+    return [info.alias or name for name, info in block.model_fields.items()]
+
+
+def _bare(annotation: object) -> object:
+    """Return X of an optional X and of an annotated X, and anything else as it is."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        return _bare(next(each for each in get_args(annotation) if each is not type(None)))
+    return _bare(get_args(annotation)[0]) if get_origin(annotation) is Annotated else annotation
+
+
+def _dotted(keys: Keys) -> str | None:
+    """Return a path as text, list positions from 1; a key that is no plain word is quoted."""
+    text = ""
+    for key in keys:
+        if isinstance(key, int):
+            text += f"[{key + 1}]"
+        else:
+            text += ("." if text else "") + (key if _SIMPLE_KEY.fullmatch(key) else spelled(key))
+    return text or None
+
+
+def _mark(event: Any) -> Mark:
+    return event.start_mark.line + 1, event.start_mark.column + 1
+
+
+def _mark_at(text: str, index: int) -> Mark:
+    return text.count("\n", 0, index) + 1, index - (text.rfind("\n", 0, index) + 1) + 1

@@ -1,0 +1,117 @@
+"""Every error that seplace raises on purpose, with the exit code that the command line gives it.
+
+Exit codes: 0 done, 1 a bug of ours, 2 bad input, 3 data or environment, 4 too many failed trainings, 75 already
+running, 130 and 143 signals.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class SeplaceError(Exception):
+    """The root of all errors that a user can cause or mend."""
+
+    exit_code = 1
+
+
+class InputError(SeplaceError, ValueError):
+    """Something that the user wrote is wrong."""
+
+    exit_code = 2
+
+
+class UnknownName(InputError, KeyError):
+    """A name that a registry does not hold; the message lists what it holds and the nearest match."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        self.kind = kind
+        self.name = name
+        self.known = tuple(known)
+        super().__init__(f"unknown {kind} {name!r}{did_you_mean(name, self.known)} (known: {', '.join(self.known)})")
+
+    __str__ = Exception.__str__  # KeyError would print the repr of the message
+
+
+class InvalidPlacement(InputError):
+    """A placement that cannot be parsed, is not canonical, or does not fit its backbone."""
+
+
+class InvalidSpace(InputError):
+    """A search space that breaks a rule."""
+
+
+class InvalidStudy(InputError):
+    """A study or search space file with one or more located problems, one a line."""
+
+
+class StudyChanged(InputError):
+    """A results folder that belongs to a study with another meaning."""
+
+
+class DataError(SeplaceError):
+    """Data that is missing, corrupt, or not what it is said to be."""
+
+    exit_code = 3
+
+
+class MissingPackage(SeplaceError, ImportError):
+    """An optional package that is needed here and cannot be imported."""
+
+    exit_code = 3
+
+
+class DeviceUnavailable(SeplaceError, RuntimeError):
+    """A device, or a precision of it, that was asked for and is not there."""
+
+    exit_code = 3
+
+
+class CorruptResults(SeplaceError):
+    """A file of a results folder that is damaged, or newer than this version of seplace."""
+
+    exit_code = 3
+
+
+class UncountedOperator(SeplaceError, RuntimeError):
+    """A network runs an operator for which no FLOP count is registered, or holds a module that never runs."""
+
+
+class TrainingFailed(SeplaceError, RuntimeError):
+    """A training that ended without a result; `reason` is one word (diverged, oom, error)."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        self.reason = reason
+        super().__init__(message)
+
+
+class TooManyFailures(SeplaceError, RuntimeError):
+    """So many trainings failed in a row that going on is pointless."""
+
+    exit_code = 4
+
+
+class ExportMismatch(SeplaceError, RuntimeError):
+    """An exported model that does not reproduce the network it was exported from."""
+
+
+class StudyBusy(SeplaceError, RuntimeError):
+    """Another process is running this study."""
+
+    exit_code = 75
+
+
+class Interrupted(SeplaceError):
+    """The run was stopped by a signal; everything finished is kept."""
+
+    def __init__(self, signum: int) -> None:
+        self.signum = signum
+        self.exit_code = 128 + signum
+        super().__init__(f"stopped by signal {signum}")
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `. Did you mean 'x'?` for the known name nearest to `name`, or an empty text."""
+    nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f". Did you mean {nearest[0]!r}?" if nearest else ""

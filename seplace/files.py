@@ -1,0 +1,54 @@
+"""Files that are either wholly there or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from seplace.errors import SeplaceError
+
+
+class DiskFull(SeplaceError, OSError):
+    """A file could not be written; what stood there before is untouched."""
+
+    exit_code = 3
+
+
+def write_atomically(path: Path, content: bytes | str) -> None:
+    """Replace `path` by `content`: through a temporary file in the same folder, synced before and after the rename.
+
+    DiskFull names the path and the bytes when there is no room.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary: Path | None = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = Path(file.name)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+        temporary = None
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise DiskFull(f"{path}: cannot write {len(data):,} bytes ({error.strerror})") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def sha256_of(data: bytes) -> str:
+    """Return the SHA-256 of `data` in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,137 @@
+"""Pareto fronts of losses: arrays (n, m) of n points and m >= 1 objectives, finite, smaller is better.
+
+One point dominates another if it is nowhere larger and somewhere smaller. Equal points do not dominate one
+another, so duplicates share one fate.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from seplace.errors import InputError
+
+Losses = NDArray[np.float64]
+
+
+def front(losses: ArrayLike) -> NDArray[np.bool_]:
+    """Return the mask (n,) of the points that no other point dominates."""
+    distinct, group = _distinct(_checked(losses))
+    return _front_of_distinct(distinct)[group]
+
+
+def ranks(losses: ArrayLike) -> NDArray[np.int64]:
+    """Return for each point (n,) the number of its front: 0 the front, 1 the front of the rest, and so on."""
+    distinct, group = _distinct(_checked(losses))
+    rank = np.empty(len(distinct), dtype=np.int64)
+    if distinct.shape[1] == 2:
+        # In lexicographic order a point is dominated by a front exactly if that front's least second loss
+        # so far is not above its own; these least losses ascend with the fronts, so the first front that
+        # spares it is found by bisection.
+        least: list[float] = []
+        for point, second in enumerate(distinct[:, 1].tolist()):
+            rank[point] = bisect_right(least, second)
+            least[rank[point] : rank[point] + 1] = [second]
+        return rank[group]
+    rest = np.arange(len(distinct))
+    peeled = 0
+    while len(rest):
+        members = _front_of_distinct(distinct[rest])
+        rank[rest[members]] = peeled
+        rest = rest[~members]
+        peeled += 1
+    return rank[group]
+
+
+def hypervolume(losses: ArrayLike, reference: ArrayLike) -> float:
+    """Return the exact volume that the points dominate and `reference` (m,) bounds, in the units' product.
+
+    A point that is not smaller than the reference in every objective adds nothing. Slicing by objectives:
+    quick for hundreds of points in three objectives and for tens in four.
+    """
+    points = _checked(losses)
+    corner = np.asarray(reference, dtype=np.float64)
+    if corner.shape != points.shape[1:] or not np.isfinite(corner).all():
+        raise InputError(f"the reference must be {points.shape[1]} finite numbers, got {reference!r}")
+    return _volume(points[(points < corner).all(axis=1)], corner)
+
+
+def knee(losses: ArrayLike) -> int:
+    """Return the index of the front's member farthest beyond the line between its extreme members.
+
+    Each axis is scaled to [0, 1] over the front, so that with two objectives the extremes are (0, 1) and
+    (1, 0); with m objectives the hyperplane is the one through the m unit points. The distance counts
+    towards the ideal point 0: on a front that bulges away from it an extreme member is the knee. An
+    objective on which the whole front agrees plays no part. The lowest index wins among equals, hence also
+    on a front of one or two distinct members; without any point there is no knee (InputError).
+    """
+    points = _checked(losses)
+    if not len(points):
+        raise InputError("no knee: there is no point")
+    members = np.flatnonzero(front(points))
+    low, high = points[members].min(axis=0), points[members].max(axis=0)
+    span = np.where(high > low, high - low, 1.0)
+    # Rounded, so that the last digit of a sum does not decide between members that are equally far.
+    totals = ((points[members] - low) / span).sum(axis=1).round(12)
+    return int(members[np.argmin(totals)])
+
+
+def _checked(losses: ArrayLike) -> Losses:
+    points = np.asarray(losses, dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] < 1:
+        raise InputError(f"losses must have the shape (points, objectives), got {points.shape}")
+    if not np.isfinite(points).all():
+        row = int(np.flatnonzero(~np.isfinite(points).all(axis=1))[0])
+        raise InputError(f"losses must be finite, got {points[row].tolist()} at point {row}")
+    return points
+
+
+def _distinct(points: Losses) -> tuple[Losses, NDArray[np.int64]]:
+    """Return the distinct points in lexicographic order, and for each point its index among them."""
+    order = np.lexsort(points.T[::-1])
+    ordered = points[order]
+    new = np.ones(len(points), dtype=bool)
+    new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    group = np.empty(len(points), dtype=np.int64)
+    group[order] = np.cumsum(new) - 1
+    return ordered[new], group
+
+
+def _front_of_distinct(points: Losses) -> NDArray[np.bool_]:
+    """Return the front of distinct points in lexicographic order: none dominates an earlier one."""
+    mask = np.zeros(len(points), dtype=bool)
+    if points.shape[1] <= 2:
+        last = points[:, -1]
+        mask[:1] = True
+        if points.shape[1] == 2:
+            mask[1:] = last[1:] < np.minimum.accumulate(last)[:-1]
+        return mask
+    rest = np.arange(len(points))
+    while len(rest):
+        mask[rest[0]] = True
+        rest = rest[1:][(points[rest[1:]] < points[rest[0]]).any(axis=1)]
+    return mask
+
+
+def _volume(points: Losses, corner: Losses) -> float:
+    points, _ = _distinct(points)
+    points = points[_front_of_distinct(points)]
+    if not len(points):
+        return 0.0
+    if points.shape[1] == 1:
+        return float(corner[0] - points[0, 0])
+    if points.shape[1] == 2:
+        ceilings = np.append(corner[1], points[:-1, 1])
+        return float(((corner[0] - points[:, 0]) * (ceilings - points[:, 1])).sum())
+    # Between two neighbouring values of the last objective the cross-section is that of the points below.
+    points = points[np.argsort(points[:, -1], kind="stable")]
+    depths = np.diff(points[:, -1], append=corner[-1])
+    return float(
+        sum(
+            depth * _volume(points[: count + 1, :-1], corner[:-1])
+            for count, depth in enumerate(depths.tolist())
+            if depth > 0
+        )
+    )

@@ -1,0 +1,46 @@
+"""How networks are trained: the `training` block of a study."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from seplace.documents import Block
+
+Count = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Recipe(Block):
+    """SGD with momentum, a schedule a step, and the usual regularisers; what is off by default adds nothing."""
+
+    epochs: Count
+    batch_size: Count
+    learning_rate: Positive
+    """The peak of the schedule."""
+    momentum: Share
+    weight_decay: NotNegative
+    schedule: Literal["cosine", "one_cycle"]
+    nesterov: bool = False
+    warmup_epochs: NotNegative = 0.0
+    label_smoothing: Share = 0.0
+    ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Decay per step of the averaged weights; None evaluates the weights themselves."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    channels_last: bool = False
+    compile: bool = False
+    crop_padding: Natural = 0
+    """Pixels that are padded before a random crop."""
+    flip: bool = False
+    cutout: Natural = 0
+    """Side in pixels of the square that is cut out; 0 cuts nothing."""
+
+    @property
+    def check_epochs(self) -> tuple[int, ...]:
+        """The epochs after which the validation split is scored: at one and two thirds, and the last."""
+        return tuple(sorted({math.ceil(self.epochs * third / 3) for third in (1, 2, 3)}))

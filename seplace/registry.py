@@ -1,0 +1,73 @@
+"""A lazy table of names: what a shelf (attention, attachments, backbones, …) holds, imported on first use."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from seplace.errors import InputError, UnknownName
+
+
+@dataclass(frozen=True)
+class Member:
+    """One line of a shelf: where the object is, and what must be known of it without importing it."""
+
+    path: str
+    """`module:object`."""
+    takes_ratio: bool = False
+    """Whether the member has a reduction ratio (attention modules only)."""
+
+
+class Registry(Mapping[str, Any]):
+    """Map names to objects, importing each on first use.
+
+    A name that contains a colon is an import path, `package.module:object`, so that a user's own member needs no
+    registration. A miss raises UnknownName with the known names and the nearest one.
+    """
+
+    def __init__(self, kind: str, members: Mapping[str, Member | str]) -> None:
+        self.kind = kind
+        self._members = {
+            name: member if isinstance(member, Member) else Member(member) for name, member in members.items()
+        }
+        self._resolved: dict[str, Any] = {}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._members or (isinstance(name, str) and ":" in name)
+
+    def member(self, name: str) -> Member:
+        """Return the line of `name` without importing what it names."""
+        if name in self._members:
+            return self._members[name]
+        if ":" in name:
+            # Of a user's own module nothing is known before it is imported; a ratio is passed on if one is given.
+            return Member(name, takes_ratio=True)
+        raise UnknownName(self.kind, name, self._members)
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._resolved:
+            self._resolved[name] = resolve(self.member(name).path, kind=self.kind)
+        return self._resolved[name]
+
+
+def resolve(path: str, *, kind: str) -> Any:
+    """Import `package.module:object` and return the object; InputError names `kind` and the part that is missing."""
+    module_name, _, attribute = path.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise  # the module is there; something that it imports is not
+        raise InputError(f"{kind} {path!r}: no module named {error.name!r} can be imported") from error
+    try:
+        return getattr(module, attribute)
+    except AttributeError as error:
+        raise InputError(f"{kind} {path!r}: module {module_name!r} has no {attribute!r}") from error

@@ -1,0 +1,358 @@
+"""Search spaces: every placement that a backbone may take, never as a list.
+
+A space is a product, one tuple of choices a stage, so it is counted, indexed and walked by arithmetic.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import math
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from seplace.attachments import ATTACHMENTS
+from seplace.attention import ATTENTION
+from seplace.attention.options import GateOptions, Init
+from seplace.backbones.backbone import Backbone, describe
+from seplace.documents import (
+    Block,
+    Checked,
+    Document,
+    Keys,
+    Problem,
+    Schema,
+    check_shape,
+    read_document,
+    refuse,
+    spelled,
+)
+from seplace.errors import InputError, InvalidPlacement, InvalidSpace, UnknownName
+from seplace.placement import Placement, StageChoice
+from seplace.registry import Registry
+from seplace.shipped import is_name, locate, name_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchSpace:
+    """A backbone and, for each of its stages, the choices that a search may make there."""
+
+    name: str
+    backbone: Backbone
+    choices: tuple[tuple[StageChoice, ...], ...]
+    """One tuple a stage, without repeats; their order is the order of the space."""
+    gate: GateOptions
+
+    def __post_init__(self) -> None:
+        stages = len(self.backbone.stages)
+        if len(self.choices) != stages:
+            raise InvalidSpace(f"backbone {self.backbone.text} has {stages} stages (got {len(self.choices)})")
+        for number, choices in enumerate(self.choices, start=1):
+            if not choices:
+                raise InvalidSpace(f"stage {number} has no choice; write none where no module may stand")
+            repeated = next((each for at, each in enumerate(choices) if each in choices[:at]), None)
+            if repeated is not None:
+                raise InvalidSpace(f"stage {number} lists {repeated} twice")
+            for choice in choices:
+                if problem := hidden_unit_problem(self.backbone, choice, stage=number):
+                    raise InvalidSpace(problem)
+        if math.prod(map(len, self.choices)) > sys.maxsize:
+            raise InvalidSpace(f"a space has at most {sys.maxsize:,} members")
+        if all(choice.module == "none" for choices in self.choices for choice in choices):
+            raise InvalidSpace("the only member of the space is the plain backbone; nothing can be searched")
+
+    def __len__(self) -> int:
+        return math.prod(map(len, self.choices))
+
+    def __iter__(self) -> Iterator[Placement]:
+        return map(Placement, itertools.product(*self.choices))
+
+    def __contains__(self, placement: object) -> bool:
+        return (
+            isinstance(placement, Placement)
+            and len(placement) == len(self.choices)
+            and all(choice in known for choice, known in zip(placement.choices, self._positions, strict=True))
+        )
+
+    def indices(self, placement: Placement) -> tuple[int, ...]:
+        """Return each stage's position among its choices, from 0; InvalidPlacement for no member."""
+        if placement not in self:
+            self._refuse_stranger(placement)
+        return tuple(known[choice] for choice, known in zip(placement.choices, self._positions, strict=True))
+
+    def index(self, placement: Placement) -> int:
+        """Return the position in the order of iteration, from 0; InvalidPlacement for no member."""
+        index = 0
+        for position, choices in zip(self.indices(placement), self.choices, strict=True):
+            index = index * len(choices) + position
+        return index
+
+    def placement_at(self, index: int) -> Placement:
+        """Return the member at a position in the order of iteration, from 0; IndexError outside."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"space {self.name} has {len(self)} members (got index {index})")
+        chosen = []
+        for choices in reversed(self.choices):
+            index, position = divmod(index, len(choices))
+            chosen.append(choices[position])
+        return Placement(tuple(reversed(chosen)))
+
+    def neighbours(self, placement: Placement) -> tuple[Placement, ...]:
+        """Return the members that differ in one stage only, in order; InvalidPlacement for no member."""
+        if placement not in self:
+            self._refuse_stranger(placement)
+        chosen = placement.choices
+        return tuple(
+            Placement((*chosen[:stage], other, *chosen[stage + 1 :]))
+            for stage, choices in enumerate(self.choices)
+            for other in choices
+            if other != chosen[stage]
+        )
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 (hex) of what the space means; not of its name.
+
+        The order of the choices counts, since a sampler's proposals depend on it.
+        """
+        meaning = {
+            "backbone": self.backbone.text,
+            "choices": [[str(choice) for choice in choices] for choices in self.choices],
+            "gate": asdict(self.gate),
+        }
+        return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()
+
+    @cached_property
+    def _positions(self) -> tuple[dict[StageChoice, int], ...]:
+        return tuple({choice: at for at, choice in enumerate(choices)} for choices in self.choices)
+
+    def _refuse_stranger(self, placement: Placement) -> None:
+        check_placement(self.backbone, placement)
+        pairs = zip(placement.choices, self.choices, strict=True)
+        stage, choice = next((at, one) for at, (one, known) in enumerate(pairs, start=1) if one not in known)
+        listed = ", ".join(map(str, self.choices[stage - 1]))
+        rule = f"stage {stage} has no {choice} (only {listed})"
+        raise InvalidPlacement(f"{placement} is not in space {self.name}: {rule}")
+
+
+def hidden_unit_problem(backbone: Backbone, choice: StageChoice, *, stage: int) -> str | None:
+    """Say why a choice in a stage (from 1) leaves a module without a hidden unit, or return None.
+
+    With fewer channels C than the ratio r, C // r is 0 and the gate is constant: a dead module.
+    """
+    if choice.ratio is None:
+        return None
+    described = backbone.stages[stage - 1]
+    channels = described.channels
+    if choice.attachment == "pre":  # it gates a block's input, in the first block as wide as the stage before
+        channels = min(channels, described.in_channels)
+    if channels // choice.ratio >= 1:
+        return None
+    return f"stage {stage}: {choice} leaves no hidden unit (C = {channels} channels, r = {choice.ratio})"
+
+
+def check_placement(backbone: Backbone, placement: Placement) -> None:
+    """Refuse (InvalidPlacement) a wrong number of stages, or a module without a hidden unit."""
+    stages = len(backbone.stages)
+    if len(placement) != stages:
+        raise InvalidPlacement(f"{placement}: backbone {backbone.text} has {stages} stages (got {len(placement)})")
+    for stage, choice in enumerate(placement.choices, start=1):
+        if problem := hidden_unit_problem(backbone, choice, stage=stage):
+            raise InvalidPlacement(f"{placement}: {problem}")
+
+
+def load_space(place: str | Path) -> SearchSpace:
+    """Read a space from a file, or by a shipped name; InvalidStudy lists all that is wrong with it."""
+    path = place if isinstance(place, Path) else locate("search_spaces", place, relative_to=None)
+    document, problems = read_document(path)
+    space = None
+    if document is not None:
+        space, more = space_of(document, name=name_of(path.name))
+        problems += more
+    if space is None or problems:
+        refuse(problems)
+    return space
+
+
+def space_of(document: Document, *, name: str) -> tuple[SearchSpace | None, list[Problem]]:
+    """Return the space that a document describes, or None and all problems with it."""
+    checked = check_shape(document, _SpaceFile)
+    problems = list(checked.problems)
+    if not is_name(name):
+        problems.append(Problem(file=document.file, rule="a space needs a valid name", got=spelled(name)))
+    backbone = _backbone(checked, problems)
+    bases = _choice_blocks(checked, backbone, problems)
+    stages = [_StageReader(checked, base, problems).choices() for base in bases]
+    if len(stages) == 1 and bases[0] == ("choices",) and backbone is not None:
+        stages *= len(backbone.stages)
+        bases *= len(backbone.stages)
+    if backbone is not None:
+        problems += _dead_reductions(document, backbone, list(zip(bases, stages, strict=True)))
+    if problems or backbone is None or checked.block is None:
+        return None, problems
+    gate = GateOptions(init=checked.block.gate.init, min_hidden=checked.block.gate.min_hidden)
+    choices = tuple(tuple(located) for located in stages)
+    try:
+        return SearchSpace(name=name, backbone=backbone, choices=choices, gate=gate), []
+    except InvalidSpace as error:
+        return None, [document.problem(bases[0][:1], str(error))]
+
+
+_Some = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class _Gate(Block):
+    init: Init
+    min_hidden: Annotated[int, Field(ge=1)] = 1
+
+
+class _Choices(Block):
+    modules: _Some
+    ratios: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] | None = None
+    attachments: _Some = ("serial",)
+
+
+class _SpaceFile(Block):
+    schema_version: Schema = Field(alias="schema")
+    backbone: str
+    gate: _Gate
+    choices: _Choices | None = None
+    stages: Annotated[tuple[_Choices, ...], Field(min_length=1)] | None = None
+
+
+def _backbone(checked: Checked[_SpaceFile], problems: list[Problem]) -> Backbone | None:
+    text = checked.sound("backbone")
+    if text is None:
+        return None
+    try:
+        return describe(text)
+    except UnknownName as error:
+        problems.append(checked.document.unknown_name(("backbone",), error))
+    except InputError as error:
+        problems.append(checked.document.problem(("backbone",), str(error)))
+    return None
+
+
+def _choice_blocks(checked: Checked[_SpaceFile], backbone: Backbone | None, problems: list[Problem]) -> list[Keys]:
+    """Return where the blocks of choices stand: one for all stages, or one a stage."""
+    document = checked.document
+    if () in checked.refused:
+        return []
+    shared, single = (document.values.get(key) is not None for key in ("choices", "stages"))
+    if shared and single:
+        rule = "write either choices, the same for every stage, or stages, one entry a stage, not both"
+        problems.append(document.problem(("stages",), rule, at_key=True))
+        return []
+    if not shared and not single:
+        rule = "is missing; write choices, the same for every stage, or stages, one entry a stage"
+        problems.append(document.problem(("choices",), rule))
+    bases: list[Keys] = []
+    if shared and checked.sound("choices") is not None:
+        bases.append(("choices",))
+    if single and (stages := checked.sound("stages")) is not None:
+        bases += [("stages", at) for at in range(len(stages))]
+        if backbone is not None and len(stages) != len(backbone.stages):
+            rule = f"backbone {backbone.text} has {len(backbone.stages)} stages, so write that many entries"
+            problems.append(document.problem(("stages",), rule, got=spelled(len(stages))))
+    return bases
+
+
+class _StageReader:
+    """Turn one block of a space file into canonical choices, and note what is wrong with it."""
+
+    def __init__(self, checked: Checked[_SpaceFile], base: Keys, problems: list[Problem]) -> None:
+        self.checked = checked
+        self.base = base
+        self.problems = problems
+
+    def choices(self) -> dict[StageChoice, Keys]:
+        """Return the choices in order, each with the path of its ratio, or of its module if it has none."""
+        modules = self._names("modules", ATTENTION)
+        attachments = self._names("attachments", ATTACHMENTS)
+        if self.checked.sound(*self.base, "attachments") is None and not self._wrote("attachments"):
+            attachments = {"serial": self.base}
+        ratios = self._distinct("ratios")
+        self._check_ratios(modules)
+        found: dict[StageChoice, Keys] = {}
+        for module, place in modules.items():
+            if module == "none":
+                found[StageChoice()] = place
+                continue
+            pairs: dict[Any, Keys] = {None: place}
+            if ATTENTION.member(module).takes_ratio and (ratios or ":" not in module):
+                pairs = ratios
+            for (ratio, at), attachment in itertools.product(pairs.items(), attachments):
+                found[StageChoice(module, ratio, attachment)] = at
+        return found
+
+    def _names(self, key: str, registry: Registry) -> dict[Any, Keys]:
+        names = self._distinct(key)
+        for name, keys in list(names.items()):
+            if name not in registry:
+                error = UnknownName(registry.kind, name, registry)
+                self.problems.append(self.checked.document.unknown_name(keys, error))
+                del names[name]
+            elif ":" in name and not _has_text(name, registry):
+                rule = f"this {registry.kind} cannot be written in the text of a placement"
+                self.problems.append(self.checked.document.problem(keys, rule, got=spelled(name)))
+                del names[name]
+        return names
+
+    def _distinct(self, key: str) -> dict[Any, Keys]:
+        """Return the sound elements of a list with their paths; a repeat is a problem."""
+        elements: dict[Any, Keys] = {}
+        for at in range(len(self.checked.sound(*self.base, key) or ())):
+            keys = (*self.base, key, at)
+            value = self.checked.sound(*keys)
+            if value in elements:
+                self.problems.append(self.checked.document.problem(keys, "is listed twice", got=spelled(value)))
+            elif value is not None:
+                elements[value] = keys
+        return elements
+
+    def _check_ratios(self, modules: dict[str, Keys]) -> None:
+        if not self.checked.sound(*self.base, "modules"):
+            return  # refused already; nothing follows about ratios
+        needing = [name for name in modules if ":" not in name and ATTENTION.member(name).takes_ratio]
+        keys = (*self.base, "ratios")
+        if needing and not self._wrote("ratios"):
+            rule = f"is missing; {needing[0]} needs reduction ratios, such as [4, 8, 16]"
+            self.problems.append(self.checked.document.problem(keys, rule))
+        all_known = len(modules) == len(set(self.checked.sound(*self.base, "modules")))
+        if all_known and not needing and self._wrote("ratios") and not any(":" in name for name in modules):
+            rule = f"none of {', '.join(modules)} has a reduction ratio; leave ratios out"
+            self.problems.append(self.checked.document.problem(keys, rule, at_key=True))
+
+    def _wrote(self, key: str) -> bool:
+        block: Any = self.checked.sound(*self.base)
+        return isinstance(block, dict) and block.get(key) is not None
+
+
+def _has_text(name: str, registry: Registry) -> bool:
+    """Whether an import path survives the text of a placement; the last digit of `x:Gate2` does not."""
+    try:
+        choice = StageChoice(name) if registry is ATTENTION else StageChoice("eca", attachment=name)
+        return StageChoice.parse(str(choice)) == choice
+    except InvalidPlacement:
+        return False
+
+
+def _dead_reductions(
+    document: Document, backbone: Backbone, stages: list[tuple[Keys, dict[StageChoice, Keys]]]
+) -> list[Problem]:
+    """Return one problem for each listed ratio that leaves some stage without a hidden unit."""
+    rules: dict[Keys, list[str]] = {}
+    for stage, (_, choices) in enumerate(stages[: len(backbone.stages)], start=1):
+        seen: set[Keys] = set()
+        for choice, keys in choices.items():
+            rule = hidden_unit_problem(backbone, choice, stage=stage)
+            if rule and keys not in seen:
+                seen.add(keys)
+                rules.setdefault(keys, []).append(rule)
+    return [document.problem(keys, "; ".join(lines)) for keys, lines in rules.items()]

@@ -1,0 +1,101 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seplace.attachments import ATTACHMENTS
+from seplace.attention import ATTENTION
+from seplace.errors import InputError, InvalidPlacement
+from seplace.placement import Placement, StageChoice
+
+
+@st.composite
+def stage_choices(draw: st.DrawFn) -> StageChoice:
+    module = draw(st.sampled_from([*ATTENTION, "my_package.gates:Gate"]))
+    if module == "none":
+        return StageChoice()
+    ratio = draw(st.integers(1, 4096)) if ATTENTION.member(module).takes_ratio else None
+    return StageChoice(module, ratio, draw(st.sampled_from(list(ATTACHMENTS))))
+
+
+placements = st.lists(stage_choices(), min_size=1, max_size=6).map(lambda choices: Placement(tuple(choices)))
+
+
+@given(placements)
+def test_text_and_value_are_one(placement: Placement) -> None:
+    assert Placement.parse(str(placement)) == placement
+
+
+@given(placements, placements)
+def test_two_placements_have_two_texts(one: Placement, other: Placement) -> None:
+    assert (str(one) == str(other)) == (one == other)
+
+
+@given(st.text(alphabet="nonesecabm.-:_ 0123456789١", max_size=30))
+def test_a_text_is_canonical_or_refused(text: str) -> None:
+    try:
+        placement = Placement.parse(text)
+    except InvalidPlacement:
+        return
+    assert str(placement) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        pytest.param("none-eca16-none", "eca", id="eca has no ratio"),
+        pytest.param("none.parallel-none-none", "none", id="nothing cannot be attached"),
+        pytest.param("none4-none-none", "none", id="nothing has no ratio"),
+        pytest.param("none4.parallel-none-none", "none", id="neither ratio nor attachment"),
+        pytest.param("se16.serial-none-none", "se16", id="serial is not written"),
+        pytest.param("eca.serial-none-none", "eca", id="serial is not written without a ratio either"),
+        pytest.param("se016-none-none", "se16", id="no leading zeros"),
+        pytest.param("eca8.parallel-none-none", "eca.parallel", id="the attachment stays"),
+        pytest.param("cbam١٦-none-none", "cbam16", id="digits of another script"),
+    ],
+)
+def test_another_spelling_is_refused_with_the_canonical_one(text: str, canonical: str) -> None:
+    with pytest.raises(InvalidPlacement, match=f"write '{canonical}'$"):
+        Placement.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param("", "stage 1: '' is not", id="empty"),
+        pytest.param("none--none", "stage 2: '' is not", id="an empty stage"),
+        pytest.param("none-", "stage 2: '' is not", id="a trailing line"),
+        pytest.param("none-none\n", "stage 2", id="a trailing line feed"),
+        pytest.param("NONE", "'NONE' is not", id="capitals"),
+        pytest.param("none-se", "stage 2: se: se needs a reduction ratio", id="no ratio"),
+        pytest.param("se0", "at least 1", id="ratio 0"),
+        pytest.param("se-4", "stage 1: se: se needs", id="a negative ratio is two stages"),
+        pytest.param("cba8", "unknown attention module 'cba'. Did you mean 'cbam'", id="unknown module"),
+        pytest.param(
+            "se8.serie", "unknown attachment 'serie'. Did you mean 'serial'", id="unknown attachment"
+        ),
+        pytest.param("se8.", "is not a stage's choice", id="an attachment without its name"),
+        pytest.param("../../etc/passwd", "is not a stage's choice", id="a path"),
+    ],
+)
+def test_what_is_no_placement_is_refused_with_its_stage(text: str, says: str) -> None:
+    with pytest.raises(InvalidPlacement, match=r"stage \d: ") as caught:
+        Placement.parse(text)
+    assert says in str(caught.value)
+    assert repr(text) in str(caught.value)
+    assert isinstance(caught.value, InputError)
+    assert caught.value.exit_code == 2
+
+
+def test_illegal_values_cannot_be_built() -> None:
+    for arguments in [("se",), ("eca", 4), ("none", None, "parallel"), ("se", 0), ("se", -4), ("sea", 4)]:
+        with pytest.raises(InvalidPlacement):
+            StageChoice(*arguments)
+    with pytest.raises(InvalidPlacement, match="at least one stage"):
+        Placement(())
+
+
+def test_plain_and_uniform() -> None:
+    plain = Placement.uniform(StageChoice(), 3)
+    assert (str(plain), len(plain), plain.is_plain) == ("none-none-none", 3, True)
+    assert not Placement.parse("none-eca-none").is_plain
+    assert str(Placement.uniform(StageChoice("se", 16, "cross"), 2)) == "se16.cross-se16.cross"

@@ -1,0 +1,447 @@
+import itertools
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seplace.attachments import ATTACHMENTS
+from seplace.attention.options import GateOptions
+from seplace.backbones.backbone import Backbone, Stage, describe
+from seplace.errors import InputError, InvalidPlacement, InvalidSpace, InvalidStudy
+from seplace.placement import Placement, StageChoice
+from seplace.shipped import shipped
+from seplace.space import SearchSpace, check_placement, hidden_unit_problem, load_space
+
+PAPER = GateOptions(init="paper")
+CHOICES = [
+    StageChoice(),
+    *(StageChoice("eca", None, attachment) for attachment in ATTACHMENTS),
+    *(
+        StageChoice(module, ratio, attachment)
+        for module, ratio, attachment in itertools.product(("se", "cbam"), (2, 4), ATTACHMENTS)
+    ),
+]
+
+
+def parse(*texts: str) -> tuple[StageChoice, ...]:
+    return tuple(map(StageChoice.parse, texts))
+
+
+def space_with(*choices: tuple[StageChoice, ...], backbone: str = "cifar_resnet8") -> SearchSpace:
+    return SearchSpace(name="a", backbone=describe(backbone), choices=choices, gate=PAPER)
+
+
+@st.composite
+def spaces(draw: st.DrawFn) -> SearchSpace:
+    backbone = describe(draw(st.sampled_from(["cifar_resnet8", "resnet50"])))
+    choices = st.lists(st.sampled_from(CHOICES), min_size=1, max_size=5, unique=True).map(tuple)
+    stages = draw(st.lists(choices, min_size=len(backbone.stages), max_size=len(backbone.stages)))
+    if all(choice.module == "none" for choice in itertools.chain(*stages)):
+        stages[0] = (StageChoice("eca"),)
+    return SearchSpace(name="a", backbone=backbone, choices=tuple(stages), gate=PAPER)
+
+
+@given(spaces())
+def test_iteration_length_and_index_agree(space: SearchSpace) -> None:
+    members = list(space)
+    assert len(members) == len(set(members)) == len(space)
+    assert [space.placement_at(index) for index in range(len(space))] == members
+    assert [space.index(member) for member in members] == list(range(len(space)))
+    assert all(member in space for member in members)
+    assert [space.indices(member) for member in members] == sorted(
+        space.indices(member) for member in members
+    )
+
+
+@given(spaces(), st.data())
+def test_neighbours_differ_in_one_stage(space: SearchSpace, data: st.DataObject) -> None:
+    placement = space.placement_at(data.draw(st.integers(0, len(space) - 1)))
+    neighbours = space.neighbours(placement)
+    by_definition = [
+        other
+        for other in space
+        if sum(one != two for one, two in zip(other.choices, placement.choices, strict=True)) == 1
+    ]
+    assert set(neighbours) == set(by_definition)
+    assert len(neighbours) == len(by_definition) == sum(len(choices) - 1 for choices in space.choices)
+
+
+def test_the_order_is_lexicographic_and_lazy() -> None:
+    space = space_with(parse("none", "eca"), parse("se4", "none"), parse("none"))
+    assert [str(each) for each in space] == [
+        "none-se4-none",
+        "none-none-none",
+        "eca-se4-none",
+        "eca-none-none",
+    ]
+    stage = tuple(StageChoice("se", ratio) for ratio in range(1, 65))
+    huge = space_with(stage, stage, stage, stage, backbone="resnet50")
+    assert len(huge) == 64**4
+    assert str(next(iter(huge))) == "se1-se1-se1-se1"
+    assert huge.index(huge.placement_at(64**4 - 1)) == 64**4 - 1
+
+
+@pytest.mark.parametrize("index", [-1, 4, 10**30])
+def test_an_index_outside_the_space(index: int) -> None:
+    space = space_with(parse("none", "eca"), parse("se4", "none"), parse("none"))
+    with pytest.raises(IndexError, match="space a has 4 members"):
+        space.placement_at(index)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param("none-none", "has 3 stages", id="too few stages"),
+        pytest.param("none-none-none-none", "has 3 stages", id="too many stages"),
+        pytest.param("eca-se4-eca", "stage 3 has no eca (only none)", id="a choice of another stage"),
+        pytest.param("se32-none-none", "stage 1: se32 leaves no hidden unit", id="a dead reduction"),
+    ],
+)
+def test_a_stranger_is_refused(text: str, says: str) -> None:
+    space = space_with(parse("none", "eca"), parse("se4", "none"), parse("none"))
+    stranger = Placement.parse(text)
+    assert stranger not in space
+    for ask in (space.index, space.indices, space.neighbours):
+        with pytest.raises(InvalidPlacement) as caught:
+            ask(stranger)
+        assert says in str(caught.value)
+    assert "none-none-none" not in space
+
+
+@pytest.mark.parametrize(
+    ("backbone", "choices", "says"),
+    [
+        pytest.param(
+            "cifar_resnet8",
+            [("none", "eca")] * 2,
+            "backbone cifar_resnet8 has 3 stages (got 2)",
+            id="two stages",
+        ),
+        pytest.param(
+            "cifar_resnet8", [("none", "eca"), (), ("eca",)], "stage 2 has no choice", id="an empty stage"
+        ),
+        pytest.param("cifar_resnet8", [("none", "se4", "se4")] * 3, "stage 1 lists se4 twice", id="a repeat"),
+        pytest.param(
+            "cifar_resnet8", [("none",)] * 3, "the only member of the space is the plain", id="only plain"
+        ),
+        pytest.param(
+            "cifar_resnet8[width=0.5]",
+            [("none", "se16")] * 3,
+            "stage 1: se16 leaves no hidden unit (C = 8 channels, r = 16)",
+            id="no hidden unit",
+        ),
+        pytest.param(
+            "cifar_resnet8",
+            [("none",), ("none", "cbam32.pre"), ("none",)],
+            "stage 2: cbam32.pre leaves no hidden unit (C = 16 channels, r = 32)",
+            id="no hidden unit on the narrower input of a stage",
+        ),
+    ],
+)
+def test_an_invalid_space_cannot_be_built(backbone: str, choices: list[tuple[str, ...]], says: str) -> None:
+    with pytest.raises(InvalidSpace) as caught:
+        space_with(*(parse(*stage) for stage in choices), backbone=backbone)
+    assert says in str(caught.value)
+
+
+def test_a_space_that_cannot_be_counted_is_refused() -> None:
+    stage = Stage(in_channels=64, channels=64, blocks=1, stride=1)
+    deep = Backbone(
+        text="deep", stages=(stage,) * 40, image_size=8, min_image_size=1, network="no:network", arguments={}
+    )
+    with pytest.raises(InvalidSpace, match="at most"):
+        SearchSpace(name="a", backbone=deep, choices=(parse("none", "eca", "se4"),) * 40, gate=PAPER)
+
+
+@given(st.sampled_from(CHOICES[5:]), st.integers(1, 3), st.integers(1, 100))
+def test_a_module_has_hidden_units_or_is_refused(choice: StageChoice, stage: int, ratio: int) -> None:
+    backbone = describe("cifar_resnet8")
+    choice = StageChoice(choice.module, ratio, choice.attachment)
+    width = (16, 16, 32, 64)[stage - 1 if choice.attachment == "pre" else stage]
+    assert (hidden_unit_problem(backbone, choice, stage=stage) is None) == (math.floor(width / ratio) >= 1)
+
+
+def test_a_placement_given_by_hand_meets_the_same_rule() -> None:
+    backbone = describe("cifar_resnet8")
+    check_placement(backbone, Placement.parse("se16-se32.parallel-cbam32.pre"))
+    with pytest.raises(
+        InvalidPlacement, match=r"stage 3: cbam64.pre leaves no hidden unit \(C = 32 channels, r = 64"
+    ):
+        check_placement(backbone, Placement.parse("none-none-cbam64.pre"))
+    with pytest.raises(InvalidPlacement, match=r"backbone cifar_resnet8 has 3 stages \(got 4\)"):
+        check_placement(backbone, Placement.parse("none-none-none-eca"))
+
+
+def test_the_fingerprint_follows_the_meaning() -> None:
+    stages = (parse("none", "eca"),) * 3
+    one = space_with(*stages)
+    assert (
+        one.fingerprint()
+        == SearchSpace(name="b", backbone=one.backbone, choices=stages, gate=PAPER).fingerprint()
+    )
+    others = [
+        space_with(*stages, backbone="cifar_resnet20"),
+        space_with(*stages[:2], parse("eca", "none")),
+        SearchSpace(name="a", backbone=one.backbone, choices=stages, gate=GateOptions(init="identity")),
+        SearchSpace(
+            name="a", backbone=one.backbone, choices=stages, gate=GateOptions(init="paper", min_hidden=8)
+        ),
+    ]
+    assert len({each.fingerprint() for each in [one, *others]}) == 5
+
+
+@pytest.mark.parametrize("options", [{"init": "zero"}, {"init": "paper", "min_hidden": 0}])
+def test_gate_options_are_checked(options: dict[str, object]) -> None:
+    with pytest.raises(InputError, match="a gate's"):
+        GateOptions(**options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("digits-resnet8", (1 + (1 + 1 + 1) * 2) ** 3),
+        ("cifar-resnet8", (1 + (3 + 3 + 1) * 2) ** 3),
+        ("cifar-resnet20", (1 + (3 + 3 + 1) * 3) ** 3),
+        ("resnet50", (1 + (4 + 4 + 1) * 2) ** 4),
+    ],
+)
+def test_shipped_spaces(name: str, size: int) -> None:
+    space = load_space(name)
+    assert (space.name, len(space)) == (name, size)
+    plain = Placement.uniform(StageChoice(), len(space.choices))
+    assert plain in space
+    assert space.index(plain) == 0
+    assert f"{size:,} placements" in shipped("search_spaces")[name].read_text()
+
+
+HEAD = "schema: 1\nbackbone: cifar_resnet8\ngate: {init: paper}\n"
+
+
+def problems_of(folder: Path, text: str) -> list[str]:
+    path = folder / "a.yaml"
+    path.write_text(text)
+    with pytest.raises(InvalidStudy) as caught:
+        load_space(path)
+    return str(caught.value).replace(f"{path}:", "").splitlines()
+
+
+def test_choices_are_canonical_and_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(
+        f"{HEAD}choices: {{modules: [eca, none, se], ratios: [8, 4], attachments: [cross, serial]}}\n"
+    )
+    listed = ["eca.cross", "eca", "none", "se8.cross", "se8", "se4.cross", "se4"]
+    assert load_space(str(path)).choices == (parse(*listed),) * 3
+
+
+def test_each_stage_may_have_its_own_choices(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    stages = (
+        "stages: [{modules: [none]}, {modules: [none, se], ratios: [4]}, {modules: [eca, 'my.gates:Gate']}]\n"
+    )
+    path.write_text(HEAD.replace("paper", "identity, min_hidden: 2") + stages)
+    space = load_space(path)
+    assert space.choices == (parse("none"), parse("none", "se4"), parse("eca", "my.gates:Gate"))
+    assert space.gate == GateOptions(init="identity", min_hidden=2)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        pytest.param(
+            "",
+            [
+                "1:1: choices: is missing; write choices, the same for every stage, or stages, one "
+                "entry a stage"
+            ],
+            id="neither choices nor stages",
+        ),
+        pytest.param(
+            "choices: {modules: [eca]}\nstages: []\n",
+            [
+                "5:1: stages: write either choices, the same for every stage, or stages, one entry a "
+                "stage, not both",
+                "5:9: stages: must not be empty (got an empty list)",
+            ],
+            id="both, one of them empty",
+        ),
+        pytest.param(
+            "stages: [{modules: [eca]}, {modules: [none]}]\n",
+            ["4:9: stages: backbone cifar_resnet8 has 3 stages, so write that many entries (got 2)"],
+            id="wrong number of stages",
+        ),
+        pytest.param(
+            "choices: {modules: [none, sse, eca], ratios: [4]}\n",
+            [
+                "4:27: choices.modules[2]: unknown attention module; known: none, se, cbam, eca (got 'sse'). "
+                "Did you mean 'se'?"
+            ],
+            id="unknown module",
+        ),
+        pytest.param(
+            "choices: {modules: [eca], attachments: [serial, paralel]}\n",
+            [
+                "4:49: choices.attachments[2]: unknown attachment; known: serial, parallel, cross, pre "
+                "(got 'paralel'). Did you mean 'parallel'?"
+            ],
+            id="unknown attachment",
+        ),
+        pytest.param(
+            "choices: {modules: []}\n",
+            ["4:20: choices.modules: must not be empty (got an empty list)"],
+            id="no module",
+        ),
+        pytest.param(
+            "choices: {modules: [se, eca]}\n",
+            ["4:10: choices.ratios: is missing; se needs reduction ratios, such as [4, 8, 16]"],
+            id="no ratios",
+        ),
+        pytest.param(
+            "choices: {modules: [none, eca], ratios: [4]}\n",
+            ["4:33: choices.ratios: none of none, eca has a reduction ratio; leave ratios out"],
+            id="ratios of nothing",
+        ),
+        pytest.param(
+            "choices: {modules: [se], ratios: []}\n",
+            ["4:34: choices.ratios: must not be empty (got an empty list)"],
+            id="empty ratios",
+        ),
+        pytest.param(
+            "choices: {modules: [se], ratios: [4, 0, true, '8', 4, 2.0]}\n",
+            [
+                "4:38: choices.ratios[2]: must be at least 1 (got 0)",
+                "4:41: choices.ratios[3]: must be a whole number (got true)",
+                "4:47: choices.ratios[4]: must be a whole number, without quotes (got '8')",
+                "4:52: choices.ratios[5]: is listed twice (got 4)",
+                "4:55: choices.ratios[6]: must be a whole number (got 2.0)",
+            ],
+            id="ratios of every wrong kind",
+        ),
+        pytest.param(
+            "choices: {modules: [eca, eca], attachments: [cross, cross]}\n",
+            [
+                "4:26: choices.modules[2]: is listed twice (got 'eca')",
+                "4:53: choices.attachments[2]: is listed twice (got 'cross')",
+            ],
+            id="repeats",
+        ),
+        pytest.param(
+            "choices: {modules: [none]}\n",
+            ["4:10: choices: the only member of the space is the plain backbone; nothing can be searched"],
+            id="only the plain backbone",
+        ),
+        pytest.param(
+            "choices: {modules: [none, se, cbam], ratios: [4, 32], attachments: [serial, cross]}\n",
+            ["4:50: choices.ratios[2]: stage 1: se32 leaves no hidden unit (C = 16 channels, r = 32)"],
+            id="a ratio above the width of one stage, told once",
+        ),
+        pytest.param(
+            "choices: {modules: [se], ratios: [64], attachments: [pre]}\n",
+            [
+                "4:35: choices.ratios[1]: stage 1: se64.pre leaves no hidden unit (C = 16 channels, r = 64); "
+                "stage 2: se64.pre leaves no hidden unit (C = 16 channels, r = 64); "
+                "stage 3: se64.pre leaves no hidden unit (C = 32 channels, r = 64)"
+            ],
+            id="a ratio above the width of every stage's input",
+        ),
+        pytest.param(
+            "stages:\n- {modules: [se], ratios: [32]}\n- {modules: [see]}\n- {modules: [cbam], "
+            "ratios: [128]}\n",
+            [
+                "5:28: stages[1].ratios[1]: stage 1: se32 leaves no hidden unit (C = 16 channels, r = 32)",
+                "6:14: stages[2].modules[1]: unknown attention module; known: none, se, cbam, eca "
+                "(got 'see'). "
+                "Did you mean 'se'?",
+                "7:30: stages[3].ratios[1]: stage 3: cbam128 leaves no hidden unit (C = 64 channels, "
+                "r = 128)",
+            ],
+            id="mistakes in several stages",
+        ),
+        pytest.param(
+            "choices: {modules: ['my.gates:Gate2']}\n",
+            [
+                "4:21: choices.modules[1]: this attention module cannot be written in the text of a "
+                "placement "
+                "(got 'my.gates:Gate2')"
+            ],
+            id="an import path that ends in what looks like a ratio",
+        ),
+        pytest.param(
+            "choices: {modules: [eca], ratio: [4]}\n",
+            ["4:27: choices.ratio: unknown key. Did you mean 'ratios'?"],
+            id="unknown key",
+        ),
+        pytest.param(
+            "stages: [{modules: [eca], ratio: [4]}, {modules: [none]}, {}]\n",
+            [
+                "4:27: stages[1].ratio: unknown key. Did you mean 'ratios'?",
+                "4:59: stages[3].modules: is missing and required",
+            ],
+            id="unknown and missing key of a stage",
+        ),
+        pytest.param(
+            "choices: {modules: [eca]}\nzzz: x\nzzz: y\n",
+            ["5:1: zzz: unknown key", "6:1: zzz: duplicate key, first written on line 5"],
+            id="an unknown key twice",
+        ),
+    ],
+)
+def test_a_bad_file_lists_all_that_is_wrong(body: str, expected: list[str], tmp_path: Path) -> None:
+    assert problems_of(tmp_path, HEAD + body) == expected
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        pytest.param(
+            "backbone: resnet51\ngate: {init: paper}\n",
+            "2:11: backbone: unknown backbone; known: ",
+            id="unknown backbone",
+        ),
+        pytest.param(
+            "backbone: cifar_resnet8[with=2]\ngate: {init: paper}\n",
+            "2:11: backbone: backbone cifar_resnet8: unknown option 'with=2'. Did you mean 'width'?",
+            id="unknown option",
+        ),
+        pytest.param(
+            "backbone: cifar_resnet8[width=1]\ngate: {init: paper}\n",
+            "2:11: backbone: backbone 'cifar_resnet8[width=1]': write 'cifar_resnet8'",
+            id="not canonical",
+        ),
+        pytest.param(
+            "backbone: no.module:net\ngate: {init: paper}\n",
+            "2:11: backbone: backbone 'no.module:net': no module named 'no' can be imported",
+            id="a module that is not there",
+        ),
+        pytest.param(
+            "backbone: 8\ngate: {init: paper}\n", "2:11: backbone: must be text (got 8)", id="a number"
+        ),
+        pytest.param(
+            "backbone: cifar_resnet8\ngate: {}\n", "3:7: gate.init: is missing and required", id="no init"
+        ),
+        pytest.param(
+            "backbone: cifar_resnet8\ngate: {init: papers}\n",
+            "3:14: gate.init: must be one of paper, identity (got 'papers'). Did you mean 'paper'?",
+            id="unknown init",
+        ),
+        pytest.param(
+            "backbone: cifar_resnet8\ngate: {init: paper, min_hidden: 0}\n",
+            "3:33: gate.min_hidden: must be at least 1 (got 0)",
+            id="no hidden unit at all",
+        ),
+        pytest.param("gate: {init: paper}\n", "1:1: backbone: is missing and required", id="no backbone"),
+    ],
+)
+def test_a_bad_head_is_located(head: str, expected: str, tmp_path: Path) -> None:
+    problems = problems_of(tmp_path, f"schema: 1\n{head}choices: {{modules: [none, eca]}}\n")
+    assert len(problems) == 1
+    assert problems[0].startswith(expected)
+
+
+def test_the_file_needs_a_valid_name(tmp_path: Path) -> None:
+    path = tmp_path / "a space.yaml"
+    path.write_text(f"{HEAD}choices: {{modules: [none, eca]}}\n")
+    with pytest.raises(InvalidStudy, match=r"a space.yaml: a space needs a valid name \(got 'a space'\)"):
+        load_space(path)
