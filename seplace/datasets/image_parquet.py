@@ -1,0 +1,198 @@
+"""Images in Parquet files, as image-classification sets are published on data hubs.
+
+`root` (or `root/data`) holds `train.parquet` and `test.parquet`, or shards `train-*.parquet` and
+`test-*.parquet`. A row has the image as a struct {bytes, path} in the column `img` or `image` and its class
+in the column `label` or `fine_label`. Class names are taken from the files' own description where they have
+one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seplace.datasets.raw_set import RawSet, required_folder
+from seplace.errors import DataError, MissingPackage
+
+_IMAGE_COLUMNS = ("img", "image")
+_LABEL_COLUMNS = ("label", "fine_label")
+_SHARD = re.compile(r".*-\d+-of-(\d+)\.parquet")
+
+
+@dataclass(frozen=True, eq=False)
+class ParquetImages:
+    """The rows of one split; the encoded images are read when asked for, those that are needed only."""
+
+    files: Sequence[Path]
+    starts: Sequence[int]
+    """The index of each file's first row."""
+    image_column: str
+    labels: NDArray[np.int64]
+
+    def read(self, indices: NDArray[np.int64]) -> list[bytes]:
+        """Return the bytes of each image; row groups without a wanted row are not read."""
+        contents: dict[int, bytes] = {}
+        wanted = np.unique(indices)
+        for file, start in zip(self.files, self.starts, strict=True):
+            with _opened(file) as parquet:
+                for group in range(parquet.num_row_groups):
+                    end = start + parquet.metadata.row_group(group).num_rows
+                    rows = wanted[(wanted >= start) & (wanted < end)]
+                    if len(rows):
+                        column = _column(parquet, group, f"{self.image_column}.bytes", file=file)
+                        images = column.field("bytes").take(rows - start).to_pylist()
+                        contents.update(zip(rows.tolist(), images, strict=True))
+                    start = end
+        for index, content in contents.items():
+            if content is None:
+                raise DataError(f"{self.where(index)}: no image")
+        return [contents[index] for index in indices.tolist()]
+
+    def where(self, index: int) -> str:
+        """Return the file of an image and its row in it, counted from 0."""
+        file = int(np.searchsorted(self.starts, index, side="right")) - 1
+        return f"{self.files[file]}: row {index - self.starts[file]}"
+
+
+def image_parquet(root: Path | None) -> RawSet:
+    """Read the training labels under `root`; DataError where files or columns are missing or unreadable."""
+    root = required_folder(
+        root,
+        name="image_parquet",
+        wanted="train.parquet and test.parquet, or train-*.parquet and test-*.parquet",
+    )
+    train, names = _open_split(root, "train")
+    count = int(train.labels.max(initial=-1)) + 1
+    if count > len(train.labels):
+        raise DataError(
+            f"{train.where(int(train.labels.argmax()))}: label {count - 1}; with {len(train.labels)} "
+            f"images some "
+            "class below it has none"
+        )
+    if names is not None and count > len(names):
+        raise DataError(
+            f"{train.where(int(train.labels.argmax()))}: label {count - 1}, but only {len(names)} classes are named"
+        )
+    classes = tuple(map(str, range(count))) if names is None else names
+    return RawSet(classes=classes, train=train, test=partial(_open_test, root, classes))
+
+
+def _open_test(root: Path, classes: tuple[str, ...]) -> ParquetImages:
+    test, names = _open_split(root, "test")
+    if names is not None and names != classes:
+        raise DataError(f"{test.files[0]} names other classes than the training split: {', '.join(names[:5])}, …")
+    wrong = np.flatnonzero(test.labels >= len(classes))
+    if len(wrong):
+        raise DataError(
+            f"{test.where(int(wrong[0]))}: label {test.labels[wrong[0]]}, but the training split has "
+            f"{len(classes)} classes"
+        )
+    return test
+
+
+def _open_split(root: Path, split: str) -> tuple[ParquetImages, tuple[str, ...] | None]:
+    files = _find(root, split)
+    starts: list[int] = []
+    labels: list[NDArray[np.int64]] = []
+    rows = 0
+    columns: tuple[str, str] | None = None
+    names: tuple[str, ...] | None = None
+    for file in files:
+        with _opened(file) as parquet:
+            found = (_one_of(_IMAGE_COLUMNS, parquet, file), _one_of(_LABEL_COLUMNS, parquet, file))
+            if columns is None:
+                columns, names = found, _class_names(parquet.schema_arrow.metadata, found[1])
+            elif columns != found:
+                raise DataError(f"{file} has the columns {found}, {files[0]} has {columns}")
+            starts.append(rows)
+            for group in range(parquet.num_row_groups):
+                part = _labels(_column(parquet, group, found[1], file=file), file=file, row=rows - starts[-1])
+                labels.append(part)
+                rows += len(part)
+    assert columns is not None
+    return ParquetImages(files, starts, columns[0], np.concatenate([np.empty(0, np.int64), *labels])), names
+
+
+def _find(root: Path, split: str) -> list[Path]:
+    for folder in (root, root / "data"):
+        single = folder / f"{split}.parquet"
+        if single.is_file():
+            return [single]
+        shards = sorted(folder.glob(f"{split}-*.parquet"))
+        if shards:
+            numbered = _SHARD.fullmatch(shards[0].name)
+            if numbered and int(numbered[1]) != len(shards):
+                raise DataError(f"{folder}: {len(shards)} of the {int(numbered[1])} files {split}-*.parquet are there")
+            return shards
+    raise DataError(
+        f"data set image_parquet: looked in {root.absolute()} for {split}.parquet or {split}-*.parquet, "
+        f"there and "
+        "under data; there is none"
+    )
+
+
+def _opened(file: Path) -> Any:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise MissingPackage(f"reading {file} needs pyarrow ({error}): pip install 'seplace[images]'") from error
+    try:
+        return pq.ParquetFile(file)
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{file}: not a readable Parquet file ({error})") from error
+
+
+def _one_of(names: tuple[str, ...], parquet: Any, file: Path) -> str:
+    import pyarrow as pa
+
+    schema = parquet.schema_arrow
+    for name in names:
+        if name not in schema.names:
+            continue
+        kind = schema.field(name).type
+        is_image = pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0
+        if is_image if names is _IMAGE_COLUMNS else pa.types.is_integer(kind):
+            return name
+        raise DataError(
+            f"{file}: column {name} has the type {kind}, wanted: "
+            f"{'struct<bytes, path>' if names is _IMAGE_COLUMNS else 'an integer'}"
+        )
+    raise DataError(f"{file}: no column {' or '.join(names)} (it has: {', '.join(schema.names)})")
+
+
+def _column(parquet: Any, group: int, column: str, *, file: Path) -> Any:
+    import pyarrow as pa
+
+    try:
+        return parquet.read_row_group(group, columns=[column]).column(0).combine_chunks()
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{file}: row group {group}, column {column} cannot be read ({error})") from error
+
+
+def _labels(column: Any, *, file: Path, row: int) -> NDArray[np.int64]:
+    if column.null_count:
+        missing = int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
+        raise DataError(f"{file}: row {row + missing}: no label")
+    labels = column.to_numpy(zero_copy_only=False).astype(np.int64)
+    if len(labels) and labels.min() < 0:
+        raise DataError(f"{file}: row {row + int(labels.argmin())}: label {labels.min()} is negative")
+    return np.asarray(labels, dtype=np.int64)
+
+
+def _class_names(metadata: dict[bytes, bytes] | None, label_column: str) -> tuple[str, ...] | None:
+    """Return the names that a hub's description in the schema gives the classes, if it does."""
+    try:
+        names = json.loads((metadata or {})[b"huggingface"])["info"]["features"][label_column]["names"]
+    except (KeyError, TypeError, ValueError):
+        return None
+    named = isinstance(names, list) and len(names) > 0 and all(isinstance(name, str) for name in names)
+    return tuple(names) if named else None

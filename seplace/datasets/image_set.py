@@ -1,0 +1,340 @@
+"""From a raw set to what is trained on: split, subset, resized, noisy, measured; the same for each member."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seplace.datasets import DATASETS
+from seplace.datasets.decoding import decode_images
+from seplace.datasets.raw_set import ArrayImages, EncodedImages, Images, RawSet
+from seplace.errors import DataError, InputError
+from seplace.streams import derive_seed
+
+MEMORY_LIMIT = 4 * 2**30
+_PROBED_IMAGES = 256
+_MEASURED_IMAGES = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class OnDemandImages:
+    """A split that is too large for the memory: images are decoded when a batch asks for them."""
+
+    encoded: EncodedImages
+    indices: NDArray[np.int64]
+    sources: tuple[bytes | str, ...] = field(repr=False)
+    channels: int
+    image_size: int
+    noise: PixelNoise
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(N, C, H, W), as of an array."""
+        return len(self), self.channels, self.image_size, self.image_size
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def batch(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Decode the images at `indices` to (B, C, H, W); DataError names one that cannot be decoded."""
+        rows = self.indices[indices]
+        pixels = decode_images(
+            [self.sources[index] for index in indices.tolist()],
+            where=lambda position: self.encoded.where(int(rows[position])),
+            image_size=self.image_size,
+            channels=self.channels,
+        )
+        return self.noise.added(pixels, rows)
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Images (N, C, H, W) of uint8 and labels (N,) of int64."""
+
+    images: NDArray[np.uint8] | OnDemandImages
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def batch(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Return the images at `indices`, (B, C, H, W)."""
+        return self.images.batch(indices) if isinstance(self.images, OnDemandImages) else self.images[indices]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ImageSet:
+    """A data set ready for training."""
+
+    name: str
+    classes: tuple[str, ...]
+    train: Split
+    validation: Split
+    """Taken from the published training split; shares no image with `train`."""
+    channels: int
+    image_size: int
+    """Side in pixels; all images are square."""
+    mean: tuple[float, ...]
+    """Per channel, over the training split, of pixels in 0 … 1."""
+    std: tuple[float, ...]
+    """Likewise; at least one grey level, so that a constant channel can be divided by it."""
+    open_test: Callable[[], Split] = field(repr=False)
+
+    def test(self) -> Split:
+        """Return the published test split, which is read on the first call; DataError if it does not fit."""
+        return self._test
+
+    @cached_property
+    def _test(self) -> Split:
+        return self.open_test()
+
+
+@dataclass(frozen=True)
+class PixelNoise:
+    """Gaussian noise that depends only on the key and on an image's place in its published split."""
+
+    std: float
+    """In units of the full range, before clipping."""
+    key: int
+
+    def added(self, pixels: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Return noisy `pixels` (N, C, H, W) of the images at `rows` (N,); with std 0 the same array."""
+        if not self.std:
+            return pixels
+        noisy = np.empty_like(pixels)
+        for position, row in enumerate(rows.tolist()):
+            random = np.random.Generator(np.random.Philox(key=self.key, counter=[0, 0, 0, row]))
+            noise = random.standard_normal(pixels.shape[1:], dtype=np.float32)
+            noise *= 255 * self.std
+            noise += pixels[position]
+            noisy[position] = np.clip(np.rint(noise, out=noise), 0, 255, out=noise)
+        return noisy
+
+
+def load_image_set(
+    name: str,
+    *,
+    root: Path | None,
+    image_size: int | None,
+    train_images: int | None,
+    validation_images: int,
+    noise: float,
+    seed: int,
+    memory_limit: int = MEMORY_LIMIT,
+) -> ImageSet:
+    """Load and prepare a member of the shelf.
+
+    `validation_images` are taken from the training split, class by class in proportion, then `train_images`
+    (None: all) of what is left; a larger number with the same seed takes the same images and more.
+    `image_size` None keeps the images' own. `noise` is the standard deviation of Gaussian pixel noise in
+    units of the full range, the same for an image whenever it is read. Every image that is used is decoded
+    here, so that a damaged one is found before training, except in a split whose pixels would take more
+    than `memory_limit` bytes: that one is decoded batch by batch, and its statistics are those of an evenly
+    spaced sample.
+
+    InputError for numbers that do not fit the set, DataError for what is wrong with its files.
+    """
+    _check_numbers(image_size=image_size, train_images=train_images, validation_images=validation_images, noise=noise)
+    raw: RawSet = DATASETS[name](root)
+    _check_classes(raw.train.labels, raw.classes, what=f"data set {name}: the training split")
+    train_rows, validation_rows = _split(
+        raw.train.labels, name=name, train_images=train_images, validation_images=validation_images, seed=seed
+    )
+    empty = np.flatnonzero(np.bincount(raw.train.labels[train_rows], minlength=len(raw.classes)) == 0)
+    if len(empty):
+        raise InputError(
+            f"data set {name}: {len(train_rows)} training images beside {validation_images} for "
+            f"validation leave none "
+            f"for class {raw.classes[empty[0]]!r}"
+        )
+    prepare = _Preparation(name=name, image_size=image_size, noise=noise, seed=seed, memory_limit=memory_limit)
+    train = prepare.split(raw.train, train_rows, stream="train", shape=None)
+    channels, height, width = train.images.shape[1:]
+    if height != width:
+        raise InputError(f"data set {name}: its images are {width}x{height}, not square: give an image_size")
+    validation = prepare.split(raw.train, validation_rows, stream="validation", shape=(channels, height))
+
+    def open_test() -> Split:
+        test = raw.test()
+        _check_classes(test.labels, raw.classes, what=f"data set {name}: the test split")
+        return prepare.split(test, np.arange(len(test.labels)), stream="test", shape=(channels, height))
+
+    mean, std = _moments(train)
+    return ImageSet(
+        name=name,
+        classes=raw.classes,
+        train=train,
+        validation=validation,
+        channels=channels,
+        image_size=height,
+        mean=mean,
+        std=std,
+        open_test=open_test,
+    )
+
+
+def _check_numbers(*, image_size: int | None, train_images: int | None, validation_images: int, noise: float) -> None:
+    if image_size is not None and image_size < 1:
+        raise InputError(f"image_size is at least 1 pixel, got {image_size}")
+    if train_images is not None and train_images < 1:
+        raise InputError(f"train_images is at least 1, got {train_images}")
+    if validation_images < 0:
+        raise InputError(f"validation_images is at least 0, got {validation_images}")
+    if not (math.isfinite(noise) and noise >= 0):
+        raise InputError(f"noise is a finite standard deviation of at least 0, got {noise}")
+
+
+def _check_classes(labels: NDArray[np.int64], classes: tuple[str, ...], *, what: str) -> None:
+    counts = np.bincount(labels, minlength=len(classes))
+    if len(counts) > len(classes):
+        raise DataError(f"{what} has labels up to {len(counts) - 1}, but there are {len(classes)} classes")
+    empty = np.flatnonzero(counts == 0)
+    if len(empty):
+        raise DataError(
+            f"{what} has images of {len(classes) - len(empty)} of the {len(classes)} classes; without any: "
+            f"{', '.join(classes[label] for label in empty[:5])}{', …' if len(empty) > 5 else ''}"
+        )
+
+
+def _split(
+    labels: NDArray[np.int64], *, name: str, train_images: int | None, validation_images: int, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the rows for training and for validation, disjoint, each in ascending order."""
+    if validation_images >= len(labels):
+        raise InputError(
+            f"data set {name}: {validation_images} validation images asked for, its training split has {len(labels)}"
+        )
+    rows = np.arange(len(labels))
+    validation, rest = _stratified(rows, labels, validation_images, seed=derive_seed(seed, "validation"))
+    if train_images is None:
+        return rest, validation
+    if train_images > len(rest):
+        raise InputError(
+            f"data set {name}: {train_images} training images asked for, {len(rest)} are left of "
+            f"{len(labels)} beside "
+            f"{validation_images} for validation"
+        )
+    return _stratified(rest, labels, train_images, seed=derive_seed(seed, "train_images"))[0], validation
+
+
+def _stratified(
+    rows: NDArray[np.int64], labels: NDArray[np.int64], count: int, *, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return `count` of `rows` and the others: classes in proportion to within one image, nested in `count`.
+
+    In a random order, the k-th image of a class of n stands at (k - 1/2) / n; the first `count` places are
+    taken, which is Sainte-Laguë's apportionment.
+    """
+    shuffled = np.random.default_rng(seed).permutation(rows)
+    place = np.empty(len(shuffled))
+    for label in np.unique(labels[rows]):
+        members = np.flatnonzero(labels[shuffled] == label)
+        place[members] = (np.arange(len(members)) + 0.5) / len(members)
+    order = shuffled[np.argsort(place, kind="stable")]
+    return np.sort(order[:count]), np.sort(order[count:])
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Preparation:
+    """What is done to the images of every split of a set."""
+
+    name: str
+    image_size: int | None
+    noise: float
+    seed: int
+    memory_limit: int
+
+    def split(
+        self,
+        images: Images,
+        rows: NDArray[np.int64],
+        *,
+        stream: str,
+        shape: tuple[int, int] | None,
+    ) -> Split:
+        """Prepare the images at `rows`; `shape` (channels, side) is that of training (None: this is it)."""
+        noise = PixelNoise(self.noise, derive_seed(self.seed, "noise", stream))
+        labels = images.labels[rows]
+        channels, side = shape or (None, self.image_size)
+        if isinstance(images, ArrayImages):
+            pixels = _resized(images.pixels[rows], self.image_size)
+        elif not len(rows):
+            pixels = np.empty((0, channels or 1, side or 1, side or 1), dtype=np.uint8)
+        else:
+            decoded = self._decode(images, rows, noise=noise, channels=channels)
+            if isinstance(decoded, OnDemandImages):
+                return Split(decoded, labels)
+            pixels = decoded
+        if shape is not None and pixels.shape[1:] != (channels, side, side):
+            raise DataError(
+                f"data set {self.name}: images of {stream} have the shape (C, H, W) {pixels.shape[1:]}, "
+                f"those of "
+                f"training {(channels, side, side)}"
+            )
+        return Split(noise.added(pixels, rows), labels)
+
+    def _decode(
+        self, images: EncodedImages, rows: NDArray[np.int64], *, noise: PixelNoise, channels: int | None
+    ) -> NDArray[np.uint8] | OnDemandImages:
+        def decode(positions: NDArray[np.int64], channels: int | None) -> NDArray[np.uint8]:
+            return decode_images(
+                [sources[position] for position in positions.tolist()],
+                where=lambda position: images.where(int(rows[positions[position]])),
+                image_size=self.image_size,
+                channels=channels,
+            )
+
+        sources = images.read(rows)
+        height, width = decode(np.arange(1), None).shape[2:]
+        if len(rows) * 3 * height * width <= self.memory_limit:
+            return decode(np.arange(len(rows)), channels)
+        if self.image_size is None and height != width:
+            raise InputError(f"data set {self.name}: its images are {width}x{height}, not square: give an image_size")
+        probe = decode(_evenly_spaced(len(rows), _PROBED_IMAGES), channels)
+        return OnDemandImages(images, rows, tuple(sources), probe.shape[1], height, noise)
+
+
+def _resized(pixels: NDArray[np.uint8], image_size: int | None) -> NDArray[np.uint8]:
+    """Return the middle squares scaled to `image_size` with antialiasing."""
+    height, width = pixels.shape[2:]
+    if image_size is None or (height, width) == (image_size, image_size):
+        return pixels
+    import torch
+    from torch.nn.functional import interpolate
+
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    squares = pixels[:, :, top : top + side, left : left + side]
+    scaled = np.empty((*pixels.shape[:2], image_size, image_size), dtype=np.uint8)
+    for start in range(0, len(pixels), 1024):
+        part = torch.from_numpy(squares[start : start + 1024].astype(np.float32))
+        part = interpolate(part, (image_size, image_size), mode="bilinear", antialias=True)
+        scaled[start : start + 1024] = part.round_().clamp_(0, 255).numpy()
+    return scaled
+
+
+def _evenly_spaced(count: int, wanted: int) -> NDArray[np.int64]:
+    return np.linspace(0, count - 1, min(count, wanted)).astype(np.int64)
+
+
+def _moments(split: Split) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and standard deviation per channel, of pixels in 0 … 1: exact sums of integers."""
+    on_demand = isinstance(split.images, OnDemandImages)
+    rows = _evenly_spaced(len(split), _MEASURED_IMAGES) if on_demand else np.arange(len(split))
+    channels, height, width = split.images.shape[1:]
+    total = np.zeros(channels, dtype=np.uint64)
+    squares = np.zeros(channels, dtype=np.uint64)
+    for start in range(0, len(rows), 256):
+        pixels = split.batch(rows[start : start + 256]).astype(np.uint16)
+        total += pixels.sum(axis=(0, 2, 3), dtype=np.uint64)
+        squares += (pixels * pixels).sum(axis=(0, 2, 3), dtype=np.uint64)
+    count = len(rows) * height * width
+    mean = total / count
+    std = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
+    return tuple((mean / 255).tolist()), tuple((np.maximum(std, 1.0) / 255).tolist())

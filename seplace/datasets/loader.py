@@ -1,0 +1,234 @@
+"""Batches of a split by index: the set lies on the device as uint8, a batch is a few operations.
+
+A crop is a gather of rows: of the padded set, flattened, the windows of one row's length at every offset
+are an overlapping view (`unfold`), of which the rows of a batch are selected. That copies whole rows,
+several times faster than indexing pixels. Everything random is drawn on the CPU from the seed and the epoch
+alone, so that a resumed training and a training on another device see the same data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from seplace.datasets.augmentation import Augmentation
+from seplace.datasets.image_set import OnDemandImages, Split
+from seplace.errors import InputError
+from seplace.streams import derive_seed
+
+__all__ = ["Augmentation", "BatchLoader"]
+
+
+class BatchLoader:
+    """Iterate over batches: images (B, C, H, W) of float32, normalised, and labels (B,) of int64.
+
+    With a `shuffle_seed` (training) each epoch has its own order and augmentation, and the last partial
+    batch is dropped; a set smaller than a batch is an InputError. Without, images come in order, all of
+    them, and are not augmented. The same epoch again gives the same batches; Lightning sets the epoch
+    through `sampler`, any other loop by `set_epoch`.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        *,
+        batch_size: int,
+        mean: Sequence[float],
+        std: Sequence[float],
+        device: torch.device,
+        augmentation: Augmentation | None,
+        shuffle_seed: int | None,
+        memory_format: torch.memory_format,
+    ) -> None:
+        count, channels, height, width = split.images.shape
+        if batch_size < 1:
+            raise InputError(f"the batch size is at least 1, got {batch_size}")
+        if not len(mean) == len(std) == channels:
+            raise InputError(f"{channels} channels need as many means and deviations, got {mean} and {std}")
+        if shuffle_seed is not None and count < batch_size:
+            raise InputError(f"the batch size {batch_size} is larger than the set of {count} images")
+        if shuffle_seed is None and augmentation is not None:
+            raise InputError("augmentation needs a shuffle_seed")
+        if memory_format not in (torch.contiguous_format, torch.channels_last):
+            raise InputError(f"the memory format is contiguous or channels_last, got {memory_format}")
+        self.batch_size = batch_size
+        self._count: int = count
+        self._shape = (channels, height, width)
+        self._device = device
+        self._augmentation = augmentation or Augmentation(crop_padding=0, flip=False, cutout=0)
+        self._shuffle_seed = shuffle_seed
+        self._channels_last = memory_format == torch.channels_last
+        self._epoch = 0
+        # Normalising is one multiply-add of rows of C·H·W numbers in the layout's order.
+        deviation = torch.tensor(std, dtype=torch.float64)
+        average = torch.tensor(mean, dtype=torch.float64)
+        self._scale = self._as_row(1 / (255 * deviation))
+        self._shift = self._as_row(-average / deviation)
+        self._padding_colour = (average * 255).round().to(torch.uint8)
+        self._split = split
+        self._labels = torch.from_numpy(split.labels).to(device)
+        self._stored: Tensor | None = None
+        if not isinstance(split.images, OnDemandImages):
+            self._stored = self._laid_out(torch.from_numpy(split.images))
+
+    def __len__(self) -> int:
+        if self._shuffle_seed is None:
+            return -(-self._count // self.batch_size)
+        return self._count // self.batch_size
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch that the next iteration goes through."""
+        self._epoch = epoch
+
+    @property
+    def sampler(self) -> Self:
+        """The loader: Lightning calls `sampler.set_epoch` at the start of every epoch, resumed ones too."""
+        return self
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        if self._shuffle_seed is None:
+            yield from self._in_order()
+            return
+        draws = _EpochDraws.of(
+            self._count,
+            seed=self._shuffle_seed,
+            epoch=self._epoch,
+            augmentation=self._augmentation,
+            shape=self._shape,
+        )
+        on_device = draws.to(self._device)
+        for start in range(0, len(self) * self.batch_size, self.batch_size):
+            batch = slice(start, start + self.batch_size)
+            rows = on_device.order[batch]
+            if self._stored is None:
+                stored, places = self._decoded(draws.order[batch]), self._range(self.batch_size)
+            else:
+                stored, places = self._stored, rows
+            images = self._cropped(stored, places, on_device, batch)
+            if self._augmentation.flip:
+                images = self._flipped(images, on_device.flip[batch])
+            images = self._normalised(images)
+            if self._augmentation.cutout:
+                images = self._cut_out(images, on_device, batch)
+            yield self._as_batch(images), self._labels.index_select(0, rows)
+
+    def _in_order(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for start in range(0, self._count, self.batch_size):
+            stop = min(start + self.batch_size, self._count)
+            images = self._decoded(torch.arange(start, stop)) if self._stored is None else self._stored[start:stop]
+            yield self._as_batch(self._normalised(images)), self._labels[start:stop]
+
+    def _as_row(self, per_channel: Tensor) -> Tensor:
+        _, height, width = self._shape
+        row = per_channel.to(torch.float32).to(self._device)
+        if self._channels_last:
+            return row.repeat(height * width)
+        return row.repeat_interleave(height * width)
+
+    def _laid_out(self, images: Tensor) -> Tensor:
+        """Return uint8 images (N, C, H, W) on the device, padded, as (N, C, H, W) or (N, H, W, C)."""
+        images = images.to(self._device)
+        padding = self._augmentation.crop_padding
+        colour = self._padding_colour.to(self._device)
+        if self._channels_last:
+            images = images.permute(0, 2, 3, 1)
+            shape = (
+                len(images),
+                images.shape[1] + 2 * padding,
+                images.shape[2] + 2 * padding,
+                images.shape[3],
+            )
+        else:
+            colour = colour[:, None, None]
+            shape = (*images.shape[:2], images.shape[2] + 2 * padding, images.shape[3] + 2 * padding)
+        if not padding:
+            return images.contiguous()
+        padded = colour.expand(shape).contiguous()
+        inner = (
+            padded[:, padding:-padding, padding:-padding]
+            if self._channels_last
+            else padded[:, :, padding:-padding, padding:-padding]
+        )
+        inner.copy_(images)
+        return padded
+
+    def _decoded(self, rows: Tensor) -> Tensor:
+        return self._laid_out(torch.from_numpy(self._split.batch(rows.numpy())))
+
+    def _range(self, count: int) -> Tensor:
+        return torch.arange(count, device=self._device)
+
+    def _cropped(self, stored: Tensor, places: Tensor, draws: _EpochDraws, batch: slice) -> Tensor:
+        if not self._augmentation.crop_padding:
+            return stored.index_select(0, places)
+        channels, height, width = self._shape
+        image, padded_row = stored[0].numel(), stored.stride(1 if self._channels_last else 2)
+        step = channels if self._channels_last else 1
+        rows = self._range(height) * padded_row
+        if not self._channels_last:
+            rows = (self._range(channels)[:, None] * stored.stride(1) + rows).flatten()
+        starts = places * image + draws.top[batch] * padded_row + draws.left[batch] * step
+        windows = stored.view(-1).unfold(0, width * step, 1)
+        selected = windows.index_select(0, (starts[:, None] + rows).flatten())
+        return selected.view(len(places), *((height, width, channels) if self._channels_last else self._shape))
+
+    def _flipped(self, images: Tensor, flip: Tensor) -> Tensor:
+        both = torch.cat([images, images.flip(2 if self._channels_last else 3)])
+        return both.index_select(0, self._range(len(images)) + flip * len(images))
+
+    def _normalised(self, images: Tensor) -> Tensor:
+        rows = images.reshape(len(images), -1).to(torch.float32)
+        return torch.addcmul(self._shift, rows, self._scale).view(images.shape)
+
+    def _cut_out(self, images: Tensor, draws: _EpochDraws, batch: slice) -> Tensor:
+        channels, height, width = self._shape
+        columns = self._range(width)
+        rows = images
+        if self._channels_last:
+            # Rows of whole pixels, so that no operation goes by steps of three numbers.
+            columns = columns.repeat_interleave(channels)
+            rows = images.view(len(images), 1, height, width * channels)
+        side = self._augmentation.cutout
+        down = self._range(height) - (draws.cutout_row[batch] - side // 2)[:, None]
+        right = columns - (draws.cutout_column[batch] - side // 2)[:, None]
+        inside_rows = ((down >= 0) & (down < side)).to(torch.float32)
+        inside_columns = ((right >= 0) & (right < side)).to(torch.float32)
+        rows.mul_(1 - inside_rows[:, None, :, None] * inside_columns[:, None, None, :])
+        return images
+
+    def _as_batch(self, images: Tensor) -> Tensor:
+        return images.permute(0, 3, 1, 2) if self._channels_last else images
+
+
+@dataclass(frozen=True, eq=False)
+class _EpochDraws:
+    """All that is random in one epoch, by position in its order; tensors (N,)."""
+
+    order: Tensor
+    top: Tensor
+    left: Tensor
+    flip: Tensor
+    cutout_row: Tensor
+    cutout_column: Tensor
+
+    @classmethod
+    def of(cls, count: int, *, seed: int, epoch: int, augmentation: Augmentation, shape: tuple[int, int, int]) -> Self:
+        """Draw an epoch; what is off is drawn all the same, so that the rest does not change."""
+        order = torch.Generator().manual_seed(derive_seed(seed, "order", epoch))
+        random = torch.Generator().manual_seed(derive_seed(seed, "augment", epoch))
+        offsets = 2 * augmentation.crop_padding + 1
+        return cls(
+            order=torch.randperm(count, generator=order),
+            top=torch.randint(offsets, (count,), generator=random),
+            left=torch.randint(offsets, (count,), generator=random),
+            flip=torch.randint(2, (count,), generator=random),
+            cutout_row=torch.randint(shape[1], (count,), generator=random),
+            cutout_column=torch.randint(shape[2], (count,), generator=random),
+        )
+
+    def to(self, device: torch.device) -> Self:
+        return type(self)(**{name: values.to(device) for name, values in vars(self).items()})
