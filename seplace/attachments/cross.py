@@ -1,0 +1,27 @@
+"""The shortcut decides, the residual is gated (seplace's own definition)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from seplace.attachments.block import Block
+
+
+class Cross(nn.Module):
+    """S + F ⊙ g(S): the residual is scaled by the gate of the shortcut after its projection."""
+
+    def __init__(self, gate: nn.Module) -> None:
+        super().__init__()
+        self.gate = gate
+
+    def forward(self, residual: Tensor, shortcut: Tensor) -> Tensor:
+        """Join two tensors of shape (N, C, H, W)."""
+        gate: Tensor = self.gate(shortcut)
+        return shortcut + residual * gate
+
+    @classmethod
+    def attach(cls, block: Block, make_gate: Callable[[int], nn.Module]) -> None:
+        """Close `block` with this join."""
+        block.join = cls(make_gate(block.out_channels))

@@ -1,0 +1,66 @@
+"""Convolutional block attention module (Woo et al., 2018), channel gate first."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from seplace.attention.gate import full_precision, hidden_units, squashing
+
+
+class ChannelGate(nn.Module):
+    """σ(MLP(avgpool(u)) + MLP(maxpool(u))) with one shared MLP with biases: 2Ch + C + h parameters, 4Ch MACs."""
+
+    def __init__(self, channels: int, hidden: int, *, init: str) -> None:
+        super().__init__()
+        self.reduce = nn.Linear(channels, hidden)
+        self.relu = nn.ReLU(inplace=True)
+        self.expand = nn.Linear(hidden, channels)
+        self.squash = squashing(init)
+        if init == "identity":
+            nn.init.zeros_(self.expand.weight)
+            nn.init.zeros_(self.expand.bias)
+
+    def forward(self, u: Tensor) -> Tensor:
+        """Return the gate (N, C, 1, 1) of u (N, C, H, W)."""
+        average = self.expand(self.relu(self.reduce(u.mean((2, 3), dtype=self.reduce.weight.dtype))))
+        maximum = self.expand(self.relu(self.reduce(u.amax((2, 3)).to(self.reduce.weight.dtype))))
+        gate: Tensor = self.squash(average + maximum)
+        return gate[:, :, None, None]
+
+
+class SpatialGate(nn.Module):
+    """σ(BN(conv7x7([max over channels; mean over channels]))): 98 + 2 parameters, 98·H·W MACs."""
+
+    def __init__(self, *, init: str) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(2, 1, 7, padding=3, bias=False)
+        self.norm = nn.BatchNorm2d(1, momentum=0.01)
+        self.squash = squashing(init)
+        if init == "identity":
+            nn.init.zeros_(self.norm.weight)
+
+    def forward(self, v: Tensor) -> Tensor:
+        """Return the gate (N, 1, H, W) of v (N, C, H, W)."""
+        if self.training and v.shape[0] * v.shape[2] * v.shape[3] == 1:
+            raise ValueError("CBAM's batch norm cannot train on one image with a 1x1 map: use a larger batch or image")
+        dtype = self.conv.weight.dtype
+        pooled = torch.cat([v.amax(1, keepdim=True).to(dtype), v.mean(1, keepdim=True, dtype=dtype)], dim=1)
+        gate: Tensor = self.squash(self.norm(self.conv(pooled)))
+        return gate
+
+
+class CBAM(nn.Module):
+    """g(u) = M_c ⊙ M_s: the channel gate of u times the spatial gate of v = u ⊙ M_c."""
+
+    def __init__(self, channels: int, *, ratio: int, min_hidden: int = 1, init: str = "paper") -> None:
+        super().__init__()
+        self.channel = ChannelGate(channels, hidden_units(channels, ratio, min_hidden), init=init)
+        self.spatial = SpatialGate(init=init)
+
+    def forward(self, u: Tensor) -> Tensor:
+        """Return the gate (N, C, H, W) of u (N, C, H, W)."""
+        with full_precision(u):
+            channel_gate: Tensor = self.channel(u).to(u.dtype)
+            spatial_gate: Tensor = self.spatial(u * channel_gate).to(u.dtype)
+        return channel_gate * spatial_gate

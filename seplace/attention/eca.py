@@ -1,0 +1,32 @@
+"""Efficient channel attention (Wang et al., 2020)."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor, nn
+
+from seplace.attention.gate import full_precision, squashing
+
+
+class ECA(nn.Module):
+    """g(u) = σ(conv1d_k(avgpool(u))) across channels, no bias: k parameters, k·C MACs.
+
+    The kernel follows equation 12 of the paper with γ = 2 and b = 1: 3 for 16 to 64 channels, 5 for 128 to 1024.
+    """
+
+    def __init__(self, channels: int, *, init: str = "paper") -> None:
+        super().__init__()
+        nearest = int(abs((math.log2(channels) + 1) / 2))
+        kernel = nearest if nearest % 2 else nearest + 1  # an even kernel would change the length
+        self.conv = nn.Conv1d(1, 1, kernel, padding=kernel // 2, bias=False)
+        self.squash = squashing(init)
+        if init == "identity":
+            nn.init.zeros_(self.conv.weight)
+
+    def forward(self, u: Tensor) -> Tensor:
+        """Return the gate (N, C, 1, 1) of u (N, C, H, W)."""
+        with full_precision(u):
+            squeezed = u.mean((2, 3), dtype=self.conv.weight.dtype)
+            gate: Tensor = self.squash(self.conv(squeezed[:, None, :]))
+        return gate[:, 0, :, None, None].to(u.dtype)

@@ -1,0 +1,21 @@
+"""What a cost is: a unit, a way to measure it, and whether it adds up over stages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """A cost of a network in eval mode on images of shape (1, C, H, W); smaller is better."""
+
+    unit: str
+    measure: Callable[[nn.Module, Tensor], float]
+    """Returns the cost in `unit`; an int where the cost is a count."""
+    is_count: bool = True
+    """A count depends on shapes alone, is exactly additive over stages: weights may hold anything."""

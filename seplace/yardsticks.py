@@ -1,0 +1,29 @@
+"""The placements that anyone would try by hand; every study trains them, so that its front can be judged by them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from seplace.placement import Placement, StageChoice
+
+if TYPE_CHECKING:
+    from seplace.backbones.backbone import Backbone
+
+_RATIO = 16
+
+
+def yardsticks(backbone: Backbone) -> dict[str, Placement]:
+    """Return the yardsticks by name: none; SE, CBAM and ECA in all stages, and each in the last stage only.
+
+    The ratio is 16, or the number of channels in a stage that has fewer: 16 would leave that gate no hidden unit.
+    """
+    none = StageChoice()
+    plain = Placement.uniform(none, len(backbone.stages))
+    named = {"none": plain}
+    for label, module, has_ratio in (("SE", "se", True), ("CBAM", "cbam", True), ("ECA", "eca", False)):
+        choices = tuple(
+            StageChoice(module, min(_RATIO, stage.channels) if has_ratio else None) for stage in backbone.stages
+        )
+        named[f"{label} everywhere"] = Placement(choices)
+        named[f"{label} in the last stage"] = Placement((*plain.choices[:-1], choices[-1]))
+    return named

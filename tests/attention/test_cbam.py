@@ -1,0 +1,97 @@
+import pytest
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from seplace.attention.cbam import CBAM
+
+
+def channel_reference(gate: CBAM, u: Tensor) -> Tensor:
+    """σ(MLP(avg) + MLP(max)) with one MLP."""
+
+    def mlp(pooled: Tensor) -> Tensor:
+        reduce, expand = gate.channel.reduce, gate.channel.expand
+        hidden = (torch.einsum("hc,nc->nh", reduce.weight, pooled) + reduce.bias).clamp(min=0)
+        return torch.einsum("ch,nh->nc", expand.weight, hidden) + expand.bias
+
+    pixels = u.reshape(*u.shape[:2], -1)
+    score = mlp(pixels.sum(2) / pixels.shape[2]) + mlp(pixels.sort(2).values[:, :, -1])
+    return 1 / (1 + torch.exp(-score))[:, :, None, None]
+
+
+def spatial_reference(gate: CBAM, v: Tensor, *, statistics: tuple[Tensor, Tensor] | None) -> Tensor:
+    """σ(BN(conv7x7([max_c v; mean_c v]))), by the batch's statistics where none are given."""
+    images, channels, height, width = v.shape
+    planes = torch.stack([v.sort(1).values[:, -1], v.sum(1) / channels], dim=1)
+    padded = torch.zeros(images, 2, height + 6, width + 6)
+    padded[:, :, 3:-3, 3:-3] = planes
+    score = torch.zeros(images, height, width)
+    for plane in range(2):
+        for row in range(7):
+            for column in range(7):
+                window = padded[:, plane, row : row + height, column : column + width]
+                score += gate.spatial.conv.weight[0, plane, row, column] * window
+    mean, variance = statistics or (score.mean(), score.var(correction=0))
+    norm = gate.spatial.norm
+    score = (score - mean) / (variance + 1e-5).sqrt() * norm.weight + norm.bias
+    return 1 / (1 + torch.exp(-score))[:, None]
+
+
+@pytest.fixture
+def gate() -> CBAM:
+    torch.manual_seed(0)
+    gate = CBAM(12, ratio=3)
+    norm = gate.spatial.norm
+    with torch.no_grad():
+        for tensor, value in (
+            (norm.weight, 0.7),
+            (norm.bias, -0.2),
+            (norm.running_mean, 0.1),
+            (norm.running_var, 2.0),
+        ):
+            tensor.fill_(value)
+    return gate
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("training", [True, False])
+def test_the_equation(gate: CBAM, training: bool) -> None:
+    u = torch.randn(3, 12, 8, 9)
+    norm = gate.spatial.norm
+    statistics = None if training else (norm.running_mean.clone(), norm.running_var.clone())
+    channel = channel_reference(gate, u)
+    expected = channel * spatial_reference(gate, u * channel, statistics=statistics)
+    torch.testing.assert_close(gate.train(training)(u), expected, atol=1e-6, rtol=0)
+
+
+@torch.no_grad()
+def test_running_statistics_move_by_a_hundredth(gate: CBAM) -> None:
+    v = torch.randn(3, 12, 8, 9)
+    planes = torch.cat([v.amax(1, keepdim=True), v.mean(1, keepdim=True)], dim=1)
+    mean = gate.spatial.conv(planes).mean()
+    gate.spatial.train()(v)
+    torch.testing.assert_close(gate.spatial.norm.running_mean, (0.99 * 0.1 + 0.01 * mean).reshape(1))
+
+
+def test_one_image_with_a_one_pixel_map_is_refused_in_training_alone(gate: CBAM) -> None:
+    with pytest.raises(ValueError, match="CBAM's batch norm cannot train on one image with a 1x1 map"):
+        gate.train()(torch.ones(1, 12, 1, 1))
+    assert gate.eval()(torch.ones(1, 12, 1, 1)).isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("channels", "ratio", "min_hidden", "hidden"),
+    [
+        pytest.param(64, 16, 1, 4, id="C / r"),
+        pytest.param(16, 16, 1, 1, id="one unit is enough"),
+        pytest.param(16, 16, 8, 8, id="not fewer than the least"),
+    ],
+)
+def test_parameters_and_macs(channels: int, ratio: int, min_hidden: int, hidden: int) -> None:
+    gate = CBAM(channels, ratio=ratio, min_hidden=min_hidden).eval()
+    channel_gate = 2 * channels * hidden + channels + hidden
+    spatial_gate = 98 + 2
+    assert sum(parameter.numel() for parameter in gate.parameters()) == channel_gate + spatial_gate
+    with FlopCounterMode(display=False) as counter:
+        gate(torch.zeros(1, channels, 6, 5))
+    assert counter.get_total_flops() == 2 * (4 * channels * hidden + 98 * 6 * 5)

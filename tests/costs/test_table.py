@@ -1,0 +1,84 @@
+import itertools
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seplace.attachments import ATTACHMENTS
+from seplace.costs import COSTS
+from seplace.costs.table import PriceTable
+from seplace.placement import Placement, StageChoice
+from tests.networks import shaped_network_of
+
+BACKBONE = "cifar_resnet8"
+IMAGES = torch.zeros(1, 3, 16, 16)
+NAMES = ("flops", "params", "macs")
+CHOICES = [
+    StageChoice(),
+    *(StageChoice.parse(module) for module in ("se2", "cbam4", "cbam16", "eca")),
+    *(StageChoice(module, 16, attachment) for module in ("se",) for attachment in ATTACHMENTS),
+    *(StageChoice.parse(text) for text in ("cbam4.pre", "cbam4.cross", "eca.pre", "eca.parallel")),
+]
+placements = st.tuples(*[st.sampled_from(CHOICES)] * 3).map(Placement)
+
+
+def build(placement: Placement) -> torch.nn.Module:
+    return shaped_network_of(BACKBONE, str(placement))
+
+
+@pytest.fixture(scope="module")
+def table() -> PriceTable:
+    return PriceTable.count(build, IMAGES, [CHOICES] * 3, names=NAMES)
+
+
+@settings(max_examples=25, deadline=None)
+@given(placement=placements)
+def test_a_price_is_the_count_of_the_network(table: PriceTable, placement: Placement) -> None:
+    network = build(placement)
+    assert table.price(placement) == {name: COSTS[name].measure(network, IMAGES) for name in NAMES}
+
+
+def test_a_price_has_the_names_in_order_and_is_whole(table: PriceTable) -> None:
+    price = table.price(Placement.parse("none-se16-eca.pre"))
+    assert tuple(price) == NAMES
+    assert all(type(value) is int for value in price.values())
+
+
+def test_the_plain_backbone_costs_what_it_costs(table: PriceTable) -> None:
+    plain = Placement.uniform(StageChoice(), 3)
+    assert tuple(table.price(plain).values()) == table.plain
+    assert table.price(plain)["params"] == sum(parameter.numel() for parameter in build(plain).parameters())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_all_prices_are_in_lexicographic_order(table: PriceTable, name: str) -> None:
+    choices = [CHOICES[:3], CHOICES[2:9], CHOICES[::-2]]
+    expected = [table.price(Placement(stages))[name] for stages in itertools.product(*choices)]
+    prices = table.price_all(choices, name)
+    assert prices.dtype == np.int64
+    assert prices.tolist() == expected
+
+
+@given(placement=placements)
+@settings(deadline=None)
+def test_a_table_survives_its_text(table: PriceTable, placement: Placement) -> None:
+    again = PriceTable.from_json(table.to_json())
+    assert again == table
+    assert again.price(placement) == table.price(placement)
+
+
+def test_none_is_priced_even_where_it_is_no_choice() -> None:
+    table = PriceTable.count(build, IMAGES, [[StageChoice("se", 4)]] * 3, names=["params"])
+    plain, every = (Placement.uniform(choice, 3) for choice in (StageChoice(), StageChoice("se", 4)))
+    # 2Ch for the one block of each stage.
+    extra = 2 * 16 * 4 + 2 * 32 * 8 + 2 * 64 * 16
+    assert table.price(every)["params"] - table.price(plain)["params"] == extra
+
+
+def test_pricing_needs_no_torch() -> None:
+    program = "import sys, seplace.costs.table; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -1,0 +1,58 @@
+"""Networks as the tests of several folders need them."""
+
+import torch
+from torch import nn
+
+from seplace.attention import ATTENTION
+from seplace.attention.options import GateOptions
+from seplace.backbones.backbone import describe
+from seplace.models import build
+from seplace.placement import Placement, StageChoice
+
+GATES = [name for name in ATTENTION if name != "none"]
+"""The attention modules that have a gate of their own."""
+
+
+def gate_arguments(name: str, *, init: str) -> dict[str, object]:
+    """The arguments of a gate: with ratio 4 where it takes one."""
+    return {"ratio": 4, "init": init} if ATTENTION.member(name).takes_ratio else {"init": init}
+
+
+def choice_of(name: str, attachment: str = "serial") -> StageChoice:
+    """The choice of a module: with ratio 4 where it takes one."""
+    return StageChoice(name, 4 if ATTENTION.member(name).takes_ratio else None, attachment)
+
+
+def placed(backbone: str, text: str) -> Placement:
+    """The placement of a text; the text of a single choice stands for all stages."""
+    if "-" in text:
+        return Placement.parse(text)
+    return Placement.uniform(StageChoice.parse(text), len(describe(backbone).stages))
+
+
+def network_of(
+    backbone: str,
+    placement: str = "none",
+    *,
+    init: str = "paper",
+    num_classes: int | None = None,
+    in_channels: int = 3,
+    seed: int = 0,
+) -> nn.Module:
+    """Build a network from texts, in training mode, for the backbone's customary number of classes."""
+    described = describe(backbone)
+    return build(
+        described,
+        placed(backbone, placement),
+        gate=GateOptions(init=init),  # type: ignore[arg-type]
+        num_classes=described.num_classes if num_classes is None else num_classes,
+        in_channels=in_channels,
+        seed=seed,
+    )
+
+
+def shaped_network_of(backbone: str, placement: str = "none", *, num_classes: int | None = None) -> nn.Module:
+    """Build a network in eval mode whose shapes are right and whose weights are arbitrary, which is cheap."""
+    with torch.device("meta"):
+        network = network_of(backbone, placement, num_classes=num_classes)
+    return network.to_empty(device="cpu").eval()

@@ -1,0 +1,70 @@
+import inspect
+import signal
+
+import pytest
+
+from seplace import errors
+from seplace.errors import SeplaceError
+from seplace.files import DiskFull
+
+CODES = [
+    pytest.param(errors.SeplaceError, 1, Exception, id="a bug unless said otherwise"),
+    pytest.param(errors.InputError, 2, ValueError, id="what the user wrote"),
+    pytest.param(errors.UnknownName, 2, KeyError, id="a name that no table holds"),
+    pytest.param(errors.InvalidPlacement, 2, ValueError, id="a placement"),
+    pytest.param(errors.InvalidSpace, 2, ValueError, id="a search space"),
+    pytest.param(errors.InvalidStudy, 2, ValueError, id="a study"),
+    pytest.param(errors.StudyChanged, 2, ValueError, id="a folder of another study"),
+    pytest.param(errors.DataError, 3, Exception, id="data"),
+    pytest.param(errors.MissingPackage, 3, ImportError, id="a package"),
+    pytest.param(errors.DeviceUnavailable, 3, RuntimeError, id="a device"),
+    pytest.param(errors.CorruptResults, 3, Exception, id="a damaged file"),
+    pytest.param(DiskFull, 3, OSError, id="no room"),
+    pytest.param(errors.UncountedOperator, 1, RuntimeError, id="an operator without a count"),
+    pytest.param(errors.TrainingFailed, 1, RuntimeError, id="one training"),
+    pytest.param(errors.TooManyFailures, 4, RuntimeError, id="many trainings"),
+    pytest.param(errors.ExportMismatch, 1, RuntimeError, id="an export that differs"),
+    pytest.param(errors.StudyBusy, 75, RuntimeError, id="already running"),
+]
+
+
+@pytest.mark.parametrize(("error", "code", "built_in"), CODES)
+def test_an_error_has_an_exit_code_and_refines_a_built_in(error, code: int, built_in) -> None:
+    assert error.exit_code == code
+    assert issubclass(error, built_in)
+    assert issubclass(error, SeplaceError)
+
+
+def test_the_table_of_exit_codes_is_whole() -> None:
+    defined = {
+        member
+        for _, member in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(member, SeplaceError) and member.__module__ == errors.__name__
+    }
+    assert defined - {errors.Interrupted} == {case.values[0] for case in CODES} - {DiskFull}
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_exits_as_a_shell_expects(signum: int, code: int) -> None:
+    assert errors.Interrupted(signum).exit_code == code
+
+
+def test_an_unknown_name_reads_as_a_sentence_not_as_a_repr() -> None:
+    error = errors.UnknownName("cost", "flop", ["flops", "macs"])
+    assert str(error) == "unknown cost 'flop'. Did you mean 'flops'? (known: flops, macs)"
+
+
+def test_a_failed_training_keeps_its_reason() -> None:
+    error = errors.TrainingFailed("diverged", "the loss is nan in epoch 3")
+    assert (error.reason, str(error)) == ("diverged", "the loss is nan in epoch 3")
+
+
+@pytest.mark.parametrize(
+    ("name", "suggestion"),
+    [
+        pytest.param("resnet17", ". Did you mean 'resnet18'?", id="one letter off"),
+        pytest.param("vgg", "", id="nothing near"),
+    ],
+)
+def test_the_nearest_name_is_suggested(name: str, suggestion: str) -> None:
+    assert errors.did_you_mean(name, ["resnet18", "digits"]) == suggestion

@@ -1,0 +1,112 @@
+import errno
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from seplace.files import DiskFull, sha256_of, write_atomically
+
+
+@pytest.fixture
+def full_disk(monkeypatch) -> None:
+    def fail(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", fail)
+
+
+@pytest.mark.parametrize("content", ["×\n", b"\x00\xff", "", b""], ids=["text", "bytes", "no text", "no bytes"])
+def test_content_is_written_as_it_is(tmp_path: Path, content: bytes | str) -> None:
+    path = tmp_path / "new" / "folder" / "file"
+    write_atomically(path, content)
+    assert path.read_bytes() == (content.encode() if isinstance(content, str) else content)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_file_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old and longer")
+    write_atomically(path, "new")
+    assert path.read_text() == "new"
+
+
+def test_a_reader_of_the_old_file_keeps_it(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    with path.open() as reader:
+        write_atomically(path, "new")
+        assert reader.read() == "old"
+
+
+def test_others_may_read_the_file(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "file", "text")
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o644
+
+
+@pytest.mark.usefixtures("full_disk")
+def test_a_full_disk_leaves_what_stood_there(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    with pytest.raises(DiskFull, match=r"file: cannot write 1,234 bytes \(No space left on device\)"):
+        write_atomically(path, "x" * 1234)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.usefixtures("full_disk")
+def test_a_full_disk_leaves_no_new_file(tmp_path: Path) -> None:
+    with pytest.raises(DiskFull):
+        write_atomically(tmp_path / "file", "new")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_rename_leaves_what_stood_there(tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def fail(_self: Path, _target: Path) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(DiskFull, match="Permission denied"):
+        write_atomically(path, "new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_interruption_leaves_what_stood_there(tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def interrupt(_descriptor: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(path, "new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_content_is_synced_before_the_rename_and_the_folder_after(tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "file"
+    steps: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def record_fsync(descriptor: int) -> None:
+        steps.append("sync folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "sync file")
+        fsync(descriptor)
+
+    def record_replace(source: Path, target: Path) -> Path:
+        steps.append("rename")
+        return replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", record_fsync)
+    monkeypatch.setattr(Path, "replace", record_replace)
+    write_atomically(path, "new")
+    assert steps == ["sync file", "rename", "sync folder"]
+
+
+def test_the_hash_is_the_one_of_sha256sum() -> None:
+    assert sha256_of(b"abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
