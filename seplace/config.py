@@ -170,8 +170,12 @@ class StudyConfig:
 
     @property
     def data_root(self) -> Path | None:
-        """The folder of the data, relative to the study's folder unless absolute; None if none is named."""
-        return None if self.data.root is None else self.folder / Path(self.data.root).expanduser()
+        """The folder of the data, None if none is named: beside the study's folder if it is there, else beside ours."""
+        if self.data.root is None:
+            return None
+        root = Path(self.data.root).expanduser()
+        beside_study = self.folder / root
+        return beside_study if beside_study.exists() else Path.cwd() / root
 
     def fingerprint(self) -> dict[str, Any]:
         """Return the study's meaning as a flat dict, dotted key -> JSON value, defaults written out.

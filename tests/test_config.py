@@ -124,8 +124,7 @@ def test_what_is_read_is_frozen(tmp_path: Path) -> None:
         pytest.param(
             "schema: 1",
             "schema: 2",
-            "1:9: schema: is newer than this version of seplace, which reads schema 1; upgrade "
-            "seplace (got 2)",
+            "1:9: schema: is newer than this version of seplace, which reads schema 1; upgrade seplace (got 2)",
             id="newer schema",
         ),
         pytest.param(
@@ -147,9 +146,7 @@ def test_what_is_read_is_frozen(tmp_path: Path) -> None:
             id="unknown key",
         ),
         pytest.param("  epochs: 3\n", "", "7:3: training.epochs: is missing and required", id="missing key"),
-        pytest.param(
-            "objective:\n  cost: flops\n", "", "1:1: objective: is missing and required", id="missing block"
-        ),
+        pytest.param("objective:\n  cost: flops\n", "", "1:1: objective: is missing and required", id="missing block"),
         # Types
         pytest.param(
             "epochs: 3",
@@ -163,9 +160,7 @@ def test_what_is_read_is_frozen(tmp_path: Path) -> None:
             "7:11: training.epochs: must be a whole number (got true)",
             id="a boolean as an integer",
         ),
-        pytest.param(
-            "epochs: 3", "epochs: 0", "7:11: training.epochs: must be at least 1 (got 0)", id="no epochs"
-        ),
+        pytest.param("epochs: 3", "epochs: 0", "7:11: training.epochs: must be at least 1 (got 0)", id="no epochs"),
         pytest.param(
             "epochs: 3",
             "epochs: -3",
@@ -196,21 +191,15 @@ def test_what_is_read_is_frozen(tmp_path: Path) -> None:
             "17:10: search.hours: must be a finite number (got .inf)",
             id="an endless budget",
         ),
-        pytest.param(
-            "0.1", ".nan", "9:18: training.learning_rate: must be a finite number (got .nan)", id="NaN"
-        ),
+        pytest.param("0.1", ".nan", "9:18: training.learning_rate: must be a finite number (got .nan)", id="NaN"),
         pytest.param(
             "momentum: 0.9",
             "momentum: 1",
             "10:13: training.momentum: must be less than 1 (got 1)",
             id="momentum 1",
         ),
-        pytest.param(
-            "seeds: 3", "seeds: 0", "18:10: search.seeds: must be at least 1 (got 0)", id="no seeds"
-        ),
-        pytest.param(
-            "  seed: 0", "  seed: -1", "19:9: search.seed: must be at least 0 (got -1)", id="negative seed"
-        ),
+        pytest.param("seeds: 3", "seeds: 0", "18:10: search.seeds: must be at least 1 (got 0)", id="no seeds"),
+        pytest.param("  seed: 0", "  seed: -1", "19:9: search.seed: must be at least 0 (got -1)", id="negative seed"),
         pytest.param(
             "schedule: cosine",
             "schedule: []",
@@ -236,9 +225,7 @@ def test_what_is_read_is_frozen(tmp_path: Path) -> None:
             id="a limit of nothing",
         ),
         # Names
-        pytest.param(
-            "name: digits", "name: digit", "4:9: data.name: unknown data set; known: ", id="data set"
-        ),
+        pytest.param("name: digits", "name: digit", "4:9: data.name: unknown data set; known: ", id="data set"),
         pytest.param(
             "cost: flops",
             "cost: flop",
@@ -256,19 +243,12 @@ def test_what_is_read_is_frozen(tmp_path: Path) -> None:
         pytest.param(
             "nsga2",
             "nsga",
-            "16:12: search.sampler: must be one of random, nsga2, tpe, gp (got 'nsga'). "
-            "Did you mean 'nsga2'?",
+            "16:12: search.sampler: must be one of random, nsga2, tpe, gp (got 'nsga'). Did you mean 'nsga2'?",
             id="sampler",
         ),
-        pytest.param(
-            "digits-resnet8", "digits-resnet", "2:8: space: unknown search space; known: ", id="space"
-        ),
-        pytest.param(
-            "digits-resnet8", "no/such.yaml", "2:8: space: no search space file at ", id="space file"
-        ),
-        pytest.param(
-            "digits-resnet8", "a b", "2:8: space: search space 'a b': a name has up to 64", id="space name"
-        ),
+        pytest.param("digits-resnet8", "digits-resnet", "2:8: space: unknown search space; known: ", id="space"),
+        pytest.param("digits-resnet8", "no/such.yaml", "2:8: space: no search space file at ", id="space file"),
+        pytest.param("digits-resnet8", "a b", "2:8: space: search space 'a b': a name has up to 64", id="space name"),
         # Rules between values
         pytest.param(
             "epochs: 3",
@@ -328,9 +308,7 @@ def test_the_whole_space_may_be_the_budget(tmp_path: Path) -> None:
     assert len(load_study(write(tmp_path, text)).search_space) * 3 == 12
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"\xff\xfe", b"a: [", b"a: &a [*a]", b"schema: !!python/name:os.system x"]
-)
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"a: [", b"a: &a [*a]", b"schema: !!python/name:os.system x"])
 def test_a_hostile_study_is_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     path.write_bytes(content)
@@ -356,8 +334,7 @@ def test_problems_of_both_files_are_told_at_once(tmp_path: Path) -> None:
         "tiny.yaml:4:27: stages[1].modules[2]: unknown attention module; known: none, se, cbam, eca "
         "(got 'eva'). "
         "Did you mean 'eca'?",
-        "tiny.yaml:4:84: stages[3].ratios[1]: stage 3: se128 leaves no hidden unit (C = 64 channels, "
-        "r = 128)",
+        "tiny.yaml:4:84: stages[3].ratios[1]: stage 3: se128 leaves no hidden unit (C = 64 channels, r = 128)",
     ]
 
 
@@ -440,9 +417,7 @@ def test_the_fingerprint_follows_the_meaning(old: str, new: str, lines: list[str
 
 
 def test_another_space_is_another_meaning(tmp_path: Path) -> None:
-    changed = differences(
-        fingerprint_of(tmp_path), fingerprint_of(tmp_path, ("digits-resnet8", "cifar-resnet8"))
-    )
+    changed = differences(fingerprint_of(tmp_path), fingerprint_of(tmp_path, ("digits-resnet8", "cifar-resnet8")))
     assert [line.split(":")[0] for line in changed] == ["space", "space.backbone"]
     assert changed[1] == 'space.backbone: "cifar_resnet8[width=0.5]" -> "cifar_resnet8"'
 
@@ -456,12 +431,8 @@ def copy_to_results(config: StudyConfig, folder: Path) -> None:
 def test_a_study_is_read_back_from_its_results(tmp_path: Path) -> None:
     (tmp_path / "studies").mkdir()
     write(tmp_path / "studies", TINY_SPACE, "tiny.yaml")
-    text = replaced("digits-resnet8", "./tiny.yaml").replace(
-        "name: digits", "name: digits\n  root: ../images"
-    )
-    config = load_study(
-        write(tmp_path / "studies", text.replace("trainings: 60", "trainings: 4"), "first.yaml")
-    )
+    text = replaced("digits-resnet8", "./tiny.yaml").replace("name: digits", "name: digits\n  root: ../images")
+    config = load_study(write(tmp_path / "studies", text.replace("trainings: 60", "trainings: 4"), "first.yaml"))
     copy_to_results(config, tmp_path / "first")
     again = load_results_study(tmp_path / "first", study_folder=config.folder)
     assert again.path == tmp_path / "first" / "study.yaml"

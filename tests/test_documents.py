@@ -105,12 +105,8 @@ BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\n"
     [
         pytest.param("", ["a.yaml: the file is empty"], id="empty"),
         pytest.param("# only this\n", ["a.yaml: the file is empty"], id="only a comment"),
-        pytest.param(
-            "- a\n", ["a.yaml:1:1: the top level must be a mapping of keys (got a list)"], id="a list"
-        ),
-        pytest.param(
-            "text\n", ["a.yaml:1:1: the top level must be a mapping of keys (got 'text')"], id="text"
-        ),
+        pytest.param("- a\n", ["a.yaml:1:1: the top level must be a mapping of keys (got a list)"], id="a list"),
+        pytest.param("text\n", ["a.yaml:1:1: the top level must be a mapping of keys (got 'text')"], id="text"),
         pytest.param(
             "a:\n\tb: 1\n",
             ["a.yaml:2:1: not valid YAML: a tab cannot stand here; indent with spaces"],
@@ -121,21 +117,15 @@ BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\n"
             ["a.yaml:2:2: not valid YAML: expected ',' or ']', but got ':' while parsing a flow sequence"],
             id="an open list",
         ),
-        pytest.param(
-            "a: b: c\n", ["a.yaml:1:5: not valid YAML: mapping values are not allowed here"], id="two colons"
-        ),
+        pytest.param("a: b: c\n", ["a.yaml:1:5: not valid YAML: mapping values are not allowed here"], id="two colons"),
         pytest.param("a: 1\n---\nb: 1\n", ["a.yaml:2:1: a file holds one document only"], id="two documents"),
         pytest.param(
             "a: 1\nb: \x01\n",
             ["a.yaml:2:4: not valid YAML: character '\\x01' is not allowed"],
             id="a control character",
         ),
-        pytest.param(
-            "a: é\n".encode("latin-1"), ["a.yaml:1:4: the file must be UTF-8 (got byte 0xe9)"], id="latin-1"
-        ),
-        pytest.param(
-            "a: 1\n".encode("utf-16"), ["a.yaml:1:1: the file must be UTF-8 (got byte 0xff)"], id="utf-16"
-        ),
+        pytest.param("a: é\n".encode("latin-1"), ["a.yaml:1:4: the file must be UTF-8 (got byte 0xe9)"], id="latin-1"),
+        pytest.param("a: 1\n".encode("utf-16"), ["a.yaml:1:1: the file must be UTF-8 (got byte 0xff)"], id="utf-16"),
         pytest.param("a: 1\n" * MAX_BYTES, ["a.yaml: is larger than 1,048,576 bytes"], id="a huge file"),
         pytest.param(
             f"a: {'[' * 5000}{']' * 5000}\n",
@@ -176,9 +166,7 @@ BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\n"
         ),
     ],
 )
-def test_what_cannot_be_read_gives_no_document(
-    content: str | bytes, expected: list[str], tmp_path: Path
-) -> None:
+def test_what_cannot_be_read_gives_no_document(content: str | bytes, expected: list[str], tmp_path: Path) -> None:
     document, problems = read(tmp_path, content)
     assert document is None
     assert problems == expected
@@ -214,9 +202,7 @@ def test_what_cannot_be_read_gives_no_document(
             ["a.yaml:1:4: a: tags are not read; write the plain value (got 'tag:yaml.org,2002:int')"],
             id="a harmless tag",
         ),
-        pytest.param(
-            "1: a\nb: 2\n", {"b": 2}, ["a.yaml:1:1: a key must be text (got 1)"], id="a number as key"
-        ),
+        pytest.param("1: a\nb: 2\n", {"b": 2}, ["a.yaml:1:1: a key must be text (got 1)"], id="a number as key"),
         pytest.param("? [a]\n: b\nc: 1\n", {"c": 1}, ["a.yaml:1:3: a key must be text"], id="a list as key"),
         pytest.param("\ufeffa: 1\n", {"a": 1}, [], id="a byte order mark of UTF-8 is harmless"),
         pytest.param("a: 1\r\nb: 2\r\n", {"a": 1, "b": 2}, [], id="line ends of Windows"),
@@ -233,12 +219,8 @@ def test_the_rest_is_read_around_some_problems(
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     path = tmp_path / "none.yaml"
-    assert [str(each) for each in read_document(path)[1]] == [
-        f"{path}: cannot be read: No such file or directory"
-    ]
-    assert [str(each) for each in read_document(tmp_path)[1]] == [
-        f"{tmp_path}: cannot be read: Is a directory"
-    ]
+    assert [str(each) for each in read_document(path)[1]] == [f"{path}: cannot be read: No such file or directory"]
+    assert [str(each) for each in read_document(tmp_path)[1]] == [f"{tmp_path}: cannot be read: Is a directory"]
 
 
 @settings(max_examples=300)
@@ -285,19 +267,11 @@ class Outer(Block):
             "3:16: inner.count: must be a whole number, without quotes (got '3')",
             id="a number in quotes",
         ),
-        pytest.param(
-            "inner: {count: true}", "3:16: inner.count: must be a whole number (got true)", id="boolean"
-        ),
-        pytest.param(
-            "inner: {count: 1.0}", "3:16: inner.count: must be a whole number (got 1.0)", id="a float"
-        ),
+        pytest.param("inner: {count: true}", "3:16: inner.count: must be a whole number (got true)", id="boolean"),
+        pytest.param("inner: {count: 1.0}", "3:16: inner.count: must be a whole number (got 1.0)", id="a float"),
         pytest.param("inner: {count: 0}", "3:16: inner.count: must be at least 1 (got 0)", id="zero"),
-        pytest.param(
-            "inner: {count: 1, share: 1}", "3:26: inner.share: must be less than 1 (got 1)", id="too large"
-        ),
-        pytest.param(
-            "inner: {count: 1, share: 0}", "3:26: inner.share: must be greater than 0 (got 0)", id="small"
-        ),
+        pytest.param("inner: {count: 1, share: 1}", "3:26: inner.share: must be less than 1 (got 1)", id="too large"),
+        pytest.param("inner: {count: 1, share: 0}", "3:26: inner.share: must be greater than 0 (got 0)", id="small"),
         pytest.param(
             "inner: {count: 1, share: .nan}",
             "3:26: inner.share: must be a finite number (got .nan)",
@@ -318,12 +292,8 @@ class Outer(Block):
             "3:7: kind: must be one of cosine, one_cycle (got 'cosin'). Did you mean 'cosine'?",
             id="a word of a list",
         ),
-        pytest.param(
-            "limits: {a: 7}", "3:13: limits.a: must be at most 5 (got 7)", id="a value of a free key"
-        ),
-        pytest.param(
-            "limits: [1]", "3:9: limits: must be a mapping of keys (got a list)", id="a list for a mapping"
-        ),
+        pytest.param("limits: {a: 7}", "3:13: limits.a: must be at most 5 (got 7)", id="a value of a free key"),
+        pytest.param("limits: [1]", "3:9: limits: must be a mapping of keys (got a list)", id="a list for a mapping"),
     ],
 )
 def test_rules_are_plain_words(line: str, expected: str, tmp_path: Path) -> None:

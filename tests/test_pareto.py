@@ -26,8 +26,7 @@ def front_by_definition(losses: np.ndarray) -> np.ndarray:
 
 def cells_dominated(losses: np.ndarray, corner: np.ndarray) -> int:
     return sum(
-        bool((losses <= cell).all(axis=1).any())
-        for cell in itertools.product(*(range(int(bound)) for bound in corner))
+        bool((losses <= cell).all(axis=1).any()) for cell in itertools.product(*(range(int(bound)) for bound in corner))
     )
 
 

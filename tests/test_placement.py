@@ -70,9 +70,7 @@ def test_another_spelling_is_refused_with_the_canonical_one(text: str, canonical
         pytest.param("se0", "at least 1", id="ratio 0"),
         pytest.param("se-4", "stage 1: se: se needs", id="a negative ratio is two stages"),
         pytest.param("cba8", "unknown attention module 'cba'. Did you mean 'cbam'", id="unknown module"),
-        pytest.param(
-            "se8.serie", "unknown attachment 'serie'. Did you mean 'serial'", id="unknown attachment"
-        ),
+        pytest.param("se8.serie", "unknown attachment 'serie'. Did you mean 'serial'", id="unknown attachment"),
         pytest.param("se8.", "is not a stage's choice", id="an attachment without its name"),
         pytest.param("../../etc/passwd", "is not a stage's choice", id="a path"),
     ],

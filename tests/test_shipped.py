@@ -13,9 +13,7 @@ def test_shipped_names_are_found_by_name() -> None:
         assert name_of(path.name) == name
 
 
-def test_a_relative_path_is_looked_for_beside_the_file_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_relative_path_is_looked_for_beside_the_file_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     beside, current = tmp_path / "beside", tmp_path / "current"
     for folder in (beside, current):
         folder.mkdir()
@@ -29,9 +27,7 @@ def test_a_relative_path_is_looked_for_beside_the_file_first(
 
 
 def test_a_missing_path_says_where_it_was_looked_for(tmp_path: Path) -> None:
-    with pytest.raises(
-        InputError, match=f"no search space file at {tmp_path}/x/a.yaml or .*shipped: .*resnet50"
-    ):
+    with pytest.raises(InputError, match=f"no search space file at {tmp_path}/x/a.yaml or .*shipped: .*resnet50"):
         locate("search_spaces", "x/a.yaml", relative_to=tmp_path)
 
 

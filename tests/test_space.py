@@ -50,9 +50,7 @@ def test_iteration_length_and_index_agree(space: SearchSpace) -> None:
     assert [space.placement_at(index) for index in range(len(space))] == members
     assert [space.index(member) for member in members] == list(range(len(space)))
     assert all(member in space for member in members)
-    assert [space.indices(member) for member in members] == sorted(
-        space.indices(member) for member in members
-    )
+    assert [space.indices(member) for member in members] == sorted(space.indices(member) for member in members)
 
 
 @given(spaces(), st.data())
@@ -119,13 +117,9 @@ def test_a_stranger_is_refused(text: str, says: str) -> None:
             "backbone cifar_resnet8 has 3 stages (got 2)",
             id="two stages",
         ),
-        pytest.param(
-            "cifar_resnet8", [("none", "eca"), (), ("eca",)], "stage 2 has no choice", id="an empty stage"
-        ),
+        pytest.param("cifar_resnet8", [("none", "eca"), (), ("eca",)], "stage 2 has no choice", id="an empty stage"),
         pytest.param("cifar_resnet8", [("none", "se4", "se4")] * 3, "stage 1 lists se4 twice", id="a repeat"),
-        pytest.param(
-            "cifar_resnet8", [("none",)] * 3, "the only member of the space is the plain", id="only plain"
-        ),
+        pytest.param("cifar_resnet8", [("none",)] * 3, "the only member of the space is the plain", id="only plain"),
         pytest.param(
             "cifar_resnet8[width=0.5]",
             [("none", "se16")] * 3,
@@ -149,7 +143,13 @@ def test_an_invalid_space_cannot_be_built(backbone: str, choices: list[tuple[str
 def test_a_space_that_cannot_be_counted_is_refused() -> None:
     stage = Stage(in_channels=64, channels=64, blocks=1, stride=1)
     deep = Backbone(
-        text="deep", stages=(stage,) * 40, image_size=8, min_image_size=1, network="no:network", arguments={}
+        text="deep",
+        stages=(stage,) * 40,
+        image_size=8,
+        num_classes=10,
+        min_image_size=1,
+        network="no:network",
+        arguments={},
     )
     with pytest.raises(InvalidSpace, match="at most"):
         SearchSpace(name="a", backbone=deep, choices=(parse("none", "eca", "se4"),) * 40, gate=PAPER)
@@ -166,9 +166,7 @@ def test_a_module_has_hidden_units_or_is_refused(choice: StageChoice, stage: int
 def test_a_placement_given_by_hand_meets_the_same_rule() -> None:
     backbone = describe("cifar_resnet8")
     check_placement(backbone, Placement.parse("se16-se32.parallel-cbam32.pre"))
-    with pytest.raises(
-        InvalidPlacement, match=r"stage 3: cbam64.pre leaves no hidden unit \(C = 32 channels, r = 64"
-    ):
+    with pytest.raises(InvalidPlacement, match=r"stage 3: cbam64.pre leaves no hidden unit \(C = 32 channels, r = 64"):
         check_placement(backbone, Placement.parse("none-none-cbam64.pre"))
     with pytest.raises(InvalidPlacement, match=r"backbone cifar_resnet8 has 3 stages \(got 4\)"):
         check_placement(backbone, Placement.parse("none-none-none-eca"))
@@ -177,17 +175,12 @@ def test_a_placement_given_by_hand_meets_the_same_rule() -> None:
 def test_the_fingerprint_follows_the_meaning() -> None:
     stages = (parse("none", "eca"),) * 3
     one = space_with(*stages)
-    assert (
-        one.fingerprint()
-        == SearchSpace(name="b", backbone=one.backbone, choices=stages, gate=PAPER).fingerprint()
-    )
+    assert one.fingerprint() == SearchSpace(name="b", backbone=one.backbone, choices=stages, gate=PAPER).fingerprint()
     others = [
         space_with(*stages, backbone="cifar_resnet20"),
         space_with(*stages[:2], parse("eca", "none")),
         SearchSpace(name="a", backbone=one.backbone, choices=stages, gate=GateOptions(init="identity")),
-        SearchSpace(
-            name="a", backbone=one.backbone, choices=stages, gate=GateOptions(init="paper", min_hidden=8)
-        ),
+        SearchSpace(name="a", backbone=one.backbone, choices=stages, gate=GateOptions(init="paper", min_hidden=8)),
     ]
     assert len({each.fingerprint() for each in [one, *others]}) == 5
 
@@ -229,18 +222,14 @@ def problems_of(folder: Path, text: str) -> list[str]:
 
 def test_choices_are_canonical_and_in_order(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
-    path.write_text(
-        f"{HEAD}choices: {{modules: [eca, none, se], ratios: [8, 4], attachments: [cross, serial]}}\n"
-    )
+    path.write_text(f"{HEAD}choices: {{modules: [eca, none, se], ratios: [8, 4], attachments: [cross, serial]}}\n")
     listed = ["eca.cross", "eca", "none", "se8.cross", "se8", "se4.cross", "se4"]
     assert load_space(str(path)).choices == (parse(*listed),) * 3
 
 
 def test_each_stage_may_have_its_own_choices(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
-    stages = (
-        "stages: [{modules: [none]}, {modules: [none, se], ratios: [4]}, {modules: [eca, 'my.gates:Gate']}]\n"
-    )
+    stages = "stages: [{modules: [none]}, {modules: [none, se], ratios: [4]}, {modules: [eca, 'my.gates:Gate']}]\n"
     path.write_text(HEAD.replace("paper", "identity, min_hidden: 2") + stages)
     space = load_space(path)
     assert space.choices == (parse("none"), parse("none", "se4"), parse("eca", "my.gates:Gate"))
@@ -252,17 +241,13 @@ def test_each_stage_may_have_its_own_choices(tmp_path: Path) -> None:
     [
         pytest.param(
             "",
-            [
-                "1:1: choices: is missing; write choices, the same for every stage, or stages, one "
-                "entry a stage"
-            ],
+            ["1:1: choices: is missing; write choices, the same for every stage, or stages, one entry a stage"],
             id="neither choices nor stages",
         ),
         pytest.param(
             "choices: {modules: [eca]}\nstages: []\n",
             [
-                "5:1: stages: write either choices, the same for every stage, or stages, one entry a "
-                "stage, not both",
+                "5:1: stages: write either choices, the same for every stage, or stages, one entry a stage, not both",
                 "5:9: stages: must not be empty (got an empty list)",
             ],
             id="both, one of them empty",
@@ -347,15 +332,13 @@ def test_each_stage_may_have_its_own_choices(tmp_path: Path) -> None:
             id="a ratio above the width of every stage's input",
         ),
         pytest.param(
-            "stages:\n- {modules: [se], ratios: [32]}\n- {modules: [see]}\n- {modules: [cbam], "
-            "ratios: [128]}\n",
+            "stages:\n- {modules: [se], ratios: [32]}\n- {modules: [see]}\n- {modules: [cbam], ratios: [128]}\n",
             [
                 "5:28: stages[1].ratios[1]: stage 1: se32 leaves no hidden unit (C = 16 channels, r = 32)",
                 "6:14: stages[2].modules[1]: unknown attention module; known: none, se, cbam, eca "
                 "(got 'see'). "
                 "Did you mean 'se'?",
-                "7:30: stages[3].ratios[1]: stage 3: cbam128 leaves no hidden unit (C = 64 channels, "
-                "r = 128)",
+                "7:30: stages[3].ratios[1]: stage 3: cbam128 leaves no hidden unit (C = 64 channels, r = 128)",
             ],
             id="mistakes in several stages",
         ),
@@ -415,12 +398,8 @@ def test_a_bad_file_lists_all_that_is_wrong(body: str, expected: list[str], tmp_
             "2:11: backbone: backbone 'no.module:net': no module named 'no' can be imported",
             id="a module that is not there",
         ),
-        pytest.param(
-            "backbone: 8\ngate: {init: paper}\n", "2:11: backbone: must be text (got 8)", id="a number"
-        ),
-        pytest.param(
-            "backbone: cifar_resnet8\ngate: {}\n", "3:7: gate.init: is missing and required", id="no init"
-        ),
+        pytest.param("backbone: 8\ngate: {init: paper}\n", "2:11: backbone: must be text (got 8)", id="a number"),
+        pytest.param("backbone: cifar_resnet8\ngate: {}\n", "3:7: gate.init: is missing and required", id="no init"),
         pytest.param(
             "backbone: cifar_resnet8\ngate: {init: papers}\n",
             "3:14: gate.init: must be one of paper, identity (got 'papers'). Did you mean 'paper'?",

@@ -57,9 +57,7 @@ def make_parquet(root: Path, *, train: int = 30, test: int = 12, classes: int = 
     return root
 
 
-def make_folder(
-    root: Path, *, train: int = 10, test: int = 4, classes: int = 3, test_name: str = "val"
-) -> Path:
+def make_folder(root: Path, *, train: int = 10, test: int = 4, classes: int = 3, test_name: str = "val") -> Path:
     random = np.random.default_rng(0)
     for split, count in (("train", train), (test_name, test)):
         for label in range(classes):
@@ -99,9 +97,7 @@ def make_cifar_folder(root: Path, layout: cifar.Layout) -> Path:
     return root
 
 
-def make_cifar_archive(
-    root: Path, layout: cifar.Layout, *, extra: dict[str, bytes] | None = None
-) -> cifar.Layout:
+def make_cifar_archive(root: Path, layout: cifar.Layout, *, extra: dict[str, bytes] | None = None) -> cifar.Layout:
     """Write the archive (`extra` members first) and return the layout with its checksum."""
     archive = root / layout.archive
     with tarfile.open(archive, "w:gz") as tar:

@@ -33,9 +33,7 @@ def test_records_are_read(layout, tmp_path, monkeypatch, packed, inside):
     files = cifar_files(layout)
     assert raw.classes == tuple(f"name_{label}" for label in range(layout.classes))
     assert len(raw.train.labels) == len(layout.train_files) * layout.train_records
-    assert (
-        raw.train.labels[: layout.train_records] == np.arange(layout.train_records) % layout.classes
-    ).all()
+    assert (raw.train.labels[: layout.train_records] == np.arange(layout.train_records) % layout.classes).all()
     # The second record of the test file, byte by byte: its labels, then red, green and blue planes.
     record = np.frombuffer(files[layout.test_file], np.uint8)[layout.label_bytes + 3072 :]
     record = record[layout.label_bytes : layout.label_bytes + 3072]

@@ -51,9 +51,7 @@ def test_a_damaged_test_image_is_found_when_the_test_split_is_read(tmp_path):
 
 def test_an_interpreted_format_is_not_opened(tmp_path):
     make_folder(tmp_path)
-    (tmp_path / "train" / "class_0" / "a.png").write_bytes(
-        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EOF\n"
-    )
+    (tmp_path / "train" / "class_0" / "a.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EOF\n")
     with pytest.raises(DataError, match="not a readable image"):
         load_image_set("image_folder", root=tmp_path, **SMALL)
 
@@ -88,9 +86,7 @@ def test_images_of_several_sizes_need_an_image_size(tmp_path):
     (tmp_path / "train" / "class_2" / "wide.png").write_bytes(encoded(wide))
     with pytest.raises(InputError, match=r"wide.png has 12x4 pixels, .*/000.png has 8x8: give an image_size"):
         load_image_set("image_folder", root=tmp_path, **SMALL | {"validation_images": 0})
-    images = load_image_set(
-        "image_folder", root=tmp_path, **SMALL | {"image_size": 4, "validation_images": 0}
-    )
+    images = load_image_set("image_folder", root=tmp_path, **SMALL | {"image_size": 4, "validation_images": 0})
     assert (images.train.images[-1] == 255).all()  # the middle square
 
 

@@ -69,10 +69,7 @@ def test_only_what_is_needed_is_decoded(tmp_path):
 
     contents = raw.train.read(np.arange(30))
     every = decode_images(contents, where=raw.train.where, image_size=None, channels=3)
-    images = [
-        content if image.tobytes() in used else b"junk"
-        for content, image in zip(contents, every, strict=True)
-    ]
+    images = [content if image.tobytes() in used else b"junk" for content, image in zip(contents, every, strict=True)]
     write_parquet(tmp_path / "train.parquet", images, raw.train.labels.tolist())
     again = load_image_set("image_parquet", root=tmp_path, **values)
     assert (again.train.images == first.train.images).all()
@@ -96,9 +93,7 @@ def test_a_class_missing_or_unknown_in_the_test_split(tmp_path):
     make_parquet(tmp_path)
     images = load_image_set("image_parquet", root=tmp_path, **SMALL)
     write_parquet(tmp_path / "test.parquet", pictures(4), [0, 1, 3, 2])
-    with pytest.raises(
-        DataError, match=r"test\.parquet: row 2: label 3, but the training split has 3 classes"
-    ):
+    with pytest.raises(DataError, match=r"test\.parquet: row 2: label 3, but the training split has 3 classes"):
         images.test()
     write_parquet(tmp_path / "test.parquet", pictures(4), [0, 1, 1, 0])
     with pytest.raises(DataError, match="the test split has images of 2 of the 3 classes; without any: 2"):

@@ -29,9 +29,7 @@ TEST = ArrayImages(np.zeros((3, 1, 8, 12), dtype=np.uint8), np.arange(3))
 
 
 def load(**changes):
-    return load_image_set(
-        f"{__name__}:arrays", **(VALUES | {"image_size": 8, "validation_images": 10} | changes)
-    )
+    return load_image_set(f"{__name__}:arrays", **(VALUES | {"image_size": 8, "validation_images": 10} | changes))
 
 
 def levels(split):
@@ -74,9 +72,7 @@ def test_noise():
         assert middle.std() == pytest.approx(0.2 * 255, rel=0.1)
         assert abs(middle.mean()) < 4 * middle.std() / len(middle) ** 0.5
     fewer = load_image_set("digits", **VALUES | {"noise": 0.2, "train_images": 500})
-    assert {image.tobytes() for image in fewer.train.images} <= {
-        image.tobytes() for image in noisy.train.images
-    }
+    assert {image.tobytes() for image in fewer.train.images} <= {image.tobytes() for image in noisy.train.images}
     other = load_image_set("digits", **VALUES | {"noise": 0.2, "seed": 2})
     assert (other.test().images != noisy.test().images).mean() > 0.3
 

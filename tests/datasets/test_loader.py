@@ -89,9 +89,7 @@ def test_every_crop_is_a_window_of_the_padded_image(memory_format):
                 (top, left)
                 for top in range(5)
                 for left in range(5)
-                if torch.allclose(
-                    image, normalised(padded[label, :, top : top + 6, left : left + 8]), atol=1e-5
-                )
+                if torch.allclose(image, normalised(padded[label, :, top : top + 6, left : left + 8]), atol=1e-5)
             ]
             assert len(found) == 1
             offsets.update(found)
@@ -110,9 +108,7 @@ def test_padding_has_the_mean_colour():
 @pytest.mark.parametrize("memory_format", FORMATS)
 def test_half_of_the_images_are_mirrored(memory_format):
     split = numbered(400)
-    batches = loader(
-        split, augmentation=Augmentation(crop_padding=0, flip=True, cutout=0), memory_format=memory_format
-    )
+    batches = loader(split, augmentation=Augmentation(crop_padding=0, flip=True, cutout=0), memory_format=memory_format)
     images, labels = whole(batches)
     plain = normalised(split.images[labels])
     straight = torch.isclose(images, plain, atol=1e-5).all(dim=(1, 2, 3))

@@ -1,0 +1,287 @@
+"""seplace from Python: run a study, or load what one has left, and look at it as DataFrames and figures."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from seplace.config import Run, StudyConfig, load_results_study, load_study
+from seplace.costs.table import PriceTable
+from seplace.errors import DataError, InputError
+from seplace.files import write_atomically
+from seplace.ledger import Ledger
+from seplace.placement import Placement
+from seplace.results import (
+    Evaluation,
+    evaluations_frame,
+    front_frame,
+    knee_of,
+    placements_frame,
+    summarise,
+    verdict,
+)
+from seplace.yardsticks import yardsticks
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from seplace.evaluators.stand_alone import StandAlone
+    from seplace.search.driver import Observer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overrides:
+    """Where a run takes place, instead of where its study says; None leaves the study's word."""
+
+    executor: str | None = None
+    workers: int | None = None
+    threads: int | None = None
+    accelerator: str | None = None
+    data_root: Path | None = None
+    """Where the data lies."""
+
+    def apply(self, config: StudyConfig) -> StudyConfig:
+        """Return the study with this `run` block; it means the same study."""
+        given = {key: value for key, value in vars(self).items() if value is not None and key != "data_root"}
+        changed: dict[str, Any] = {"run": Run.model_validate(config.run.model_dump() | given)}
+        if self.data_root is not None:
+            changed["data"] = config.data.model_copy(update={"root": str(self.data_root.absolute())})
+        return replace(config, file=config.file.model_copy(update=changed))
+
+
+class Results:
+    """What a study has left in its folder, finished or still running: views of its ledger.
+
+    CorruptResults or DataError where the folder is none of ours.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        path = folder / "ledger.sqlite"
+        if not path.exists():
+            raise DataError(f"{folder}: no results here (looked for {path.name})")
+        with Ledger(path, read_only=True) as ledger:
+            self.rows: list[Evaluation] = ledger.evaluations()
+            self.finished: bool = bool(ledger.fact("finished"))
+            self._study_folder = Path(ledger.fact("study_folder"))
+            self._tests = ledger.tests()
+            self._latencies: dict[str, dict[str, float]] = ledger.fact("latencies") or {}
+        self.rows.sort(key=lambda row: (str(row.placement), row.seed, row.epochs))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Load the results in a folder."""
+        return cls(Path(folder))
+
+    @cached_property
+    def config(self) -> StudyConfig:
+        """The study, from its copy in the folder."""
+        return load_results_study(self.folder, study_folder=self._study_folder)
+
+    @cached_property
+    def prices(self) -> PriceTable:
+        """The prices of every placement of the study."""
+        try:
+            content = json.loads((self.folder / "prices.json").read_text())
+        except OSError as error:
+            raise DataError(f"{self.folder}: prices.json is not there; run the study first") from error
+        return PriceTable.from_json(json.dumps(content["table"]))
+
+    @property
+    def cost(self) -> str:
+        """The name of the study's cost axis."""
+        return self.config.objective.cost
+
+    @cached_property
+    def evaluations(self) -> pd.DataFrame:
+        """One row an evaluation: placement, stages, seed, scores, costs, seconds, device."""
+        return evaluations_frame(self.rows)
+
+    @cached_property
+    def placements(self) -> pd.DataFrame:
+        """One row a placement that was trained, cheapest first."""
+        marks = yardsticks(self.config.search_space.backbone)
+        return placements_frame(
+            summarise(self.rows),
+            cost=self.cost,
+            plain_costs=dict(zip(self.prices.names, self.prices.plain, strict=True)),
+            yardsticks={str(placement): name for name, placement in marks.items()},
+            tests={key[:2]: accuracy for key, (accuracy, _loss) in self._tests.items()},
+            latencies=self._latencies,
+        )
+
+    @cached_property
+    def front(self) -> pd.DataFrame:
+        """The placements on the front, cheapest first, and after them the yardsticks beside it."""
+        return front_frame(self.placements)
+
+    @property
+    def verdict(self) -> str:
+        """One sentence: whether anything was better than no attention at all."""
+        return verdict(self.placements)
+
+    def plot(self, path: str | Path | None = None) -> Figure:
+        """Draw accuracy against cost; save it too where a path (.png, .svg, .pdf) is given."""
+        from seplace.plots import plot_front, save_figure
+
+        figure = plot_front(
+            self.placements,
+            cost=self.cost,
+            title=f"{self.config.name}: {self.config.search_space.backbone.text}",
+        )
+        if path is not None:
+            save_figure(figure, Path(path))
+        return figure
+
+    def pick(self, choice: str, *, flops_under: float | None = None) -> Evaluation:
+        """Return the evaluation to export: of `best`, `knee`, `cheapest` of the front, or of a placement's text.
+
+        Of the seeds of that placement it takes the first, since choosing the luckiest would flatter the figures.
+        """
+        complete = [row for row in self.rows if row.state == "complete"]
+        if choice in ("best", "knee", "cheapest"):
+            members = self.placements[self.placements["on_front"]] if len(self.placements) else self.placements
+            if flops_under is not None:
+                members = members[members["flops"] <= flops_under]
+            if not len(members):
+                limit = "" if flops_under is None else f" under {flops_under:,.0f} FLOPs"
+                raise InputError(f"{self.folder}: no placement on the front{limit}")
+            positions: dict[str, int] = {
+                "best": int(members["accuracy"].to_numpy().argmax()),
+                "cheapest": 0,
+                "knee": knee_of(members, self.cost),
+            }
+            choice = members["placement"].iloc[positions[choice]]
+        placement = Placement.parse(choice)
+        rows = [row for row in complete if row.placement == placement]
+        if not rows:
+            raise InputError(
+                f"{self.folder}: {placement} was not trained; pick best, knee, cheapest or a placement of it"
+            )
+        return rows[0]
+
+    def export(self, folder: str | Path | None = None, *, pick: str = "knee", flops_under: float | None = None) -> Path:
+        """Write a trained network as a folder of its own (source, weights, configuration) and verify it there."""
+        from seplace.executors.executor import EvaluatorMaker
+        from seplace.exporters import EXPORTERS
+        from seplace.exporters.trained import TrainedNetwork
+
+        evaluation = self.pick(pick, flops_under=flops_under)
+        config = Overrides(accelerator="cpu").apply(self.config)
+        maker = EvaluatorMaker(name="stand_alone", config=config, folder=self.folder, threads=config.run.threads)
+        evaluator: StandAlone = maker.make(0)
+        images, space = evaluator.images, config.search_space
+        trained = TrainedNetwork(
+            backbone=space.backbone,
+            placement=evaluation.placement,
+            gate=space.gate,
+            num_classes=len(images.classes),
+            in_channels=images.channels,
+            image_size=images.image_size,
+            classes=images.classes,
+            mean=images.mean,
+            std=images.std,
+            state=evaluator.weights(evaluation),
+            flops=int(evaluation.costs["flops"]),
+            provenance=self._provenance_of(evaluation),
+        )
+        target = Path(folder) if folder is not None else self.folder / "export" / str(evaluation.placement)
+        exported: Path = EXPORTERS["source"](trained, target)
+        return exported
+
+    def _provenance_of(self, evaluation: Evaluation) -> dict[str, str | int | float | None]:
+        """Return where a trained network comes from: figures of its placement, and of its own training."""
+        row = self.placements.loc[self.placements["placement"] == str(evaluation.placement)].iloc[0]
+        data = self.config.data
+        return {
+            "study": self.config.name,
+            "data": data.name,
+            "training_images": data.train_images,
+            "validation_images": data.validation_images,
+            "seed": evaluation.seed,
+            "epochs": evaluation.epochs,
+            "accuracy_of_these_weights": evaluation.accuracy,
+            **{
+                name: row[name].item()
+                for name in ("n", "accuracy", "accuracy_se", "cross_entropy", "gain", "gain_se", "test_accuracy")
+            },
+            **evaluation.costs,
+            "device": evaluation.device,
+            **{f"version_{name}": version for name, version in evaluation.versions.items()},
+        }
+
+    def write(self) -> None:
+        """Write the tables, the figure and the provenance; they can be made again from the ledger at any time."""
+        tables = {"evaluations": self.evaluations, "placements": self.placements, "front": self.front}
+        for name, table in tables.items():
+            write_atomically(self.folder / f"{name}.csv", to_csv(table))
+        provenance = {
+            "study": self.config.name,
+            "seplace": "seplace " + " ".join(sys.argv[1:]) if Path(sys.argv[0]).name == "seplace" else "seplace.run",
+            "finished": self.finished,
+            "versions": unique([dict(row.versions) for row in self.rows]),
+            "devices": unique([row.device for row in self.rows]),
+            "threads": unique([row.threads for row in self.rows]),
+            "processors": os.cpu_count(),
+            "seeds": sorted({row.seed for row in self.rows}),
+            "trainings": len(self.rows),
+            "training_seconds": round(sum(row.seconds for row in self.rows), 1),
+            "latency": self._latencies,
+            "verdict": self.verdict,
+        }
+        write_atomically(self.folder / "provenance.json", json.dumps(provenance, indent=1) + "\n")
+        if len(self.placements):
+            for suffix in ("png", "svg"):
+                self.plot(self.folder / f"front.{suffix}")
+
+
+def run(
+    study: str | Path,
+    *,
+    folder: str | Path | None = None,
+    overrides: Overrides | None = None,
+    observer: Observer | None = None,
+) -> Results:
+    """Run a study (a file, or the name of a shipped one) to its end, or go on with it; return its results.
+
+    Results go to `folder`, by default `results/<name of the study>`. Without an observer a progress bar is shown.
+    """
+    from seplace.search.driver import run_study
+
+    config = (overrides or Overrides()).apply(load_study(study))
+    target = Path(folder) if folder is not None else Path("results") / config.name
+    if observer is not None:
+        run_study(config, target, observer=observer)
+    else:
+        from seplace.display import progress_bar
+
+        with progress_bar() as show:
+            run_study(config, target, observer=show)
+    results = Results.load(target)
+    results.write()
+    return results
+
+
+def load(folder: str | Path) -> Results:
+    """Load the results of a study that is finished or still running."""
+    return Results.load(folder)
+
+
+def to_csv(table: pd.DataFrame) -> str:
+    """Return a table as CSV; a text that a spreadsheet would run as a formula is quoted."""
+
+    def quoted(value: Any) -> Any:
+        return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
+
+    return table.map(quoted).to_csv(index=False, float_format="%.6g") if len(table.columns) else ""
+
+
+def unique(values: list[Any]) -> list[Any]:
+    """Return the different values in order of appearance."""
+    return [value for at, value in enumerate(values) if value not in values[:at]]

@@ -1,0 +1,114 @@
+"""What a terminal shows: progress while a study runs, and tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from seplace.search.driver import Progress as RunProgress
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[RunProgress], None]]:
+    """Show the phase, trainings, time left, and the front so far; yields what to call with each news."""
+    bar = Progress(
+        TextColumn("{task.description:<10}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[count]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[standing]}"),
+        console=Console(stderr=True),
+        refresh_per_second=2,
+    )
+    tasks: dict[str, Any] = {}
+
+    def show(news: RunProgress) -> None:
+        if news.phase not in tasks:
+            for task in tasks.values():
+                bar.stop_task(task)
+            tasks[news.phase] = bar.add_task(news.phase, total=news.total, count="", standing="")
+        standing = news.standing
+        best = "" if standing.best_accuracy is None else f", best {standing.best_accuracy:.2f} %"
+        failed = f", {news.failed} failed" if news.failed else ""
+        bar.update(
+            tasks[news.phase],
+            completed=news.done,
+            total=news.total,
+            count=f"{int(news.done)}/{math.ceil(news.total)}",
+            standing=f"front {standing.front_size}, hypervolume {standing.hypervolume:.4f}{best}{failed}",
+        )
+
+    with bar:
+        yield show
+
+
+def front_table(front: pd.DataFrame, *, cost: str, title: str) -> Table:
+    """Return the front, and below a line the yardsticks beside it, for a terminal."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    table.add_column("placement", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for heading in ("seeds", "accuracy %", "over none", cost, f"extra {cost}", "extra params", "test %"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for at, row in enumerate(front.to_dict("records")):
+        is_last_member = row["on_front"] and at + 1 < len(front) and not front["on_front"].iloc[at + 1]
+        table.add_row(
+            row["placement"],
+            row["yardstick"],
+            str(row["n"]),
+            plus_minus(row["accuracy"], row["accuracy_se"]),
+            "" if row["yardstick"] == "none" else plus_minus(row["gain"], row["gain_se"], signed=True),
+            quantity(row[cost]),
+            quantity(row[f"extra_{cost}"], signed=True),
+            quantity(row["extra_params"], signed=True),
+            plus_minus(row["test_accuracy"], row["test_accuracy_se"]),
+            style="bold" if row["on_front"] else "",
+            end_section=is_last_member,
+        )
+    return table
+
+
+def plain_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None) -> Table:
+    """Return a table whose first column is text and whose others are numbers."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for at, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if at == 0 else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def plus_minus(value: float, error: float, *, signed: bool = False) -> str:
+    """Return `81.00 ± 0.25`; without an error where there is none, empty where there is no value."""
+    if math.isnan(value):
+        return ""
+    text = f"{value:+.2f}" if signed else f"{value:.2f}"
+    return text if math.isnan(error) else f"{text} ± {error:.2f}"
+
+
+def quantity(value: float, *, signed: bool = False) -> str:
+    """Return a count with a prefix and four digits (`3.894G`, `+512`), or a small number as it is."""
+    if isinstance(value, float) and math.isnan(value):
+        return ""
+    sign = "+" if signed else ""
+    for scale, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= 10 * scale or (abs(value) >= scale and scale > 1e3):
+            return f"{value / scale:{sign}.4g}{prefix}"
+    return f"{value:{sign},.0f}" if float(value).is_integer() else f"{value:{sign}.3g}"
+
+
+def duration(seconds: float) -> str:
+    """Return `45 s`, `12 min` or `3.5 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

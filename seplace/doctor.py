@@ -1,0 +1,84 @@
+"""What this machine offers, and what is known to go wrong on it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import sqlite3
+import subprocess
+import sys
+from dataclasses import dataclass
+
+_PACKAGES = ("seplace", "torch", "pytorch-lightning", "optuna", "fvcore", "pandas", "numpy", "matplotlib")
+_OPTIONAL = ("pyarrow", "pillow")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One line of the examination; `advice` says what to do where something is wrong."""
+
+    subject: str
+    state: str
+    advice: str = ""
+
+
+def examine() -> list[Finding]:
+    """Look at Python, packages, devices and precisions."""
+    findings = [Finding(subject="python", state=f"{platform.python_version()} on {platform.platform()}")]
+    findings += [_package(name) for name in _PACKAGES]
+    findings += [
+        _package(name, advice="for sets of encoded images: pip install 'seplace[images]'") for name in _OPTIONAL
+    ]
+    findings += [Finding(subject="sqlite", state=sqlite3.sqlite_version), *_torchvision(), *_devices()]
+    return findings
+
+
+def _package(name: str, *, advice: str = "pip install seplace") -> Finding:
+    try:
+        return Finding(subject=name, state=importlib.metadata.version(name))
+    except importlib.metadata.PackageNotFoundError:
+        return Finding(subject=name, state="not installed", advice=advice)
+
+
+def _torchvision() -> list[Finding]:
+    """Find a torchvision that does not fit its torch: it breaks the import of Lightning."""
+    if importlib.util.find_spec("torchvision") is None:
+        return []
+    trial = subprocess.run(
+        [sys.executable, "-c", "import torchvision"], capture_output=True, text=True, check=False, timeout=120
+    )
+    if trial.returncode == 0:
+        return [Finding(subject="torchvision", state="imports (seplace does not need it)")]
+    last_line = (trial.stderr.strip().splitlines() or ["no message"])[-1]
+    return [
+        Finding(
+            subject="torchvision",
+            state=f"cannot be imported: {last_line}",
+            advice="it breaks `import pytorch_lightning` too; seplace needs none: pip uninstall torchvision",
+        )
+    ]
+
+
+def _devices() -> list[Finding]:
+    import torch
+
+    findings = [
+        Finding(
+            subject="processor",
+            state=f"{os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}",
+        )
+    ]
+    if not torch.cuda.is_available():
+        return [*findings, Finding(subject="GPU", state="none that torch sees; studies run on the processor")]
+    for number in range(torch.cuda.device_count()):
+        properties = torch.cuda.get_device_properties(number)
+        bf16 = "bf16" if torch.cuda.is_bf16_supported() else "no bf16"
+        findings.append(
+            Finding(
+                subject=f"GPU {number}",
+                state=f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB, {bf16}",
+            )
+        )
+    return findings

@@ -1,0 +1,223 @@
+"""The evaluator that trains each network in full, on its own."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import time
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from safetensors.torch import load as load_safetensors
+from safetensors.torch import save as save_safetensors
+from torch import nn
+
+from seplace.config import StudyConfig
+from seplace.datasets.image_set import ImageSet, Split, load_image_set
+from seplace.datasets.loader import Augmentation, BatchLoader
+from seplace.errors import CorruptResults, DataError, DeviceUnavailable, TrainingFailed
+from seplace.files import sha256_of, write_atomically
+from seplace.models import build
+from seplace.placement import Placement
+from seplace.results import Evaluation, Job
+from seplace.streams import derive_seed
+from seplace.training import Checkpoint, Score, measure_score, time_step, train
+
+
+class StandAlone:
+    """Builds, trains and scores networks of one study on one device; the data set is read once.
+
+    The trained weights are kept in `folder/weights`, an unfinished training in `folder/checkpoints`.
+    """
+
+    def __init__(self, config: StudyConfig, folder: Path, *, device: str) -> None:
+        self.config = config
+        self.folder = folder
+        self.device = torch.device(device)
+        if config.training.precision == "bf16" and self.device.type == "cuda" and not torch.cuda.is_bf16_supported():
+            raise DeviceUnavailable(f"{torch.cuda.get_device_name(self.device)} has no bf16: use precision fp32")
+
+    @cached_property
+    def images(self) -> ImageSet:
+        """The study's data; DataError where it does not fit the recipe."""
+        data = self.config.data
+        images = load_image_set(
+            data.name,
+            root=self.config.data_root,
+            image_size=data.image_size,
+            train_images=data.train_images,
+            validation_images=data.validation_images,
+            noise=data.noise,
+            seed=data.seed,
+        )
+        least = self.config.search_space.backbone.min_image_size
+        if images.image_size < least:
+            raise DataError(
+                f"{data.name}: images of {images.image_size} pixels are too small for the strides of "
+                f"{self.config.search_space.backbone.text}, which needs {least}"
+            )
+        if len(images.train.labels) < self.config.training.batch_size:
+            raise DataError(
+                f"{data.name}: a batch of {self.config.training.batch_size} is larger than the "
+                f"{len(images.train.labels)} training images"
+            )
+        return images
+
+    def build(self, placement: Placement, *, seed: int) -> nn.Module:
+        """Build the untrained network of a placement for the study's data."""
+        space = self.config.search_space
+        return build(
+            space.backbone,
+            placement,
+            gate=space.gate,
+            num_classes=len(self.images.classes),
+            in_channels=self.images.channels,
+            seed=seed,
+        )
+
+    def skeleton(self, placement: Placement) -> nn.Module:
+        """Build a network whose shapes are right and whose weights are arbitrary, which is enough to count it."""
+        with torch.device("meta"):
+            network = self.build(placement, seed=0)
+        return network.to_empty(device="cpu")
+
+    def untrained(self, placement: Placement) -> nn.Module:
+        """Build a network on this device in eval mode, to be timed."""
+        return self._placed(self.build(placement, seed=0)).eval()
+
+    @property
+    def example(self) -> torch.Tensor:
+        """One blank image of the study's data, shape (1, C, H, W), on this device."""
+        side = self.images.image_size
+        return torch.zeros(1, self.images.channels, side, side, device=self.device)
+
+    def estimate_seconds(self, placement: Placement) -> float:
+        """Estimate the time of one training from a few timed steps, scoring the validation split included."""
+        recipe = self.config.training
+        batches = self._training_batches(seed=0)
+        step = time_step(self._placed(self.build(placement, seed=0)), batches, recipe=recipe)
+        scored = len(recipe.check_epochs) * len(self.images.validation) / recipe.batch_size
+        return step * (recipe.epochs * len(batches) + scored / 3)  # a forward pass is about a third of a step
+
+    def evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:
+        """Train one placement on one seed; a training that fails by itself is an evaluation too."""
+        start = time.perf_counter()
+        try:
+            network, curve = train(
+                self.build(job.placement, seed=job.seed),
+                recipe=self.config.training,
+                batches=self._training_batches(job.seed),
+                validation=self._validation_batches,
+                device=self.device,
+                checkpoint=Checkpoint(path=self.folder / "checkpoints" / f"{job.file_name}.ckpt"),
+                on_epoch=on_epoch,
+            )
+        except TrainingFailed as error:
+            return self._evaluation(job, start, state="failed", reason=error.reason, message=str(error))
+        file_name = f"{job.file_name}.safetensors"
+        weights = save_safetensors({name: tensor.contiguous() for name, tensor in network.state_dict().items()})
+        write_atomically(self.folder / "weights" / file_name, weights)
+        return self._evaluation(
+            job,
+            start,
+            state="complete",
+            accuracy=curve[-1].accuracy,
+            cross_entropy=curve[-1].cross_entropy,
+            curve=tuple(point.to_record() for point in curve),
+            weights=file_name,
+            weights_sha256=sha256_of(weights),
+        )
+
+    def test(self, evaluation: Evaluation) -> Score:
+        """Score the trained network of an evaluation on the test split."""
+        return measure_score(self.trained(evaluation), self._test_batches, precision=self.config.training.precision)
+
+    def trained(self, evaluation: Evaluation) -> nn.Module:
+        """Return the network of an evaluation with its trained weights, on this device, in eval mode."""
+        network = self.build(evaluation.placement, seed=evaluation.seed)
+        network.load_state_dict(self.weights(evaluation))
+        return self._placed(network).eval()
+
+    def weights(self, evaluation: Evaluation) -> dict[str, torch.Tensor]:
+        """Read the trained weights of an evaluation; CorruptResults where they are missing or were changed."""
+        if evaluation.weights is None:
+            raise CorruptResults(f"{evaluation.placement}, seed {evaluation.seed}: no weights were kept")
+        path = self.folder / "weights" / evaluation.weights
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError as error:
+            raise CorruptResults(f"{path}: the trained weights are not there") from error
+        if sha256_of(data) != evaluation.weights_sha256:
+            raise CorruptResults(f"{path}: the trained weights are not those that were written (SHA-256 differs)")
+        return load_safetensors(data)
+
+    def _placed(self, network: nn.Module) -> nn.Module:
+        placed: nn.Module = network.to(device=self.device, memory_format=self._memory_format)  # type: ignore[call-overload]
+        return placed
+
+    @property
+    def _memory_format(self) -> torch.memory_format:
+        return torch.channels_last if self.config.training.channels_last else torch.contiguous_format
+
+    def _evaluation(self, job: Job, start: float, **fields: object) -> Evaluation:
+        return Evaluation(
+            placement=job.placement,
+            seed=job.seed,
+            epochs=job.epochs,
+            seconds=time.perf_counter() - start,
+            device=device_name(self.device),
+            threads=torch.get_num_threads(),
+            versions=versions(),
+            **fields,  # type: ignore[arg-type]
+        )
+
+    def _training_batches(self, seed: int) -> BatchLoader:
+        recipe = self.config.training
+        augmentation = Augmentation(crop_padding=recipe.crop_padding, flip=recipe.flip, cutout=recipe.cutout)
+        return self._batches(self.images.train, augmentation=augmentation, shuffle_seed=derive_seed(seed, "data"))
+
+    @cached_property
+    def _validation_batches(self) -> BatchLoader:
+        return self._batches(self.images.validation, augmentation=None, shuffle_seed=None)
+
+    @cached_property
+    def _test_batches(self) -> BatchLoader:
+        return self._batches(self.images.test(), augmentation=None, shuffle_seed=None)
+
+    def _batches(self, split: Split, *, augmentation: Augmentation | None, shuffle_seed: int | None) -> BatchLoader:
+        recipe = self.config.training
+        return BatchLoader(
+            split,
+            batch_size=recipe.batch_size if shuffle_seed is not None else max(recipe.batch_size, 256),
+            mean=self.images.mean,
+            std=self.images.std,
+            device=self.device,
+            augmentation=augmentation,
+            shuffle_seed=shuffle_seed,
+            memory_format=self._memory_format,
+        )
+
+
+def resolve_device(accelerator: str, worker: int) -> str:
+    """Return the torch device of a worker: GPUs are dealt out in turn. DeviceUnavailable if there is none."""
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if accelerator == "cpu" or (accelerator == "auto" and gpus == 0):
+        return "cpu"
+    if gpus == 0:
+        raise DeviceUnavailable("accelerator gpu: torch sees no GPU here; use accelerator cpu, or auto")
+    return f"cuda:{worker % gpus}"
+
+
+def device_name(device: torch.device) -> str:
+    """Return the name of a device for tables."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"cpu {platform.machine()}"
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a number depends on."""
+    packages = ("seplace", "torch", "pytorch-lightning", "optuna", "fvcore", "numpy")
+    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in packages}

@@ -1,0 +1,15 @@
+"""Executors: where trainings run. One file and one line add a member.
+
+A member is a class `Executor(make_evaluator, *, workers, threads, max_retries)` with `submit(job)`,
+`wait() -> list[Evaluation]`, `close()` and the number `running`.
+"""
+
+from seplace.registry import Registry
+
+EXECUTORS = Registry(
+    "executor",
+    {
+        "inline": "seplace.executors.inline:Inline",
+        "processes": "seplace.executors.processes:Processes",
+    },
+)

@@ -1,0 +1,81 @@
+"""What the driver asks of an executor, and how a worker gets its evaluator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from seplace.evaluators import EVALUATORS
+
+if TYPE_CHECKING:
+    from seplace.config import StudyConfig
+    from seplace.results import Evaluation, Job
+
+
+class EvaluatorMaker:
+    """Everything that a worker needs to make its evaluator; it travels to other processes."""
+
+    def __init__(self, *, name: str, config: StudyConfig, folder: Path, threads: int) -> None:
+        self.name = name
+        self.config = config
+        self.folder = folder
+        self.threads = threads
+        self._made: dict[int, Any] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_made": {}}
+
+    def make(self, worker: int) -> Any:
+        """Return the evaluator of worker 0, 1, …, made once a process: sets torch's threads and imports torch."""
+        if worker not in self._made:
+            import torch
+
+            from seplace.evaluators.stand_alone import resolve_device
+
+            torch.set_num_threads(self.threads)
+            device = resolve_device(self.config.run.accelerator, worker)
+            self._made[worker] = EVALUATORS[self.name](self.config, self.folder, device=device)
+        return self._made[worker]
+
+
+class Evaluator(Protocol):
+    """Turns jobs into evaluations."""
+
+    def evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:
+        """Evaluate one job; `on_epoch` hears of each finished epoch."""
+
+
+class Executor(Protocol):
+    """Runs jobs; results come back in the order in which they finish."""
+
+    running: int
+    """Jobs submitted and not yet returned."""
+
+    def submit(self, job: Job) -> None:
+        """Queue a job."""
+
+    def wait(self) -> list[Evaluation]:
+        """Wait a short while for progress and return what has finished, which may be nothing."""
+
+    def close(self) -> None:
+        """Stop everything at once; unfinished trainings keep their checkpoints."""
+
+    @property
+    def epochs_done(self) -> int:
+        """Epochs finished of the jobs that are running."""
+
+
+def failed(job: Job, *, reason: str, message: str, attempts: int) -> Evaluation:
+    """Return the evaluation of a job that gave no result."""
+    from seplace.results import Evaluation
+
+    return Evaluation(
+        placement=job.placement,
+        seed=job.seed,
+        epochs=job.epochs,
+        state="failed",
+        reason=reason,
+        message=message,
+        attempts=attempts,
+    )

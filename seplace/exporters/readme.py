@@ -1,0 +1,117 @@
+"""The README.md of an export: what it is, how to load it, its figures, and where it comes from.
+
+Every text from outside is escaped, so that it shows as it is and makes no link, no HTML and no table cell.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from seplace.exporters.trained import TrainedNetwork
+
+_PLAIN_CODE = re.compile(r"[\w.:,=+\[\]-]+", re.ASCII)
+_MARKDOWN = re.compile(r"[\\`*\[\]<>|~&!#$]|(?<!\w)_|_(?!\w)|(?<=:)//|@")
+
+
+def readme_text(trained: TrainedNetwork, *, params: int, version: str) -> str:
+    """Return the page in GitHub's Markdown; `version` is seplace's."""
+    size = f"{trained.in_channels}×{trained.image_size}×{trained.image_size}"
+    backbone, placement = _code(trained.backbone.text), _code(str(trained.placement))
+    if trained.placement.is_plain:
+        description = f"the backbone {backbone} without attention (placement {placement})"
+    else:
+        description = f"the backbone {backbone} with the attention placement {placement}, a choice for each stage"
+    return f"""# An image classifier: {backbone}, {placement}
+
+It tells {trained.num_classes} classes of {size} images apart.
+It is {description}.
+Trained and exported with seplace {escape(version)}.
+
+| file                | content                                                                   |
+| ------------------- | ------------------------------------------------------------------------- |
+| `model.py`          | the network, which needs torch alone                                      |
+| `model.safetensors` | its weights                                                               |
+| `config.json`       | classes in the order of the logits, normalisation, provenance, check sums |
+
+Before this folder was written, a fresh Python without seplace rebuilt the network from it and gave equal
+logits, and its FLOPs and parameters were counted again.
+
+## Load it
+
+```python
+import torch
+from safetensors.torch import load_file
+
+from model import build
+
+network = build().eval()
+network.load_state_dict(load_file("model.safetensors"))
+mean = torch.tensor({list(trained.mean)}).view(-1, 1, 1)
+std = torch.tensor({list(trained.std)}).view(-1, 1, 1)
+logits = network((pixels / 255 - mean) / std)  # pixels in 0 … 255, of shape (N, {", ".join(size.split("×"))})
+```
+
+## Figures
+
+{_table(("figure", "value"), _figures(trained, params=params, size=size))}
+
+{_notes(trained)}
+
+## Provenance
+
+{_table(("", "value"), ((escape(key), _cell(value)) for key, value in trained.provenance.items()))}
+"""
+
+
+def escape(text: str) -> str:
+    """Return a text of one line that Markdown shows as it is."""
+    one_line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return _MARKDOWN.sub(lambda match: "".join(f"\\{char}" for char in match.group()), one_line)
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if _PLAIN_CODE.fullmatch(text) else escape(text)
+
+
+def _cell(value: str | int | float | None) -> str:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "not known"
+    return escape(f"{value:.6g}" if isinstance(value, float) else str(value))
+
+
+def _table(head: tuple[str, str], rows: Iterable[tuple[str, str]]) -> str:
+    return "\n".join(f"| {left} | {right} |" for left, right in (head, ("---", "---"), *rows))
+
+
+def _figures(trained: TrainedNetwork, *, params: int, size: str) -> list[tuple[str, str]]:
+    known = {
+        key: value
+        for key, value in trained.provenance.items()
+        if isinstance(value, int | float) and math.isfinite(value)
+    }
+    rows = []
+    if "accuracy" in known:
+        trainings = f"n = {known['n']:g}" if "n" in known else "n not known"
+        spread = f"± {known['accuracy_se']:.2f} %, standard error, " if "accuracy_se" in known else "no spread, "
+        rows.append(("validation accuracy", f"{known['accuracy']:.2f} % ({spread}{trainings})"))
+    if "cross_entropy" in known:
+        rows.append(("validation cross-entropy", f"{known['cross_entropy']:.4f} nats"))
+    if "test_accuracy" in known:
+        rows.append(("test accuracy", f"{known['test_accuracy']:.2f} %"))
+    return [*rows, ("FLOPs", f"{trained.flops:,} for an image of {size}"), ("parameters", f"{params:,}")]
+
+
+def _notes(trained: TrainedNetwork) -> str:
+    notes = "Accuracies are of the validation split unless they say otherwise. One multiply-add is one FLOP."
+    n = trained.provenance.get("n")
+    if isinstance(n, int) and n > 1:
+        seed = _cell(trained.provenance.get("seed"))
+        notes += (
+            f"\nWith n = {n}, the validation accuracy is a mean over as many seeds; the weights are of seed {seed}."
+        )
+    return notes

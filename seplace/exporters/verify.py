@@ -1,0 +1,108 @@
+"""Whether an exported folder is the network that it was exported from: equal logits, FLOPs and parameters."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from seplace.costs import COSTS
+from seplace.errors import ExportMismatch
+from seplace.exporters import fresh_process
+from seplace.exporters.code_check import check_code
+from seplace.exporters.trained import TrainedNetwork
+
+_IMAGES = 4
+_MODULE_NAME = "_seplace_exported_model"
+
+
+def verify(folder: Path, trained: TrainedNetwork, *, timeout_seconds: float = 600) -> None:
+    """Raise ExportMismatch unless `folder` reproduces `trained`.
+
+    A fresh process, which cannot import seplace, builds the network and reads the weights; its logits of
+    random images must be equal to the bit. FLOPs and parameters of the written code are counted here, where
+    fvcore is.
+    """
+    text = (folder / "model.py").read_text(encoding="utf-8")
+    check_code(text)
+    network = trained.build()
+    check_costs(load_code(text).build(), network, trained)
+    side = trained.image_size
+    images = torch.randn(
+        _IMAGES,
+        trained.in_channels,
+        side,
+        side,
+        generator=torch.Generator().manual_seed(0),
+        dtype=torch.float32,
+    )
+    with _as_in_a_fresh_process(), torch.inference_mode():
+        expected = network(images)
+    if not bool(expected.isfinite().all()):
+        raise ExportMismatch("the trained network's logits are not finite, so there is nothing to compare")
+    if not torch.equal(_logits_in_fresh_process(folder, images, timeout_seconds), expected):
+        raise ExportMismatch("the exported network gives other logits than the trained one")
+
+
+def load_code(text: str) -> ModuleType:
+    """Run the text of a model.py that `check_code` accepts, as a module that no import finds."""
+    module = ModuleType(_MODULE_NAME)
+    exec(compile(text, "model.py", "exec"), module.__dict__)
+    return module
+
+
+def check_costs(exported: nn.Module, network: nn.Module, trained: TrainedNetwork) -> None:
+    """Raise ExportMismatch unless FLOPs are the table's and parameters the trained network's."""
+    image = torch.zeros(1, trained.in_channels, trained.image_size, trained.image_size)
+    flops = COSTS["flops"].measure(exported.eval(), image)
+    if flops != trained.flops:
+        raise ExportMismatch(f"the exported network takes {flops:,} FLOPs, the table says {trained.flops:,}")
+    params = [COSTS["params"].measure(each, image) for each in (exported, network)]
+    if params[0] != params[1]:
+        raise ExportMismatch(f"the exported network has {params[0]:,} parameters, the trained one {params[1]:,}")
+
+
+def _logits_in_fresh_process(folder: Path, images: Tensor, timeout_seconds: float) -> Tensor:
+    with tempfile.TemporaryDirectory() as temporary:
+        images_path, logits_path = (
+            Path(temporary, "images.safetensors"),
+            Path(temporary, "logits.safetensors"),
+        )
+        save_file({"images": images}, images_path)
+        try:
+            # -I: neither the environment nor the working folder reaches it; -B: it leaves no bytecode behind.
+            subprocess.run(
+                [sys.executable, "-I", "-B", fresh_process.__file__, folder, images_path, logits_path],
+                check=True,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=timeout_seconds,
+            )
+        except subprocess.CalledProcessError as error:
+            reason = (error.stderr.strip() or f"exit status {error.returncode}").splitlines()[-1]
+            raise ExportMismatch(f"the exported network does not run in a fresh process: {reason}") from error
+        except subprocess.TimeoutExpired as error:
+            raise ExportMismatch(f"the exported network did not answer in {timeout_seconds:g} s") from error
+        return load_file(logits_path)["logits"].clone()
+
+
+@contextmanager
+def _as_in_a_fresh_process() -> Iterator[None]:
+    """Compute with one thread and full precision, as the fresh process does; sums in another order differ."""
+    threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    torch.set_num_threads(1)
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_float32_matmul_precision(precision)

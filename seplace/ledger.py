@@ -1,0 +1,113 @@
+"""The truth of a study: its evaluations in one SQLite file with one writer. Every table and plot is a view of it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from seplace.errors import CorruptResults
+from seplace.placement import Placement
+from seplace.results import Evaluation, EvaluationKey
+
+_SCHEMA_VERSION = 1
+_BUSY_SECONDS = 120.0
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS evaluations (
+    placement TEXT NOT NULL, seed INTEGER NOT NULL, epochs INTEGER NOT NULL, record TEXT NOT NULL,
+    PRIMARY KEY (placement, seed, epochs)
+);
+CREATE TABLE IF NOT EXISTS proposals (number INTEGER PRIMARY KEY, placement TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS tests (
+    placement TEXT NOT NULL, seed INTEGER NOT NULL, epochs INTEGER NOT NULL,
+    accuracy REAL NOT NULL, cross_entropy REAL NOT NULL,
+    PRIMARY KEY (placement, seed, epochs)
+);
+"""
+
+
+class Ledger:
+    """Evaluations by (placement, seed, epochs), test scores, and facts about the study, each write one transaction."""
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self.path = path
+        if not read_only:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        address = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+        try:
+            self._connection = sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS)
+            if not read_only:
+                self._connection.executescript(_SCHEMA)
+            version = self.fact("schema_version")
+        except sqlite3.DatabaseError as error:
+            raise CorruptResults(f"{path}: not a readable ledger ({error})") from error
+        if version is None and not read_only:
+            self.set_fact("schema_version", _SCHEMA_VERSION)
+        elif version is not None and version > _SCHEMA_VERSION:
+            raise CorruptResults(
+                f"{path}: written by a newer seplace (ledger schema {version}, this one reads {_SCHEMA_VERSION})"
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def add(self, evaluation: Evaluation) -> None:
+        """Commit one evaluation; a second one with the same key is refused, since finished work is never altered."""
+        with self._connection:
+            self._connection.execute(
+                "INSERT INTO evaluations VALUES (?, ?, ?, ?)",
+                (*evaluation.key, json.dumps(evaluation.to_record(), allow_nan=False)),
+            )
+
+    def evaluations(self) -> list[Evaluation]:
+        """Return all evaluations in the order in which they were committed."""
+        try:
+            rows = self._connection.execute("SELECT record FROM evaluations ORDER BY rowid").fetchall()
+            return [Evaluation.from_record(json.loads(record)) for (record,) in rows]
+        except (sqlite3.DatabaseError, ValueError, TypeError) as error:
+            raise CorruptResults(f"{self.path}: an evaluation cannot be read ({error})") from error
+
+    def add_test(self, key: EvaluationKey, *, accuracy: float, cross_entropy: float) -> None:
+        """Commit the score on the test split of one evaluation's network."""
+        with self._connection:
+            self._connection.execute("INSERT INTO tests VALUES (?, ?, ?, ?, ?)", (*key, accuracy, cross_entropy))
+
+    def tests(self) -> dict[EvaluationKey, tuple[float, float]]:
+        """Return (accuracy in percent, cross-entropy in nats) on the test split by evaluation."""
+        rows = self._connection.execute("SELECT * FROM tests ORDER BY rowid").fetchall()
+        return {(placement, seed, epochs): (accuracy, loss) for placement, seed, epochs, accuracy, loss in rows}
+
+    def add_proposal(self, number: int, placement: Placement) -> None:
+        """Commit what the sampler proposed, before anything is done about it; a known number stays as it is."""
+        with self._connection:
+            self._connection.execute("INSERT OR IGNORE INTO proposals VALUES (?, ?)", (number, str(placement)))
+
+    def proposals(self) -> dict[int, Placement]:
+        """Return the placements that were proposed, by number."""
+        rows = self._connection.execute("SELECT number, placement FROM proposals ORDER BY number").fetchall()
+        return {number: Placement.parse(text) for number, text in rows}
+
+    def fact(self, key: str) -> Any:
+        """Return a fact, or None."""
+        row = self._connection.execute("SELECT value FROM facts WHERE key = ?", (key,)).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def set_fact(self, key: str, value: Mapping[str, Any] | str | float | bool | list[Any] | None) -> None:
+        """Commit a fact of plain JSON types."""
+        with self._connection:
+            self._connection.execute(
+                "INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, json.dumps(value, allow_nan=False))
+            )

@@ -1,0 +1,300 @@
+"""Evaluations, and the tables made of them: one row an evaluation, one row a placement, the front.
+
+Accuracies are in percent of the images of a split, cross-entropies in nats, costs in the units of the cost table.
+Directions become losses here, where rows become arrays.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+
+from seplace.pareto import front, hypervolume, knee
+from seplace.placement import Placement
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LATENCY_COLUMNS = ("latency_ms", "latency_ms_lower", "latency_ms_upper", "extra_latency_ms")
+
+EvaluationKey = tuple[str, int, int]
+"""(placement, seed, epochs): what an evaluation is; no two in a ledger are equal."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A training that is asked for."""
+
+    placement: Placement
+    seed: int
+    epochs: int
+
+    @property
+    def key(self) -> EvaluationKey:
+        """What its evaluation will be known by."""
+        return (str(self.placement), self.seed, self.epochs)
+
+    @property
+    def file_name(self) -> str:
+        """A file name without suffix; an import path's colon becomes a plus sign."""
+        return f"{self.placement}_seed{self.seed}_epochs{self.epochs}".replace(":", "+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """One training of one placement, or the reason why it gave no result."""
+
+    placement: Placement
+    seed: int
+    epochs: int
+    state: Literal["complete", "failed"]
+    accuracy: float | None = None
+    """Validation accuracy in percent."""
+    cross_entropy: float | None = None
+    """Validation cross-entropy in nats."""
+    curve: tuple[Mapping[str, float], ...] = ()
+    """epoch, accuracy, cross_entropy and train_loss at the recipe's check epochs."""
+    costs: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    device: str = ""
+    threads: int = 0
+    weights: str | None = None
+    """File name in the study's `weights` folder."""
+    weights_sha256: str | None = None
+    reason: str = ""
+    """One word for a failure: diverged, oom, crashed, error."""
+    message: str = ""
+    attempts: int = 1
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> EvaluationKey:
+        """What makes this evaluation the one it is."""
+        return (str(self.placement), self.seed, self.epochs)
+
+    def to_record(self) -> dict[str, Any]:
+        """Return the evaluation as plain JSON types."""
+        return asdict(self) | {"placement": str(self.placement)}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        """Read what `to_record` gave."""
+        return cls(**{**record, "placement": Placement.parse(record["placement"]), "curve": tuple(record["curve"])})
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlacementSummary:
+    """The evaluations of one placement together."""
+
+    placement: Placement
+    accuracies: Mapping[int, float]
+    """Validation accuracy in percent by seed."""
+    cross_entropies: Mapping[int, float]
+    costs: Mapping[str, float]
+
+    @property
+    def n(self) -> int:
+        """The number of seeds."""
+        return len(self.accuracies)
+
+    @property
+    def accuracy(self) -> float:
+        """The mean accuracy over seeds in percent."""
+        return float(np.mean(list(self.accuracies.values())))
+
+
+def summarise(evaluations: Iterable[Evaluation]) -> list[PlacementSummary]:
+    """Group complete evaluations of the full length by placement, in order of first appearance."""
+    groups: dict[Placement, list[Evaluation]] = defaultdict(list)
+    for evaluation in evaluations:
+        if evaluation.state == "complete":
+            groups[evaluation.placement].append(evaluation)
+    return [
+        PlacementSummary(
+            placement=placement,
+            accuracies={row.seed: row.accuracy for row in rows if row.accuracy is not None},
+            cross_entropies={row.seed: row.cross_entropy for row in rows if row.cross_entropy is not None},
+            costs=rows[0].costs,
+        )
+        for placement, rows in groups.items()
+    ]
+
+
+def losses_of(summaries: Sequence[PlacementSummary], cost: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return losses (n, 2), smaller is better: percent wrong, and the cost."""
+    return np.array([(100 - row.accuracy, row.costs[cost]) for row in summaries], dtype=float).reshape(-1, 2)
+
+
+def front_of(summaries: Sequence[PlacementSummary], cost: str) -> list[PlacementSummary]:
+    """Return the non-dominated placements by mean accuracy and cost, cheapest first."""
+    if not summaries:
+        return []
+    mask = front(losses_of(summaries, cost))
+    members = [row for row, on_front in zip(summaries, mask, strict=True) if on_front]
+    return sorted(members, key=lambda row: (row.costs[cost], str(row.placement)))
+
+
+def relative_hypervolume(summaries: Sequence[PlacementSummary], cost: str, price_range: tuple[float, float]) -> float:
+    """Return the share of the box (0 to 100 % accuracy, the price range) that the front dominates."""
+    if not summaries:
+        return 0.0
+    cheapest, dearest = price_range
+    losses = losses_of(summaries, cost) - (0.0, cheapest)
+    # Half a percent beyond the dearest placement, so that it counts for something too.
+    width = 1.005 * dearest - cheapest
+    return hypervolume(losses, np.array([100.0, width])) / (100.0 * width)
+
+
+def mean_and_error(values: Sequence[float]) -> tuple[float, float]:
+    """Return the mean and its standard error; the error of fewer than two values is NaN."""
+    mean = float(np.mean(values)) if values else math.nan
+    error = float(np.std(values, ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan
+    return mean, error
+
+
+def paired_gain(summary: PlacementSummary, plain: PlacementSummary | None) -> tuple[float, float, int]:
+    """Return mean and standard error of accuracy minus that of none on the same seeds, in points, and their number."""
+    if plain is None:
+        return math.nan, math.nan, 0
+    seeds = sorted(summary.accuracies.keys() & plain.accuracies.keys())
+    mean, error = mean_and_error([summary.accuracies[seed] - plain.accuracies[seed] for seed in seeds])
+    return mean, error, len(seeds)
+
+
+def evaluations_frame(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
+    """Return one row an evaluation, in the order given: placement, per-stage columns, seed, scores, costs, seconds."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        [
+            {
+                "placement": str(row.placement),
+                **stage_columns(row.placement),
+                "seed": row.seed,
+                "epochs": row.epochs,
+                "state": row.state,
+                "accuracy": row.accuracy,
+                "cross_entropy": row.cross_entropy,
+                **row.costs,
+                "seconds": round(row.seconds, 3),
+                "device": row.device,
+                "attempts": row.attempts,
+                "reason": row.reason,
+            }
+            for row in evaluations
+        ]
+    )
+
+
+def placements_frame(
+    summaries: Sequence[PlacementSummary],
+    *,
+    cost: str,
+    plain_costs: Mapping[str, float],
+    yardsticks: Mapping[str, str],
+    tests: Mapping[tuple[str, int], float],
+    latencies: Mapping[str, Mapping[str, float]],
+) -> pd.DataFrame:
+    """Return one row a placement, cheapest first.
+
+    Columns: placement, stage1…, yardstick (its name or empty), on_front, n (seeds), accuracy and cross_entropy (means)
+    with their standard errors, gain over none in points (paired by seed) with its standard error and number of pairs,
+    every cost and its extra over the plain backbone, latency with its quartiles where it was measured, and the test
+    accuracy where the test split has been read; `tests` holds it by (placement, seed).
+    """
+    import pandas as pd
+
+    plain = next((row for row in summaries if row.placement.is_plain), None)
+    on_front = {row.placement for row in front_of(summaries, cost)}
+    rows: list[dict[str, Any]] = []
+    for summary in sorted(summaries, key=lambda row: (row.costs[cost], str(row.placement))):
+        text = str(summary.placement)
+        accuracy, accuracy_se = mean_and_error(list(summary.accuracies.values()))
+        cross_entropy, cross_entropy_se = mean_and_error(list(summary.cross_entropies.values()))
+        gain, gain_se, pairs = paired_gain(summary, plain)
+        test_accuracy, test_accuracy_se = mean_and_error([value for key, value in tests.items() if key[0] == text])
+        timing = latencies.get(text, {})
+        rows.append(
+            {
+                "placement": text,
+                **stage_columns(summary.placement),
+                "yardstick": yardsticks.get(text, ""),
+                "on_front": summary.placement in on_front,
+                "n": summary.n,
+                "accuracy": accuracy,
+                "accuracy_se": accuracy_se,
+                "gain": gain,
+                "gain_se": gain_se,
+                "gain_pairs": pairs,
+                "cross_entropy": cross_entropy,
+                "cross_entropy_se": cross_entropy_se,
+                **{name: value for name, value in summary.costs.items() if name in plain_costs},
+                **{f"extra_{name}": summary.costs[name] - plain_costs[name] for name in plain_costs},
+                **{column: timing.get(column, math.nan) for column in LATENCY_COLUMNS},
+                "test_accuracy": test_accuracy,
+                "test_accuracy_se": test_accuracy_se,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def front_frame(placements: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the front and, after them, those of the yardsticks that are not on it."""
+    if placements.empty:
+        return placements
+    beside = placements[~placements["on_front"] & (placements["yardstick"] != "")]
+    members = placements[placements["on_front"]]
+    import pandas as pd
+
+    return pd.concat([members, beside], ignore_index=True)
+
+
+def stage_columns(placement: Placement) -> dict[str, str]:
+    """Return the choices by stage (stage1, stage2, …)."""
+    return {f"stage{number}": str(choice) for number, choice in enumerate(placement.choices, start=1)}
+
+
+def knee_of(members: pd.DataFrame, cost: str) -> int:
+    """Return the position of the front's knee among its members (one row each)."""
+    return knee(np.stack([100 - members["accuracy"].to_numpy(), members[cost].to_numpy(dtype=float)], axis=1))
+
+
+def verdict(placements: pd.DataFrame) -> str:
+    """Say in one sentence whether a placement on the front is better than none, by differences paired by seed.
+
+    Better means that the 95 % interval of the mean difference (Student's t) lies above zero after Bonferroni's
+    correction for the members of the front that are compared.
+    """
+    if placements.empty or not (placements["yardstick"] == "none").any():
+        return "none has not been trained yet, so nothing can be compared with it."
+    members = placements[placements["on_front"] & (placements["yardstick"] != "none")]
+    paired = members[members["gain_pairs"] > 1]
+    if not len(members):
+        return "No placement is better than none: the front is the plain backbone alone."
+    if not len(paired):
+        return "No placement on the front has two seeds in common with none yet, so nothing can be said about it."
+    margins = [
+        student_t(0.05 / len(paired), pairs) * error
+        for error, pairs in zip(paired["gain_se"], paired["gain_pairs"], strict=True)
+    ]
+    sure = paired[paired["gain"].to_numpy() > margins]
+    compared = f"{len(paired)} compared" if len(paired) > 1 else "the only one compared"
+    if not len(sure):
+        return f"No placement on the front is better than none at 95 % ({compared}, paired by seed)."
+    best = sure.iloc[int(sure["gain"].to_numpy().argmax())]
+    return (
+        f"{best['placement']} is better than none at 95 %: {best['gain']:+.2f} ± {best['gain_se']:.2f} points "
+        f"(mean ± standard error of {best['gain_pairs']} pairs; {compared}, corrected for it)."
+    )
+
+
+def student_t(alpha: float, n: int) -> float:
+    """Return how many standard errors a two-sided interval of level 1 - alpha reaches for the mean of n values."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(n - 1, 1 - alpha / 2))

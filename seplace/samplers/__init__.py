@@ -1,0 +1,17 @@
+"""Samplers: what proposes the next placement. One file and one line add a member.
+
+A member is a function `make(seed) -> optuna.samplers.BaseSampler`. A sampler is made anew for each proposal, from a
+seed of its own, so it must keep its state in the study and nowhere else: that is what makes a resumed search exact.
+"""
+
+from seplace.registry import Registry
+
+SAMPLERS = Registry(
+    "sampler",
+    {
+        "random": "seplace.samplers.random:make",
+        "nsga2": "seplace.samplers.nsga2:make",
+        "tpe": "seplace.samplers.tpe:make",
+        "gp": "seplace.samplers.gp:make",
+    },
+)

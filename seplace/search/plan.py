@@ -1,0 +1,96 @@
+"""The plan of a study: what a run would do, before it does it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seplace.placement import Placement, StageChoice
+from seplace.search.prices import price_key, price_range, read_prices, store_prices
+from seplace.yardsticks import yardsticks
+
+if TYPE_CHECKING:
+    from seplace.config import StudyConfig
+    from seplace.costs.table import PriceTable
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriceSpan:
+    """A counted cost over a space."""
+
+    name: str
+    plain: int
+    cheapest: int
+    dearest: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a study will do."""
+
+    config: StudyConfig
+    yardsticks: dict[str, Placement]
+    trainings: int | None
+    """Of yardsticks and search together; None where the budget is in hours."""
+    confirmations: int
+    """The most trainings that confirm the front afterwards."""
+    spans: tuple[PriceSpan, ...] | None
+    """None until the space has been priced once."""
+    seconds_a_training: float | None
+    """Estimated from timed steps; None without a batch."""
+
+    @property
+    def seconds(self) -> float | None:
+        """The estimated time of the run."""
+        if self.config.search.hours is not None:
+            return 3600 * self.config.search.hours
+        if self.seconds_a_training is None or self.trainings is None:
+            return None
+        return self.seconds_a_training * (self.trainings + self.confirmations) / self.config.run.workers
+
+
+def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool) -> Plan:
+    """Plan a run; with a batch the space is priced and training steps are timed, else nothing imports torch."""
+    table = read_prices(folder / "prices.json", key=price_key(config))
+    seconds = None
+    if with_batch:
+        from seplace.executors.executor import EvaluatorMaker
+        from seplace.search.prices import count_prices
+
+        maker = EvaluatorMaker(name="stand_alone", config=config, folder=folder, threads=config.run.threads)
+        evaluator = maker.make(0)
+        if table is None:
+            table = count_prices(config, evaluator)
+            store_prices(folder / "prices.json", table, key=price_key(config))
+        plain = Placement.uniform(StageChoice(), len(config.search_space.choices))
+        dearest = dearest_placement(config, table)
+        seconds = sum(evaluator.estimate_seconds(placement) for placement in (plain, dearest)) / 2
+    return Plan(
+        config=config,
+        yardsticks=yardsticks(config.search_space.backbone),
+        trainings=config.search.trainings,
+        confirmations=0 if config.confirm is None else config.confirm.trainings,
+        spans=None if table is None else spans_of(config, table),
+        seconds_a_training=seconds,
+    )
+
+
+def spans_of(config: StudyConfig, table: PriceTable) -> tuple[PriceSpan, ...]:
+    """Return the range of each counted cost over the space."""
+    spans = []
+    for name, plain in zip(table.names, table.plain, strict=True):
+        cheapest, dearest = price_range(table, config.search_space.choices, name)
+        spans.append(PriceSpan(name=name, plain=plain, cheapest=cheapest, dearest=dearest))
+    return tuple(spans)
+
+
+def dearest_placement(config: StudyConfig, table: PriceTable) -> Placement:
+    """Return the placement of the space with the most FLOPs."""
+    column = table.names.index("flops")
+    return Placement(
+        tuple(
+            max(choices, key=lambda choice: extras[choice][column])
+            for extras, choices in zip(table.extras, config.search_space.choices, strict=True)
+        )
+    )

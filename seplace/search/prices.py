@@ -1,0 +1,136 @@
+"""What every placement of a study costs, before anything is trained."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seplace.costs import COSTS
+from seplace.costs.table import PriceTable
+from seplace.errors import InputError
+from seplace.files import write_atomically
+from seplace.placement import Placement, StageChoice
+from seplace.yardsticks import yardsticks
+
+if TYPE_CHECKING:
+    from seplace.config import StudyConfig
+    from seplace.evaluators.stand_alone import StandAlone
+    from seplace.ledger import Ledger
+
+_MEASURED = "latency_ms"
+
+
+class Prices:
+    """Counted costs by addition; measured ones (latency) once a placement, kept in the ledger."""
+
+    def __init__(self, config: StudyConfig, table: PriceTable, *, ledger: Ledger, evaluator: StandAlone) -> None:
+        self.table = table
+        self.config = config
+        self.ledger = ledger
+        self.evaluator = evaluator
+        wanted = {config.objective.cost, *config.objective.limits}
+        self.needs_latency = _MEASURED in wanted
+        self.latencies: dict[str, dict[str, float]] = ledger.fact("latencies") or {}
+
+    def of(self, placement: Placement) -> dict[str, float]:
+        """Return the costs of a placement by name; latency only where the study asks for it or it is known."""
+        costs: dict[str, float] = dict(self.table.price(placement))
+        if self.needs_latency and str(placement) not in self.latencies:
+            self.measure_latencies([placement])
+        if str(placement) in self.latencies:
+            costs[_MEASURED] = self.latencies[str(placement)][_MEASURED]
+        return costs
+
+    def violations(self, placement: Placement) -> dict[str, float]:
+        """Return by how much a placement exceeds each hard budget, as a share of it; empty if it keeps them all."""
+        limits = self.config.objective.limits
+        if not limits:
+            return {}
+        costs = self.of(placement)
+        return {name: costs[name] / limit - 1 for name, limit in limits.items() if costs[name] > limit}
+
+    def measure_latencies(self, placements: Sequence[Placement]) -> None:
+        """Time placements that are not timed yet, one image a pass, interleaved with the plain backbone."""
+        missing = [placement for placement in placements if str(placement) not in self.latencies]
+        if not missing:
+            return
+        from seplace.costs.latency import measure_latencies
+
+        plain = Placement.uniform(StageChoice(), len(missing[0]))
+        networks = [self.evaluator.untrained(placement) for placement in (plain, *missing)]
+        measured = measure_latencies(networks, self.evaluator.example)
+        for placement, latency in zip(missing, measured[1:], strict=True):
+            self.latencies[str(placement)] = {
+                _MEASURED: latency.median_ms,
+                "latency_ms_lower": latency.lower_ms,
+                "latency_ms_upper": latency.upper_ms,
+                "extra_latency_ms": latency.median_ms - measured[0].median_ms,
+                "repeats": latency.repeats,
+            }
+        self.ledger.set_fact("latencies", self.latencies)
+
+    def range_of(self, name: str) -> tuple[int, int] | None:
+        """Return the span of a cost over the space and the yardsticks; None for a cost that is not counted."""
+        if name not in self.table.names:
+            return None
+        return price_range(self.table, [list(extras) for extras in self.table.extras], name)
+
+    def check_limits(self) -> None:
+        """Refuse a hard budget that no placement of the space keeps; the error names what is attainable."""
+        for name, limit in self.config.objective.limits.items():
+            if name not in self.table.names:
+                continue
+            cheapest, dearest = price_range(self.table, self.config.search_space.choices, name)
+            if limit < cheapest:
+                raise InputError(
+                    f"{self.config.path}: objective.limits.{name}: no placement of {self.config.search_space.name} is "
+                    f"so cheap (got {limit:,.0f}; the space spans {cheapest:,} to {dearest:,} {COSTS[name].unit})"
+                )
+
+
+def price_range(table: PriceTable, choices: Sequence[Sequence[StageChoice]], name: str) -> tuple[int, int]:
+    """Return the least and the greatest cost of the placements of `choices`."""
+    column = table.names.index(name)
+    added = [
+        [extras[choice][column] for choice in stage_choices]
+        for extras, stage_choices in zip(table.extras, choices, strict=True)
+    ]
+    plain = table.plain[column]
+    return plain + sum(map(min, added)), plain + sum(map(max, added))
+
+
+def count_prices(config: StudyConfig, evaluator: StandAlone) -> PriceTable:
+    """Count every choice of the space and of the yardsticks."""
+    space = config.search_space
+    marks = yardsticks(space.backbone).values()
+    choices = [
+        list(dict.fromkeys([*stage_choices, *(mark.choices[stage] for mark in marks)]))
+        for stage, stage_choices in enumerate(space.choices)
+    ]
+    names = [name for name in COSTS if COSTS[name].is_count]
+    return PriceTable.count(evaluator.skeleton, evaluator.example.cpu(), choices, names=names)
+
+
+def store_prices(path: Path, table: PriceTable, *, key: Mapping[str, object]) -> None:
+    """Write a table with what it was counted for."""
+    write_atomically(path, json.dumps({"key": dict(key), "table": json.loads(table.to_json())}, indent=1) + "\n")
+
+
+def read_prices(path: Path, *, key: Mapping[str, object]) -> PriceTable | None:
+    """Read a table back if it is there and was counted for the same thing; needs no torch."""
+    try:
+        content = json.loads(path.read_text())
+        return PriceTable.from_json(json.dumps(content["table"])) if content["key"] == dict(key) else None
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def price_key(config: StudyConfig) -> dict[str, object]:
+    """Return what a study's prices depend on."""
+    return {
+        "space": config.search_space.fingerprint(),
+        "data": config.data.name,
+        "image_size": config.data.image_size,
+    }

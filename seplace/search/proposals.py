@@ -1,0 +1,135 @@
+"""Proposals: an Optuna study in memory that is asked and told in a fixed order, and its copy in a file.
+
+The ledger is the truth; the study is a view of it. The k-th proposal is made from a seed of its own when a fixed number
+of earlier ones has been told, whatever finished first, so a study that was interrupted is rebuilt by asking again:
+recorded proposals are given back, and the ledger answers for what was trained.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.trial import TrialState, create_trial
+
+from seplace.placement import Placement, StageChoice
+from seplace.samplers import SAMPLERS
+from seplace.streams import derive_seed
+
+if TYPE_CHECKING:
+    from seplace.space import SearchSpace
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+class Proposals:
+    """Placements proposed by a sampler, numbered from 0; accuracy is maximised, the cost minimised."""
+
+    def __init__(self, space: SearchSpace, *, sampler: str, seed: int, cost: str, name: str) -> None:
+        self.space = space
+        self.make_sampler = SAMPLERS[sampler]
+        self.seed = seed
+        self.study = optuna.create_study(study_name=name, directions=["maximize", "minimize"])
+        _name_metrics(self.study, ["accuracy", cost])
+        self.distributions: dict[str, BaseDistribution] = {
+            f"stage{number}": CategoricalDistribution([str(choice) for choice in choices])
+            for number, choices in enumerate(space.choices, start=1)
+        }
+        self.asked: dict[int, optuna.Trial] = {}
+
+    @property
+    def next_number(self) -> int:
+        """The number that the next proposal will have."""
+        return len(self.study.get_trials(deepcopy=False))
+
+    def add_known(self, placement: Placement, *, accuracy: float, cost: float, label: str) -> None:
+        """Tell a result that was not proposed, such as a yardstick's, before the first proposal."""
+        self.study.add_trial(
+            create_trial(
+                values=[accuracy, cost],
+                params=self._params(placement),
+                distributions=self.distributions,
+                user_attrs={"placement": str(placement), "yardstick": label},
+            )
+        )
+
+    def ask(self, fixed: Placement | None) -> tuple[int, Placement]:
+        """Return the number and the placement of the next proposal: the sampler's, or `fixed` if one is given."""
+        number = self.next_number
+        self.study.sampler = self.make_sampler(derive_seed(self.seed, "proposal", number) % 2**32)
+        if fixed is not None:
+            self.study.enqueue_trial(self._params(fixed))
+        trial = self.study.ask(self.distributions)
+        placement = Placement(tuple(StageChoice.parse(trial.params[name]) for name in self.distributions))
+        trial.set_user_attr("placement", str(placement))
+        self.asked[number] = trial
+        return number, placement
+
+    def tell(self, number: int, *, accuracy: float, cost: float, violations: Mapping[str, float]) -> None:
+        """Tell the result of a proposal; `violations` are the constraints that it breaks, by how much."""
+        trial = self.asked.pop(number)
+        for name, violation in violations.items():
+            trial.set_constraint(name, violation)
+        self.study.tell(trial, [accuracy, cost], skip_if_finished=True)
+
+    def tell_failed(self, number: int) -> None:
+        """Tell that the machine failed a proposal, which says nothing about the placement."""
+        self.study.tell(self.asked.pop(number), state=TrialState.FAIL, skip_if_finished=True)
+
+    def _params(self, placement: Placement) -> dict[str, str]:
+        return {name: str(choice) for name, choice in zip(self.distributions, placement.choices, strict=True)}
+
+
+class StudyFile:
+    """The copy of a study in a SQLite file that `optuna.load_study` and dashboards open."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.study: optuna.Study | None = None
+
+    def update(self, study: optuna.Study) -> None:
+        """Append the trials that are told, in order; write the file anew if it is not a beginning of `study`."""
+        trials = study.get_trials(deepcopy=False)
+        told = trials[: next((t.number for t in trials if not t.state.is_finished()), len(trials))]
+        if self.study is None:
+            self.study = self._open(study, told)
+        present = len(self.study.get_trials(deepcopy=False))
+        self.study.add_trials(told[present:])
+
+    def _open(self, study: optuna.Study, told: Sequence[optuna.trial.FrozenTrial]) -> optuna.Study:
+        try:
+            copy = self._create(study)
+            present = copy.get_trials(deepcopy=False)
+            if [trial.params for trial in present] == [trial.params for trial in told[: len(present)]]:
+                return copy
+        except Exception:
+            pass
+        self.path.unlink(missing_ok=True)
+        return self._create(study)
+
+    def _create(self, study: optuna.Study) -> optuna.Study:
+        storage = optuna.storages.RDBStorage(
+            f"sqlite:///{self.path.absolute()}", engine_kwargs={"connect_args": {"timeout": 120}}
+        )
+        copy = optuna.create_study(
+            study_name=study.study_name,
+            storage=storage,
+            sampler=optuna.samplers.RandomSampler(),
+            directions=study.directions,
+            load_if_exists=True,
+        )
+        if copy.metric_names is None:
+            _name_metrics(copy, study.metric_names or [])
+        return copy
+
+
+def _name_metrics(study: optuna.Study, names: list[str]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study.set_metric_names(names)
