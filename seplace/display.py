@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -17,9 +18,19 @@ if TYPE_CHECKING:
     from seplace.search.driver import Progress as RunProgress
 
 
+_LINE_SECONDS = 30.0
+
+
 @contextmanager
 def progress_bar() -> Iterator[Callable[[RunProgress], None]]:
-    """Show the phase, trainings, time left, and the front so far; yields what to call with each news."""
+    """Show the phase, trainings, time left, and the front so far; yields what to call with each news.
+
+    Where no one watches (a pipe, a log) a line is written for each phase and every half minute instead of a bar.
+    """
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _progress_lines(console)
+        return
     bar = Progress(
         TextColumn("{task.description:<10}"),
         BarColumn(bar_width=24),
@@ -28,7 +39,7 @@ def progress_bar() -> Iterator[Callable[[RunProgress], None]]:
         TextColumn("left"),
         TimeRemainingColumn(),
         TextColumn("{task.fields[standing]}"),
-        console=Console(stderr=True),
+        console=console,
         refresh_per_second=2,
     )
     tasks: dict[str, Any] = {}
@@ -38,19 +49,36 @@ def progress_bar() -> Iterator[Callable[[RunProgress], None]]:
             for task in tasks.values():
                 bar.stop_task(task)
             tasks[news.phase] = bar.add_task(news.phase, total=news.total, count="", standing="")
-        standing = news.standing
-        best = "" if standing.best_accuracy is None else f", best {standing.best_accuracy:.2f} %"
-        failed = f", {news.failed} failed" if news.failed else ""
-        bar.update(
-            tasks[news.phase],
-            completed=news.done,
-            total=news.total,
-            count=f"{int(news.done)}/{math.ceil(news.total)}",
-            standing=f"front {standing.front_size}, hypervolume {standing.hypervolume:.4f}{best}{failed}",
-        )
+        bar.update(tasks[news.phase], completed=news.done, total=news.total, count=count(news), standing=standing(news))
 
     with bar:
         yield show
+
+
+def _progress_lines(console: Console) -> Callable[[RunProgress], None]:
+    last: tuple[str, float] = ("", 0.0)
+
+    def show(news: RunProgress) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if news.phase != last[0] or now - last[1] >= _LINE_SECONDS:
+            last = (news.phase, now)
+            console.print(f"{news.phase} {count(news)}, {standing(news)}", highlight=False)
+
+    return show
+
+
+def count(news: RunProgress) -> str:
+    """Return `12/60`: trainings done and to do in this phase."""
+    return f"{int(news.done)}/{math.ceil(news.total)}"
+
+
+def standing(news: RunProgress) -> str:
+    """Return the size and hypervolume of the front, the best accuracy, and failures."""
+    front = news.standing
+    best = "" if front.best_accuracy is None else f", best {front.best_accuracy:.2f} %"
+    failed = f", {news.failed} failed" if news.failed else ""
+    return f"front {front.front_size}, hypervolume {front.hypervolume:.4f}{best}{failed}"
 
 
 def front_table(front: pd.DataFrame, *, cost: str, title: str) -> Table:

@@ -33,12 +33,12 @@ def write_atomically(path: Path, content: bytes | str) -> None:
         temporary.chmod(0o644)
         temporary.replace(path)
         temporary = None
-        _sync_folder(path.parent)
     except OSError as error:
         raise DiskFull(f"{path}: cannot write {len(data):,} bytes ({error.strerror})") from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+    _sync_folder(path.parent)
 
 
 def sha256_of(data: bytes) -> str:

@@ -61,6 +61,8 @@ class Registry(Mapping[str, Any]):
 def resolve(path: str, *, kind: str) -> Any:
     """Import `package.module:object` and return the object; InputError names `kind` and the part that is missing."""
     module_name, _, attribute = path.partition(":")
+    if not all(part.isidentifier() for part in (*module_name.split("."), attribute)):
+        raise InputError(f"{kind} {path!r}: an import path is package.module:object")
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:

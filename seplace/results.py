@@ -267,34 +267,39 @@ def knee_of(members: pd.DataFrame, cost: str) -> int:
 def verdict(placements: pd.DataFrame) -> str:
     """Say in one sentence whether a placement on the front is better than none, by differences paired by seed.
 
-    Better means that the 95 % interval of the mean difference (Student's t) lies above zero after Bonferroni's
-    correction for the members of the front that are compared.
+    Better means that the 95 % interval of the mean difference lies above zero, with the standard deviation of paired
+    differences pooled over all placements (few seeds each tell little of their own) and Bonferroni's correction for all
+    placements that were compared, since the front was chosen among them.
     """
     if placements.empty or not (placements["yardstick"] == "none").any():
         return "none has not been trained yet, so nothing can be compared with it."
-    members = placements[placements["on_front"] & (placements["yardstick"] != "none")]
-    paired = members[members["gain_pairs"] > 1]
+    compared = placements[(placements["yardstick"] != "none") & (placements["gain_pairs"] > 0)]
+    members = compared[compared["on_front"]]
     if not len(members):
         return "No placement is better than none: the front is the plain backbone alone."
-    if not len(paired):
-        return "No placement on the front has two seeds in common with none yet, so nothing can be said about it."
-    margins = [
-        student_t(0.05 / len(paired), pairs) * error
-        for error, pairs in zip(paired["gain_se"], paired["gain_pairs"], strict=True)
-    ]
-    sure = paired[paired["gain"].to_numpy() > margins]
-    compared = f"{len(paired)} compared" if len(paired) > 1 else "the only one compared"
-    if not len(sure):
-        return f"No placement on the front is better than none at 95 % ({compared}, paired by seed)."
-    best = sure.iloc[int(sure["gain"].to_numpy().argmax())]
+    freedom = compared["gain_pairs"].to_numpy() - 1
+    if not freedom.sum():
+        return "No placement has two seeds in common with none yet, so nothing can be said of their differences."
+    variances = compared["gain_se"].fillna(0.0).to_numpy() ** 2 * compared["gain_pairs"].to_numpy()
+    deviation = math.sqrt(float((freedom * variances).sum() / freedom.sum()))
+    reach = student_t(0.05 / len(compared), int(freedom.sum()))
+    basis = (
+        f"{len(compared)} placements compared and corrected for; one paired difference has a standard deviation of "
+        f"{deviation:.2f} points"
+    )
+    margins = reach * deviation / np.sqrt(members["gain_pairs"].to_numpy())
+    at = int((members["gain"].to_numpy() - margins).argmax())
+    best = members.iloc[at]
+    if best["gain"] <= margins[at]:
+        return f"No placement on the front is better than none at 95 % ({basis})."
     return (
-        f"{best['placement']} is better than none at 95 %: {best['gain']:+.2f} ± {best['gain_se']:.2f} points "
-        f"(mean ± standard error of {best['gain_pairs']} pairs; {compared}, corrected for it)."
+        f"{best['placement']} is better than none at 95 %: {best['gain']:+.2f} ± {margins[at]:.2f} points over "
+        f"{best['gain_pairs']} seeds ({basis})."
     )
 
 
-def student_t(alpha: float, n: int) -> float:
-    """Return how many standard errors a two-sided interval of level 1 - alpha reaches for the mean of n values."""
+def student_t(alpha: float, freedom: int) -> float:
+    """Return how many standard errors a two-sided interval of level 1 - alpha reaches."""
     from scipy.special import stdtrit
 
-    return float(stdtrit(n - 1, 1 - alpha / 2))
+    return float(stdtrit(freedom, 1 - alpha / 2))

@@ -72,7 +72,8 @@ def test_a_miss_is_a_key_error_so_get_and_in_work(shelf: Registry) -> None:
         pytest.param("seplace.absent:thing", "no module named 'seplace.absent'", id="no such module of a package"),
         pytest.param("seplace_absent.deep:thing", "no module named 'seplace_absent'", id="no such package"),
         pytest.param("pathlib:Paht", "module 'pathlib' has no 'Paht'", id="no such object"),
-        pytest.param("pathlib:", "module 'pathlib' has no ''", id="no object named"),
+        pytest.param("pathlib:", "is package.module:object", id="no object named"),
+        pytest.param(":thing", "is package.module:object", id="no module named"),
     ],
 )
 def test_a_path_that_leads_nowhere_is_the_users(shelf: Registry, path: str, message: str) -> None:

@@ -26,7 +26,7 @@ class Latency:
 def measure_latencies(
     networks: Sequence[nn.Module], images: Tensor, *, repeats: int = 30, warmup: int = 3
 ) -> list[Latency]:
-    """Time networks (in eval mode, on the device of `images`) in turn, `repeats` rounds after `warmup` rounds."""
+    """Time networks (in eval mode, on the device of `images`) in turn, `repeats` >= 2 rounds after `warmup` rounds."""
     seconds: list[list[float]] = [[] for _ in networks]
     with torch.inference_mode():
         for round_number in range(warmup + repeats):

@@ -40,22 +40,31 @@ class PriceTable:
         *,
         names: Sequence[str],
     ) -> Self:
-        """Count the plain network and one network for each choice of each stage, on images (1, C, H, W)."""
+        """Count the plain network on images (1, C, H, W), and each stage with each of its choices.
 
-        def count(placement: Placement) -> NDArray[np.int64]:
-            network = build(placement).eval()
-            return np.array([COSTS[name].measure(network, images) for name in names], dtype=np.int64)
+        A stage is counted alone, on an input of the shape that it has in the plain network, so the whole table takes
+        about one count of a network for each different choice.
+        """
+        from seplace.costs.stages import stage_inputs, stages_of  # torch is needed to count, not to price
 
         none = StageChoice()
-        plain = count(Placement.uniform(none, len(choices)))
-        extras: list[dict[StageChoice, tuple[int, ...]]] = []
-        for stage, stage_choices in enumerate(choices):
-            extras.append({none: (0,) * len(names)})
-            for choice in stage_choices:
-                if choice != none:
-                    alone = Placement(tuple(choice if other == stage else none for other in range(len(choices))))
-                    extras[-1][choice] = tuple((count(alone) - plain).tolist())
-        return cls(names=tuple(names), plain=tuple(plain.tolist()), extras=tuple(extras))
+
+        def count(network: nn.Module, inputs: Tensor) -> NDArray[np.int64]:
+            return np.array([COSTS[name].measure(network, inputs) for name in names], dtype=np.int64)
+
+        plain_network = build(Placement.uniform(none, len(choices))).eval()
+        inputs = stage_inputs(plain_network, images)
+        plain_stages = [count(*each) for each in zip(stages_of(plain_network), inputs, strict=True)]
+        extras: list[dict[StageChoice, tuple[int, ...]]] = [{none: (0,) * len(names)} for _ in choices]
+        for choice in dict.fromkeys(choice for stage_choices in choices for choice in stage_choices):
+            if choice == none:
+                continue
+            where = [stage for stage, stage_choices in enumerate(choices) if choice in stage_choices]
+            network = build(Placement(tuple(choice if stage in where else none for stage in range(len(choices)))))
+            stages = stages_of(network.eval())
+            for stage in where:
+                extras[stage][choice] = tuple((count(stages[stage], inputs[stage]) - plain_stages[stage]).tolist())
+        return cls(names=tuple(names), plain=tuple(count(plain_network, images).tolist()), extras=tuple(extras))
 
     def price(self, placement: Placement) -> dict[str, int]:
         """Return the cost of a placement by name."""

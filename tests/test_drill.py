@@ -1,0 +1,152 @@
+"""The drill: in a scratch copy, a new member of each shelf takes one file and one line, and the suites pick it up."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+NEW_MEMBERS = {
+    "attention": (
+        "drilled",
+        '"drilled": "seplace.attention.drilled:Drilled",',
+        '''"""A gate from the mean of each channel alone."""
+
+import torch
+from torch import Tensor, nn
+
+from seplace.attention.gate import full_precision, squashing
+
+
+class Drilled(nn.Module):
+    """g(u) = σ(w ⊙ avgpool(u))."""
+
+    def __init__(self, channels: int, *, init: str = "paper") -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(channels) if init == "identity" else torch.randn(channels))
+        self.squash = squashing(init)
+
+    def forward(self, u: Tensor) -> Tensor:
+        """Return the gate (N, C, 1, 1) of u (N, C, H, W)."""
+        with full_precision(u):
+            gate: Tensor = self.squash(u.mean((2, 3), dtype=self.weight.dtype) * self.weight)
+        return gate[:, :, None, None].to(u.dtype)
+''',
+    ),
+    "backbones": (
+        "drilled",
+        '"drilled": "seplace.backbones.drilled:drilled",',
+        '''"""A network of two stages."""
+
+from seplace.backbones.backbone import Backbone, Stage, canonical_text
+
+
+def drilled(*, width: float = 1.0) -> Backbone:
+    """Describe the network."""
+    narrow, wide = round(8 * width), round(16 * width)
+    return Backbone(
+        text=canonical_text("drilled", {"width": width}, drilled),
+        stages=(
+            Stage(in_channels=narrow, channels=narrow, blocks=1, stride=1),
+            Stage(in_channels=narrow, channels=wide, blocks=1, stride=2),
+        ),
+        image_size=16,
+        num_classes=10,
+        min_image_size=2,
+        network="seplace.backbones.residual:CifarResNetA",
+        arguments={"widths": (narrow, wide), "blocks": (1, 1)},
+    )
+''',
+    ),
+    "datasets": (
+        "drilled",
+        '"drilled": "seplace.datasets.drilled:load",',
+        '''"""Noise with two labels."""
+
+from pathlib import Path
+
+import numpy as np
+
+from seplace.datasets.raw_set import ArrayImages, RawSet
+from seplace.errors import InputError
+
+
+def load(root: Path | None) -> RawSet:
+    """Draw the images."""
+    if root is not None:
+        raise InputError(f"drilled takes no root (got {root})")
+
+    def images(seed: int) -> ArrayImages:
+        pixels = np.random.default_rng(seed).integers(0, 256, (60, 1, 8, 8), dtype=np.uint8)
+        return ArrayImages(pixels=pixels, labels=np.arange(60, dtype=np.int64) % 2)
+
+    return RawSet(classes=("even", "odd"), train=images(0), test=lambda: images(1))
+''',
+    ),
+    "costs": (
+        "drilled",
+        '"drilled": "seplace.costs.drilled:DRILLED",',
+        '''"""Bytes of parameters."""
+
+from torch import Tensor, nn
+
+from seplace.costs.cost import Cost
+
+
+def parameter_bytes(network: nn.Module, images: Tensor) -> int:  # noqa: ARG001
+    """Return the bytes of all parameters."""
+    return sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
+
+
+DRILLED = Cost(unit="bytes", measure=parameter_bytes)
+''',
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the repository with the new members: one file and one line each."""
+    copy = tmp_path_factory.mktemp("drill") / "copy"
+    skipped = shutil.ignore_patterns(".git", "__pycache__", "results", ".*cache", "*.egg-info", ".venv", "build")
+    shutil.copytree(ROOT, copy, ignore=skipped)
+    for shelf, (name, line, source) in NEW_MEMBERS.items():
+        (copy / "seplace" / shelf / f"{name}.py").write_text(source)
+        table = copy / "seplace" / shelf / "__init__.py"
+        head, brace, tail = table.read_text().rpartition("    },\n)")
+        table.write_text(f"{head}        {line}\n{brace}{tail}")
+    return copy
+
+
+def run(copy: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=copy,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PYTHONPATH": str(copy)},
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    return done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shelf", NEW_MEMBERS)
+def test_the_role_suite_picks_a_new_member_up_unedited(scratch: Path, shelf: str) -> None:
+    suite = f"tests/{shelf}/test_role.py"
+    printed = run(scratch, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "drilled", suite)
+    assert int(printed.rsplit(" passed", 1)[0].split()[-1]) >= 2
+
+
+def test_a_new_gate_takes_part_in_a_placement(scratch: Path) -> None:
+    printed = run(scratch, "-c", "from seplace.cli import main; main()", "bench", "drilled", "drilled-drilled.cross")
+    assert "drilled-drilled.cross" in printed
+
+
+def test_the_import_contracts_hold_with_new_members(scratch: Path) -> None:
+    done = subprocess.run([Path(sys.executable).parent / "lint-imports"], cwd=scratch, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
