@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seplace.errors import Interrupted, SeplaceError
+from seplace.errors import Interrupted, InvalidStudy, SeplaceError
 
 if TYPE_CHECKING:
     from seplace.api import Results
@@ -244,6 +244,9 @@ def main() -> None:
         app()
     except Interrupted as error:
         typer.echo(f"\n{error}; everything finished is kept. Go on with: {' '.join(_command())}", err=True)
+        sys.exit(error.exit_code)
+    except InvalidStudy as error:
+        typer.echo(str(error), err=True)  # located problems, one a line, as editors and compilers have them
         sys.exit(error.exit_code)
     except SeplaceError as error:
         typer.echo(f"error: {error}", err=True)

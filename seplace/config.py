@@ -30,8 +30,10 @@ from seplace.documents import (
 from seplace.errors import InputError, UnknownName
 from seplace.recipe import Recipe
 from seplace.registry import Registry
+from seplace.samplers import SAMPLERS
 from seplace.shipped import is_name, locate, name_of
 from seplace.space import SearchSpace, space_of
+from seplace.yardsticks import yardsticks
 
 Count = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
@@ -73,7 +75,8 @@ class Objective(Block):
 class Search(Block):
     """How placements are proposed, and the budget, which is `trainings` or `hours`."""
 
-    sampler: Literal["random", "nsga2", "tpe", "gp"]
+    sampler: str
+    """A sampler of seplace.samplers."""
     trainings: Count | None = None
     hours: Positive | None = None
     seeds: Count
@@ -170,12 +173,12 @@ class StudyConfig:
 
     @property
     def data_root(self) -> Path | None:
-        """The folder of the data, None if none is named: beside the study's folder if it is there, else beside ours."""
+        """The folder of the data, None if none is named; a relative one starts at the study's folder, or at ours."""
         if self.data.root is None:
             return None
         root = Path(self.data.root).expanduser()
-        beside_study = self.folder / root
-        return beside_study if beside_study.exists() else Path.cwd() / root
+        at_study, here = self.folder / root, Path.cwd() / root
+        return here if here.exists() and not at_study.exists() else at_study
 
     def fingerprint(self) -> dict[str, Any]:
         """Return the study's meaning as a flat dict, dotted key -> JSON value, defaults written out.
@@ -276,6 +279,7 @@ def _unknown_names(checked: Checked[StudyFile]) -> list[Problem]:
     names: list[tuple[Keys, str | None, Registry]] = [
         (("data", "name"), checked.sound("data", "name"), DATASETS),
         (("objective", "cost"), checked.sound("objective", "cost"), COSTS),
+        (("search", "sampler"), checked.sound("search", "sampler"), SAMPLERS),
     ]
     limits = checked.sound("objective", "limits") or ()
     names += [(("objective", "limits", cost), cost, COSTS) for cost in limits]
@@ -324,7 +328,13 @@ def _budget_problems(checked: Checked[StudyFile], space: SearchSpace | None) -> 
         rule = "is missing; the budget is either trainings or hours"
         return [document.problem(("search", "trainings"), rule)]
     trainings, seeds = checked.sound("search", "trainings"), checked.sound("search", "seeds")
-    if space is None or trainings is None or seeds is None or trainings <= len(space) * seeds:
+    if space is None or trainings is None:
+        return []
+    first = len(yardsticks(space.backbone))
+    if trainings < first:
+        rule = f"must be at least {first}: so many yardsticks are trained first"
+        return [document.problem(("search", "trainings"), rule, got=spelled(trainings))]
+    if seeds is None or trainings <= len(space) * seeds:
         return []
     rule = (
         f"is more than the space can use: space {space.name} has {len(space):,} members, "

@@ -243,7 +243,7 @@ def test_what_is_read_is_frozen(tmp_path: Path) -> None:
         pytest.param(
             "nsga2",
             "nsga",
-            "16:12: search.sampler: must be one of random, nsga2, tpe, gp (got 'nsga'). Did you mean 'nsga2'?",
+            "16:12: search.sampler: unknown sampler; known: random, nsga2, tpe, gp (got 'nsga'). Did you mean 'nsga2'?",
             id="sampler",
         ),
         pytest.param("digits-resnet8", "digits-resnet", "2:8: space: unknown search space; known: ", id="space"),
@@ -286,6 +286,12 @@ def test_what_is_read_is_frozen(tmp_path: Path) -> None:
             "",
             "16:3: search.trainings: is missing; the budget is either trainings or hours",
             id="no budget at all",
+        ),
+        pytest.param(
+            "trainings: 60",
+            "trainings: 6",
+            "17:14: search.trainings: must be at least 7: so many yardsticks are trained first (got 6)",
+            id="a budget that the yardsticks exceed",
         ),
         pytest.param(
             "trainings: 60",
@@ -432,7 +438,7 @@ def test_a_study_is_read_back_from_its_results(tmp_path: Path) -> None:
     (tmp_path / "studies").mkdir()
     write(tmp_path / "studies", TINY_SPACE, "tiny.yaml")
     text = replaced("digits-resnet8", "./tiny.yaml").replace("name: digits", "name: digits\n  root: ../images")
-    config = load_study(write(tmp_path / "studies", text.replace("trainings: 60", "trainings: 4"), "first.yaml"))
+    config = load_study(write(tmp_path / "studies", text.replace("trainings: 60", "trainings: 8"), "first.yaml"))
     copy_to_results(config, tmp_path / "first")
     again = load_results_study(tmp_path / "first", study_folder=config.folder)
     assert again.path == tmp_path / "first" / "study.yaml"
