@@ -16,21 +16,12 @@ from pydantic import Field
 
 from seplace.costs import COSTS
 from seplace.datasets import DATASETS
-from seplace.documents import (
-    Block,
-    Checked,
-    Keys,
-    Problem,
-    Schema,
-    check_shape,
-    read_document,
-    refuse,
-    spelled,
-)
+from seplace.documents import Keys, Problem, read_document, refuse, spelled
 from seplace.errors import InputError, UnknownName
 from seplace.recipe import Recipe
 from seplace.registry import Registry
 from seplace.samplers import SAMPLERS
+from seplace.shapes import Block, Checked, Schema, check_shape
 from seplace.shipped import is_name, locate, name_of
 from seplace.space import SearchSpace, space_of
 from seplace.yardsticks import yardsticks

@@ -7,29 +7,21 @@ a number, `yes` and `off` are text.
 
 from __future__ import annotations
 
-import difflib
 import re
-import types
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Generic, NoReturn, TypeVar, Union, get_args, get_origin
+from typing import Any, NoReturn
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
 
-from seplace.errors import InvalidStudy, UnknownName
+from seplace.errors import InvalidStudy, UnknownName, nearest
 
 Keys = tuple[str | int, ...]
 """The path of a value in a document: keys of mappings and, from 0, positions in lists."""
 Mark = tuple[int, int]
 """Line and column, both from 1."""
 
-SCHEMA = 1
-"""The newest `schema:` of study and search space files that this version reads."""
-Schema = Annotated[int, Field(ge=SCHEMA, le=SCHEMA)]
-"""The type of `schema:`; a Literal[1] would take `true` and `1.0`, which equal 1."""
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 20
 
@@ -39,20 +31,11 @@ _FALSE = re.compile(r"false|False|FALSE")
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _OCTAL = re.compile(r"0o[0-7]+")
 _HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+NUMBER = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _INFINITY = re.compile(r"([-+]?)\.(?:inf|Inf|INF)")
 _NAN = re.compile(r"\.(?:nan|NaN|NAN)")
 _SIMPLE_KEY = re.compile(r"[\w.:-]{1,64}")
 _MAX_DIGITS = 24
-
-
-class Block(BaseModel):
-    """A mapping of a file: strict types, unknown keys refused, numbers finite, frozen once read."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-B = TypeVar("B", bound=Block)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,35 +120,6 @@ class Document:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Checked(Generic[B]):
-    """A document held against the shape of its file."""
-
-    document: Document
-    block: B | None
-    """None where there are problems."""
-    problems: list[Problem]
-    refused: frozenset[Keys]
-    """Paths of the values that broke a rule."""
-
-    def sound(self, *keys: str | int) -> Any:
-        """Return the value at `keys`, or None if it is absent or it or a block around it was refused.
-
-        It lets rules between two values be checked although a third one is wrong.
-        """
-        if any(keys[:size] in self.refused for size in range(len(keys) + 1)):
-            return None
-        value: Any = self.document.values
-        for key in keys:
-            if isinstance(value, dict):
-                value = value.get(str(key))
-            elif isinstance(value, tuple) and isinstance(key, int) and key < len(value):
-                value = value[key]
-            else:
-                return None
-        return value
-
-
 def read_document(path: Path) -> tuple[Document | None, list[Problem]]:
     """Read a YAML file whose top level is a mapping; never raises.
 
@@ -192,48 +146,6 @@ def read_document(path: Path) -> tuple[Document | None, list[Problem]]:
     return _Reader(file, text).read()
 
 
-def check_shape(document: Document, block: type[B]) -> Checked[B]:
-    """Hold a document against the shape of its file; of a newer schema nothing else is said."""
-    schema = document.values.get("schema")
-    if isinstance(schema, int) and not isinstance(schema, bool) and schema > SCHEMA:
-        rule = f"is newer than this version of seplace, which reads schema {SCHEMA}; upgrade seplace"
-        problem = document.problem(("schema",), rule, got=spelled(schema))
-        return Checked(document=document, block=None, problems=[problem], refused=frozenset({()}))
-    try:
-        value = block.model_validate(document.values)
-    except ValidationError as error:
-        return Checked(
-            document=document,
-            block=None,
-            problems=problems_of(error, document, block=block),
-            refused=frozenset(each["loc"] for each in _errors(error)),
-        )
-    return Checked(document=document, block=value, problems=[], refused=frozenset())
-
-
-def problems_of(error: ValidationError, document: Document, *, block: type[BaseModel]) -> list[Problem]:
-    """Return all errors of holding `document` against the model `block`, located and in plain words."""
-    problems = []
-    for each in _errors(error):
-        keys, kind, value = each["loc"], each["type"], each["input"]
-        context = each.get("ctx", {})
-        if kind == "extra_forbidden":
-            known = _known_keys(block, keys[:-1])
-            problems.append(
-                document.problem(keys, "unknown key", at_key=True, suggestion=nearest(str(keys[-1]), known))
-            )
-        elif kind == "missing":
-            problems.append(document.problem(keys, "is missing and required"))
-        elif kind == "literal_error":
-            names = re.findall(r"'([^']*)'", context["expected"])
-            rule = f"must be {'one of ' + ', '.join(names) if names else context['expected']}"
-            suggestion = nearest(value, names) if isinstance(value, str) else None
-            problems.append(document.problem(keys, rule, got=spelled(value), suggestion=suggestion))
-        else:
-            problems.append(document.problem(keys, _rule(kind, each["msg"], context, value), got=spelled(value)))
-    return problems
-
-
 def spelled(value: object) -> str:
     """Return a value as YAML writes it, cut to one short line; mappings and lists by their kind."""
     if value is None:
@@ -248,12 +160,6 @@ def spelled(value: object) -> str:
         return f"{'-' if value < 0 else ''}.{'nan' if value != value else 'inf'}"
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}…"
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name nearest to `name`, if one is near enough to be meant."""
-    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return matches[0] if matches else None
 
 
 class _StopReading(Exception):
@@ -415,7 +321,7 @@ def resolve_scalar(text: str) -> Any:
         return int(text)
     if _OCTAL.fullmatch(text) or _HEXADECIMAL.fullmatch(text):
         return int(text, 0)
-    if _FLOAT.fullmatch(text):
+    if NUMBER.fullmatch(text):
         return float(text)
     if match := _INFINITY.fullmatch(text):
         return float(f"{match[1]}inf")
@@ -424,62 +330,6 @@ def resolve_scalar(text: str) -> Any:
 
 def _is_integer(text: str) -> bool:
     return any(pattern.fullmatch(text) for pattern in (_INTEGER, _OCTAL, _HEXADECIMAL))
-
-
-def _errors(error: ValidationError) -> list[ErrorDetails]:
-    """Return pydantic's errors without its claim that a list is too short whose elements are all wrong."""
-    errors = error.errors(include_url=False)
-    return [each for each in errors if not (each["type"] == "too_short" and each["input"])]
-
-
-def _rule(kind: str, message: str, context: dict[str, Any], value: object) -> str:
-    """Return the rule that a pydantic error of this kind is about, in plain words."""
-    types_of_value = {
-        "int_type": "a whole number",
-        "float_type": "a number",
-        "finite_number": "a finite number",
-        "string_type": "text",
-        "bool_type": "true or false",
-        "tuple_type": "a list",
-        "dict_type": "a mapping of keys",
-        "model_type": "a mapping of keys",
-    }
-    if kind in types_of_value:
-        # Without its quotes this text would have been a number.
-        quoted = kind in ("int_type", "float_type") and isinstance(value, str) and _FLOAT.fullmatch(value)
-        return f"must be {types_of_value[kind]}{', without quotes' if quoted else ''}"
-    bounds = {
-        "greater_than": ("greater than", "gt"),
-        "greater_than_equal": ("at least", "ge"),
-        "less_than": ("less than", "lt"),
-        "less_than_equal": ("at most", "le"),
-    }
-    if kind in bounds:
-        words, name = bounds[kind]
-        return f"must be {words} {context[name]:g}"
-    if kind == "too_short":
-        return "must not be empty"
-    return message[:1].lower() + message[1:]
-
-
-def _known_keys(block: object, keys: Keys) -> list[str]:
-    """Return the keys of the block that stands at `keys` below the model `block`."""
-    for key in keys:
-        if isinstance(block, type) and issubclass(block, BaseModel):
-            by_key = {info.alias or name: info.annotation for name, info in block.model_fields.items()}
-            block = _bare(by_key[str(key)])
-        else:
-            block = _bare(get_args(block)[-1 if get_origin(block) is dict else 0])
-    assert isinstance(block, type)
-    assert issubclass(block, BaseModel)
-    return [info.alias or name for name, info in block.model_fields.items()]
-
-
-def _bare(annotation: object) -> object:
-    """Return X of an optional X and of an annotated X, and anything else as it is."""
-    if get_origin(annotation) in (Union, types.UnionType):
-        return _bare(next(each for each in get_args(annotation) if each is not type(None)))
-    return _bare(get_args(annotation)[0]) if get_origin(annotation) is Annotated else annotation
 
 
 def _dotted(keys: Keys) -> str | None:

@@ -113,5 +113,10 @@ class Interrupted(SeplaceError):
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `. Did you mean 'x'?` for the known name nearest to `name`, or an empty text."""
-    nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f". Did you mean {nearest[0]!r}?" if nearest else ""
+    match = nearest(name, known)
+    return "" if match is None else f". Did you mean {match!r}?"
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name nearest to `name`, if one is near enough to be meant."""
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)), None)

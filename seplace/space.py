@@ -22,21 +22,11 @@ from seplace.attachments import ATTACHMENTS
 from seplace.attention import ATTENTION
 from seplace.attention.options import GateOptions, Init
 from seplace.backbones.backbone import Backbone, describe
-from seplace.documents import (
-    Block,
-    Checked,
-    Document,
-    Keys,
-    Problem,
-    Schema,
-    check_shape,
-    read_document,
-    refuse,
-    spelled,
-)
+from seplace.documents import Document, Keys, Problem, read_document, refuse, spelled
 from seplace.errors import InputError, InvalidPlacement, InvalidSpace, UnknownName
 from seplace.placement import Placement, StageChoice
 from seplace.registry import Registry
+from seplace.shapes import Block, Checked, Schema, check_shape
 from seplace.shipped import is_name, locate, name_of
 
 

@@ -7,19 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field
 
-from seplace.documents import (
-    MAX_BYTES,
-    MAX_DEPTH,
-    Block,
-    Document,
-    Problem,
-    Schema,
-    check_shape,
-    read_document,
-    refuse,
-    resolve_scalar,
-)
+from seplace.documents import MAX_BYTES, MAX_DEPTH, Document, Problem, read_document, refuse, resolve_scalar
 from seplace.errors import InvalidStudy
+from seplace.shapes import Block, Schema, check_shape
 
 
 def read(folder: Path, content: str | bytes) -> tuple[Document | None, list[str]]:

@@ -28,8 +28,7 @@ class BatchLoader:
 
     With a `shuffle_seed` (training) each epoch has its own order and augmentation, and the last partial
     batch is dropped; a set smaller than a batch is an InputError. Without, images come in order, all of
-    them, and are not augmented. The same epoch again gives the same batches; Lightning sets the epoch
-    through `sampler`, any other loop by `set_epoch`.
+    them, and are not augmented. The same epoch again gives the same batches.
     """
 
     def __init__(
@@ -83,11 +82,6 @@ class BatchLoader:
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that the next iteration goes through."""
         self._epoch = epoch
-
-    @property
-    def sampler(self) -> Self:
-        """The loader: Lightning calls `sampler.set_epoch` at the start of every epoch, resumed ones too."""
-        return self
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         if self._shuffle_seed is None:

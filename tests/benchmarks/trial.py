@@ -1,6 +1,6 @@
 """A trial beside a bare PyTorch loop on the same steps, interleaved: `python -m tests.benchmarks.trial`.
 
-Both train the same network on the same batches with the same optimiser and schedule, and score the same validation split.
+Both train the same network on the same batches with the same optimiser and schedule, and score the same images.
 """
 
 from __future__ import annotations
