@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from seplace.evaluators.stand_alone import StandAlone
     from seplace.search.driver import Observer
 
 
@@ -69,8 +68,12 @@ class Results:
         with Ledger(path, read_only=True) as ledger:
             self.rows: list[Evaluation] = ledger.evaluations()
             self.finished: bool = bool(ledger.fact("finished"))
-            self._study_folder = Path(ledger.fact("study_folder"))
+            study_folder = ledger.fact("study_folder")
+            if study_folder is None:
+                raise DataError(f"{folder}: no results here yet; its run ended before it had begun")
+            self._study_folder = Path(study_folder)
             self._tests = ledger.tests()
+            self._images: dict[str, Any] = ledger.fact("images") or {}
             self._latencies: dict[str, dict[str, float]] = ledger.fact("latencies") or {}
         self.rows.sort(key=lambda row: (str(row.placement), row.seed, row.epochs))
 
@@ -164,30 +167,29 @@ class Results:
             raise InputError(
                 f"{self.folder}: {placement} was not trained; pick best, knee, cheapest or a placement of it"
             )
+        if flops_under is not None and rows[0].costs["flops"] > flops_under:
+            raise InputError(f"{self.folder}: {placement} is not under {flops_under:,.0f} FLOPs")
         return rows[0]
 
     def export(self, folder: str | Path | None = None, *, pick: str = "knee", flops_under: float | None = None) -> Path:
         """Write a trained network as a folder of its own (source, weights, configuration) and verify it there."""
-        from seplace.executors.executor import EvaluatorMaker
+        from seplace.evaluators.stand_alone import read_weights
         from seplace.exporters import EXPORTERS
         from seplace.exporters.trained import TrainedNetwork
 
         evaluation = self.pick(pick, flops_under=flops_under)
-        config = Overrides(accelerator="cpu").apply(self.config)
-        maker = EvaluatorMaker(name="stand_alone", config=config, folder=self.folder, threads=config.run.threads)
-        evaluator: StandAlone = maker.make(0)
-        images, space = evaluator.images, config.search_space
+        images, space = self._images, self.config.search_space
         trained = TrainedNetwork(
             backbone=space.backbone,
             placement=evaluation.placement,
             gate=space.gate,
-            num_classes=len(images.classes),
-            in_channels=images.channels,
-            image_size=images.image_size,
-            classes=images.classes,
-            mean=images.mean,
-            std=images.std,
-            state=evaluator.weights(evaluation),
+            num_classes=len(images["classes"]),
+            in_channels=images["channels"],
+            image_size=images["image_size"],
+            classes=tuple(images["classes"]),
+            mean=tuple(images["mean"]),
+            std=tuple(images["std"]),
+            state=read_weights(self.folder, evaluation),
             flops=int(evaluation.costs["flops"]),
             provenance=self._provenance_of(evaluation),
         )
@@ -198,12 +200,11 @@ class Results:
     def _provenance_of(self, evaluation: Evaluation) -> dict[str, str | int | float | None]:
         """Return where a trained network comes from: figures of its placement, and of its own training."""
         row = self.placements.loc[self.placements["placement"] == str(evaluation.placement)].iloc[0]
-        data = self.config.data
         return {
             "study": self.config.name,
-            "data": data.name,
-            "training_images": data.train_images,
-            "validation_images": data.validation_images,
+            "data": self.config.data.name,
+            "training_images": self._images["training_images"],
+            "validation_images": self._images["validation_images"],
             "seed": evaluation.seed,
             "epochs": evaluation.epochs,
             "accuracy_of_these_weights": evaluation.accuracy,

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from seplace.errors import CorruptResults
+from seplace.files import DiskFull
 from seplace.placement import Placement
 from seplace.results import Evaluation, EvaluationKey
 
@@ -66,48 +67,54 @@ class Ledger:
 
     def add(self, evaluation: Evaluation) -> None:
         """Commit one evaluation; a second one with the same key is refused, since finished work is never altered."""
-        with self._connection:
-            self._connection.execute(
-                "INSERT INTO evaluations VALUES (?, ?, ?, ?)",
-                (*evaluation.key, json.dumps(evaluation.to_record(), allow_nan=False)),
-            )
+        record = json.dumps(evaluation.to_record(), allow_nan=False)
+        self._write("INSERT INTO evaluations VALUES (?, ?, ?, ?)", *evaluation.key, record)
 
     def evaluations(self) -> list[Evaluation]:
         """Return all evaluations in the order in which they were committed."""
+        rows = self._read("SELECT record FROM evaluations ORDER BY rowid")
         try:
-            rows = self._connection.execute("SELECT record FROM evaluations ORDER BY rowid").fetchall()
             return [Evaluation.from_record(json.loads(record)) for (record,) in rows]
-        except (sqlite3.DatabaseError, ValueError, TypeError) as error:
+        except (ValueError, TypeError, KeyError) as error:
             raise CorruptResults(f"{self.path}: an evaluation cannot be read ({error})") from error
 
     def add_test(self, key: EvaluationKey, *, accuracy: float, cross_entropy: float) -> None:
         """Commit the score on the test split of one evaluation's network."""
-        with self._connection:
-            self._connection.execute("INSERT INTO tests VALUES (?, ?, ?, ?, ?)", (*key, accuracy, cross_entropy))
+        self._write("INSERT INTO tests VALUES (?, ?, ?, ?, ?)", *key, accuracy, cross_entropy)
 
     def tests(self) -> dict[EvaluationKey, tuple[float, float]]:
         """Return (accuracy in percent, cross-entropy in nats) on the test split by evaluation."""
-        rows = self._connection.execute("SELECT * FROM tests ORDER BY rowid").fetchall()
+        rows = self._read("SELECT * FROM tests ORDER BY rowid")
         return {(placement, seed, epochs): (accuracy, loss) for placement, seed, epochs, accuracy, loss in rows}
 
     def add_proposal(self, number: int, placement: Placement) -> None:
         """Commit what the sampler proposed, before anything is done about it; a known number stays as it is."""
-        with self._connection:
-            self._connection.execute("INSERT OR IGNORE INTO proposals VALUES (?, ?)", (number, str(placement)))
+        self._write("INSERT OR IGNORE INTO proposals VALUES (?, ?)", number, str(placement))
 
     def proposals(self) -> dict[int, Placement]:
         """Return the placements that were proposed, by number."""
-        rows = self._connection.execute("SELECT number, placement FROM proposals ORDER BY number").fetchall()
+        rows = self._read("SELECT number, placement FROM proposals ORDER BY number")
         return {number: Placement.parse(text) for number, text in rows}
 
     def fact(self, key: str) -> Any:
         """Return a fact, or None."""
-        row = self._connection.execute("SELECT value FROM facts WHERE key = ?", (key,)).fetchone()
-        return None if row is None else json.loads(row[0])
+        rows = self._read("SELECT value FROM facts WHERE key = ?", key)
+        return json.loads(rows[0][0]) if rows else None
 
     def set_fact(self, key: str, value: Mapping[str, Any] | str | float | bool | list[Any] | None) -> None:
         """Commit a fact of plain JSON types."""
-        with self._connection:
-            self._connection.execute(
-                "INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, json.dumps(value, allow_nan=False))
-            )
+        self._write("INSERT OR REPLACE INTO facts VALUES (?, ?)", key, json.dumps(value, allow_nan=False))
+
+    def _read(self, query: str, *values: str) -> list[Any]:
+        try:
+            return self._connection.execute(query, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise CorruptResults(f"{self.path}: not a readable ledger ({error})") from error
+
+    def _write(self, statement: str, *values: str | int | float) -> None:
+        """Commit one row; DiskFull where it cannot be written, which leaves the ledger as it was."""
+        try:
+            with self._connection:
+                self._connection.execute(statement, values)
+        except sqlite3.OperationalError as error:
+            raise DiskFull(f"{self.path}: cannot write {len(str(values)):,} bytes ({error})") from error

@@ -6,12 +6,14 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from seplace.costs import COSTS
+from seplace.errors import InputError
 from seplace.files import write_atomically
 
 if TYPE_CHECKING:
@@ -20,47 +22,43 @@ if TYPE_CHECKING:
 
 _INK, _GREY, _BLUE, _ORANGE = "#222222", "#b5b5b5", "#1f5fa8", "#d1671f"
 _NARROW_PERCENT = 5.0
+_UNDATED: dict[str, dict[str, Any] | None] = {".png": None, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 _SCALES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 
 
 def plot_front(placements: pd.DataFrame, *, cost: str, title: str) -> Figure:
     """Draw mean accuracy (with its standard error) against the extra cost over the plain backbone.
 
-    The front is a line with labelled members; yardsticks are marked; everything else that was trained is grey. The axis
-    says so when the cost hardly moves over what was trained.
+    The front is a line with labelled members; yardsticks are marked, on the front or not; everything else that was
+    trained is grey. A note says so when the cost hardly moves over what was trained.
     """
     figure = Figure(figsize=(8.0, 5.2), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     extra = placements[f"extra_{cost}"].to_numpy(dtype=float)
-    scale, prefix = next(each for each in _SCALES if np.abs(extra).max(initial=0.0) >= each[0] or each[0] == 1.0)
+    scale, prefix = _scale_of(np.abs(extra).max(initial=0.0))
     table = placements.assign(x=extra / scale)
     members = table[table["on_front"]].sort_values("x")
-    marks = table[(table["yardstick"] != "") & ~table["on_front"]]
+    yardsticks = table[table["yardstick"] != ""]
     rest = table[(table["yardstick"] == "") & ~table["on_front"]]
     _points(axes, rest, color=_GREY, marker="o", size=4, label="trained")
-    for row in range(len(marks)):
-        yardstick = marks.iloc[row : row + 1]
-        _points(axes, yardstick, label=yardstick["yardstick"].iloc[0], **_style(yardstick["yardstick"].iloc[0]))
     axes.step(members["x"], members["accuracy"], where="post", color=_BLUE, linewidth=1.4, alpha=0.7, zorder=2)
-    _points(axes, members, color=_BLUE, marker="o", size=7, label="front")
+    _points(axes, members, color=_BLUE, marker="o", size=10, label="front")
+    for name, yardstick in yardsticks.groupby("yardstick", sort=False):
+        _points(axes, yardstick, label=str(name), **_style(str(name)))
+    axes.margins(x=0.08, y=0.18)  # the labels need room above
     _labels(axes, members)
     plain = float(placements[cost].iloc[0] - extra[0])
     unit = COSTS[cost].unit
-    axes.set_xlabel(f"extra {prefix}{unit} over the plain backbone ({plain / scale:,.4g} {prefix}{unit})")
+    plain_scale, plain_prefix = _scale_of(plain)
+    axes.set_xlabel(
+        f"extra {prefix}{unit} over the plain backbone, which has {plain / plain_scale:.4g} {plain_prefix}{unit}"
+    )
     axes.set_ylabel("validation accuracy in %, mean ± standard error")
     axes.set_title(title, loc="left", fontsize=11, color=_INK)
     spread = 100 * (extra.max() - extra.min()) / plain if plain else 0.0
     if spread < _NARROW_PERCENT:
-        axes.text(
-            1.0,
-            1.015,
-            f"{unit} differ by {spread:.2g} % only",
-            transform=axes.transAxes,
-            ha="right",
-            fontsize=9,
-        )
-    axes.margins(x=0.08, y=0.12)
+        axes.set_title(f"{unit} differ by {spread:.2g} % only", loc="right", fontsize=9, color=_INK)
     axes.grid(color="#e8e8e8", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
@@ -69,11 +67,12 @@ def plot_front(placements: pd.DataFrame, *, cost: str, title: str) -> Figure:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure in the format of the file's suffix; the same figure gives the same bytes."""
+    """Write a figure as .png, .svg or .pdf; the same figure gives the same bytes."""
+    if path.suffix not in _UNDATED:
+        raise InputError(f"{path}: figures are written as {', '.join(_UNDATED)}")
     buffer = io.BytesIO()
-    suffix = path.suffix.removeprefix(".")
-    metadata = {"Date": None} if suffix == "svg" else None
-    figure.savefig(buffer, format=suffix, dpi=160, metadata=metadata)
+    with matplotlib.rc_context({"svg.hashsalt": "seplace"}):  # else the names inside an SVG are drawn at random
+        figure.savefig(buffer, format=path.suffix[1:], dpi=160, metadata=_UNDATED[path.suffix])
     write_atomically(path, buffer.getvalue())
 
 
@@ -108,17 +107,25 @@ def _style(yardstick: str) -> dict[str, Any]:
 
 
 def _labels(axes: Axes, members: pd.DataFrame) -> None:
-    """Name the members of the front, slanting up from their points so that neighbours stay apart."""
+    """Name the members of the front, slanting up from their points and inwards, so that neighbours stay apart."""
+    middle = sum(axes.get_xlim()) / 2
     for text, x, y in zip(members["placement"], members["x"], members["accuracy"], strict=True):
+        side = 1 if x < middle else -1
         axes.annotate(
             text,
             (x, y),
-            xytext=(5, 6),
+            xytext=(6 * side, 7),
             textcoords="offset points",
-            rotation=25,
+            ha="left" if side > 0 else "right",
+            rotation=25 * side,
             rotation_mode="anchor",
             fontsize=8,
             color=_BLUE,
             path_effects=[withStroke(linewidth=2.5, foreground="white")],
             zorder=4,
         )
+
+
+def _scale_of(value: float) -> tuple[float, str]:
+    """Return the greatest scale that a value reaches, and its prefix."""
+    return next((scale, prefix) for scale, prefix in _SCALES if value >= scale or scale == 1.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import math
+import pickle
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -234,12 +235,15 @@ class AtomicCheckpoints(CheckpointIO):
         write_atomically(Path(path), sha256_of(data).encode() + data)
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:  # noqa: ARG002
-        """Read a checkpoint of plain types and tensors; CorruptCheckpoint where the digest differs."""
+        """Read a checkpoint of plain types and tensors; CorruptCheckpoint where it is none."""
         content = Path(path).read_bytes()
         digest, data = content[:64], content[64:]
         if digest != sha256_of(data).encode():
             raise CorruptCheckpoint(path)
-        checkpoint: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        try:
+            checkpoint: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+            raise CorruptCheckpoint(path) from error
         return checkpoint
 
     def remove_checkpoint(self, path: Any) -> None:

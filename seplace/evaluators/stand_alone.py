@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load as load_safetensors
@@ -64,6 +65,19 @@ class StandAlone:
                 f"{len(images.train.labels)} training images"
             )
         return images
+
+    def describe_images(self) -> dict[str, Any]:
+        """Return what a trained network needs to know of its data, as plain JSON types."""
+        images = self.images
+        return {
+            "classes": list(images.classes),
+            "channels": images.channels,
+            "image_size": images.image_size,
+            "mean": list(images.mean),
+            "std": list(images.std),
+            "training_images": len(images.train),
+            "validation_images": len(images.validation),
+        }
 
     def build(self, placement: Placement, *, seed: int) -> nn.Module:
         """Build the untrained network of a placement for the study's data."""
@@ -137,21 +151,8 @@ class StandAlone:
     def trained(self, evaluation: Evaluation) -> nn.Module:
         """Return the network of an evaluation with its trained weights, on this device, in eval mode."""
         network = self.build(evaluation.placement, seed=evaluation.seed)
-        network.load_state_dict(self.weights(evaluation))
+        network.load_state_dict(read_weights(self.folder, evaluation))
         return self._placed(network).eval()
-
-    def weights(self, evaluation: Evaluation) -> dict[str, torch.Tensor]:
-        """Read the trained weights of an evaluation; CorruptResults where they are missing or were changed."""
-        if evaluation.weights is None:
-            raise CorruptResults(f"{evaluation.placement}, seed {evaluation.seed}: no weights were kept")
-        path = self.folder / "weights" / evaluation.weights
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError as error:
-            raise CorruptResults(f"{path}: the trained weights are not there") from error
-        if sha256_of(data) != evaluation.weights_sha256:
-            raise CorruptResults(f"{path}: the trained weights are not those that were written (SHA-256 differs)")
-        return load_safetensors(data)
 
     def _placed(self, network: nn.Module) -> nn.Module:
         placed: nn.Module = network.to(device=self.device, memory_format=self._memory_format)  # type: ignore[call-overload]
@@ -198,6 +199,20 @@ class StandAlone:
             shuffle_seed=shuffle_seed,
             memory_format=self._memory_format,
         )
+
+
+def read_weights(folder: Path, evaluation: Evaluation) -> dict[str, torch.Tensor]:
+    """Read the trained weights of an evaluation; CorruptResults where they are missing or were changed."""
+    if evaluation.weights is None:
+        raise CorruptResults(f"{evaluation.placement}, seed {evaluation.seed}: no weights were kept")
+    path = folder / "weights" / evaluation.weights
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise CorruptResults(f"{path}: the trained weights are not there") from error
+    if sha256_of(data) != evaluation.weights_sha256:
+        raise CorruptResults(f"{path}: the trained weights are not those that were written (SHA-256 differs)")
+    return load_safetensors(data)
 
 
 def resolve_device(accelerator: str, worker: int) -> str:

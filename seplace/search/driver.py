@@ -80,6 +80,8 @@ def run_study(config: StudyConfig, folder: Path, *, observer: Observer) -> None:
         evaluator = maker.make(0)
         prices = Prices(config, price_table(config, folder, evaluator), ledger=ledger, evaluator=evaluator)
         prices.check_limits()
+        if ledger.fact("images") is None:
+            ledger.set_fact("images", evaluator.describe_images())
         driver = Driver(config, folder, ledger=ledger, maker=maker, prices=prices, observer=observer)
         try:
             driver.run()
@@ -141,7 +143,7 @@ class Driver:
         self.yardsticks = {
             name: placement
             for name, placement in yardsticks(config.search_space.backbone).items()
-            if not prices.violations(placement)
+            if prices.within_limits(placement)
         }
         self._standing: tuple[int, Standing] | None = None
 
@@ -176,7 +178,7 @@ class Driver:
         self._begin("search", config.search.trainings or 1)
         started = time.monotonic() - (self.ledger.fact("search_seconds") or 0.0)
         while True:
-            while len(pending) < window and self._within_budget(trained, started):
+            while len(pending) < window and self._within_budget(trained, started, proposals.next_number in recorded):
                 fixed = recorded.get(proposals.next_number)
                 if fixed is None and unproductive >= _PATIENCE:
                     fixed = self._fresh_placement(seeds, proposals.next_number)
@@ -185,7 +187,7 @@ class Driver:
                 number, placement = proposals.ask(fixed)
                 self.ledger.add_proposal(number, placement)
                 job = None
-                if seeds[placement] < config.search.seeds and not self.prices.violations(placement):
+                if seeds[placement] < config.search.seeds and self.prices.within_limits(placement):
                     job = self._job(placement, seeds[placement])
                     seeds[placement] += 1
                     trained += 1
@@ -205,6 +207,7 @@ class Driver:
                 self._collect()
                 self.ledger.set_fact("search_seconds", time.monotonic() - started)
         study_file.update(proposals.study)
+        self._report()
 
     def _confirm(self) -> None:
         """Train members of the front and yardsticks on more seeds, round by round, until the front holds still."""
@@ -261,17 +264,24 @@ class Driver:
             evaluation = self.results[self._job(placement, 0).key]
             if placement in config.search_space and evaluation.accuracy is not None:
                 cost = self.prices.of(placement)[config.objective.cost]
-                proposals.add_known(placement, accuracy=evaluation.accuracy, cost=cost, label=label)
+                proposals.add_known(
+                    placement,
+                    accuracy=evaluation.accuracy,
+                    cost=cost,
+                    constraints=self._constraints(placement, has_failed=False),
+                    label=label,
+                )
         return proposals
 
-    def _within_budget(self, trained: int, started: float) -> bool:
+    def _within_budget(self, trained: int, started: float, is_recorded: bool) -> bool:
+        """Return whether another proposal may follow; one that an earlier run made in its hours may in any case."""
         budget = self.config.search
         if budget.trainings is not None:
             return trained < budget.trainings
         assert budget.hours is not None
         share = (time.monotonic() - started) / (3600 * budget.hours)
         self.done, self.total = min(share, 1.0), 1.0
-        return share < 1
+        return share < 1 or is_recorded
 
     def _fresh_placement(self, seeds: Counter[Placement], number: int) -> Placement | None:
         """Return a random placement that keeps the budgets and has a seed left; None if there is no such placement."""
@@ -279,26 +289,29 @@ class Driver:
         order = np.random.default_rng(derive_seed(self.config.search.seed, "fresh", number))
         for index in order.permutation(len(space)) if len(space) <= 10**6 else order.integers(len(space), size=10**4):
             placement = space.placement_at(int(index))
-            if seeds[placement] < self.config.search.seeds and not self.prices.violations(placement):
+            if seeds[placement] < self.config.search.seeds and self.prices.within_limits(placement):
                 return placement
         return None
 
     def _tell(self, proposals: Proposals, number: int, job: Job | None, placement: Placement) -> None:
-        cost = self.prices.of(placement)[self.config.objective.cost]
-        violations = {f"{name} over its limit": by for name, by in self.prices.violations(placement).items()}
         last = self.results[job.key] if job is not None else None
         if last is not None and last.reason == "crashed":
             proposals.tell_failed(number)
             return
-        if last is not None and last.state == "failed":
-            violations[last.reason] = 1.0
         accuracy = self._mean_accuracy(placement, up_to=job)
-        if violations or accuracy is None:
+        has_failed = accuracy is None or (last is not None and last.state == "failed")
+        constraints = self._constraints(placement, has_failed=has_failed)
+        if accuracy is None or max(constraints.values()) > 0:
             # Finite and pessimistic: a sampler that is told nothing proposes a doomed placement again and again.
             told = [trial.values[0] for trial in proposals.study.get_trials(deepcopy=False) if trial.values]
-            proposals.tell(number, accuracy=min(told, default=0.0), cost=cost, violations=violations or {"failed": 1.0})
-            return
-        proposals.tell(number, accuracy=accuracy, cost=cost, violations={})
+            accuracy = min(told, default=0.0)
+        cost = self.prices.of(placement)[self.config.objective.cost]
+        proposals.tell(number, accuracy=accuracy, cost=cost, constraints=constraints)
+
+    def _constraints(self, placement: Placement, *, has_failed: bool) -> dict[str, float]:
+        """Return what the sampler is told to keep at or below 0."""
+        excess = {f"{name} over its limit": share for name, share in self.prices.excess(placement).items()}
+        return excess | {"training failed": 1.0 if has_failed else -1.0}
 
     def _mean_accuracy(self, placement: Placement, *, up_to: Job | None) -> float | None:
         """Return the mean over the seeds that this search has spent on a placement up to a job's."""

@@ -43,13 +43,17 @@ class Prices:
             costs[_MEASURED] = self.latencies[str(placement)][_MEASURED]
         return costs
 
-    def violations(self, placement: Placement) -> dict[str, float]:
-        """Return by how much a placement exceeds each hard budget, as a share of it; empty if it keeps them all."""
+    def excess(self, placement: Placement) -> dict[str, float]:
+        """Return by how much a placement exceeds each hard budget, as a share of it; negative where it keeps it."""
         limits = self.config.objective.limits
         if not limits:
             return {}
         costs = self.of(placement)
-        return {name: costs[name] / limit - 1 for name, limit in limits.items() if costs[name] > limit}
+        return {name: costs[name] / limit - 1 for name, limit in limits.items()}
+
+    def within_limits(self, placement: Placement) -> bool:
+        """Return whether a placement keeps every hard budget."""
+        return all(excess <= 0 for excess in self.excess(placement).values())
 
     def measure_latencies(self, placements: Sequence[Placement]) -> None:
         """Time placements that are not timed yet, one image a pass, interleaved with the plain backbone."""

@@ -11,12 +11,15 @@ import logging
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
-from optuna.trial import TrialState, create_trial
+from optuna.exceptions import StorageInternalError
+from optuna.trial import FrozenTrial, TrialState, create_trial
+from sqlalchemy.exc import SQLAlchemyError
 
+from seplace.files import DiskFull
 from seplace.placement import Placement, StageChoice
 from seplace.samplers import SAMPLERS
 from seplace.streams import derive_seed
@@ -29,7 +32,10 @@ logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 class Proposals:
-    """Placements proposed by a sampler, numbered from 0; accuracy is maximised, the cost minimised."""
+    """Placements proposed by a sampler, numbered from 0; accuracy is maximised, the cost minimised.
+
+    Constraints are kept where they are at most 0. Every result names the same ones: the GP sampler insists on it.
+    """
 
     def __init__(self, space: SearchSpace, *, sampler: str, seed: int, cost: str, name: str) -> None:
         self.space = space
@@ -48,34 +54,36 @@ class Proposals:
         """The number that the next proposal will have."""
         return len(self.study.get_trials(deepcopy=False))
 
-    def add_known(self, placement: Placement, *, accuracy: float, cost: float, label: str) -> None:
+    def add_known(
+        self, placement: Placement, *, accuracy: float, cost: float, constraints: Mapping[str, float], label: str
+    ) -> None:
         """Tell a result that was not proposed, such as a yardstick's, before the first proposal."""
-        self.study.add_trial(
-            create_trial(
-                values=[accuracy, cost],
-                params=self._params(placement),
-                distributions=self.distributions,
-                user_attrs={"placement": str(placement), "yardstick": label},
-            )
+        known = create_trial(
+            values=[accuracy, cost],
+            params=self._params(placement),
+            distributions=self.distributions,
+            user_attrs={"placement": str(placement), "yardstick": label},
         )
+        for name, value in constraints.items():
+            known.set_constraint(name, value)
+        self.study.add_trial(known)
 
     def ask(self, fixed: Placement | None) -> tuple[int, Placement]:
         """Return the number and the placement of the next proposal: the sampler's, or `fixed` if one is given."""
         number = self.next_number
-        self.study.sampler = self.make_sampler(derive_seed(self.seed, "proposal", number) % 2**32)
-        if fixed is not None:
-            self.study.enqueue_trial(self._params(fixed))
+        sampler = self.make_sampler(derive_seed(self.seed, "proposal", number) % 2**32)
+        self.study.sampler = sampler if fixed is None else _Overruled(sampler, self._params(fixed))
         trial = self.study.ask(self.distributions)
         placement = Placement(tuple(StageChoice.parse(trial.params[name]) for name in self.distributions))
         trial.set_user_attr("placement", str(placement))
         self.asked[number] = trial
         return number, placement
 
-    def tell(self, number: int, *, accuracy: float, cost: float, violations: Mapping[str, float]) -> None:
-        """Tell the result of a proposal; `violations` are the constraints that it breaks, by how much."""
+    def tell(self, number: int, *, accuracy: float, cost: float, constraints: Mapping[str, float]) -> None:
+        """Tell the result of a proposal."""
         trial = self.asked.pop(number)
-        for name, violation in violations.items():
-            trial.set_constraint(name, violation)
+        for name, value in constraints.items():
+            trial.set_constraint(name, value)
         self.study.tell(trial, [accuracy, cost], skip_if_finished=True)
 
     def tell_failed(self, number: int) -> None:
@@ -84,6 +92,43 @@ class Proposals:
 
     def _params(self, placement: Placement) -> dict[str, str]:
         return {name: str(choice) for name, choice in zip(self.distributions, placement.choices, strict=True)}
+
+
+class _Overruled(optuna.samplers.BaseSampler):
+    """A sampler that is asked, so that it notes in the study what it needs later on, and then given its answer.
+
+    Optuna's enqueued trials do not reach the sampler at all: a resumed NSGA-II would have lost its generations.
+    """
+
+    def __init__(self, sampler: optuna.samplers.BaseSampler, params: dict[str, str]) -> None:
+        self.sampler = sampler
+        self.params = params
+
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        self.sampler.before_trial(study, trial)
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return self.sampler.infer_relative_search_space(study, trial)
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        proposed = self.sampler.sample_relative(study, trial, search_space)
+        return {name: self.params[name] for name in proposed}
+
+    def sample_independent(
+        self,
+        study: optuna.Study,  # noqa: ARG002 - nothing is drawn
+        trial: FrozenTrial,  # noqa: ARG002
+        param_name: str,
+        param_distribution: BaseDistribution,  # noqa: ARG002
+    ) -> str:
+        return self.params[param_name]
+
+    def after_trial(
+        self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
+    ) -> None:
+        self.sampler.after_trial(study, trial, state, values)
 
 
 class StudyFile:
@@ -97,12 +142,16 @@ class StudyFile:
         """Append the trials that are told, in order; write the file anew if it is not a beginning of `study`."""
         trials = study.get_trials(deepcopy=False)
         told = trials[: next((t.number for t in trials if not t.state.is_finished()), len(trials))]
-        if self.study is None:
-            self.study = self._open(study, told)
-        present = len(self.study.get_trials(deepcopy=False))
-        self.study.add_trials(told[present:])
+        try:
+            if self.study is None:
+                self.study = self._open(study, told)
+            present = len(self.study.get_trials(deepcopy=False))
+            self.study.add_trials(told[present:])
+        except (SQLAlchemyError, StorageInternalError) as error:
+            reason = str(error.__cause__ or error).splitlines()[0]
+            raise DiskFull(f"{self.path}: cannot write the Optuna study ({reason})") from error
 
-    def _open(self, study: optuna.Study, told: Sequence[optuna.trial.FrozenTrial]) -> optuna.Study:
+    def _open(self, study: optuna.Study, told: Sequence[FrozenTrial]) -> optuna.Study:
         try:
             copy = self._create(study)
             present = copy.get_trials(deepcopy=False)

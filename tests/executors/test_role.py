@@ -1,0 +1,170 @@
+"""What every executor must do, wherever it runs its jobs."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from seplace.config import load_study
+from seplace.errors import DataError
+from seplace.executors import EXECUTORS
+from seplace.executors.executor import EvaluatorMaker
+from seplace.executors.processes import WorkerError
+from seplace.placement import Placement
+from seplace.results import Job
+from tests.executors.toy import BAD_DATA, BUG, DIES, DIES_ONCE, SLEEPS
+from tests.studies import write_study
+
+ROOT = Path(__file__).parents[2]
+each_executor = pytest.mark.parametrize("name", EXECUTORS)
+
+
+@pytest.fixture
+def opened(tmp_path, monkeypatch):
+    """A function that opens an executor of toy evaluators; all are closed at the end."""
+    monkeypatch.setattr(sys, "path", [str(ROOT), *sys.path])  # workers import the toy by its name
+    executors = []
+
+    def open_executor(name: str, *, workers: int = 2, max_retries: int = 1):
+        config = load_study(write_study(tmp_path, run={"accelerator": "cpu"}))
+        maker = EvaluatorMaker(name="tests.executors.toy:Toy", config=config, folder=tmp_path, threads=1)
+        progress = []
+        executor = EXECUTORS[name](
+            maker, workers=workers, max_retries=max_retries, on_progress=lambda: progress.append(executor.epochs_done)
+        )
+        executor.progress = progress
+        executors.append(executor)
+        return executor
+
+    yield open_executor
+    for executor in executors:
+        executor.close()
+
+
+def job(seed: int) -> Job:
+    return Job(placement=Placement.parse("none-se4-eca"), seed=seed, epochs=3)
+
+
+def all_of(executor, *, seconds: float = 90):
+    finished, until = [], time.monotonic() + seconds
+    while executor.running:
+        assert time.monotonic() < until, "the executor does not get on"
+        finished += executor.wait()
+    return finished
+
+
+@each_executor
+def test_every_job_comes_back_once(opened, name):
+    executor = opened(name)
+    for seed in range(7):
+        executor.submit(job(seed))
+    assert executor.running == 7
+    finished = all_of(executor)
+    assert sorted(each.seed for each in finished) == list(range(7))
+    for each in finished:
+        assert (str(each.placement), each.epochs) == ("none-se4-eca", 3)
+        assert (each.state, each.accuracy) == ("complete", each.seed)
+        assert each.attempts == 1
+        assert each.device == "cpu"
+    assert executor.epochs_done == 0
+    assert executor.progress
+    executor.submit(job(8))
+    assert [each.seed for each in all_of(executor)] == [8]
+
+
+@each_executor
+def test_bad_data_is_an_error_of_the_run(opened, name):
+    executor = opened(name, workers=1)
+    executor.submit(job(BAD_DATA))
+    with pytest.raises(DataError, match="no data here"):
+        all_of(executor)
+
+
+def test_a_bug_in_this_process_stays_what_it_is(opened):
+    executor = opened("inline")
+    executor.submit(job(BUG))
+    with pytest.raises(ZeroDivisionError):
+        all_of(executor)
+
+
+def test_a_bug_in_a_worker_comes_with_its_traceback(opened):
+    executor = opened("processes", workers=1)
+    executor.submit(job(BUG))
+    with pytest.raises(WorkerError, match=r"Traceback[\s\S]*in evaluate[\s\S]*ZeroDivisionError: a bug"):
+        all_of(executor)
+
+
+@pytest.mark.slow
+def test_a_dead_worker_takes_only_its_own_job_with_it(opened):
+    executor = opened("processes", max_retries=1)
+    for seed in (DIES, 1, DIES_ONCE, 2):
+        executor.submit(job(seed))
+    finished = {each.seed: each for each in all_of(executor)}
+    assert {seed: each.state for seed, each in finished.items()} == {
+        DIES: "failed",
+        1: "complete",
+        DIES_ONCE: "complete",
+        2: "complete",
+    }
+    assert finished[DIES].reason == "crashed"
+    assert finished[DIES].attempts == 2
+    assert finished[DIES].message == "its worker process died 2 times, last with exit code -9"
+    assert finished[1].attempts == 1
+
+
+def test_closing_kills_what_runs(opened, tmp_path):
+    executor = opened("processes", workers=1)
+    executor.submit(job(SLEEPS))
+    worker = wait_for_pid(tmp_path / "sleeping")
+    executor.close()
+    assert not lives(worker)
+
+
+@pytest.mark.slow
+def test_workers_end_with_their_parent(tmp_path):
+    program = (
+        "import sys\n"
+        f"sys.path.insert(0, {str(ROOT)!r})\n"
+        "from pathlib import Path\n"
+        "from seplace.config import load_study\n"
+        "from seplace.executors import EXECUTORS\n"
+        "from seplace.executors.executor import EvaluatorMaker\n"
+        "from tests.executors.test_role import job\n"
+        "from tests.executors.toy import SLEEPS\n"
+        "folder = Path(sys.argv[1])\n"
+        "maker = EvaluatorMaker(name='tests.executors.toy:Toy', config=load_study(Path(sys.argv[2])), folder=folder,"
+        " threads=1)\n"
+        "executor = EXECUTORS['processes'](maker, workers=1, max_retries=0, on_progress=lambda: None)\n"
+        "executor.submit(job(SLEEPS))\n"
+        "while True: executor.wait()\n"
+    )
+    study = write_study(tmp_path, run={"accelerator": "cpu"})
+    with subprocess.Popen([sys.executable, "-c", program, str(tmp_path), str(study)]) as parent:
+        try:
+            worker = wait_for_pid(tmp_path / "sleeping")
+            assert lives(worker)
+        finally:
+            parent.kill()
+    until = time.monotonic() + 10
+    while lives(worker):
+        assert time.monotonic() < until, "the worker outlives its parent"
+        time.sleep(0.05)
+
+
+def wait_for_pid(path: Path) -> int:
+    until = time.monotonic() + 90
+    while not (path.exists() and path.read_text()):
+        assert time.monotonic() < until, "no worker has started"
+        time.sleep(0.05)
+    return int(path.read_text())
+
+
+def lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return False

@@ -1,0 +1,39 @@
+"""An evaluator that trains nothing and does what a job's seed says; workers import it by its path."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from seplace.errors import DataError
+from seplace.results import Evaluation
+
+DIES, DIES_ONCE, BUG, BAD_DATA, SLEEPS = 101, 102, 103, 104, 105
+
+
+class Toy:
+    def __init__(self, config, folder: Path, *, device: str) -> None:
+        del config
+        self.folder = folder
+        self.device = device
+
+    def evaluate(self, job, *, on_epoch) -> Evaluation:
+        on_epoch(1)
+        if job.seed == DIES or (job.seed == DIES_ONCE and not (self.folder / "died").exists()):
+            (self.folder / "died").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if job.seed == BUG:
+            raise ZeroDivisionError("a bug")
+        if job.seed == BAD_DATA:
+            raise DataError("no data here")
+        if job.seed == SLEEPS:
+            (self.folder / "sleeping").write_text(str(os.getpid()))
+            time.sleep(600)
+        return Evaluation(
+            placement=job.placement,
+            seed=job.seed,
+            epochs=job.epochs,
+            state="complete",
+            accuracy=float(job.seed),
+            device=self.device,
+        )

@@ -1,0 +1,54 @@
+import errno
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from seplace import api
+from seplace.files import DiskFull
+from tests.studies import write_study
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of a given size, which `mount` grows; only root can make one."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+
+    def mount(size: str, *options: str) -> Path:
+        command = ["mount", "-t", "tmpfs", "-o", ",".join([f"size={size}", *options]), "tmpfs", str(disk)]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip("no file system can be mounted here")
+        return disk
+
+    yield mount
+    subprocess.run(["umount", str(disk)], capture_output=True, check=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", ["60k", "400k", "700k"])
+def test_a_study_goes_on_after_the_disk_was_full(tmp_path, small_disk, size):
+    study = write_study(tmp_path)
+    folder = small_disk(size) / "out"
+    with pytest.raises(DiskFull, match=r"out/\S+: cannot write"):
+        api.run(study, folder=folder, observer=lambda _: None)
+    small_disk("100m", "remount")
+    results = api.run(study, folder=folder, observer=lambda _: None)
+    whole = api.run(study, folder=tmp_path / "whole", observer=lambda _: None)
+    columns = ["placement", "seed", "accuracy", "cross_entropy", "flops"]
+    assert results.evaluations[columns].equals(whole.evaluations[columns])
+    assert (folder / "front.csv").exists()
+
+
+def test_tables_that_cannot_be_written_stay_what_they_were(finished, monkeypatch):
+    before = {path.name: path.read_bytes() for path in finished.glob("*.*") if path.is_file()}
+
+    def fail(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(DiskFull, match=r"evaluations\.csv: cannot write [\d,]+ bytes \(No space left on device\)"):
+        api.load(finished).write()
+    monkeypatch.undo()
+    assert {path.name: path.read_bytes() for path in finished.glob("*.*") if path.is_file()} == before

@@ -1,0 +1,59 @@
+import os
+import random
+import signal
+import time
+from collections import Counter
+
+import pandas as pd
+import pytest
+
+from seplace import api
+from tests.faults.runs import Run, committed_in
+from tests.studies import write_study
+
+TIMED = {"seconds", "attempts", "latency_ms", "latency_ms_lower", "latency_ms_upper", "extra_latency_ms"}
+
+
+def table(folder, name) -> pd.DataFrame:
+    frame = pd.read_csv(folder / f"{name}.csv")
+    return frame[[column for column in frame if column not in TIMED]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("executor", "kills"), [("inline", 3), ("processes", 2)])
+def test_a_killed_study_ends_like_one_that_was_not(tmp_path, executor, kills):
+    study = write_study(
+        tmp_path,
+        training={"epochs": 3},
+        search={"sampler": "nsga2", "trainings": 26},
+        confirm={"seeds": 2, "trainings": 10},
+        run={"executor": executor, "workers": 2},
+    )
+    # Where trainings run is no part of what comes out; how many at once is.
+    api.run(study, folder=tmp_path / "whole", overrides=api.Overrides(executor="inline"), observer=lambda _: None)
+    whole = committed_in(tmp_path / "whole")
+
+    chance = random.Random(f"{executor} {os.getpid()}")
+    acknowledged: list[tuple[int, str, int]] = []
+    for kill in range(kills):
+        with Run(study, tmp_path / "killed") as run:
+            run.wait_for(chance.randrange(len(whole) * kill // kills, len(whole) * (kill + 1) // kills))
+            time.sleep(chance.uniform(0, 0.3))
+            seen = committed_in(tmp_path / "killed")
+            run.process.send_signal(signal.SIGKILL)
+            code, output = run.end()
+        assert code in (-signal.SIGKILL, 0), output
+        left = committed_in(tmp_path / "killed")
+        assert left[: len(acknowledged)] == acknowledged  # neither lost nor moved
+        assert left[: len(seen)] == seen
+        acknowledged = left
+    results = api.run(
+        study, folder=tmp_path / "killed", overrides=api.Overrides(executor="inline"), observer=lambda _: None
+    )
+    left = committed_in(tmp_path / "killed")
+    assert left[: len(acknowledged)] == acknowledged
+    assert max(Counter(each[1:] for each in left).values()) == 1
+    assert results.finished
+    for name in ("evaluations", "placements", "front"):
+        pd.testing.assert_frame_equal(table(tmp_path / "killed", name), table(tmp_path / "whole", name))
+    assert list((tmp_path / "killed" / "checkpoints").glob("*")) == []

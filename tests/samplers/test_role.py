@@ -1,0 +1,87 @@
+"""What every sampler must do, whatever it thinks of the placements."""
+
+import optuna
+import pytest
+
+from seplace.placement import Placement, StageChoice
+from seplace.samplers import SAMPLERS
+from seplace.search.proposals import Proposals
+from seplace.space import SearchSpace, load_space
+
+each_sampler = pytest.mark.parametrize("name", SAMPLERS)
+SPACE = load_space("digits-resnet8")
+KEPT = {"flops over its limit": -0.2, "training failed": -1.0}
+
+
+def proposals(name: str, *, seed: int = 0, space: SearchSpace = SPACE) -> Proposals:
+    made = Proposals(space, sampler=name, seed=seed, cost="flops", name="role")
+    made.add_known(Placement.uniform(StageChoice(), 3), accuracy=50.0, cost=100.0, constraints=KEPT, label="none")
+    return made
+
+
+def proposed(name: str, *, count: int = 14, seed: int = 0) -> list[str]:
+    """Ask three at a time, as three workers would; every fourth breaks a constraint, every fifth fails."""
+    made = proposals(name, seed=seed)
+    found: list[str] = []
+    running: list[int] = []
+    for _ in range(count):
+        while len(running) < 3:
+            number, placement = made.ask(None)
+            assert number == len(found) + 1
+            assert placement in SPACE
+            running.append(number)
+            found.append(str(placement))
+        number = running.pop(0)
+        if number % 5 == 0:
+            made.tell_failed(number)
+            continue
+        gates = sum(choice.module != "none" for choice in Placement.parse(found[number - 1]).choices)
+        constraints = KEPT | ({"flops over its limit": 0.5} if number % 4 == 0 else {})
+        made.tell(number, accuracy=50.0 + gates + number % 3, cost=100.0 + gates, constraints=constraints)
+    states = [trial.state for trial in made.study.get_trials()]
+    assert states.count(optuna.trial.TrialState.RUNNING) == 2
+    return found
+
+
+@each_sampler
+def test_proposes_members_and_the_same_for_the_same_seed(name):
+    one = proposed(name)
+    assert len(one) == 16
+    assert len(set(one)) > 3
+    assert proposed(name) == one
+
+
+@each_sampler
+def test_proposes_others_for_another_seed(name):
+    assert proposed(name, count=6) != proposed(name, count=6, seed=1)
+
+
+@each_sampler
+def test_keeps_its_state_in_the_study(name):
+    """A study that is rebuilt by asking for what was proposed goes on with the same proposals."""
+    straight, rebuilt = proposals(name), proposals(name)
+
+    def go_on(made: Proposals, fixed: Placement | None) -> Placement:
+        number, placement = made.ask(fixed)
+        made.tell(number, accuracy=50.0 + number, cost=100.0 + number % 4, constraints=KEPT)
+        return placement
+
+    count = 12 if name == "gp" else 25  # past its random start; NSGA-II past its first generation
+    first = [go_on(straight, None) for _ in range(count)]
+    assert [go_on(rebuilt, placement) for placement in first] == first
+    assert go_on(rebuilt, None) == go_on(straight, None)
+
+
+def test_a_new_member_is_picked_up():
+    made = Proposals(SPACE, sampler="tests.samplers.test_role:make_last", seed=1, cost="flops", name="new")
+    assert str(made.ask(None)[1]) == "eca.parallel-eca.parallel-eca.parallel"
+
+
+class Last(optuna.samplers.RandomSampler):
+    def sample_independent(self, study, trial, param_name, param_distribution):
+        del study, trial, param_name
+        return param_distribution.choices[-1]
+
+
+def make_last(seed: int) -> Last:
+    return Last(seed=seed)

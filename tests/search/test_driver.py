@@ -1,0 +1,343 @@
+import json
+import random
+from collections import Counter
+
+import optuna
+import pytest
+
+from seplace.backbones.backbone import describe
+from seplace.config import load_study
+from seplace.errors import InputError, StudyBusy, StudyChanged, TooManyFailures
+from seplace.evaluators.stand_alone import StandAlone
+from seplace.ledger import Ledger
+from seplace.placement import Placement
+from seplace.search import driver, plan
+from seplace.search.lock import study_lock
+from seplace.search.prices import count_prices, price_key
+from seplace.yardsticks import yardsticks
+from tests.search.toy import Scrambled, Stop, ToyEvaluations, accuracy_of, go, keys_in, left_in
+from tests.studies import write_small_space, write_study
+
+YARDSTICKS = [str(placement) for placement in yardsticks(describe("cifar_resnet8[width=0.5]")).values()]
+CONFIRM = {"seeds": 3, "trainings": 15}
+
+
+@pytest.fixture(scope="module")
+def counted():
+    return {}
+
+
+@pytest.fixture
+def toy(monkeypatch, counted) -> ToyEvaluations:
+    """No training, no timing, and each space counted once."""
+    toy = ToyEvaluations()
+    monkeypatch.setattr(StandAlone, "evaluate", lambda _, job, *, on_epoch: toy.evaluate(job, on_epoch=on_epoch))
+    monkeypatch.setattr(StandAlone, "test", lambda _, evaluation: toy.test(evaluation))
+    monkeypatch.setattr("seplace.search.prices.Prices.measure_latencies", lambda *_: None)
+
+    def count(config, evaluator):
+        key = json.dumps(price_key(config), sort_keys=True)
+        if key not in counted:
+            counted[key] = count_prices(config, evaluator)
+        return counted[key]
+
+    monkeypatch.setattr(driver, "count_prices", count)
+    return toy
+
+
+@pytest.fixture
+def no_study_file(monkeypatch) -> None:
+    """The copy for dashboards costs more than all else in a study that trains nothing."""
+
+    class Nothing:
+        def __init__(self, path) -> None: ...
+
+        def update(self, study) -> None: ...
+
+    monkeypatch.setattr(driver, "StudyFile", Nothing)
+
+
+def test_yardsticks_come_first_and_the_budget_is_met_exactly(tmp_path, toy):
+    go(write_study(tmp_path, search={"trainings": 17}), tmp_path / "out")
+    assert [text for text, _seed, _epochs in toy.trained[:7]] == YARDSTICKS
+    assert len(toy.trained) == len(set(toy.trained)) == 17
+    assert keys_in(tmp_path / "out") == toy.trained
+
+
+@pytest.mark.parametrize("executor", ["inline", "scrambled"])
+def test_a_repeated_placement_gets_its_next_seed(tmp_path, toy, monkeypatch, executor):
+    monkeypatch.setattr(driver, "EXECUTORS", {"inline": Scrambled} if executor == "scrambled" else driver.EXECUTORS)
+    path = write_study(
+        tmp_path, space=write_small_space(tmp_path), search={"trainings": 20, "seeds": 3}, run={"workers": 3}
+    )
+    go(path, tmp_path / "out")
+    seeds = Counter(text for text, _, _ in toy.trained)
+    assert len(toy.trained) == len(set(toy.trained)) == 20
+    for text, count in seeds.items():
+        assert {seed for other, seed, _ in toy.trained if other == text} == set(range(count))
+    assert max(seeds.values()) == 3
+
+
+def test_a_space_that_is_exhausted_ends_the_search(tmp_path, toy):
+    # Eight placements of two seeds each, of which the plain one and two of ECA are yardsticks; four others lie outside.
+    path = write_study(tmp_path, space=write_small_space(tmp_path), search={"trainings": None, "hours": 1.0})
+    go(path, tmp_path / "out")
+    assert len(toy.trained) == len(set(toy.trained)) == 8 * 2 + 4
+
+
+def test_what_is_over_a_limit_is_never_trained(tmp_path, toy):
+    path = write_study(tmp_path, objective={"cost": "flops", "limits": {"flops": 200_000}}, search={"trainings": 25})
+    go(path, tmp_path / "out")
+    with Ledger(tmp_path / "out" / "ledger.sqlite", read_only=True) as ledger:
+        assert len(ledger.evaluations()) == 25
+        assert max(row.costs["flops"] for row in ledger.evaluations()) <= 200_000
+        assert len(ledger.proposals()) > 25  # some proposals were over it
+    assert "cbam8-cbam16-cbam16" not in [text for text, _, _ in toy.trained]
+
+
+@pytest.mark.usefixtures("toy")
+def test_a_limit_below_the_range_is_refused_with_the_range(tmp_path):
+    path = write_study(tmp_path, objective={"cost": "flops", "limits": {"flops": 1000}})
+    with pytest.raises(InputError, match=r"limits\.flops: .* spans 197,184 to [\d,]+ FLOP"):
+        go(path, tmp_path / "out")
+
+
+@pytest.mark.usefixtures("no_study_file")
+@pytest.mark.parametrize("sampler", ["nsga2", "tpe"])
+def test_the_order_in_which_trainings_finish_does_not_matter(tmp_path, toy, monkeypatch, sampler):
+    path = write_study(tmp_path, search={"trainings": 40, "sampler": sampler}, confirm=CONFIRM, run={"workers": 4})
+    go(path, tmp_path / "straight")
+    monkeypatch.setattr(driver, "EXECUTORS", {"inline": Scrambled})
+    for seed in range(3):
+        monkeypatch.setattr(Scrambled, "order", random.Random(seed))
+        go(path, tmp_path / f"scrambled{seed}")
+        assert left_in(tmp_path / f"scrambled{seed}") == left_in(tmp_path / "straight")
+    assert len(toy.trained) == 4 * (40 + 15)
+
+
+@pytest.mark.usefixtures("no_study_file")
+@pytest.mark.parametrize(
+    ("executor", "sampler"), [("inline", "random"), ("inline", "nsga2"), ("scrambled", "nsga2"), ("scrambled", "tpe")]
+)
+def test_an_interrupted_study_equals_one_that_was_not(tmp_path, toy, monkeypatch, sampler, executor):
+    monkeypatch.setattr(driver, "EXECUTORS", {"inline": Scrambled} if executor == "scrambled" else driver.EXECUTORS)
+    path = write_study(tmp_path, search={"trainings": 40, "sampler": sampler}, confirm=CONFIRM, run={"workers": 3})
+    go(path, tmp_path / "whole")
+    toy.trained.clear()
+    for stop_after in (0, 3, 12, 25, 31, 39, 44, 53):
+        toy.stop_after = stop_after
+        with pytest.raises(Stop):
+            go(path, tmp_path / "parts")
+    toy.stop_after = None
+    go(path, tmp_path / "parts")
+    assert left_in(tmp_path / "parts") == left_in(tmp_path / "whole")
+    committed = keys_in(tmp_path / "parts")
+    assert len(committed) == len(set(committed)) == 55
+    if executor == "inline":  # nothing is lost between a training and its commit
+        assert len(toy.trained) == 55
+
+
+@pytest.mark.usefixtures("no_study_file", "toy")
+@pytest.mark.parametrize("sampler", ["nsga2", "tpe"])
+def test_a_budget_that_grew_gives_the_longer_study(tmp_path, sampler):
+    for trainings in (7, 15, 34):
+        go(write_study(tmp_path, search={"trainings": trainings, "sampler": sampler}), tmp_path / "grown")
+        assert len(keys_in(tmp_path / "grown")) == trainings
+    go(write_study(tmp_path, search={"trainings": 34, "sampler": sampler}), tmp_path / "long")
+    grown, long = left_in(tmp_path / "grown"), left_in(tmp_path / "long")
+    assert grown["evaluations"] == long["evaluations"]
+    assert grown["proposals"] == long["proposals"]
+
+
+def test_a_finished_study_is_not_trained_again(tmp_path, toy):
+    path = write_study(tmp_path, confirm=CONFIRM)
+    go(path, tmp_path / "out")
+    before, trained, tested = left_in(tmp_path / "out"), len(toy.trained), len(toy.tested)
+    go(path, tmp_path / "out")
+    assert left_in(tmp_path / "out") == before
+    assert (len(toy.trained), len(toy.tested)) == (trained, tested)
+
+
+def test_a_study_of_hours_that_ran_out_keeps_its_optuna_study(tmp_path, toy, monkeypatch):
+    path = write_study(tmp_path, search={"trainings": None, "hours": 1.0})
+    clock = [0.0]
+    monkeypatch.setattr(driver.time, "monotonic", lambda: clock[0])
+    evaluate = toy.evaluate
+
+    def take_five_minutes(job, *, on_epoch):
+        clock[0] += 300.0
+        return evaluate(job, on_epoch=on_epoch)
+
+    toy.evaluate = take_five_minutes
+    go(path, tmp_path / "out")
+    first = numbers_of(tmp_path / "out")
+    assert len(toy.trained) == 7 + 12
+    go(path, tmp_path / "out")
+    assert len(toy.trained) == 7 + 12
+    assert numbers_of(tmp_path / "out") == first
+
+
+def study_in(folder) -> optuna.Study:
+    storage = f"sqlite:///{folder / 'optuna.db'}"
+    return optuna.load_study(study_name=None, storage=storage, sampler=optuna.samplers.RandomSampler())
+
+
+def numbers_of(folder) -> list[tuple[str, list[float]]]:
+    return [(trial.user_attrs["placement"], trial.values) for trial in study_in(folder).get_trials()]
+
+
+def test_the_optuna_study_holds_every_proposal_and_none_running(tmp_path, toy):
+    path = write_study(tmp_path, search={"trainings": 20}, run={"workers": 3})
+    go(path, tmp_path / "whole")
+    toy.stop_after = len(toy.trained) + 13
+    with pytest.raises(Stop):
+        go(path, tmp_path / "out")
+    half = study_in(tmp_path / "out").get_trials()
+    toy.stop_after = None
+    go(path, tmp_path / "out")
+    trials = study_in(tmp_path / "out").get_trials()
+    proposals = left_in(tmp_path / "out")["proposals"]
+    assert all(trial.state == optuna.trial.TrialState.COMPLETE for trial in (*half, *trials))
+    told = {trial.number: trial.user_attrs["placement"] for trial in trials if "yardstick" not in trial.user_attrs}
+    assert told == {number: str(placement) for number, placement in proposals.items()}
+    assert numbers_of(tmp_path / "out") == numbers_of(tmp_path / "whole")
+    assert study_in(tmp_path / "out").metric_names == ["accuracy", "flops"]
+
+
+def test_a_damaged_optuna_study_is_written_anew(tmp_path, toy):
+    path = write_study(tmp_path)
+    go(path, tmp_path / "out")
+    first = numbers_of(tmp_path / "out")
+    for content in (b"", b"no database " * 100, None):
+        if content is None:
+            (tmp_path / "out" / "optuna.db").unlink()
+        else:
+            (tmp_path / "out" / "optuna.db").write_bytes(content)
+        go(path, tmp_path / "out")
+        assert numbers_of(tmp_path / "out") == first
+    assert len(toy.trained) == 10
+
+
+def test_a_placement_that_fails_is_told_as_a_broken_constraint(tmp_path, toy):
+    path = write_study(tmp_path, space=write_small_space(tmp_path), search={"trainings": 16, "seeds": 2})
+    toy.failing = {"eca-none-none": "diverged", "none-eca-none": "oom"}
+    go(path, tmp_path / "out")
+    told = {trial.user_attrs["placement"]: trial for trial in study_in(tmp_path / "out").get_trials()}
+    for text, trial in told.items():
+        assert (trial.constraints["training failed"] > 0) == (text in toy.failing)
+    assert told.keys() >= toy.failing.keys()
+    accuracies = [trial.values[0] for text, trial in told.items() if text not in toy.failing]
+    assert told["eca-none-none"].values[0] <= max(accuracies)
+    assert len(toy.trained) == len(set(toy.trained)) == 16
+
+
+def test_a_dead_worker_says_nothing_about_the_placement(tmp_path, toy):
+    path = write_study(tmp_path, space=write_small_space(tmp_path), search={"trainings": 16, "seeds": 2})
+    toy.failing = {"eca-none-none": "crashed"}
+    go(path, tmp_path / "out")
+    states = {t.state for t in study_in(tmp_path / "out").get_trials() if t.user_attrs["placement"] in toy.failing}
+    assert optuna.trial.TrialState.FAIL in states
+
+
+def test_failures_in_a_row_end_the_run(tmp_path, toy):
+    path = write_study(tmp_path, run={"stop_after_failures": 3})
+    toy.failing = dict.fromkeys(YARDSTICKS[2:5], "diverged")
+    with pytest.raises(TooManyFailures, match=f"3 trainings failed in a row, last {YARDSTICKS[4]} on seed 0: diverged"):
+        go(path, tmp_path / "out")
+    assert len(toy.trained) == 5
+    toy.failing = {YARDSTICKS[0]: "oom", **dict.fromkeys(YARDSTICKS[2:4], "diverged")}
+    go(path, tmp_path / "spread")
+
+
+def test_confirmation_brings_front_and_yardsticks_to_the_same_seeds(tmp_path, toy):
+    path = write_study(tmp_path, search={"trainings": 20}, confirm={"seeds": 4, "trainings": 100})
+    go(path, tmp_path / "out")
+    seeds = Counter(text for text, _, _ in toy.trained)
+    with Ledger(tmp_path / "out" / "ledger.sqlite", read_only=True) as ledger:
+        members = {text for text, _, _ in ledger.tests()}
+    assert set(YARDSTICKS) <= members
+    assert {seeds[text] for text in members} == {4}
+    assert len(toy.trained) <= 120
+
+
+def test_confirmation_keeps_its_budget_and_spreads_it(tmp_path, toy):
+    go(write_study(tmp_path, search={"seeds": 1}, confirm={"seeds": 9, "trainings": 16}), tmp_path / "out")
+    assert len(toy.trained) == 10 + 16
+    seeds = Counter(text for text, _, _ in toy.trained)
+    assert min(seeds[text] for text in YARDSTICKS) >= 2
+
+
+def test_the_test_split_is_read_once_after_all_trainings(tmp_path, toy):
+    path = write_study(tmp_path, confirm=CONFIRM)
+    evaluate = toy.evaluate
+
+    def watch(job, *, on_epoch):
+        assert toy.tested == []
+        return evaluate(job, on_epoch=on_epoch)
+
+    toy.evaluate = watch
+    go(path, tmp_path / "out")
+    assert len(toy.tested) == len(set(toy.tested)) > len(YARDSTICKS)
+    with Ledger(tmp_path / "out" / "ledger.sqlite", read_only=True) as ledger:
+        assert set(ledger.tests()) == set(toy.tested)
+        for key, (accuracy, _) in ledger.tests().items():
+            assert accuracy == accuracy_of(Placement.parse(key[0]), key[1]) - 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"training": {"learning_rate": 0.2}}, "training.learning_rate: 0.1 -> 0.2"),
+        ({"search": {"seed": 1}}, "search.seed: 0 -> 1"),
+        ({"data": {"noise": 0.5}}, "data.noise: 0.0 -> 0.5"),
+        ({"search": {"sampler": "tpe"}}, 'search.sampler: "random" -> "tpe"'),
+        ({"objective": {"limits": {"flops": 300_000}}}, "objective.limits.flops: absent -> 300000.0"),
+    ],
+)
+def test_a_changed_study_is_refused_key_by_key(tmp_path, toy, changes, line):
+    go(write_study(tmp_path), tmp_path / "out")
+    before = (tmp_path / "out" / "study.yaml").read_text()
+    with pytest.raises(StudyChanged) as caught:
+        go(write_study(tmp_path, **changes), tmp_path / "out")
+    assert str(caught.value).splitlines()[1:] == [f"  {line}"]
+    assert (tmp_path / "out" / "study.yaml").read_text() == before
+    assert len(toy.trained) == 10
+
+
+def test_where_it_runs_may_change(tmp_path, toy):
+    go(write_study(tmp_path), tmp_path / "out")
+    go(write_study(tmp_path, run={"workers": 2, "stop_after_failures": 9}), tmp_path / "out")
+    assert len(toy.trained) == 10
+
+
+@pytest.mark.usefixtures("toy")
+def test_a_study_that_is_being_run_is_refused(tmp_path):
+    with study_lock(tmp_path / "out" / "lock"), pytest.raises(StudyBusy, match=r"already being run by process \d+ on "):
+        go(write_study(tmp_path), tmp_path / "out")
+
+
+@pytest.mark.usefixtures("toy")
+def test_progress_counts_up_to_the_whole(tmp_path):
+    heard = []
+    go(write_study(tmp_path, confirm=CONFIRM), tmp_path / "out", observer=heard.append)
+    assert list(dict.fromkeys(news.phase for news in heard)) == ["yardsticks", "search", "confirm", "test"]
+    for phase in ("yardsticks", "search", "test"):
+        done = [news.done for news in heard if news.phase == phase]
+        assert done[-1] == [news.total for news in heard if news.phase == phase][-1]
+    assert all(0 <= news.done <= news.total for news in heard)
+    assert heard[-1].trained == 25
+    assert 0 < heard[-1].standing.hypervolume < 1
+
+
+@pytest.mark.usefixtures("toy")
+def test_a_plan_says_what_a_run_does(tmp_path):
+    config = load_study(write_study(tmp_path, confirm=CONFIRM))
+    made = plan.make_plan(config, tmp_path / "out", with_batch=False)
+    assert (made.trainings, made.confirmations, made.spans, made.seconds) == (10, 15, None, None)
+    made = plan.make_plan(config, tmp_path / "out", with_batch=True)
+    flops = next(span for span in made.spans if span.name == "flops")
+    assert flops.plain == flops.cheapest == 197_184
+    assert flops.dearest > flops.plain
+    assert made.seconds == pytest.approx(25 * made.seconds_a_training)
+    again = plan.make_plan(config, tmp_path / "out", with_batch=False)
+    assert again.spans == made.spans

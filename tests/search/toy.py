@@ -1,0 +1,104 @@
+"""Studies without trainings: an evaluator that answers at once, and an executor that answers in any order."""
+
+import random
+from pathlib import Path
+
+from seplace.config import load_study
+from seplace.executors.executor import failed
+from seplace.ledger import Ledger
+from seplace.placement import Placement
+from seplace.results import Evaluation, Job
+from seplace.search.driver import run_study
+from seplace.streams import derive_seed
+from seplace.training import Score
+
+
+class Stop(Exception):
+    """What interrupts a run here."""
+
+
+class ToyEvaluations:
+    """Replaces the training of StandAlone: accuracies are drawn from placement and seed; all calls are kept."""
+
+    def __init__(self) -> None:
+        self.trained: list[tuple[str, int, int]] = []
+        self.tested: list[tuple[str, int, int]] = []
+        self.failing: dict[str, str] = {}
+        self.stop_after: int | None = None
+
+    def evaluate(self, job: Job, *, on_epoch) -> Evaluation:
+        if self.stop_after is not None and len(self.trained) >= self.stop_after:
+            raise Stop
+        self.trained.append(job.key)
+        on_epoch(1)
+        if reason := self.failing.get(str(job.placement)):
+            return failed(job, reason=reason, message=f"it {reason}", attempts=1)
+        return Evaluation(
+            placement=job.placement,
+            seed=job.seed,
+            epochs=job.epochs,
+            state="complete",
+            accuracy=accuracy_of(job.placement, job.seed),
+            cross_entropy=1.0,
+            weights="none",
+        )
+
+    def test(self, evaluation: Evaluation) -> Score:
+        self.tested.append(evaluation.key)
+        return Score(accuracy=evaluation.accuracy - 1, cross_entropy=1.1)
+
+
+def accuracy_of(placement: Placement, seed: int) -> float:
+    gates = sum(choice.module != "none" for choice in placement.choices)
+    return 50 + gates + random.Random(derive_seed(str(placement), seed)).uniform(0, 5)
+
+
+class Scrambled:
+    """Holds up to `workers` jobs and finishes them in an order of its own."""
+
+    order = random.Random(0)
+
+    def __init__(self, maker, *, workers, max_retries, on_progress) -> None:
+        del max_retries, on_progress
+        self.evaluator = maker.make(0)
+        self.workers = workers
+        self.jobs: list[Job] = []
+        self.epochs_done = 0
+
+    @property
+    def running(self) -> int:
+        return len(self.jobs)
+
+    def submit(self, job: Job) -> None:
+        self.jobs.append(job)
+
+    def wait(self) -> list[Evaluation]:
+        some = [self.jobs.pop(self.order.randrange(min(self.workers, len(self.jobs))))]
+        if self.jobs and self.order.random() < 0.5:
+            some.append(self.jobs.pop(0))
+        return [self.evaluator.evaluate(job, on_epoch=lambda _: None) for job in some]
+
+    def close(self) -> None:
+        self.jobs.clear()
+
+
+def go(path: Path, folder: Path, observer=lambda _: None) -> None:
+    run_study(load_study(path), folder, observer=observer)
+
+
+def left_in(folder: Path) -> dict[str, object]:
+    """What a study has left, without anything that was timed."""
+    with Ledger(folder / "ledger.sqlite", read_only=True) as ledger:
+        rows = sorted(ledger.evaluations(), key=lambda row: row.key)
+        return {
+            "evaluations": [(row.key, row.state, row.accuracy, dict(row.costs)) for row in rows],
+            "tests": ledger.tests(),
+            "proposals": ledger.proposals(),
+            "finished": ledger.fact("finished"),
+        }
+
+
+def keys_in(folder: Path) -> list[tuple[str, int, int]]:
+    """The evaluations in the order in which they were committed."""
+    with Ledger(folder / "ledger.sqlite", read_only=True) as ledger:
+        return [row.key for row in ledger.evaluations()]

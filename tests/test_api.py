@@ -1,0 +1,120 @@
+import json
+import shutil
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+import seplace
+from seplace import api
+from seplace.config import load_study
+from seplace.errors import CorruptResults, DataError, InputError
+from seplace.ledger import Ledger
+from tests.studies import write_study
+
+
+@pytest.fixture(scope="module")
+def results(finished) -> api.Results:
+    return seplace.load(finished)
+
+
+def test_importing_it_needs_no_torch():
+    program = "import sys, seplace; sys.exit(bool({'torch', 'optuna', 'pandas', 'matplotlib'} & set(sys.modules)))"
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_unknown_names_are_no_attributes():
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = seplace.nothing
+
+
+def test_a_run_returns_tables(results):
+    assert isinstance(results.evaluations, pd.DataFrame)
+    assert results.finished
+    assert len(results.evaluations) >= 11
+    assert results.placements["flops"].is_monotonic_increasing
+    assert results.placements["n"].sum() == len(results.evaluations)
+    members = results.placements[results.placements["on_front"]]["placement"].tolist()
+    assert results.front["placement"].tolist()[: len(members)] == members
+    assert (results.placements["yardstick"] != "").sum() == 7
+    assert set(results.placements[results.placements["yardstick"] != ""]["n"]) == {2}
+    assert results.front["test_accuracy"].notna().all()
+    assert results.verdict
+
+
+def test_files_hold_the_same_tables(results, finished):
+    for name in ("evaluations", "placements", "front"):
+        table = pd.read_csv(finished / f"{name}.csv", keep_default_na=False, na_values=[""])
+        expected = getattr(results, name)
+        assert list(table.columns) == list(expected.columns)
+        assert table["placement"].tolist() == expected["placement"].tolist()
+        assert table["accuracy"].tolist() == pytest.approx(expected["accuracy"].tolist(), rel=1e-5)
+    provenance = json.loads((finished / "provenance.json").read_text())
+    assert provenance["finished"]
+    assert provenance["trainings"] == len(results.rows)
+    assert provenance["verdict"] == results.verdict
+
+
+def test_tables_are_views_that_can_be_made_again(finished, tmp_path):
+    copy = shutil.copytree(finished, tmp_path / "tiny")
+    before = {path.name: path.read_bytes() for path in copy.glob("*.csv")}
+    for path in {*copy.glob("*.csv"), *copy.glob("front.*")}:
+        path.unlink()
+    seplace.load(copy).write()
+    assert {path.name: path.read_bytes() for path in copy.glob("*.csv")} == before
+    assert {"front.png", "front.svg"} <= {path.name for path in copy.iterdir()}
+
+
+def test_it_plots(results, tmp_path):
+    from matplotlib.figure import Figure
+
+    assert isinstance(results.plot(), Figure)
+    results.plot(tmp_path / "new" / "front.pdf")
+    assert (tmp_path / "new" / "front.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_a_pick_is_the_first_seed_of_its_placement(results):
+    members = results.placements[results.placements["on_front"]]
+    assert str(results.pick("cheapest").placement) == members["placement"].iloc[0]
+    assert str(results.pick("best").placement) == members["placement"].iloc[-1]
+    assert str(results.pick("knee").placement) in members["placement"].tolist()
+    assert results.pick("eca-eca-eca").seed == 0
+    assert str(results.pick("best", flops_under=members["flops"].iloc[0]).placement) == members["placement"].iloc[0]
+    with pytest.raises(InputError, match="no placement on the front under 5 FLOPs"):
+        results.pick("best", flops_under=5)
+    with pytest.raises(InputError, match=r"se4-none-se4\.parallel was not trained"):
+        results.pick("se4-none-se4.parallel")
+
+
+def test_a_folder_without_results_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"nowhere: no results here \(looked for ledger.sqlite\)"):
+        seplace.load(tmp_path / "nowhere")
+
+
+def test_a_run_that_was_killed_at_its_very_start_has_no_results_yet(tmp_path):
+    (tmp_path / "ledger.sqlite").touch()
+    with pytest.raises(CorruptResults):
+        seplace.load(tmp_path)
+    (tmp_path / "ledger.sqlite").unlink()
+    Ledger(tmp_path / "ledger.sqlite").close()
+    with pytest.raises(DataError, match="no results"):
+        seplace.load(tmp_path)
+
+
+def test_overrides_change_where_a_study_runs_and_not_what_it_means(tmp_path):
+    config = load_study(write_study(tmp_path))
+    other = api.Overrides(
+        executor="processes", workers=3, threads=2, accelerator="cpu", data_root=tmp_path / "data"
+    ).apply(config)
+    assert (other.run.executor, other.run.workers, other.run.threads) == ("processes", 3, 2)
+    assert other.data_root == tmp_path / "data"
+    assert other.fingerprint() == config.fingerprint()
+    assert api.Overrides().apply(config) == config
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@"])
+def test_a_text_that_a_spreadsheet_would_run_is_quoted(start):
+    table = pd.DataFrame({"text": [f"{start}HYPERLINK(1)", "plain"], "number": [-1.5, 2.0]})
+    assert api.to_csv(table) == f"text,number\n'{start}HYPERLINK(1),-1.5\nplain,2\n"
+    assert api.to_csv(pd.DataFrame()) == ""

@@ -1,0 +1,180 @@
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from seplace.errors import CorruptResults
+from seplace.files import DiskFull
+from seplace.ledger import Ledger
+from seplace.placement import Placement
+from seplace.results import Evaluation
+
+
+def evaluation(seed: int = 0, text: str = "none-se16-eca.parallel", **changes) -> Evaluation:
+    values = {
+        "placement": Placement.parse(text),
+        "seed": seed,
+        "epochs": 2,
+        "state": "complete",
+        "accuracy": 80.1 + seed,
+        "cross_entropy": 0.3,
+        "curve": ({"epoch": 2, "accuracy": 80.1, "cross_entropy": 0.3, "train_loss": 0.25},),
+        "costs": {"flops": 12345, "latency_ms": 0.7},
+        "versions": {"torch": "2.13.0"},
+    }
+    return Evaluation(**(values | changes))
+
+
+FAILED = evaluation(9, state="failed", accuracy=None, cross_entropy=None, curve=(), reason="oom", message="×\n'\"")
+
+
+def filled(path: Path, *, count: int = 60) -> list[Evaluation]:
+    rows = [evaluation(seed) for seed in range(count)]
+    with Ledger(path) as ledger:
+        for row in rows:
+            ledger.add(row)
+            ledger.add_test(row.key, accuracy=70.5, cross_entropy=0.1)
+            ledger.add_proposal(row.seed, row.placement)
+    return rows
+
+
+def test_what_is_added_is_read_back_in_order(tmp_path):
+    path = tmp_path / "new" / "ledger.sqlite"
+    rows = [evaluation(1), FAILED, evaluation(0), evaluation(0, text="none-none-none")]
+    with Ledger(path) as ledger:
+        for row in rows:
+            ledger.add(row)
+        assert ledger.evaluations() == rows
+    with Ledger(path) as ledger:
+        assert ledger.evaluations() == rows
+
+
+def test_facts_tests_and_proposals_are_read_back(tmp_path):
+    row = evaluation()
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        assert ledger.fact("rounds") is None
+        ledger.set_fact("rounds", [["none", 1]])
+        ledger.set_fact("rounds", {"a": [1.5, None, True]})
+        ledger.add_test(row.key, accuracy=70.5, cross_entropy=0.1)
+        ledger.add_proposal(3, row.placement)
+        ledger.add_proposal(3, Placement.parse("none-none-none"))
+    with Ledger(tmp_path / "ledger.sqlite", read_only=True) as ledger:
+        assert ledger.fact("rounds") == {"a": [1.5, None, True]}
+        assert ledger.tests() == {row.key: (70.5, 0.1)}
+        assert ledger.proposals() == {3: row.placement}
+
+
+def test_a_finished_evaluation_is_never_altered(tmp_path):
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        ledger.add(evaluation())
+        with pytest.raises(sqlite3.IntegrityError):
+            ledger.add(evaluation(accuracy=99.0))
+        ledger.add_test(evaluation().key, accuracy=70.0, cross_entropy=0.1)
+        with pytest.raises(sqlite3.IntegrityError):
+            ledger.add_test(evaluation().key, accuracy=99.0, cross_entropy=0.1)
+        assert ledger.evaluations() == [evaluation()]
+        assert ledger.tests() == {evaluation().key: (70.0, 0.1)}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_no_number_is_not_stored(tmp_path, value):
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            ledger.add(evaluation(accuracy=value))
+        assert ledger.evaluations() == []
+
+
+def test_each_evaluation_is_there_for_others_at_once(tmp_path):
+    path = tmp_path / "ledger.sqlite"
+    with Ledger(path) as writer, Ledger(path, read_only=True) as reader:
+        writer.add(evaluation())
+        assert reader.evaluations() == [evaluation()]
+
+
+def test_a_reader_writes_nothing(tmp_path):
+    path = tmp_path / "ledger.sqlite"
+    with pytest.raises(CorruptResults, match=r"ledger\.sqlite: not a readable ledger"):
+        Ledger(path, read_only=True)
+    assert not path.exists()
+    filled(path, count=1)
+    before = path.read_bytes()
+    with Ledger(path, read_only=True) as ledger, pytest.raises(DiskFull, match="readonly"):
+        ledger.add(evaluation(5))
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_newer_schema_is_refused_by_name(tmp_path, read_only):
+    path = tmp_path / "ledger.sqlite"
+    filled(path, count=1)
+    with Ledger(path) as ledger:
+        ledger.set_fact("schema_version", 2)
+    with pytest.raises(CorruptResults, match=r"written by a newer seplace \(ledger schema 2, this one reads 1\)"):
+        Ledger(path, read_only=read_only)
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_foreign_file_is_named(tmp_path, read_only):
+    path = tmp_path / "ledger.sqlite"
+    path.write_text("placement,seed\n" * 100)
+    with pytest.raises(CorruptResults, match=r"ledger\.sqlite: not a readable ledger \(file is not a database\)"):
+        Ledger(path, read_only=read_only)
+
+
+@pytest.mark.parametrize(
+    "record",
+    ["{", "[]", "{}", json.dumps(evaluation().to_record() | {"placement": "se"}), json.dumps({"placement": "none"})],
+)
+def test_a_record_that_is_none_is_named(tmp_path, record):
+    path = tmp_path / "ledger.sqlite"
+    filled(path, count=1)
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("UPDATE evaluations SET record = ?", (record,))
+    connection.close()
+    with Ledger(path, read_only=True) as ledger, pytest.raises(CorruptResults, match="an evaluation cannot be read"):
+        ledger.evaluations()
+
+
+def test_a_torn_ledger_never_gives_wrong_rows(tmp_path):
+    whole, torn = tmp_path / "ledger.sqlite", tmp_path / "torn.sqlite"
+    rows = filled(whole)
+    data = whole.read_bytes()
+    page = 4096
+    assert len(data) > 4 * page
+    cuts = {0, 1, 15, 16, 99, 100, 101, *range(512, len(data), 1000), len(data) - 1}
+    cuts |= {border + offset for border in range(page, len(data), page) for offset in (-1, 0, 1)}
+    for cut in sorted(cuts):
+        torn.write_bytes(data[:cut])
+        try:
+            with Ledger(torn, read_only=True) as ledger:
+                read = ledger.evaluations(), len(ledger.tests()), len(ledger.proposals())
+        except CorruptResults as error:
+            assert "torn.sqlite" in str(error)  # noqa: PT017 - some cuts are harmless
+        else:
+            assert read == (rows, 60, 60), cut
+
+
+def test_a_torn_ledger_is_not_written_to(tmp_path):
+    path = tmp_path / "ledger.sqlite"
+    filled(path)
+    data = path.read_bytes()[:9000]
+    path.write_bytes(data)
+    with pytest.raises(CorruptResults, match=r"ledger\.sqlite"):
+        Ledger(path)
+    assert path.read_bytes() == data
+
+
+def test_a_full_disk_has_a_name_and_leaves_the_rows(tmp_path):
+    path = tmp_path / "ledger.sqlite"
+    rows = filled(path, count=3)
+    with Ledger(path) as ledger:
+        pages = ledger._connection.execute("PRAGMA page_count").fetchone()[0]
+        ledger._connection.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(DiskFull, match=r"ledger\.sqlite: cannot write .* bytes \(database or disk is full\)"):
+            ledger.add(evaluation(7, message="x" * 20_000))
+        assert ledger.evaluations() == rows
+        ledger._connection.execute("PRAGMA max_page_count = 10000")
+        ledger.add(evaluation(7))
+        assert ledger.evaluations() == [*rows, evaluation(7)]

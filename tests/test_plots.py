@@ -1,0 +1,99 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from seplace.errors import InputError
+from seplace.plots import plot_front, save_figure
+
+NAN = float("nan")
+TABLE = pd.DataFrame(
+    [
+        ("none-none", "none", True, 80.0, 0.5, 2_000_000, 0),
+        ("none-se4", "", True, 82.0, NAN, 2_050_000, 50_000),
+        ("se4-none", "", False, 81.0, 0.1, 2_070_000, 70_000),
+        ("cbam4-cbam4", "CBAM everywhere", False, 79.0, 0.3, 2_200_000, 200_000),
+    ],
+    columns=["placement", "yardstick", "on_front", "accuracy", "accuracy_se", "flops", "extra_flops"],
+)
+
+
+def axes_of(table: pd.DataFrame):
+    return plot_front(table, cost="flops", title="a study").axes[0]
+
+
+def points(axes) -> dict[str, list[tuple[float, float]]]:
+    """What each entry of the legend shows."""
+    return {
+        container.get_label(): [tuple(point) for point in container.lines[0].get_xydata().tolist()]
+        for container in axes.containers
+    }
+
+
+def test_the_points_are_those_of_the_table():
+    axes = axes_of(TABLE)
+    assert points(axes) == {
+        "front": [(0.0, 80.0), (50.0, 82.0)],
+        "trained": [(70.0, 81.0)],
+        "none": [(0.0, 80.0)],
+        "CBAM everywhere": [(200.0, 79.0)],
+    }
+    assert {text.get_text() for text in axes.texts} >= {"none-none", "none-se4"}
+    assert axes.get_title(loc="left") == "a study"
+
+
+def test_error_bars_are_standard_errors():
+    axes = axes_of(TABLE)
+    bars = {container.get_label(): container.lines[2][0].get_segments() for container in axes.containers}
+    heights = {label: [float(np.ptp(each[:, 1])) for each in segments] for label, segments in bars.items()}
+    assert heights["front"] == pytest.approx([1.0, 0.0])
+    assert heights["trained"] == pytest.approx([0.2])
+    assert heights["CBAM everywhere"] == pytest.approx([0.6])
+
+
+@pytest.mark.parametrize(
+    ("factor", "label"),
+    [
+        (1, "extra kFLOPs over the plain backbone, which has 2 MFLOPs"),
+        (1000, "extra MFLOPs over the plain backbone, which has 2 GFLOPs"),
+        (10**6, "extra GFLOPs over the plain backbone, which has 2000 GFLOPs"),
+    ],
+)
+def test_the_axis_names_its_unit(factor, label):
+    axes = axes_of(TABLE.assign(flops=TABLE["flops"] * factor, extra_flops=TABLE["extra_flops"] * factor))
+    assert axes.get_xlabel() == label
+    assert axes.get_ylabel() == "validation accuracy in %, mean ± standard error"
+    assert points(axes)["trained"] == [(70.0, 81.0)]
+
+
+def test_a_cost_that_hardly_moves_is_said_to():
+    assert axes_of(TABLE).get_title(loc="right") == ""
+    assert axes_of(TABLE[:3]).get_title(loc="right") == "FLOPs differ by 3.5 % only"
+
+
+def test_latency_may_be_the_cost():
+    table = TABLE.assign(latency_ms=[1.0, 1.1, 1.2, 1.3], extra_latency_ms=[0.0, 0.1, 0.2, 0.3])
+    axes = plot_front(table, cost="latency_ms", title="").axes[0]
+    assert axes.get_xlabel() == "extra ms over the plain backbone, which has 1 ms"
+
+
+def test_one_placement_is_enough():
+    assert points(axes_of(TABLE[:1])) == {"front": [(0.0, 80.0)], "none": [(0.0, 80.0)]}
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
+def test_the_same_table_gives_the_same_file(tmp_path, suffix):
+    for name in ("one", "other"):
+        save_figure(plot_front(TABLE, cost="flops", title="a"), tmp_path / f"{name}.{suffix}")
+    assert (tmp_path / f"one.{suffix}").read_bytes() == (tmp_path / f"other.{suffix}").read_bytes()
+
+
+def test_a_figure_can_be_saved_twice(tmp_path):
+    figure = plot_front(TABLE, cost="flops", title="a")
+    for name in ("one.svg", "other.svg"):
+        save_figure(figure, tmp_path / name)
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "other.svg").read_bytes()
+
+
+def test_an_unknown_format_is_an_input_error(tmp_path):
+    with pytest.raises(InputError, match=r"a\.xyz: figures are written as \.png, \.svg, \.pdf"):
+        save_figure(plot_front(TABLE, cost="flops", title="a"), tmp_path / "a.xyz")
