@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from seplace.search.driver import Observer
+    from seplace.search.progress import Observer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     import pandas as pd
 
-    from seplace.search.driver import Progress as RunProgress
+    from seplace.search.progress import Progress as RunProgress
 
 
 _LINE_SECONDS = 30.0

@@ -284,8 +284,8 @@ def verdict(placements: pd.DataFrame) -> str:
     deviation = math.sqrt(float((freedom * variances).sum() / freedom.sum()))
     reach = student_t(0.05 / len(compared), int(freedom.sum()))
     basis = (
-        f"{len(compared)} placements compared and corrected for; one paired difference has a standard deviation of "
-        f"{deviation:.2f} points"
+        f"{counted(len(compared), 'placement')} compared and corrected for; one paired difference has a standard "
+        f"deviation of {deviation:.2f} points"
     )
     margins = reach * deviation / np.sqrt(members["gain_pairs"].to_numpy())
     at = int((members["gain"].to_numpy() - margins).argmax())
@@ -294,8 +294,13 @@ def verdict(placements: pd.DataFrame) -> str:
         return f"No placement on the front is better than none at 95 % ({basis})."
     return (
         f"{best['placement']} is better than none at 95 %: {best['gain']:+.2f} ± {margins[at]:.2f} points over "
-        f"{best['gain_pairs']} seeds ({basis})."
+        f"{counted(best['gain_pairs'], 'seed')} ({basis})."
     )
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 seed`, `2 seeds`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def student_t(alpha: float, freedom: int) -> float:

@@ -138,7 +138,9 @@ def run(copy: Path, *arguments: str) -> str:
 @pytest.mark.parametrize("shelf", NEW_MEMBERS)
 def test_the_role_suite_picks_a_new_member_up_unedited(scratch: Path, shelf: str) -> None:
     suite = f"tests/{shelf}/test_role.py"
-    printed = run(scratch, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "drilled", suite)
+    # A base folder of its own: sessions that share one clear each other's away.
+    own = (f"--basetemp={scratch.parent / shelf}", "-p", "no:cacheprovider")
+    printed = run(scratch, "-m", "pytest", "-q", *own, "-k", "drilled", suite)
     assert int(printed.rsplit(" passed", 1)[0].split()[-1]) >= 2
 
 

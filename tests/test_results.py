@@ -186,7 +186,7 @@ def above(gain: float) -> list[float]:
 
 def basis(compared: int) -> str:
     return (
-        f"({compared} placements compared and corrected for; one paired difference has a standard deviation of "
+        f"({compared} placement{'' if compared == 1 else 's'} compared and corrected for; one paired difference has a standard deviation of "
         "0.16 points)."
     )
 
@@ -245,7 +245,7 @@ def basis(compared: int) -> str:
         ),
         pytest.param(
             rows(plain=BASE, se=above(0.2), eca=[89.0]),
-            f"{ECA} is better than none at 95 %: +9.00 ± 0.68 points over 1 seeds {basis(2)}",
+            f"{ECA} is better than none at 95 %: +9.00 ± 0.68 points over 1 seed {basis(2)}",
             id="one pair, measured by the others' spread",
         ),
     ],

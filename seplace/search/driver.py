@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,10 +22,11 @@ from seplace.executors.executor import EvaluatorMaker, Executor
 from seplace.files import write_atomically
 from seplace.ledger import Ledger
 from seplace.placement import Placement
-from seplace.results import Evaluation, EvaluationKey, Job, front_of, relative_hypervolume, summarise
+from seplace.results import Evaluation, EvaluationKey, Job, front_of, summarise
 from seplace.search.interruption import signals_as_errors
 from seplace.search.lock import study_lock
 from seplace.search.prices import Prices, count_prices, price_key, read_prices, store_prices
+from seplace.search.progress import Observer, Progress, Standing, standing_of
 from seplace.search.proposals import Proposals, StudyFile
 from seplace.streams import derive_seed
 from seplace.yardsticks import yardsticks
@@ -37,34 +38,6 @@ if TYPE_CHECKING:
 
 _PATIENCE = 25
 """So many proposals in a row that need no training end in a random placement that does."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Standing:
-    """How good the observed front is."""
-
-    front_size: int
-    hypervolume: float
-    """Share of the box from 0 to 100 % accuracy and over the price range."""
-    best_accuracy: float | None
-    """Greatest mean validation accuracy in percent."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """How far a run is."""
-
-    phase: str
-    done: float
-    """Trainings finished in this phase, and the finished part of those that run."""
-    total: float
-    """Trainings that this phase will need, as far as is known; hours are turned into shares of 1."""
-    trained: int
-    failed: int
-    standing: Standing
-
-
-Observer = Callable[[Progress], None]
 
 
 def run_study(config: StudyConfig, folder: Path, *, observer: Observer) -> None:
@@ -381,7 +354,9 @@ class Driver:
 
     def _report(self) -> None:
         if self._standing is None or self._standing[0] != len(self.results):
-            self._standing = (len(self.results), self._current_standing())
+            cost = self.config.objective.cost
+            standing = standing_of(self.results.values(), cost, self.prices.range_of(cost))
+            self._standing = (len(self.results), standing)
         running = self.executor.epochs_done / self.config.training.epochs
         self.observer(
             Progress(
@@ -392,17 +367,4 @@ class Driver:
                 failed=sum(row.state == "failed" for row in self.results.values()),
                 standing=self._standing[1],
             )
-        )
-
-    def _current_standing(self) -> Standing:
-        summaries = summarise(self.results.values())
-        cost = self.config.objective.cost
-        if not summaries:
-            return Standing(front_size=0, hypervolume=0.0, best_accuracy=None)
-        known = [row.costs[cost] for row in summaries]
-        spread = self.prices.range_of(cost) or (min(known), max(known))
-        return Standing(
-            front_size=len(front_of(summaries, cost)),
-            hypervolume=relative_hypervolume(summaries, cost, spread),
-            best_accuracy=max(row.accuracy for row in summaries),
         )
