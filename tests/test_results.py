@@ -186,8 +186,8 @@ def above(gain: float) -> list[float]:
 
 def basis(compared: int) -> str:
     return (
-        f"({compared} placement{'' if compared == 1 else 's'} compared and corrected for; one paired difference has a standard deviation of "
-        "0.16 points)."
+        f"({compared} placement{'' if compared == 1 else 's'} compared and corrected for; one paired difference has a "
+        "standard deviation of 0.16 points)."
     )
 
 
