@@ -71,7 +71,7 @@ class Results:
             study_folder = ledger.fact("study_folder")
             if study_folder is None:
                 raise DataError(f"{folder}: no results here yet; its run ended before it had begun")
-            self._study_folder = Path(study_folder)
+            self._study_folder = folder / study_folder
             self._tests = ledger.tests()
             self._images: dict[str, Any] = ledger.fact("images") or {}
             self._latencies: dict[str, dict[str, float]] = ledger.fact("latencies") or {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -54,7 +54,7 @@ def stages_of(network: Any) -> list[list[nn.Module]]:
     return [list(stage) for stage in network.stages]
 
 
-def insert(blocks: list[nn.Module], choice: StageChoice, *, gate: GateOptions) -> None:
+def insert(blocks: Iterable[nn.Module], choice: StageChoice, *, gate: GateOptions) -> None:
     """Attach a gate of `choice` to every block; `none` leaves them as they are."""
     if choice.module == "none":
         return

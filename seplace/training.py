@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 import torch.nn.functional as F
@@ -130,7 +130,7 @@ class Classifier(lightning.LightningModule):
             else None
         )
         self.curve: list[CurvePoint] = []
-        self.loss_sum: Tensor | float = 0.0
+        self.automatic_optimization = False  # its closure and hooks take longer than the step of a small network
 
     @property
     def trained(self) -> nn.Module:
@@ -179,19 +179,21 @@ class Classifier(lightning.LightningModule):
     def on_train_epoch_start(self) -> None:
         """Point the loader at this epoch's order and augmentation."""
         self.batches.set_epoch(self.current_epoch)
-        self.loss_sum = 0.0
+        self.loss_sum = torch.zeros((), device=self.device)
+        self.optimizer = cast(torch.optim.Optimizer, self.optimizers(use_pl_optimizer=False))
+        self.schedule = cast(LRScheduler, self.lr_schedulers())
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:  # noqa: ARG002 - Lightning's
-        """Return the training loss; its sum stays on the device."""
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:  # noqa: ARG002 - Lightning's
+        """Take one step of the optimiser and of its schedule; the sum of losses stays on the device."""
         images, labels = batch
         loss = F.cross_entropy(
             self.forward_network(images).float(), labels, label_smoothing=self.recipe.label_smoothing
         )
-        self.loss_sum = self.loss_sum + loss.detach()
-        return loss
-
-    def on_train_batch_end(self, *_: Any) -> None:
-        """Follow the weights with their moving average."""
+        self.optimizer.zero_grad()
+        self.manual_backward(loss)
+        self.optimizer.step()
+        self.schedule.step()
+        self.loss_sum.add_(loss.detach())
         if self.averaged is not None:
             self.averaged.update_parameters(self.network)
 

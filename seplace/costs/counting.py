@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from seplace.errors import UncountedOperator
@@ -54,7 +55,7 @@ def count_operators(network: nn.Module, images: Tensor) -> Counter[str]:
             ("batch_norm", _twice_per_input_element),
         ):
             analysis.set_op_handle(**{f"aten::{name}": handle for name in names.split()})
-        with _called_modules(network) as called:
+        with torch.no_grad(), _called_modules(network) as called:
             counts: Counter[str] = analysis.by_operator()
         unhandled = sorted(analysis.unsupported_ops())
     if unhandled:

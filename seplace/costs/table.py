@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +35,8 @@ class PriceTable:
     @classmethod
     def count(
         cls,
-        build: Callable[[Placement], nn.Module],
+        plain: nn.Module,
+        insert: Callable[[nn.Module, StageChoice], None],
         images: Tensor,
         choices: Sequence[Sequence[StageChoice]],
         *,
@@ -42,29 +44,26 @@ class PriceTable:
     ) -> Self:
         """Count the plain network on images (1, C, H, W), and each stage with each of its choices.
 
-        A stage is counted alone, on an input of the shape that it has in the plain network, so the whole table takes
-        about one count of a network for each different choice.
+        `insert` puts a choice into a stage. A stage is counted alone, on an input of the shape that it has in the plain
+        network, so the whole table takes about one count of a network for each different choice.
         """
         from seplace.costs.stages import stage_inputs, stages_of  # torch is needed to count, not to price
-
-        none = StageChoice()
 
         def count(network: nn.Module, inputs: Tensor) -> NDArray[np.int64]:
             return np.array([COSTS[name].measure(network, inputs) for name in names], dtype=np.int64)
 
-        plain_network = build(Placement.uniform(none, len(choices))).eval()
-        inputs = stage_inputs(plain_network, images)
-        plain_stages = [count(*each) for each in zip(stages_of(plain_network), inputs, strict=True)]
-        extras: list[dict[StageChoice, tuple[int, ...]]] = [{none: (0,) * len(names)} for _ in choices]
-        for choice in dict.fromkeys(choice for stage_choices in choices for choice in stage_choices):
-            if choice == none:
-                continue
-            where = [stage for stage, stage_choices in enumerate(choices) if choice in stage_choices]
-            network = build(Placement(tuple(choice if stage in where else none for stage in range(len(choices)))))
-            stages = stages_of(network.eval())
-            for stage in where:
-                extras[stage][choice] = tuple((count(stages[stage], inputs[stage]) - plain_stages[stage]).tolist())
-        return cls(names=tuple(names), plain=tuple(count(plain_network, images).tolist()), extras=tuple(extras))
+        none = StageChoice()
+        plain.eval()
+        extras: list[dict[StageChoice, tuple[int, ...]]] = []
+        for stage, inputs, stage_choices in zip(stages_of(plain), stage_inputs(plain, images), choices, strict=True):
+            without = count(stage, inputs)
+            extras.append({none: (0,) * len(names)})
+            for choice in dict.fromkeys(stage_choices):
+                if choice != none:
+                    changed = copy.deepcopy(stage)
+                    insert(changed, choice)
+                    extras[-1][choice] = tuple((count(changed.eval(), inputs) - without).tolist())
+        return cls(names=tuple(names), plain=tuple(count(plain, images).tolist()), extras=tuple(extras))
 
     def price(self, placement: Placement) -> dict[str, int]:
         """Return the cost of a placement by name."""

@@ -91,12 +91,6 @@ class StandAlone:
             seed=seed,
         )
 
-    def skeleton(self, placement: Placement) -> nn.Module:
-        """Build a network whose shapes are right and whose weights are arbitrary, which is enough to count it."""
-        with torch.device("meta"):
-            network = self.build(placement, seed=0)
-        return network.to_empty(device="cpu")
-
     def untrained(self, placement: Placement) -> nn.Module:
         """Build a network on this device in eval mode, to be timed."""
         return self._placed(self.build(placement, seed=0)).eval()

@@ -6,6 +6,7 @@ is committed to the ledger before the sampler is told. A placement that is propo
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter, deque
 from collections.abc import Iterable
@@ -72,7 +73,8 @@ def claim(config: StudyConfig, folder: Path, ledger: Ledger) -> None:
         )
     if known is None:
         ledger.set_fact("fingerprint", meaning)
-    ledger.set_fact("study_folder", str(config.folder))
+    # Relative, so that a folder of results can be moved with its studies.
+    ledger.set_fact("study_folder", os.path.relpath(config.folder, folder.resolve()))
     write_atomically(folder / "study.yaml", config.source_text)
     write_atomically(folder / "space.yaml", config.space_text)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -107,14 +108,18 @@ def price_range(table: PriceTable, choices: Sequence[Sequence[StageChoice]], nam
 
 def count_prices(config: StudyConfig, evaluator: StandAlone) -> PriceTable:
     """Count every choice of the space and of the yardsticks."""
+    from seplace.models import insert
+
     space = config.search_space
-    marks = yardsticks(space.backbone).values()
+    marks = yardsticks(space.backbone)
     choices = [
-        list(dict.fromkeys([*stage_choices, *(mark.choices[stage] for mark in marks)]))
+        list(dict.fromkeys([*stage_choices, *(mark.choices[stage] for mark in marks.values())]))
         for stage, stage_choices in enumerate(space.choices)
     ]
     names = [name for name in COSTS if COSTS[name].is_count]
-    return PriceTable.count(evaluator.skeleton, evaluator.example.cpu(), choices, names=names)
+    plain = evaluator.build(marks["none"], seed=0)
+    inserted = functools.partial(insert, gate=space.gate)
+    return PriceTable.count(plain, inserted, evaluator.example.cpu(), choices, names=names)
 
 
 def store_prices(path: Path, table: PriceTable, *, key: Mapping[str, object]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import statistics
 import subprocess
@@ -17,7 +18,7 @@ from seplace.backbones.backbone import describe
 from seplace.config import load_study
 from seplace.costs.table import PriceTable
 from seplace.evaluators.stand_alone import StandAlone
-from seplace.models import build
+from seplace.models import build, insert
 from seplace.placement import Placement, StageChoice
 from seplace.results import Job
 from tests.benchmarks.figures import show, show_machine
@@ -54,13 +55,10 @@ def pricing_seconds() -> tuple[float, float, int]:
     choices = [[StageChoice.parse(text) for text in modules]] * 4
     gate = GateOptions(init="paper")
 
-    def skeleton(placement: Placement) -> torch.nn.Module:
-        with torch.device("meta"):
-            network = build(backbone, placement, gate=gate, num_classes=10, in_channels=3, seed=0)
-        return network.to_empty(device="cpu")
-
+    plain = build(backbone, Placement.uniform(StageChoice(), 4), gate=gate, num_classes=10, in_channels=3, seed=0)
+    inserted = functools.partial(insert, gate=gate)
     start = time.perf_counter()
-    table = PriceTable.count(skeleton, torch.zeros(1, 3, 64, 64), choices, names=["flops"])
+    table = PriceTable.count(plain, inserted, torch.zeros(1, 3, 64, 64), choices, names=["flops"])
     counted = time.perf_counter()
     prices = table.price_all(choices, "flops")
     return counted - start, time.perf_counter() - counted, len(prices)

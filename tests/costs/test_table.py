@@ -1,3 +1,4 @@
+import functools
 import itertools
 import subprocess
 import sys
@@ -9,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seplace.attachments import ATTACHMENTS
+from seplace.attention.options import GateOptions
 from seplace.costs import COSTS
 from seplace.costs.table import PriceTable
+from seplace.models import insert
 from seplace.placement import Placement, StageChoice
 from tests.networks import shaped_network_of
 
@@ -23,6 +26,8 @@ CHOICES = [
     *(StageChoice(module, 16, attachment) for module in ("se",) for attachment in ATTACHMENTS),
     *(StageChoice.parse(text) for text in ("cbam4.pre", "cbam4.cross", "eca.pre", "eca.parallel")),
 ]
+PLAIN = Placement.uniform(StageChoice(), 3)
+inserted = functools.partial(insert, gate=GateOptions(init="paper"))
 placements = st.tuples(*[st.sampled_from(CHOICES)] * 3).map(Placement)
 
 
@@ -32,7 +37,7 @@ def build(placement: Placement) -> torch.nn.Module:
 
 @pytest.fixture(scope="module")
 def table() -> PriceTable:
-    return PriceTable.count(build, IMAGES, [CHOICES] * 3, names=NAMES)
+    return PriceTable.count(build(PLAIN), inserted, IMAGES, [CHOICES] * 3, names=NAMES)
 
 
 @settings(max_examples=25, deadline=None)
@@ -49,9 +54,8 @@ def test_a_price_has_the_names_in_order_and_is_whole(table: PriceTable) -> None:
 
 
 def test_the_plain_backbone_costs_what_it_costs(table: PriceTable) -> None:
-    plain = Placement.uniform(StageChoice(), 3)
-    assert tuple(table.price(plain).values()) == table.plain
-    assert table.price(plain)["params"] == sum(parameter.numel() for parameter in build(plain).parameters())
+    assert tuple(table.price(PLAIN).values()) == table.plain
+    assert table.price(PLAIN)["params"] == sum(parameter.numel() for parameter in build(PLAIN).parameters())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -72,11 +76,11 @@ def test_a_table_survives_its_text(table: PriceTable, placement: Placement) -> N
 
 
 def test_none_is_priced_even_where_it_is_no_choice() -> None:
-    table = PriceTable.count(build, IMAGES, [[StageChoice("se", 4)]] * 3, names=["params"])
-    plain, every = (Placement.uniform(choice, 3) for choice in (StageChoice(), StageChoice("se", 4)))
+    table = PriceTable.count(build(PLAIN), inserted, IMAGES, [[StageChoice("se", 4)]] * 3, names=["params"])
+    every = Placement.uniform(StageChoice("se", 4), 3)
     # 2Ch for the one block of each stage.
     extra = 2 * 16 * 4 + 2 * 32 * 8 + 2 * 64 * 16
-    assert table.price(every)["params"] - table.price(plain)["params"] == extra
+    assert table.price(every)["params"] - table.price(PLAIN)["params"] == extra
 
 
 def test_pricing_needs_no_torch() -> None:
