@@ -107,17 +107,18 @@ def _style(yardstick: str) -> dict[str, Any]:
 
 
 def _labels(axes: Axes, members: pd.DataFrame) -> None:
-    """Name the members of the front, slanting up from their points and inwards, so that neighbours stay apart."""
+    """Name the members of the front along lines that fall to the right, which the front, rising, never crosses."""
     middle = sum(axes.get_xlim()) / 2
     for text, x, y in zip(members["placement"], members["x"], members["accuracy"], strict=True):
-        side = 1 if x < middle else -1
+        side = 1 if x < middle else -1  # down to the right of the point, or up to its left
         axes.annotate(
             text,
             (x, y),
-            xytext=(6 * side, 7),
+            xytext=(7 * side, -8 * side),
             textcoords="offset points",
             ha="left" if side > 0 else "right",
-            rotation=25 * side,
+            va="center",
+            rotation=-25,
             rotation_mode="anchor",
             fontsize=8,
             color=_BLUE,
