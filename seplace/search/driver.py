@@ -296,12 +296,13 @@ class Driver:
         return float(np.mean(accuracies)) if accuracies else None
 
     def _lacking(self, seeds: int) -> list[Job]:
-        """Return the trainings that members of the front and yardsticks lack to have `seeds` seeds each."""
+        """Return the next trainings that members of the front and yardsticks lack to have `seeds` seeds each."""
         members = [row.placement for row in front_of(summarise(self.results.values()), self.config.objective.cost)]
         placements = dict.fromkeys([*self.yardsticks.values(), *members])
-        # By seed first: if the budget ends early, all have the same number of seeds as nearly as can be.
-        jobs = [self._job(placement, seed) for seed in range(seeds) for placement in placements]
-        return [job for job in jobs if job.key not in self.results]
+        jobs = [self._job(placement, seed) for placement in placements for seed in range(seeds)]
+        lacking = [job for job in jobs if job.key not in self.results]
+        # One seed a round: the front moves with each, and what has left it needs no more.
+        return [job for job in lacking if job.seed == min(each.seed for each in lacking)]
 
     # Trainings
 
