@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 CHECKS = (
@@ -12,8 +13,11 @@ CHECKS = (
     ("pytest", "-n", "2", "-q"),
 )
 
-for name, *arguments in CHECKS:
-    print(f"== {name} {' '.join(arguments)}", flush=True)
-    code = subprocess.run([Path(sys.executable).parent / name, *arguments], check=False).returncode
-    if code:
-        sys.exit(code)
+with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+    for name, *arguments in CHECKS:
+        print(f"== {name} {' '.join(arguments)}", flush=True)
+        # A base folder of its own: pytest sessions that share one clear each other's away.
+        own = [f"--basetemp={folder}/pytest"] if name == "pytest" else []
+        code = subprocess.run([Path(sys.executable).parent / name, *arguments, *own], check=False).returncode
+        if code:
+            sys.exit(code)
