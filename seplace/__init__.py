@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.1.1"
 __all__ = ["Results", "load", "run"]
 
 if TYPE_CHECKING:

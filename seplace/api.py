@@ -74,7 +74,7 @@ class Results:
             self._study_folder = folder / study_folder
             self._tests = ledger.tests()
             self._images: dict[str, Any] = ledger.fact("images") or {}
-            self._latencies: dict[str, dict[str, float]] = ledger.fact("latencies") or {}
+            self._latencies: dict[str, dict[str, Any]] = ledger.fact("latencies") or {}
         self.rows.sort(key=lambda row: (str(row.placement), row.seed, row.epochs))
 
     @classmethod

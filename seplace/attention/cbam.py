@@ -1,4 +1,8 @@
-"""Convolutional block attention module (Woo et al., 2018), channel gate first."""
+"""Convolutional block attention module (Woo et al., 2018), channel gate first.
+
+Maxima are taken with `max`, whose gradient goes to the one element that it found. That of `amax` is shared by all that
+equal the maximum, and a compiled network in bf16 may find none that does: 0/0.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ class ChannelGate(nn.Module):
     def forward(self, u: Tensor) -> Tensor:
         """Return the gate (N, C, 1, 1) of u (N, C, H, W)."""
         average = self.expand(self.relu(self.reduce(u.mean((2, 3), dtype=self.reduce.weight.dtype))))
-        maximum = self.expand(self.relu(self.reduce(u.amax((2, 3)).to(self.reduce.weight.dtype))))
+        maximum = self.expand(self.relu(self.reduce(u.flatten(2).max(2).values.to(self.reduce.weight.dtype))))
         gate: Tensor = self.squash(average + maximum)
         return gate[:, :, None, None]
 
@@ -45,7 +49,7 @@ class SpatialGate(nn.Module):
         if self.training and v.shape[0] * v.shape[2] * v.shape[3] == 1:
             raise ValueError("CBAM's batch norm cannot train on one image with a 1x1 map: use a larger batch or image")
         dtype = self.conv.weight.dtype
-        pooled = torch.cat([v.amax(1, keepdim=True).to(dtype), v.mean(1, keepdim=True, dtype=dtype)], dim=1)
+        pooled = torch.cat([v.max(1, keepdim=True).values.to(dtype), v.mean(1, keepdim=True, dtype=dtype)], dim=1)
         gate: Tensor = self.squash(self.norm(self.conv(pooled)))
         return gate
 

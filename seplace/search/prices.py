@@ -6,7 +6,7 @@ import functools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from seplace.costs import COSTS
 from seplace.costs.table import PriceTable
@@ -33,7 +33,7 @@ class Prices:
         self.evaluator = evaluator
         wanted = {config.objective.cost, *config.objective.limits}
         self.needs_latency = _MEASURED in wanted
-        self.latencies: dict[str, dict[str, float]] = ledger.fact("latencies") or {}
+        self.latencies: dict[str, dict[str, Any]] = ledger.fact("latencies") or {}
 
     def of(self, placement: Placement) -> dict[str, float]:
         """Return the costs of a placement by name; latency only where the study asks for it or it is known."""
@@ -41,7 +41,7 @@ class Prices:
         if self.needs_latency and str(placement) not in self.latencies:
             self.measure_latencies([placement])
         if str(placement) in self.latencies:
-            costs[_MEASURED] = self.latencies[str(placement)][_MEASURED]
+            costs[_MEASURED] = float(self.latencies[str(placement)][_MEASURED])
         return costs
 
     def excess(self, placement: Placement) -> dict[str, float]:
@@ -62,6 +62,7 @@ class Prices:
         if not missing:
             return
         from seplace.costs.latency import measure_latencies
+        from seplace.evaluators.stand_alone import device_name
 
         plain = Placement.uniform(StageChoice(), len(missing[0]))
         networks = [self.evaluator.untrained(placement) for placement in (plain, *missing)]
@@ -73,6 +74,9 @@ class Prices:
                 "latency_ms_upper": latency.upper_ms,
                 "extra_latency_ms": latency.median_ms - measured[0].median_ms,
                 "repeats": latency.repeats,
+                "batch": len(self.evaluator.example),
+                "precision": "fp32",
+                "device": device_name(self.evaluator.device),
             }
         self.ledger.set_fact("latencies", self.latencies)
 

@@ -95,3 +95,15 @@ def test_parameters_and_macs(channels: int, ratio: int, min_hidden: int, hidden:
     with FlopCounterMode(display=False) as counter:
         gate(torch.zeros(1, channels, 6, 5))
     assert counter.get_total_flops() == 2 * (4 * channels * hidden + 98 * 6 * 5)
+
+
+def test_maxima_pass_their_gradient_to_one_element() -> None:
+    """The gradient of amax divides by how many elements equal the maximum: none, where a compiler rounds otherwise."""
+    gate = CBAM(8, ratio=4)(torch.randn(2, 8, 4, 4, requires_grad=True))
+    names, waiting = set(), [gate.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        names.add(node.name())
+        waiting += [earlier for earlier, _ in node.next_functions if earlier is not None]
+    assert "MaxBackward0" in names
+    assert "AmaxBackward0" not in names
