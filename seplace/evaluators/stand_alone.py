@@ -6,6 +6,7 @@ import importlib.metadata
 import platform
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,15 @@ class StandAlone:
     def evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:
         """Train one placement on one seed; a training that fails by itself is an evaluation too."""
         start = time.perf_counter()
+        without_result = Evaluation(
+            placement=job.placement,
+            seed=job.seed,
+            epochs=job.epochs,
+            state="failed",
+            device=device_name(self.device),
+            threads=torch.get_num_threads(),
+            versions=versions(),
+        )
         try:
             network, curve = train(
                 self.build(job.placement, seed=job.seed),
@@ -123,14 +133,15 @@ class StandAlone:
                 on_epoch=on_epoch,
             )
         except TrainingFailed as error:
-            return self._evaluation(job, start, state="failed", reason=error.reason, message=str(error))
+            seconds = time.perf_counter() - start
+            return replace(without_result, seconds=seconds, reason=error.reason, message=str(error))
         file_name = f"{job.file_name}.safetensors"
         weights = save_safetensors({name: tensor.contiguous() for name, tensor in network.state_dict().items()})
         write_atomically(self.folder / "weights" / file_name, weights)
-        return self._evaluation(
-            job,
-            start,
+        return replace(
+            without_result,
             state="complete",
+            seconds=time.perf_counter() - start,
             accuracy=curve[-1].accuracy,
             cross_entropy=curve[-1].cross_entropy,
             curve=tuple(point.to_record() for point in curve),
@@ -155,18 +166,6 @@ class StandAlone:
     @property
     def _memory_format(self) -> torch.memory_format:
         return torch.channels_last if self.config.training.channels_last else torch.contiguous_format
-
-    def _evaluation(self, job: Job, start: float, **fields: object) -> Evaluation:
-        return Evaluation(
-            placement=job.placement,
-            seed=job.seed,
-            epochs=job.epochs,
-            seconds=time.perf_counter() - start,
-            device=device_name(self.device),
-            threads=torch.get_num_threads(),
-            versions=versions(),
-            **fields,  # type: ignore[arg-type]
-        )
 
     def _training_batches(self, seed: int) -> BatchLoader:
         recipe = self.config.training
