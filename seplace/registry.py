@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from seplace.errors import InputError, UnknownName
@@ -17,7 +17,15 @@ class Member:
     path: str
     """`module:object`."""
     takes_ratio: bool = False
-    """Whether the member has a reduction ratio (attention modules only)."""
+    """Whether the member has a reduction ratio (attention modules only, as what follows)."""
+    options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The values of each option, the default first; an empty tuple stands for a whole number, without a default."""
+    attachments: tuple[str, ...] | None = None
+    """The attachments that the module takes; None for all that place a gate."""
+    is_additive: bool = False
+    """Whether the module's output is added to the map instead of scaling it."""
+    takes_gates: bool = True
+    """Of an attachment: whether it places a gate, as all do but those of one module's own."""
 
 
 class Registry(Mapping[str, Any]):

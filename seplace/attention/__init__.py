@@ -10,8 +10,31 @@ ATTENTION = Registry(
     "attention module",
     {
         "none": "seplace.attention.none:NoAttention",
-        "se": Member("seplace.attention.se:SE", takes_ratio=True),
-        "cbam": Member("seplace.attention.cbam:CBAM", takes_ratio=True),
+        "paper": "seplace.attention.paper:PaperSE",
+        "se": Member(
+            "seplace.attention.se:SE",
+            takes_ratio=True,
+            options={
+                "squeeze": ("avg", "max", "pyramid"),
+                "excitation": ("sigmoid", "tanh", "relu", "hardsigmoid"),
+                "bias": ("no", "yes"),
+            },
+        ),
+        "cbam": Member(
+            "seplace.attention.cbam:CBAM",
+            takes_ratio=True,
+            options={"order": ("channel_spatial", "spatial_channel", "parallel")},
+        ),
         "eca": "seplace.attention.eca:ECA",
+        "ge": Member("seplace.attention.ge:GE", options={"map_size": ()}),
+        "ese": "seplace.attention.ese:ESE",
+        "gct": "seplace.attention.gct:GCT",
+        "srm": "seplace.attention.srm:SRM",
+        "simam": "seplace.attention.simam:SimAM",
+        "sge": "seplace.attention.sge:SGE",
+        "coord": Member("seplace.attention.coord:CoordinateAttention", takes_ratio=True),
+        "triplet": "seplace.attention.triplet:TripletAttention",
+        "bam": Member("seplace.attention.bam:BAM", takes_ratio=True),
+        "gc": Member("seplace.attention.gc:GC", takes_ratio=True, attachments=("serial",), is_additive=True),
     },
 )

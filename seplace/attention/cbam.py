@@ -1,10 +1,12 @@
-"""Convolutional block attention module (Woo et al., 2018), channel gate first.
+"""Convolutional block attention module (Woo et al., 2018), in the orders that its ablation compares.
 
 Maxima are taken with `max`, whose gradient goes to the one element that it found. That of `amax` is shared by all that
 equal the maximum, and a compiled network in bf16 may find none that does: 0/0.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -54,17 +56,56 @@ class SpatialGate(nn.Module):
         return gate
 
 
-class CBAM(nn.Module):
-    """g(u) = M_c ⊙ M_s: the channel gate of u times the spatial gate of v = u ⊙ M_c."""
+def channel_then_spatial(channel: nn.Module, spatial: nn.Module, u: Tensor) -> Tensor:
+    """Return M_c(u) ⊙ M_s(u ⊙ M_c(u)), the paper's choice."""
+    channel_gate: Tensor = channel(u).to(u.dtype)
+    spatial_gate: Tensor = spatial(u * channel_gate).to(u.dtype)
+    return channel_gate * spatial_gate
 
-    def __init__(self, channels: int, *, ratio: int, min_hidden: int = 1, init: str = "paper") -> None:
+
+def spatial_then_channel(channel: nn.Module, spatial: nn.Module, u: Tensor) -> Tensor:
+    """Return M_s(u) ⊙ M_c(u ⊙ M_s(u))."""
+    spatial_gate: Tensor = spatial(u).to(u.dtype)
+    channel_gate: Tensor = channel(u * spatial_gate).to(u.dtype)
+    return channel_gate * spatial_gate
+
+
+def channel_beside_spatial(channel: nn.Module, spatial: nn.Module, u: Tensor) -> Tensor:
+    """Return M_c(u) ⊙ M_s(u)."""
+    channel_gate: Tensor = channel(u).to(u.dtype)
+    spatial_gate: Tensor = spatial(u).to(u.dtype)
+    return channel_gate * spatial_gate
+
+
+_ORDERS: dict[str, Callable[[nn.Module, nn.Module, Tensor], Tensor]] = {
+    "channel_spatial": channel_then_spatial,
+    "spatial_channel": spatial_then_channel,
+    "parallel": channel_beside_spatial,
+}
+
+
+class CBAM(nn.Module):
+    """g(u) = M_c ⊙ M_s: the channel gate of u times the spatial gate of v = u ⊙ M_c.
+
+    2Ch + C + h + 100 parameters, 4Ch + 98·H·W MACs in every order. `spatial_channel` has the spatial gate of u first
+    and the channel gate of u ⊙ M_s; `parallel`, which the paper does not define further, has both gates of u itself.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        ratio: int,
+        min_hidden: int = 1,
+        init: str = "paper",
+        order: str = "channel_spatial",
+    ) -> None:
         super().__init__()
         self.channel = ChannelGate(channels, hidden_units(channels, ratio, min_hidden), init=init)
         self.spatial = SpatialGate(init=init)
+        self.combine = _ORDERS[order]
 
     def forward(self, u: Tensor) -> Tensor:
         """Return the gate (N, C, H, W) of u (N, C, H, W)."""
         with full_precision(u):
-            channel_gate: Tensor = self.channel(u).to(u.dtype)
-            spatial_gate: Tensor = self.spatial(u * channel_gate).to(u.dtype)
-        return channel_gate * spatial_gate
+            return self.combine(self.channel, self.spatial, u)

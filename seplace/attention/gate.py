@@ -1,9 +1,12 @@
-"""What several gates share: hidden units, the squashing of their output, and full precision."""
+"""What several gates share: hidden units, the squashing of their output, their start, and full precision."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+
+# What gates square, or multiply by their map, is held to this magnitude: finite, if not exact, on maps beyond it.
+LARGEST_SQUARED = 1e15
 
 
 class TwiceSigmoid(nn.Module):
@@ -14,9 +17,63 @@ class TwiceSigmoid(nn.Module):
         return 2 * torch.sigmoid(x)
 
 
-def squashing(init: str) -> nn.Module:
-    """Return σ for the papers' gates, 2σ for gates that start at one."""
-    return {"paper": nn.Sigmoid, "identity": TwiceSigmoid}[init]()
+class OnePlusTanh(nn.Module):
+    """1 + tanh(x): a gate between 0 and 2 that is exactly 1, with a live gradient, where its input is 0."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return a tensor of the shape of `x`."""
+        return 1 + torch.tanh(x)
+
+
+class ReLUOfOnePlus(nn.Module):
+    """φ(1 + x): a gate from 0 up that is exactly 1, with a live gradient, where its input is 0."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return a tensor of the shape of `x`."""
+        return torch.relu(1 + x)
+
+
+class TwiceHardsigmoid(nn.Module):
+    """2 min(max(x + 3, 0), 6) / 6: a gate between 0 and 2 that is exactly 1, with a live gradient, at 0."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return a tensor of the shape of `x`."""
+        return 2 * nn.functional.hardsigmoid(x)
+
+
+_SQUASHINGS: dict[tuple[str, str], type[nn.Module]] = {
+    ("sigmoid", "paper"): nn.Sigmoid,
+    ("sigmoid", "identity"): TwiceSigmoid,
+    ("tanh", "paper"): nn.Tanh,
+    ("tanh", "identity"): OnePlusTanh,
+    ("relu", "paper"): nn.ReLU,
+    ("relu", "identity"): ReLUOfOnePlus,
+    ("hardsigmoid", "paper"): nn.Hardsigmoid,
+    ("hardsigmoid", "identity"): TwiceHardsigmoid,
+}
+
+
+def squashing(init: str, kind: str = "sigmoid") -> nn.Module:
+    """Return the squashing of a gate's output: the papers' own, or one that is 1 where its input is 0."""
+    return _SQUASHINGS[kind, init]()
+
+
+class Faded(nn.Module):
+    """1 + a(g − 1): a gate without parameters, faded in by one learned strength a that starts at 0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.strength = nn.Parameter(torch.zeros(()))
+
+    def forward(self, gate: Tensor) -> Tensor:
+        """Return a tensor of the shape of `gate`."""
+        return 1 + self.strength * (gate - 1)
+
+
+def fading(init: str) -> nn.Module:
+    """Return what makes a gate without parameters begin as `init` says: as it is, or at one."""
+    starts: dict[str, type[nn.Module]] = {"paper": nn.Identity, "identity": Faded}
+    return starts[init]()
 
 
 def hidden_units(channels: int, ratio: int, min_hidden: int) -> int:
@@ -29,3 +86,8 @@ def hidden_units(channels: int, ratio: int, min_hidden: int) -> int:
 def full_precision(u: Tensor) -> torch.autocast:
     """Return a context in which layers run in the precision of their weights, also under mixed precision."""
     return torch.autocast(u.device.type, enabled=False)
+
+
+def full_dtype(u: Tensor) -> torch.dtype:
+    """Return fp32, or the type of `u` where that is wider: for gates without a weight that says it."""
+    return torch.promote_types(u.dtype, torch.float32)

@@ -1,28 +1,92 @@
-"""Squeeze-and-excitation (Hu et al., 2018)."""
+"""Squeeze-and-excitation (Hu et al., 2018), with the squeezes and excitations that its ablations compare."""
 
 from __future__ import annotations
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seplace.attention.gate import full_precision, hidden_units, squashing
 
 
-class SE(nn.Module):
-    """g(u) = σ(W2 φ(W1 avgpool(u))) with h = C/r hidden units and no biases: 2Ch parameters and MACs."""
+class AverageSqueeze(nn.Module):
+    """The mean of each channel."""
 
-    def __init__(self, channels: int, *, ratio: int, min_hidden: int = 1, init: str = "paper") -> None:
+    values = 1
+
+    def forward(self, u: Tensor, dtype: torch.dtype) -> Tensor:
+        """Return (N, C) of u (N, C, H, W)."""
+        return u.mean((2, 3), dtype=dtype)
+
+
+class MaximumSqueeze(nn.Module):
+    """The maximum of each channel; by `max`, whose gradient is sound in compiled networks too (see CBAM)."""
+
+    values = 1
+
+    def forward(self, u: Tensor, dtype: torch.dtype) -> Tensor:
+        """Return (N, C) of u (N, C, H, W)."""
+        return u.flatten(2).max(2).values.to(dtype)
+
+
+class PyramidSqueeze(nn.Module):
+    """The means of each channel over grids of 1x1 and 2x2 cells: a spatial pyramid (He et al., 2014)."""
+
+    values = 1 + 4
+
+    def forward(self, u: Tensor, dtype: torch.dtype) -> Tensor:
+        """Return (N, 5C) of u (N, C, H, W): the C means, then four cells of one channel after another."""
+        cells = F.adaptive_avg_pool2d(u.to(dtype), 2)
+        return torch.cat([u.mean((2, 3), dtype=dtype), cells.flatten(1)], dim=1)
+
+
+_SQUEEZES: dict[str, type[AverageSqueeze | MaximumSqueeze | PyramidSqueeze]] = {
+    "avg": AverageSqueeze,
+    "max": MaximumSqueeze,
+    "pyramid": PyramidSqueeze,
+}
+
+
+class SqueezeExcitation(nn.Module):
+    """σ(W2 φ(W1 squeeze(u))) with a given number of hidden units h."""
+
+    def __init__(self, channels: int, hidden: int, *, init: str, squeeze: str, excitation: str, bias: str) -> None:
         super().__init__()
-        hidden = hidden_units(channels, ratio, min_hidden)
-        self.reduce = nn.Linear(channels, hidden, bias=False)
+        has_bias = {"no": False, "yes": True}[bias]
+        self.squeeze = _SQUEEZES[squeeze]()
+        self.reduce = nn.Linear(self.squeeze.values * channels, hidden, bias=has_bias)
         self.relu = nn.ReLU(inplace=True)
-        self.expand = nn.Linear(hidden, channels, bias=False)
-        self.squash = squashing(init)
+        self.expand = nn.Linear(hidden, channels, bias=has_bias)
+        self.squash = squashing(init, excitation)
         if init == "identity":
-            nn.init.zeros_(self.expand.weight)
+            for parameter in self.expand.parameters():
+                nn.init.zeros_(parameter)
 
     def forward(self, u: Tensor) -> Tensor:
         """Return the gate (N, C, 1, 1) of u (N, C, H, W)."""
         with full_precision(u):
-            squeezed = u.mean((2, 3), dtype=self.reduce.weight.dtype)
+            squeezed = self.squeeze(u, self.reduce.weight.dtype)
             gate: Tensor = self.squash(self.expand(self.relu(self.reduce(squeezed))))
         return gate[:, :, None, None].to(u.dtype)
+
+
+class SE(SqueezeExcitation):
+    """g(u) = σ(W2 φ(W1 avgpool(u))) with h = C/r hidden units and no biases: 2Ch parameters and MACs.
+
+    A bias adds h + C parameters. The squeeze `pyramid` has five values a channel: 5Ch + Ch parameters and MACs. The
+    excitations other than σ stand in its place; `relu` and `tanh` do not keep the gate between 0 and 1.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        ratio: int,
+        min_hidden: int = 1,
+        init: str = "paper",
+        squeeze: str = "avg",
+        excitation: str = "sigmoid",
+        bias: str = "no",
+    ) -> None:
+        hidden = hidden_units(channels, ratio, min_hidden)
+        super().__init__(channels, hidden, init=init, squeeze=squeeze, excitation=excitation, bias=bias)

@@ -65,6 +65,38 @@ def test_the_equation(gate: CBAM, training: bool) -> None:
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("order", ["channel_spatial", "spatial_channel", "parallel"])
+def test_the_equation_in_each_order(gate: CBAM, order: str, training: bool) -> None:
+    ordered = CBAM(12, ratio=3, order=order)
+    ordered.load_state_dict(gate.state_dict())
+    u = torch.randn(3, 12, 8, 9)
+    norm = gate.spatial.norm
+    statistics = None if training else (norm.running_mean.clone(), norm.running_var.clone())
+    channel = channel_reference(gate, u)
+    spatial = spatial_reference(gate, u, statistics=statistics)
+    expected = {
+        "channel_spatial": channel * spatial_reference(gate, u * channel, statistics=statistics),
+        "spatial_channel": spatial * channel_reference(gate, u * spatial),
+        "parallel": channel * spatial,
+    }[order]
+    torch.testing.assert_close(ordered.train(training)(u), expected, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("order", ["spatial_channel", "parallel"])
+def test_the_other_orders_start_as_the_identity_and_cost_the_same(order: str) -> None:
+    torch.manual_seed(0)
+    gate, u = CBAM(16, ratio=4, init="identity", order=order), torch.randn(2, 16, 6, 5)
+    assert torch.equal(gate(u), torch.ones(2, 16, 6, 5))
+    assert sum(parameter.numel() for parameter in gate.parameters()) == 2 * 16 * 4 + 16 + 4 + 98 + 2
+    with FlopCounterMode(display=False) as counter:
+        gate.eval()(u[:1])
+    assert counter.get_total_flops() == 2 * (4 * 16 * 4 + 98 * 6 * 5)
+    with pytest.raises(ValueError, match="CBAM's batch norm"):
+        gate.train()(torch.ones(1, 16, 1, 1))
+
+
+@torch.no_grad()
 def test_running_statistics_move_by_a_hundredth(gate: CBAM) -> None:
     v = torch.randn(3, 12, 8, 9)
     planes = torch.cat([v.amax(1, keepdim=True), v.mean(1, keepdim=True)], dim=1)

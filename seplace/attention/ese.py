@@ -1,0 +1,25 @@
+"""Effective squeeze-and-excitation (Lee & Park, 2020), of CenterMask."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from seplace.attention.gate import full_precision, squashing
+
+
+class ESE(nn.Module):
+    """g(u) = hardsigmoid(W avgpool(u) + b), where no channel is lost to a reduction: C² + C parameters, C² MACs."""
+
+    def __init__(self, channels: int, *, init: str = "paper") -> None:
+        super().__init__()
+        self.excite = nn.Linear(channels, channels)
+        self.squash = squashing(init, "hardsigmoid")
+        if init == "identity":
+            nn.init.zeros_(self.excite.weight)
+            nn.init.zeros_(self.excite.bias)
+
+    def forward(self, u: Tensor) -> Tensor:
+        """Return the gate (N, C, 1, 1) of u (N, C, H, W)."""
+        with full_precision(u):
+            gate: Tensor = self.squash(self.excite(u.mean((2, 3), dtype=self.excite.weight.dtype)))
+        return gate[:, :, None, None].to(u.dtype)

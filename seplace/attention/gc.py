@@ -1,0 +1,41 @@
+"""Global context (Cao et al., 2019): one vector for the whole map, added to it instead of scaling it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from seplace.attention.gate import LARGEST_SQUARED, full_precision, hidden_units
+
+
+class GC(nn.Module):
+    """a(u) = W2 φ(LN(W1 Σ_j α_j u_j + b1)) + b2 with α = softmax over positions j of w·u_j + b; u + a(u) is the map.
+
+    2Ch + 2C + 3h + 1 parameters, 2C·H·W + 2Ch MACs. The last layer starts at zero, so with either init u + a(u) = u.
+    There are at least two hidden units: a layer norm of a single one is a constant, which sees nothing of u.
+    """
+
+    is_additive = True
+
+    def __init__(self, channels: int, *, ratio: int, min_hidden: int = 1, init: str = "paper") -> None:
+        super().__init__()
+        hidden = hidden_units(channels, ratio, max(2, min_hidden))
+        self.init = init
+        self.attend = nn.Conv2d(channels, 1, 1)
+        self.reduce = nn.Linear(channels, hidden)
+        self.norm = nn.LayerNorm(hidden)
+        self.relu = nn.ReLU(inplace=True)
+        self.expand = nn.Linear(hidden, channels)
+        nn.init.zeros_(self.expand.weight)
+        nn.init.zeros_(self.expand.bias)
+
+    def forward(self, u: Tensor) -> Tensor:
+        """Return what is added to u (N, C, H, W), of shape (N, C, 1, 1)."""
+        with full_precision(u):
+            pixels = u.to(self.reduce.weight.dtype)
+            weights = self.attend(pixels).flatten(2).softmax(2)
+            context = pixels.flatten(2) @ weights.transpose(1, 2)
+            hidden: Tensor = self.reduce(context[:, :, 0])
+            largest = min(LARGEST_SQUARED, torch.finfo(hidden.dtype).max)  # beyond it the layer norm is NaN
+            added: Tensor = self.expand(self.relu(self.norm(hidden.clamp(-largest, largest))))
+        return added[:, :, None, None].to(u.dtype)

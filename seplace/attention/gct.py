@@ -1,0 +1,32 @@
+"""Gated channel transformation (Yang et al., 2020)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from seplace.attention.gate import LARGEST_SQUARED, OnePlusTanh, full_dtype, full_precision
+
+
+class GCT(nn.Module):
+    """g(u) = 1 + tanh(γ ŝ + β), ŝ = s / √(mean_c s² + ε), s = α √(Σ u² + ε) over the map: 3C parameters, no MACs.
+
+    It starts as the identity with either init, since the paper has α = 1 and γ = β = 0. ε = 1e-5.
+    """
+
+    def __init__(self, channels: int, *, init: str = "paper") -> None:  # noqa: ARG002 (one start is both)
+        super().__init__()
+        self.alpha = nn.Parameter(torch.ones(channels))
+        self.gamma = nn.Parameter(torch.zeros(channels))
+        self.beta = nn.Parameter(torch.zeros(channels))
+        self.epsilon = 1e-5
+        self.squash = OnePlusTanh()
+
+    def forward(self, u: Tensor) -> Tensor:
+        """Return the gate (N, C, 1, 1) of u (N, C, H, W)."""
+        with full_precision(u):
+            energy = u.to(full_dtype(u)).square().sum((2, 3)).clamp(max=LARGEST_SQUARED**2)
+            embedding = self.alpha * (energy + self.epsilon).sqrt()
+            normalised = embedding * (embedding.square().mean(1, keepdim=True) + self.epsilon).rsqrt()
+            gate: Tensor = self.squash(self.gamma * normalised + self.beta)
+        return gate[:, :, None, None].to(u.dtype)

@@ -1,0 +1,63 @@
+"""Gather-excite with global extent (Hu et al., 2018)."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from seplace.attention.gate import fading, full_dtype, full_precision, squashing
+
+
+class GatherByMean(nn.Module):
+    """σ(avgpool(u)), the paper's θ−: no parameters, no MACs. The identity start takes one parameter, see `Faded`."""
+
+    def __init__(self, *, init: str) -> None:
+        super().__init__()
+        self.squash = nn.Sigmoid()
+        self.fade = fading(init)
+
+    def forward(self, u: Tensor) -> Tensor:
+        """Return the gate (N, C, 1, 1) of u (N, C, H, W)."""
+        gate: Tensor = self.fade(self.squash(u.mean((2, 3), dtype=full_dtype(u))))
+        return gate[:, :, None, None]
+
+
+class GatherByConvolution(nn.Module):
+    """σ(BN(depthwise conv_kxk(u))) on k x k maps, the paper's θ: Ckk + 2C parameters, Ckk MACs."""
+
+    def __init__(self, channels: int, map_size: int, *, init: str) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, map_size, groups=channels, bias=False)
+        self.norm = nn.BatchNorm2d(channels)
+        self.squash = squashing(init)
+        if init == "identity":
+            nn.init.zeros_(self.norm.weight)
+
+    def forward(self, u: Tensor) -> Tensor:
+        """Return the gate (N, C, 1, 1) of u (N, C, k, k)."""
+        height, width = self.conv.kernel_size
+        if (u.shape[2], u.shape[3]) != (height, width):
+            raise ValueError(f"GE with map_size {height} cannot gather a {u.shape[2]}x{u.shape[3]} map")
+        if self.training and u.shape[0] == 1:
+            raise ValueError("GE's batch norm cannot train on one image: use a larger batch, or GE without map_size")
+        gate: Tensor = self.squash(self.norm(self.conv(u.to(self.conv.weight.dtype))))
+        return gate
+
+
+class GE(nn.Module):
+    """g(u) = σ(avgpool(u)) without parameters, or σ(BN(depthwise conv_kxk(u))) for maps of k x k = `map_size`.
+
+    0 parameters and MACs, or Ckk + 2C parameters and Ckk MACs. Without a map size there is nothing that could start at
+    the identity, so that init adds one parameter: g = 1 + a(σ(avgpool(u)) − 1) with a learned a that starts at 0.
+    """
+
+    def __init__(self, channels: int, *, init: str = "paper", map_size: int | None = None) -> None:
+        super().__init__()
+        self.excite = (
+            GatherByMean(init=init) if map_size is None else GatherByConvolution(channels, map_size, init=init)
+        )
+
+    def forward(self, u: Tensor) -> Tensor:
+        """Return the gate (N, C, 1, 1) of u (N, C, H, W)."""
+        with full_precision(u):
+            gate: Tensor = self.excite(u)
+        return gate.to(u.dtype)

@@ -1,0 +1,39 @@
+"""Spatial group-wise enhancement (Li et al., 2019)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from seplace.attention.gate import LARGEST_SQUARED, full_dtype, full_precision, squashing
+
+
+class SGE(nn.Module):
+    """g(u) = σ(w ĉ + b) for each group of channels and each pixel: 2G parameters, no MACs.
+
+    c = ⟨avgpool(u), u⟩ over the channels of a group, ĉ = (c − mean(c)) / (std(c) + 1e-5) over pixels, the variance
+    divided by HW. G = gcd(64, C) groups: the paper's 64 wherever they divide the channels.
+    """
+
+    def __init__(self, channels: int, *, init: str = "paper") -> None:
+        super().__init__()
+        self.groups = math.gcd(64, channels)
+        self.weight = nn.Parameter(torch.zeros(self.groups))
+        self.bias = nn.Parameter(torch.zeros(self.groups) if init == "identity" else torch.ones(self.groups))
+        self.epsilon = 1e-5
+        self.squash = squashing(init)
+
+    def forward(self, u: Tensor) -> Tensor:
+        """Return the gate (N, C, H, W) of u (N, C, H, W)."""
+        images, channels, height, width = u.shape
+        with full_precision(u):
+            grouped = u.to(full_dtype(u)).reshape(images, self.groups, -1, height, width)
+            pooled = grouped.mean((3, 4), keepdim=True).clamp(-LARGEST_SQUARED, LARGEST_SQUARED)
+            similarity = (pooled * grouped).sum(2)
+            centred = similarity - similarity.mean((2, 3), keepdim=True)
+            spread = similarity.std((2, 3), correction=0, keepdim=True)
+            score = self.weight[:, None, None] * (centred / (spread + self.epsilon)) + self.bias[:, None, None]
+            gate: Tensor = self.squash(score)
+        return gate.to(u.dtype)[:, :, None].expand_as(grouped).reshape(images, channels, height, width)

@@ -1,0 +1,36 @@
+"""Triplet attention (Misra et al., 2021)."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from seplace.attention.cbam import SpatialGate
+from seplace.attention.gate import full_precision
+
+
+class TripletAttention(nn.Module):
+    """g(u) = (g_hw + g_cw + g_ch) / 3: the mean of three gated maps, each gated by CBAM's spatial gate.
+
+    Every gate is σ(BN(conv7x7([max; mean]))), the first with maximum and mean over C, the second over H in the place of
+    the channels, the third over W: 3(98 + 2) = 300 parameters, 98(HW + CW + CH) MACs.
+    """
+
+    def __init__(self, channels: int, *, init: str = "paper") -> None:
+        super().__init__()
+        self.channels = channels
+        self.over_channels = SpatialGate(init=init)
+        self.over_rows = SpatialGate(init=init)
+        self.over_columns = SpatialGate(init=init)
+
+    def forward(self, u: Tensor) -> Tensor:
+        """Return the gate (N, C, H, W) of u (N, C, H, W)."""
+        if self.training and u.numel() == max(u.shape[1:]):
+            raise ValueError(
+                "TripletAttention's batch norms cannot train on a single value, such as that of one image with a 1x1 "
+                "map: use a larger batch or image"
+            )
+        with full_precision(u):
+            gate: Tensor = self.over_channels(u)
+            gate = gate + self.over_rows(u.transpose(1, 2)).transpose(1, 2)
+            gate = gate + self.over_columns(u.transpose(1, 3)).transpose(1, 3)
+        return (gate / 3).to(u.dtype)
