@@ -43,7 +43,7 @@ def bench(
         counts = {name: COSTS[name].measure(counted, images) for name in ("params", "macs", "flops")}
         records.append({"backbone": backbone.text, "placement": str(placement), **counts})
     if with_latency:
-        plain = Placement.uniform(StageChoice(), len(backbone.stages))
+        plain = Placement.uniform(StageChoice(), len(backbone.units))
         measured = measure_latencies([network(placement) for placement in (plain, *placements)], images)
         for record, latency in zip(records, measured[1:], strict=True):
             record |= {

@@ -54,9 +54,11 @@ def plan(
     space, search = config.search_space, config.search
     _print(f"study {config.name}: {space.backbone.text} on {config.data.name}, space {space.name}")
     for number, choices in enumerate(space.choices, start=1):
-        stage = space.backbone.stages[number - 1]
+        unit = space.backbone.units[number - 1]
+        blocks = f"{len(unit.sites)} blocks, " if len(unit.sites) > 1 else ""
+        width = f"{blocks}{unit.channels} channels"
         names = " ".join(map(str, choices))
-        _print(f"  stage {number}: {stage.blocks} blocks of {stage.channels} channels, {len(choices)} choices: {names}")
+        _print(f"  {space.backbone.granularity} {number}: {width}, {len(choices)} choices: {names}")
     budget = f"{made.trainings} trainings" if made.trainings is not None else f"{search.hours:g} h"
     _print(f"{len(space):,} placements; {search.sampler} with a budget of {budget}, at most {search.seeds} seeds each")
     _print(f"{len(made.yardsticks)} yardsticks first: " + ", ".join(made.yardsticks))
@@ -200,7 +202,7 @@ def bench(
     described = describe(backbone)
     chosen = [Placement.parse(text) for text in placements or []] or list(yardsticks(described).values())
     for placement in chosen:
-        check_placement(described, placement)
+        check_placement(described, placement, init="paper")
     size = image_size or described.image_size
     if size < described.min_image_size:
         raise InputError(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from seplace.attachments import ATTACHMENTS
 from seplace.attention import ATTENTION
+from seplace.attention.applied import Added, Scaled
 from seplace.errors import InvalidPlacement
 from seplace.streams import derive_seed
 
@@ -36,47 +37,58 @@ def build(
     random state of no device is touched. InvalidPlacement if the placement has another number of stages than the
     backbone.
     """
-    if len(placement) != len(backbone.stages):
+    if len(placement) != len(backbone.units):
+        noun = f"{backbone.granularity}s"
         raise InvalidPlacement(
-            f"placement {placement} has {len(placement)} stages, {backbone.text} has {len(backbone.stages)}"
+            f"placement {placement} has {len(placement)} {noun}, {backbone.text} has {len(backbone.units)}"
         )
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(derive_seed(seed, "backbone"))
         network = backbone.build(num_classes=num_classes, in_channels=in_channels)
-        for number, (stage, choice) in enumerate(zip(stages_of(network), placement.choices, strict=True), start=1):
+        for number, (unit, choice) in enumerate(zip(backbone.units, placement.choices, strict=True), start=1):
             torch.default_generator.manual_seed(derive_seed(seed, "attention", number))
-            insert(stage, choice, gate=gate)
+            for site in unit.sites:
+                insert(network.get_submodule(site.path), choice, gate=gate, is_last=site is unit.sites[-1])
     return network
 
 
-def stages_of(network: Any) -> list[list[nn.Module]]:
-    """Return the blocks of each stage."""
-    return [list(stage) for stage in network.stages]
+def insert(block: Any, choice: StageChoice, *, gate: GateOptions, is_last: bool) -> None:
+    """Attach the module of `choice` to a block; `none` leaves it as it is, `paper` where its paper has no gate.
 
-
-def insert(blocks: Iterable[nn.Module], choice: StageChoice, *, gate: GateOptions) -> None:
-    """Attach a gate of `choice` to every block; `none` leaves them as they are."""
-    if choice.module == "none":
+    `is_last` tells whether the block is the last of its stage, which alone takes an attachment of once a stage.
+    """
+    if choice.name == "none" or (choice.name == "paper" and not block.has_paper_gate):
         return
-    attachment = ATTACHMENTS[choice.attachment]
-    for block in blocks:
-        attachment.attach(block, gate_maker(choice, gate=gate))
+    attachment = ATTACHMENTS[attachment_name(choice)]
+    if is_last or not getattr(attachment, "is_once_a_stage", False):
+        attachment.attach(block, attention_maker(choice, gate=gate))
 
 
-def gate_maker(choice: StageChoice, *, gate: GateOptions) -> Callable[[int], nn.Module]:
-    """Return the function that builds the gate of `choice` for a number of channels."""
-    module = ATTENTION[choice.module]
+def attention_maker(choice: StageChoice, *, gate: GateOptions) -> Callable[[int], nn.Module]:
+    """Return the function that builds A, the module of `choice` applied to a map of a number of channels."""
+    module, apply = ATTENTION[choice.name], applied_by(choice)
     arguments = gate_arguments(choice, gate=gate)
 
-    def make_gate(channels: int) -> nn.Module:
-        built: nn.Module = module(channels, **arguments)
+    def make(channels: int) -> nn.Module:
+        built: nn.Module = apply(module(channels, **arguments))
         return built
 
-    return make_gate
+    return make
 
 
-def gate_arguments(choice: StageChoice, *, gate: GateOptions) -> dict[str, int | Literal["paper", "identity"]]:
-    """Return the keyword arguments of the gate's class, all literals."""
+def attachment_name(choice: StageChoice) -> str:
+    """Return the name of the attachment of a choice; the gates of MobileNetV3's own paper are inside its blocks."""
+    return "inner" if choice.name == "paper" else choice.attachment
+
+
+def applied_by(choice: StageChoice) -> type[nn.Module]:
+    """Return what applies the module of `choice` to a map: most are gates and scale it."""
+    return Added if ATTENTION.member(choice.name).is_additive else Scaled
+
+
+def gate_arguments(choice: StageChoice, *, gate: GateOptions) -> dict[str, int | str]:
+    """Return the keyword arguments of the module's class, all literals."""
+    options = {key: int(value) if value.isdecimal() else value for key, value in choice.options.items()}
     if choice.ratio is None:
-        return {"init": gate.init}
-    return {"ratio": choice.ratio, "min_hidden": gate.min_hidden, "init": gate.init}
+        return {**options, "init": gate.init}
+    return {"ratio": choice.ratio, "min_hidden": gate.min_hidden, **options, "init": gate.init}

@@ -1,20 +1,28 @@
 """Placements: which attention module stands in which stage, as a frozen value with one canonical text.
 
 `none-se16-eca.parallel-cbam8.cross` is stages joined by `-`, each a module, its reduction ratio, and `.attachment`
-where that is not `serial`. Two spellings of one network do not exist: what is not canonical is refused.
+where that is not `serial`. A module may have options: `se[squeeze=max]16`. Two spellings of one network do not exist:
+what is not canonical is refused.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 from seplace.attachments import ATTACHMENTS
 from seplace.attention import ATTENTION
-from seplace.errors import InvalidPlacement, UnknownName
+from seplace.errors import InvalidPlacement, UnknownName, did_you_mean
+from seplace.registry import Member
 
-_CHOICE = re.compile(r"(?P<module>[a-z_]+|[A-Za-z_][\w.]*:[A-Za-z_]\w*?)(?P<ratio>\d{1,6})?(?:\.(?P<attachment>\w+))?")
+_CHOICE = re.compile(
+    r"(?P<module>[a-z_]+(?:\[[\w=,]*\])?|[A-Za-z_][\w.]*:[A-Za-z_]\w*?)(?P<ratio>\d{1,6})?(?:\.(?P<attachment>\w+))?"
+)
+_MODULE = re.compile(r"(?P<name>[^\[\]]+)(?:\[(?P<options>[^\[\]]*)\])?")
+_WITHOUT_ATTACHMENT = ("none", "paper")
 
 
 @dataclass(frozen=True, order=True)
@@ -22,28 +30,48 @@ class StageChoice:
     """What stands in one stage: a module, its reduction ratio r (channels C over hidden units h), an attachment."""
 
     module: str = "none"
+    """A name of seplace.attention, with its options in brackets, or an import path."""
     ratio: int | None = None
     attachment: str = "serial"
 
     def __post_init__(self) -> None:
         try:
-            takes_ratio = ATTENTION.member(self.module).takes_ratio
-            ATTACHMENTS.member(self.attachment)
+            member = ATTENTION.member(self.name)
+            attachment_member = ATTACHMENTS.member(self.attachment)
+            module = f"{self.name}{_options_text(self.name, self.options, member)}"
         except UnknownName as error:
             raise InvalidPlacement(str(error)) from error
-        canonical = StageChoice._text(
-            self.module,
-            self.ratio if takes_ratio else None,
-            "serial" if self.module == "none" else self.attachment,
-        )
+        taken = ("serial",) if self.name in _WITHOUT_ATTACHMENT else member.attachments
+        attachment = self.attachment if taken is None or self.attachment in taken else taken[0]
+        canonical = StageChoice._text(module, self.ratio if member.takes_ratio else None, attachment)
         if self.ratio is not None and self.ratio < 1:
             raise InvalidPlacement(f"{self}: a reduction ratio is at least 1")
-        if self.ratio is not None and not takes_ratio:
-            raise InvalidPlacement(f"{self}: {self.module} has no reduction ratio; write {canonical!r}")
-        if self.module == "none" and self.attachment != "serial":
-            raise InvalidPlacement(f"{self}: none has no attachment; write {canonical!r}")
-        if self.ratio is None and takes_ratio and ":" not in self.module:
-            raise InvalidPlacement(f"{self}: {self.module} needs a reduction ratio, such as {self.module}16")
+        if self.ratio is not None and not member.takes_ratio:
+            raise InvalidPlacement(f"{self}: {self.name} has no reduction ratio; write {canonical!r}")
+        if attachment != self.attachment and self.name in _WITHOUT_ATTACHMENT:
+            raise InvalidPlacement(f"{self}: {self.name} has no attachment; write {canonical!r}")
+        if taken is None and not attachment_member.takes_gates:
+            raise InvalidPlacement(f"{self}: {self.name} is a gate, and {self.attachment} takes none")
+        if attachment != self.attachment and taken is not None:
+            raise InvalidPlacement(f"{self}: {self.name} takes {' '.join(taken)} only; write {canonical!r}")
+        if self.ratio is None and member.takes_ratio and ":" not in self.name:
+            raise InvalidPlacement(f"{self}: {self.name} needs a reduction ratio, such as {self.module}16")
+        if module != self.module:
+            raise InvalidPlacement(f"{self}: write {canonical!r}")
+
+    @property
+    def name(self) -> str:
+        """The module's name without its options."""
+        return self.module.partition("[")[0]
+
+    @cached_property
+    def options(self) -> dict[str, str]:
+        """The module's options that are not at their defaults, as text."""
+        match = _MODULE.fullmatch(self.module)
+        if match is None:
+            raise InvalidPlacement(f"{self.module!r} is no module; write for example se or se[squeeze=max]")
+        pairs = [part.partition("=") for part in (match["options"] or "").split(",") if part]
+        return {key: value for key, _, value in pairs}
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -64,6 +92,27 @@ class StageChoice:
 
     def __str__(self) -> str:
         return self._text(self.module, self.ratio, self.attachment)
+
+
+def _options_text(name: str, options: Mapping[str, str], member: Member) -> str:
+    """Return options in their canonical form; InvalidPlacement for one that the module does not have."""
+    for key, value in options.items():
+        if key not in member.options:
+            known = ", ".join(member.options) or "none"
+            raise InvalidPlacement(
+                f"{name}: unknown option {key!r}{did_you_mean(key, member.options)} (known: {known})"
+            )
+        values = member.options[key]
+        if values and value not in values:
+            raise InvalidPlacement(
+                f"{name}: {key} is one of {', '.join(values)} (got {value!r}){did_you_mean(value, values)}"
+            )
+        if not values and not (value.isdecimal() and value.isascii() and str(int(value)) == value and int(value)):
+            raise InvalidPlacement(f"{name}: {key} is a whole number of at least 1 (got {value!r})")
+    changed = [
+        f"{key}={options[key]}" for key in sorted(options) if options[key] != next(iter(member.options[key]), None)
+    ]
+    return f"[{','.join(changed)}]" if changed else ""
 
 
 @dataclass(frozen=True, order=True)

@@ -11,7 +11,7 @@ import json
 import math
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,11 +21,11 @@ from pydantic import Field
 from seplace.attachments import ATTACHMENTS
 from seplace.attention import ATTENTION
 from seplace.attention.options import GateOptions, Init
-from seplace.backbones.backbone import Backbone, describe
+from seplace.backbones.backbone import Backbone, Granularity, describe
 from seplace.documents import Document, Keys, Problem, read_document, refuse, spelled
 from seplace.errors import InputError, InvalidPlacement, InvalidSpace, UnknownName
 from seplace.placement import Placement, StageChoice
-from seplace.registry import Registry
+from seplace.registry import Member
 from seplace.shapes import Block, Checked, Schema, check_shape
 from seplace.shipped import is_name, locate, name_of
 
@@ -41,9 +41,11 @@ class SearchSpace:
     gate: GateOptions
 
     def __post_init__(self) -> None:
-        stages = len(self.backbone.stages)
+        stages = len(self.backbone.units)
         if len(self.choices) != stages:
-            raise InvalidSpace(f"backbone {self.backbone.text} has {stages} stages (got {len(self.choices)})")
+            raise InvalidSpace(
+                f"backbone {self.backbone.text} has {stages} {self.backbone.granularity}s (got {len(self.choices)})"
+            )
         for number, choices in enumerate(self.choices, start=1):
             if not choices:
                 raise InvalidSpace(f"stage {number} has no choice; write none where no module may stand")
@@ -51,7 +53,7 @@ class SearchSpace:
             if repeated is not None:
                 raise InvalidSpace(f"stage {number} lists {repeated} twice")
             for choice in choices:
-                if problem := hidden_unit_problem(self.backbone, choice, stage=number):
+                if problem := choice_problem(self.backbone, choice, stage=number, init=self.gate.init):
                     raise InvalidSpace(problem)
         if math.prod(map(len, self.choices)) > sys.maxsize:
             raise InvalidSpace(f"a space has at most {sys.maxsize:,} members")
@@ -113,6 +115,7 @@ class SearchSpace:
         """
         meaning = {
             "backbone": self.backbone.text,
+            "granularity": self.backbone.granularity,
             "choices": [[str(choice) for choice in choices] for choices in self.choices],
             "gate": asdict(self.gate),
         }
@@ -123,7 +126,7 @@ class SearchSpace:
         return tuple({choice: at for at, choice in enumerate(choices)} for choices in self.choices)
 
     def _refuse_stranger(self, placement: Placement) -> None:
-        check_placement(self.backbone, placement)
+        check_placement(self.backbone, placement, init=self.gate.init)
         pairs = zip(placement.choices, self.choices, strict=True)
         stage, choice = next((at, one) for at, (one, known) in enumerate(pairs, start=1) if one not in known)
         listed = ", ".join(map(str, self.choices[stage - 1]))
@@ -131,29 +134,49 @@ class SearchSpace:
         raise InvalidPlacement(f"{placement} is not in space {self.name}: {rule}")
 
 
+def site_problem(backbone: Backbone, choice: StageChoice, *, stage: int, init: Init) -> str | None:
+    """Say why the blocks of a stage (from 1) do not take a module or its attachment, or return None."""
+    place = f"{backbone.granularity} {stage}"
+    described = backbone.units[stage - 1]
+    if choice.name == "none":
+        return None
+    if choice.name == "paper":
+        return None if described.has_paper_gate else f"{place}: {backbone.text} has no attention of its paper's there"
+    if choice.attachment not in described.widths:
+        taken = ", ".join(described.widths)
+        only = "; exit is for stages of several blocks" if choice.attachment == "exit" else ""
+        return f"{place}: the blocks of {backbone.text} do not take {choice.attachment} (they take {taken}{only})"
+    if choice.attachment == "parallel" and init == "identity" and "cross" not in described.widths:
+        return f"{place}: parallel doubles the output of a block without a shortcut; take serial, or init: paper"
+    return None
+
+
 def hidden_unit_problem(backbone: Backbone, choice: StageChoice, *, stage: int) -> str | None:
     """Say why a choice in a stage (from 1) leaves a module without a hidden unit, or return None.
 
     With fewer channels C than the ratio r, C // r is 0 and the gate is constant: a dead module.
     """
-    if choice.ratio is None:
+    width = backbone.units[stage - 1].widths.get(choice.attachment)
+    if choice.ratio is None or width is None or width // choice.ratio >= 1:
         return None
-    described = backbone.stages[stage - 1]
-    channels = described.channels
-    if choice.attachment == "pre":  # it gates a block's input, in the first block as wide as the stage before
-        channels = min(channels, described.in_channels)
-    if channels // choice.ratio >= 1:
-        return None
-    return f"stage {stage}: {choice} leaves no hidden unit (C = {channels} channels, r = {choice.ratio})"
+    place = f"{backbone.granularity} {stage}"
+    return f"{place}: {choice} leaves no hidden unit (C = {width} channels, r = {choice.ratio})"
 
 
-def check_placement(backbone: Backbone, placement: Placement) -> None:
-    """Refuse (InvalidPlacement) a wrong number of stages, or a module without a hidden unit."""
-    stages = len(backbone.stages)
+def choice_problem(backbone: Backbone, choice: StageChoice, *, stage: int, init: Init) -> str | None:
+    """Say why a choice cannot stand in a stage (from 1), or return None."""
+    return site_problem(backbone, choice, stage=stage, init=init) or hidden_unit_problem(backbone, choice, stage=stage)
+
+
+def check_placement(backbone: Backbone, placement: Placement, *, init: Init) -> None:
+    """Refuse (InvalidPlacement) a wrong number of stages, or a choice that its stage does not take."""
+    stages = len(backbone.units)
     if len(placement) != stages:
-        raise InvalidPlacement(f"{placement}: backbone {backbone.text} has {stages} stages (got {len(placement)})")
+        raise InvalidPlacement(
+            f"{placement}: backbone {backbone.text} has {stages} {backbone.granularity}s (got {len(placement)})"
+        )
     for stage, choice in enumerate(placement.choices, start=1):
-        if problem := hidden_unit_problem(backbone, choice, stage=stage):
+        if problem := choice_problem(backbone, choice, stage=stage, init=init):
             raise InvalidPlacement(f"{placement}: {problem}")
 
 
@@ -177,13 +200,16 @@ def space_of(document: Document, *, name: str) -> tuple[SearchSpace | None, list
     if not is_name(name):
         problems.append(Problem(file=document.file, rule="a space needs a valid name", got=spelled(name)))
     backbone = _backbone(checked, problems)
+    if backbone is not None and checked.sound("granularity") is not None:
+        backbone = replace(backbone, granularity=checked.sound("granularity"))
     bases = _choice_blocks(checked, backbone, problems)
     stages = [_StageReader(checked, base, problems).choices() for base in bases]
     if len(stages) == 1 and bases[0] == ("choices",) and backbone is not None:
-        stages *= len(backbone.stages)
-        bases *= len(backbone.stages)
+        stages *= len(backbone.units)
+        bases *= len(backbone.units)
     if backbone is not None:
-        problems += _dead_reductions(document, backbone, list(zip(bases, stages, strict=True)))
+        init: Init = checked.sound("gate", "init") or "paper"
+        problems += _misfits(document, backbone, list(zip(bases, stages, strict=True)), init=init)
     if problems or backbone is None or checked.block is None:
         return None, problems
     gate = GateOptions(init=checked.block.gate.init, min_hidden=checked.block.gate.min_hidden)
@@ -211,6 +237,7 @@ class _Choices(Block):
 class _SpaceFile(Block):
     schema_version: Schema = Field(alias="schema")
     backbone: str
+    granularity: Granularity = "stage"
     gate: _Gate
     choices: _Choices | None = None
     stages: Annotated[tuple[_Choices, ...], Field(min_length=1)] | None = None
@@ -247,10 +274,21 @@ def _choice_blocks(checked: Checked[_SpaceFile], backbone: Backbone | None, prob
         bases.append(("choices",))
     if single and (stages := checked.sound("stages")) is not None:
         bases += [("stages", at) for at in range(len(stages))]
-        if backbone is not None and len(stages) != len(backbone.stages):
-            rule = f"backbone {backbone.text} has {len(backbone.stages)} stages, so write that many entries"
+        if backbone is not None and len(stages) != len(backbone.units):
+            held = f"{len(backbone.units)} {backbone.granularity}s"
+            rule = f"backbone {backbone.text} has {held}, so write that many entries"
             problems.append(document.problem(("stages",), rule, got=spelled(len(stages))))
     return bases
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Places:
+    """Where a choice is written in a file."""
+
+    ratio: Keys
+    """Its ratio, or its module if it has none."""
+    attachment: Keys
+    """Its attachment; the block, or the module, where none is written."""
 
 
 class _StageReader:
@@ -261,38 +299,57 @@ class _StageReader:
         self.base = base
         self.problems = problems
 
-    def choices(self) -> dict[StageChoice, Keys]:
-        """Return the choices in order, each with the path of its ratio, or of its module if it has none."""
-        modules = self._names("modules", ATTENTION)
-        attachments = self._names("attachments", ATTACHMENTS)
+    def choices(self) -> dict[StageChoice, _Places]:
+        """Return the choices in order, each with where it is written."""
+        modules = self._modules()
+        attachments = self._attachments()
         if self.checked.sound(*self.base, "attachments") is None and not self._wrote("attachments"):
             attachments = {"serial": self.base}
         ratios = self._distinct("ratios")
         self._check_ratios(modules)
-        found: dict[StageChoice, Keys] = {}
-        for module, place in modules.items():
-            if module == "none":
-                found[StageChoice()] = place
+        found: dict[StageChoice, _Places] = {}
+        for module, (member, place) in modules.items():
+            if module in ("none", "paper"):
+                found[StageChoice(module)] = _Places(ratio=place, attachment=place)
                 continue
             pairs: dict[Any, Keys] = {None: place}
-            if ATTENTION.member(module).takes_ratio and (ratios or ":" not in module):
+            if member.takes_ratio and (ratios or ":" not in module):
                 pairs = ratios
-            for (ratio, at), attachment in itertools.product(pairs.items(), attachments):
-                found[StageChoice(module, ratio, attachment)] = at
+            # A module with an attachment of its own takes that; the list is for gates.
+            placed = attachments if member.attachments is None else dict.fromkeys(member.attachments, place)
+            for (ratio, at), (attachment, where) in itertools.product(pairs.items(), placed.items()):
+                found[StageChoice(module, ratio, attachment)] = _Places(ratio=at, attachment=where)
         return found
 
-    def _names(self, key: str, registry: Registry) -> dict[Any, Keys]:
-        names = self._distinct(key)
-        for name, keys in list(names.items()):
-            if name not in registry:
-                error = UnknownName(registry.kind, name, registry)
+    def _modules(self) -> dict[str, tuple[Member, Keys]]:
+        modules: dict[str, tuple[Member, Keys]] = {}
+        for text, keys in self._distinct("modules").items():
+            name = text.partition("[")[0]
+            if name not in ATTENTION:
+                self.problems.append(
+                    self.checked.document.unknown_name(keys, UnknownName(ATTENTION.kind, name, ATTENTION))
+                )
+            elif problem := _module_problem(text):
+                self.problems.append(self.checked.document.problem(keys, problem, got=spelled(text)))
+            else:
+                modules[text] = ATTENTION.member(name), keys
+        return modules
+
+    def _attachments(self) -> dict[str, Keys]:
+        attachments: dict[str, Keys] = {}
+        for name, keys in self._distinct("attachments").items():
+            if name not in ATTACHMENTS:
+                error = UnknownName(ATTACHMENTS.kind, name, ATTACHMENTS)
                 self.problems.append(self.checked.document.unknown_name(keys, error))
-                del names[name]
-            elif ":" in name and not _has_text(name, registry):
-                rule = f"this {registry.kind} cannot be written in the text of a placement"
+            elif not ATTACHMENTS.member(name).takes_gates:
+                rule = "comes with its module by itself; list attachments of gates"
                 self.problems.append(self.checked.document.problem(keys, rule, got=spelled(name)))
-                del names[name]
-        return names
+            elif ":" in name:
+                rule = "this attachment cannot be written in the text of a placement"
+                self.problems.append(self.checked.document.problem(keys, rule, got=spelled(name)))
+            else:
+                attachments[name] = keys
+        return attachments
 
     def _distinct(self, key: str) -> dict[Any, Keys]:
         """Return the sound elements of a list with their paths; a repeat is a problem."""
@@ -306,10 +363,10 @@ class _StageReader:
                 elements[value] = keys
         return elements
 
-    def _check_ratios(self, modules: dict[str, Keys]) -> None:
+    def _check_ratios(self, modules: dict[str, tuple[Member, Keys]]) -> None:
         if not self.checked.sound(*self.base, "modules"):
             return  # refused already; nothing follows about ratios
-        needing = [name for name in modules if ":" not in name and ATTENTION.member(name).takes_ratio]
+        needing = [name for name, (member, _) in modules.items() if ":" not in name and member.takes_ratio]
         keys = (*self.base, "ratios")
         if needing and not self._wrote("ratios"):
             rule = f"is missing; {needing[0]} needs reduction ratios, such as [4, 8, 16]"
@@ -324,25 +381,34 @@ class _StageReader:
         return isinstance(block, dict) and block.get(key) is not None
 
 
-def _has_text(name: str, registry: Registry) -> bool:
-    """Whether an import path survives the text of a placement; the last digit of `x:Gate2` does not."""
+_UNWRITABLE = "this attention module cannot be written in the text of a placement"
+
+
+def _module_problem(text: str) -> str | None:
+    """Say what is wrong with a module's options, or with an import path that the text of a placement cannot hold."""
+    member = ATTENTION.member(text.partition("[")[0])
+    ratio = 1 if member.takes_ratio else None
     try:
-        choice = StageChoice(name) if registry is ATTENTION else StageChoice("eca", attachment=name)
-        return StageChoice.parse(str(choice)) == choice
-    except InvalidPlacement:
-        return False
+        choice = StageChoice(text, ratio, (member.attachments or ("serial",))[0])
+        return None if StageChoice.parse(str(choice)) == choice else _UNWRITABLE
+    except InvalidPlacement as error:
+        return _UNWRITABLE if ":" in text else str(error)
 
 
-def _dead_reductions(
-    document: Document, backbone: Backbone, stages: list[tuple[Keys, dict[StageChoice, Keys]]]
+def _misfits(
+    document: Document, backbone: Backbone, stages: list[tuple[Keys, dict[StageChoice, _Places]]], *, init: Init
 ) -> list[Problem]:
-    """Return one problem for each listed ratio that leaves some stage without a hidden unit."""
+    """Return one problem for each ratio, attachment or module that some stage cannot take."""
     rules: dict[Keys, list[str]] = {}
-    for stage, (_, choices) in enumerate(stages[: len(backbone.stages)], start=1):
+    for stage, (_, choices) in enumerate(stages[: len(backbone.units)], start=1):
         seen: set[Keys] = set()
-        for choice, keys in choices.items():
-            rule = hidden_unit_problem(backbone, choice, stage=stage)
-            if rule and keys not in seen:
-                seen.add(keys)
-                rules.setdefault(keys, []).append(rule)
+        for choice, places in choices.items():
+            found = (
+                (places.attachment, site_problem(backbone, choice, stage=stage, init=init)),
+                (places.ratio, hidden_unit_problem(backbone, choice, stage=stage)),
+            )
+            for keys, rule in found:
+                if rule and keys not in seen:
+                    seen.add(keys)
+                    rules.setdefault(keys, []).append(rule)
     return [document.problem(keys, "; ".join(lines)) for keys, lines in rules.items()]

@@ -18,12 +18,13 @@ def yardsticks(backbone: Backbone) -> dict[str, Placement]:
     The ratio is 16, or the number of channels in a stage that has fewer: 16 would leave that gate no hidden unit.
     """
     none = StageChoice()
-    plain = Placement.uniform(none, len(backbone.stages))
+    units, last = backbone.units, backbone.units_of_last_stage
+    plain = Placement.uniform(none, len(units))
     named = {"none": plain}
     for label, module, has_ratio in (("SE", "se", True), ("CBAM", "cbam", True), ("ECA", "eca", False)):
         choices = tuple(
-            StageChoice(module, min(_RATIO, stage.channels) if has_ratio else None) for stage in backbone.stages
+            StageChoice(module, min(_RATIO, unit.widths["serial"]) if has_ratio else None) for unit in units
         )
         named[f"{label} everywhere"] = Placement(choices)
-        named[f"{label} in the last stage"] = Placement((*plain.choices[:-1], choices[-1]))
+        named[f"{label} in the last stage"] = Placement((*plain.choices[:-last], *choices[-last:]))
     return named

@@ -3,14 +3,15 @@
 import torch
 from torch import nn
 
+from seplace.attachments import ATTACHMENTS
 from seplace.attention import ATTENTION
 from seplace.attention.options import GateOptions
 from seplace.backbones.backbone import describe
 from seplace.models import build
 from seplace.placement import Placement, StageChoice
 
-GATES = [name for name in ATTENTION if name != "none"]
-"""The attention modules that have a gate of their own."""
+GATES = [name for name in ATTENTION if name not in ("none", "paper")]
+"""The attention modules that any backbone takes."""
 
 
 def gate_arguments(name: str, *, init: str) -> dict[str, object]:
@@ -23,11 +24,17 @@ def choice_of(name: str, attachment: str = "serial") -> StageChoice:
     return StageChoice(name, 4 if ATTENTION.member(name).takes_ratio else None, attachment)
 
 
+def takes(name: str, attachment: str) -> bool:
+    """Whether a module can stand at an attachment."""
+    taken = ATTENTION.member(name).attachments
+    return attachment in taken if taken is not None else ATTACHMENTS.member(attachment).takes_gates
+
+
 def placed(backbone: str, text: str) -> Placement:
     """The placement of a text; the text of a single choice stands for all stages."""
     if "-" in text:
         return Placement.parse(text)
-    return Placement.uniform(StageChoice.parse(text), len(describe(backbone).stages))
+    return Placement.uniform(StageChoice.parse(text), len(describe(backbone).units))
 
 
 def network_of(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from seplace.attention import ATTENTION
 from seplace.config import StudyConfig, differences, load_results_study, load_study
 from seplace.errors import InvalidStudy, UnknownName
 
@@ -337,7 +338,7 @@ def test_problems_of_both_files_are_told_at_once(tmp_path: Path) -> None:
     text = replaced("digits-resnet8", "./tiny.yaml").replace("epochs: 3", "epochs: 0")
     assert problems_of(write(tmp_path, text)) == [
         "a.yaml:7:11: training.epochs: must be at least 1 (got 0)",
-        "tiny.yaml:4:27: stages[1].modules[2]: unknown attention module; known: none, se, cbam, eca "
+        f"tiny.yaml:4:27: stages[1].modules[2]: unknown attention module; known: {', '.join(ATTENTION)} "
         "(got 'eva'). "
         "Did you mean 'eca'?",
         "tiny.yaml:4:84: stages[3].ratios[1]: stage 3: se128 leaves no hidden unit (C = 64 channels, r = 128)",

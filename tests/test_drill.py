@@ -41,7 +41,8 @@ class Drilled(nn.Module):
         '"drilled": "seplace.backbones.drilled:drilled",',
         '''"""A network of two stages."""
 
-from seplace.backbones.backbone import Backbone, Stage, canonical_text
+from seplace.backbones.backbone import Backbone, canonical_text
+from seplace.backbones.sites import residual_stage
 
 
 def drilled(*, width: float = 1.0) -> Backbone:
@@ -50,8 +51,8 @@ def drilled(*, width: float = 1.0) -> Backbone:
     return Backbone(
         text=canonical_text("drilled", {"width": width}, drilled),
         stages=(
-            Stage(in_channels=narrow, channels=narrow, blocks=1, stride=1),
-            Stage(in_channels=narrow, channels=wide, blocks=1, stride=2),
+            residual_stage(0, in_channels=narrow, channels=narrow, blocks=1, inner=narrow),
+            residual_stage(1, in_channels=narrow, channels=wide, blocks=1, inner=wide),
         ),
         image_size=16,
         num_classes=10,

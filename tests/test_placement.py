@@ -11,10 +11,18 @@ from seplace.placement import Placement, StageChoice
 @st.composite
 def stage_choices(draw: st.DrawFn) -> StageChoice:
     module = draw(st.sampled_from([*ATTENTION, "my_package.gates:Gate"]))
-    if module == "none":
-        return StageChoice()
-    ratio = draw(st.integers(1, 4096)) if ATTENTION.member(module).takes_ratio else None
-    return StageChoice(module, ratio, draw(st.sampled_from(list(ATTACHMENTS))))
+    if module in ("none", "paper"):
+        return StageChoice(module)
+    member = ATTENTION.member(module)
+    ratio = draw(st.integers(1, 4096)) if member.takes_ratio else None
+    attachments = member.attachments or [name for name in ATTACHMENTS if ATTACHMENTS.member(name).takes_gates]
+    options = []
+    for key, values in sorted(member.options.items()):
+        value = draw(st.sampled_from(values)) if values else draw(st.integers(1, 99))
+        if not values or value != values[0]:
+            options.append(f"{key}={value}")
+    text = f"{module}[{','.join(options)}]" if options else module
+    return StageChoice(text, ratio, draw(st.sampled_from(list(attachments))))
 
 
 placements = st.lists(stage_choices(), min_size=1, max_size=6).map(lambda choices: Placement(tuple(choices)))
@@ -51,6 +59,11 @@ def test_a_text_is_canonical_or_refused(text: str) -> None:
         pytest.param("se016-none-none", "se16", id="no leading zeros"),
         pytest.param("eca8.parallel-none-none", "eca.parallel", id="the attachment stays"),
         pytest.param("cbam١٦-none-none", "cbam16", id="digits of another script"),
+        pytest.param("se[]16-none-none", "se16", id="no options"),
+        pytest.param("se[squeeze=avg]16-none-none", "se16", id="an option at its default"),
+        pytest.param("se[squeeze=max,bias=yes]16-none-none", r"se\[bias=yes,squeeze=max\]16", id="options are sorted"),
+        pytest.param("gc16.parallel-none-none", "gc16", id="an additive module has one attachment"),
+        pytest.param("paper.inner-none-none", "paper", id="the paper knows where"),
     ],
 )
 def test_another_spelling_is_refused_with_the_canonical_one(text: str, canonical: str) -> None:
@@ -73,6 +86,11 @@ def test_another_spelling_is_refused_with_the_canonical_one(text: str, canonical
         pytest.param("se8.serie", "unknown attachment 'serie'. Did you mean 'serial'", id="unknown attachment"),
         pytest.param("se8.", "is not a stage's choice", id="an attachment without its name"),
         pytest.param("../../etc/passwd", "is not a stage's choice", id="a path"),
+        pytest.param("se[sqeeze=max]4", "unknown option 'sqeeze'. Did you mean 'squeeze'", id="unknown option"),
+        pytest.param("eca[squeeze=max]", "unknown option 'squeeze' (known: none)", id="no options at all"),
+        pytest.param("se[squeeze=mean]4", "squeeze is one of avg, max, pyramid (got 'mean')", id="unknown value"),
+        pytest.param("ge[map_size=0]", "map_size is a whole number of at least 1 (got '0')", id="not a number"),
+        pytest.param("se[squeeze=max", "is not a stage's choice", id="an open bracket"),
     ],
 )
 def test_what_is_no_placement_is_refused_with_its_stage(text: str, says: str) -> None:

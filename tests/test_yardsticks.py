@@ -32,4 +32,4 @@ def test_they_fit_every_backbone_and_differ(name):
     assert marks["none"].is_plain
     assert len(set(marks.values())) == 7
     for placement in marks.values():
-        check_placement(backbone, placement)
+        check_placement(backbone, placement, init="paper")

@@ -1,7 +1,7 @@
-"""Attachments: how a gate joins a block.
+"""Attachments: how an attention module joins a block.
 
-A member is a class with `attach(block, make_gate)`: it puts the gate that `make_gate(channels)` builds where the
-attachment has it. One file and one line add a member.
+A member is a class with `attach(block, make)`: it puts the module A that `make(channels)` builds where the attachment
+has it. One file and one line add a member.
 """
 
 from seplace.registry import Registry
@@ -13,5 +13,8 @@ ATTACHMENTS = Registry(
         "parallel": "seplace.attachments.parallel:Parallel",
         "cross": "seplace.attachments.cross:Cross",
         "pre": "seplace.attachments.pre:Pre",
+        "post": "seplace.attachments.post:Post",
+        "inner": "seplace.attachments.inner:Inner",
+        "exit": "seplace.attachments.exit:Exit",
     },
 )

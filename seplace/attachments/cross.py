@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from torch import Tensor, nn
 
-from seplace.attachments.block import Block
+from seplace.attachments.block import BlockWithSlots, MakeAttention
 
 
 class Cross(nn.Module):
@@ -22,6 +20,6 @@ class Cross(nn.Module):
         return shortcut + residual * gate
 
     @classmethod
-    def attach(cls, block: Block, make_gate: Callable[[int], nn.Module]) -> None:
+    def attach(cls, block: BlockWithSlots, make: MakeAttention) -> None:
         """Close `block` with this join."""
-        block.join = cls(make_gate(block.out_channels))
+        block.join = cls(make(block.out_channels).gate)

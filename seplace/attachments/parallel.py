@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from torch import Tensor, nn
 
-from seplace.attachments.block import Block
+from seplace.attachments.block import BlockWithSlots, MakeAttention
 
 
-class Parallel(nn.Module):
-    """S ⊙ g(S) + F: the shortcut, after its projection, is scaled by its own gate."""
+class WithAttention(nn.Module):
+    """u + A(u): what stands in parallel to a map that has no shortcut beside it."""
 
-    def __init__(self, gate: nn.Module) -> None:
+    def __init__(self, attention: nn.Module) -> None:
         super().__init__()
-        self.gate = gate
+        self.attention = attention
 
-    def forward(self, residual: Tensor, shortcut: Tensor) -> Tensor:
-        """Join two tensors of shape (N, C, H, W)."""
-        gate: Tensor = self.gate(shortcut)
-        return shortcut * gate + residual
+    def forward(self, u: Tensor) -> Tensor:
+        """Add to a map of shape (N, C, H, W)."""
+        attended: Tensor = self.attention(u)
+        return u + attended
 
-    @classmethod
-    def attach(cls, block: Block, make_gate: Callable[[int], nn.Module]) -> None:
-        """Close `block` with this join."""
-        block.join = cls(make_gate(block.out_channels))
+
+class Parallel:
+    """A(S) + F, after the projection of S; u + A(u) of the output u of a block without a shortcut."""
+
+    @staticmethod
+    def attach(block: BlockWithSlots, make: MakeAttention) -> None:
+        """Put A into `block`."""
+        attention = make(block.out_channels)
+        if block.has_shortcut:
+            block.put("shortcut", attention)
+        else:
+            block.put("residual", WithAttention(attention))

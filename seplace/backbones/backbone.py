@@ -1,4 +1,4 @@
-"""What a backbone is, without torch: its text, its stages, and the network class that builds it."""
+"""What a backbone is, without torch: its text, its stages with their sites, and the network class that builds it."""
 
 from __future__ import annotations
 
@@ -6,35 +6,28 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
 
 from seplace.backbones import BACKBONES
+from seplace.backbones.sites import Stage
 from seplace.errors import InputError, did_you_mean
 from seplace.registry import resolve
 
 if TYPE_CHECKING:
     from torch import nn
 
+Granularity = Literal["stage", "block"]
+
 _TEXT = re.compile(r"(?P<name>[\w.:]+)(?:\[(?P<options>[^\[\]]*)\])?")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stage:
-    """A run of blocks with the same output width; a placement makes one choice for each stage."""
-
-    in_channels: int
-    channels: int
-    """Output channels of each block: the width of a gate on the residual, the shortcut or their sum."""
-    blocks: int
-    stride: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class Backbone:
-    """A network without attention, described so that spaces, prices and plans need no torch."""
+    """A network without attention: where gates may stand in it, and how to build it."""
 
     text: str
-    """The canonical name with its options, such as `cifar_resnet20[width=0.5]`."""
+    """The name with its options, such as `cifar_resnet20[width=0.5]`."""
     stages: tuple[Stage, ...]
     image_size: int
     """The customary side of an input image, in pixels."""
@@ -43,9 +36,23 @@ class Backbone:
     min_image_size: int
     """The least side for which every stride still has something to halve."""
     network: str
-    """`module:Class` of the torch network; its `stages` are lists of blocks that end in a join."""
+    """`module:Class` of the torch network; its blocks stand at `stages.<stage>.<block>`."""
     arguments: Mapping[str, Any]
     """Literal arguments of the network class, beside `num_classes` and `in_channels`."""
+    granularity: Granularity = "stage"
+    """What one choice of a placement holds for."""
+
+    @cached_property
+    def units(self) -> tuple[Stage, ...]:
+        """What a placement has one choice for each of: the stages, or the single blocks."""
+        if self.granularity == "stage":
+            return self.stages
+        return tuple(Stage(sites=(site,)) for stage in self.stages for site in stage.sites)
+
+    @property
+    def units_of_last_stage(self) -> int:
+        """How many units the last stage is."""
+        return 1 if self.granularity == "stage" else len(self.stages[-1].sites)
 
     def build(self, *, num_classes: int, in_channels: int = 3) -> nn.Module:
         """Build the plain network; its weights are drawn from torch's global random state."""

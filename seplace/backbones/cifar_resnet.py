@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from seplace.backbones.backbone import Backbone, Stage, canonical_text
+from seplace.backbones.backbone import Backbone, canonical_text
+from seplace.backbones.sites import residual_stage
 from seplace.errors import InputError
 
 _NETWORKS = {
@@ -24,8 +25,8 @@ def _member(depth: int) -> Callable[..., Backbone]:
         return Backbone(
             text=canonical_text(f"cifar_resnet{depth}", {"shortcut": shortcut, "width": width}, describe),
             stages=tuple(
-                Stage(in_channels=before, channels=channels, blocks=blocks, stride=stride)
-                for before, channels, stride in zip((widths[0], *widths), widths, (1, 2, 2), strict=False)
+                residual_stage(number, in_channels=before, channels=channels, blocks=blocks, inner=channels)
+                for number, (before, channels) in enumerate(zip((widths[0], *widths), widths, strict=False))
             ),
             image_size=32,
             num_classes=10,

@@ -1,7 +1,6 @@
-"""Residual networks in torch: stems, blocks that end in a join, shortcuts, and the networks made of them.
+"""Residual networks in torch: stems, blocks, shortcuts, and the networks made of them.
 
-Every block computes φ(join(F(x), S(x))); the join of a plain network is the addition, and an attachment puts another in
-its place. One class serves plain, searched and exported networks.
+One class serves plain, searched and exported networks: an attachment puts gates into the blocks of a plain one.
 """
 
 from __future__ import annotations
@@ -12,17 +11,11 @@ from collections.abc import Callable, Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-
-class Addition(nn.Module):
-    """S + F: the join of a block without attention."""
-
-    def forward(self, residual: Tensor, shortcut: Tensor) -> Tensor:
-        """Join two tensors of shape (N, C, H, W)."""
-        return shortcut + residual
+from seplace.backbones.block import ResidualBlock
 
 
-class PaddedShortcut(nn.Module):
-    """Option A: keep every stride-th pixel and fill the further channels with zeros; no parameters."""
+class SubsampleAndPad(nn.Module):
+    """Keep every stride-th pixel and fill the further channels with zeros."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         super().__init__()
@@ -32,6 +25,13 @@ class PaddedShortcut(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C_in, H, W) to (N, C_out, H/stride, W/stride)."""
         return F.pad(x[:, :, :: self.stride, :: self.stride], self.padding)
+
+
+class PaddedShortcut(nn.Sequential):
+    """Option A: subsample and pad; no parameters."""
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+        super().__init__(SubsampleAndPad(in_channels, out_channels, stride))
 
 
 class ProjectedShortcut(nn.Sequential):
@@ -46,29 +46,17 @@ class ProjectedShortcut(nn.Sequential):
         )
 
 
-class ResidualBlock(nn.Module):
-    """φ(join(F(x), S(x))), where S is the identity when the shape does not change."""
-
-    shortcut_type: type[nn.Module]
-
-    def __init__(self, in_channels: int, out_channels: int, stride: int, residual: nn.Module) -> None:
-        super().__init__()
-        self.in_channels = in_channels
-        self.out_channels = out_channels
-        self.residual = residual
-        changes_shape = stride != 1 or in_channels != out_channels
-        self.shortcut = self.shortcut_type(in_channels, out_channels, stride) if changes_shape else nn.Identity()
-        self.join: nn.Module = Addition()
-        self.relu = nn.ReLU(inplace=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (N, C_in, H, W) to (N, C_out, H/stride, W/stride)."""
-        y: Tensor = self.relu(self.join(self.residual(x), self.shortcut(x)))
-        return y
+def shortcut_of(
+    kind: Callable[[int, int, int], nn.Sequential], in_channels: int, out_channels: int, stride: int
+) -> nn.Sequential:
+    """Return a shortcut of a kind, or the identity where the shape does not change."""
+    return kind(in_channels, out_channels, stride) if stride != 1 or in_channels != out_channels else nn.Sequential()
 
 
 class BasicBlock(ResidualBlock):
     """Two 3x3 convolutions (He et al., 2016, figure 5 left)."""
+
+    shortcut_type: Callable[[int, int, int], nn.Sequential]
 
     def __init__(self, in_channels: int, width: int, stride: int) -> None:
         residual = nn.Sequential(
@@ -80,7 +68,11 @@ class BasicBlock(ResidualBlock):
                 norm2=nn.BatchNorm2d(width),
             )
         )
-        super().__init__(in_channels, width, stride, residual)
+        shortcut = shortcut_of(self.shortcut_type, in_channels, width, stride)
+        activation = nn.Sequential(nn.ReLU(inplace=True))
+        super().__init__(
+            in_channels, width, residual, shortcut, activation, inner="relu1", inner_channels=width
+        )
 
 
 class PaddedBasicBlock(BasicBlock):
@@ -98,11 +90,11 @@ class ProjectedBasicBlock(BasicBlock):
 class Bottleneck(ResidualBlock):
     """1x1, 3x3 and 1x1 convolutions with the stride in the 3x3 ("v1.5")."""
 
-    shortcut_type = ProjectedShortcut
     strides_first = False
 
     def __init__(self, in_channels: int, width: int, stride: int) -> None:
         first, second = (stride, 1) if self.strides_first else (1, stride)
+        channels = 4 * width
         residual = nn.Sequential(
             OrderedDict(
                 conv1=nn.Conv2d(in_channels, width, 1, stride=first, bias=False),
@@ -111,11 +103,15 @@ class Bottleneck(ResidualBlock):
                 conv2=nn.Conv2d(width, width, 3, stride=second, padding=1, bias=False),
                 norm2=nn.BatchNorm2d(width),
                 relu2=nn.ReLU(inplace=True),
-                conv3=nn.Conv2d(width, 4 * width, 1, bias=False),
-                norm3=nn.BatchNorm2d(4 * width),
+                conv3=nn.Conv2d(width, channels, 1, bias=False),
+                norm3=nn.BatchNorm2d(channels),
             )
         )
-        super().__init__(in_channels, 4 * width, stride, residual)
+        shortcut = shortcut_of(ProjectedShortcut, in_channels, channels, stride)
+        activation = nn.Sequential(nn.ReLU(inplace=True))
+        super().__init__(
+            in_channels, channels, residual, shortcut, activation, inner="relu2", inner_channels=width
+        )
 
 
 class BottleneckV1(Bottleneck):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from seplace.backbones.backbone import Backbone, Stage, canonical_text
+from seplace.backbones.backbone import Backbone, canonical_text
+from seplace.backbones.sites import residual_stage
 from seplace.errors import InputError
 
 
@@ -21,9 +22,9 @@ def _member(name: str, *, network: str, expansion: int, blocks: tuple[int, int, 
         return Backbone(
             text=canonical_text(name, {"width": width}, describe),
             stages=tuple(
-                Stage(in_channels=before, channels=channels, blocks=count, stride=stride)
-                for before, channels, count, stride in zip(
-                    (stem, *outputs), outputs, blocks, (1, 2, 2, 2), strict=False
+                residual_stage(number, in_channels=before, channels=channels, blocks=count, inner=inner)
+                for number, (before, channels, inner, count) in enumerate(
+                    zip((stem, *outputs), outputs, widths, blocks, strict=False)
                 )
             ),
             image_size=224,

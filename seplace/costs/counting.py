@@ -25,7 +25,7 @@ MULTIPLY_ADD_OPERATORS = frozenset({"addmm", "bmm", "conv", "einsum", "linear", 
 _ELEMENTWISE = (
     "add add_ sub sub_ rsub mul mul_ div div_ pow square sqrt rsqrt exp log abs neg maximum minimum "
     "sigmoid sigmoid_ tanh tanh_ relu relu_ relu6 relu6_ hardtanh hardtanh_ hardsigmoid hardsigmoid_ hardswish "
-    "hardswish_ silu silu_ gelu leaky_relu leaky_relu_ softplus clamp clamp_ clamp_min masked_fill where "
+    "hardswish_ silu silu_ softmax gelu leaky_relu leaky_relu_ softplus clamp clamp_ clamp_min masked_fill where "
     "eq ge gt floor floor_divide remainder"
 )
 _REDUCTIONS = (

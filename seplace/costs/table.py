@@ -1,22 +1,32 @@
-"""Prices: counted costs are exactly additive over stages, so each (stage, choice) is counted once."""
+"""Prices: counted costs are exactly additive over blocks, so each (block, choice) is counted once."""
 
 from __future__ import annotations
 
 import copy
 import functools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seplace.costs import COSTS
+from seplace.errors import UncountedOperator
 from seplace.placement import Placement, StageChoice
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from seplace.backbones.sites import Site, Stage
+
+
+class Insert(Protocol):
+    """Puts a choice into a block."""
+
+    def __call__(self, block: nn.Module, choice: StageChoice, *, is_last: bool) -> None:
+        """Change `block`; `is_last` tells whether it is the last of its unit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,34 +46,54 @@ class PriceTable:
     def count(
         cls,
         plain: nn.Module,
-        insert: Callable[[nn.Module, StageChoice], None],
+        units: Sequence[Stage],
+        insert: Insert,
         images: Tensor,
         choices: Sequence[Sequence[StageChoice]],
         *,
         names: Sequence[str],
     ) -> Self:
-        """Count the plain network on images (1, C, H, W), and each stage with each of its choices.
+        """Count the plain network on images (1, C, H, W), and the blocks of each unit with each of its choices.
 
-        `insert` puts a choice into a stage. A stage is counted alone, on an input of the shape that it has in the plain
-        network, so the whole table takes about one count of a network for each different choice.
+        A block is counted alone, on an input of the shape that it has in the plain network, and once for all that are
+        like it. At the end the dearest placement is counted directly: UncountedOperator if that is not the sum.
         """
-        from seplace.costs.stages import stage_inputs, stages_of  # torch is needed to count, not to price
+        from seplace.costs.sites import block_inputs, likeness  # torch is needed to count, not to price
 
         def count(network: nn.Module, inputs: Tensor) -> NDArray[np.int64]:
             return np.array([COSTS[name].measure(network, inputs) for name in names], dtype=np.int64)
 
-        none = StageChoice()
         plain.eval()
+        inputs = block_inputs(plain, [site.path for unit in units for site in unit.sites], images)
+        known: dict[tuple[object, ...], NDArray[np.int64]] = {}
+
+        def extra(site: Site, choice: StageChoice, *, is_last: bool) -> NDArray[np.int64]:
+            block, given = plain.get_submodule(site.path), inputs[site.path]
+            like = likeness(block, given)
+            if like not in known:
+                known[like] = count(block, given)
+            key = (*like, site.has_paper_gate, is_last, choice)
+            if key not in known:
+                changed = copy.deepcopy(block)
+                insert(changed, choice, is_last=is_last)
+                known[key] = count(changed.eval(), given) - known[like]
+            return known[key]
+
         extras: list[dict[StageChoice, tuple[int, ...]]] = []
-        for stage, inputs, stage_choices in zip(stages_of(plain), stage_inputs(plain, images), choices, strict=True):
-            without = count(stage, inputs)
-            extras.append({none: (0,) * len(names)})
-            for choice in dict.fromkeys(stage_choices):
-                if choice != none:
-                    changed = copy.deepcopy(stage)
-                    insert(changed, choice)
-                    extras[-1][choice] = tuple((count(changed.eval(), inputs) - without).tolist())
-        return cls(names=tuple(names), plain=tuple(count(plain, images).tolist()), extras=tuple(extras))
+        for unit, unit_choices in zip(units, choices, strict=True):
+            extras.append({StageChoice(): (0,) * len(names)})
+            for choice in dict.fromkeys(unit_choices):
+                parts = [extra(site, choice, is_last=site is unit.sites[-1]) for site in unit.sites]
+                extras[-1][choice] = tuple(int(value) for value in np.sum(parts, axis=0))
+        table = cls(names=tuple(names), plain=tuple(count(plain, images).tolist()), extras=tuple(extras))
+        dearest = Placement(tuple(max(unit, key=lambda choice: unit[choice]) for unit in extras))
+        direct = copy.deepcopy(plain)
+        for unit, choice in zip(units, dearest.choices, strict=True):
+            for site in unit.sites:
+                insert(direct.get_submodule(site.path), choice, is_last=site is unit.sites[-1])
+        if count(direct.eval(), images).tolist() != list(table.price(dearest).values()):
+            raise UncountedOperator(f"the costs of {dearest} are not the sum of those of its blocks")
+        return table
 
     def price(self, placement: Placement) -> dict[str, int]:
         """Return the cost of a placement by name."""

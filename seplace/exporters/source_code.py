@@ -17,13 +17,14 @@ from seplace.attachments import ATTACHMENTS
 from seplace.attention import ATTENTION
 from seplace.exporters.code_check import UnexportableCode, check_code
 from seplace.exporters.definitions import Definition, Definitions, Import
-from seplace.models import gate_arguments
+from seplace.models import applied_by, attachment_name, gate_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from seplace.attention.options import GateOptions
     from seplace.backbones.backbone import Backbone
+    from seplace.backbones.sites import Site, Stage
     from seplace.placement import Placement, StageChoice
 
 _LINE_LENGTH = 110
@@ -38,21 +39,22 @@ def source_text(
 
     UnexportableCode if that cannot be: see `Definitions` and `check_code`.
     """
-    stages: dict[StageChoice, list[int]] = defaultdict(list)
-    for stage, choice in enumerate(placement.choices):
+    units: dict[StageChoice, list[Stage]] = defaultdict(list)
+    for unit, choice in zip(backbone.units, placement.choices, strict=True):
         if choice.module != "none":
-            stages[choice].append(stage)
+            units[choice].append(unit)
     definitions = Definitions(
         [
             backbone.network_class,
-            *(ATTENTION[choice.module] for choice in stages),
-            *(ATTACHMENTS[choice.attachment] for choice in stages),
+            *(ATTENTION[choice.name] for choice in units),
+            *(applied_by(choice) for choice in units),
+            *(ATTACHMENTS[attachment_name(choice)] for choice in units),
         ],
         reserved=["build", "network", "stage", "block", "channels"],
     )
     build = _build_function(
         backbone,
-        stages,
+        units,
         gate=gate,
         arguments={**backbone.arguments, "num_classes": num_classes, "in_channels": in_channels},
     )
@@ -122,7 +124,7 @@ def _body(definitions: list[Definition]) -> str:
 
 def _build_function(
     backbone: Backbone,
-    stages: Mapping[StageChoice, list[int]],
+    units: Mapping[StageChoice, list[Stage]],
     *,
     gate: GateOptions,
     arguments: Mapping[str, Any],
@@ -133,22 +135,42 @@ def _build_function(
         '    """Build the network with random weights."""',
         *_call(f"network = {network.__qualname__}(", arguments, ")", indent=4),
     ]
-    for choice, numbers in stages.items():
-        indent = 4
-        if len(numbers) > 1:
-            lines.append(f"    for stage in {tuple(numbers)}:")
-            indent = 8
-        lines += [
-            f"{' ' * indent}for block in network.stages[{'stage' if len(numbers) > 1 else numbers[0]}]:",
-            *_call(
-                f"{ATTACHMENTS[choice.attachment].__qualname__}.attach(block, "
-                f"lambda channels: {ATTENTION[choice.module].__qualname__}(channels, ",
-                gate_arguments(choice, gate=gate),
-                "))",
-                indent=indent + 4,
-            ),
-        ]
+    for choice, placed in units.items():
+        loops = _loops(backbone, choice, placed)
+        lines += loops
+        lines += _call(
+            f"{ATTACHMENTS[attachment_name(choice)].__qualname__}.attach(block, "
+            f"lambda channels: {applied_by(choice).__qualname__}({ATTENTION[choice.name].__qualname__}(channels, ",
+            gate_arguments(choice, gate=gate),
+            ")))",
+            indent=4 * (len(loops) + 1),
+        )
     return "\n".join([*lines, "    return network"])
+
+
+def _loops(backbone: Backbone, choice: StageChoice, units: list[Stage]) -> list[str]:
+    """Return the heads of the loops over the blocks that a choice holds for."""
+    places = [tuple(map(int, site.path.removeprefix("stages.").split("."))) for unit in units for site in unit.sites]
+    attachment = ATTACHMENTS[attachment_name(choice)]
+    if choice.name == "paper":
+        gated = [place for place, site in zip(places, _sites(units), strict=True) if site.has_paper_gate]
+        return _loop_over_blocks(gated)
+    if backbone.granularity == "block":
+        return _loop_over_blocks(places)
+    stages = list(dict.fromkeys(stage for stage, _ in places))
+    once = "[-1:]" if getattr(attachment, "is_once_a_stage", False) else ""
+    if len(stages) == 1:
+        return [f"    for block in network.stages[{stages[0]}]{once}:"]
+    return [f"    for stage in {tuple(stages)}:", f"        for block in network.stages[stage]{once}:"]
+
+
+def _sites(units: list[Stage]) -> list[Site]:
+    return [site for unit in units for site in unit.sites]
+
+
+def _loop_over_blocks(places: list[tuple[int, ...]]) -> list[str]:
+    blocks = ", ".join(f"network.stages[{stage}][{block}]" for stage, block in places)
+    return [f"    for block in [{blocks}]:"]
 
 
 def _call(start: str, arguments: Mapping[str, Any], end: str, *, indent: int) -> list[str]:

@@ -123,7 +123,7 @@ def count_prices(config: StudyConfig, evaluator: StandAlone) -> PriceTable:
     names = [name for name in COSTS if COSTS[name].is_count]
     plain = evaluator.build(marks["none"], seed=0)
     inserted = functools.partial(insert, gate=space.gate)
-    return PriceTable.count(plain, inserted, evaluator.example.cpu(), choices, names=names)
+    return PriceTable.count(plain, space.backbone.units, inserted, evaluator.example.cpu(), choices, names=names)
 
 
 def store_prices(path: Path, table: PriceTable, *, key: Mapping[str, object]) -> None:

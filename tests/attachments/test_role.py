@@ -7,10 +7,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from seplace.attachments import ATTACHMENTS
 from seplace.attention import ATTENTION
-from tests.attachments.toy import ToyGate, attached, each_block, gate_of, warmed_up
-from tests.networks import GATES, gate_arguments
+from tests.attachments.toy import ToyGate, attached, chain_block, each_block, gate_of, warmed_up
+from tests.networks import GATES, gate_arguments, takes
 
-each_attachment = pytest.mark.parametrize("name", ATTACHMENTS)
+each_attachment = pytest.mark.parametrize("name", [name for name in ATTACHMENTS if takes("se", name)])
 
 
 class Open(nn.Module):
@@ -90,8 +90,32 @@ def test_a_gate_is_made_for_each_block_of_its_own(name: str) -> None:
     assert made == [8]
 
 
+CHAIN = {"serial": lambda u, g: u * g, "parallel": lambda u, g: u + u * g, "exit": lambda u, g: u * g}
+"""What the attachments of a block without a shortcut make of its output."""
+
+
+@pytest.mark.parametrize("name", CHAIN)
+@torch.no_grad()
+def test_a_block_without_a_shortcut(name: str) -> None:
+    plain = chain_block()
+    block = attached(name, plain)
+    x = torch.randn(2, 5, 6, 6)
+    u = plain(x)
+    assert torch.equal(block(x), CHAIN[name](u, gate_of(block)(u)))
+
+
+@torch.no_grad()
+def test_the_entry_and_the_inside_of_a_block_without_a_shortcut() -> None:
+    plain, x = chain_block(), torch.randn(2, 5, 6, 6)
+    before = attached("pre", plain)
+    assert torch.equal(before(x), plain(x * gate_of(before)(x)))
+    inside = attached("inner", plain)
+    u = plain(x)
+    assert torch.equal(inside(x), u * gate_of(inside)(u))
+
+
 @each_block
-@pytest.mark.parametrize("gate", GATES)
+@pytest.mark.parametrize("gate", [gate for gate in GATES if takes(gate, "parallel")])
 def test_the_joins_cost_the_same(gate: str, place: tuple[str, int, int]) -> None:
     def costs(name: str) -> tuple[int, int]:
         arguments = gate_arguments(gate, init="paper")

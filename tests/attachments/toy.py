@@ -1,5 +1,6 @@
 """A block with its plain twin, and a gate that can be followed by hand."""
 
+from collections import OrderedDict
 from collections.abc import Callable
 from copy import deepcopy
 
@@ -8,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from seplace.attachments import ATTACHMENTS
+from seplace.attention.applied import Scaled
+from seplace.backbones.block import Block
 from tests.networks import network_of
 
 each_block = pytest.mark.parametrize(
@@ -51,8 +54,15 @@ def warmed_up(place: tuple[str, int, int]) -> nn.Module:
 def attached(name: str, block: nn.Module, make_gate: Callable[[int], nn.Module] = ToyGate) -> nn.Module:
     """A copy of a block with a gate attached."""
     copy = deepcopy(block)
-    ATTACHMENTS[name].attach(copy, make_gate)
+    ATTACHMENTS[name].attach(copy, lambda channels: Scaled(make_gate(channels)))
     return copy.train(block.training)
+
+
+def chain_block() -> nn.Module:
+    """A block without a shortcut, in eval mode."""
+    torch.manual_seed(0)
+    layers = OrderedDict(conv=nn.Conv2d(5, 8, 3, padding=1), norm=nn.BatchNorm2d(8), relu=nn.ReLU())
+    return Block(5, 8, nn.Sequential(layers), inner="relu", inner_channels=8).eval()
 
 
 def gate_of(block: nn.Module) -> ToyGate:

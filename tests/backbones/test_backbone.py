@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seplace.backbones.backbone import Backbone, Stage, canonical_text, describe
+from seplace.backbones.backbone import Backbone, canonical_text, describe
+from seplace.backbones.sites import residual_stage
 from seplace.errors import InputError, UnknownName
 
 
@@ -88,14 +89,14 @@ def test_a_width_scales_every_stage(network: tuple[str, int], hundredths: int) -
     for stage, wider in zip(plain.stages, scaled.stages, strict=True):
         exact = stage.channels * hundredths / 100
         assert abs(wider.channels - exact) <= expansion / 2 or exact < wider.channels == expansion
-        assert (wider.blocks, wider.stride) == (stage.blocks, stage.stride)
+        assert [site.path for site in wider.sites] == [site.path for site in stage.sites]
 
 
 def test_a_users_own_backbone_needs_no_registration(monkeypatch) -> None:
     def tiny(*, depth: int = 2) -> Backbone:
         return Backbone(
             text=canonical_text("my_networks:tiny", {"depth": depth}, tiny),
-            stages=(Stage(in_channels=4, channels=4, blocks=depth, stride=1),),
+            stages=(residual_stage(0, in_channels=4, channels=4, blocks=depth, inner=4),),
             image_size=8,
             num_classes=2,
             min_image_size=1,
@@ -106,7 +107,7 @@ def test_a_users_own_backbone_needs_no_registration(monkeypatch) -> None:
     module = ModuleType("my_networks")
     module.tiny = tiny
     monkeypatch.setitem(sys.modules, "my_networks", module)
-    assert describe("my_networks:tiny").stages[0].blocks == 2
+    assert describe("my_networks:tiny").stages[0].sites[1].path == "stages.0.1"
     backbone = describe("my_networks:tiny[depth=3]")
     assert len(backbone.build(num_classes=2).stages[0]) == 3
     with pytest.raises(InputError, match=r"option depth takes a int .got '2\.5'"):

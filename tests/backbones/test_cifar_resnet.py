@@ -9,7 +9,7 @@ from tests.networks import network_of, shaped_network_of
 @pytest.mark.parametrize("depth", [8, 14, 20, 32, 44, 56, 110])
 def test_the_depth_counts_convolutions_and_the_classifier(depth: int) -> None:
     backbone = describe(f"cifar_resnet{depth}")
-    assert 1 + sum(2 * stage.blocks for stage in backbone.stages) + 1 == depth
+    assert 1 + sum(2 * len(stage.sites) for stage in backbone.stages) + 1 == depth
     assert [stage.channels for stage in backbone.stages] == [16, 32, 64]
 
 

@@ -10,7 +10,7 @@ from tests.networks import network_of, shaped_network_of
     [("resnet18", 2), ("resnet34", 2), ("resnet50", 3), ("resnet101", 3), ("resnet152", 3)],
 )
 def test_the_depth_counts_convolutions_and_the_classifier(name: str, convolutions: int) -> None:
-    depth = 1 + sum(convolutions * stage.blocks for stage in describe(name).stages) + 1
+    depth = 1 + sum(convolutions * len(stage.sites) for stage in describe(name).stages) + 1
     assert name == f"resnet{depth}"
 
 

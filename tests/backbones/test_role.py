@@ -1,14 +1,18 @@
 """What every backbone must do, whatever its blocks are."""
 
+import copy
 import subprocess
 import sys
 
 import pytest
 import torch
+from torch import Tensor, nn
 
+from seplace.attachments import ATTACHMENTS
+from seplace.attention.applied import Scaled
 from seplace.backbones import BACKBONES
 from seplace.backbones.backbone import describe
-from tests.networks import network_of, shaped_network_of
+from tests.networks import network_of
 
 each_backbone = pytest.mark.parametrize("name", BACKBONES)
 
@@ -34,24 +38,58 @@ def test_its_text_is_its_name(name: str) -> None:
 
 
 @each_backbone
-def test_its_stages_follow_one_another(name: str) -> None:
-    backbone = describe(name)
-    for before, stage in zip(backbone.stages[:-1], backbone.stages[1:], strict=True):
-        assert stage.in_channels == before.channels
-    assert all(stage.blocks >= 1 and stage.stride >= 1 for stage in backbone.stages)
-    assert 1 <= backbone.min_image_size <= backbone.image_size
-
-
-@each_backbone
-def test_the_network_has_the_stages_that_were_described(name: str) -> None:
+def test_its_blocks_stand_where_they_are_described(name: str) -> None:
     backbone = describe(name)
     with torch.device("meta"):
         network = network_of(name)
-    assert [len(blocks) for blocks in network.stages] == [stage.blocks for stage in backbone.stages]
-    for blocks, stage in zip(network.stages, backbone.stages, strict=True):
-        widths = [stage.in_channels, *[stage.channels] * stage.blocks]
-        assert [block.in_channels for block in blocks] == widths[:-1]
-        assert [block.out_channels for block in blocks] == widths[1:]
+    assert [len(blocks) for blocks in network.stages] == [len(stage.sites) for stage in backbone.stages]
+    for number, stage in enumerate(backbone.stages):
+        for at, site in enumerate(stage.sites):
+            assert site.path == f"stages.{number}.{at}"
+            block = network.get_submodule(site.path)
+            assert (block.in_channels, block.out_channels) == (site.in_channels, site.channels)
+            assert block.has_paper_gate == site.has_paper_gate
+    assert 1 <= backbone.min_image_size <= backbone.image_size
+
+
+class Open(nn.Module):
+    """The gate that is one, and notes how wide a map it sees."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+        self.seen: list[int] = []
+
+    def forward(self, u: Tensor) -> Tensor:
+        self.seen.append(u.shape[1])
+        return torch.ones(1, 1, 1, 1, device=u.device)
+
+
+@each_backbone
+def test_every_attachment_of_a_site_has_the_width_that_was_described(name: str) -> None:
+    backbone = describe(name)
+    side = backbone.min_image_size
+    with torch.device("meta"):
+        plain = network_of(name).eval()
+        images = torch.zeros(2, 3, side, side)
+    assert {attachment for stage in backbone.stages for attachment in stage.widths} <= set(ATTACHMENTS)
+    for attachment in ATTACHMENTS:
+        sites = [site for stage in backbone.stages for site in stage.sites if attachment in site.widths]
+        if not sites:
+            continue
+        network = copy.deepcopy(plain)
+        made: list[Open] = []
+
+        def make(channels: int, made: list[Open] = made) -> nn.Module:
+            made.append(Open(channels))
+            return Scaled(made[-1])
+
+        for site in sites:
+            ATTACHMENTS[attachment].attach(network.get_submodule(site.path), make)
+        network(images)
+        widths = [site.widths[attachment] for site in sites]
+        assert [gate.channels for gate in made] == widths
+        assert [gate.seen for gate in made] == [[width] for width in widths], "each gate runs once"
 
 
 @each_backbone
@@ -62,18 +100,19 @@ def test_maps_have_the_shapes_that_were_described(name: str, size: str) -> None:
     with torch.device("meta"):
         network = network_of(name, num_classes=7).eval()
         images = torch.zeros(2, 3, side, side)
-    shapes = []
-    for blocks in network.stages:
-        blocks.register_forward_hook(
-            lambda _blocks, inputs, output: shapes.append((*inputs[0].shape[1:], *output.shape[1:]))
+    shapes: dict[str, tuple[int, int]] = {}
+    for site in (site for stage in backbone.stages for site in stage.sites):
+        network.get_submodule(site.path).register_forward_hook(
+            lambda _block, inputs, output, path=site.path: shapes.update(
+                {path: (inputs[0].shape[1], *output.shape[1:])}
+            )
         )
     assert network(images).shape == (2, 7)
-    for (channels, height, width, *output), stage in zip(shapes, backbone.stages, strict=True):
-        assert height == width
-        assert height % stage.stride == 0, "a stride has something to halve"
-        halved = height // stage.stride
-        assert channels == stage.in_channels
-        assert output == [stage.channels, halved, halved]
+    for stage in backbone.stages:
+        for site in stage.sites:
+            entering, channels, height, width = shapes[site.path]
+            assert (entering, channels) == (site.in_channels, site.channels)
+            assert height == width >= 1
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -99,5 +138,6 @@ def test_classes_and_image_channels_are_the_data_sets(name: str) -> None:
 
 @each_backbone
 def test_a_network_without_attention_has_none(name: str) -> None:
-    network = shaped_network_of(name)
+    with torch.device("meta"):
+        network = network_of(name)
     assert not any("attention" in type(module).__module__ for module in network.modules())

@@ -58,7 +58,7 @@ def pricing_seconds() -> tuple[float, float, int]:
     plain = build(backbone, Placement.uniform(StageChoice(), 4), gate=gate, num_classes=10, in_channels=3, seed=0)
     inserted = functools.partial(insert, gate=gate)
     start = time.perf_counter()
-    table = PriceTable.count(plain, inserted, torch.zeros(1, 3, 64, 64), choices, names=["flops"])
+    table = PriceTable.count(plain, backbone.units, inserted, torch.zeros(1, 3, 64, 64), choices, names=["flops"])
     counted = time.perf_counter()
     prices = table.price_all(choices, "flops")
     return counted - start, time.perf_counter() - counted, len(prices)

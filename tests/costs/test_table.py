@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seplace.attachments import ATTACHMENTS
 from seplace.attention.options import GateOptions
+from seplace.backbones.backbone import describe
 from seplace.costs import COSTS
 from seplace.costs.table import PriceTable
 from seplace.models import insert
@@ -23,7 +23,7 @@ NAMES = ("flops", "params", "macs")
 CHOICES = [
     StageChoice(),
     *(StageChoice.parse(module) for module in ("se2", "cbam4", "cbam16", "eca")),
-    *(StageChoice(module, 16, attachment) for module in ("se",) for attachment in ATTACHMENTS),
+    *(StageChoice(module, 16, attachment) for module in ("se",) for attachment in describe(BACKBONE).units[0].widths),
     *(StageChoice.parse(text) for text in ("cbam4.pre", "cbam4.cross", "eca.pre", "eca.parallel")),
 ]
 PLAIN = Placement.uniform(StageChoice(), 3)
@@ -37,7 +37,7 @@ def build(placement: Placement) -> torch.nn.Module:
 
 @pytest.fixture(scope="module")
 def table() -> PriceTable:
-    return PriceTable.count(build(PLAIN), inserted, IMAGES, [CHOICES] * 3, names=NAMES)
+    return PriceTable.count(build(PLAIN), describe(BACKBONE).units, inserted, IMAGES, [CHOICES] * 3, names=NAMES)
 
 
 @settings(max_examples=25, deadline=None)
@@ -76,7 +76,9 @@ def test_a_table_survives_its_text(table: PriceTable, placement: Placement) -> N
 
 
 def test_none_is_priced_even_where_it_is_no_choice() -> None:
-    table = PriceTable.count(build(PLAIN), inserted, IMAGES, [[StageChoice("se", 4)]] * 3, names=["params"])
+    table = PriceTable.count(
+        build(PLAIN), describe(BACKBONE).units, inserted, IMAGES, [[StageChoice("se", 4)]] * 3, names=["params"]
+    )
     every = Placement.uniform(StageChoice("se", 4), 3)
     # 2Ch for the one block of each stage.
     extra = 2 * 16 * 4 + 2 * 32 * 8 + 2 * 64 * 16

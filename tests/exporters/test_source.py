@@ -12,8 +12,6 @@ import torch
 from safetensors import safe_open
 
 from seplace import models
-from seplace.attachments import ATTACHMENTS
-from seplace.attention import ATTENTION
 from seplace.attention.options import GateOptions
 from seplace.backbones.backbone import describe
 from seplace.costs import COSTS
@@ -26,15 +24,15 @@ from seplace.exporters.source_code import source_text
 from seplace.exporters.trained import TrainedNetwork
 from seplace.files import sha256_of
 from seplace.placement import Placement, StageChoice
+from tests.networks import GATES, choice_of
 
 PAPER = GateOptions(init="paper")
 IDENTITY = GateOptions(init="identity", min_hidden=2)
 CIFAR = ("cifar_resnet8[width=0.5]", "cifar_resnet8[shortcut=B,width=0.5]")
-CHOICES = [
-    StageChoice(module, 4 if ATTENTION.member(module).takes_ratio else None, attachment)
-    for module, attachment in itertools.product(ATTENTION, ATTACHMENTS)
-    if module != "none"
-]
+CHOICES = [choice_of("se", attachment) for attachment in describe(CIFAR[0]).units[0].widths]
+CHOICES += [choice_of(module) for module in GATES if module != "se"]
+CHOICES += [StageChoice.parse("se[excitation=tanh,squeeze=max]4"), StageChoice.parse("cbam[order=parallel]4")]
+"""Every attachment with SE, and every module; tests/test_catalogue.py holds the product."""
 HOSTILE = '"""\nimport os; os.system("touch canary")\n"""\\ <script>x</script> | `a` [b](http://c) __import__'
 
 
@@ -119,9 +117,12 @@ def test_plain_source_holds_no_attention(backbone):
 
 def test_source_holds_only_what_is_used():
     residual = {"Addition", "BasicBlock", "ResidualBlock", "ResidualNetwork", "CifarStem", "build"}
-    gates = {"SE", "squashing", "TwiceSigmoid", "full_precision", "hidden_units", "Serial", "Block"}
+    gates = {"SE", "Scaled", "squashing", "TwiceSigmoid", "full_precision", "hidden_units", "Serial"}
+    gates |= {"BlockWithSlots", "Block", "insert_layer", "shortcut_of", "SqueezeExcitation"}
+    # A table is written whole.
+    gates |= {"AverageSqueeze", "MaximumSqueeze", "PyramidSqueeze", "OnePlusTanh", "ReLUOfOnePlus", "TwiceHardsigmoid"}
     padded, projected = (names_in(text_of(backbone, "none-se4-none")) - residual - gates for backbone in CIFAR)
-    assert padded == {"PaddedShortcut", "PaddedBasicBlock", "CifarResNetA"}
+    assert padded == {"PaddedShortcut", "SubsampleAndPad", "PaddedBasicBlock", "CifarResNetA"}
     assert projected == {"ProjectedShortcut", "ProjectedBasicBlock", "CifarResNetB"}
 
 
@@ -312,7 +313,7 @@ def test_gate_of_the_user(tmp_path, monkeypatch):
     gate = gate_module(tmp_path, monkeypatch, "own_gate")
     trained = trained_network(placement=f"{gate}-none-{gate}.cross")
     exported = assert_reproduces(trained)
-    assert type(exported.stages[0][0].join.gate).__name__ == "Gate"
+    assert type(exported.stages[0][0].residual.attention.gate).__name__ == "Gate"
     text = text_of(placement=str(trained.placement))
     assert "# How far a gate opens.\n_SCALE = 2.0" in text
     assert "Unneeded:" not in text
@@ -407,7 +408,7 @@ def test_logits_that_are_not_finite_are_a_mismatch(tmp_path):
 
 def test_fresh_process_sees_a_network_that_computes_something_else(tmp_path, monkeypatch):
     changed = text_of(gate=PAPER).replace("num_classes=5", "num_classes=3")
-    changed = changed.replace("shortcut + residual * gate", "shortcut + residual * gate * 1.001")
+    changed = changed.replace("return u * gate", "return u * gate * 1.001")
     monkeypatch.setattr("seplace.exporters.source.source_text", lambda *_, **__: changed)
     monkeypatch.setattr("seplace.exporters.verify.check_costs", lambda *_: None)
     with pytest.raises(ExportMismatch, match="other logits"):

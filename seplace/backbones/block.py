@@ -1,0 +1,111 @@
+"""Blocks in torch: what they share, so that an attachment can put a gate into any of them."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class Addition(nn.Module):
+    """S + F: the join of a block without attention."""
+
+    def forward(self, residual: Tensor, shortcut: Tensor) -> Tensor:
+        """Join two tensors of shape (N, C, H, W)."""
+        return shortcut + residual
+
+
+class Block(nn.Module):
+    """A block without a shortcut: its output is F(x).
+
+    An attachment puts a module into a slot: `entry` and `residual` are the head and the end of F, `inner` follows the
+    3x3 convolution with its norm and non-linearity.
+    """
+
+    has_shortcut = False
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        residual: nn.Sequential,
+        *,
+        inner: str = "",
+        inner_channels: int = 0,
+        has_paper_gate: bool = False,
+    ) -> None:
+        """Build a block; `inner` names the layer of `residual` after which a gate of the 3x3 convolution stands."""
+        super().__init__()
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.residual_channels = out_channels
+        self.inner = inner
+        self.inner_channels = inner_channels
+        self.has_paper_gate = has_paper_gate
+        self.residual = residual
+
+    def put(self, slot: str, module: nn.Module) -> None:
+        """Put a module, which keeps the shape of its input, into a slot."""
+        layers, after = self.slots()[slot]
+        insert_layer(layers, module, after=after)
+
+    def slots(self) -> dict[str, tuple[nn.Sequential, str | None]]:
+        """Return for each slot the layers that it lies in, and the layer that it follows (see `insert_layer`)."""
+        return {"entry": (self.residual, ""), "inner": (self.residual, self.inner), "residual": (self.residual, None)}
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, C_in, H, W) to (N, C_out, H/stride, W/stride)."""
+        y: Tensor = self.residual(x)
+        return y
+
+
+class ResidualBlock(Block):
+    """φ(join(F(x), S(x))). Further slots: `shortcut`, the end of S, and `output`, the end of φ.
+
+    An empty Sequential is the identity.
+    """
+
+    has_shortcut = True
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        residual: nn.Sequential,
+        shortcut: nn.Sequential,
+        activation: nn.Sequential,
+        *,
+        inner: str = "",
+        inner_channels: int = 0,
+        has_paper_gate: bool = False,
+    ) -> None:
+        super().__init__(
+            in_channels,
+            out_channels,
+            residual,
+            inner=inner,
+            inner_channels=inner_channels,
+            has_paper_gate=has_paper_gate,
+        )
+        self.shortcut = shortcut
+        self.join: nn.Module = Addition()
+        self.activation = activation
+
+    def slots(self) -> dict[str, tuple[nn.Sequential, str | None]]:
+        """Return the slots of F, and those of S and φ."""
+        return super().slots() | {"shortcut": (self.shortcut, None), "output": (self.activation, None)}
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, C_in, H, W) to (N, C_out, H/stride, W/stride)."""
+        y: Tensor = self.activation(self.join(self.residual(x), self.shortcut(x)))
+        return y
+
+
+def insert_layer(layers: nn.Sequential, module: nn.Module, *, after: str | None) -> None:
+    """Put a module into a Sequential, as `attention`: after a layer, at the head ("") or at the end (None)."""
+    names = [name for name, _ in layers.named_children()]
+    start = len(names) if after is None else names.index(after) + 1 if after else 0
+    following = [(name, layers.get_submodule(name)) for name in names[start:]]
+    for name, _ in following:
+        delattr(layers, name)
+    layers.add_module("attention", module)
+    for name, layer in following:
+        layers.add_module(name, layer)

@@ -1,0 +1,88 @@
+"""Where gates may stand in a network: sites (its blocks) and the stages that they make up. Needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """A block of a network where a gate may stand."""
+
+    path: str
+    """Of the block inside the network, such as `stages.0.1`."""
+    widths: Mapping[str, int]
+    """The attachments that the block takes, each with the channels of the map that its gate sees."""
+    in_channels: int
+    channels: int
+    has_paper_gate: bool = False
+    """Whether the network's own paper has a gate here, which the choice `paper` keeps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """Blocks that one choice holds for: all of one resolution, or a single one."""
+
+    sites: tuple[Site, ...]
+
+    @property
+    def in_channels(self) -> int:
+        """Channels that enter the first block."""
+        return self.sites[0].in_channels
+
+    @property
+    def channels(self) -> int:
+        """Channels that leave the last block."""
+        return self.sites[-1].channels
+
+    @cached_property
+    def widths(self) -> dict[str, int]:
+        """The attachments that all blocks take, each with the least width of a gate.
+
+        `exit`, one gate after the last block, is a choice of its own only where there are several blocks.
+        """
+        shared = {
+            name: min(site.widths[name] for site in self.sites)
+            for name in self.sites[0].widths
+            if all(name in site.widths for site in self.sites)
+        }
+        return shared | ({"exit": self.channels} if len(self.sites) > 1 else {})
+
+    @property
+    def has_paper_gate(self) -> bool:
+        """Whether any block has a gate in the network's own paper."""
+        return any(site.has_paper_gate for site in self.sites)
+
+
+def residual_widths(in_channels: int, channels: int, *, inner: int | None = None) -> dict[str, int]:
+    """Return the attachments of a block with a shortcut, and the widths of their gates.
+
+    `inner` is the width of the block's 3x3 convolution, None where it has none.
+    """
+    widths = {"serial": channels, "parallel": channels, "cross": channels, "pre": in_channels, "post": channels}
+    return widths if inner is None else widths | {"inner": inner}
+
+
+def residual_stage(
+    number: int, *, in_channels: int, channels: int, blocks: int, inner: int | None = None
+) -> Stage:
+    """Describe stage `number` (from 0) of equal residual blocks, found at `stages.<number>.<block>`."""
+    entering = (in_channels, *[channels] * (blocks - 1))
+    return Stage(
+        sites=tuple(
+            Site(
+                path=f"stages.{number}.{block}",
+                widths=residual_widths(before, channels, inner=inner),
+                in_channels=before,
+                channels=channels,
+            )
+            for block, before in enumerate(entering)
+        )
+    )
+
+
+def chain_widths(channels: int) -> dict[str, int]:
+    """Return the attachments of a block without a shortcut, and the widths of their gates."""
+    return {"serial": channels, "parallel": channels}

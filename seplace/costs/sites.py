@@ -1,0 +1,28 @@
+"""The blocks of a network as modules of their own, so that each can be counted alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+def block_inputs(network: nn.Module, paths: Sequence[str], images: Tensor) -> dict[str, Tensor]:
+    """Return what each block, named by its path, is given when the network runs on `images`."""
+    inputs: dict[str, Tensor] = {}
+
+    def noting(path: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+        return lambda _block, arguments: inputs.update({path: arguments[0]})
+
+    hooks = [network.get_submodule(path).register_forward_pre_hook(noting(path)) for path in paths]
+    with torch.no_grad():
+        network(images)
+    for hook in hooks:
+        hook.remove()
+    return inputs
+
+
+def likeness(block: nn.Module, inputs: Tensor) -> tuple[str, ...]:
+    """Return what blocks of equal cost share: their layers, the code of a traced one, and the shape of the input."""
+    return type(block).__qualname__, repr(block), str(getattr(block, "code", "")), str(tuple(inputs.shape))
