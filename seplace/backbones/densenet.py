@@ -1,0 +1,46 @@
+"""DenseNet-BC for 32x32 images (Huang et al., 2017): three dense blocks with transitions that halve the channels.
+
+A stage is one block, so that a gate re-weighs the concatenated maps of a whole dense block.
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+from seplace.backbones.backbone import Backbone, canonical_text
+from seplace.backbones.sites import Site, Stage, chain_widths
+from seplace.errors import InputError
+
+_LAYERS = (16, 16, 16)
+
+
+def densenet_bc100_12(*, width: float = 1.0) -> Backbone:
+    """Describe the network of 100 layers whose dense layers make 12 maps each; `width` multiplies the 12."""
+    if not 0 < width <= 64:
+        raise InputError(f"densenet_bc100_12: width is a factor over 0 and at most 64, got {width:g}")
+    growth = max(1, round(12 * width))
+    entering = tuple(
+        accumulate(_LAYERS[:-1], lambda channels, layers: (channels + layers * growth) // 2, initial=2 * growth)
+    )
+    leaving = [channels + layers * growth for channels, layers in zip(entering, _LAYERS, strict=True)]
+    return Backbone(
+        text=canonical_text("densenet_bc100_12", {"width": width}, densenet_bc100_12),
+        stages=tuple(
+            Stage(
+                sites=(
+                    Site(
+                        path=f"stages.{number}.0",
+                        widths=chain_widths(channels),
+                        in_channels=before,
+                        channels=channels,
+                    ),
+                )
+            )
+            for number, (before, channels) in enumerate(zip(entering, leaving, strict=True))
+        ),
+        image_size=32,
+        num_classes=10,
+        min_image_size=4,
+        network="seplace.backbones.dense:DenseNet",
+        arguments={"entering": entering, "layers": _LAYERS, "growth": growth},
+    )
