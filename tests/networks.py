@@ -10,8 +10,8 @@ from seplace.backbones.backbone import describe
 from seplace.models import build
 from seplace.placement import Placement, StageChoice
 
-GATES = [name for name in ATTENTION if name not in ("none", "paper")]
-"""The attention modules that any backbone takes."""
+GATES = [name for name in ATTENTION if name not in ("none", "paper", "sk")]
+"""The attention modules that any backbone takes: `paper` and `sk` need a block that has a place for them."""
 
 
 def gate_arguments(name: str, *, init: str) -> dict[str, object]:

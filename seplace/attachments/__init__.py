@@ -4,7 +4,7 @@ A member is a class with `attach(block, make)`: it puts the module A that `make(
 has it. One file and one line add a member.
 """
 
-from seplace.registry import Registry
+from seplace.registry import Member, Registry
 
 ATTACHMENTS = Registry(
     "attachment",
@@ -16,5 +16,6 @@ ATTACHMENTS = Registry(
         "post": "seplace.attachments.post:Post",
         "inner": "seplace.attachments.inner:Inner",
         "exit": "seplace.attachments.exit:Exit",
+        "kernel": Member("seplace.attachments.kernel:Kernel", takes_gates=False),
     },
 )

@@ -26,3 +26,6 @@ class BlockWithSlots(Protocol):
 
     def put(self, slot: str, module: nn.Module) -> None:
         """Put a module into `entry`, `inner`, `residual`, `shortcut` or `output`: before, inside, after F, S, φ."""
+
+    def replace_inner(self, make: Callable[[nn.Sequential], nn.Module]) -> None:
+        """Put what `make` builds of the 3x3 convolution, its norm and non-linearity, in their place."""

@@ -18,6 +18,7 @@ ATTENTION = Registry(
                 "squeeze": ("avg", "max", "pyramid"),
                 "excitation": ("sigmoid", "tanh", "relu", "hardsigmoid"),
                 "bias": ("no", "yes"),
+                "reduced_from": ("map", "input"),
             },
         ),
         "cbam": Member(
@@ -36,5 +37,6 @@ ATTENTION = Registry(
         "triplet": "seplace.attention.triplet:TripletAttention",
         "bam": Member("seplace.attention.bam:BAM", takes_ratio=True),
         "gc": Member("seplace.attention.gc:GC", takes_ratio=True, attachments=("serial",), is_additive=True),
+        "sk": Member("seplace.attention.sk:SK", takes_ratio=True, attachments=("kernel",)),
     },
 )

@@ -74,7 +74,9 @@ class SE(SqueezeExcitation):
     """g(u) = σ(W2 φ(W1 avgpool(u))) with h = C/r hidden units and no biases: 2Ch parameters and MACs.
 
     A bias adds h + C parameters. The squeeze `pyramid` has five values a channel: 5Ch + Ch parameters and MACs. The
-    excitations other than σ stand in its place; `relu` and `tanh` do not keep the gate between 0 and 1.
+    excitations other than σ stand in its place; `relu` and `tanh` do not keep the gate between 0 and 1. `reduced_from`
+    is the channels that the ratio divides where these are not the gated ones: EfficientNet's are those of the block's
+    input (`se[reduced_from=input]4`, its rd = 0.25).
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class SE(SqueezeExcitation):
         squeeze: str = "avg",
         excitation: str = "sigmoid",
         bias: str = "no",
+        reduced_from: int | None = None,
     ) -> None:
-        hidden = hidden_units(channels, ratio, min_hidden)
+        hidden = hidden_units(channels if reduced_from is None else reduced_from, ratio, min_hidden)
         super().__init__(channels, hidden, init=init, squeeze=squeeze, excitation=excitation, bias=bias)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 
@@ -46,6 +49,14 @@ class Block(nn.Module):
         """Put a module, which keeps the shape of its input, into a slot."""
         layers, after = self.slots()[slot]
         insert_layer(layers, module, after=after)
+
+    def replace_inner(self, make: Callable[[nn.Sequential], nn.Module]) -> None:
+        """Put what `make` builds of the 3x3 convolution, its norm and non-linearity, in their place, as `kernel`."""
+        layers = list(self.residual.named_children())
+        end = [name for name, _ in layers].index(self.inner) + 1
+        start = max(at for at, (_, layer) in enumerate(layers[:end]) if isinstance(layer, nn.Conv2d))
+        own = nn.Sequential(OrderedDict(layers[start:end]))
+        self.residual = nn.Sequential(OrderedDict([*layers[:start], ("kernel", make(own)), *layers[end:]]))
 
     def slots(self) -> dict[str, tuple[nn.Sequential, str | None]]:
         """Return for each slot the layers that it lies in, and the layer that it follows (see `insert_layer`)."""

@@ -68,13 +68,16 @@ def residual_widths(in_channels: int, channels: int, *, inner: int | None = None
 def residual_stage(
     number: int, *, in_channels: int, channels: int, blocks: int, inner: int | None = None
 ) -> Stage:
-    """Describe stage `number` (from 0) of equal residual blocks, found at `stages.<number>.<block>`."""
+    """Describe stage `number` (from 0) of equal residual blocks, found at `stages.<number>.<block>`.
+
+    `inner` are the channels of their 3x3 convolution, where its norm and non-linearity follow it.
+    """
     entering = (in_channels, *[channels] * (blocks - 1))
     return Stage(
         sites=tuple(
             Site(
                 path=f"stages.{number}.{block}",
-                widths=residual_widths(before, channels, inner=inner),
+                widths=residual_widths(before, channels, inner=inner) | ({} if inner is None else {"kernel": inner}),
                 in_channels=before,
                 channels=channels,
             )

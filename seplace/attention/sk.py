@@ -1,0 +1,48 @@
+"""Selective kernel (Li et al., 2019): the block's 3x3 convolution and a dilated one, mixed channel by channel.
+
+No gate of a map: it weighs two maps against each other, so it comes with an attachment of its own, `kernel`.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from seplace.attention.gate import full_precision, hidden_units
+
+
+class OwnAlone(nn.Module):
+    """(2a, 2b − 1) of two weights that sum to one: the block's own convolution alone where they are equal."""
+
+    def forward(self, weights: Tensor) -> Tensor:
+        """Map (N, 2, C) to (N, 2, C)."""
+        own, dilated = weights.unbind(1)
+        return torch.stack([2 * own, 2 * dilated - 1], dim=1)
+
+
+class SK(nn.Module):
+    """Softmax over two branches of W' φ(BN(W avgpool(U))), with U their sum and m = max(C/r, 32) hidden units.
+
+    Cm + 2m + 2Cm parameters and 3Cm MACs, without biases.
+    """
+
+    def __init__(self, channels: int, *, ratio: int, min_hidden: int = 1, init: str = "paper") -> None:
+        super().__init__()
+        hidden = hidden_units(channels, ratio, max(32, min_hidden))
+        self.reduce = nn.Linear(channels, hidden, bias=False)
+        self.norm = nn.BatchNorm1d(hidden)
+        self.relu = nn.ReLU(inplace=True)
+        self.expand = nn.Linear(hidden, 2 * channels, bias=False)
+        self.start = {"paper": nn.Identity, "identity": OwnAlone}[init]()
+        if init == "identity":
+            nn.init.zeros_(self.expand.weight)
+
+    def forward(self, u: Tensor) -> Tensor:
+        """Return the weights (N, 2, C, 1, 1) of two maps whose sum is u (N, C, H, W)."""
+        if self.training and u.shape[0] == 1:
+            raise ValueError("SK's batch norm cannot train on one image: use a larger batch")
+        with full_precision(u):
+            squeezed = u.mean((2, 3), dtype=self.reduce.weight.dtype)
+            scores = self.expand(self.relu(self.norm(self.reduce(squeezed))))
+            weights: Tensor = self.start(scores.reshape(len(u), 2, -1).softmax(1))
+        return weights[..., None, None].to(u.dtype)
