@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
+from torch import nn
 
 from seplace.attachments import ATTACHMENTS
+from seplace.attachments.cross import Cross
+from seplace.attachments.kernel import Kernel
 from seplace.attention import ATTENTION
 from seplace.attention.applied import Added, Scaled
 from seplace.errors import InvalidPlacement
 from seplace.streams import derive_seed
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from seplace.attention.options import GateOptions
     from seplace.backbones.backbone import Backbone
     from seplace.placement import Placement, StageChoice
@@ -37,19 +38,25 @@ def build(
     random state of no device is touched. InvalidPlacement if the placement has another number of stages than the
     backbone.
     """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(derive_seed(seed, "backbone"))
+        network = backbone.build(num_classes=num_classes, in_channels=in_channels)
+    place(network, backbone, placement, gate=gate, seed=seed)
+    return network
+
+
+def place(network: nn.Module, backbone: Backbone, placement: Placement, *, gate: GateOptions, seed: int) -> None:
+    """Put the modules of a placement into a plain network of a backbone, drawn as `build` draws them."""
     if len(placement) != len(backbone.units):
         noun = f"{backbone.granularity}s"
         raise InvalidPlacement(
             f"placement {placement} has {len(placement)} {noun}, {backbone.text} has {len(backbone.units)}"
         )
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(derive_seed(seed, "backbone"))
-        network = backbone.build(num_classes=num_classes, in_channels=in_channels)
         for number, (unit, choice) in enumerate(zip(backbone.units, placement.choices, strict=True), start=1):
             torch.default_generator.manual_seed(derive_seed(seed, "attention", number))
             for site in unit.sites:
                 insert(network.get_submodule(site.path), choice, gate=gate, is_last=site is unit.sites[-1])
-    return network
 
 
 def insert(block: Any, choice: StageChoice, *, gate: GateOptions, is_last: bool) -> None:
@@ -61,13 +68,13 @@ def insert(block: Any, choice: StageChoice, *, gate: GateOptions, is_last: bool)
         return
     attachment = ATTACHMENTS[attachment_name(choice)]
     if is_last or not getattr(attachment, "is_once_a_stage", False):
-        attachment.attach(block, attention_maker(choice, gate=gate))
+        attachment.attach(block, attention_maker(choice, gate=gate, block_input=block.in_channels))
 
 
-def attention_maker(choice: StageChoice, *, gate: GateOptions) -> Callable[[int], nn.Module]:
+def attention_maker(choice: StageChoice, *, gate: GateOptions, block_input: int) -> Callable[[int], nn.Module]:
     """Return the function that builds A, the module of `choice` applied to a map of a number of channels."""
     module, apply = ATTENTION[choice.name], applied_by(choice)
-    arguments = gate_arguments(choice, gate=gate)
+    arguments = gate_arguments(choice, gate=gate, block_input=block_input)
 
     def make(channels: int) -> nn.Module:
         built: nn.Module = apply(module(channels, **arguments))
@@ -86,9 +93,38 @@ def applied_by(choice: StageChoice) -> type[nn.Module]:
     return Added if ATTENTION.member(choice.name).is_additive else Scaled
 
 
-def gate_arguments(choice: StageChoice, *, gate: GateOptions) -> dict[str, int | str]:
-    """Return the keyword arguments of the module's class, all literals."""
-    options = {key: int(value) if value.isdecimal() else value for key, value in choice.options.items()}
+def gate_arguments(choice: StageChoice, *, gate: GateOptions, block_input: Any) -> dict[str, Any]:
+    """Return the keyword arguments of the module's class, all literals but `block_input`, the block's in_channels."""
+    options: dict[str, Any] = {key: int(value) if value.isdecimal() else value for key, value in choice.options.items()}
+    if "reduced_from" in options:
+        options["reduced_from"] = block_input
     if choice.ratio is None:
         return {**options, "init": gate.init}
     return {"ratio": choice.ratio, "min_hidden": gate.min_hidden, **options, "init": gate.init}
+
+
+class StaysInEval(nn.Module):
+    """What a batch norm that is frozen is beside its own class."""
+
+    def train(self, mode: bool = True) -> Self:  # noqa: ARG002 - torch gives it its name
+        """Stay in inference, whatever the mode of the network."""
+        return super().train(False)
+
+
+def freeze_backbone(network: nn.Module) -> None:
+    """Let nothing learn but what was inserted, in place.
+
+    The other parameters take no gradient, and the other batch norms use and keep their running statistics, also after
+    `network.train()`.
+    """
+    modules = list(network.modules())
+    inserted = [module for module in modules if isinstance(module, Scaled | Added | Cross)]
+    kernels = [part for module in modules if isinstance(module, Kernel) for part in (module.dilated, module.gate)]
+    learning = {part for module in (*inserted, *kernels) for part in module.modules()}
+    for module in [module for module in modules if module not in learning]:
+        for parameter in module.parameters(recurse=False):
+            parameter.requires_grad_(False)
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and not isinstance(module, StaysInEval):
+            # A class of its own, as torch's parametrizations have: the module, its state and its keys stay.
+            module.__class__ = type(f"Frozen{type(module).__name__}", (StaysInEval, type(module)), {})
+            module.eval()

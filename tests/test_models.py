@@ -175,6 +175,12 @@ def test_pre_gates_are_as_wide_as_what_enters_the_block() -> None:
     assert widths == [16, 32]
 
 
+def test_hidden_units_may_be_a_share_of_the_blocks_input() -> None:
+    network = network_of("cifar_resnet14", "none-se[reduced_from=input]4-se4")
+    hidden = [block.residual.attention.gate.reduce.out_features for stage in network.stages[1:] for block in stage]
+    assert hidden == [16 // 4, 32 // 4, 64 // 4, 64 // 4]
+
+
 def test_a_users_own_module_is_attached_unregistered() -> None:
     network = network_of("cifar_resnet8", "none-seplace.attention.se:SE4-none")
     assert are_equal(network.state_dict(), network_of("cifar_resnet8", "none-se4-none").state_dict())

@@ -74,8 +74,13 @@ def describe(text: str) -> Backbone:
     if match is None:
         raise InputError(f"backbone {text!r}: write a name, or a name with options such as cifar_resnet20[width=0.5]")
     name, options = match.group("name", "options")
-    member: Callable[..., Backbone] = BACKBONES[name]
-    backbone = member(**_parse_options(name, options or "", member))
+    if ":" in name:
+        from seplace.backbones.traced import describe_import  # only what a user brings needs torch to be described
+
+        backbone = describe_import(name, options or "")
+    else:
+        member: Callable[..., Backbone] = BACKBONES[name]
+        backbone = member(**parse_options(name, options or "", _defaults(member)))
     if backbone.text != text:
         raise InputError(f"backbone {text!r}: write {backbone.text!r}")
     return backbone
@@ -83,27 +88,33 @@ def describe(text: str) -> Backbone:
 
 def canonical_text(name: str, options: Mapping[str, Any], member: Callable[..., Backbone]) -> str:
     """Return `name[key=value,…]`, keys sorted, options at their defaults left out."""
-    parameters = inspect.signature(member).parameters
-    changed = {key: value for key, value in options.items() if value != parameters[key].default}
+    return text_of(name, options, _defaults(member))
+
+
+def text_of(name: str, options: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
+    """Return `name[key=value,…]`, keys sorted, options at their defaults left out."""
+    changed = {key: value for key, value in options.items() if value != defaults[key]}
     inside = ",".join(
         f"{key}={f'{changed[key]:g}' if isinstance(changed[key], float) else changed[key]}" for key in sorted(changed)
     )
     return f"{name}[{inside}]" if inside else name
 
 
-def _parse_options(name: str, text: str, member: Callable[..., Backbone]) -> dict[str, Any]:
-    parameters = inspect.signature(member).parameters
+def parse_options(name: str, text: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Read `key=value,…`: the keys are those of `defaults`, the values of their types."""
     options: dict[str, Any] = {}
     for part in filter(None, text.split(",")):
         key, equals, value = part.partition("=")
-        if key not in parameters or not equals:
-            known = ", ".join(parameters) or "none"
-            raise InputError(
-                f"backbone {name}: unknown option {part!r}{did_you_mean(key, parameters)} (known: {known})"
-            )
-        kind = type(parameters[key].default)
+        if key not in defaults or not equals:
+            known = ", ".join(defaults) or "none"
+            raise InputError(f"backbone {name}: unknown option {part!r}{did_you_mean(key, defaults)} (known: {known})")
+        kind = type(defaults[key])
         try:
             options[key] = kind(value)
         except ValueError as error:
             raise InputError(f"backbone {name}: option {key} takes a {kind.__name__} (got {value!r})") from error
     return options
+
+
+def _defaults(member: Callable[..., Backbone]) -> dict[str, Any]:
+    return {key: parameter.default for key, parameter in inspect.signature(member).parameters.items()}

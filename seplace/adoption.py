@@ -1,0 +1,136 @@
+"""The user's own network: its stages found by running it, and gates put into a copy of it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Literal
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from seplace.attention.options import GateOptions, Init
+from seplace.backbones.backbone import Granularity
+from seplace.backbones.traced import TracedBackbone, TracedSite, describe_blocks
+from seplace.errors import InputError
+from seplace.models import freeze_backbone, place
+from seplace.placement import Placement
+from seplace.space import check_placement
+
+Freeze = Literal["nothing", "backbone"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdoptedBackbone(TracedBackbone):
+    """A network that is there already: what is built is a copy of it, with its weights."""
+
+    model: nn.Module = field(repr=False, compare=False)
+
+    def plain(self, *, num_classes: int, in_channels: int) -> nn.Module:
+        """Return a copy; InputError for another number of classes or channels than the network has."""
+        if (num_classes, in_channels) != (self.num_classes, self.in_channels):
+            raise InputError(
+                f"{self.text} has {self.num_classes} classes and {self.in_channels} image channels "
+                f"(asked for {num_classes} and {in_channels})"
+            )
+        return copy.deepcopy(self.model)
+
+
+class Adopted:
+    """A network with its stages; `insert` returns copies of it with modules in them, and never changes it."""
+
+    def __init__(self, backbone: AdoptedBackbone) -> None:
+        self.backbone = backbone
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row a stage; a placement has one choice for each."""
+        rows = []
+        for number, stage in enumerate(self.backbone.stages, start=1):
+            first, last = stage.sites[0], stage.sites[-1]
+            assert isinstance(last, TracedSite)
+            rows.append(
+                {
+                    "stage": number,
+                    "blocks": len(stage.sites),
+                    "block type": last.block_type,
+                    "first": first.path,
+                    "last": last.path,
+                    "channels": last.channels,
+                    "resolution": "x".join(map(str, last.size)),
+                    "attachments": " ".join(stage.widths),
+                }
+            )
+        return pd.DataFrame(rows)
+
+    def __str__(self) -> str:
+        return f"{self.backbone.text}, {len(self.backbone.stages)} stages\n{self.table.to_string(index=False)}"
+
+    __repr__ = __str__
+
+    def insert(
+        self,
+        placement: str | Placement,
+        *,
+        init: Init = "identity",
+        min_hidden: int = 1,
+        seed: int = 0,
+        freeze: Freeze = "nothing",
+        granularity: Granularity = "stage",
+    ) -> nn.Module:
+        """Return a copy of the network with the modules of a placement in its blocks.
+
+        With the init `identity` it computes what the network computes until it is trained. With freeze `backbone` only
+        the inserted modules learn. With granularity `block` a placement has one choice a block. InvalidPlacement for
+        one that the blocks do not take.
+        """
+        if freeze not in ("nothing", "backbone"):
+            raise InputError(f"freeze is nothing or backbone (got {freeze!r})")
+        if granularity not in ("stage", "block"):
+            raise InputError(f"granularity is stage or block (got {granularity!r})")
+        gate = GateOptions(init=init, min_hidden=min_hidden)
+        backbone = replace(self.backbone, granularity=granularity)
+        chosen = Placement.parse(placement) if isinstance(placement, str) else placement
+        check_placement(backbone, chosen, init=init)
+        network = backbone.build(num_classes=backbone.num_classes, in_channels=backbone.in_channels)
+        own = set(network.modules())
+        place(network, backbone, chosen, gate=gate, seed=seed)
+        device = next((parameter.device for parameter in self.backbone.model.parameters()), torch.device("cpu"))
+        for module in [module for module in network.modules() if module not in own]:
+            module.to(device).train(network.training)
+        if freeze == "backbone":
+            freeze_backbone(network)
+        return network
+
+
+def adopt(model: nn.Module, example_input: Tensor, *, blocks: Sequence[str] | None = None) -> Adopted:
+    """Find the stages of a CNN by running it once on images (N, C, H, W); the model is left as it is.
+
+    `blocks` names the paths of the blocks, such as `["layer1.0", "layer1.1"]`, where others are found than are meant.
+    """
+    if isinstance(model, torch.jit.ScriptModule):
+        raise InputError(f"{type(model).__name__}: a scripted network has no code to trace; adopt it before scripting")
+    if example_input.ndim != 4:
+        raise InputError(f"example_input is images (N, C, H, W), got {example_input.ndim} dimensions")
+    if isinstance(blocks, str):
+        raise InputError(f"blocks is a list of paths (got {blocks!r})")
+    _, in_channels, height, width = example_input.shape
+    description = describe_blocks(copy.deepcopy(model).eval(), example_input, paths=blocks)
+    output = description.output
+    backbone = AdoptedBackbone(
+        text=type(model).__name__,
+        stages=description.stages,
+        idle=description.idle,
+        image_size=max(height, width),
+        num_classes=output.shape[-1] if isinstance(output, Tensor) and output.ndim == 2 else 0,
+        min_image_size=min(height, width),
+        network=f"{type(model).__module__}:{type(model).__qualname__}",
+        arguments={},
+        in_channels=in_channels,
+        takes=(),
+        model=model,
+    )
+    return Adopted(backbone)

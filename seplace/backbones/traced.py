@@ -1,0 +1,246 @@
+"""Backbones out of any CNN in torch: described by running and tracing it, built by giving its blocks slots."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seplace.backbones import BACKBONES
+from seplace.backbones.backbone import Backbone, parse_options, text_of
+from seplace.backbones.finding import Calls, find_blocks, named_blocks, record
+from seplace.backbones.sites import Site, Stage
+from seplace.backbones.slotted import FORMS, Form, SlottedBlock, give_slots, widths_of
+from seplace.backbones.tracing import source_of, trace
+from seplace.errors import InputError
+
+_GIVEN = ("num_classes", "in_channels")
+"""What a network is built for; the rest of what its function takes are options."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TracedSite(Site):
+    """A block of a foreign network."""
+
+    form: Form
+    block_type: str
+    """The name of its class."""
+    size: tuple[int, int]
+    """Height and width of its output."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TracedBackbone(Backbone):
+    """A foreign network: `network` is the function or class that builds it, `arguments` are options of that."""
+
+    in_channels: int
+    """Of the images that it was traced with."""
+    takes: tuple[str, ...]
+    """Which of `num_classes` and `in_channels` the function takes."""
+    idle: tuple[str, ...]
+    """The paths of modules that do not run in eval mode, such as auxiliary heads."""
+
+    def build(self, *, num_classes: int, in_channels: int = 3) -> nn.Module:
+        """Build the plain network with empty slots in its blocks; its weights are drawn as its function draws them."""
+        network = self.plain(num_classes=num_classes, in_channels=in_channels)
+        self.give_slots(network)
+        return network
+
+    def plain(self, *, num_classes: int, in_channels: int) -> nn.Module:
+        """Build the network as it is; InputError where it cannot be had for these classes or channels."""
+        asked = {"num_classes": num_classes, "in_channels": in_channels}
+        for name, value in asked.items():
+            if name not in self.takes and value != getattr(self, name):
+                raise InputError(
+                    f"backbone {self.text}: {self.network} has no parameter {name}, and its network has "
+                    f"{getattr(self, name)} (asked for {value})"
+                )
+        given = {name: asked[name] for name in self.takes}
+        network: nn.Module = self.network_class(**self.arguments, **given)
+        return network
+
+    def give_slots(self, network: nn.Module) -> None:
+        """Turn the blocks of a plain network into such that take gates, in place."""
+        for site in itertools.chain.from_iterable(stage.sites for stage in self.stages):
+            assert isinstance(site, TracedSite)
+            block = network.get_submodule(site.path)
+            if not give_slots(block, site.form):
+                raise InputError(f"backbone {self.text}: {site.path} is not the block that it was when it was traced")
+            assert isinstance(block, SlottedBlock)
+            block.in_channels, block.out_channels = site.in_channels, site.channels
+            block.residual_channels = site.channels
+            block.inner_channels = site.widths.get("inner", 0)
+        for path in self.idle:
+            network.get_submodule(path).may_be_idle = True  # type: ignore[assignment]  # seen by seplace.costs.counting
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """What running a network once tells of it."""
+
+    stages: tuple[Stage, ...]
+    idle: tuple[str, ...]
+    output: Any
+
+
+def describe_blocks(network: nn.Module, images: Tensor, *, paths: Sequence[str] | None = None) -> Description:
+    """Run a network, in eval mode, on images (N, C, H, W) and describe its stages.
+
+    A stage is consecutive blocks of one class and one resolution. `paths` names the blocks, which are found otherwise.
+    """
+    seen, output = record(network, images)
+    blocks = find_blocks(network, seen) if paths is None else named_blocks(network, seen, paths)
+    known: dict[tuple[object, ...], tuple[Form, dict[str, int]]] = {}
+    sites = [_site_of(calls, known) for calls in blocks]
+    groups = itertools.groupby(sites, key=lambda site: (site.block_type, site.size))
+    return Description(
+        stages=tuple(Stage(sites=tuple(group)) for _, group in groups),
+        idle=tuple(path for path, _ in network.named_modules() if path not in seen),
+        output=output,
+    )
+
+
+def _site_of(calls: Calls, known: dict[tuple[object, ...], tuple[Form, dict[str, int]]]) -> TracedSite:
+    """Describe a block; `known` holds what was found of blocks of the same code, layers and input."""
+    assert calls.images is not None
+    assert calls.output_shape is not None
+    graph = trace(calls.module)
+    # Of a block whose code is not known, nothing tells that another is like it.
+    code = calls.path if graph is None else source_of(graph)
+    key = (type(calls.module), repr(calls.module), code, calls.images.shape)
+    if key not in known:
+        known[key] = _form_of(calls, calls.images)
+    form, widths = known[key]
+    _, channels, height, width = calls.output_shape
+    return TracedSite(
+        path=calls.path,
+        widths=widths,
+        in_channels=calls.images.shape[1],
+        channels=channels,
+        form=form,
+        block_type=type(calls.module).__name__,
+        size=(height, width),
+    )
+
+
+def _form_of(calls: Calls, images: Tensor) -> tuple[Form, dict[str, int]]:
+    # An activation has no inside: a gate before it would stand between a norm and its non-linearity.
+    forms: Sequence[Form] = FORMS if any(calls.module.children()) else ("opaque",)
+    for form in forms:
+        widths = widths_of(calls.module, form, images)
+        if widths:
+            return form, widths
+    raise InputError(f"{calls.path}: no gate fits into this {type(calls.module).__name__}; name the blocks without it")
+
+
+@functools.cache
+def describe_import(name: str, options: str) -> Backbone:
+    """Describe what an import path and the text of its options name: a function that returns a Backbone or a network.
+
+    A network is built and traced on the CPU, and the global random state is left as it was.
+    """
+    function: Callable[..., Any] = BACKBONES[name]
+    parameters = inspect.signature(function).parameters
+    defaults = _defaults(parameters)
+    given = parse_options(name, options, defaults)
+    own = {key: value for key, value in given.items() if key in parameters and key not in _GIVEN}
+    arguments = {key: bool(value) if isinstance(parameters[key].default, bool) else value for key, value in own.items()}
+    side, in_channels = (int({**defaults, **given}[key]) for key in ("image_size", "in_channels"))
+    if "image_size" in parameters:
+        arguments["image_size"] = side
+    if side < 1 or in_channels < 1:
+        raise InputError(f"backbone {name}: image_size and in_channels are at least 1")
+    text = text_of(name, given, defaults)
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+        torch.default_generator.manual_seed(0)
+        takes = tuple(key for key in _GIVEN if key in parameters)
+        required = {key: 1000 for key in takes if parameters[key].default is inspect.Parameter.empty}
+        channels = {"in_channels": in_channels} if "in_channels" in takes else {}
+        network = _called(name, function, {**arguments, **required, **channels})
+        if isinstance(network, Backbone):
+            return network
+        if not isinstance(network, nn.Module):
+            raise InputError(f"backbone {name}: returns a {type(network).__name__}, not a torch module")
+        images = torch.randn(1, in_channels, side, side)
+        try:
+            description = describe_blocks(network.eval(), images)
+        except InputError as error:
+            raise InputError(f"backbone {text}: {error}") from error
+        except Exception as error:  # the forward is the user's
+            raise InputError(
+                f"backbone {text}: cannot be run on an image of {side}x{side} pixels ({error}); "
+                f"give its size, as in {name}[image_size=32]"
+            ) from error
+        logits = description.output
+        if not isinstance(logits, Tensor) or logits.ndim != 2:
+            raise InputError(f"backbone {text}: does not map images (N, C, H, W) to logits (N, classes)")
+        if "num_classes" not in takes and _passes_classes_on(function, parameters, arguments, images):
+            takes = ("num_classes", *takes)
+        return TracedBackbone(
+            text=text,
+            stages=description.stages,
+            idle=description.idle,
+            image_size=side,
+            num_classes=logits.shape[1],
+            min_image_size=_least_side(network, images),
+            network=name,
+            arguments=arguments,
+            in_channels=in_channels,
+            takes=takes,
+        )
+
+
+def _defaults(parameters: Mapping[str, inspect.Parameter]) -> dict[str, str | int | float]:
+    """Return the options of a function with their defaults; of its own those that are text or numbers."""
+    own = {
+        key: int(parameter.default) if isinstance(parameter.default, bool) else parameter.default
+        for key, parameter in parameters.items()
+        if isinstance(parameter.default, str | int | float) and key != "num_classes"
+    }
+    return {"image_size": 224, "in_channels": 3} | own
+
+
+def _called(name: str, function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
+    try:
+        return function(**arguments)
+    except Exception as error:  # the function is the user's
+        raise InputError(f"backbone {name}: cannot be built ({type(error).__name__}: {error})") from error
+
+
+def _passes_classes_on(
+    function: Callable[..., Any],
+    parameters: Mapping[str, inspect.Parameter],
+    arguments: Mapping[str, Any],
+    images: Tensor,
+) -> bool:
+    """Whether a function with a keyword catch-all builds for a number of classes all the same, as torchvision's do."""
+    if all(parameter.kind is not inspect.Parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return False
+    try:
+        network = function(**arguments, num_classes=7)
+    except TypeError:
+        return False
+    with torch.no_grad():
+        classes: int = network.eval()(images).shape[1]
+    return classes == 7
+
+
+def _least_side(network: nn.Module, images: Tensor) -> int:
+    """Return the smallest power of two, from 8 up to the side of the images, with which the network runs."""
+    full = images.shape[2]
+    side = 8
+    while side < full:
+        try:
+            with torch.no_grad():
+                network(images[:, :, :side, :side])
+        except Exception:  # the forward is the user's
+            side *= 2
+        else:
+            return side
+    return full
