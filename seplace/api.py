@@ -25,7 +25,6 @@ from seplace.results import (
     summarise,
     verdict,
 )
-from seplace.yardsticks import yardsticks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,7 +108,7 @@ class Results:
     @cached_property
     def placements(self) -> pd.DataFrame:
         """One row a placement that was trained, cheapest first."""
-        marks = yardsticks(self.config.search_space.backbone)
+        marks = self.config.search_space.yardsticks
         return placements_frame(
             summarise(self.rows),
             cost=self.cost,
@@ -180,8 +179,8 @@ class Results:
         evaluation = self.pick(pick, flops_under=flops_under)
         images, space = self._images, self.config.search_space
         trained = TrainedNetwork(
-            backbone=space.backbone,
-            placement=evaluation.placement,
+            backbone=space.backbone_of(evaluation.placement),
+            placement=evaluation.placement.on_backbone,
             gate=space.gate,
             num_classes=len(images["classes"]),
             in_channels=images["channels"],

@@ -19,12 +19,11 @@ from seplace.datasets import DATASETS
 from seplace.documents import Keys, Problem, read_document, refuse, spelled
 from seplace.errors import InputError, UnknownName
 from seplace.recipe import Recipe
-from seplace.registry import Registry
+from seplace.registry import Registry, import_from
 from seplace.samplers import SAMPLERS
 from seplace.shapes import Block, Checked, Schema, check_shape
 from seplace.shipped import is_name, locate, name_of
 from seplace.space import SearchSpace, space_of
-from seplace.yardsticks import yardsticks
 
 Count = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
@@ -213,6 +212,7 @@ def load_results_study(folder: Path, *, study_folder: Path) -> StudyConfig:
 
 def _load(path: Path, *, name: str, folder: Path, space_path: Path | None) -> StudyConfig:
     """Read both files, check all rules, and raise everything that is wrong in either of them at once."""
+    import_from(folder)
     document, problems = read_document(path)
     if document is None:
         refuse(problems)
@@ -299,9 +299,11 @@ def _training_problems(checked: Checked[StudyFile]) -> list[Problem]:
 
 def _image_size_problems(checked: Checked[StudyFile], space: SearchSpace | None) -> list[Problem]:
     size = checked.sound("data", "image_size")
-    if space is None or size is None or size >= space.backbone.min_image_size:
+    if space is None or size is None:
         return []
-    backbone = space.backbone
+    backbone = max(space.backbones.values(), key=lambda each: each.min_image_size)
+    if size >= backbone.min_image_size:
+        return []
     rule = f"must be at least {backbone.min_image_size}, or the strides of {backbone.text} leave nothing"
     return [checked.document.problem(("data", "image_size"), rule, got=spelled(size))]
 
@@ -321,7 +323,7 @@ def _budget_problems(checked: Checked[StudyFile], space: SearchSpace | None) -> 
     trainings, seeds = checked.sound("search", "trainings"), checked.sound("search", "seeds")
     if space is None or trainings is None:
         return []
-    first = len(yardsticks(space.backbone))
+    first = len(space.yardsticks)
     if trainings < first:
         rule = f"must be at least {first}: so many yardsticks are trained first"
         return [document.problem(("search", "trainings"), rule, got=spelled(trainings))]

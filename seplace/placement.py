@@ -1,8 +1,9 @@
 """Placements: which attention module stands in which stage, as a frozen value with one canonical text.
 
 `none-se16-eca.parallel-cbam8.cross` is stages joined by `-`, each a module, its reduction ratio, and `.attachment`
-where that is not `serial`. A module may have options: `se[squeeze=max]16`. Two spellings of one network do not exist:
-what is not canonical is refused.
+where that is not `serial`. A module may have options: `se[squeeze=max]16`. In a space of several backbones another
+than the first is named at the end: `none-none-none-none@resnet50[width=1.25]`. Two spellings of one network do not
+exist: what is not canonical is refused.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ _CHOICE = re.compile(
     r"(?P<module>[a-z_]+(?:\[[\w=,]*\])?|[A-Za-z_][\w.]*:[A-Za-z_]\w*?)(?P<ratio>\d{1,6})?(?:\.(?P<attachment>\w+))?"
 )
 _MODULE = re.compile(r"(?P<name>[^\[\]]+)(?:\[(?P<options>[^\[\]]*)\])?")
+_VARIANT = re.compile(r"[\w.:]+(?:\[[\w=.,]*\])?")
 _WITHOUT_ATTACHMENT = ("none", "paper")
 
 
@@ -117,9 +119,11 @@ def _options_text(name: str, options: Mapping[str, str], member: Member) -> str:
 
 @dataclass(frozen=True, order=True)
 class Placement:
-    """One choice a stage, stage 1 being the first residual stage."""
+    """One choice a stage, stage 1 being the first residual stage; in a wider or deeper backbone if one is named."""
 
     choices: tuple[StageChoice, ...]
+    variant: str = ""
+    """The text of the backbone where that is not the space's first one."""
 
     def __post_init__(self) -> None:
         if not self.choices:
@@ -129,25 +133,40 @@ class Placement:
     def parse(cls, text: str) -> Self:
         """Read the canonical text, such as `none-se16-eca.parallel`; InvalidPlacement says what to write instead."""
         choices = []
-        for stage, part in enumerate(text.split("-"), start=1):
+        stages, at, variant = text.partition("@")
+        if at and not _VARIANT.fullmatch(variant):
+            raise InvalidPlacement(
+                f"placement {text!r}: after @ stands a backbone, such as @cifar_resnet20[width=1.25]"
+            )
+        for stage, part in enumerate(stages.split("-"), start=1):
             try:
                 choices.append(StageChoice.parse(part))
             except InvalidPlacement as error:
                 raise InvalidPlacement(f"placement {text!r}, stage {stage}: {error}") from error
-        return cls(tuple(choices))
+        return cls(tuple(choices), variant)
 
     @classmethod
-    def uniform(cls, choice: StageChoice, stages: int) -> Self:
+    def uniform(cls, choice: StageChoice, stages: int, *, variant: str = "") -> Self:
         """Return the placement with `choice` in each of `stages` stages."""
-        return cls((choice,) * stages)
+        return cls((choice,) * stages, variant)
 
     @property
     def is_plain(self) -> bool:
-        """Whether no stage holds a module: the plain backbone."""
-        return all(choice.module == "none" for choice in self.choices)
+        """Whether this is the plain backbone: no stage holds a module, and no other backbone is named."""
+        return not self.has_attention and not self.variant
+
+    @property
+    def has_attention(self) -> bool:
+        """Whether any stage holds a module."""
+        return any(choice.module != "none" for choice in self.choices)
+
+    @property
+    def on_backbone(self) -> Placement:
+        """The same choices, without the name of the backbone that they are for."""
+        return Placement(self.choices)
 
     def __len__(self) -> int:
         return len(self.choices)
 
     def __str__(self) -> str:
-        return "-".join(map(str, self.choices))
+        return "-".join(map(str, self.choices)) + (f"@{self.variant}" if self.variant else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from seplace.costs import COSTS
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 _INK, _GREY, _BLUE, _ORANGE = "#222222", "#b5b5b5", "#1f5fa8", "#d1671f"
 _NARROW_PERCENT = 5.0
+_COLOURS = ("#1f5fa8", "#d1671f", "#2f8f5b", "#8a4fa3", "#b03a48", "#6b6b6b", "#a8871f", "#2a9aa8")
+_MARKERS = "o^sDvP*<>Xhp"
 _UNDATED: dict[str, dict[str, Any] | None] = {".png": None, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 _SCALES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 
@@ -66,6 +70,50 @@ def plot_front(placements: pd.DataFrame, *, cost: str, title: str) -> Figure:
     return figure
 
 
+def plot_bench(records: pd.DataFrame, *, title: str) -> Figure:
+    """Draw what placements take against their extra FLOPs in %: one colour a backbone, one marker a placement.
+
+    What they take is the ratio of latency to the plain backbone's, with its quartiles, or extra parameters in % where
+    no latency was measured. The plain backbone is the grey line.
+    """
+    figure = Figure(figsize=(8.0, 5.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    has_latency = "latency_ratio" in records
+    column = "latency_ratio" if has_latency else "extra_params_percent"
+    table = records[records["name"] != "none"]
+    colours = dict(zip(records["backbone"].unique(), itertools.cycle(_COLOURS), strict=False))
+    markers = dict(zip(table["name"].unique(), itertools.cycle(_MARKERS), strict=False))
+    axes.axhline(1.0 if has_latency else 0.0, color=_GREY, linewidth=1.4, zorder=1)
+    for row in table.to_dict("records"):
+        value = row[column]
+        bars = [[value - row[f"{column}_lower"]], [row[f"{column}_upper"] - value]] if has_latency else None
+        axes.errorbar(
+            row["extra_flops_percent"],
+            value,
+            yerr=bars,
+            fmt=markers[row["name"]],
+            color=colours[row["backbone"]],
+            markersize=6.5,
+            elinewidth=1.0,
+            zorder=3,
+        )
+    axes.set_xlabel("extra FLOPs over the plain backbone in %")
+    axes.set_ylabel(
+        "latency of one image ÷ plain, median and quartiles"
+        if has_latency
+        else "extra parameters over the plain backbone in %"
+    )
+    axes.set_title(title, loc="left", fontsize=11, color=_INK)
+    axes.grid(color="#e8e8e8", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    keys = [Line2D([], [], color=colour, linewidth=4, label=name) for name, colour in colours.items()]
+    keys += [Line2D([], [], color=_INK, marker=marker, linestyle="", label=name) for name, marker in markers.items()]
+    figure.legend(handles=keys, loc="outside right upper", frameon=False, fontsize=9)
+    return figure
+
+
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure as .png, .svg or .pdf; the same figure gives the same bytes."""
     if path.suffix not in _UNDATED:
@@ -96,13 +144,13 @@ def _points(
 
 
 def _style(yardstick: str) -> dict[str, Any]:
-    """Return a marker for each module, filled where it stands everywhere and hollow in the last stage only."""
+    """Return a marker for each module, hollow where it stands in the last stage only, or on another backbone."""
     module = yardstick.split()[0]
     return {
         "color": _ORANGE,
         "marker": {"none": "X", "SE": "^", "CBAM": "s", "ECA": "D"}[module],
         "size": 6.5,
-        "hollow": "last" in yardstick,
+        "hollow": "last" in yardstick or " on " in yardstick,
     }
 
 

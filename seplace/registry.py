@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from seplace.errors import InputError, UnknownName
@@ -64,6 +66,13 @@ class Registry(Mapping[str, Any]):
         if name not in self._resolved:
             self._resolved[name] = resolve(self.member(name).path, kind=self.kind)
         return self._resolved[name]
+
+
+def import_from(folder: Path) -> None:
+    """Let import paths name modules in a folder too, such as those beside a study file; what is installed goes first."""
+    text = str(folder.absolute())
+    if text not in sys.path:
+        sys.path.append(text)
 
 
 def resolve(path: str, *, kind: str) -> Any:

@@ -57,7 +57,7 @@ class Evaluation:
     """Validation accuracy in percent."""
     cross_entropy: float | None = None
     """Validation cross-entropy in nats."""
-    curve: tuple[Mapping[str, float], ...] = ()
+    curve: tuple[Mapping[str, float | None], ...] = ()
     """epoch, accuracy, cross_entropy and train_loss at the recipe's check epochs."""
     costs: Mapping[str, float] = field(default_factory=dict)
     seconds: float = 0.0
@@ -233,7 +233,7 @@ def placements_frame(
 ) -> pd.DataFrame:
     """Return one row a placement, cheapest first.
 
-    Columns: placement, stage1…, yardstick (its name or empty), on_front, n (seeds), accuracy (mean, adjusted for which
+    Columns: placement, variant (in a space of several backbones), stage1…, yardstick (its name or empty), on_front, n (seeds), accuracy (mean, adjusted for which
     seeds they were) and cross_entropy (mean) with their standard errors, gain over none in points (paired by seed) with
     its standard error and number of pairs, every cost and its extra over the plain backbone, latency with its quartiles
     where it was measured, and the test accuracy where the test split has been read; `tests` holds it by (placement,
@@ -272,7 +272,8 @@ def placements_frame(
                 "test_accuracy_se": test_accuracy_se,
             }
         )
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    return table.fillna({"variant": ""}) if "variant" in table else table
 
 
 def front_frame(placements: pd.DataFrame) -> pd.DataFrame:
@@ -287,8 +288,9 @@ def front_frame(placements: pd.DataFrame) -> pd.DataFrame:
 
 
 def stage_columns(placement: Placement) -> dict[str, str]:
-    """Return the choices by stage (stage1, stage2, …)."""
-    return {f"stage{number}": str(choice) for number, choice in enumerate(placement.choices, start=1)}
+    """Return the choices by stage (stage1, stage2, …), and the backbone where it is another than the space's first."""
+    variant = {"variant": placement.variant} if placement.variant else {}
+    return variant | {f"stage{number}": str(choice) for number, choice in enumerate(placement.choices, start=1)}
 
 
 def knee_of(members: pd.DataFrame, cost: str) -> int:

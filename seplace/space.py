@@ -25,9 +25,10 @@ from seplace.backbones.backbone import Backbone, Granularity, describe
 from seplace.documents import Document, Keys, Problem, read_document, refuse, spelled
 from seplace.errors import InputError, InvalidPlacement, InvalidSpace, UnknownName
 from seplace.placement import Placement, StageChoice
-from seplace.registry import Member
+from seplace.registry import Member, import_from
 from seplace.shapes import Block, Checked, Schema, check_shape
 from seplace.shipped import is_name, locate, name_of
+from seplace.yardsticks import yardsticks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,8 @@ class SearchSpace:
     choices: tuple[tuple[StageChoice, ...], ...]
     """One tuple a stage, without repeats; their order is the order of the space."""
     gate: GateOptions
+    variants: tuple[Backbone, ...] = ()
+    """Other backbones with as many stages, wider or deeper ones say, that a placement may name instead."""
 
     def __post_init__(self) -> None:
         stages = len(self.backbone.units)
@@ -55,34 +58,60 @@ class SearchSpace:
             for choice in choices:
                 if problem := choice_problem(self.backbone, choice, stage=number, init=self.gate.init):
                     raise InvalidSpace(problem)
-        if math.prod(map(len, self.choices)) > sys.maxsize:
+        for variant in self.variants:
+            if problem := self._variant_problem(variant):
+                raise InvalidSpace(problem)
+        if math.prod(map(len, self.choices)) * len(self.backbones) > sys.maxsize:
             raise InvalidSpace(f"a space has at most {sys.maxsize:,} members")
-        if all(choice.module == "none" for choices in self.choices for choice in choices):
+        if not self.variants and all(choice.module == "none" for choices in self.choices for choice in choices):
             raise InvalidSpace("the only member of the space is the plain backbone; nothing can be searched")
 
+    @cached_property
+    def backbones(self) -> dict[str, Backbone]:
+        """The backbones by what a placement names them with: the first by nothing."""
+        return {"": self.backbone} | {variant.text: variant for variant in self.variants}
+
+    def backbone_of(self, placement: Placement) -> Backbone:
+        """Return the backbone that a placement is for; InvalidPlacement if the space has none of that name."""
+        if placement.variant not in self.backbones:
+            known = ", ".join(self.backbones).removeprefix(", ") or "none but its own"
+            raise InvalidPlacement(f"{placement}: space {self.name} has no such backbone (known: {known})")
+        return self.backbones[placement.variant]
+
+    @property
+    def yardsticks(self) -> dict[str, Placement]:
+        """The placements that anyone would try by hand, by name."""
+        return yardsticks(self.backbone, variants=self.variants)
+
     def __len__(self) -> int:
-        return math.prod(map(len, self.choices))
+        return math.prod(map(len, self.choices)) * len(self.backbones)
 
     def __iter__(self) -> Iterator[Placement]:
-        return map(Placement, itertools.product(*self.choices))
+        for variant in self.backbones:
+            for choices in itertools.product(*self.choices):
+                yield Placement(choices, variant)
 
     def __contains__(self, placement: object) -> bool:
         return (
             isinstance(placement, Placement)
+            and placement.variant in self.backbones
             and len(placement) == len(self.choices)
             and all(choice in known for choice, known in zip(placement.choices, self._positions, strict=True))
         )
 
     def indices(self, placement: Placement) -> tuple[int, ...]:
-        """Return each stage's position among its choices, from 0; InvalidPlacement for no member."""
+        """Return the backbone's position and each stage's among its choices, from 0; InvalidPlacement for no member."""
         if placement not in self:
             self._refuse_stranger(placement)
-        return tuple(known[choice] for choice, known in zip(placement.choices, self._positions, strict=True))
+        return (
+            list(self.backbones).index(placement.variant),
+            *(known[choice] for choice, known in zip(placement.choices, self._positions, strict=True)),
+        )
 
     def index(self, placement: Placement) -> int:
         """Return the position in the order of iteration, from 0; InvalidPlacement for no member."""
-        index = 0
-        for position, choices in zip(self.indices(placement), self.choices, strict=True):
+        index, *positions = self.indices(placement)
+        for position, choices in zip(positions, self.choices, strict=True):
             index = index * len(choices) + position
         return index
 
@@ -94,18 +123,22 @@ class SearchSpace:
         for choices in reversed(self.choices):
             index, position = divmod(index, len(choices))
             chosen.append(choices[position])
-        return Placement(tuple(reversed(chosen)))
+        return Placement(tuple(reversed(chosen)), list(self.backbones)[index])
 
     def neighbours(self, placement: Placement) -> tuple[Placement, ...]:
-        """Return the members that differ in one stage only, in order; InvalidPlacement for no member."""
+        """Return the members that differ in one stage, or in the backbone, only; InvalidPlacement for no member."""
         if placement not in self:
             self._refuse_stranger(placement)
         chosen = placement.choices
-        return tuple(
-            Placement((*chosen[:stage], other, *chosen[stage + 1 :]))
-            for stage, choices in enumerate(self.choices)
-            for other in choices
-            if other != chosen[stage]
+        others = [Placement(chosen, variant) for variant in self.backbones if variant != placement.variant]
+        return (
+            *others,
+            *(
+                Placement((*chosen[:stage], other, *chosen[stage + 1 :]), placement.variant)
+                for stage, choices in enumerate(self.choices)
+                for other in choices
+                if other != chosen[stage]
+            ),
         )
 
     def fingerprint(self) -> str:
@@ -118,6 +151,7 @@ class SearchSpace:
             "granularity": self.backbone.granularity,
             "choices": [[str(choice) for choice in choices] for choices in self.choices],
             "gate": asdict(self.gate),
+            "variants": [variant.text for variant in self.variants],
         }
         return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()
 
@@ -125,8 +159,21 @@ class SearchSpace:
     def _positions(self) -> tuple[dict[StageChoice, int], ...]:
         return tuple({choice: at for at, choice in enumerate(choices)} for choices in self.choices)
 
+    def _variant_problem(self, variant: Backbone) -> str | None:
+        if list(self.backbones).count(variant.text) > 1 or variant.text == self.backbone.text:
+            return f"backbone {variant.text} is listed twice"
+        if len(variant.units) != len(self.choices):
+            noun = f"{variant.granularity}s"
+            return f"backbone {variant.text} has {len(variant.units)} {noun}, {self.backbone.text} {len(self.choices)}"
+        problems = (
+            choice_problem(variant, choice, stage=number, init=self.gate.init)
+            for number, choices in enumerate(self.choices, start=1)
+            for choice in choices
+        )
+        return next((f"backbone {variant.text}: {problem}" for problem in problems if problem), None)
+
     def _refuse_stranger(self, placement: Placement) -> None:
-        check_placement(self.backbone, placement, init=self.gate.init)
+        check_placement(self.backbone_of(placement), placement, init=self.gate.init)
         pairs = zip(placement.choices, self.choices, strict=True)
         stage, choice = next((at, one) for at, (one, known) in enumerate(pairs, start=1) if one not in known)
         listed = ", ".join(map(str, self.choices[stage - 1]))
@@ -156,7 +203,10 @@ def hidden_unit_problem(backbone: Backbone, choice: StageChoice, *, stage: int) 
 
     With fewer channels C than the ratio r, C // r is 0 and the gate is constant: a dead module.
     """
-    width = backbone.units[stage - 1].widths.get(choice.attachment)
+    unit = backbone.units[stage - 1]
+    width = unit.widths.get(choice.attachment)
+    if choice.options.get("reduced_from") == "input":
+        width = min(site.in_channels for site in unit.sites)
     if choice.ratio is None or width is None or width // choice.ratio >= 1:
         return None
     place = f"{backbone.granularity} {stage}"
@@ -195,13 +245,17 @@ def load_space(place: str | Path) -> SearchSpace:
 
 def space_of(document: Document, *, name: str) -> tuple[SearchSpace | None, list[Problem]]:
     """Return the space that a document describes, or None and all problems with it."""
+    import_from(Path(document.file).parent)
     checked = check_shape(document, _SpaceFile)
     problems = list(checked.problems)
     if not is_name(name):
         problems.append(Problem(file=document.file, rule="a space needs a valid name", got=spelled(name)))
     backbone = _backbone(checked, problems)
-    if backbone is not None and checked.sound("granularity") is not None:
-        backbone = replace(backbone, granularity=checked.sound("granularity"))
+    granularity: Granularity = checked.sound("granularity") or "stage"
+    if backbone is not None:
+        backbone = replace(backbone, granularity=granularity)
+    named = [_backbone(checked, problems, "variants", at) for at in range(len(checked.sound("variants") or ()))]
+    variants = [replace(variant, granularity=granularity) for variant in named if variant is not None]
     bases = _choice_blocks(checked, backbone, problems)
     stages = [_StageReader(checked, base, problems).choices() for base in bases]
     if len(stages) == 1 and bases[0] == ("choices",) and backbone is not None:
@@ -215,9 +269,10 @@ def space_of(document: Document, *, name: str) -> tuple[SearchSpace | None, list
     gate = GateOptions(init=checked.block.gate.init, min_hidden=checked.block.gate.min_hidden)
     choices = tuple(tuple(located) for located in stages)
     try:
-        return SearchSpace(name=name, backbone=backbone, choices=choices, gate=gate), []
+        return SearchSpace(name=name, backbone=backbone, choices=choices, gate=gate, variants=tuple(variants)), []
     except InvalidSpace as error:
-        return None, [document.problem(bases[0][:1], str(error))]
+        at: Keys = ("variants",) if variants and str(error).startswith("backbone ") else bases[0][:1]
+        return None, [document.problem(at, str(error))]
 
 
 _Some = Annotated[tuple[str, ...], Field(min_length=1)]
@@ -237,22 +292,24 @@ class _Choices(Block):
 class _SpaceFile(Block):
     schema_version: Schema = Field(alias="schema")
     backbone: str
+    variants: tuple[str, ...] = ()
     granularity: Granularity = "stage"
     gate: _Gate
     choices: _Choices | None = None
     stages: Annotated[tuple[_Choices, ...], Field(min_length=1)] | None = None
 
 
-def _backbone(checked: Checked[_SpaceFile], problems: list[Problem]) -> Backbone | None:
-    text = checked.sound("backbone")
+def _backbone(checked: Checked[_SpaceFile], problems: list[Problem], *keys: str | int) -> Backbone | None:
+    keys = keys or ("backbone",)
+    text = checked.sound(*keys)
     if text is None:
         return None
     try:
         return describe(text)
     except UnknownName as error:
-        problems.append(checked.document.unknown_name(("backbone",), error))
+        problems.append(checked.document.unknown_name(keys, error))
     except InputError as error:
-        problems.append(checked.document.problem(("backbone",), str(error)))
+        problems.append(checked.document.problem(keys, str(error)))
     return None
 
 

@@ -1,24 +1,28 @@
 import itertools
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 from seplace.attachments import ATTACHMENTS
 from seplace.attention import ATTENTION
-from seplace.attention.options import GateOptions
+from seplace.attention.applied import Scaled
+from seplace.attention.options import GateOptions, Init
 from seplace.backbones.backbone import Backbone, describe
 from seplace.backbones.sites import residual_stage
 from seplace.errors import InputError, InvalidPlacement, InvalidSpace, InvalidStudy
+from seplace.models import build
 from seplace.placement import Placement, StageChoice
 from seplace.shipped import shipped
 from seplace.space import SearchSpace, check_placement, choice_problem, load_space
 
 PAPER = GateOptions(init="paper")
 MODULES = ", ".join(ATTENTION)
-TAKEN = tuple(describe("cifar_resnet8").units[0].widths)
+TAKEN = [name for name in describe("cifar_resnet8").units[0].widths if ATTACHMENTS.member(name).takes_gates]
 CHOICES = [
     StageChoice(),
     *(StageChoice("eca", None, attachment) for attachment in TAKEN),
@@ -173,6 +177,8 @@ def test_a_placement_given_by_hand_meets_the_same_rule() -> None:
     check_placement(backbone, Placement.parse("se16-se32.parallel-cbam32.pre"), init="paper")
     with pytest.raises(InvalidPlacement, match=r"stage 3: cbam64.pre leaves no hidden unit \(C = 32 channels, r = 64"):
         check_placement(backbone, Placement.parse("none-none-cbam64.pre"), init="paper")
+    with pytest.raises(InvalidPlacement, match=r"stage 2: se\[reduced_from=input\]32 leaves no .* \(C = 16 channels"):
+        check_placement(backbone, Placement.parse("none-se[reduced_from=input]32-none"), init="paper")
     with pytest.raises(InvalidPlacement, match=r"backbone cifar_resnet8 has 3 stages \(got 4\)"):
         check_placement(backbone, Placement.parse("none-none-none-eca"), init="paper")
 
@@ -214,6 +220,101 @@ def test_shipped_spaces(name: str, size: int) -> None:
     assert f"{size:,} placements" in shipped("search_spaces")[name].read_text()
 
 
+def with_variants(*variants: str, backbone: str = "cifar_resnet8") -> SearchSpace:
+    choices = (parse("none", "se4"), parse("none", "eca", "se16"), parse("none"))
+    others = tuple(map(describe, variants))
+    return SearchSpace(name="a", backbone=describe(backbone), choices=choices, gate=PAPER, variants=others)
+
+
+def test_other_backbones_multiply_the_space() -> None:
+    wider, deeper = "cifar_resnet8[width=1.5]", "cifar_resnet20"
+    space = with_variants(wider, deeper)
+    members = list(space)
+    assert len(space) == len(set(members)) == 3 * 2 * 3
+    assert [space.index(member) for member in members] == list(range(len(space)))
+    assert [space.placement_at(at) for at in range(len(space))] == members
+    assert [str(member) for member in members[5:8]] == [
+        "se4-se16-none",
+        f"none-none-none@{wider}",
+        f"none-eca-none@{wider}",
+    ]
+    assert {space.backbone_of(member).text for member in members} == {"cifar_resnet8", wider, deeper}
+    one = Placement.parse(f"se4-none-none@{deeper}")
+    assert {str(each) for each in space.neighbours(one)} == {
+        "se4-none-none",
+        f"se4-none-none@{wider}",
+        f"none-none-none@{deeper}",
+        f"se4-eca-none@{deeper}",
+        f"se4-se16-none@{deeper}",
+    }
+    assert space.fingerprint() != with_variants(deeper, wider).fingerprint() != with_variants(deeper).fingerprint()
+    assert list(space.yardsticks)[-2:] == [f"none on {wider}", f"none on {deeper}"]
+    with pytest.raises(InvalidPlacement, match="has no such backbone"):
+        space.index(Placement.parse("se4-none-none@cifar_resnet32"))
+
+
+def test_a_wider_network_may_be_the_only_thing_to_search_for() -> None:
+    plain = (parse("none"),) * 3
+    variants = (describe("cifar_resnet8[width=1.5]"),)
+    space = SearchSpace(name="a", backbone=describe("cifar_resnet8"), choices=plain, gate=PAPER, variants=variants)
+    assert [str(member) for member in space] == ["none-none-none", "none-none-none@cifar_resnet8[width=1.5]"]
+
+
+def test_granularity_makes_a_choice_a_block() -> None:
+    backbone = replace(describe("resnet50"), granularity="block")
+    bits = SearchSpace(name="a", backbone=backbone, choices=(parse("none", "se16"),) * 16, gate=PAPER)
+    assert len(bits) == 2**16
+    placement = bits.placement_at(1)
+    assert str(placement) == "-".join(["none"] * 15 + ["se16"])
+    assert [unit.sites[0].path for unit in backbone.units][:4] == [
+        "stages.0.0",
+        "stages.0.1",
+        "stages.0.2",
+        "stages.1.0",
+    ]
+    network = build(backbone, placement, gate=PAPER, num_classes=10, in_channels=3, seed=0)
+    gated = [unit.sites[0].path for unit in backbone.units if has_gate(network.get_submodule(unit.sites[0].path))]
+    assert gated == ["stages.3.2"]
+    assert [str(mark).count("eca") for name, mark in bits.yardsticks.items() if name.startswith("ECA")] == [16, 3]
+    with pytest.raises(InvalidPlacement, match=r"backbone resnet50 has 16 blocks \(got 4\)"):
+        bits.index(Placement.parse("none-none-none-se16"))
+    with pytest.raises(InvalidSpace, match=r"block 1: the blocks of resnet50 do not take exit .*several blocks"):
+        SearchSpace(name="a", backbone=backbone, choices=(parse("none", "se4.exit"),) * 16, gate=PAPER)
+
+
+def has_gate(block: nn.Module) -> bool:
+    return any(isinstance(module, Scaled) for module in block.modules())
+
+
+@pytest.mark.parametrize(
+    ("backbone", "choice", "init", "says"),
+    [
+        pytest.param(
+            "vgg11_bn",
+            "se16.cross",
+            "paper",
+            "stage 1: the blocks of vgg11_bn do not take cross (they take serial, parallel",
+            id="no shortcut",
+        ),
+        pytest.param("vgg11_bn", "se16.parallel", "identity", "parallel doubles the output of a block", id="doubled"),
+        pytest.param(
+            "mobilenet_v2", "eca.parallel", "paper", "do not take parallel (they take serial, pre, inner", id="half"
+        ),
+        pytest.param("bn_inception", "eca.pre", "paper", "do not take pre (they take serial, parallel", id="inception"),
+        pytest.param("resnet18", "paper", "paper", "resnet18 has no attention of its paper's there", id="no paper"),
+        pytest.param("densenet_bc100_12", "sk16.kernel", "paper", "do not take kernel", id="no single 3x3"),
+    ],
+)
+def test_what_a_backbone_cannot_take_is_refused_by_name_with_what_it_can(
+    backbone: str, choice: str, init: Init, says: str
+) -> None:
+    described = describe(backbone)
+    placement = Placement.uniform(StageChoice.parse(choice), len(described.units))
+    with pytest.raises(InvalidPlacement) as caught:
+        check_placement(described, placement, init=init)
+    assert says in str(caught.value)
+
+
 HEAD = "schema: 1\nbackbone: cifar_resnet8\ngate: {init: paper}\n"
 
 
@@ -241,9 +342,62 @@ def test_each_stage_may_have_its_own_choices(tmp_path: Path) -> None:
     assert space.gate == GateOptions(init="identity", min_hidden=2)
 
 
+def test_a_file_may_name_other_backbones_and_a_granularity(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(
+        f"{HEAD}variants: ['cifar_resnet8[width=1.25]', cifar_resnet8]\nchoices: {{modules: [none, eca]}}\n"
+    )
+    with pytest.raises(InvalidStudy, match=r"4:11: variants: backbone cifar_resnet8 is listed twice"):
+        load_space(path)
+    path.write_text(f"{HEAD}variants: [resnet18, cifar_resnet9]\nchoices: {{modules: [none, eca]}}\n")
+    with pytest.raises(InvalidStudy, match=r"4:22: variants\[2\]: unknown backbone.*Did you mean 'cifar_resnet8'"):
+        load_space(path)
+    path.write_text(f"{HEAD}variants: [resnet18]\nchoices: {{modules: [none, eca]}}\n")
+    with pytest.raises(InvalidStudy, match=r"4:11: variants: backbone resnet18 has 4 stages, cifar_resnet8 3"):
+        load_space(path)
+    path.write_text(f"{HEAD}variants: ['cifar_resnet8[width=0.5]']\nchoices: {{modules: [none, se], ratios: [16]}}\n")
+    with pytest.raises(InvalidStudy, match=r"variants: backbone cifar_resnet8\[width=0.5\]: stage 1: se16 leaves no"):
+        load_space(path)
+    path.write_text(f"{HEAD}variants: [cifar_resnet14]\ngranularity: block\nchoices: {{modules: [none, eca]}}\n")
+    with pytest.raises(InvalidStudy, match=r"variants: backbone cifar_resnet14 has 6 blocks, cifar_resnet8 3"):
+        load_space(path)
+    path.write_text(f"{HEAD}granularity: block\nchoices: {{modules: [none, eca]}}\n".replace("resnet8", "resnet14"))
+    assert len(load_space(path)) == 2**6
+
+
+def test_modules_of_a_file_may_have_options_and_attachments_of_their_own(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    modules = "[none, 'se[squeeze=max]', gc, sk, eca]"
+    path.write_text(f"{HEAD}choices: {{modules: {modules}, ratios: [4], attachments: [inner, post]}}\n")
+    listed = ["none", "se[squeeze=max]4.inner", "se[squeeze=max]4.post", "gc4", "sk4.kernel", "eca.inner", "eca.post"]
+    assert load_space(path).choices == (parse(*listed),) * 3
+
+
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
+        pytest.param(
+            "choices: {modules: [none, 'se[sqeeze=max]'], ratios: [4]}\n",
+            [
+                "4:27: choices.modules[2]: se: unknown option 'sqeeze'. Did you mean 'squeeze'? "
+                "(known: squeeze, excitation, bias, reduced_from) (got 'se[sqeeze=max]')"
+            ],
+            id="unknown option",
+        ),
+        pytest.param(
+            "choices: {modules: [none, eca], attachments: [serial, exit, kernel]}\n",
+            [
+                "4:55: choices.attachments[2]: "
+                + "; ".join(
+                    f"stage {number}: the blocks of cifar_resnet8 do not take exit (they take serial, parallel, cross, "
+                    "pre, post, inner, kernel; exit is for stages of several blocks)"
+                    for number in (1, 2, 3)
+                ),
+                "4:61: choices.attachments[3]: comes with its module by itself; list attachments of gates "
+                "(got 'kernel')",
+            ],
+            id="an attachment that the blocks do not take, and one that is no gate's",
+        ),
         pytest.param(
             "",
             ["1:1: choices: is missing; write choices, the same for every stage, or stages, one entry a stage"],

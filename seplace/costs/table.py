@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 import functools
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, Self
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,8 @@ class PriceTable:
     """The plain backbone's cost for each name."""
     extras: tuple[Mapping[StageChoice, tuple[int, ...]], ...]
     """For each stage: what a choice adds, for each name."""
+    variants: Mapping[str, PriceTable] = field(default_factory=dict)
+    """The tables of a space's other backbones, by the names that placements have for them."""
 
     @classmethod
     def count(
@@ -97,6 +99,8 @@ class PriceTable:
 
     def price(self, placement: Placement) -> dict[str, int]:
         """Return the cost of a placement by name."""
+        if placement.variant:
+            return self.variants[placement.variant].price(placement.on_backbone)
         added = [extras[choice] for extras, choice in zip(self.extras, placement.choices, strict=True)]
         return {
             name: plain + sum(extra[column] for extra in added)
@@ -104,29 +108,63 @@ class PriceTable:
         }
 
     def price_all(self, choices: Sequence[Sequence[StageChoice]], name: str) -> NDArray[np.int64]:
-        """Return the costs of all placements of `choices`, in lexicographic order: shape (product of lengths,)."""
+        """Return the costs of all placements of `choices`: shape (backbones times the product of lengths,).
+
+        In lexicographic order, the first backbone's before the others'.
+        """
         column = self.names.index(name)
         stages = [
             np.array([extras[choice][column] for choice in stage_choices], dtype=np.int64)
             for extras, stage_choices in zip(self.extras, choices, strict=True)
         ]
-        return self.plain[column] + functools.reduce(lambda sums, extra: np.add.outer(sums, extra).ravel(), stages)
+        own = self.plain[column] + functools.reduce(lambda sums, extra: np.add.outer(sums, extra).ravel(), stages)
+        return np.concatenate([own, *(table.price_all(choices, name) for table in self.variants.values())])
+
+    def span(self, choices: Sequence[Iterable[StageChoice]] | None, name: str) -> tuple[int, int]:
+        """Return the least and the greatest cost of the placements of `choices`; None for all that were counted."""
+        column = self.names.index(name)
+        added = [
+            [extras[choice][column] for choice in stage_choices]
+            for extras, stage_choices in zip(self.extras, choices or self.extras, strict=True)
+        ]
+        others = [table.span(choices, name) for table in self.variants.values()]
+        least = min([self.plain[column] + sum(map(min, added)), *(least for least, _ in others)])
+        return least, max([self.plain[column] + sum(map(max, added)), *(greatest for _, greatest in others)])
+
+    def dearest(self, choices: Sequence[Sequence[StageChoice]], name: str) -> Placement:
+        """Return the placement of `choices` that costs most."""
+        column = self.names.index(name)
+        own = Placement(
+            tuple(
+                max(stage_choices, key=lambda choice: extras[choice][column])
+                for extras, stage_choices in zip(self.extras, choices, strict=True)
+            )
+        )
+        candidates = [
+            own,
+            *(Placement(table.dearest(choices, name).choices, at) for at, table in self.variants.items()),
+        ]
+        return max(candidates, key=lambda placement: self.price(placement)[name])
 
     def to_json(self) -> str:
         """Return the table as text."""
-        return json.dumps(
-            {
-                "names": self.names,
-                "plain": self.plain,
-                "extras": [{str(choice): extra for choice, extra in extras.items()} for extras in self.extras],
-            },
-            indent=1,
-        )
+        return json.dumps(self._content(), indent=1)
+
+    def _content(self) -> dict[str, Any]:
+        return {
+            "names": self.names,
+            "plain": self.plain,
+            "extras": [{str(choice): extra for choice, extra in extras.items()} for extras in self.extras],
+            "variants": {name: table._content() for name, table in self.variants.items()},
+        }
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Read what `to_json` wrote."""
-        content = json.loads(text)
+        return cls._read(json.loads(text))
+
+    @classmethod
+    def _read(cls, content: Mapping[str, Any]) -> Self:
         return cls(
             names=tuple(content["names"]),
             plain=tuple(content["plain"]),
@@ -134,4 +172,5 @@ class PriceTable:
                 {StageChoice.parse(choice): tuple(extra) for choice, extra in extras.items()}
                 for extras in content["extras"]
             ),
+            variants={name: cls._read(table) for name, table in content["variants"].items()},
         )

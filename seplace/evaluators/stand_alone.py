@@ -21,7 +21,7 @@ from seplace.datasets.image_set import ImageSet, Split, load_image_set
 from seplace.datasets.loader import Augmentation, BatchLoader
 from seplace.errors import CorruptResults, DataError, DeviceUnavailable, TrainingFailed
 from seplace.files import sha256_of, write_atomically
-from seplace.models import build
+from seplace.models import build, freeze_backbone
 from seplace.placement import Placement
 from seplace.results import Evaluation, Job
 from seplace.streams import derive_seed
@@ -54,12 +54,12 @@ class StandAlone:
             noise=data.noise,
             seed=data.seed,
         )
-        least = self.config.search_space.backbone.min_image_size
-        if images.image_size < least:
-            raise DataError(
-                f"{data.name}: images of {images.image_size} pixels are too small for the strides of "
-                f"{self.config.search_space.backbone.text}, which needs {least}"
-            )
+        for backbone in self.config.search_space.backbones.values():
+            if images.image_size < backbone.min_image_size:
+                raise DataError(
+                    f"{data.name}: images of {images.image_size} pixels are too small for the strides of "
+                    f"{backbone.text}, which needs {backbone.min_image_size}"
+                )
         if len(images.train.labels) < self.config.training.batch_size:
             raise DataError(
                 f"{data.name}: a batch of {self.config.training.batch_size} is larger than the "
@@ -84,13 +84,20 @@ class StandAlone:
         """Build the untrained network of a placement for the study's data."""
         space = self.config.search_space
         return build(
-            space.backbone,
+            space.backbone_of(placement),
             placement,
             gate=space.gate,
             num_classes=len(self.images.classes),
             in_channels=self.images.channels,
             seed=seed,
         )
+
+    def _trainable(self, placement: Placement, *, seed: int) -> nn.Module:
+        """Build a network with the backbone frozen where the recipe says so."""
+        network = self.build(placement, seed=seed)
+        if self.config.training.freeze == "backbone":
+            freeze_backbone(network)
+        return network
 
     def untrained(self, placement: Placement) -> nn.Module:
         """Build a network on this device in eval mode, to be timed."""
@@ -106,7 +113,7 @@ class StandAlone:
         """Estimate the time of one training from a few timed steps, scoring the validation split included."""
         recipe = self.config.training
         batches = self._training_batches(seed=0)
-        step = time_step(self._placed(self.build(placement, seed=0)), batches, recipe=recipe)
+        step = time_step(self._placed(self._trainable(placement, seed=0)), batches, recipe=recipe)
         scored = len(recipe.check_epochs) * len(self.images.validation) / recipe.batch_size
         return step * (recipe.epochs * len(batches) + scored / 3)  # a forward pass is about a third of a step
 
@@ -124,7 +131,7 @@ class StandAlone:
         )
         try:
             network, curve = train(
-                self.build(job.placement, seed=job.seed),
+                self._trainable(job.placement, seed=job.seed),
                 recipe=self.config.training,
                 batches=self._training_batches(job.seed),
                 validation=self._validation_batches,

@@ -30,7 +30,6 @@ from seplace.search.prices import Prices, count_prices, price_key, read_prices, 
 from seplace.search.progress import Observer, Progress, Standing, standing_of
 from seplace.search.proposals import Proposals, StudyFile
 from seplace.streams import derive_seed
-from seplace.yardsticks import yardsticks
 
 if TYPE_CHECKING:
     from seplace.config import StudyConfig
@@ -117,7 +116,7 @@ class Driver:
         )
         self.yardsticks = {
             name: placement
-            for name, placement in yardsticks(config.search_space.backbone).items()
+            for name, placement in config.search_space.yardsticks.items()
             if prices.within_limits(placement)
         }
         self._standing: tuple[int, Standing] | None = None

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seplace.placement import Placement, StageChoice
-from seplace.search.prices import price_key, price_range, read_prices, store_prices
-from seplace.yardsticks import yardsticks
+from seplace.search.prices import price_key, read_prices, store_prices
 
 if TYPE_CHECKING:
     from seplace.config import StudyConfig
@@ -64,11 +63,11 @@ def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool) -> Plan:
             table = count_prices(config, evaluator)
             store_prices(folder / "prices.json", table, key=price_key(config))
         plain = Placement.uniform(StageChoice(), len(config.search_space.choices))
-        dearest = dearest_placement(config, table)
+        dearest = table.dearest(config.search_space.choices, "flops")
         seconds = sum(evaluator.estimate_seconds(placement) for placement in (plain, dearest)) / 2
     return Plan(
         config=config,
-        yardsticks=yardsticks(config.search_space.backbone),
+        yardsticks=config.search_space.yardsticks,
         trainings=config.search.trainings,
         confirmations=0 if config.confirm is None else config.confirm.trainings,
         spans=None if table is None else spans_of(config, table),
@@ -80,17 +79,6 @@ def spans_of(config: StudyConfig, table: PriceTable) -> tuple[PriceSpan, ...]:
     """Return the range of each counted cost over the space."""
     spans = []
     for name, plain in zip(table.names, table.plain, strict=True):
-        cheapest, dearest = price_range(table, config.search_space.choices, name)
+        cheapest, dearest = table.span(config.search_space.choices, name)
         spans.append(PriceSpan(name=name, plain=plain, cheapest=cheapest, dearest=dearest))
     return tuple(spans)
-
-
-def dearest_placement(config: StudyConfig, table: PriceTable) -> Placement:
-    """Return the placement of the space with the most FLOPs."""
-    column = table.names.index("flops")
-    return Placement(
-        tuple(
-            max(choices, key=lambda choice: extras[choice][column])
-            for extras, choices in zip(table.extras, config.search_space.choices, strict=True)
-        )
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,9 @@ from seplace.costs.table import PriceTable
 from seplace.errors import InputError
 from seplace.files import write_atomically
 from seplace.placement import Placement, StageChoice
-from seplace.yardsticks import yardsticks
 
 if TYPE_CHECKING:
+    from seplace.backbones.backbone import Backbone
     from seplace.config import StudyConfig
     from seplace.evaluators.stand_alone import StandAlone
     from seplace.ledger import Ledger
@@ -84,14 +85,14 @@ class Prices:
         """Return the span of a cost over the space and the yardsticks; None for a cost that is not counted."""
         if name not in self.table.names:
             return None
-        return price_range(self.table, [list(extras) for extras in self.table.extras], name)
+        return self.table.span(None, name)
 
     def check_limits(self) -> None:
         """Refuse a hard budget that no placement of the space keeps; the error names what is attainable."""
         for name, limit in self.config.objective.limits.items():
             if name not in self.table.names:
                 continue
-            cheapest, dearest = price_range(self.table, self.config.search_space.choices, name)
+            cheapest, dearest = self.table.span(self.config.search_space.choices, name)
             if limit < cheapest:
                 raise InputError(
                     f"{self.config.path}: objective.limits.{name}: no placement of {self.config.search_space.name} is "
@@ -99,31 +100,25 @@ class Prices:
                 )
 
 
-def price_range(table: PriceTable, choices: Sequence[Sequence[StageChoice]], name: str) -> tuple[int, int]:
-    """Return the least and the greatest cost of the placements of `choices`."""
-    column = table.names.index(name)
-    added = [
-        [extras[choice][column] for choice in stage_choices]
-        for extras, stage_choices in zip(table.extras, choices, strict=True)
-    ]
-    plain = table.plain[column]
-    return plain + sum(map(min, added)), plain + sum(map(max, added))
-
-
 def count_prices(config: StudyConfig, evaluator: StandAlone) -> PriceTable:
     """Count every choice of the space and of the yardsticks."""
     from seplace.models import insert
 
     space = config.search_space
-    marks = yardsticks(space.backbone)
-    choices = [
-        list(dict.fromkeys([*stage_choices, *(mark.choices[stage] for mark in marks.values())]))
-        for stage, stage_choices in enumerate(space.choices)
-    ]
+    marks = space.yardsticks.values()
     names = [name for name in COSTS if COSTS[name].is_count]
-    plain = evaluator.build(marks["none"], seed=0)
     inserted = functools.partial(insert, gate=space.gate)
-    return PriceTable.count(plain, space.backbone.units, inserted, evaluator.example.cpu(), choices, names=names)
+
+    def count(variant: str, backbone: Backbone) -> PriceTable:
+        choices = [
+            list(dict.fromkeys([*listed, *(mark.choices[unit] for mark in marks if mark.variant == variant)]))
+            for unit, listed in enumerate(space.choices)
+        ]
+        plain = evaluator.build(Placement.uniform(StageChoice(), len(backbone.units), variant=variant), seed=0)
+        return PriceTable.count(plain, backbone.units, inserted, evaluator.example.cpu(), choices, names=names)
+
+    tables = {variant: count(variant, backbone) for variant, backbone in space.backbones.items()}
+    return replace(tables.pop(""), variants=tables)
 
 
 def store_prices(path: Path, table: PriceTable, *, key: Mapping[str, object]) -> None:

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 logging.getLogger("alembic").setLevel(logging.WARNING)
 
+_BACKBONE = "backbone"
+"""The parameter of a space with several backbones."""
+
 
 class Proposals:
     """Placements proposed by a sampler, numbered from 0; accuracy is maximised, the cost minimised.
@@ -44,9 +47,13 @@ class Proposals:
         self.study = optuna.create_study(study_name=name, directions=["maximize", "minimize"])
         _name_metrics(self.study, ["accuracy", cost])
         self.distributions: dict[str, BaseDistribution] = {
-            f"stage{number}": CategoricalDistribution([str(choice) for choice in choices])
+            f"{space.backbone.granularity}{number}": CategoricalDistribution([str(choice) for choice in choices])
             for number, choices in enumerate(space.choices, start=1)
         }
+        self.stages = list(self.distributions)
+        if space.variants:
+            texts = [backbone.text for backbone in space.backbones.values()]
+            self.distributions[_BACKBONE] = CategoricalDistribution(texts)
         self.asked: dict[int, optuna.Trial] = {}
 
     @property
@@ -74,7 +81,11 @@ class Proposals:
         sampler = self.make_sampler(derive_seed(self.seed, "proposal", number) % 2**32)
         self.study.sampler = sampler if fixed is None else _Overruled(sampler, self._params(fixed))
         trial = self.study.ask(self.distributions)
-        placement = Placement(tuple(StageChoice.parse(trial.params[name]) for name in self.distributions))
+        named = trial.params.get(_BACKBONE, self.space.backbone.text)
+        placement = Placement(
+            tuple(StageChoice.parse(trial.params[name]) for name in self.stages),
+            "" if named == self.space.backbone.text else named,
+        )
         trial.set_user_attr("placement", str(placement))
         self.asked[number] = trial
         return number, placement
@@ -91,7 +102,8 @@ class Proposals:
         self.study.tell(self.asked.pop(number), state=TrialState.FAIL, skip_if_finished=True)
 
     def _params(self, placement: Placement) -> dict[str, str]:
-        return {name: str(choice) for name, choice in zip(self.distributions, placement.choices, strict=True)}
+        params = {name: str(choice) for name, choice in zip(self.stages, placement.choices, strict=True)}
+        return params | ({_BACKBONE: self.space.backbone_of(placement).text} if self.space.variants else {})
 
 
 class _Overruled(optuna.samplers.BaseSampler):

@@ -15,15 +15,17 @@ from seplace.costs import COSTS
 from seplace.costs.table import PriceTable
 from seplace.models import insert
 from seplace.placement import Placement, StageChoice
-from tests.networks import shaped_network_of
+from tests.networks import shaped_network_of, takes
 
 BACKBONE = "cifar_resnet8"
 IMAGES = torch.zeros(1, 3, 16, 16)
 NAMES = ("flops", "params", "macs")
+TAKEN = [name for name in describe(BACKBONE).units[0].widths if takes("se", name)]
 CHOICES = [
     StageChoice(),
+    StageChoice.parse("sk4.kernel"),
     *(StageChoice.parse(module) for module in ("se2", "cbam4", "cbam16", "eca")),
-    *(StageChoice(module, 16, attachment) for module in ("se",) for attachment in describe(BACKBONE).units[0].widths),
+    *(StageChoice(module, 16, attachment) for module in ("se",) for attachment in TAKEN),
     *(StageChoice.parse(text) for text in ("cbam4.pre", "cbam4.cross", "eca.pre", "eca.parallel")),
 ]
 PLAIN = Placement.uniform(StageChoice(), 3)
