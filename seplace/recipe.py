@@ -34,6 +34,8 @@ class Recipe(Block):
     precision: Literal["fp32", "bf16"] = "fp32"
     channels_last: bool = False
     compile: bool = False
+    freeze: Literal["nothing", "backbone"] = "nothing"
+    """`backbone` trains the inserted modules alone: for networks that come with trained weights."""
     crop_padding: Natural = 0
     """Pixels that are padded before a random crop."""
     flip: bool = False

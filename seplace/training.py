@@ -70,9 +70,10 @@ class CurvePoint:
     epoch: int
     accuracy: float
     cross_entropy: float
-    train_loss: float
+    train_loss: float | None
+    """None where nothing was trained: a frozen backbone without attention."""
 
-    def to_record(self) -> dict[str, float]:
+    def to_record(self) -> dict[str, float | None]:
         """Return the point as plain numbers."""
         return asdict(self)
 
@@ -140,7 +141,7 @@ class Classifier(lightning.LightningModule):
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """SGD with a schedule a step; weight decay only on matrices and kernels."""
         recipe = self.recipe
-        parameters = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        parameters = trainable_parameters(self.network)
         optimizer = torch.optim.SGD(
             [
                 {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
@@ -257,9 +258,31 @@ class CorruptCheckpoint(Exception):
     """A checkpoint whose content is not what was written; its argument is the path."""
 
 
+def trainable_parameters(network: nn.Module) -> list[nn.Parameter]:
+    """Return the parameters that learn."""
+    return [parameter for parameter in network.parameters() if parameter.requires_grad]
+
+
+def _constant_curve(
+    network: nn.Module, *, recipe: Recipe, validation: Batches, on_epoch: Callable[[int], None]
+) -> list[CurvePoint]:
+    """Score a network of which nothing learns: a frozen backbone without attention is what it is."""
+    score = measure_score(network, validation, precision=recipe.precision)
+    if not math.isfinite(score.cross_entropy):
+        raise TrainingFailed("diverged", f"the validation loss of the frozen network is {score.cross_entropy}")
+    on_epoch(recipe.epochs)
+    return [CurvePoint(epoch=epoch, train_loss=None, **asdict(score)) for epoch in recipe.check_epochs]
+
+
 def time_step(network: nn.Module, batches: TrainingBatches, *, recipe: Recipe, steps: int = 4) -> float:
-    """Return the seconds of one training step: the fastest of a few, after a first one that warms up."""
-    optimizer = torch.optim.SGD(network.parameters(), lr=recipe.learning_rate, fused=True)
+    """Return the seconds of one training step: the fastest of a few, after a first one that warms up.
+
+    0 for a network of which nothing learns: it is not trained.
+    """
+    parameters = trainable_parameters(network)
+    if not parameters:
+        return 0.0
+    optimizer = torch.optim.SGD(parameters, lr=recipe.learning_rate, fused=True)
     seconds = []
     for (images, labels), _ in zip(batches, range(steps), strict=False):
         start = time.perf_counter()
@@ -304,6 +327,8 @@ def train(
     """
     memory_format = torch.channels_last if recipe.channels_last else torch.contiguous_format
     network = network.to(device=device, memory_format=memory_format)  # type: ignore[call-overload]
+    if not trainable_parameters(network):
+        return network.eval(), _constant_curve(network, recipe=recipe, validation=validation, on_epoch=on_epoch)
     classifier = Classifier(
         network,
         recipe=recipe,
@@ -331,6 +356,8 @@ def train(
             # The loaders hold whole sets in memory: they need no worker processes.
             warnings.filterwarnings("ignore", message=".*does not have many workers.*")
             warnings.filterwarnings("ignore", message=".*`isinstance.*LeafSpec.*")
+            # The batch norms of a frozen backbone are meant to be so.
+            warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")
             trainer.fit(classifier, train_dataloaders=batches, ckpt_path=resume, weights_only=True)
     except RuntimeError as error:
         if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):

@@ -15,8 +15,10 @@ from seplace.datasets.image_set import Split
 from seplace.datasets.loader import Augmentation, BatchLoader
 from seplace.errors import TrainingFailed
 from seplace.files import sha256_of
+from seplace.models import freeze_backbone
 from seplace.recipe import Recipe
 from seplace.training import Checkpoint, Score, measure_score, time_step, train
+from tests.networks import network_of
 
 CPU = torch.device("cpu")
 EPOCHS, BATCHES = 4, 3
@@ -342,6 +344,39 @@ class Sure(nn.Module):
     def forward(self, images):
         assert not self.training
         return images.flatten(1)
+
+
+@pytest.mark.parametrize("choice", ["se4", "eca.cross", "gc4", "sk4.kernel", "simam.post"])
+def test_a_frozen_backbone_lets_only_what_was_inserted_learn(choice):
+    start = network_of("cifar_resnet8[width=0.5]", choice, init="identity", in_channels=1, num_classes=5)
+    with torch.no_grad():
+        for module in start.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.running_mean.normal_()
+    freeze_backbone(start)
+    learning = {key for key, parameter in start.named_parameters() if parameter.requires_grad}
+    before = {key: tensor.clone() for key, tensor in start.state_dict().items()}
+    after, curve = trained(recipe(), start=start)
+    moved = {key for key, tensor in after.state_dict().items() if not torch.equal(tensor, before[key])}
+    # Of a softmax nothing depends on a bias that all positions share.
+    assert moved >= {key for key in learning if not key.endswith("attend.bias")}
+    assert all(key in learning or ".kernel.dilated." in key or ".kernel.gate." in key for key in moved)
+    assert all("gate" in key or ".kernel.dilated." in key for key in learning)
+    assert curve[-1].train_loss is not None
+
+
+def test_a_frozen_backbone_without_attention_is_scored_as_it_is():
+    start = network_of("cifar_resnet8[width=0.5]", in_channels=1, num_classes=5)
+    freeze_backbone(start)
+    before = {key: tensor.clone() for key, tensor in start.state_dict().items()}
+    score = measure_score(start, validation(), precision="fp32")
+    heard = []
+    after, curve = trained(recipe(), start=start, on_epoch=heard.append)
+    assert all(torch.equal(tensor, before[key]) for key, tensor in after.state_dict().items())
+    assert {(point.accuracy, point.cross_entropy) for point in curve} == {(score.accuracy, score.cross_entropy)}
+    assert {point.train_loss for point in curve} == {None}
+    assert heard == [EPOCHS]
+    assert time_step(start, training_batches(), recipe=recipe()) == 0
 
 
 def test_a_score_by_arithmetic():
