@@ -115,40 +115,6 @@ def test_what_cannot_be_exported_is_exit_2(cli, finished, tmp_path, arguments, m
     assert not (tmp_path / "exported").exists()
 
 
-def test_bench_as_json(cli):
-    code, output, _ = cli("bench", "cifar_resnet8[width=0.25]", "none-none-none", "se4-eca-cbam8", "--format", "json")
-    assert code == 0
-    records = json.loads(output)
-    assert [list(record) for record in records] == [["backbone", "placement", "params", "macs", "flops"]] * 2
-    assert records[1]["placement"] == "se4-eca-cbam8"
-    assert records[1]["flops"] > records[0]["flops"]
-
-
-def test_bench_with_latency_and_other_formats(cli):
-    arguments = ("bench", "cifar_resnet8[width=0.25]", "--image-size", 16, "--classes", 3)
-    table = pd.read_csv(StringIO(cli(*arguments, "--latency", "--format", "csv")[1]))
-    assert len(table) == 7
-    assert (table["latency_ms"] > 0).all()
-    code, output, _ = cli(*arguments)
-    assert code == 0
-    assert "one image of 16x16" in output
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("cifar_resnet8", "none-none-see16"), "Did you mean 'se'?"),
-        (("cifar_resnet8", "none-none"), "stages"),
-        (("cifar_resnet9",), "Did you mean 'cifar_resnet8'?"),
-        (("cifar_resnet8", "--image-size", "1"), "pixels (got 1)"),
-    ],
-)
-def test_bench_of_nonsense_is_exit_2(cli, arguments, message):
-    code, output, error = cli("bench", *arguments)
-    assert (code, output) == (2, "")
-    assert message in error
-
-
 def test_a_plan(cli, tmp_path):
     study = write_study(tmp_path, confirm={"seeds": 2, "trainings": 5})
     code, output, _ = cli("plan", study, "--results", tmp_path / "out")

@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -23,21 +24,49 @@ class Latency:
     repeats: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Quartiles:
+    """The median of repeated measurements, and the quartiles beside it."""
+
+    median: float
+    lower: float
+    upper: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Self:
+        """Return the quartiles of at least two values, interpolated between neighbours."""
+        lower, median, upper = statistics.quantiles(values, n=4, method="inclusive")
+        return cls(median=median, lower=lower, upper=upper)
+
+
+def time_rounds(networks: Sequence[nn.Module], images: Tensor, *, repeats: int, warmup: int) -> list[list[float]]:
+    """Return milliseconds of a forward pass for each network and round; in a round the networks take turns.
+
+    The networks are in eval mode, on the device of `images` (N, C, H, W); the `warmup` rounds before are not timed.
+    """
+    milliseconds: list[list[float]] = [[] for _ in networks]
+    with torch.inference_mode():
+        for round_number in range(warmup + repeats):
+            for network, timings in zip(networks, milliseconds, strict=True):
+                elapsed = _timed(lambda network=network: network(images), images.device)  # type: ignore[misc]
+                if round_number >= warmup:
+                    timings.append(1e3 * elapsed)
+    return milliseconds
+
+
+def paired_ratios(timings: Sequence[float], reference: Sequence[float]) -> Quartiles:
+    """Return the quartiles of timings over those of a reference in the same round: a drift of the machine cancels."""
+    return Quartiles.of([own / other for own, other in zip(timings, reference, strict=True)])
+
+
 def measure_latencies(
     networks: Sequence[nn.Module], images: Tensor, *, repeats: int = 30, warmup: int = 3
 ) -> list[Latency]:
     """Time networks (in eval mode, on the device of `images`) in turn, `repeats` >= 2 rounds after `warmup` rounds."""
-    seconds: list[list[float]] = [[] for _ in networks]
-    with torch.inference_mode():
-        for round_number in range(warmup + repeats):
-            for network, timings in zip(networks, seconds, strict=True):
-                elapsed = _timed(lambda network=network: network(images), images.device)  # type: ignore[misc]
-                if round_number >= warmup:
-                    timings.append(1e3 * elapsed)
     latencies = []
-    for timings in seconds:
-        lower, median, upper = statistics.quantiles(timings, n=4, method="inclusive")
-        latencies.append(Latency(median_ms=median, lower_ms=lower, upper_ms=upper, repeats=repeats))
+    for timings in time_rounds(networks, images, repeats=repeats, warmup=warmup):
+        each = Quartiles.of(timings)
+        latencies.append(Latency(median_ms=each.median, lower_ms=each.lower, upper_ms=each.upper, repeats=repeats))
     return latencies
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seplace.costs.latency import measure_latencies
+from seplace.costs.latency import Quartiles, measure_latencies, paired_ratios, time_rounds
 from tests.networks import network_of
 
 IMAGES = torch.zeros(2, 3, 8, 8)
@@ -57,3 +57,22 @@ def test_networks_take_turns_without_gradients_and_the_warm_up_is_not_timed() ->
     latencies = measure_latencies([Recorder(0), Recorder(1), Recorder(2)], IMAGES, repeats=4, warmup=2)
     assert turns == [0, 1, 2] * 6
     assert all(latency.upper_ms < 50 for latency in latencies)
+
+
+def test_rounds_are_listed_by_network_in_milliseconds() -> None:
+    timings = time_rounds([Sleeper(2), Sleeper(8)], IMAGES, repeats=3, warmup=1)
+    assert [len(each) for each in timings] == [3, 3]
+    assert all(value >= 2 for value in timings[0])
+    assert all(value >= 8 for value in timings[1])
+
+
+def test_quartiles_by_hand() -> None:
+    # Sorted 1 2 4 8 16: the middle, and a quarter and three quarters of the way.
+    assert Quartiles.of([16, 1, 8, 2, 4]) == Quartiles(median=4, lower=2, upper=8)
+    assert Quartiles.of([1, 3]) == Quartiles(median=2, lower=1.5, upper=2.5)
+
+
+def test_ratios_are_of_the_same_round() -> None:
+    # The machine is ten times slower in the last rounds: of the medians alone the ratio would be 20 / 10.
+    assert paired_ratios([20, 21, 200, 220, 20], [10, 10, 100, 100, 10]) == Quartiles(median=2, lower=2, upper=2.1)
+    assert paired_ratios([3.0, 30.0], [3.0, 30.0]) == Quartiles(median=1, lower=1, upper=1)

@@ -1,0 +1,150 @@
+"""Architecture benchmark: what placements cost on backbones, and what papers printed, without any training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from seplace.backbones import BACKBONES
+from seplace.backbones.backbone import Backbone, describe
+from seplace.bench.published import figures
+from seplace.errors import InputError, InvalidPlacement, did_you_mean, nearest
+from seplace.placement import Placement, StageChoice
+from seplace.space import check_placement
+from seplace.yardsticks import yardsticks
+
+if TYPE_CHECKING:
+    from seplace.bench.measuring import Timing
+
+COUNTS = ("params", "macs", "flops")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A backbone with the placements to compare on it, each with a name for tables."""
+
+    backbone: Backbone
+    placements: Mapping[str, Placement]
+    image_size: int
+    num_classes: int
+
+
+def read_cases(texts: Sequence[str], *, by_block: bool, image_size: int | None, num_classes: int | None) -> list[Case]:
+    """Return every backbone of a list of texts with every placement of it, or with the yardsticks if it has none.
+
+    The first text is a backbone, and so is each whose part before `[` is the name of one, or an import path without a
+    `-`. A placement of a single choice stands for that choice in every stage, or block if `by_block`. InputError for
+    what is neither, for a placement that does not fit a backbone, and for images that are too small.
+    """
+    if not texts:
+        raise InputError("name at least one backbone, such as resnet50_v1")
+    backbones = [text for at, text in enumerate(texts) if at == 0 or _names_backbone(text)]
+    placements = [text for text in texts[1:] if not _names_backbone(text)]
+    cases = []
+    for text in dict.fromkeys(backbones):
+        backbone = describe(text)
+        if by_block:
+            backbone = replace(backbone, granularity="block")
+        size = image_size or backbone.image_size
+        if size < backbone.min_image_size:
+            raise InputError(
+                f"--image-size: {backbone.text} needs at least {backbone.min_image_size} pixels (got {size})"
+            )
+        named = dict(_named(one, backbone) for one in placements) if placements else yardsticks(backbone)
+        for placement in named.values():
+            check_placement(backbone, placement, init="paper")
+        cases.append(
+            Case(
+                backbone=backbone,
+                placements=named,
+                image_size=size,
+                num_classes=num_classes or backbone.num_classes,
+            )
+        )
+    return cases
+
+
+def _names_backbone(text: str) -> bool:
+    name = text.partition("[")[0]
+    return name in BACKBONES and "-" not in name
+
+
+def _named(text: str, backbone: Backbone) -> tuple[str, Placement]:
+    """Return the placement of a text, and before it its name in tables."""
+    try:
+        if "-" in text or len(backbone.units) == 1:
+            placement = Placement.parse(text)
+            name = text
+        else:
+            placement = Placement.uniform(StageChoice.parse(text), len(backbone.units))
+            name = f"{text} everywhere"
+    except InvalidPlacement as error:
+        near = text.partition("[")[0]
+        if "-" in text or nearest(near, BACKBONES) is None:
+            raise
+        raise InputError(f"{text!r} is no backbone{did_you_mean(near, BACKBONES)} Nor a placement: {error}") from error
+    return "none" if placement.is_plain else name, placement
+
+
+def compare_placements(cases: Sequence[Case], timing: Timing | None) -> list[dict[str, Any]]:
+    """Return one record a backbone and placement: its counts for one image, and their extra over the plain backbone.
+
+    With a timing, its peak memory, latency and throughput too (see `seplace.bench.measuring.measured`).
+    """
+    from seplace.bench.measuring import Counts, Subject, describe_timing, measured
+
+    records: list[dict[str, Any]] = []
+    for case in cases:
+        plain, *subjects = (
+            Subject(
+                backbone=case.backbone,
+                placement=placement,
+                image_size=case.image_size,
+                num_classes=case.num_classes,
+            )
+            for placement in (Placement.uniform(StageChoice(), len(case.backbone.units)), *case.placements.values())
+        )
+        reference = Counts(plain)
+        rows: list[dict[str, Any]] = []
+        for name, subject in zip(case.placements, subjects, strict=True):
+            counts = reference if subject == plain else Counts(subject)
+            row: dict[str, Any] = {"backbone": case.backbone.text, "name": name, "placement": str(subject.placement)}
+            row["image_size"] = case.image_size
+            for column in COUNTS:
+                count, base = getattr(counts, column), getattr(reference, column)
+                row |= {
+                    column: count,
+                    f"extra_{column}": count - base,
+                    f"extra_{column}_percent": 100 * (count - base) / base,
+                }
+            rows.append(row)
+        if timing is not None:
+            conditions = describe_timing(timing)
+            for row, columns in zip(rows, measured(plain, subjects, timing), strict=True):
+                row |= columns | conditions
+        records += rows
+    return records
+
+
+def compare_published(sources: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the figures of papers (`se`, `cbam`, `eca`) and released models beside ours; of all if none is named."""
+    wanted = figures(sources)
+    from seplace.bench.measuring import Counts, Subject
+
+    known: dict[tuple[str, str], Counts] = {}
+    rows = []
+    for figure in wanted:
+        key = (figure.backbone, figure.placement)
+        if key not in known:
+            backbone = describe(figure.backbone)
+            known[key] = Counts(
+                Subject(
+                    backbone=backbone,
+                    placement=_named(figure.placement, backbone)[1],
+                    image_size=backbone.image_size,
+                    num_classes=backbone.num_classes,
+                )
+            )
+        rows.append(figure.compare(known[key]))
+    return rows

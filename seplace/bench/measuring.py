@@ -1,0 +1,128 @@
+"""Networks of a benchmark measured: exact counts, peak memory, and times interleaved with the plain backbone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seplace.attention.options import GateOptions
+from seplace.backbones.backbone import Backbone
+from seplace.costs.counting import MULTIPLY_ADD_OPERATORS, count_operators
+from seplace.costs.latency import Quartiles, paired_ratios, time_rounds
+from seplace.costs.memory import peak_memory_bytes
+from seplace.models import build
+from seplace.placement import Placement
+
+_GATE = GateOptions(init="paper")
+_WARMUP = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A placement on a backbone, for images of a size and a number of classes."""
+
+    backbone: Backbone
+    placement: Placement
+    image_size: int
+    num_classes: int
+
+    def network(self) -> nn.Module:
+        """Build the network in eval mode."""
+        return build(
+            self.backbone, self.placement, gate=_GATE, num_classes=self.num_classes, in_channels=3, seed=0
+        ).eval()
+
+    def images(self, count: int) -> Tensor:
+        """Return blank images (count, 3, H, W)."""
+        return torch.zeros(count, 3, self.image_size, self.image_size)
+
+
+class Counts:
+    """What a subject has, and what it runs on one image; each is counted when it is asked for, and once."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._images = subject.images(1)
+        with torch.device("meta"):
+            self._network = subject.network()
+        self.params = sum(parameter.numel() for parameter in self._network.parameters() if parameter.requires_grad)
+        self.running_statistics = sum(
+            buffer.numel()
+            for name, buffer in self._network.named_buffers()
+            if name.endswith(("running_mean", "running_var"))
+        )
+
+    @cached_property
+    def operators(self) -> Counter[str]:
+        """FLOPs by operator."""
+        counted = count_operators(self._network.to_empty(device="cpu"), self._images)  # shapes alone are counted
+        self._network.to(device="meta")  # gives the room for weights back
+        return counted
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds."""
+        return sum(count for operator, count in self.operators.items() if operator in MULTIPLY_ADD_OPERATORS)
+
+    @property
+    def flops(self) -> int:
+        """The operations of all operators."""
+        return sum(self.operators.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """How passes are timed: on a torch device, `repeats` >= 2 rounds of one image, and of a batch."""
+
+    device: str
+    batch: int
+    repeats: int
+
+
+def describe_timing(timing: Timing) -> dict[str, Any]:
+    """Return what times hold for, as columns."""
+    from seplace.evaluators.stand_alone import device_name  # brings Lightning, which counting does not need
+
+    return {
+        "batch": timing.batch,
+        "repeats": timing.repeats,
+        "device": device_name(torch.device(timing.device)),
+        "threads": torch.get_num_threads(),
+        "torch": str(torch.__version__),
+    }
+
+
+def measured(plain: Subject, subjects: Sequence[Subject], timing: Timing) -> Iterator[dict[str, Any]]:
+    """Yield for each subject its peak memory and times, with quartiles, and their ratios to the plain backbone's.
+
+    Ratios are of the same round, so that a drift of the machine falls on both alike. A subject that is the plain
+    backbone is not timed a second time.
+    """
+    others = [subject for subject in subjects if not subject.placement.is_plain]
+    single, batch = plain.images(1).to(timing.device), plain.images(timing.batch).to(timing.device)
+    memories = [peak_memory_bytes(subject.network().to(timing.device), batch) for subject in (plain, *others)]
+    networks = [subject.network().to(timing.device) for subject in (plain, *others)]
+    latencies = time_rounds(networks, single, repeats=timing.repeats, warmup=_WARMUP)
+    passes = time_rounds(networks, batch, repeats=timing.repeats, warmup=_WARMUP)
+    memory = "peak_allocated_bytes" if batch.is_cuda else "peak_tensor_bytes"
+    numbers = iter(range(1, len(networks)))
+    for subject in subjects:
+        at = 0 if subject.placement.is_plain else next(numbers)
+        throughput = [1e3 * timing.batch / milliseconds for milliseconds in passes[at]]
+        plain_throughput = [1e3 * timing.batch / milliseconds for milliseconds in passes[0]]
+        yield {
+            memory: memories[at],
+            **_columns("latency_ms", Quartiles.of(latencies[at])),
+            **_columns("latency_ratio", paired_ratios(latencies[at], latencies[0])),
+            **_columns("images_per_second", Quartiles.of(throughput)),
+            **_columns("throughput_ratio", paired_ratios(throughput, plain_throughput)),
+        }
+
+
+def _columns(name: str, quartiles: Quartiles) -> dict[str, float]:
+    return {name: quartiles.median, f"{name}_lower": quartiles.lower, f"{name}_upper": quartiles.upper}
