@@ -170,16 +170,28 @@ class Results:
             raise InputError(f"{self.folder}: {placement} is not under {flops_under:,.0f} FLOPs")
         return rows[0]
 
-    def export(self, folder: str | Path | None = None, *, pick: str = "knee", flops_under: float | None = None) -> Path:
-        """Write a trained network as a folder of its own (source, weights, configuration) and verify it there."""
+    def export(
+        self,
+        folder: str | Path | None = None,
+        *,
+        pick: str = "knee",
+        flops_under: float | None = None,
+        exporter: str | None = None,
+    ) -> Path:
+        """Write a trained network as a folder of its own (network, weights, configuration) and verify it there.
+
+        `exporter` is a name of EXPORTERS; by default `source`, and `program` for a network of your own.
+        """
         from seplace.evaluators.stand_alone import read_weights
-        from seplace.exporters import EXPORTERS
+        from seplace.exporters import EXPORTERS, exporter_for
         from seplace.exporters.trained import TrainedNetwork
 
         evaluation = self.pick(pick, flops_under=flops_under)
         images, space = self._images, self.config.search_space
+        backbone = space.backbone_of(evaluation.placement)
+        write = EXPORTERS[exporter_for(backbone) if exporter is None else exporter]
         trained = TrainedNetwork(
-            backbone=space.backbone_of(evaluation.placement),
+            backbone=backbone,
             placement=evaluation.placement.on_backbone,
             gate=space.gate,
             num_classes=len(images["classes"]),
@@ -193,7 +205,7 @@ class Results:
             provenance=self._provenance_of(evaluation),
         )
         target = Path(folder) if folder is not None else self.folder / "export" / str(evaluation.placement)
-        exported: Path = EXPORTERS["source"](trained, target)
+        exported: Path = write(trained, target)
         return exported
 
     def _provenance_of(self, evaluation: Evaluation) -> dict[str, str | int | float | None]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from seplace.errors import Interrupted, InvalidStudy, SeplaceError
+from seplace.registry import import_from
 
 if TYPE_CHECKING:
     from seplace.api import Results
@@ -36,6 +38,14 @@ class Format(StrEnum):
     table = "table"
     json = "json"
     csv = "csv"
+
+
+class Accelerator(StrEnum):
+    """Where networks run."""
+
+    auto = "auto"
+    cpu = "cpu"
+    gpu = "gpu"
 
 
 @app.command()
@@ -169,63 +179,82 @@ def export(
     output: Annotated[
         Path | None, typer.Option(help="The folder to write; default RESULTS/export/<placement>.")
     ] = None,
+    exporter: Annotated[
+        str | None, typer.Option("--as", help="source or program; default source, program for a network of your own.")
+    ] = None,
 ) -> None:
-    """Write a trained network as source and weights that need torch alone, and verify it in a fresh process."""
+    """Write a trained network as files that need torch alone, and verify it in a fresh process."""
     from seplace.api import Results
 
-    folder = Results.load(results).export(output, pick=pick, flops_under=flops_under)
+    folder = Results.load(results).export(output, pick=pick, flops_under=flops_under, exporter=exporter)
     _print(f"exported and verified: {folder}")
 
 
 @app.command()
 def bench(
-    backbone: Annotated[str, typer.Argument(help="A backbone, such as resnet50_v1 or cifar_resnet20[width=0.5].")],
-    placements: Annotated[
+    subjects: Annotated[
         list[str] | None,
-        typer.Argument(help="Placements, such as se16-se16-none-eca; default the yardsticks."),
+        typer.Argument(
+            help=r"Backbones, such as resnet50_v1 cifar_resnet20\[width=0.5], and placements to put on each of them: "
+            "se16-none-none-eca, or one choice for every stage, se16.parallel. The first is a backbone. "
+            "Default placements: the yardsticks. With --paper: se cbam eca released formula, default all.",
+            show_default=False,
+        ),
     ] = None,
-    output: Annotated[Format, typer.Option("--format")] = Format.table,
-    latency: Annotated[bool, typer.Option("--latency", help="Time forward passes of one image too.")] = False,
+    output_format: Annotated[Format, typer.Option("--format")] = Format.table,
+    output: Annotated[Path | None, typer.Option(help="A .csv file to write as well.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="A .png, .svg or .pdf figure to write as well.")] = None,
+    by_block: Annotated[bool, typer.Option("--by-block", help="A placement has a choice a block.")] = False,
+    latency: Annotated[
+        bool, typer.Option("--latency", help="Measure latency of one image, throughput and peak memory too.")
+    ] = False,
+    batch: Annotated[int, typer.Option(min=1, help="Images a pass, for throughput and peak memory.")] = 32,
+    repeats: Annotated[int, typer.Option(min=2, help="Timed rounds, in each of which all placements run.")] = 10,
+    accelerator: Annotated[Accelerator, typer.Option(help="Where to measure.")] = Accelerator.auto,
+    paper: Annotated[bool, typer.Option("--paper", help="Print published complexity figures beside ours.")] = False,
     image_size: Annotated[int | None, typer.Option(min=1, help="Side in pixels; default the backbone's.")] = None,
     classes: Annotated[int | None, typer.Option(min=2, help="Number of classes; default the backbone's.")] = None,
 ) -> None:
-    """Print what placements cost on a backbone: parameters, MACs, FLOPs, latency."""
+    """Print what placements cost on backbones: parameters, MACs, FLOPs, and measured latency, throughput and memory."""
     import json
 
-    from seplace.backbones.backbone import describe
-    from seplace.display import plain_table
+    from seplace.bench.compare import compare_placements, compare_published, read_cases
     from seplace.errors import InputError
-    from seplace.placement import Placement
-    from seplace.space import check_placement
-    from seplace.yardsticks import yardsticks
 
-    described = describe(backbone)
-    chosen = [Placement.parse(text) for text in placements or []] or list(yardsticks(described).values())
-    for placement in chosen:
-        check_placement(described, placement, init="paper")
-    size = image_size or described.image_size
-    if size < described.min_image_size:
-        raise InputError(
-            f"--image-size: {described.text} needs at least {described.min_image_size} pixels (got {size})"
-        )
-    from seplace.bench import bench as measure
+    for option, file, suffixes in (("--output", output, (".csv",)), ("--plot", plot, (".png", ".svg", ".pdf"))):
+        if file is not None and file.suffix not in suffixes:
+            raise InputError(f"{option}: write a file that ends in {' or '.join(suffixes)} (got {file})")
+    if paper and (plot is not None or latency or by_block or image_size is not None or classes is not None):
+        raise InputError("--paper: takes --format and --output alone, since a figure is of the network that it names")
+    if paper:
+        records = compare_published(subjects or [])
+    else:
+        cases = read_cases(subjects or [], by_block=by_block, image_size=image_size, num_classes=classes)
+        timing = None
+        if latency:
+            from seplace.bench.measuring import Timing
+            from seplace.evaluators.stand_alone import resolve_device
 
-    records = measure(
-        described, chosen, image_size=size, num_classes=classes or described.num_classes, with_latency=latency
-    )
-    if output is Format.json:
+            timing = Timing(device=resolve_device(accelerator, 0), batch=batch, repeats=repeats)
+        records = compare_placements(cases, timing)
+    if output_format is Format.json:
         typer.echo(json.dumps(records, indent=1))
-        return
-    if output is Format.csv:
+    elif output_format is Format.csv:
+        typer.echo(_csv(records), nl=False)
+    else:
+        _show_bench(records, has_times=latency, is_paper=paper)
+    if output is not None:
+        from seplace.files import write_atomically
+
+        write_atomically(output, _csv(records))
+    if plot is not None:
         import pandas as pd
 
-        from seplace.api import to_csv
+        from seplace.plots import plot_bench, save_figure
 
-        typer.echo(to_csv(pd.DataFrame(records)), nl=False)
-        return
-    columns = [name for name in records[0] if name != "backbone"]
-    rows = [[_cell(record[name]) for name in columns] for record in records]
-    _print(plain_table(columns, rows, title=f"{described.text}, one image of {size}x{size}"))
+        first = records[0]
+        times = f", {first['device']}, n = {first['repeats']} rounds" if latency else ""
+        save_figure(plot_bench(pd.DataFrame(records), title=f"What attention takes{times}"), plot)
 
 
 @app.command()
@@ -242,6 +271,7 @@ def doctor() -> None:
 
 def main() -> None:
     """Run the command line; errors that a user can mend are one message and the right exit code."""
+    import_from(Path())
     try:
         app()
     except Interrupted as error:
@@ -270,10 +300,26 @@ def _show_front(study: Results) -> None:
         _print(front_table(study.front, cost=study.cost, title=title))
 
 
-def _cell(value: str | float) -> str:
-    if isinstance(value, str):
-        return value
-    return f"{value:,}" if isinstance(value, int) else f"{value:.2f}"
+def _csv(records: Sequence[Mapping[str, Any]]) -> str:
+    import pandas as pd
+
+    from seplace.api import to_csv
+
+    return to_csv(pd.DataFrame(records))
+
+
+def _show_bench(records: Sequence[dict[str, Any]], *, has_times: bool, is_paper: bool) -> None:
+    from seplace.bench.tables import counts_table, measured_table, published_notes, published_table
+
+    if is_paper:
+        for source in dict.fromkeys(record["source"] for record in records):
+            rows = [record for record in records if record["source"] == source]
+            _print(published_table(rows))
+            _print(f"{published_notes(rows)}\n")
+        return
+    _print(counts_table(records))
+    if has_times:
+        _print(measured_table(records))
 
 
 def _print(content: object) -> None:

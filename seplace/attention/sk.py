@@ -44,5 +44,5 @@ class SK(nn.Module):
         with full_precision(u):
             squeezed = u.mean((2, 3), dtype=self.reduce.weight.dtype)
             scores = self.expand(self.relu(self.norm(self.reduce(squeezed))))
-            weights: Tensor = self.start(scores.reshape(len(u), 2, -1).softmax(1))
+            weights: Tensor = self.start(scores.reshape(u.shape[0], 2, -1).softmax(1))
         return weights[..., None, None].to(u.dtype)

@@ -4,6 +4,26 @@ A member is a function `export(trained, folder)`: it takes a `TrainedNetwork`, w
 path, or raises ExportMismatch and leaves nothing. One file and one line add a member.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from seplace.registry import Registry
 
-EXPORTERS = Registry("exporter", {"source": "seplace.exporters.source:export_source"})
+if TYPE_CHECKING:
+    from seplace.backbones.backbone import Backbone
+
+EXPORTERS = Registry(
+    "exporter",
+    {
+        "source": "seplace.exporters.source:export_source",
+        "program": "seplace.exporters.program:export_program",
+    },
+)
+
+
+def exporter_for(backbone: Backbone) -> str:
+    """Return the exporter of a backbone of which none is asked for: source, but for a network of the user's."""
+    from seplace.backbones.traced import TracedBackbone  # torch
+
+    return "program" if isinstance(backbone, TracedBackbone) else "source"

@@ -4,28 +4,46 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 
-def main(folder: Path, images: Path, logits: Path) -> None:
-    """Build the network of `folder`, load its weights, and write its logits of `images` to `logits`."""
+def main(folder: str, network_file: str, images: str, logits: str) -> None:
+    """Load the network of `folder`, and write its logits of each tensor in `images` to `logits`."""
     cast("dict[str, Any]", sys.modules)["seplace"] = None  # from here on an import of it fails
     torch.set_num_threads(1)
+    network = LOADERS[network_file](Path(folder))
+    with torch.inference_mode():
+        save_file({name: network(batch.clone()).contiguous() for name, batch in load_file(images).items()}, logits)
+
+
+def from_source(folder: Path) -> nn.Module:
+    """Build the network with the code of the folder, and load its weights."""
     spec = importlib.util.spec_from_file_location("model", folder / "model.py")
     assert spec is not None
     assert spec.loader is not None
     model = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(model)
-    network = model.build()
+    network: nn.Module = model.build()
     network.load_state_dict(load_file(folder / "model.safetensors"))
-    network.eval()
-    with torch.inference_mode():
-        save_file({"logits": network(load_file(images)["images"].clone())}, logits)
+    return network.eval()
 
+
+def from_program(folder: Path) -> nn.Module:
+    """Load the program of the folder, whose weights are those beside it."""
+    network = torch.export.load(folder / "model.pt2").module()
+    weights, beside = network.state_dict(), load_file(folder / "model.safetensors")
+    if weights.keys() != beside.keys() or not all(torch.equal(weights[name], beside[name]) for name in weights):
+        raise ValueError("model.pt2 and model.safetensors hold other weights")
+    return network
+
+
+LOADERS: dict[str, Callable[[Path], nn.Module]] = {"model.py": from_source, "model.pt2": from_program}
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:]))
+    main(*sys.argv[1:])

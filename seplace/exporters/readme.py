@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from seplace.exporters.form import Form
     from seplace.exporters.trained import TrainedNetwork
 
 _PLAIN_CODE = re.compile(r"[\w.:,=+\[\]-]+", re.ASCII)
 _MARKDOWN = re.compile(r"[\\`*\[\]<>|~&!#$]|(?<!\w)_|_(?!\w)|(?<=:)//|@")
 
 
-def readme_text(trained: TrainedNetwork, *, params: int, version: str) -> str:
+def readme_text(trained: TrainedNetwork, *, form: Form, params: int, version: str) -> str:
     """Return the page in GitHub's Markdown; `version` is seplace's."""
     size = f"{trained.in_channels}×{trained.image_size}×{trained.image_size}"
     backbone, placement = _code(trained.backbone.text), _code(str(trained.placement))
@@ -34,23 +35,16 @@ Trained and exported with seplace {escape(version)}.
 
 | file                | content                                                                   |
 | ------------------- | ------------------------------------------------------------------------- |
-| `model.py`          | the network, which needs torch alone                                      |
+| {f"`{form.network_file}`":<19} | {form.content:<73} |
 | `model.safetensors` | its weights                                                               |
 | `config.json`       | classes in the order of the logits, normalisation, provenance, check sums |
 
-Before this folder was written, a fresh Python without seplace rebuilt the network from it and gave equal
-logits, and its FLOPs and parameters were counted again.
+{form.verified}
 
 ## Load it
 
 ```python
-import torch
-from safetensors.torch import load_file
-
-from model import build
-
-network = build().eval()
-network.load_state_dict(load_file("model.safetensors"))
+{form.loading}
 mean = torch.tensor({list(trained.mean)}).view(-1, 1, 1)
 std = torch.tensor({list(trained.std)}).view(-1, 1, 1)
 logits = network((pixels / 255 - mean) / std)  # pixels in 0 … 255, of shape (N, {", ".join(size.split("×"))})

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import math
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
-import safetensors.torch
-
-from seplace import __version__
-from seplace.costs import COSTS
-from seplace.errors import InputError
-from seplace.exporters.readme import readme_text
+from seplace.exporters.folder import refuse_foreign, write_folder
+from seplace.exporters.form import Form
 from seplace.exporters.source_code import source_text
 from seplace.exporters.trained import TrainedNetwork
 from seplace.exporters.verify import verify
-from seplace.files import sha256_of, write_atomically
 
-_FORMAT = "seplace-source-export"
-_FORMAT_VERSION = 1
-_FILES = ("model.py", "model.safetensors", "README.md", "config.json")
+SOURCE = Form(
+    mark="seplace-source-export",
+    network_file="model.py",
+    content="the network, which needs torch alone",
+    verified="""\
+Before this folder was written, a fresh Python without seplace rebuilt the network from it and gave equal
+logits, and its FLOPs and parameters were counted again.""",
+    loading="""\
+import torch
+from safetensors.torch import load_file
+
+from model import build
+
+network = build().eval()
+network.load_state_dict(load_file("model.safetensors"))""",
+)
 
 
 def export_source(trained: TrainedNetwork, folder: Path) -> Path:
@@ -34,9 +35,6 @@ def export_source(trained: TrainedNetwork, folder: Path) -> Path:
     ExportMismatch otherwise. An earlier export there is replaced; a folder with anything else in it is an
     InputError, and so is code that cannot be exported (UnexportableCode).
     """
-    folder = folder.resolve()
-    _refuse_foreign(folder)
-    network = trained.build()
     code = source_text(
         trained.backbone,
         trained.placement,
@@ -44,99 +42,6 @@ def export_source(trained: TrainedNetwork, folder: Path) -> Path:
         num_classes=trained.num_classes,
         in_channels=trained.in_channels,
     )
-    params = int(COSTS["params"].measure(network, None))
-    files: dict[str, bytes] = {
-        "model.py": code.encode(),
-        "model.safetensors": weights(trained),
-        "README.md": readme_text(trained, params=params, version=__version__).encode(),
-    }
-    files["config.json"] = _config(trained, params=params, files=files).encode()
-    with _sibling(folder) as temporary:
-        for name in _FILES:
-            write_atomically(temporary / name, files[name])
-        verify(temporary, trained)
-        if folder.exists():
-            with _sibling(folder) as earlier:
-                folder.rename(earlier / folder.name)
-                try:
-                    temporary.rename(folder)
-                except BaseException:
-                    (earlier / folder.name).rename(folder)
-                    raise
-        else:
-            temporary.rename(folder)
-    return folder
-
-
-def weights(trained: TrainedNetwork) -> bytes:
-    """Return the weights in the safetensors format, the same bytes for the same weights."""
-    tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in trained.state.items()}
-    data = safetensors.torch.save(tensors, {"format": "pt", "placement": str(trained.placement)})
-    # The library writes the metadata in a random order, so the header, after its length, is written anew.
-    start = 8 + int.from_bytes(data[:8], "little")
-    header = json.loads(data[8:start])
-    metadata = dict(sorted(header.pop("__metadata__").items()))
-    text = json.dumps({"__metadata__": metadata, **header}, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text + data[start:]
-
-
-def _config(trained: TrainedNetwork, *, params: int, files: Mapping[str, bytes]) -> str:
-    config: dict[str, Any] = {
-        "format": _FORMAT,
-        "format_version": _FORMAT_VERSION,
-        "seplace": __version__,
-        "backbone": trained.backbone.text,
-        "placement": str(trained.placement),
-        "gate": {"init": trained.gate.init, "min_hidden": trained.gate.min_hidden},
-        "num_classes": trained.num_classes,
-        "in_channels": trained.in_channels,
-        "image_size": trained.image_size,
-        "mean": trained.mean,
-        "std": trained.std,
-        "classes": trained.classes,
-        "flops": trained.flops,
-        "params": params,
-        "sha256": {name: sha256_of(content) for name, content in files.items()},
-        # JSON has no NaN; a spread of one training, for example, is no number.
-        "provenance": {
-            key: None if isinstance(value, float) and not math.isfinite(value) else value
-            for key, value in trained.provenance.items()
-        },
-    }
-    return json.dumps(config, indent=2, allow_nan=False) + "\n"
-
-
-def _refuse_foreign(folder: Path) -> None:
-    """Raise InputError unless `folder` is absent, empty, or holds an earlier export and nothing else."""
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise InputError(f"{folder} is a file; an export is a folder")
-    names = {path.name for path in folder.iterdir()}
-    if not names:
-        return
-    foreign = sorted(names.difference(_FILES, {"__pycache__"}))
-    if foreign:
-        raise InputError(f"{folder} holds {foreign[0]!r}, which is no part of an export: choose another folder")
-    try:
-        config = json.loads((folder / "config.json").read_bytes())
-    except (OSError, ValueError):
-        config = None
-    if not isinstance(config, dict) or config.get("format") != _FORMAT:
-        raise InputError(f"{folder} is not empty and holds no earlier export: choose another folder")
-
-
-@contextlib.contextmanager
-def _sibling(folder: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `folder`; what is still in it at the end is removed."""
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    except OSError as error:
-        raise InputError(f"{folder}: no folder can be made there ({error.strerror})") from error
-    temporary.chmod(0o755)
-    try:
-        yield temporary
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    folder = folder.resolve()
+    refuse_foreign(folder, SOURCE)
+    return write_folder(trained, folder, form=SOURCE, network=trained.build(), content=code.encode(), verify=verify)

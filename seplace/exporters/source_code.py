@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from seplace import __version__
 from seplace.attachments import ATTACHMENTS
 from seplace.attention import ATTENTION
+from seplace.backbones.traced import TracedBackbone
 from seplace.exporters.code_check import UnexportableCode, check_code
 from seplace.exporters.definitions import Definition, Definitions, Import
 from seplace.models import applied_by, attachment_name, gate_arguments
@@ -37,8 +38,13 @@ def source_text(
 ) -> str:
     """Return a module that needs torch alone and whose `build()` gives the network of a placement.
 
-    UnexportableCode if that cannot be: see `Definitions` and `check_code`.
+    UnexportableCode if that cannot be: see `Definitions` and `check_code`. Of a network of the user's, whose blocks got
+    slots when it was built, there is no such code.
     """
+    if isinstance(backbone, TracedBackbone):
+        raise UnexportableCode(
+            f"{backbone.text} has no code of seplace's and is written as a program: seplace export --as program"
+        )
     units: dict[StageChoice, list[Stage]] = defaultdict(list)
     for unit, choice in zip(backbone.units, placement.choices, strict=True):
         if choice.module != "none":
@@ -56,16 +62,17 @@ def source_text(
         backbone,
         units,
         gate=gate,
-        arguments={**backbone.arguments, "num_classes": num_classes, "in_channels": in_channels},
+        network_arguments={**backbone.arguments, "num_classes": num_classes, "in_channels": in_channels},
     )
+    ordered = definitions.in_order()
     text = "\n".join(
         [
             _docstring(backbone, placement),
             "",
             _import_block(definitions.imports),
-            "",
-            "",
-            _body(definitions.in_order()),
+            # isort has one blank line before a constant, and two before a definition.
+            *([""] if ordered[0].is_constant else ["", ""]),
+            _body(ordered),
             "",
             "",
             build,
@@ -127,23 +134,25 @@ def _build_function(
     units: Mapping[StageChoice, list[Stage]],
     *,
     gate: GateOptions,
-    arguments: Mapping[str, Any],
+    network_arguments: Mapping[str, Any],
 ) -> str:
     network = backbone.network_class
     lines = [
         f"def build(){f' -> {network.__qualname__}' if isinstance(network, type) else ''}:",
         '    """Build the network with random weights."""',
-        *_call(f"network = {network.__qualname__}(", arguments, ")", indent=4),
+        *_call(f"network = {network.__qualname__}(", network_arguments, ")", indent=4),
     ]
     for choice, placed in units.items():
         loops = _loops(backbone, choice, placed)
         lines += loops
+        arguments = gate_arguments(choice, gate=gate, block_input=_Code("block.in_channels"))
+        bound = ", block=block" if any(isinstance(value, _Code) for value in arguments.values()) else ""
         lines += _call(
-            f"{ATTACHMENTS[attachment_name(choice)].__qualname__}.attach(block, "
-            f"lambda channels: {applied_by(choice).__qualname__}({ATTENTION[choice.name].__qualname__}(channels, ",
-            gate_arguments(choice, gate=gate),
+            f"{ATTACHMENTS[attachment_name(choice)].__qualname__}.attach(block, lambda channels{bound}: "
+            f"{applied_by(choice).__qualname__}({ATTENTION[choice.name].__qualname__}(channels, ",
+            arguments,
             ")))",
-            indent=4 * (len(loops) + 1),
+            indent=4 + 4 * sum(line.endswith(":") for line in loops),
         )
     return "\n".join([*lines, "    return network"])
 
@@ -169,8 +178,15 @@ def _sites(units: list[Stage]) -> list[Site]:
 
 
 def _loop_over_blocks(places: list[tuple[int, ...]]) -> list[str]:
-    blocks = ", ".join(f"network.stages[{stage}][{block}]" for stage, block in places)
-    return [f"    for block in [{blocks}]:"]
+    blocks = [f"network.stages[{stage}][{block}]" for stage, block in places]
+    line = f"    for block in [{', '.join(blocks)}]:"
+    if len(line) <= _LINE_LENGTH:
+        return [line]
+    return ["    for block in [", *(f"        {block}," for block in blocks), "    ]:"]
+
+
+class _Code(str):
+    """Source that stands for itself."""
 
 
 def _call(start: str, arguments: Mapping[str, Any], end: str, *, indent: int) -> list[str]:
@@ -191,6 +207,8 @@ def _call(start: str, arguments: Mapping[str, Any], end: str, *, indent: int) ->
 
 def _literal(value: Any) -> str:
     """Return the source of a literal; UnexportableCode if reading it back does not give an equal value."""
+    if isinstance(value, _Code):
+        return str(value)
     text = repr(value)
     if isinstance(value, str) and text.startswith("'") and '"' not in text and "\\" not in text:
         text = f'"{text[1:-1]}"'

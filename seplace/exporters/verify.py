@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -20,12 +20,11 @@ from seplace.exporters import fresh_process
 from seplace.exporters.code_check import check_code
 from seplace.exporters.trained import TrainedNetwork
 
-_IMAGES = 4
 _MODULE_NAME = "_seplace_exported_model"
 
 
 def verify(folder: Path, trained: TrainedNetwork, *, timeout_seconds: float = 600) -> None:
-    """Raise ExportMismatch unless `folder` reproduces `trained`.
+    """Raise ExportMismatch unless the code and weights in `folder` reproduce `trained`.
 
     A fresh process, which cannot import seplace, builds the network and reads the weights; its logits of
     random images must be equal to the bit. FLOPs and parameters of the written code are counted here, where
@@ -35,21 +34,20 @@ def verify(folder: Path, trained: TrainedNetwork, *, timeout_seconds: float = 60
     check_code(text)
     network = trained.build()
     check_costs(load_code(text).build(), network, trained)
-    side = trained.image_size
-    images = torch.randn(
-        _IMAGES,
-        trained.in_channels,
-        side,
-        side,
-        generator=torch.Generator().manual_seed(0),
-        dtype=torch.float32,
+    _check_logits(folder, trained, network=network, network_file="model.py", batches=(4,), seconds=timeout_seconds)
+
+
+def verify_program(folder: Path, trained: TrainedNetwork, *, timeout_seconds: float = 600) -> None:
+    """Raise ExportMismatch unless the program in `folder` reproduces `trained`.
+
+    A fresh process, which cannot import seplace, loads the program; its weights must be those in model.safetensors,
+    and its logits of several numbers of random images equal to the bit. FLOPs are counted of what it was made from.
+    """
+    network = trained.build()
+    _check_flops(network, trained)
+    _check_logits(
+        folder, trained, network=network, network_file="model.pt2", batches=(1, 2, 5), seconds=timeout_seconds
     )
-    with _as_in_a_fresh_process(), torch.inference_mode():
-        expected = network(images)
-    if not bool(expected.isfinite().all()):
-        raise ExportMismatch("the trained network's logits are not finite, so there is nothing to compare")
-    if not torch.equal(_logits_in_fresh_process(folder, images, timeout_seconds), expected):
-        raise ExportMismatch("the exported network gives other logits than the trained one")
 
 
 def load_code(text: str) -> ModuleType:
@@ -61,26 +59,57 @@ def load_code(text: str) -> ModuleType:
 
 def check_costs(exported: nn.Module, network: nn.Module, trained: TrainedNetwork) -> None:
     """Raise ExportMismatch unless FLOPs are the table's and parameters the trained network's."""
-    image = torch.zeros(1, trained.in_channels, trained.image_size, trained.image_size)
-    flops = COSTS["flops"].measure(exported.eval(), image)
-    if flops != trained.flops:
-        raise ExportMismatch(f"the exported network takes {flops:,} FLOPs, the table says {trained.flops:,}")
-    params = [COSTS["params"].measure(each, image) for each in (exported, network)]
+    _check_flops(exported.eval(), trained)
+    params = [COSTS["params"].measure(each, None) for each in (exported, network)]
     if params[0] != params[1]:
         raise ExportMismatch(f"the exported network has {params[0]:,} parameters, the trained one {params[1]:,}")
 
 
-def _logits_in_fresh_process(folder: Path, images: Tensor, timeout_seconds: float) -> Tensor:
+def _check_flops(network: nn.Module, trained: TrainedNetwork) -> None:
+    image = torch.zeros(1, trained.in_channels, trained.image_size, trained.image_size)
+    flops = COSTS["flops"].measure(network, image)
+    if flops != trained.flops:
+        raise ExportMismatch(f"the exported network takes {flops:,} FLOPs, the table says {trained.flops:,}")
+
+
+def _check_logits(
+    folder: Path,
+    trained: TrainedNetwork,
+    *,
+    network: nn.Module,
+    network_file: str,
+    batches: Sequence[int],
+    seconds: float,
+) -> None:
+    """Compare the logits of random images, `batches` of them at a time, with those of a fresh process."""
+    side = trained.image_size
+    generator = torch.Generator().manual_seed(0)
+    images = {
+        f"images_{count}": torch.randn(count, trained.in_channels, side, side, generator=generator, dtype=torch.float32)
+        for count in batches
+    }
+    with _as_in_a_fresh_process(), torch.inference_mode():
+        expected = {name: network(batch) for name, batch in images.items()}
+    if not all(bool(logits.isfinite().all()) for logits in expected.values()):
+        raise ExportMismatch("the trained network's logits are not finite, so there is nothing to compare")
+    found = _logits_in_fresh_process(folder, network_file, images, timeout_seconds=seconds)
+    if not all(torch.equal(found[name], logits) for name, logits in expected.items()):
+        raise ExportMismatch("the exported network gives other logits than the trained one")
+
+
+def _logits_in_fresh_process(
+    folder: Path, network_file: str, images: dict[str, Tensor], *, timeout_seconds: float
+) -> dict[str, Tensor]:
     with tempfile.TemporaryDirectory() as temporary:
         images_path, logits_path = (
             Path(temporary, "images.safetensors"),
             Path(temporary, "logits.safetensors"),
         )
-        save_file({"images": images}, images_path)
+        save_file(images, images_path)
         try:
             # -I: neither the environment nor the working folder reaches it; -B: it leaves no bytecode behind.
             subprocess.run(
-                [sys.executable, "-I", "-B", fresh_process.__file__, folder, images_path, logits_path],
+                [sys.executable, "-I", "-B", fresh_process.__file__, folder, network_file, images_path, logits_path],
                 check=True,
                 capture_output=True,
                 text=True,
@@ -92,7 +121,7 @@ def _logits_in_fresh_process(folder: Path, images: Tensor, timeout_seconds: floa
             raise ExportMismatch(f"the exported network does not run in a fresh process: {reason}") from error
         except subprocess.TimeoutExpired as error:
             raise ExportMismatch(f"the exported network did not answer in {timeout_seconds:g} s") from error
-        return load_file(logits_path)["logits"].clone()
+        return {name: logits.clone() for name, logits in load_file(logits_path).items()}
 
 
 @contextmanager

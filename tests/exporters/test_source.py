@@ -11,27 +11,25 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from seplace import models
 from seplace.attention.options import GateOptions
 from seplace.backbones.backbone import describe
-from seplace.costs import COSTS
 from seplace.errors import ExportMismatch, InputError
 from seplace.exporters import EXPORTERS, verify
 from seplace.exporters.code_check import UnexportableCode, check_code
 from seplace.exporters.readme import escape
-from seplace.exporters.source import export_source, weights
+from seplace.exporters.source import export_source
 from seplace.exporters.source_code import source_text
-from seplace.exporters.trained import TrainedNetwork
 from seplace.files import sha256_of
 from seplace.placement import Placement, StageChoice
-from tests.networks import GATES, choice_of
+from tests.exporters.networks import PAPER, trained_network
+from tests.networks import GATES, choice_of, takes
 
-PAPER = GateOptions(init="paper")
 IDENTITY = GateOptions(init="identity", min_hidden=2)
 CIFAR = ("cifar_resnet8[width=0.5]", "cifar_resnet8[shortcut=B,width=0.5]")
-CHOICES = [choice_of("se", attachment) for attachment in describe(CIFAR[0]).units[0].widths]
+CHOICES = [choice_of("se", attachment) for attachment in describe(CIFAR[0]).units[0].widths if takes("se", attachment)]
 CHOICES += [choice_of(module) for module in GATES if module != "se"]
 CHOICES += [StageChoice.parse("se[excitation=tanh,squeeze=max]4"), StageChoice.parse("cbam[order=parallel]4")]
+CHOICES += [StageChoice.parse("sk4.kernel"), StageChoice.parse("se[reduced_from=input]4.inner")]
 """Every attachment with SE, and every module; tests/test_catalogue.py holds the product."""
 HOSTILE = '"""\nimport os; os.system("touch canary")\n"""\\ <script>x</script> | `a` [b](http://c) __import__'
 
@@ -42,45 +40,6 @@ def text_of(backbone="cifar_resnet8[width=0.5]", placement="none-se4-eca.paralle
 
 def names_in(text):
     return set(re.findall(r"^(?:class|def) (\w+)", text, flags=re.MULTILINE))
-
-
-def trained_network(
-    backbone="cifar_resnet8[width=0.5]",
-    placement="none-se4-eca.parallel",
-    *,
-    gate=PAPER,
-    image_size=16,
-    **changes,
-):
-    backbone, placement = describe(backbone), Placement.parse(placement)
-    network = models.build(backbone, placement, gate=gate, num_classes=3, in_channels=3, seed=7)
-    with torch.no_grad():
-        for buffer in network.buffers():  # running statistics as a training leaves them
-            if buffer.is_floating_point():
-                buffer += 0.1
-    network.eval()
-    fields = {
-        "backbone": backbone,
-        "placement": placement,
-        "gate": gate,
-        "num_classes": 3,
-        "in_channels": 3,
-        "image_size": image_size,
-        "classes": ("cat", "dog", "newt"),
-        "mean": (0.5, 0.4, 0.3),
-        "std": (0.2, 0.2, 0.25),
-        "state": network.state_dict(),
-        "flops": COSTS["flops"].measure(network, torch.zeros(1, 3, image_size, image_size)),
-        "provenance": {
-            "study": "quick",
-            "seed": 0,
-            "n": 3,
-            "accuracy": 91.234,
-            "accuracy_se": 0.4,
-            "cross_entropy": float("nan"),
-        },
-    }
-    return TrainedNetwork(**{**fields, **changes})
 
 
 def assert_reproduces(trained):
@@ -357,13 +316,6 @@ def test_gate_that_is_no_definition_is_refused(tmp_path, monkeypatch):
         text_of(placement="gate_partial:build-none-none")
 
 
-def test_folder_that_cannot_be_made_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("seplace.exporters.source.verify", lambda *_: None)
-    (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="no folder can be made"):
-        export_source(trained_network(), tmp_path / "file" / "export")
-
-
 def test_two_meanings_of_a_name_are_refused(tmp_path, monkeypatch):
     one, two = (gate_module(tmp_path, monkeypatch, name) for name in ("gate_one", "gate_two"))
     with pytest.raises(UnexportableCode, match="two things"):
@@ -417,40 +369,9 @@ def test_fresh_process_sees_a_network_that_computes_something_else(tmp_path, mon
 
 
 def test_fresh_process_that_fails_names_the_reason(tmp_path, monkeypatch):
-    monkeypatch.setattr("seplace.exporters.source.weights", lambda _: b"broken")
+    monkeypatch.setattr("seplace.exporters.folder.weights", lambda _: b"broken")
     with pytest.raises(ExportMismatch, match=r"fresh process: .*Safetensor"):
         export_source(trained_network(), tmp_path / "export")
-
-
-def test_earlier_export_is_replaced_and_other_folders_are_not(tmp_path, monkeypatch):
-    monkeypatch.setattr("seplace.exporters.source.verify", lambda *_: None)
-    trained = trained_network()
-    folder = tmp_path / "export"
-    folder.mkdir()
-    export_source(trained, folder)
-    first = {path.name: path.read_bytes() for path in folder.iterdir()}
-    export_source(trained, folder)
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
-    assert list(tmp_path.iterdir()) == [folder]
-
-    (folder / "notes.txt").write_text("mine")
-    with pytest.raises(InputError, match=r"notes\.txt"):
-        export_source(trained, folder)
-    assert (folder / "notes.txt").read_text() == "mine"
-
-    other = tmp_path / "other"
-    other.mkdir()
-    (other / "README.md").write_text("mine")
-    with pytest.raises(InputError, match="no earlier export"):
-        export_source(trained, other)
-    with pytest.raises(InputError, match="is a file"):
-        export_source(trained, other / "README.md")
-
-
-def test_weights_are_the_same_bytes_each_time():
-    trained = trained_network()
-    assert weights(trained) == weights(trained)
-    assert len(weights(trained)) % 4 == 0
 
 
 def test_description_that_contradicts_itself_is_refused():

@@ -1,0 +1,65 @@
+"""Export as a program: a folder with the network as torch.export traces it, for networks whose code stays elsewhere."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import torch
+from torch import fx, nn
+
+from seplace.errors import InputError
+from seplace.exporters.folder import refuse_foreign, write_folder
+from seplace.exporters.form import Form
+from seplace.exporters.trained import TrainedNetwork
+from seplace.exporters.verify import verify_program
+
+PROGRAM = Form(
+    mark="seplace-program-export",
+    network_file="model.pt2",
+    content="the network with its weights, a program of torch.export for torch alone",
+    verified=f"""\
+Before this folder was written, a fresh Python without seplace loaded the network from it and gave equal
+logits for several numbers of images. It takes any number of images of this one size, and is for inference alone.
+It was written with torch {torch.__version__}; another version may not read it.""",
+    loading="""\
+import torch
+
+network = torch.export.load("model.pt2").module()""",
+)
+
+
+def export_program(trained: TrainedNetwork, folder: Path) -> Path:
+    """Write model.pt2, model.safetensors, config.json and README.md to `folder`, and return its resolved path.
+
+    The folder appears only once a fresh process has reproduced the network from it (see `verify_program`);
+    ExportMismatch otherwise. An earlier export there is replaced; a folder with anything else in it is an
+    InputError, and so is a network that torch.export cannot trace.
+    """
+    folder = folder.resolve()
+    refuse_foreign(folder, PROGRAM)
+    network = trained.build()
+    try:
+        content = program_of(network, in_channels=trained.in_channels, image_size=trained.image_size)
+    except Exception as error:  # the forward is the user's
+        reason = next(iter(str(error).strip().splitlines()), "")
+        raise InputError(
+            f"{trained.backbone.text} cannot be written as a program: torch.export does not trace it for any number of "
+            f"any images ({type(error).__name__}: {reason}); its forward can use x.shape[0], but neither len(x) nor a "
+            "condition on values"
+        ) from error
+    return write_folder(trained, folder, form=PROGRAM, network=network, content=content, verify=verify_program)
+
+
+def program_of(network: nn.Module, *, in_channels: int, image_size: int) -> bytes:
+    """Return a network in eval mode as a program for any number of images, the same bytes for the same network."""
+    # A single image would be taken for a constant of the program.
+    images = torch.zeros(2, in_channels, image_size, image_size)
+    program = torch.export.export(network, (images,), dynamic_shapes=({0: torch.export.Dim("images")},))
+    for module in program.graph_module.modules():
+        if isinstance(module, fx.GraphModule):
+            for node in module.graph.nodes:
+                node.meta.pop("stack_trace", None)  # paths of this machine
+    file = io.BytesIO()
+    torch.export.save(program, file)
+    return file.getvalue()

@@ -1,0 +1,86 @@
+"""Trained networks as exporters get them, and networks of a user that no program can hold."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seplace import models
+from seplace.attention.options import GateOptions
+from seplace.backbones.backbone import describe
+from seplace.costs import COSTS
+from seplace.exporters.trained import TrainedNetwork
+from seplace.placement import Placement
+
+PAPER = GateOptions(init="paper")
+
+
+def trained_network(
+    backbone="cifar_resnet8[width=0.5]",
+    placement="none-se4-eca.parallel",
+    *,
+    gate=PAPER,
+    image_size=16,
+    num_classes=3,
+    **changes,
+):
+    """A network as a training leaves it, with what is told of it."""
+    backbone, placement = describe(backbone), Placement.parse(placement)
+    network = models.build(backbone, placement, gate=gate, num_classes=num_classes, in_channels=3, seed=7)
+    with torch.no_grad():
+        for buffer in network.buffers():  # running statistics as a training leaves them
+            if buffer.is_floating_point():
+                buffer += 0.1
+    network.eval()
+    fields = {
+        "backbone": backbone,
+        "placement": placement,
+        "gate": gate,
+        "num_classes": num_classes,
+        "in_channels": 3,
+        "image_size": image_size,
+        "classes": ("cat", "dog", "newt", "toad", "frog")[:num_classes],
+        "mean": (0.5, 0.4, 0.3),
+        "std": (0.2, 0.2, 0.25),
+        "state": network.state_dict(),
+        "flops": COSTS["flops"].measure(network, torch.zeros(1, 3, image_size, image_size)),
+        "provenance": {
+            "study": "quick",
+            "seed": 0,
+            "n": 3,
+            "accuracy": 91.234,
+            "accuracy_se": 0.4,
+            "cross_entropy": float("nan"),
+        },
+    }
+    return TrainedNetwork(**{**fields, **changes})
+
+
+class Convolutional(nn.Module):
+    """A user's network of one block, whose head is for others to write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.block = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU())
+        self.fc = nn.Linear(8, 3)
+
+    def features(self, x: Tensor) -> Tensor:
+        return self.block(x).mean((2, 3))
+
+
+class LooksAtValues(Convolutional):
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.features(x)
+        return self.fc(y) if y.mean() > 0 else self.fc(2 * y)
+
+
+class LooksAtTheNumberOfImages(Convolutional):
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.features(x)
+        return self.fc(y) if len(x) < 4 else self.fc(2 * y)
+
+
+class IsNeverTheSame(Convolutional):
+    """Its dropout does not stop with the training."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(F.dropout(self.features(x)))

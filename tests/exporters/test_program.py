@@ -1,0 +1,199 @@
+"""Export as a program: networks of the shelf and of a user, loaded by torch alone."""
+
+import io
+import json
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import seplace
+from seplace.backbones.backbone import describe
+from seplace.cli import main
+from seplace.errors import ExportMismatch, InputError
+from seplace.exporters import EXPORTERS, exporter_for
+from seplace.exporters.code_check import UnexportableCode
+from seplace.exporters.folder import weights
+from seplace.exporters.program import export_program, program_of
+from seplace.exporters.source import export_source
+from seplace.files import sha256_of
+from tests import foreign
+from tests.exporters.networks import trained_network
+from tests.networks import GATES, choice_of, placed
+
+FOREIGN = "tests.foreign:basic_resnet[image_size=32]"
+CIFAR = "cifar_resnet8[width=0.5]"
+ROUNDS = [
+    "-".join(str(choice_of(name)) for name in [*GATES, "none", "none"][at : at + 3]) for at in range(0, len(GATES), 3)
+]
+"""Placements that hold every gate once."""
+
+
+def images(count: int, size: int) -> torch.Tensor:
+    return torch.randn(count, 3, size, size, generator=torch.Generator().manual_seed(count))
+
+
+def assert_equal_logits(program, trained) -> None:
+    network = trained.build()
+    with torch.inference_mode():
+        for count in (1, 2, 7):
+            batch = images(count, trained.image_size)
+            assert torch.equal(program(batch), network(batch))
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return trained_network(FOREIGN, "se4-none-cbam4", image_size=32)
+
+
+@pytest.fixture(scope="module")
+def folder(trained, tmp_path_factory) -> Path:
+    """An export that was verified; tests only read it."""
+    return EXPORTERS["program"](trained, tmp_path_factory.mktemp("program") / "deep" / "export")
+
+
+@pytest.mark.parametrize("placement", [*ROUNDS, "se4.parallel-se4.cross-se4.pre", "none-sk4.kernel-gc4"])
+def test_program_of_each_gate_gives_equal_logits(placement):
+    trained = trained_network(placement=placement)
+    content = program_of(trained.build(), in_channels=3, image_size=16)
+    assert_equal_logits(torch.export.load(io.BytesIO(content)).module(), trained)
+
+
+@pytest.mark.parametrize("name", ["mobilenet", "shufflenet", "vgg", "googlenet", "convnext"])
+def test_program_of_a_network_of_the_user_gives_equal_logits(name):
+    text = f"tests.foreign:{foreign.NETWORKS[name].__name__}[image_size=32]"
+    trained = trained_network(text, str(placed(text, "se4")), image_size=32, num_classes=5)
+    content = program_of(trained.build(), in_channels=3, image_size=32)
+    assert_equal_logits(torch.export.load(io.BytesIO(content)).module(), trained)
+    assert str(Path(foreign.__file__).parent).encode() not in content
+    assert str(Path(torch.__file__).parent).encode() not in content
+
+
+def test_full_export(folder, trained):
+    assert {path.name for path in folder.iterdir()} == {"model.pt2", "model.safetensors", "config.json", "README.md"}
+    assert [path.name for path in folder.parent.iterdir()] == ["export"]
+    assert_equal_logits(torch.export.load(folder / "model.pt2").module(), trained)
+    config = json.loads((folder / "config.json").read_text())
+    assert config["format"] == "seplace-program-export"
+    assert config["sha256"] == {
+        name: sha256_of((folder / name).read_bytes()) for name in ("model.pt2", "model.safetensors", "README.md")
+    }
+    assert config["classes"] == ["cat", "dog", "newt"]
+    assert (config["backbone"], config["placement"]) == (FOREIGN, "se4-none-cbam4")
+    assert (config["flops"], config["provenance"]["accuracy"]) == (trained.flops, 91.234)
+    state = load_file(folder / "model.safetensors")
+    assert state.keys() == trained.state.keys()
+    assert all(torch.equal(tensor, trained.state[name]) for name, tensor in state.items())
+    readme = (folder / "README.md").read_text()
+    assert "model.py" not in readme
+    assert f"written with torch {torch.__version__}" in readme
+
+
+def test_images_of_another_size_are_refused(folder):
+    network = torch.export.load(folder / "model.pt2").module()
+    with pytest.raises(AssertionError, match="32"):
+        network(images(2, 48))
+
+
+def test_code_of_the_readme_runs(folder, trained, monkeypatch):
+    code = re.search(r"```python\n(.*?)```", (folder / "README.md").read_text(), flags=re.DOTALL)
+    pixels = torch.arange(3 * 3 * 32 * 32).view(3, 3, 32, 32) % 256
+    scope = {"pixels": pixels}
+    monkeypatch.chdir(folder)
+    exec(code.group(1), scope)
+    batch = (pixels / 255 - torch.tensor(trained.mean).view(-1, 1, 1)) / torch.tensor(trained.std).view(-1, 1, 1)
+    with torch.inference_mode():
+        assert torch.equal(scope["logits"], trained.build()(batch))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("LooksAtValues", "data-dependent"),
+        ("LooksAtTheNumberOfImages", r"Constraints violated \(images\)"),
+    ],
+)
+def test_network_that_torch_cannot_trace_is_refused_and_leaves_nothing(tmp_path, name, message):
+    trained = trained_network(f"tests.exporters.networks:{name}[image_size=16]", "eca")
+    with pytest.raises(InputError, match=f"{name}.* cannot be written as a program: .*{message}"):
+        export_program(trained, tmp_path / "export")
+    assert not list(tmp_path.iterdir())
+
+
+def test_fresh_process_sees_a_network_that_is_never_the_same(tmp_path):
+    trained = trained_network("tests.exporters.networks:IsNeverTheSame[image_size=16]", "eca")
+    with pytest.raises(ExportMismatch, match="other logits"):
+        export_program(trained, tmp_path / "export")
+    assert not list(tmp_path.iterdir())
+
+
+def test_fresh_process_sees_other_weights_beside_the_program(tmp_path, monkeypatch, trained):
+    changed = {**trained.state, "fc.bias": trained.state["fc.bias"] + 1}
+    monkeypatch.setattr("seplace.exporters.folder.weights", lambda _: weights(replace(trained, state=changed)))
+    with pytest.raises(ExportMismatch, match=r"fresh process: .*other weights"):
+        export_program(trained, tmp_path / "export")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda state: state.pop("fc.bias"), r"fc\.bias"),
+        (lambda state: state.update({"fc.bias": torch.full((3,), float("nan"))}), "not finite"),
+    ],
+)
+def test_weights_that_do_not_fit_are_a_mismatch_and_leave_nothing(tmp_path, trained, change, message):
+    state = dict(trained.state)
+    change(state)
+    with pytest.raises(ExportMismatch, match=message):
+        export_program(replace(trained, state=state), tmp_path / "export")
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_flops_are_a_mismatch_and_leave_nothing(tmp_path, trained):
+    with pytest.raises(ExportMismatch, match="the table says"):
+        export_program(replace(trained, flops=trained.flops + 1), tmp_path / "export")
+    assert not list(tmp_path.iterdir())
+
+
+def test_source_of_a_network_of_the_user_is_refused_before_it_is_built(tmp_path, monkeypatch, trained):
+    monkeypatch.setattr("seplace.exporters.trained.TrainedNetwork.build", lambda _: pytest.fail("it was built"))
+    with pytest.raises(UnexportableCode, match=rf"{re.escape(FOREIGN)}.* as a program: seplace export --as program"):
+        export_source(trained, tmp_path / "export")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("backbone", "name"), [(CIFAR, "source"), ("mobilenet_v2", "source"), (FOREIGN, "program")])
+def test_exporter_of_which_none_is_asked_for(backbone, name):
+    assert exporter_for(describe(backbone)) == name
+
+
+def test_results_are_exported_as_asked(finished, tmp_path, monkeypatch):
+    monkeypatch.setattr("seplace.exporters.source.verify", lambda *_: None)
+    monkeypatch.setattr("seplace.exporters.program.verify_program", lambda *_: None)
+    results = seplace.load(finished)
+    assert (results.export(tmp_path / "asked", exporter="program") / "model.pt2").exists()
+    assert (results.export(tmp_path / "default") / "model.py").exists()
+    monkeypatch.setattr("seplace.exporters.exporter_for", lambda backbone: {CIFAR: "program"}[backbone.text])
+    assert (results.export(tmp_path / "other_default") / "model.pt2").exists()
+
+
+def test_command_exports_as_asked(finished, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("seplace.exporters.program.verify_program", lambda *_: None)
+
+    def exit_code(name: str) -> int | None:
+        arguments = ["seplace", "export", str(finished), "--output", str(tmp_path / "export"), "--as", name]
+        monkeypatch.setattr(sys, "argv", arguments)
+        with pytest.raises(SystemExit) as caught:
+            sys.exit(main())
+        return caught.value.code
+
+    assert exit_code("programme") == 2
+    assert "unknown exporter 'programme'. Did you mean 'program'?" in capsys.readouterr().err
+    assert not (tmp_path / "export").exists()
+    assert not exit_code("program")
+    assert (tmp_path / "export" / "model.pt2").exists()
