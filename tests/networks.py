@@ -58,8 +58,10 @@ def network_of(
     )
 
 
-def shaped_network_of(backbone: str, placement: str = "none", *, num_classes: int | None = None) -> nn.Module:
+def shaped_network_of(
+    backbone: str, placement: str = "none", *, num_classes: int | None = None, in_channels: int = 3
+) -> nn.Module:
     """Build a network in eval mode whose shapes are right and whose weights are arbitrary, which is cheap."""
     with torch.device("meta"):
-        network = network_of(backbone, placement, num_classes=num_classes)
+        network = network_of(backbone, placement, num_classes=num_classes, in_channels=in_channels)
     return network.to_empty(device="cpu").eval()

@@ -1,6 +1,8 @@
 """Tiny studies for tests: digits, a half-width ResNet-8, one epoch on a handful of images."""
 
 import copy
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +45,7 @@ def write_study(folder: Path, *, name: str = "tiny", **changes: Any) -> Path:
     return path
 
 
-def write_small_space(folder: Path) -> str:
-    """Write a space of eight placements beside a study, and return what the study calls it."""
-    (folder / "small.yaml").write_text(SMALL_SPACE)
+def write_small_space(folder: Path, *, variants: Sequence[str] = ()) -> str:
+    """Write a space of eight placements a backbone beside a study, and return what the study calls it."""
+    (folder / "small.yaml").write_text(f"{SMALL_SPACE}variants: {json.dumps(list(variants))}\n")
     return "small.yaml"

@@ -208,7 +208,10 @@ def test_gate_options_are_checked(options: dict[str, object]) -> None:
         ("digits-resnet8", (1 + (1 + 1 + 1) * 2) ** 3),
         ("cifar-resnet8", (1 + (3 + 3 + 1) * 2) ** 3),
         ("cifar-resnet20", (1 + (3 + 3 + 1) * 3) ** 3),
+        ("cifar-resnet20-or-wider", 4 * (1 + 4) ** 3),
+        ("mobilenet-v3-large", 4**2 * 5**3),
         ("resnet50", (1 + (4 + 4 + 1) * 2) ** 4),
+        ("resnet50-blocks", 2**16),
     ],
 )
 def test_shipped_spaces(name: str, size: int) -> None:

@@ -5,8 +5,10 @@ from collections import Counter
 import optuna
 import pytest
 
+from seplace.api import Results
 from seplace.backbones.backbone import describe
 from seplace.config import load_study
+from seplace.costs import COSTS
 from seplace.errors import InputError, StudyBusy, StudyChanged, TooManyFailures
 from seplace.evaluators.stand_alone import StandAlone
 from seplace.ledger import Ledger
@@ -15,6 +17,7 @@ from seplace.search import driver, plan
 from seplace.search.lock import study_lock
 from seplace.search.prices import count_prices, price_key
 from seplace.yardsticks import yardsticks
+from tests.networks import shaped_network_of
 from tests.search.toy import Scrambled, Stop, ToyEvaluations, accuracy_of, go, keys_in, left_in
 from tests.studies import write_small_space, write_study
 
@@ -62,6 +65,35 @@ def test_yardsticks_come_first_and_the_budget_is_met_exactly(tmp_path, toy):
     assert [text for text, _seed, _epochs in toy.trained[:7]] == YARDSTICKS
     assert len(toy.trained) == len(set(toy.trained)) == 17
     assert keys_in(tmp_path / "out") == toy.trained
+
+
+@pytest.mark.parametrize("sampler", ["random", "nsga2", "tpe", "gp"])
+def test_other_backbones_are_searched_priced_and_judged(tmp_path, toy, sampler):
+    wider = "cifar_resnet8[width=0.5]"
+    path = write_study(
+        tmp_path,
+        space=write_small_space(tmp_path, variants=[wider]),
+        search={"trainings": 16, "seeds": 1, "sampler": sampler},
+    )
+    go(path, tmp_path / "out")
+    found = Results.load(tmp_path / "out")
+    space = found.config.search_space
+    assert [text for text, _seed, _epochs in toy.trained[:8]] == list(map(str, space.yardsticks.values()))
+    assert toy.trained[7][0] == f"none-none-none@{wider}"
+    table = found.placements.set_index("placement")
+    assert {"", wider} == set(table["variant"])
+    assert sum(text.endswith(f"@{wider}") for text, _, _ in toy.trained) > 1
+    for text in table.index:
+        placement = Placement.parse(text)
+        network = shaped_network_of(space.backbone_of(placement).text, str(placement.on_backbone), in_channels=1)
+        params = COSTS["params"].measure(network, None)
+        assert (table.loc[text, "params"], params - table.loc["none-none-none", "params"]) == (
+            params,
+            table.loc[text, "extra_params"],
+        )
+    # The copy for dashboards knows the backbone as a parameter.
+    study = optuna.load_study(study_name=path.stem, storage=f"sqlite:///{tmp_path / 'out' / 'optuna.db'}")
+    assert {trial.params["backbone"] for trial in study.trials} == {space.backbone.text, wider}
 
 
 @pytest.mark.parametrize("executor", ["inline", "scrambled"])
