@@ -69,7 +69,7 @@ class Registry(Mapping[str, Any]):
 
 
 def import_from(folder: Path) -> None:
-    """Let import paths name modules in a folder too, such as those beside a study file; what is installed goes first."""
+    """Let import paths name modules in a folder, such as the one of a study file; what is installed goes first."""
     text = str(folder.absolute())
     if text not in sys.path:
         sys.path.append(text)
@@ -82,10 +82,11 @@ def resolve(path: str, *, kind: str) -> Any:
         raise InputError(f"{kind} {path!r}: an import path is package.module:object")
     try:
         module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
-            raise  # the module is there; something that it imports is not
-        raise InputError(f"{kind} {path!r}: no module named {error.name!r} can be imported") from error
+    except Exception as error:  # the module is the user's, or a library that does not fit the others
+        if isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}."):
+            raise InputError(f"{kind} {path!r}: no module named {error.name!r} can be imported") from error
+        reason = f"{type(error).__name__}: {error}"
+        raise InputError(f"{kind} {path!r}: {module_name} cannot be imported ({reason})") from error
     try:
         return getattr(module, attribute)
     except AttributeError as error:

@@ -233,11 +233,11 @@ def placements_frame(
 ) -> pd.DataFrame:
     """Return one row a placement, cheapest first.
 
-    Columns: placement, variant (in a space of several backbones), stage1…, yardstick (its name or empty), on_front, n (seeds), accuracy (mean, adjusted for which
-    seeds they were) and cross_entropy (mean) with their standard errors, gain over none in points (paired by seed) with
-    its standard error and number of pairs, every cost and its extra over the plain backbone, latency with its quartiles
-    where it was measured, and the test accuracy where the test split has been read; `tests` holds it by (placement,
-    seed).
+    Columns: placement, variant (in a space of several backbones), stage1…, yardstick (its name or empty), on_front, n
+    (seeds), accuracy (mean, adjusted for which seeds they were) and cross_entropy (mean) with their standard errors,
+    gain over none in points (paired by seed) with its standard error and number of pairs, every cost and its extra over
+    the plain backbone, latency with its quartiles where it was measured, and the test accuracy where the test split has
+    been read; `tests` holds it by (placement, seed).
     """
     import pandas as pd
 

@@ -70,9 +70,7 @@ class BasicBlock(ResidualBlock):
         )
         shortcut = shortcut_of(self.shortcut_type, in_channels, width, stride)
         activation = nn.Sequential(nn.ReLU(inplace=True))
-        super().__init__(
-            in_channels, width, residual, shortcut, activation, inner="relu1", inner_channels=width
-        )
+        super().__init__(in_channels, width, residual, shortcut, activation, inner="relu1", inner_channels=width)
 
 
 class PaddedBasicBlock(BasicBlock):
@@ -109,9 +107,7 @@ class Bottleneck(ResidualBlock):
         )
         shortcut = shortcut_of(ProjectedShortcut, in_channels, channels, stride)
         activation = nn.Sequential(nn.ReLU(inplace=True))
-        super().__init__(
-            in_channels, channels, residual, shortcut, activation, inner="relu2", inner_channels=width
-        )
+        super().__init__(in_channels, channels, residual, shortcut, activation, inner="relu2", inner_channels=width)
 
 
 class BottleneckV1(Bottleneck):

@@ -65,9 +65,7 @@ def residual_widths(in_channels: int, channels: int, *, inner: int | None = None
     return widths if inner is None else widths | {"inner": inner}
 
 
-def residual_stage(
-    number: int, *, in_channels: int, channels: int, blocks: int, inner: int | None = None
-) -> Stage:
+def residual_stage(number: int, *, in_channels: int, channels: int, blocks: int, inner: int | None = None) -> Stage:
     """Describe stage `number` (from 0) of equal residual blocks, found at `stages.<number>.<block>`.
 
     `inner` are the channels of their 3x3 convolution, where its norm and non-linearity follow it.

@@ -1,0 +1,144 @@
+"""Every backbone with every module at every attachment that it takes: built, trained for a step, counted, exported.
+
+Modules are spread over the stages of a network, so that a few networks hold all of them. Networks are held narrow, and
+two blocks deep a stage where they are made of equal blocks; members that are only deeper than another have one network
+of their full depth.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import pytest
+import torch
+
+from seplace.attachments import ATTACHMENTS
+from seplace.attention import ATTENTION
+from seplace.attention.options import GateOptions
+from seplace.backbones import BACKBONES
+from seplace.backbones.backbone import Backbone, describe
+from seplace.backbones.sites import Stage
+from seplace.costs.counting import count_operators
+from seplace.exporters.source_code import source_text
+from seplace.models import build
+from seplace.placement import Placement, StageChoice
+from tests.networks import choice_of, takes
+
+NARROW = 0.125
+ONLY_DEEPER = {
+    "cifar_resnet14", "cifar_resnet20", "cifar_resnet32", "cifar_resnet44", "cifar_resnet56", "cifar_resnet110",
+    "resnet34", "resnet101", "resnet152", "resnet101_v1", "resnet152_v1", "resnext101_32x4d", "resnext101_32x4d_v1",
+    "wrn28_10", "vgg13_bn", "vgg16_bn", "vgg19_bn", "wide_resnet18_x2",
+}  # fmt: skip
+"""Made of the same blocks as another member, which stands for them."""
+
+MODULES = [name for name in ATTENTION if name not in ("none", "paper")]
+EQUAL_BLOCKS = ("resnet", "resnext", "wrn", "shufflenet")
+DEPTH = 2
+
+
+def narrow(name: str) -> Backbone:
+    return describe(f"{name}[width={NARROW:g}]")
+
+
+def shallow(name: str) -> Backbone:
+    """The backbone, narrow, and of two blocks a stage where all blocks of a stage but the first are equal."""
+    backbone = narrow(name)
+    if not any(kind in name for kind in EQUAL_BLOCKS):
+        return backbone
+    blocks = tuple(min(count, DEPTH) for count in backbone.arguments["blocks"])
+    stages = tuple(Stage(sites=stage.sites[:DEPTH]) for stage in backbone.stages)
+    return replace(backbone, stages=stages, arguments={**backbone.arguments, "blocks": blocks})
+
+
+def choices_at(backbone: Backbone, attachment: str, modules: tuple[str, ...]) -> list[StageChoice]:
+    """The modules that can stand at an attachment; with a ratio that leaves the narrowest gate a hidden unit."""
+    least = min(unit.widths[attachment] for unit in backbone.units if attachment in unit.widths)
+    choices = []
+    for name in modules:
+        if takes(name, attachment):
+            choice = choice_of(name, attachment)
+            ratio = None if choice.ratio is None else min(choice.ratio, least)
+            choices.append(StageChoice(name, ratio, attachment))
+    return choices
+
+
+def placements_of(backbone: Backbone, attachment: str, modules: tuple[str, ...]) -> list[Placement]:
+    """As few placements as hold every choice once, in the stages that take the attachment."""
+    taking = [attachment in unit.widths for unit in backbone.units]
+    waiting = choices_at(backbone, attachment, modules)
+    placements = []
+    while waiting:
+        rest = iter(waiting)
+        placements.append(Placement(tuple(next(rest, StageChoice()) if take else StageChoice() for take in taking)))
+        waiting = list(rest)
+    return placements
+
+
+CASES = [
+    pytest.param(name, attachment, id=f"{name}-{attachment}")
+    for name in BACKBONES
+    if name not in ONLY_DEEPER
+    for attachment in ATTACHMENTS
+    if any(attachment in unit.widths for unit in shallow(name).units)
+]
+PAPER = [name for name in BACKBONES if any(unit.has_paper_gate for unit in describe(name).units)]
+
+
+def check(backbone: Backbone, placement: Placement) -> None:
+    gate = GateOptions(init="paper")
+    network = build(backbone, placement, gate=gate, num_classes=3, in_channels=3, seed=0)
+    side = backbone.min_image_size
+    images = torch.randn(4, 3, side, side, generator=torch.Generator().manual_seed(1))
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = network(images)
+    assert logits.isfinite().all()
+    logits.float().square().sum().backward()
+    for key, parameter in network.named_parameters():
+        assert parameter.grad is not None, key
+        assert parameter.grad.isfinite().all(), key
+    network.eval()
+    assert count_operators(network, images[:1])["conv"] > 0  # an operator without a count, or an idle module, raises
+    scope: dict[str, object] = {"__name__": "exported"}
+    text = source_text(backbone, placement, gate=gate, num_classes=3, in_channels=3)
+    exec(compile(text, "model.py", "exec", dont_inherit=True), scope)
+    exported = scope["build"]()  # type: ignore[operator]
+    exported.load_state_dict(network.state_dict())
+    with torch.no_grad():
+        assert torch.equal(exported.eval()(images), network(images)), placement
+
+
+@pytest.mark.parametrize(("name", "attachment"), CASES)
+def test_it_builds_trains_is_counted_and_is_exported(name: str, attachment: str) -> None:
+    backbone = shallow(name)
+    for placement in placements_of(backbone, attachment, tuple(MODULES)):
+        check(backbone, placement)
+
+
+@pytest.mark.parametrize("name", sorted({*ONLY_DEEPER, "preact_resnet110", "preact_resnet164", "inception_resnet_v2"}))
+def test_it_does_so_at_its_full_depth(name: str) -> None:
+    backbone = narrow(name)
+    choices = []
+    for number, unit in enumerate(backbone.units):
+        taken = [attachment for attachment in unit.widths if takes("se", attachment)]
+        choices.append(StageChoice("se", 1, taken[number % len(taken)]))
+    check(backbone, Placement(tuple(choices)))
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_the_attention_of_its_own_paper(name: str) -> None:
+    backbone = narrow(name)
+    choices = (StageChoice("paper" if unit.has_paper_gate else "none") for unit in backbone.units)
+    check(backbone, Placement(tuple(choices)))
+
+
+def test_every_module_stands_at_every_attachment_somewhere() -> None:
+    placed = {
+        (choice.name, choice.attachment)
+        for name, attachment in (case.values for case in CASES)
+        for placement in placements_of(shallow(name), attachment, tuple(MODULES))
+        for choice in placement.choices
+    }
+    allowed = {(name, at) for name, at in itertools.product(MODULES, ATTACHMENTS) if takes(name, at)}
+    assert allowed <= placed
