@@ -58,7 +58,7 @@ def drilled(*, width: float = 1.0) -> Backbone:
         num_classes=10,
         min_image_size=2,
         network="seplace.backbones.residual:CifarResNetA",
-        arguments={"widths": (narrow, wide), "blocks": (1, 1)},
+        arguments={"stem_channels": narrow, "widths": (narrow, wide), "blocks": (1, 1)},
     )
 ''',
     ),

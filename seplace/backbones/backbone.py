@@ -86,6 +86,12 @@ def describe(text: str) -> Backbone:
     return backbone
 
 
+def check_width(name: str, width: float) -> None:
+    """Refuse (InputError) a width, the factor of a network's channels, that is none."""
+    if not 0 < width <= 64:
+        raise InputError(f"{name}: width is a factor over 0 and at most 64, got {width:g}")
+
+
 def canonical_text(name: str, options: Mapping[str, Any], member: Callable[..., Backbone]) -> str:
     """Return `name[key=value,…]`, keys sorted, options at their defaults left out."""
     return text_of(name, options, _defaults(member))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from seplace.backbones.backbone import Backbone, canonical_text
+from seplace.backbones.backbone import Backbone, canonical_text, check_width
 from seplace.backbones.sites import residual_stage
 from seplace.errors import InputError
 
@@ -18,8 +18,7 @@ def _member(depth: int) -> Callable[..., Backbone]:
     def describe(*, shortcut: str = "A", width: float = 1.0) -> Backbone:
         if shortcut not in _NETWORKS:
             raise InputError(f"cifar_resnet{depth}: shortcut is A (subsample and pad) or B (project), got {shortcut!r}")
-        if not 0 < width <= 64:
-            raise InputError(f"cifar_resnet{depth}: width is a factor over 0 and at most 64, got {width:g}")
+        check_width(f"cifar_resnet{depth}", width)
         widths = tuple(max(1, round(channels * width)) for channels in (16, 32, 64))
         blocks = (depth - 2) // 6
         return Backbone(
@@ -32,7 +31,7 @@ def _member(depth: int) -> Callable[..., Backbone]:
             num_classes=10,
             min_image_size=4,
             network=_NETWORKS[shortcut],
-            arguments={"widths": widths, "blocks": (blocks,) * 3},
+            arguments={"stem_channels": widths[0], "widths": widths, "blocks": (blocks,) * 3},
         )
 
     return describe

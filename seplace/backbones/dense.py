@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from seplace.backbones.block import Block
+from seplace.backbones.initial import draw_convolutions
 from seplace.backbones.preactivation import BareStem, NormAndActivation
 
 
@@ -87,9 +88,7 @@ class DenseNet(nn.Module):
         channels = blocks[-1].out_channels
         self.head = NormAndActivation(channels)
         self.classifier = nn.Linear(channels, num_classes)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        draw_convolutions(self)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (N, C, H, W) to logits (N, classes)."""

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from itertools import accumulate
 
-from seplace.backbones.backbone import Backbone, canonical_text
+from seplace.backbones.backbone import Backbone, canonical_text, check_width
 from seplace.backbones.sites import Site, Stage, chain_widths
-from seplace.errors import InputError
 
 _LAYERS = (16, 16, 16)
 
 
 def densenet_bc100_12(*, width: float = 1.0) -> Backbone:
     """Describe the network of 100 layers whose dense layers make 12 maps each; `width` multiplies the 12."""
-    if not 0 < width <= 64:
-        raise InputError(f"densenet_bc100_12: width is a factor over 0 and at most 64, got {width:g}")
+    check_width("densenet_bc100_12", width)
     growth = max(1, round(12 * width))
     entering = tuple(
         accumulate(_LAYERS[:-1], lambda channels, layers: (channels + layers * growth) // 2, initial=2 * growth)

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from seplace.backbones.backbone import Backbone, canonical_text
+from seplace.backbones.backbone import Backbone, canonical_text, check_width
 from seplace.backbones.sites import Site, Stage, chain_widths, residual_stage
-from seplace.errors import InputError
 
 
 def scaled_channels(channels: Sequence[int], width: float) -> tuple[int, ...]:
@@ -85,7 +84,7 @@ def concatenated(paths: Sequence[Sequence[int]], width: float) -> int:
 
 def bn_inception(*, width: float = 1.0) -> Backbone:
     """Describe BN-Inception: Inception modules 3a-3c, 4a-4e and 5a-5b are its three stages."""
-    _check_width("bn_inception", width)
+    check_width("bn_inception", width)
     (channels,) = scaled_channels(BN_INCEPTION_STEM[-1:], width)
     stages = []
     for number, shapes in enumerate(BN_INCEPTION_MODULES):
@@ -114,7 +113,7 @@ def bn_inception(*, width: float = 1.0) -> Backbone:
 
 def inception_resnet_v2(*, width: float = 1.0) -> Backbone:
     """Describe Inception-ResNet-v2: 10, 20 and 10 residual blocks on maps of 35x35, 17x17 and 8x8."""
-    _check_width("inception_resnet_v2", width)
+    check_width("inception_resnet_v2", width)
     blocks = (10, 20, 10)
     first = concatenated(MIXED_5B, width)
     second = concatenated(REDUCTION_A, width) + first
@@ -131,8 +130,3 @@ def inception_resnet_v2(*, width: float = 1.0) -> Backbone:
         network="seplace.backbones.inception_networks:InceptionResNetV2",
         arguments={"blocks": blocks, "width": width},
     )
-
-
-def _check_width(name: str, width: float) -> None:
-    if not 0 < width <= 64:
-        raise InputError(f"{name}: width is a factor over 0 and at most 64, got {width:g}")

@@ -10,9 +10,8 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from seplace.backbones.backbone import Backbone, canonical_text
+from seplace.backbones.backbone import Backbone, canonical_text, check_width
 from seplace.backbones.sites import Site, Stage, chain_widths
-from seplace.errors import InputError
 
 
 class _Row(NamedTuple):
@@ -69,7 +68,7 @@ _V3_SMALL = (
 
 def mobilenet_v1(*, width: float = 1.0) -> Backbone:
     """Describe MobileNetV1: 13 blocks of a depthwise and a 1x1 convolution."""
-    _check_width("mobilenet_v1", width)
+    check_width("mobilenet_v1", width)
     blocks = (1, 2, 2, 6, 2)
     stem, *outputs = (max(1, int(channels * width)) for channels in (32, 64, 128, 256, 512, 1024))
     channels = tuple(itertools.chain(*([output] * count for output, count in zip(outputs, blocks, strict=True))))
@@ -90,7 +89,7 @@ def mobilenet_v1(*, width: float = 1.0) -> Backbone:
 
 def mobilenet_v2(*, width: float = 1.0) -> Backbone:
     """Describe MobileNetV2: 17 inverted residuals; the 1x1 convolution after them never gets narrower."""
-    _check_width("mobilenet_v2", width)
+    check_width("mobilenet_v2", width)
     stem, *outputs = (_multiple_of_8(channels * width) for channels in (32, *(row[1] for row in _V2)))
     rows = []
     before = stem
@@ -119,7 +118,7 @@ def _v3_member(
     name: str, rows: Sequence[_Row], *, activations: tuple[str, ...], hidden: int
 ) -> Callable[..., Backbone]:
     def describe(*, width: float = 1.0) -> Backbone:
-        _check_width(name, width)
+        check_width(name, width)
         scaled = [
             row._replace(expanded=_multiple_of_8(row.expanded * width), channels=_multiple_of_8(row.channels * width))
             for row in rows
@@ -197,8 +196,3 @@ def _multiple_of_8(channels: float) -> int:
     """Return the nearest multiple of 8, at least 8, or the next one where that loses over a tenth."""
     nearest = max(8, int(channels + 4) // 8 * 8)
     return nearest + 8 if nearest < 0.9 * channels else nearest
-
-
-def _check_width(name: str, width: float) -> None:
-    if not 0 < width <= 64:
-        raise InputError(f"{name}: width is a factor over 0 and at most 64, got {width:g}")

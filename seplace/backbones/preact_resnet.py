@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from seplace.backbones.backbone import Backbone, canonical_text
+from seplace.backbones.backbone import Backbone, canonical_text, check_width
 from seplace.backbones.sites import residual_stage
-from seplace.errors import InputError
 
 _BLOCKS = 18
 
 
 def _member(name: str, *, network: str, expansion: int) -> Callable[..., Backbone]:
     def describe(*, width: float = 1.0) -> Backbone:
-        if not 0 < width <= 64:
-            raise InputError(f"{name}: width is a factor over 0 and at most 64, got {width:g}")
+        check_width(name, width)
         stem, *_ = widths = tuple(max(1, round(channels * width)) for channels in (16, 32, 64))
         outputs = tuple(channels * expansion for channels in widths)
         return Backbone(

@@ -9,8 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from seplace.backbones.block import ResidualBlock
-from seplace.backbones.residual import PaddedShortcut, shortcut_of
-from seplace.backbones.widened import WidenedNetwork
+from seplace.backbones.residual import PaddedShortcut, ResidualNetwork, shortcut_of
 
 
 class BareStem(nn.Sequential):
@@ -137,7 +136,7 @@ class NormAndActivation(nn.Sequential):
         super().__init__(OrderedDict(norm=nn.BatchNorm2d(channels), relu=nn.ReLU(inplace=True)))
 
 
-class PreActivationNetwork(WidenedNetwork):
+class PreActivationNetwork(ResidualNetwork):
     """A bare stem, stages of pre-activation blocks, and the norm and ReLU that follow no block."""
 
     stem_type = BareStem

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seplace.backbones.block import ResidualBlock
+from seplace.backbones.initial import draw_convolutions
 
 
 class SubsampleAndPad(nn.Module):
@@ -144,14 +145,17 @@ class ImageNetStem(nn.Sequential):
 
 
 class ResidualNetwork(nn.Module):
-    """A stem, stages of blocks (each stage after the first halves the map), mean pooling and a linear classifier."""
+    """A stem, stages of blocks (each after the first halves the map), a head, mean pooling and a linear classifier."""
 
     stem_type: type[nn.Module]
     block_type: Callable[[int, int, int], ResidualBlock]
+    head_type: type[nn.Module] = nn.Identity
 
-    def __init__(self, *, widths: Sequence[int], blocks: Sequence[int], num_classes: int, in_channels: int) -> None:
+    def __init__(
+        self, *, stem_channels: int, widths: Sequence[int], blocks: Sequence[int], num_classes: int, in_channels: int
+    ) -> None:
         super().__init__()
-        channels = widths[0]
+        channels = stem_channels
         self.stem = self.stem_type(in_channels, channels)
         stages = []
         for stage, (width, count) in enumerate(zip(widths, blocks, strict=True)):
@@ -162,14 +166,13 @@ class ResidualNetwork(nn.Module):
                 channels = layers[-1].out_channels
             stages.append(nn.Sequential(*layers))
         self.stages = nn.Sequential(*stages)
+        self.head = self.head_type(channels)
         self.classifier = nn.Linear(channels, num_classes)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        draw_convolutions(self)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (N, C, H, W) to logits (N, classes)."""
-        logits: Tensor = self.classifier(self.stages(self.stem(images)).mean((2, 3)))
+        logits: Tensor = self.classifier(self.head(self.stages(self.stem(images))).mean((2, 3)))
         return logits
 
 

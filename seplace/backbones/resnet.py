@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from seplace.backbones.backbone import Backbone, canonical_text
+from seplace.backbones.backbone import Backbone, canonical_text, check_width
 from seplace.backbones.sites import residual_stage
-from seplace.errors import InputError
 
 
 def _member(name: str, *, network: str, expansion: int, blocks: tuple[int, int, int, int]) -> Callable[..., Backbone]:
     def describe(*, width: float = 1.0) -> Backbone:
-        if not 0 < width <= 64:
-            raise InputError(f"{name}: width is a factor over 0 and at most 64, got {width:g}")
+        check_width(name, width)
         stem, *_ = widths = tuple(max(1, round(channels * width)) for channels in (64, 128, 256, 512))
         outputs = tuple(channels * expansion for channels in widths)
         return Backbone(
@@ -31,7 +29,7 @@ def _member(name: str, *, network: str, expansion: int, blocks: tuple[int, int, 
             num_classes=1000,
             min_image_size=32,
             network=f"seplace.backbones.residual:{network}",
-            arguments={"widths": widths, "blocks": blocks},
+            arguments={"stem_channels": stem, "widths": widths, "blocks": blocks},
         )
 
     return describe

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from seplace.backbones.backbone import Backbone, canonical_text
+from seplace.backbones.backbone import Backbone, canonical_text, check_width
 from seplace.backbones.sites import residual_stage
-from seplace.errors import InputError
 
 _GROUPS = 32
 
 
 def _member(name: str, *, network: str, blocks: tuple[int, int, int, int]) -> Callable[..., Backbone]:
     def describe(*, width: float = 1.0) -> Backbone:
-        if not 0 < width <= 64:
-            raise InputError(f"{name}: width is a factor over 0 and at most 64, got {width:g}")
+        check_width(name, width)
         stem = max(1, round(64 * width))
         widths = tuple(_GROUPS * max(1, round(channels * width)) for channels in (4, 8, 16, 32))
         outputs = tuple(2 * channels for channels in widths)
@@ -32,7 +30,7 @@ def _member(name: str, *, network: str, blocks: tuple[int, int, int, int]) -> Ca
             image_size=224,
             num_classes=1000,
             min_image_size=32,
-            network=f"seplace.backbones.widened:{network}",
+            network=f"seplace.backbones.grouped:{network}",
             arguments={"stem_channels": stem, "widths": widths, "blocks": blocks},
         )
 

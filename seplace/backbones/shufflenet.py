@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from seplace.backbones.backbone import Backbone, canonical_text
+from seplace.backbones.backbone import Backbone, canonical_text, check_width
 from seplace.backbones.sites import Site, Stage
-from seplace.errors import InputError
 
 _GROUPS = 3
 
 
 def shufflenet_g3(*, width: float = 1.0) -> Backbone:
     """Describe ShuffleNet: the first unit of a stage halves the map, and its input fills a part of its output."""
-    if not 0 < width <= 64:
-        raise InputError(f"shufflenet_g3: width is a factor over 0 and at most 64, got {width:g}")
+    check_width("shufflenet_g3", width)
     # A quarter of a unit's output is its bottleneck, and both are divided into groups.
     stem = _GROUPS * max(1, round(24 / _GROUPS * width))
     narrowest = 4 * _GROUPS * max(1, round(240 / (4 * _GROUPS) * width))

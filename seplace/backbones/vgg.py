@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from seplace.backbones.backbone import Backbone, canonical_text
+from seplace.backbones.backbone import Backbone, canonical_text, check_width
 from seplace.backbones.sites import Site, Stage, chain_widths
-from seplace.errors import InputError
 
 _IMAGE_CHANNELS = 3
 """The customary ones: an attachment of a chain does not depend on what enters a block."""
@@ -14,8 +13,7 @@ _IMAGE_CHANNELS = 3
 
 def _member(name: str, *, blocks: tuple[int, int, int, int, int]) -> Callable[..., Backbone]:
     def describe(*, width: float = 1.0) -> Backbone:
-        if not 0 < width <= 64:
-            raise InputError(f"{name}: width is a factor over 0 and at most 64, got {width:g}")
+        check_width(name, width)
         *widths, hidden = (max(1, round(channels * width)) for channels in (64, 128, 256, 512, 512, 4096))
         return Backbone(
             text=canonical_text(name, {"width": width}, describe),

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from seplace.backbones.backbone import Backbone, canonical_text
+from seplace.backbones.backbone import Backbone, canonical_text, check_width
 from seplace.backbones.sites import residual_stage
-from seplace.errors import InputError
 
 
 def _member(
@@ -25,8 +24,7 @@ def _member(
     min_image_size: int,
 ) -> Callable[..., Backbone]:
     def describe(*, width: float = 1.0) -> Backbone:
-        if not 0 < width <= 64:
-            raise InputError(f"{name}: width is a factor over 0 and at most 64, got {width:g}")
+        check_width(name, width)
         entering, *scaled = (max(1, round(channels * width)) for channels in (stem, *widths))
         return Backbone(
             text=canonical_text(name, {"width": width}, describe),
@@ -60,7 +58,7 @@ def _cifar_member(*, depth: int, factor: int) -> Callable[..., Backbone]:
 def _imagenet_member(name: str, *, widths: tuple[int, int, int, int]) -> Callable[..., Backbone]:
     return _member(
         name,
-        network="seplace.backbones.widened:WideBasicResNet",
+        network="seplace.backbones.residual:BasicResNet",
         stem=64,
         widths=widths,
         blocks=2,

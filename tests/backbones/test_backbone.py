@@ -101,7 +101,7 @@ def test_a_users_own_backbone_needs_no_registration(monkeypatch) -> None:
             num_classes=2,
             min_image_size=1,
             network="seplace.backbones.residual:CifarResNetA",
-            arguments={"widths": (4,), "blocks": (depth,)},
+            arguments={"stem_channels": 4, "widths": (4,), "blocks": (depth,)},
         )
 
     module = ModuleType("my_networks")
