@@ -1,8 +1,8 @@
 """Every backbone with every module at every attachment that it takes: built, trained for a step, counted, exported.
 
-Modules are spread over the stages of a network, so that a few networks hold all of them. Networks are held narrow, and
+Modules are spread over the blocks of a network, so that a few networks hold all of them. Networks are held narrow, and
 two blocks deep a stage where they are made of equal blocks; members that are only deeper than another have one network
-of their full depth.
+of their full depth, with a choice a stage.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ def narrow(name: str) -> Backbone:
     return describe(f"{name}[width={NARROW:g}]")
 
 
-def shallow(name: str) -> Backbone:
-    """The backbone, narrow, and of two blocks a stage where all blocks of a stage but the first are equal."""
-    backbone = narrow(name)
+def shallow(name: str, attachment: str) -> Backbone:
+    """The backbone, narrow, and of two blocks a stage where all but the first are equal; a choice a block if can be."""
+    backbone = replace(narrow(name), granularity="stage" if attachment == "exit" else "block")
     if not any(kind in name for kind in EQUAL_BLOCKS):
         return backbone
     blocks = tuple(min(count, DEPTH) for count in backbone.arguments["blocks"])
@@ -81,7 +81,7 @@ CASES = [
     for name in BACKBONES
     if name not in ONLY_DEEPER
     for attachment in ATTACHMENTS
-    if any(attachment in unit.widths for unit in shallow(name).units)
+    if any(attachment in unit.widths for unit in shallow(name, attachment).units)
 ]
 PAPER = [name for name in BACKBONES if any(unit.has_paper_gate for unit in describe(name).units)]
 
@@ -111,7 +111,7 @@ def check(backbone: Backbone, placement: Placement) -> None:
 
 @pytest.mark.parametrize(("name", "attachment"), CASES)
 def test_it_builds_trains_is_counted_and_is_exported(name: str, attachment: str) -> None:
-    backbone = shallow(name)
+    backbone = shallow(name, attachment)
     for placement in placements_of(backbone, attachment, tuple(MODULES)):
         check(backbone, placement)
 
@@ -137,7 +137,7 @@ def test_every_module_stands_at_every_attachment_somewhere() -> None:
     placed = {
         (choice.name, choice.attachment)
         for name, attachment in (case.values for case in CASES)
-        for placement in placements_of(shallow(name), attachment, tuple(MODULES))
+        for placement in placements_of(shallow(name, attachment), attachment, tuple(MODULES))
         for choice in placement.choices
     }
     allowed = {(name, at) for name, at in itertools.product(MODULES, ATTACHMENTS) if takes(name, at)}

@@ -9,12 +9,12 @@ from seplace.backbones.backbone import describe
 from seplace.errors import InvalidPlacement, UnknownName
 from tests.networks import GATES, choice_of, network_of, takes
 
-BACKBONES = ["cifar_resnet8[width=0.5]", "resnet18[width=0.25]", "resnet50_v1[width=0.125]"]
+BACKBONE = "cifar_resnet8[width=0.5]"
 CHOICES = [
     "none",
     *(
         str(choice_of(name, attachment))
-        for attachment in describe(BACKBONES[0]).units[0].widths
+        for attachment in describe(BACKBONE).units[0].widths
         for name in (GATES if attachment == "serial" else ("se", "cbam", "simam"))
         if takes(name, attachment)
     ),
@@ -38,9 +38,8 @@ def are_equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
 
 
 @each_choice
-@pytest.mark.parametrize("backbone", BACKBONES)
-def test_every_module_of_every_network_runs_and_learns(backbone: str, choice: str) -> None:
-    network = network_of(backbone, choice)
+def test_every_module_of_a_network_runs_and_learns(choice: str) -> None:
+    network = network_of(BACKBONE, choice)
     idle = {key for key, module in network.named_modules() if not isinstance(module, nn.Identity)}
     for key, module in network.named_modules():
         module.register_forward_hook(lambda _module, _inputs, _output, key=key: idle.discard(key))

@@ -44,13 +44,19 @@ def name_of(figure: Figure) -> str:
     return f"{figure.table}, {figure.network}, {figure.convention.quantity}"
 
 
-@pytest.mark.parametrize("figure", FIGURES, ids=name_of)
-def test_a_figure_comes_out_or_differs_as_stated(figure: Figure) -> None:
-    row = figure.compare(counts_of(figure.backbone, figure.placement))
-    difference, reason = figure.known
-    assert row["difference"] == float(difference)
-    assert row["verdict"] == (f"differs: {reason}" if reason else "equal")
-    assert (row["ours"] == figure.printed) == (reason == "")
+NETWORKS = sorted({(figure.backbone, figure.placement) for figure in FIGURES})
+
+
+@pytest.mark.parametrize(("backbone", "placement"), NETWORKS)
+def test_the_figures_of_a_network_come_out_or_differ_as_stated(backbone: str, placement: str) -> None:
+    for figure in FIGURES:
+        if (figure.backbone, figure.placement) != (backbone, placement):
+            continue
+        row = figure.compare(counts_of(backbone, placement))
+        difference, reason = figure.known
+        assert row["difference"] == float(difference), name_of(figure)
+        assert row["verdict"] == (f"differs: {reason}" if reason else "equal"), name_of(figure)
+        assert (row["ours"] == figure.printed) == (reason == ""), name_of(figure)
 
 
 def differing(reason: str) -> list[Figure]:

@@ -60,10 +60,9 @@ def assert_reproduces(trained):
     return exported
 
 
-@pytest.mark.parametrize("backbone", CIFAR)
 @pytest.mark.parametrize("choice", CHOICES, ids=str)
-def test_source_of_each_choice_gives_equal_logits(backbone, choice):
-    assert_reproduces(trained_network(backbone, f"none-{choice}-{choice}"))
+def test_source_of_each_choice_gives_equal_logits(choice):
+    assert_reproduces(trained_network(CIFAR[0], f"none-{choice}-{choice}"))
 
 
 @pytest.mark.parametrize("backbone", [*CIFAR, "resnet18[width=0.125]", "resnet50[width=0.125]"])
