@@ -69,6 +69,8 @@ def plan(
         width = f"{blocks}{unit.channels} channels"
         names = " ".join(map(str, choices))
         _print(f"  {space.backbone.granularity} {number}: {width}, {len(choices)} choices: {names}")
+    if space.variants:
+        _print("  the same in " + ", ".join(variant.text for variant in space.variants))
     budget = f"{made.trainings} trainings" if made.trainings is not None else f"{search.hours:g} h"
     _print(f"{len(space):,} placements; {search.sampler} with a budget of {budget}, at most {search.seeds} seeds each")
     _print(f"{len(made.yardsticks)} yardsticks first: " + ", ".join(made.yardsticks))

@@ -172,5 +172,5 @@ class PriceTable:
                 {StageChoice.parse(choice): tuple(extra) for choice, extra in extras.items()}
                 for extras in content["extras"]
             ),
-            variants={name: cls._read(table) for name, table in content["variants"].items()},
+            variants={name: cls._read(table) for name, table in content.get("variants", {}).items()},
         )
