@@ -30,6 +30,9 @@ Natural = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 
+_LATER_OPTIONS = {"training.freeze": "nothing"}
+"""Options that came after version 0.1, with their defaults."""
+
 _NOT_MEANING = {"data.root", "search.trainings", "search.hours"}
 """Where the data lies, and the budgets, which may grow."""
 
@@ -185,9 +188,13 @@ class StudyConfig:
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Return one line `key: old -> new` for each key in which two fingerprints differ."""
+    """Return one line `key: old -> new` for each key in which two fingerprints differ.
+
+    An option that an older version did not have is no difference while it is at its default.
+    """
     missing = object()
-    pairs = {key: (old.get(key, missing), new.get(key, missing)) for key in sorted({*old, *new})}
+    later = {key: value for key, value in _LATER_OPTIONS.items() if new.get(key) == value}
+    pairs = {key: ({**later, **old}.get(key, missing), new.get(key, missing)) for key in sorted({*old, *new})}
     return [
         f"{key}: {' -> '.join('absent' if each is missing else json.dumps(each) for each in pair)}"
         for key, pair in pairs.items()

@@ -146,13 +146,16 @@ class SearchSpace:
 
         The order of the choices counts, since a sampler's proposals depend on it.
         """
-        meaning = {
+        meaning: dict[str, Any] = {
             "backbone": self.backbone.text,
-            "granularity": self.backbone.granularity,
             "choices": [[str(choice) for choice in choices] for choices in self.choices],
             "gate": asdict(self.gate),
-            "variants": [variant.text for variant in self.variants],
         }
+        # Left out where a space has neither, as those of version 0.1: their studies go on.
+        if self.backbone.granularity != "stage":
+            meaning["granularity"] = self.backbone.granularity
+        if self.variants:
+            meaning["variants"] = [variant.text for variant in self.variants]
         return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()
 
     @cached_property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,6 +27,8 @@ from seplace.placement import Placement
 from seplace.results import Evaluation, Job
 from seplace.streams import derive_seed
 from seplace.training import Checkpoint, Score, measure_score, time_step, train
+
+_GATE_OF_0_1 = re.compile(r"(?P<block>stages\.(?P<stage>\d+)\.\d+)\.(?:join|residual\.pre)\.gate\.(?P<tensor>[\w.]+)")
 
 
 class StandAlone:
@@ -212,7 +215,17 @@ def read_weights(folder: Path, evaluation: Evaluation) -> dict[str, torch.Tensor
         raise CorruptResults(f"{path}: the trained weights are not there") from error
     if sha256_of(data) != evaluation.weights_sha256:
         raise CorruptResults(f"{path}: the trained weights are not those that were written (SHA-256 differs)")
-    return load_safetensors(data)
+    return {_today(name, evaluation.placement): tensor for name, tensor in load_safetensors(data).items()}
+
+
+def _today(name: str, placement: Placement) -> str:
+    """Return the name of a tensor that version 0.1 called otherwise: its gates stood elsewhere in a block."""
+    match = _GATE_OF_0_1.fullmatch(name)
+    if match is None:
+        return name
+    slots = {"serial": "residual", "pre": "residual", "parallel": "shortcut"}
+    slot = slots.get(placement.choices[int(match["stage"])].attachment)
+    return name if slot is None else f"{match['block']}.{slot}.attention.gate.{match['tensor']}"
 
 
 def resolve_device(accelerator: str, worker: int) -> str:
