@@ -208,6 +208,7 @@ def test_gate_options_are_checked(options: dict[str, object]) -> None:
         ("digits-resnet8", (1 + (1 + 1 + 1) * 2) ** 3),
         ("cifar-resnet8", (1 + (3 + 3 + 1) * 2) ** 3),
         ("cifar-resnet20", (1 + (3 + 3 + 1) * 3) ** 3),
+        ("cifar-resnet8-or-wider", 3 * 4**3),
         ("cifar-resnet20-or-wider", 4 * (1 + 4) ** 3),
         ("mobilenet-v3-large", 4**2 * 5**3),
         ("resnet50", (1 + (4 + 4 + 1) * 2) ** 4),

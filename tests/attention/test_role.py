@@ -68,6 +68,13 @@ DEFAULTS = [
     for option, values in ATTENTION.member(name).options.items()
     if values and option != "reduced_from"
 ]
+WITHOUT_GRADIENT = {
+    "coord": frozenset({"reduce.bias"}),
+    "bam": frozenset({"channel.reduce.bias", "spatial.reduce.bias", "spatial.dilated1.bias", "spatial.dilated2.bias"}),
+    "gc": frozenset({"attend.bias"}),
+}
+"""Biases that a batch norm or a softmax takes away again: their gradient is zero but for rounding."""
+
 each_variant = pytest.mark.parametrize("variant", VARIANTS, ids=str)
 each_init = pytest.mark.parametrize("init", INITS)
 
@@ -121,7 +128,7 @@ def test_gradients_reach_the_map_and_every_parameter_in_two_steps(variant: Varia
         reached |= {key for key, tensor in learned.items() if tensor.grad.count_nonzero()}
         assert all(tensor.grad.isfinite().all() for tensor in learned.values())
         optimizer.step()
-    assert reached == learned.keys()
+    assert reached >= learned.keys() - WITHOUT_GRADIENT.get(variant.name, frozenset())
 
 
 @each_variant

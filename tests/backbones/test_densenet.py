@@ -47,12 +47,12 @@ def activated(x: Tensor, norm: nn.Module) -> Tensor:
 
 
 def test_a_block_by_hand() -> None:
-    block = DenseBlock(5, 3, 4).eval()
+    block = DenseBlock(5, 3, 4).eval().double()
     for norm in (module for module in block.modules() if isinstance(module, nn.BatchNorm2d)):
         nn.init.normal_(norm.running_mean)
         nn.init.normal_(norm.weight)
         nn.init.normal_(norm.bias)
-    x = torch.randn(2, 5, 6, 6)
+    x = torch.randn(2, 5, 6, 6, dtype=torch.float64)
     maps = [x]
     for number in range(1, 5):
         layers = block.residual.get_submodule(f"layer{number}.residual")
@@ -64,8 +64,8 @@ def test_a_block_by_hand() -> None:
 
 
 def test_what_stands_between_and_after_the_blocks() -> None:
-    network = network_of("densenet_bc100_12[width=0.25]").eval()
-    images = torch.randn(2, 3, 8, 8)
+    network = network_of("densenet_bc100_12[width=0.25]").eval().double()
+    images = torch.randn(2, 3, 8, 8, dtype=torch.float64)
     x = network.stages[0](F.conv2d(images, network.stem.conv.weight, padding=1))
     for transition, stage in zip(network.transitions[1:], network.stages[1:], strict=True):
         x = stage(F.avg_pool2d(F.conv2d(activated(x, transition.norm), transition.conv.weight), 2))

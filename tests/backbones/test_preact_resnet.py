@@ -72,13 +72,13 @@ def test_which_blocks_share_their_activation(name: str, sharing: set[str]) -> No
 
 
 def with_statistics(network: nn.Module) -> nn.Module:
-    """Give every norm statistics and weights that are not those of the start, in eval mode."""
+    """Give every norm statistics and weights that are not those of the start, in eval mode and double precision."""
     for norm in (module for module in network.modules() if isinstance(module, nn.BatchNorm2d)):
         nn.init.normal_(norm.running_mean)
         nn.init.uniform_(norm.running_var, 0.5, 2)
         nn.init.normal_(norm.weight)
         nn.init.normal_(norm.bias)
-    return network.eval()
+    return network.eval().double()
 
 
 def activated(x: Tensor, norm: nn.Module) -> Tensor:
@@ -126,7 +126,7 @@ def test_a_block_with_projections_by_hand(
     if gated:
         block.put("entry", Opposite())
     sign = -1 if gated else 1
-    x = torch.randn(2, entering, 6, 6)
+    x = torch.randn(2, entering, 6, 6, dtype=torch.float64)
     if changes_shape:
         e = activated(x, block.entry.norm1)
         expected = F.conv2d(e, block.shortcut.conv.weight, stride=stride) + residual_of(block, sign * e, stride=stride)
@@ -141,7 +141,7 @@ def test_a_block_with_a_padded_shortcut_by_hand(width: int, stride: int, gated: 
     block = with_statistics(PaddedPreActivationBlock(4, width, stride))
     if gated:
         block.put("entry", Opposite())
-    x = torch.randn(2, 4, 6, 6)
+    x = torch.randn(2, 4, 6, 6, dtype=torch.float64)
     expected = residual_of(block, activated(-x if gated else x, block.residual.norm1), stride=stride)
     expected[:, :4] += x[:, :, ::stride, ::stride]
     torch.testing.assert_close(block(x), expected)
@@ -150,14 +150,14 @@ def test_a_block_with_a_padded_shortcut_by_hand(width: int, stride: int, gated: 
 def test_the_first_block_of_resnet110_adds_to_the_activated_stem() -> None:
     network = with_statistics(network_of("preact_resnet110[width=0.25]"))
     block = network.stages[0][0]
-    x = torch.randn(2, 4, 6, 6)
+    x = torch.randn(2, 4, 6, 6, dtype=torch.float64)
     e = activated(x, block.entry.norm1)
     torch.testing.assert_close(block(x), e + residual_of(block, e, stride=1))
 
 
 def test_a_norm_and_a_relu_follow_the_last_block() -> None:
     network = with_statistics(network_of("preact_resnet164[width=0.125]"))
-    images = torch.randn(2, 3, 8, 8)
+    images = torch.randn(2, 3, 8, 8, dtype=torch.float64)
     maps = network.stages(F.conv2d(images, network.stem.conv.weight, padding=1))
     pooled = activated(maps, network.head.norm).mean((2, 3))
     torch.testing.assert_close(network(images), network.classifier(pooled))

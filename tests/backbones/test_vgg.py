@@ -49,11 +49,11 @@ def test_the_table_of_the_se_paper() -> None:
 
 
 def test_a_network_by_hand() -> None:
-    network = network_of("vgg13_bn[width=0.0625]", num_classes=5).eval()
+    network = network_of("vgg13_bn[width=0.0625]", num_classes=5).eval().double()
     for norm in (module for module in network.modules() if isinstance(module, nn.BatchNorm2d)):
         nn.init.normal_(norm.running_mean, std=0.1)
         nn.init.uniform_(norm.weight, 0.5, 1.5)
-    images = torch.randn(2, 3, 64, 64)
+    images = torch.randn(2, 3, 64, 64, dtype=torch.float64)
     x = images
     for stage in network.stages:
         for block in stage:

@@ -76,7 +76,7 @@ def test_plain_source_holds_no_attention(backbone):
 def test_source_holds_only_what_is_used():
     residual = {"Addition", "BasicBlock", "ResidualBlock", "ResidualNetwork", "CifarStem", "build"}
     gates = {"SE", "Scaled", "squashing", "TwiceSigmoid", "full_precision", "hidden_units", "Serial"}
-    gates |= {"BlockWithSlots", "Block", "insert_layer", "shortcut_of", "SqueezeExcitation"}
+    gates |= {"BlockWithSlots", "Block", "insert_layer", "shortcut_of", "draw_convolutions", "SqueezeExcitation"}
     # A table is written whole.
     gates |= {"AverageSqueeze", "MaximumSqueeze", "PyramidSqueeze", "OnePlusTanh", "ReLUOfOnePlus", "TwiceHardsigmoid"}
     padded, projected = (names_in(text_of(backbone, "none-se4-none")) - residual - gates for backbone in CIFAR)
