@@ -48,8 +48,10 @@ def plot_front(placements: pd.DataFrame, *, cost: str, title: str) -> Figure:
     _points(axes, rest, color=_GREY, marker="o", size=4, label="trained")
     axes.step(members["x"], members["accuracy"], where="post", color=_BLUE, linewidth=1.4, alpha=0.7, zorder=2)
     _points(axes, members, color=_BLUE, marker="o", size=10, label="front")
+    others = [name for name in yardsticks["yardstick"] if " on " in name]
     for name, yardstick in yardsticks.groupby("yardstick", sort=False):
-        _points(axes, yardstick, label=str(name), **_style(str(name)))
+        style = _style_on(others.index(name)) if name in others else _style(str(name))
+        _points(axes, yardstick, label=str(name), **style)
     axes.margins(x=0.08, y=0.18)  # the labels need room above
     _labels(axes, members)
     plain = float(placements[cost].iloc[0] - extra[0])
@@ -144,14 +146,19 @@ def _points(
 
 
 def _style(yardstick: str) -> dict[str, Any]:
-    """Return a marker for each module, hollow where it stands in the last stage only, or on another backbone."""
+    """Return a marker for each module, filled where it stands everywhere and hollow in the last stage only."""
     module = yardstick.split()[0]
     return {
         "color": _ORANGE,
         "marker": {"none": "X", "SE": "^", "CBAM": "s", "ECA": "D"}[module],
         "size": 6.5,
-        "hollow": "last" in yardstick or " on " in yardstick,
+        "hollow": "last" in yardstick,
     }
+
+
+def _style_on(number: int) -> dict[str, Any]:
+    """Return a marker for the plain network of another backbone of the space, numbered from 0."""
+    return {"color": _ORANGE, "marker": "XP*pHv<>"[number % 8], "size": 7.5, "hollow": True}
 
 
 def _labels(axes: Axes, members: pd.DataFrame) -> None:
@@ -160,7 +167,7 @@ def _labels(axes: Axes, members: pd.DataFrame) -> None:
     for text, x, y in zip(members["placement"], members["x"], members["accuracy"], strict=True):
         side = 1 if x < middle else -1  # down to the right of the point, or up to its left
         axes.annotate(
-            text,
+            text.replace("@", "\n@"),
             (x, y),
             xytext=(7 * side, -8 * side),
             textcoords="offset points",

@@ -41,6 +41,15 @@ def test_the_points_are_those_of_the_table():
     assert axes.get_title(loc="left") == "a study"
 
 
+def test_plain_networks_of_other_backbones_have_markers_of_their_own():
+    wider = [("none-none@a[width=1.1]", "none on a[width=1.1]", True, 83.0, 0.2, 2_100_000, 100_000)]
+    wider += [("none-none@b", "none on b", False, 78.0, 0.2, 2_300_000, 300_000)]
+    axes = axes_of(pd.concat([TABLE, pd.DataFrame(wider, columns=TABLE.columns)], ignore_index=True))
+    markers = {container.get_label(): container.lines[0].get_marker() for container in axes.containers}
+    assert len({markers["none on a[width=1.1]"], markers["none on b"]}) == 2
+    assert "none-none\n@a[width=1.1]" in {text.get_text() for text in axes.texts}
+
+
 def test_error_bars_are_standard_errors():
     axes = axes_of(TABLE)
     bars = {container.get_label(): container.lines[2][0].get_segments() for container in axes.containers}
