@@ -90,16 +90,18 @@ class Bottleneck(ResidualBlock):
     """1x1, 3x3 and 1x1 convolutions with the stride in the 3x3 ("v1.5")."""
 
     strides_first = False
+    expansion = 4
+    groups = 1
 
     def __init__(self, in_channels: int, width: int, stride: int) -> None:
         first, second = (stride, 1) if self.strides_first else (1, stride)
-        channels = 4 * width
+        channels = self.expansion * width
         residual = nn.Sequential(
             OrderedDict(
                 conv1=nn.Conv2d(in_channels, width, 1, stride=first, bias=False),
                 norm1=nn.BatchNorm2d(width),
                 relu1=nn.ReLU(inplace=True),
-                conv2=nn.Conv2d(width, width, 3, stride=second, padding=1, bias=False),
+                conv2=nn.Conv2d(width, width, 3, stride=second, padding=1, groups=self.groups, bias=False),
                 norm2=nn.BatchNorm2d(width),
                 relu2=nn.ReLU(inplace=True),
                 conv3=nn.Conv2d(width, channels, 1, bias=False),
