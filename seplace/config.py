@@ -23,7 +23,8 @@ from seplace.registry import Registry, import_from
 from seplace.samplers import SAMPLERS
 from seplace.shapes import Block, Checked, Schema, check_shape
 from seplace.shipped import is_name, locate, name_of
-from seplace.space import SearchSpace, space_of
+from seplace.space import SearchSpace
+from seplace.space_file import space_of
 
 Count = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]

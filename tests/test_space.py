@@ -18,7 +18,8 @@ from seplace.errors import InputError, InvalidPlacement, InvalidSpace, InvalidSt
 from seplace.models import build
 from seplace.placement import Placement, StageChoice
 from seplace.shipped import shipped
-from seplace.space import SearchSpace, check_placement, choice_problem, load_space
+from seplace.space import SearchSpace, check_placement, choice_problem
+from seplace.space_file import load_space
 
 PAPER = GateOptions(init="paper")
 MODULES = ", ".join(ATTENTION)

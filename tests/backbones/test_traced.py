@@ -13,7 +13,7 @@ from torch import nn
 from seplace.backbones.backbone import Backbone, describe
 from seplace.backbones.traced import TracedBackbone
 from seplace.errors import InputError, InvalidStudy
-from seplace.space import load_space
+from seplace.space_file import load_space
 from seplace.streams import derive_seed
 from tests import foreign
 from tests.networks import network_of, shaped_network_of

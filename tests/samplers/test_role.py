@@ -6,7 +6,8 @@ import pytest
 from seplace.placement import Placement, StageChoice
 from seplace.samplers import SAMPLERS
 from seplace.search.proposals import Proposals
-from seplace.space import SearchSpace, load_space
+from seplace.space import SearchSpace
+from seplace.space_file import load_space
 
 each_sampler = pytest.mark.parametrize("name", SAMPLERS)
 SPACE = load_space("digits-resnet8")

@@ -1,0 +1,263 @@
+"""Space files: YAML in, a SearchSpace out, or every problem at once with its line and column."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from seplace.attachments import ATTACHMENTS
+from seplace.attention import ATTENTION
+from seplace.attention.options import GateOptions, Init
+from seplace.backbones.backbone import Backbone, Granularity, describe
+from seplace.documents import Document, Keys, Problem, read_document, refuse, spelled
+from seplace.errors import InputError, InvalidPlacement, InvalidSpace, UnknownName
+from seplace.placement import StageChoice
+from seplace.registry import Member, import_from
+from seplace.shapes import Block, Checked, Schema, check_shape
+from seplace.shipped import is_name, locate, name_of
+from seplace.space import SearchSpace, hidden_unit_problem, site_problem
+
+
+def load_space(place: str | Path) -> SearchSpace:
+    """Read a space from a file, or by a shipped name; InvalidStudy lists all that is wrong with it."""
+    path = place if isinstance(place, Path) else locate("search_spaces", place, relative_to=None)
+    document, problems = read_document(path)
+    space = None
+    if document is not None:
+        space, more = space_of(document, name=name_of(path.name))
+        problems += more
+    if space is None or problems:
+        refuse(problems)
+    return space
+
+
+def space_of(document: Document, *, name: str) -> tuple[SearchSpace | None, list[Problem]]:
+    """Return the space that a document describes, or None and all problems with it."""
+    import_from(Path(document.file).parent)
+    checked = check_shape(document, _SpaceFile)
+    problems = list(checked.problems)
+    if not is_name(name):
+        problems.append(Problem(file=document.file, rule="a space needs a valid name", got=spelled(name)))
+    backbone = _backbone(checked, problems)
+    granularity: Granularity = checked.sound("granularity") or "stage"
+    if backbone is not None:
+        backbone = replace(backbone, granularity=granularity)
+    named = [_backbone(checked, problems, "variants", at) for at in range(len(checked.sound("variants") or ()))]
+    variants = [replace(variant, granularity=granularity) for variant in named if variant is not None]
+    bases = _choice_blocks(checked, backbone, problems)
+    stages = [_StageReader(checked, base, problems).choices() for base in bases]
+    if len(stages) == 1 and bases[0] == ("choices",) and backbone is not None:
+        stages *= len(backbone.units)
+        bases *= len(backbone.units)
+    if backbone is not None:
+        init: Init = checked.sound("gate", "init") or "paper"
+        problems += _misfits(document, backbone, list(zip(bases, stages, strict=True)), init=init)
+    if problems or backbone is None or checked.block is None:
+        return None, problems
+    gate = GateOptions(init=checked.block.gate.init, min_hidden=checked.block.gate.min_hidden)
+    choices = tuple(tuple(located) for located in stages)
+    try:
+        return SearchSpace(name=name, backbone=backbone, choices=choices, gate=gate, variants=tuple(variants)), []
+    except InvalidSpace as error:
+        at: Keys = ("variants",) if variants and str(error).startswith("backbone ") else bases[0][:1]
+        return None, [document.problem(at, str(error))]
+
+
+_Some = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class _Gate(Block):
+    init: Init
+    min_hidden: Annotated[int, Field(ge=1)] = 1
+
+
+class _Choices(Block):
+    modules: _Some
+    ratios: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] | None = None
+    attachments: _Some = ("serial",)
+
+
+class _SpaceFile(Block):
+    schema_version: Schema = Field(alias="schema")
+    backbone: str
+    variants: tuple[str, ...] = ()
+    granularity: Granularity = "stage"
+    gate: _Gate
+    choices: _Choices | None = None
+    stages: Annotated[tuple[_Choices, ...], Field(min_length=1)] | None = None
+
+
+def _backbone(checked: Checked[_SpaceFile], problems: list[Problem], *keys: str | int) -> Backbone | None:
+    keys = keys or ("backbone",)
+    text = checked.sound(*keys)
+    if text is None:
+        return None
+    try:
+        return describe(text)
+    except UnknownName as error:
+        problems.append(checked.document.unknown_name(keys, error))
+    except InputError as error:
+        problems.append(checked.document.problem(keys, str(error)))
+    return None
+
+
+def _choice_blocks(checked: Checked[_SpaceFile], backbone: Backbone | None, problems: list[Problem]) -> list[Keys]:
+    """Return where the blocks of choices stand: one for all stages, or one a stage."""
+    document = checked.document
+    if () in checked.refused:
+        return []
+    shared, single = (document.values.get(key) is not None for key in ("choices", "stages"))
+    if shared and single:
+        rule = "write either choices, the same for every stage, or stages, one entry a stage, not both"
+        problems.append(document.problem(("stages",), rule, at_key=True))
+        return []
+    if not shared and not single:
+        rule = "is missing; write choices, the same for every stage, or stages, one entry a stage"
+        problems.append(document.problem(("choices",), rule))
+    bases: list[Keys] = []
+    if shared and checked.sound("choices") is not None:
+        bases.append(("choices",))
+    if single and (stages := checked.sound("stages")) is not None:
+        bases += [("stages", at) for at in range(len(stages))]
+        if backbone is not None and len(stages) != len(backbone.units):
+            held = f"{len(backbone.units)} {backbone.granularity}s"
+            rule = f"backbone {backbone.text} has {held}, so write that many entries"
+            problems.append(document.problem(("stages",), rule, got=spelled(len(stages))))
+    return bases
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Places:
+    """Where a choice is written in a file."""
+
+    ratio: Keys
+    """Its ratio, or its module if it has none."""
+    attachment: Keys
+    """Its attachment; the block, or the module, where none is written."""
+
+
+class _StageReader:
+    """Turn one block of a space file into canonical choices, and note what is wrong with it."""
+
+    def __init__(self, checked: Checked[_SpaceFile], base: Keys, problems: list[Problem]) -> None:
+        self.checked = checked
+        self.base = base
+        self.problems = problems
+
+    def choices(self) -> dict[StageChoice, _Places]:
+        """Return the choices in order, each with where it is written."""
+        modules = self._modules()
+        attachments = self._attachments()
+        if self.checked.sound(*self.base, "attachments") is None and not self._wrote("attachments"):
+            attachments = {"serial": self.base}
+        ratios = self._distinct("ratios")
+        self._check_ratios(modules)
+        found: dict[StageChoice, _Places] = {}
+        for module, (member, place) in modules.items():
+            if module in ("none", "paper"):
+                found[StageChoice(module)] = _Places(ratio=place, attachment=place)
+                continue
+            pairs: dict[Any, Keys] = {None: place}
+            if member.takes_ratio and (ratios or ":" not in module):
+                pairs = ratios
+            # A module with an attachment of its own takes that; the list is for gates.
+            placed = attachments if member.attachments is None else dict.fromkeys(member.attachments, place)
+            for (ratio, at), (attachment, where) in itertools.product(pairs.items(), placed.items()):
+                found[StageChoice(module, ratio, attachment)] = _Places(ratio=at, attachment=where)
+        return found
+
+    def _modules(self) -> dict[str, tuple[Member, Keys]]:
+        modules: dict[str, tuple[Member, Keys]] = {}
+        for text, keys in self._distinct("modules").items():
+            name = text.partition("[")[0]
+            if name not in ATTENTION:
+                self.problems.append(
+                    self.checked.document.unknown_name(keys, UnknownName(ATTENTION.kind, name, ATTENTION))
+                )
+            elif problem := _module_problem(text):
+                self.problems.append(self.checked.document.problem(keys, problem, got=spelled(text)))
+            else:
+                modules[text] = ATTENTION.member(name), keys
+        return modules
+
+    def _attachments(self) -> dict[str, Keys]:
+        attachments: dict[str, Keys] = {}
+        for name, keys in self._distinct("attachments").items():
+            if name not in ATTACHMENTS:
+                error = UnknownName(ATTACHMENTS.kind, name, ATTACHMENTS)
+                self.problems.append(self.checked.document.unknown_name(keys, error))
+            elif not ATTACHMENTS.member(name).takes_gates:
+                rule = "comes with its module by itself; list attachments of gates"
+                self.problems.append(self.checked.document.problem(keys, rule, got=spelled(name)))
+            elif ":" in name:
+                rule = "this attachment cannot be written in the text of a placement"
+                self.problems.append(self.checked.document.problem(keys, rule, got=spelled(name)))
+            else:
+                attachments[name] = keys
+        return attachments
+
+    def _distinct(self, key: str) -> dict[Any, Keys]:
+        """Return the sound elements of a list with their paths; a repeat is a problem."""
+        elements: dict[Any, Keys] = {}
+        for at in range(len(self.checked.sound(*self.base, key) or ())):
+            keys = (*self.base, key, at)
+            value = self.checked.sound(*keys)
+            if value in elements:
+                self.problems.append(self.checked.document.problem(keys, "is listed twice", got=spelled(value)))
+            elif value is not None:
+                elements[value] = keys
+        return elements
+
+    def _check_ratios(self, modules: dict[str, tuple[Member, Keys]]) -> None:
+        if not self.checked.sound(*self.base, "modules"):
+            return  # refused already; nothing follows about ratios
+        needing = [name for name, (member, _) in modules.items() if ":" not in name and member.takes_ratio]
+        keys = (*self.base, "ratios")
+        if needing and not self._wrote("ratios"):
+            rule = f"is missing; {needing[0]} needs reduction ratios, such as [4, 8, 16]"
+            self.problems.append(self.checked.document.problem(keys, rule))
+        all_known = len(modules) == len(set(self.checked.sound(*self.base, "modules")))
+        if all_known and not needing and self._wrote("ratios") and not any(":" in name for name in modules):
+            rule = f"none of {', '.join(modules)} has a reduction ratio; leave ratios out"
+            self.problems.append(self.checked.document.problem(keys, rule, at_key=True))
+
+    def _wrote(self, key: str) -> bool:
+        block: Any = self.checked.sound(*self.base)
+        return isinstance(block, dict) and block.get(key) is not None
+
+
+_UNWRITABLE = "this attention module cannot be written in the text of a placement"
+
+
+def _module_problem(text: str) -> str | None:
+    """Say what is wrong with a module's options, or with an import path that the text of a placement cannot hold."""
+    member = ATTENTION.member(text.partition("[")[0])
+    ratio = 1 if member.takes_ratio else None
+    try:
+        choice = StageChoice(text, ratio, (member.attachments or ("serial",))[0])
+        return None if StageChoice.parse(str(choice)) == choice else _UNWRITABLE
+    except InvalidPlacement as error:
+        return _UNWRITABLE if ":" in text else str(error)
+
+
+def _misfits(
+    document: Document, backbone: Backbone, stages: list[tuple[Keys, dict[StageChoice, _Places]]], *, init: Init
+) -> list[Problem]:
+    """Return one problem for each ratio, attachment or module that some stage cannot take."""
+    rules: dict[Keys, list[str]] = {}
+    for stage, (_, choices) in enumerate(stages[: len(backbone.units)], start=1):
+        seen: set[Keys] = set()
+        for choice, places in choices.items():
+            found = (
+                (places.attachment, site_problem(backbone, choice, stage=stage, init=init)),
+                (places.ratio, hidden_unit_problem(backbone, choice, stage=stage)),
+            )
+            for keys, rule in found:
+                if rule and keys not in seen:
+                    seen.add(keys)
+                    rules.setdefault(keys, []).append(rule)
+    return [document.problem(keys, "; ".join(lines)) for keys, lines in rules.items()]
