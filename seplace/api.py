@@ -16,20 +16,14 @@ from seplace.errors import DataError, InputError
 from seplace.files import write_atomically
 from seplace.ledger import Ledger
 from seplace.placement import Placement
-from seplace.results import (
-    Evaluation,
-    evaluations_frame,
-    front_frame,
-    knee_of,
-    placements_frame,
-    summarise,
-    verdict,
-)
+from seplace.results import Evaluation, evaluations_frame, judge, summarise
+from seplace.tables import front_frame, knee_of, placements_frame, verdict
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from seplace.effects.judgement import Judgement
     from seplace.search.progress import Observer
 
 
@@ -106,11 +100,21 @@ class Results:
         return evaluations_frame(self.rows)
 
     @cached_property
+    def judgement(self) -> Judgement | None:
+        """What can be believed of the placements that were trained; None before any is."""
+        from seplace.effects.design import Design
+
+        if not any(row.accuracy is not None for row in self.rows):
+            return None
+        return judge(Design(self.config.search_space), self.rows, self.cost)
+
+    @cached_property
     def placements(self) -> pd.DataFrame:
         """One row a placement that was trained, cheapest first."""
         marks = self.config.search_space.yardsticks
         return placements_frame(
             summarise(self.rows),
+            self.judgement,
             cost=self.cost,
             plain_costs=dict(zip(self.prices.names, self.prices.plain, strict=True)),
             yardsticks={str(placement): name for name, placement in marks.items()},
@@ -125,8 +129,8 @@ class Results:
 
     @property
     def verdict(self) -> str:
-        """One sentence: whether anything was better than no attention at all."""
-        return verdict(self.placements)
+        """In a sentence or two: whether anything was better than no attention at all."""
+        return verdict(self.judgement, self.config.search_space.yardsticks)
 
     def plot(self, path: str | Path | None = None) -> Figure:
         """Draw accuracy against cost; save it too where a path (.png, .svg, .pdf) is given."""
@@ -221,7 +225,17 @@ class Results:
             "accuracy_of_these_weights": evaluation.accuracy,
             **{
                 name: row[name].item()
-                for name in ("n", "accuracy", "accuracy_se", "cross_entropy", "gain", "gain_se", "test_accuracy")
+                for name in (
+                    "n",
+                    "accuracy",
+                    "accuracy_lower",
+                    "accuracy_upper",
+                    "cross_entropy",
+                    "gain",
+                    "gain_lower",
+                    "gain_upper",
+                    "test_accuracy",
+                )
             },
             **evaluation.costs,
             "device": evaluation.device,

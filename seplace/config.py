@@ -335,11 +335,16 @@ def _budget_problems(checked: Checked[StudyFile], space: SearchSpace | None) -> 
     if trainings < first:
         rule = f"must be at least {first}: so many yardsticks are trained first"
         return [document.problem(("search", "trainings"), rule, got=spelled(trainings))]
-    if seeds is None or trainings <= len(space) * seeds:
+    if seeds is None:
         return []
+    beside = sum(placement not in space for placement in space.yardsticks.values())
+    most = len(space) * seeds + beside
+    if trainings <= most:
+        return []
+    others = f" and one of each of {beside:,} yardsticks beside it" if beside else ""
     rule = (
         f"is more than the space can use: space {space.name} has {len(space):,} members, "
-        f"which with at most {seeds:,} seeds each allows {len(space) * seeds:,} trainings"
+        f"which with at most {seeds:,} seeds each{others} allows {most:,} trainings"
     )
     return [document.problem(("search", "trainings"), rule, got=spelled(trainings))]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -86,24 +86,36 @@ def front_table(front: pd.DataFrame, *, cost: str, title: str) -> Table:
     table = Table(title=title, title_justify="left", header_style="bold")
     table.add_column("placement", no_wrap=True)
     table.add_column("", no_wrap=True)
-    for heading in ("seeds", "accuracy %", "over none", cost, f"extra {cost}", "extra params", "test %"):
+    headings = ("seeds", "on front", "accuracy %", "over none", "over yardstick", cost, f"extra {cost}", "test %")
+    for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
     for at, row in enumerate(front.to_dict("records")):
         is_last_member = row["on_front"] and at + 1 < len(front) and not front["on_front"].iloc[at + 1]
+        is_plain = row["yardstick"] == "none"
         table.add_row(
             row["placement"],
             row["yardstick"],
             str(row["n"]),
-            plus_minus(row["accuracy"], row["accuracy_se"]),
-            "" if row["yardstick"] == "none" else plus_minus(row["gain"], row["gain_se"], signed=True),
+            f"{100 * row['p_front']:.0f} %",
+            interval(row, "accuracy"),
+            "" if is_plain else interval(row, "gain", signed=True),
+            "" if is_plain else interval(row, "over_yardstick", signed=True),
             quantity(row[cost]),
             quantity(row[f"extra_{cost}"], signed=True),
-            quantity(row["extra_params"], signed=True),
             plus_minus(row["test_accuracy"], row["test_accuracy_se"]),
             style="bold" if row["on_front"] else "",
             end_section=is_last_member,
         )
     return table
+
+
+def interval(row: Mapping[Any, Any], name: str, *, signed: bool = False) -> str:
+    """Return `+1.20 [+0.45, +1.98]`, a mean and its interval; empty where there is no value."""
+    values = [row[name], row[f"{name}_lower"], row[f"{name}_upper"]]
+    if any(math.isnan(value) for value in values):
+        return ""
+    mean, lower, upper = (f"{value:+.2f}" if signed else f"{value:.2f}" for value in values)
+    return f"{mean} [{lower}, {upper}]"
 
 
 def plain_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None) -> Table:

@@ -31,7 +31,7 @@ _SCALES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 
 
 def plot_front(placements: pd.DataFrame, *, cost: str, title: str) -> Figure:
-    """Draw mean accuracy (with its standard error) against the extra cost over the plain backbone.
+    """Draw believed accuracy (with its 90 % interval) against the extra cost over the plain backbone.
 
     The front is a line with labelled members; yardsticks are marked, on the front or not; everything else that was
     trained is grey. A note says so when the cost hardly moves over what was trained.
@@ -60,7 +60,7 @@ def plot_front(placements: pd.DataFrame, *, cost: str, title: str) -> Figure:
     axes.set_xlabel(
         f"extra {prefix}{unit} over the plain backbone, which has {plain / plain_scale:.4g} {plain_prefix}{unit}"
     )
-    axes.set_ylabel("validation accuracy in %, mean ± standard error")
+    axes.set_ylabel("validation accuracy in %, believed mean and 90 % interval")
     axes.set_title(title, loc="left", fontsize=11, color=_INK)
     spread = 100 * (extra.max() - extra.min()) / plain if plain else 0.0
     if spread < _NARROW_PERCENT:
@@ -134,7 +134,7 @@ def _points(
     axes.errorbar(
         table["x"],
         table["accuracy"],
-        yerr=table["accuracy_se"].fillna(0.0),
+        yerr=[table["accuracy"] - table["accuracy_lower"], table["accuracy_upper"] - table["accuracy"]],
         fmt=marker,
         color=color,
         markerfacecolor="white" if hollow else color,

@@ -1,4 +1,4 @@
-"""Evaluations, and the tables made of them: one row an evaluation, one row a placement, the front.
+"""Evaluations, one row each, and what they say together: by placement, of the front, of what can be believed.
 
 Accuracies are in percent of the images of a split, cross-entropies in nats, costs in the units of the cost table.
 Directions become losses here, where rows become arrays.
@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
-from seplace.pareto import front, hypervolume, knee
+from seplace.pareto import front, hypervolume
 from seplace.placement import Placement
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LATENCY_COLUMNS = ("latency_ms", "latency_ms_lower", "latency_ms_upper", "extra_latency_ms")
+    from seplace.effects.design import Design
+    from seplace.effects.judgement import Judgement
 
 EvaluationKey = tuple[str, int, int]
 """(placement, seed, epochs): what an evaluation is; no two in a ledger are equal."""
@@ -156,6 +157,20 @@ def seed_effects(accuracies: Sequence[Mapping[int, float]]) -> dict[int, float]:
     return {seed: float(effect) for seed, effect in zip(seeds, effects, strict=True)}
 
 
+def judge(design: Design, evaluations: Iterable[Evaluation], cost: str) -> Judgement:
+    """Learn from complete evaluations what can be believed of their placements; the order of the rows is no matter."""
+    from seplace.effects.judgement import Judgement
+    from seplace.effects.model import Observation
+
+    rows = sorted((row for row in evaluations if row.accuracy is not None), key=lambda row: row.key)
+    observations = [
+        Observation(placement=row.placement, seed=row.seed, accuracy=row.accuracy)
+        for row in rows
+        if row.accuracy is not None
+    ]
+    return Judgement(design, observations, {row.placement: row.costs[cost] for row in rows})
+
+
 def losses_of(summaries: Sequence[PlacementSummary], cost: str) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Return losses (n, 2), smaller is better: percent wrong, and the cost."""
     return np.array([(100 - row.accuracy, row.costs[cost]) for row in summaries], dtype=float).reshape(-1, 2)
@@ -188,15 +203,6 @@ def mean_and_error(values: Sequence[float]) -> tuple[float, float]:
     return mean, error
 
 
-def paired_gain(summary: PlacementSummary, plain: PlacementSummary | None) -> tuple[float, float, int]:
-    """Return mean and standard error of accuracy minus that of none on the same seeds, in points, and their number."""
-    if plain is None:
-        return math.nan, math.nan, 0
-    seeds = sorted(summary.accuracies.keys() & plain.accuracies.keys())
-    mean, error = mean_and_error([summary.accuracies[seed] - plain.accuracies[seed] for seed in seeds])
-    return mean, error, len(seeds)
-
-
 def evaluations_frame(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
     """Return one row an evaluation, in the order given: placement, per-stage columns, seed, scores, costs, seconds."""
     import pandas as pd
@@ -222,123 +228,7 @@ def evaluations_frame(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
     )
 
 
-def placements_frame(
-    summaries: Sequence[PlacementSummary],
-    *,
-    cost: str,
-    plain_costs: Mapping[str, float],
-    yardsticks: Mapping[str, str],
-    tests: Mapping[tuple[str, int], float],
-    latencies: Mapping[str, Mapping[str, float]],
-) -> pd.DataFrame:
-    """Return one row a placement, cheapest first.
-
-    Columns: placement, variant (in a space of several backbones), stage1…, yardstick (its name or empty), on_front, n
-    (seeds), accuracy (mean, adjusted for which seeds they were) and cross_entropy (mean) with their standard errors,
-    gain over none in points (paired by seed) with its standard error and number of pairs, every cost and its extra over
-    the plain backbone, latency with its quartiles where it was measured, and the test accuracy where the test split has
-    been read; `tests` holds it by (placement, seed).
-    """
-    import pandas as pd
-
-    plain = next((row for row in summaries if row.placement.is_plain), None)
-    on_front = {row.placement for row in front_of(summaries, cost)}
-    rows: list[dict[str, Any]] = []
-    for summary in sorted(summaries, key=lambda row: (row.costs[cost], str(row.placement))):
-        text = str(summary.placement)
-        accuracy, accuracy_se = mean_and_error(summary.adjusted_accuracies)
-        cross_entropy, cross_entropy_se = mean_and_error(list(summary.cross_entropies.values()))
-        gain, gain_se, pairs = paired_gain(summary, plain)
-        test_accuracy, test_accuracy_se = mean_and_error([value for key, value in tests.items() if key[0] == text])
-        timing = latencies.get(text, {})
-        rows.append(
-            {
-                "placement": text,
-                **stage_columns(summary.placement),
-                "yardstick": yardsticks.get(text, ""),
-                "on_front": summary.placement in on_front,
-                "n": summary.n,
-                "accuracy": accuracy,
-                "accuracy_se": accuracy_se,
-                "gain": gain,
-                "gain_se": gain_se,
-                "gain_pairs": pairs,
-                "cross_entropy": cross_entropy,
-                "cross_entropy_se": cross_entropy_se,
-                **{name: value for name, value in summary.costs.items() if name in plain_costs},
-                **{f"extra_{name}": summary.costs[name] - plain_costs[name] for name in plain_costs},
-                **{column: timing.get(column, math.nan) for column in LATENCY_COLUMNS},
-                "test_accuracy": test_accuracy,
-                "test_accuracy_se": test_accuracy_se,
-            }
-        )
-    table = pd.DataFrame(rows)
-    return table.fillna({"variant": ""}) if "variant" in table else table
-
-
-def front_frame(placements: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the front and, after them, those of the yardsticks that are not on it."""
-    if placements.empty:
-        return placements
-    beside = placements[~placements["on_front"] & (placements["yardstick"] != "")]
-    members = placements[placements["on_front"]]
-    import pandas as pd
-
-    return pd.concat([members, beside], ignore_index=True)
-
-
 def stage_columns(placement: Placement) -> dict[str, str]:
     """Return the choices by stage (stage1, stage2, …), and the backbone where it is another than the space's first."""
     variant = {"variant": placement.variant} if placement.variant else {}
     return variant | {f"stage{number}": str(choice) for number, choice in enumerate(placement.choices, start=1)}
-
-
-def knee_of(members: pd.DataFrame, cost: str) -> int:
-    """Return the position of the front's knee among its members (one row each)."""
-    return knee(np.stack([100 - members["accuracy"].to_numpy(), members[cost].to_numpy(dtype=float)], axis=1))
-
-
-def verdict(placements: pd.DataFrame) -> str:
-    """Say in one sentence whether a placement on the front is better than none, by differences paired by seed.
-
-    Better means that the 95 % interval of the mean difference lies above zero, with the standard deviation of paired
-    differences pooled over all placements (few seeds each tell little of their own) and Bonferroni's correction for all
-    placements that were compared, since the front was chosen among them.
-    """
-    if placements.empty or not (placements["yardstick"] == "none").any():
-        return "none has not been trained yet, so nothing can be compared with it."
-    compared = placements[(placements["yardstick"] != "none") & (placements["gain_pairs"] > 0)]
-    members = compared[compared["on_front"]]
-    if not len(members):
-        return "No placement is better than none: the front is the plain backbone alone."
-    freedom = compared["gain_pairs"].to_numpy() - 1
-    if not freedom.sum():
-        return "No placement has two seeds in common with none yet, so nothing can be said of their differences."
-    variances = compared["gain_se"].fillna(0.0).to_numpy() ** 2 * compared["gain_pairs"].to_numpy()
-    deviation = math.sqrt(float((freedom * variances).sum() / freedom.sum()))
-    reach = student_t(0.05 / len(compared), int(freedom.sum()))
-    basis = (
-        f"{counted(len(compared), 'placement')} compared and corrected for; one paired difference has a standard "
-        f"deviation of {deviation:.2f} points"
-    )
-    margins = reach * deviation / np.sqrt(members["gain_pairs"].to_numpy())
-    at = int((members["gain"].to_numpy() - margins).argmax())
-    best = members.iloc[at]
-    if best["gain"] <= margins[at]:
-        return f"No placement on the front is better than none at 95 % ({basis})."
-    return (
-        f"{best['placement']} is better than none at 95 %: {best['gain']:+.2f} ± {margins[at]:.2f} points over "
-        f"{counted(best['gain_pairs'], 'seed')} ({basis})."
-    )
-
-
-def counted(number: int, noun: str) -> str:
-    """Return `1 seed`, `2 seeds`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def student_t(alpha: float, freedom: int) -> float:
-    """Return how many standard errors a two-sided interval of level 1 - alpha reaches."""
-    from scipy.special import stdtrit
-
-    return float(stdtrit(freedom, 1 - alpha / 2))

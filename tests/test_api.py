@@ -38,7 +38,7 @@ def test_a_run_returns_tables(results):
     members = results.placements[results.placements["on_front"]]["placement"].tolist()
     assert results.front["placement"].tolist()[: len(members)] == members
     assert (results.placements["yardstick"] != "").sum() == 7
-    assert set(results.placements[results.placements["yardstick"] != ""]["n"]) == {2}
+    assert set(results.placements[results.placements["yardstick"] != ""]["n"]) <= {1, 2}
     assert results.front["test_accuracy"].notna().all()
     assert results.verdict
 

@@ -5,15 +5,23 @@ import pytest
 from seplace.errors import InputError
 from seplace.plots import plot_front, save_figure
 
-NAN = float("nan")
 TABLE = pd.DataFrame(
     [
-        ("none-none", "none", True, 80.0, 0.5, 2_000_000, 0),
-        ("none-se4", "", True, 82.0, NAN, 2_050_000, 50_000),
-        ("se4-none", "", False, 81.0, 0.1, 2_070_000, 70_000),
-        ("cbam4-cbam4", "CBAM everywhere", False, 79.0, 0.3, 2_200_000, 200_000),
+        ("none-none", "none", True, 80.0, 79.5, 81.0, 2_000_000, 0),
+        ("none-se4", "", True, 82.0, 81.8, 82.1, 2_050_000, 50_000),
+        ("se4-none", "", False, 81.0, 80.9, 81.1, 2_070_000, 70_000),
+        ("cbam4-cbam4", "CBAM everywhere", False, 79.0, 78.7, 79.3, 2_200_000, 200_000),
     ],
-    columns=["placement", "yardstick", "on_front", "accuracy", "accuracy_se", "flops", "extra_flops"],
+    columns=[
+        "placement",
+        "yardstick",
+        "on_front",
+        "accuracy",
+        "accuracy_lower",
+        "accuracy_upper",
+        "flops",
+        "extra_flops",
+    ],
 )
 
 
@@ -42,19 +50,19 @@ def test_the_points_are_those_of_the_table():
 
 
 def test_plain_networks_of_other_backbones_have_markers_of_their_own():
-    wider = [("none-none@a[width=1.1]", "none on a[width=1.1]", True, 83.0, 0.2, 2_100_000, 100_000)]
-    wider += [("none-none@b", "none on b", False, 78.0, 0.2, 2_300_000, 300_000)]
+    wider = [("none-none@a[width=1.1]", "none on a[width=1.1]", True, 83.0, 82.8, 83.2, 2_100_000, 100_000)]
+    wider += [("none-none@b", "none on b", False, 78.0, 77.8, 78.2, 2_300_000, 300_000)]
     axes = axes_of(pd.concat([TABLE, pd.DataFrame(wider, columns=TABLE.columns)], ignore_index=True))
     markers = {container.get_label(): container.lines[0].get_marker() for container in axes.containers}
     assert len({markers["none on a[width=1.1]"], markers["none on b"]}) == 2
     assert "none-none\n@a[width=1.1]" in {text.get_text() for text in axes.texts}
 
 
-def test_error_bars_are_standard_errors():
+def test_error_bars_are_intervals():
     axes = axes_of(TABLE)
     bars = {container.get_label(): container.lines[2][0].get_segments() for container in axes.containers}
     heights = {label: [float(np.ptp(each[:, 1])) for each in segments] for label, segments in bars.items()}
-    assert heights["front"] == pytest.approx([1.0, 0.0])
+    assert heights["front"] == pytest.approx([1.5, 0.3])
     assert heights["trained"] == pytest.approx([0.2])
     assert heights["CBAM everywhere"] == pytest.approx([0.6])
 
@@ -70,7 +78,7 @@ def test_error_bars_are_standard_errors():
 def test_the_axis_names_its_unit(factor, label):
     axes = axes_of(TABLE.assign(flops=TABLE["flops"] * factor, extra_flops=TABLE["extra_flops"] * factor))
     assert axes.get_xlabel() == label
-    assert axes.get_ylabel() == "validation accuracy in %, mean ± standard error"
+    assert axes.get_ylabel() == "validation accuracy in %, believed mean and 90 % interval"
     assert points(axes)["trained"] == [(70.0, 81.0)]
 
 

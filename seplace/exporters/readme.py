@@ -91,7 +91,9 @@ def _figures(trained: TrainedNetwork, *, params: int, size: str) -> list[tuple[s
     rows = []
     if "accuracy" in known:
         trainings = f"n = {known['n']:g}" if "n" in known else "n not known"
-        spread = f"± {known['accuracy_se']:.2f} %, standard error, " if "accuracy_se" in known else "no spread, "
+        has_interval = "accuracy_lower" in known and "accuracy_upper" in known
+        bounds = f"{known['accuracy_lower']:.2f} to {known['accuracy_upper']:.2f} %" if has_interval else ""
+        spread = f"90 % interval {bounds}, " if has_interval else "no interval, "
         rows.append(("validation accuracy", f"{known['accuracy']:.2f} % ({spread}{trainings})"))
     if "cross_entropy" in known:
         rows.append(("validation cross-entropy", f"{known['cross_entropy']:.4f} nats"))

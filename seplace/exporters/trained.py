@@ -39,7 +39,7 @@ class TrainedNetwork:
     flops: int
     """What the price table says of the placement, for one image."""
     provenance: Mapping[str, str | int | float | None]
-    """Where the weights come from, in the order to show: study, seed, epochs, n, accuracy and accuracy_se
+    """Where the weights come from, in the order to show: study, seed, epochs, n, accuracy with accuracy_lower and _upper
     (percent, of the validation split), cross_entropy (nats), test_accuracy, versions, device, data, …"""
 
     def __post_init__(self) -> None:

@@ -1,7 +1,8 @@
 """Samplers: what proposes the next placement. One file and one line add a member.
 
-A member is a function `make(seed) -> optuna.samplers.BaseSampler`. A sampler is made anew for each proposal, from a
-seed of its own, so it must keep its state in the study and nowhere else: that is what makes a resumed search exact.
+A member is a function `make(seed, task) -> optuna.samplers.BaseSampler`; the Task says what is searched. A sampler is
+made anew for each proposal, from a seed of its own, so it must keep its state in the study and nowhere else: that is
+what makes a resumed search exact.
 """
 
 from seplace.registry import Registry
@@ -9,9 +10,11 @@ from seplace.registry import Registry
 SAMPLERS = Registry(
     "sampler",
     {
+        "effects": "seplace.samplers.effects:make",
         "random": "seplace.samplers.random:make",
         "nsga2": "seplace.samplers.nsga2:make",
         "tpe": "seplace.samplers.tpe:make",
         "gp": "seplace.samplers.gp:make",
+        "exhaustive": "seplace.samplers.exhaustive:make",
     },
 )

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import warnings
+from typing import TYPE_CHECKING
 
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, GPSampler
 
+if TYPE_CHECKING:
+    from seplace.samplers.task import Task
 
-def make(seed: int) -> BaseSampler:
+
+def make(seed: int, task: Task) -> BaseSampler:  # noqa: ARG001 - Optuna's own need no more than the study
     """Return Optuna's GP sampler."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)

@@ -6,29 +6,32 @@ is committed to the ledger before the sampler is told. A placement that is propo
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from seplace.config import differences
-from seplace.errors import StudyChanged, TooManyFailures
+from seplace.errors import StudyChanged
 from seplace.executors import EXECUTORS
 from seplace.executors.executor import EvaluatorMaker, Executor
 from seplace.files import write_atomically
 from seplace.ledger import Ledger
 from seplace.placement import Placement
-from seplace.results import Evaluation, EvaluationKey, Job, front_of, summarise
+from seplace.results import Job, judge
+from seplace.samplers.task import Task
+from seplace.search.confirmation import next_round
 from seplace.search.interruption import signals_as_errors
 from seplace.search.lock import study_lock
 from seplace.search.prices import Prices, count_prices, price_key, read_prices, store_prices
 from seplace.search.progress import Observer, Progress, Standing, standing_of
 from seplace.search.proposals import Proposals, StudyFile
+from seplace.search.trainings import Trainings
 from seplace.streams import derive_seed
 
 if TYPE_CHECKING:
@@ -55,11 +58,28 @@ def run_study(config: StudyConfig, folder: Path, *, observer: Observer) -> None:
         prices.check_limits()
         if ledger.fact("images") is None:
             ledger.set_fact("images", evaluator.describe_images())
-        driver = Driver(config, folder, ledger=ledger, maker=maker, prices=prices, observer=observer)
+        driver = Driver(
+            config,
+            ledger=ledger,
+            make_executor=functools.partial(_make_executor, config, maker),
+            prices=prices,
+            study_file=StudyFile(folder / "optuna.db"),
+            observer=observer,
+        )
         try:
-            driver.run()
+            driver.run_yardsticks()
+            driver.run_search()
+            driver.run_confirmation()
+            driver.run_test(evaluator)
         finally:
             driver.close()
+
+
+def _make_executor(config: StudyConfig, maker: EvaluatorMaker, on_progress: Callable[[], None]) -> Executor:
+    executor: Executor = EXECUTORS[config.run.executor](
+        maker, workers=config.run.workers, max_retries=config.run.max_retries, on_progress=on_progress
+    )
+    return executor
 
 
 def claim(config: StudyConfig, folder: Path, ledger: Ledger) -> None:
@@ -94,54 +114,52 @@ class Driver:
     def __init__(
         self,
         config: StudyConfig,
-        folder: Path,
         *,
         ledger: Ledger,
-        maker: EvaluatorMaker,
+        make_executor: Callable[[Callable[[], None]], Executor],
         prices: Prices,
+        study_file: StudyFile | None,
         observer: Observer,
     ) -> None:
+        """Take what the study needs; `make_executor` is given what to call on progress, `study_file` is the copy."""
         self.config = config
-        self.folder = folder
         self.ledger = ledger
         self.prices = prices
-        self.evaluator = prices.evaluator
+        self.study_file = study_file
         self.observer = observer
-        self.results: dict[EvaluationKey, Evaluation] = {row.key: row for row in ledger.evaluations()}
-        self.in_flight: set[EvaluationKey] = set()
-        self.failures_in_a_row = 0
         self.phase, self.done, self.total = "preparing", 0.0, 0.0
-        self.executor: Executor = EXECUTORS[config.run.executor](
-            maker, workers=config.run.workers, max_retries=config.run.max_retries, on_progress=self._report
-        )
+        self.executor = make_executor(self._report)
+        self.trainings = Trainings(config, ledger=ledger, executor=self.executor, prices=prices)
         self.yardsticks = {
             name: placement
             for name, placement in config.search_space.yardsticks.items()
             if prices.within_limits(placement)
         }
+        self.task = Task(
+            space=config.search_space,
+            prices=prices.table,
+            cost=config.objective.cost,
+            limits=config.objective.limits,
+            seeds=config.search.seeds,
+            seed=config.search.seed,
+        )
         self._standing: tuple[int, Standing] | None = None
-
-    def run(self) -> None:
-        """Run all phases; each answers from the ledger for what was done before."""
-        self._run_yardsticks()
-        self._search()
-        self._confirm()
-        self._finish()
 
     def close(self) -> None:
         """Stop the executor."""
         self.executor.close()
 
-    # Phases
+    # Phases; each answers from the ledger for what was done before
 
-    def _run_yardsticks(self) -> None:
+    def run_yardsticks(self) -> None:
+        """Train what anyone would try by hand, once each."""
         self._begin("yardsticks", len(self.yardsticks))
-        self._train([self._job(placement, 0) for placement in self.yardsticks.values()])
+        self._train([self.trainings.job(placement, 0) for placement in self.yardsticks.values()])
 
-    def _search(self) -> None:
-        config = self.config
+    def run_search(self) -> None:
+        """Ask the sampler and train until the budget is spent, or the front is settled."""
+        config, trainings = self.config, self.trainings
         proposals = self._new_proposals()
-        study_file = StudyFile(self.folder / "optuna.db")
         recorded = self.ledger.proposals()
         seeds = Counter(self.yardsticks.values())
         trained = len(self.yardsticks)
@@ -162,29 +180,32 @@ class Driver:
                 self.ledger.add_proposal(number, placement)
                 job = None
                 if seeds[placement] < config.search.seeds and self.prices.within_limits(placement):
-                    job = self._job(placement, seeds[placement])
+                    job = trainings.job(placement, seeds[placement])
                     seeds[placement] += 1
                     trained += 1
-                    self._start(job)
+                    trainings.start(job)
                 unproductive = 0 if job is not None else unproductive + 1
                 pending.append((number, job, placement))
             if not pending:
                 break
             number, job, placement = pending[0]
-            if job is None or job.key in self.results:
+            if job is None or job.key in trainings.results:
                 pending.popleft()
                 self._tell(proposals, number, job, placement)
-                study_file.update(proposals.study)
+                if self.study_file is not None:
+                    self.study_file.update(proposals.study)
                 if config.search.trainings is not None:
                     self.done = trained - len([each for each in pending if each[1] is not None])
             else:
-                self._collect()
+                trainings.collect()
+                self._report()
                 self.ledger.set_fact("search_seconds", time.monotonic() - started)
-        study_file.update(proposals.study)
+        if self.study_file is not None:
+            self.study_file.update(proposals.study)
         self._report()
 
-    def _confirm(self) -> None:
-        """Train members of the front and yardsticks on more seeds, round by round, until the front holds still."""
+    def run_confirmation(self) -> None:
+        """Spend seeds where they decide something, round by round, until nothing is undecided."""
         confirm = self.config.confirm
         if confirm is None:
             return
@@ -192,11 +213,11 @@ class Driver:
         spent = 0
         number = 0
         self._begin("confirm", confirm.trainings)
-        while True:
+        while spent < confirm.trainings:
             if number < len(rounds):
-                jobs = [self._job(Placement.parse(str(placement)), int(seed)) for placement, seed in rounds[number]]
+                jobs = [self.trainings.job(Placement.parse(str(text)), int(seed)) for text, seed in rounds[number]]
             else:
-                jobs = self._lacking(confirm.seeds)[: confirm.trainings - spent]
+                jobs = self._next_round(confirm.seeds)[: confirm.trainings - spent]
                 if not jobs:
                     return
                 rounds.append([[str(job.placement), job.seed] for job in jobs])
@@ -205,19 +226,19 @@ class Driver:
             spent += len(jobs)
             number += 1
 
-    def _finish(self) -> None:
+    def run_test(self, evaluator: StandAlone) -> None:
         """Read the test split once, for the front and the yardsticks, and time them."""
-        summaries = summarise(self.results.values())
-        members = [row.placement for row in front_of(summaries, self.config.objective.cost)]
+        results = self.trainings.results
+        members = judge(self.task.design, results.values(), self.task.cost).front
         placements = list(dict.fromkeys([*members, *self.yardsticks.values()]))
         self._begin("test", len(placements))
         self.prices.measure_latencies(placements)
         known = self.ledger.tests()
         for placement in placements:
-            for evaluation in self.results.values():
+            for evaluation in results.values():
                 if evaluation.placement != placement or evaluation.state != "complete" or evaluation.key in known:
                     continue
-                score = self.evaluator.test(evaluation)
+                score = evaluator.test(evaluation)
                 self.ledger.add_test(evaluation.key, accuracy=score.accuracy, cross_entropy=score.cross_entropy)
             self.done += 1
             self._report()
@@ -226,22 +247,14 @@ class Driver:
     # Search
 
     def _new_proposals(self) -> Proposals:
-        config = self.config
-        proposals = Proposals(
-            config.search_space,
-            sampler=config.search.sampler,
-            seed=config.search.seed,
-            cost=config.objective.cost,
-            name=config.name,
-        )
+        proposals = Proposals(self.task, sampler=self.config.search.sampler, name=self.config.name)
         for label, placement in self.yardsticks.items():
-            evaluation = self.results[self._job(placement, 0).key]
-            if placement in config.search_space and evaluation.accuracy is not None:
-                cost = self.prices.of(placement)[config.objective.cost]
+            evaluation = self.trainings.results[self.trainings.job(placement, 0).key]
+            if placement in self.task.space and evaluation.accuracy is not None:
                 proposals.add_known(
                     placement,
                     accuracy=evaluation.accuracy,
-                    cost=cost,
+                    cost=self.prices.of(placement)[self.task.cost],
                     constraints=self._constraints(placement, has_failed=False),
                     label=label,
                 )
@@ -259,94 +272,49 @@ class Driver:
 
     def _fresh_placement(self, seeds: Counter[Placement], number: int) -> Placement | None:
         """Return a random placement that keeps the budgets and has a seed left; None if there is no such placement."""
-        space = self.config.search_space
-        order = np.random.default_rng(derive_seed(self.config.search.seed, "fresh", number))
+        space = self.task.space
+        order = np.random.default_rng(derive_seed(self.task.seed, "fresh", number))
         for index in order.permutation(len(space)) if len(space) <= 10**6 else order.integers(len(space), size=10**4):
             placement = space.placement_at(int(index))
-            if seeds[placement] < self.config.search.seeds and self.prices.within_limits(placement):
+            if seeds[placement] < self.task.seeds and self.prices.within_limits(placement):
                 return placement
         return None
 
     def _tell(self, proposals: Proposals, number: int, job: Job | None, placement: Placement) -> None:
-        last = self.results[job.key] if job is not None else None
+        last = self.trainings.results[job.key] if job is not None else None
         if last is not None and last.reason == "crashed":
             proposals.tell_failed(number)
             return
-        accuracy = self._mean_accuracy(placement, up_to=job)
+        seeds = range(self.task.seeds if job is None else job.seed + 1)
+        accuracy = self.trainings.mean_accuracy(placement, seeds=seeds)
         has_failed = accuracy is None or (last is not None and last.state == "failed")
         constraints = self._constraints(placement, has_failed=has_failed)
         if accuracy is None or max(constraints.values()) > 0:
             # Finite and pessimistic: a sampler that is told nothing proposes a doomed placement again and again.
             told = [trial.values[0] for trial in proposals.study.get_trials(deepcopy=False) if trial.values]
             accuracy = min(told, default=0.0)
-        cost = self.prices.of(placement)[self.config.objective.cost]
-        proposals.tell(number, accuracy=accuracy, cost=cost, constraints=constraints)
+        training = None if last is None or last.accuracy is None else (last.seed, last.accuracy)
+        cost = self.prices.of(placement)[self.task.cost]
+        proposals.tell(number, accuracy=accuracy, cost=cost, constraints=constraints, training=training)
 
     def _constraints(self, placement: Placement, *, has_failed: bool) -> dict[str, float]:
         """Return what the sampler is told to keep at or below 0."""
         excess = {f"{name} over its limit": share for name, share in self.prices.excess(placement).items()}
         return excess | {"training failed": 1.0 if has_failed else -1.0}
 
-    def _mean_accuracy(self, placement: Placement, *, up_to: Job | None) -> float | None:
-        """Return the mean over the seeds that this search has spent on a placement up to a job's."""
-        last_seed = up_to.seed if up_to is not None else self.config.search.seeds - 1
-        rows = [self.results.get(self._job(placement, seed).key) for seed in range(last_seed + 1)]
-        accuracies = [row.accuracy for row in rows if row is not None and row.accuracy is not None]
-        return float(np.mean(accuracies)) if accuracies else None
+    def _next_round(self, seeds: int) -> list[Job]:
+        costs = {row.placement: row.costs[self.task.cost] for row in self.trainings.results.values()}
+        region = self.task.region_by(costs)
+        return next_round(self.trainings, region, yardsticks=list(self.yardsticks.values()), seeds=seeds)
 
-    def _lacking(self, seeds: int) -> list[Job]:
-        """Return the next trainings that members of the front and yardsticks lack to have `seeds` seeds each."""
-        members = [row.placement for row in front_of(summarise(self.results.values()), self.config.objective.cost)]
-        placements = dict.fromkeys([*self.yardsticks.values(), *members])
-        jobs = [self._job(placement, seed) for placement in placements for seed in range(seeds)]
-        lacking = [job for job in jobs if job.key not in self.results]
-        # One seed a round: the front moves with each, and what has left it needs no more.
-        return [job for job in lacking if job.seed == min(each.seed for each in lacking)]
+    def _train(self, jobs: list[Job]) -> None:
+        before = self.done
 
-    # Trainings
-
-    def _job(self, placement: Placement, seed: int) -> Job:
-        return Job(placement=placement, seed=seed, epochs=self.config.training.epochs)
-
-    def _train(self, jobs: Iterable[Job]) -> None:
-        """Train jobs that are not in the ledger yet, and wait for all of them."""
-        waiting = {job.key for job in jobs if self._start(job)}
-        self.done += len([job for job in jobs if job.key not in waiting])
-        while waiting:
-            finished = {evaluation.key for evaluation in self._collect()}
-            self.done += len(waiting & finished)
-            waiting -= finished
+        def show(done: int) -> None:
+            self.done = before + done
             self._report()
 
-    def _start(self, job: Job) -> bool:
-        """Submit a job unless its result is known; return whether there is something to wait for."""
-        if job.key in self.results:
-            return False
-        if job.key not in self.in_flight:
-            self.in_flight.add(job.key)
-            self.executor.submit(job)
-        return True
-
-    def _collect(self) -> list[Evaluation]:
-        """Commit what has finished."""
-        finished = []
-        for returned in self.executor.wait():
-            evaluation = replace(returned, costs=self.prices.of(returned.placement))
-            self.ledger.add(evaluation)
-            self.results[evaluation.key] = evaluation
-            self.in_flight.discard(evaluation.key)
-            finished.append(evaluation)
-            self._watch_failures(evaluation)
-        self._report()
-        return finished
-
-    def _watch_failures(self, evaluation: Evaluation) -> None:
-        self.failures_in_a_row = self.failures_in_a_row + 1 if evaluation.state == "failed" else 0
-        if self.failures_in_a_row >= self.config.run.stop_after_failures:
-            raise TooManyFailures(
-                f"{self.failures_in_a_row} trainings failed in a row, last {evaluation.placement} on seed "
-                f"{evaluation.seed}: {evaluation.reason}: {evaluation.message}"
-            )
+        self.trainings.train(jobs, on_done=show)
 
     # Progress
 
@@ -355,18 +323,18 @@ class Driver:
         self._report()
 
     def _report(self) -> None:
-        if self._standing is None or self._standing[0] != len(self.results):
-            cost = self.config.objective.cost
-            standing = standing_of(self.results.values(), cost, self.prices.range_of(cost))
-            self._standing = (len(self.results), standing)
+        results = self.trainings.results
+        if self._standing is None or self._standing[0] != len(results):
+            standing = standing_of(results.values(), self.task.cost, self.prices.range_of(self.task.cost))
+            self._standing = (len(results), standing)
         running = self.executor.epochs_done / self.config.training.epochs
         self.observer(
             Progress(
                 phase=self.phase,
                 done=min(self.done + running, self.total),
                 total=self.total,
-                trained=len(self.results),
-                failed=sum(row.state == "failed" for row in self.results.values()),
+                trained=len(results),
+                failed=sum(row.state == "failed" for row in results.values()),
                 standing=self._standing[1],
             )
         )

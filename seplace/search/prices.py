@@ -27,7 +27,8 @@ _MEASURED = "latency_ms"
 class Prices:
     """Counted costs by addition; measured ones (latency) once a placement, kept in the ledger."""
 
-    def __init__(self, config: StudyConfig, table: PriceTable, *, ledger: Ledger, evaluator: StandAlone) -> None:
+    def __init__(self, config: StudyConfig, table: PriceTable, *, ledger: Ledger, evaluator: StandAlone | None) -> None:
+        """Take the counted prices; without an evaluator nothing can be timed."""
         self.table = table
         self.config = config
         self.ledger = ledger
@@ -62,6 +63,7 @@ class Prices:
         missing = [placement for placement in placements if str(placement) not in self.latencies]
         if not missing:
             return
+        assert self.evaluator is not None
         from seplace.costs.latency import measure_latencies
         from seplace.evaluators.stand_alone import device_name
 

@@ -14,24 +14,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.distributions import BaseDistribution
 from optuna.exceptions import StorageInternalError
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.exc import SQLAlchemyError
 
 from seplace.files import DiskFull
-from seplace.placement import Placement, StageChoice
 from seplace.samplers import SAMPLERS
+from seplace.samplers.parameters import Parameters
+from seplace.samplers.task import ACCURACY, REPEATED, SEED, Task
 from seplace.streams import derive_seed
 
 if TYPE_CHECKING:
-    from seplace.space import SearchSpace
+    from seplace.placement import Placement
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 logging.getLogger("alembic").setLevel(logging.WARNING)
-
-_BACKBONE = "backbone"
-"""The parameter of a space with several backbones."""
 
 
 class Proposals:
@@ -40,20 +38,12 @@ class Proposals:
     Constraints are kept where they are at most 0. Every result names the same ones: the GP sampler insists on it.
     """
 
-    def __init__(self, space: SearchSpace, *, sampler: str, seed: int, cost: str, name: str) -> None:
-        self.space = space
+    def __init__(self, task: Task, *, sampler: str, name: str) -> None:
+        self.task = task
         self.make_sampler = SAMPLERS[sampler]
-        self.seed = seed
+        self.parameters = Parameters(task.space)
         self.study = optuna.create_study(study_name=name, directions=["maximize", "minimize"])
-        _name_metrics(self.study, ["accuracy", cost])
-        self.distributions: dict[str, BaseDistribution] = {
-            f"{space.backbone.granularity}{number}": CategoricalDistribution([str(choice) for choice in choices])
-            for number, choices in enumerate(space.choices, start=1)
-        }
-        self.stages = list(self.distributions)
-        if space.variants:
-            texts = [backbone.text for backbone in space.backbones.values()]
-            self.distributions[_BACKBONE] = CategoricalDistribution(texts)
+        _name_metrics(self.study, ["accuracy", task.cost])
         self.asked: dict[int, optuna.Trial] = {}
 
     @property
@@ -67,9 +57,9 @@ class Proposals:
         """Tell a result that was not proposed, such as a yardstick's, before the first proposal."""
         known = create_trial(
             values=[accuracy, cost],
-            params=self._params(placement),
-            distributions=self.distributions,
-            user_attrs={"placement": str(placement), "yardstick": label},
+            params=self.parameters.of(placement),
+            distributions=self.parameters.distributions,
+            user_attrs={"placement": str(placement), "yardstick": label, SEED: 0, ACCURACY: accuracy},
         )
         for name, value in constraints.items():
             known.set_constraint(name, value)
@@ -78,32 +68,40 @@ class Proposals:
     def ask(self, fixed: Placement | None) -> tuple[int, Placement]:
         """Return the number and the placement of the next proposal: the sampler's, or `fixed` if one is given."""
         number = self.next_number
-        sampler = self.make_sampler(derive_seed(self.seed, "proposal", number) % 2**32)
-        self.study.sampler = sampler if fixed is None else _Overruled(sampler, self._params(fixed))
-        trial = self.study.ask(self.distributions)
-        named = trial.params.get(_BACKBONE, self.space.backbone.text)
-        placement = Placement(
-            tuple(StageChoice.parse(trial.params[name]) for name in self.stages),
-            "" if named == self.space.backbone.text else named,
-        )
+        sampler = self.make_sampler(derive_seed(self.task.seed, "proposal", number) % 2**32, self.task)
+        self.study.sampler = sampler if fixed is None else _Overruled(sampler, self.parameters.of(fixed))
+        trial = self.study.ask(self.parameters.distributions)
+        placement = self.parameters.placement(trial.params)
         trial.set_user_attr("placement", str(placement))
         self.asked[number] = trial
         return number, placement
 
-    def tell(self, number: int, *, accuracy: float, cost: float, constraints: Mapping[str, float]) -> None:
-        """Tell the result of a proposal."""
+    def tell(
+        self,
+        number: int,
+        *,
+        accuracy: float,
+        cost: float,
+        constraints: Mapping[str, float],
+        training: tuple[int, float] | None,
+    ) -> None:
+        """Tell the result of a proposal: the placement's mean accuracy, and the training (seed, accuracy) it led to.
+
+        Without a training it was answered from earlier ones.
+        """
         trial = self.asked.pop(number)
         for name, value in constraints.items():
             trial.set_constraint(name, value)
+        if training is None:
+            trial.set_user_attr(REPEATED, True)
+        else:
+            trial.set_user_attr(SEED, training[0])
+            trial.set_user_attr(ACCURACY, training[1])
         self.study.tell(trial, [accuracy, cost], skip_if_finished=True)
 
     def tell_failed(self, number: int) -> None:
         """Tell that the machine failed a proposal, which says nothing about the placement."""
         self.study.tell(self.asked.pop(number), state=TrialState.FAIL, skip_if_finished=True)
-
-    def _params(self, placement: Placement) -> dict[str, str]:
-        params = {name: str(choice) for name, choice in zip(self.stages, placement.choices, strict=True)}
-        return params | ({_BACKBONE: self.space.backbone_of(placement).text} if self.space.variants else {})
 
 
 class _Overruled(optuna.samplers.BaseSampler):

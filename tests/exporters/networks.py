@@ -48,7 +48,8 @@ def trained_network(
             "seed": 0,
             "n": 3,
             "accuracy": 91.234,
-            "accuracy_se": 0.4,
+            "accuracy_lower": 90.8,
+            "accuracy_upper": 91.65,
             "cross_entropy": float("nan"),
         },
     }

@@ -3,10 +3,11 @@
 import optuna
 import pytest
 
+from seplace.costs.table import PriceTable
 from seplace.placement import Placement, StageChoice
 from seplace.samplers import SAMPLERS
+from seplace.samplers.task import Task
 from seplace.search.proposals import Proposals
-from seplace.space import SearchSpace
 from seplace.space_file import load_space
 
 each_sampler = pytest.mark.parametrize("name", SAMPLERS)
@@ -14,8 +15,15 @@ SPACE = load_space("digits-resnet8")
 KEPT = {"flops over its limit": -0.2, "training failed": -1.0}
 
 
-def proposals(name: str, *, seed: int = 0, space: SearchSpace = SPACE) -> Proposals:
-    made = Proposals(space, sampler=name, seed=seed, cost="flops", name="role")
+def task(seed: int) -> Task:
+    """Any module costs 1 FLOP."""
+    extras = tuple({choice: (int(choice.module != "none"),) for choice in listed} for listed in SPACE.choices)
+    prices = PriceTable(names=("flops",), plain=(100,), extras=extras)
+    return Task(space=SPACE, prices=prices, cost="flops", seeds=100, seed=seed)
+
+
+def proposals(name: str, *, seed: int = 0) -> Proposals:
+    made = Proposals(task(seed), sampler=name, name="role")
     made.add_known(Placement.uniform(StageChoice(), 3), accuracy=50.0, cost=100.0, constraints=KEPT, label="none")
     return made
 
@@ -38,7 +46,10 @@ def proposed(name: str, *, count: int = 14, seed: int = 0) -> list[str]:
             continue
         gates = sum(choice.module != "none" for choice in Placement.parse(found[number - 1]).choices)
         constraints = KEPT | ({"flops over its limit": 0.5} if number % 4 == 0 else {})
-        made.tell(number, accuracy=50.0 + gates + number % 3, cost=100.0 + gates, constraints=constraints)
+        accuracy = 50.0 + gates + number % 3
+        made.tell(
+            number, accuracy=accuracy, cost=100.0 + gates, constraints=constraints, training=(number // 9, accuracy)
+        )
     states = [trial.state for trial in made.study.get_trials()]
     assert states.count(optuna.trial.TrialState.RUNNING) == 2
     return found
@@ -64,7 +75,8 @@ def test_keeps_its_state_in_the_study(name):
 
     def go_on(made: Proposals, fixed: Placement | None) -> Placement:
         number, placement = made.ask(fixed)
-        made.tell(number, accuracy=50.0 + number, cost=100.0 + number % 4, constraints=KEPT)
+        accuracy = 50.0 + number
+        made.tell(number, accuracy=accuracy, cost=100.0 + number % 4, constraints=KEPT, training=(0, accuracy))
         return placement
 
     count = 12 if name == "gp" else 25  # past its random start; NSGA-II past its first generation
@@ -74,7 +86,7 @@ def test_keeps_its_state_in_the_study(name):
 
 
 def test_a_new_member_is_picked_up():
-    made = Proposals(SPACE, sampler="tests.samplers.test_role:make_last", seed=1, cost="flops", name="new")
+    made = Proposals(task(1), sampler="tests.samplers.test_role:make_last", name="new")
     assert str(made.ask(None)[1]) == "eca.parallel-eca.parallel-eca.parallel"
 
 
@@ -84,5 +96,6 @@ class Last(optuna.samplers.RandomSampler):
         return param_distribution.choices[-1]
 
 
-def make_last(seed: int) -> Last:
+def make_last(seed, task) -> Last:
+    del task
     return Last(seed=seed)

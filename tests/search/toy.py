@@ -12,6 +12,9 @@ from seplace.search.driver import run_study
 from seplace.streams import derive_seed
 from seplace.training import Score
 
+NOISE = 5.0
+"""Range of what a training adds by chance, in points; a gate adds one."""
+
 
 class Stop(Exception):
     """What interrupts a run here."""
@@ -50,7 +53,7 @@ class ToyEvaluations:
 
 def accuracy_of(placement: Placement, seed: int) -> float:
     gates = sum(choice.module != "none" for choice in placement.choices)
-    return 50 + gates + random.Random(derive_seed(str(placement), seed)).uniform(0, 5)
+    return 50 + gates + random.Random(derive_seed(str(placement), seed)).uniform(0, NOISE)
 
 
 class Scrambled:

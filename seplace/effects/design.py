@@ -1,0 +1,304 @@
+"""The design of the model: what a placement is made of, as columns of a regression and as tables over choices.
+
+A factor is a place where a choice is made: each stage (or block), and the backbone where a space has several. Effects
+are relative to `none` in the same place. A column belongs to one factor, to all of them (a module's effect wherever it
+stands), or to the modules of two.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seplace.effects.regression import Scale
+from seplace.placement import Placement, StageChoice
+
+if TYPE_CHECKING:
+    from seplace.space import SearchSpace
+
+Floats = NDArray[np.float64]
+
+_RATIO_LENGTH = 2.0
+"""Octaves over which the effect of a reduction ratio changes."""
+
+_MOST_PAIR_COLUMNS = 400
+"""With more, interactions are learned between neighbouring stages only."""
+
+SCALES = {
+    "module": Scale(median=0.4),
+    "module in its stage": Scale(median=0.4),
+    "ratio": Scale(median=0.2),
+    "ratio in its stage": Scale(median=0.15),
+    "attachment": Scale(median=0.2),
+    "attachment in its stage": Scale(median=0.2),
+    "choice": Scale(median=0.15),
+    "pair": Scale(median=0.15),
+    "pair of modules": Scale(median=0.2),
+    "backbone": Scale(median=1.0),
+    "seed": Scale(median=0.4),
+    "covariate": Scale(median=0.3),
+}
+"""What is believed of each kind of effect before the data, in units of the spread of all accuracies."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Pair:
+    """Columns for two factors together: the product of what each level shows of itself."""
+
+    first: int
+    second: int
+    first_shown: Floats
+    """(levels of the first, a)."""
+    second_shown: Floats
+    """(levels of the second, b)."""
+    columns: NDArray[np.int64]
+    """(a, b)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tables:
+    """A sum over factors, and over pairs of them, as tables by level."""
+
+    shape: tuple[int, ...]
+    """Levels of each factor that the space has; tables may go on beyond them."""
+    main: tuple[Floats, ...]
+    pairs: Mapping[tuple[int, int], Floats]
+
+    def everywhere(self) -> Floats:
+        """Return the sums of every member of the space (members,), in the space's order."""
+        total = np.zeros(self.shape)
+        for factor, (table, count) in enumerate(zip(self.main, self.shape, strict=True)):
+            total += _along(table[:count], len(self.shape), factor)
+        for (first, second), table in self.pairs.items():
+            total += _along(table[: self.shape[first], : self.shape[second]], len(self.shape), first, second)
+        return total.ravel()
+
+    @property
+    def highest(self) -> float:
+        """A bound on the sums of members: exact where each factor's dearest level does not depend on another's."""
+        pairs = sum(float(table[: self.shape[a], : self.shape[b]].max()) for (a, b), table in self.pairs.items())
+        return sum(float(table[:count].max()) for table, count in zip(self.main, self.shape, strict=True)) + pairs
+
+    def at(self, levels: NDArray[np.int64]) -> Floats:
+        """Return the sums (n,) at levels (n, factors)."""
+        total = np.sum([table[levels[:, factor]] for factor, table in enumerate(self.main)], axis=0)
+        for (first, second), table in self.pairs.items():
+            total += table[levels[:, first], levels[:, second]]
+        return np.asarray(total, dtype=float)
+
+    def for_factor(self, factor: int, levels: NDArray[np.int64]) -> Floats:
+        """Return how the sums change with one factor's level (n, levels of it), the others being as they are."""
+        count = self.shape[factor]
+        change = np.repeat(self.main[factor][None, :count], len(levels), axis=0)
+        for (first, second), table in self.pairs.items():
+            if first == factor:
+                change += table[:count, levels[:, second]].T
+            elif second == factor:
+                change += table[levels[:, first], :count]
+        return change
+
+
+class Design:
+    """The columns of a space, also for placements of yardsticks, which may make choices that the space does not."""
+
+    def __init__(self, space: SearchSpace) -> None:
+        self.space = space
+        marks = list(space.yardsticks.values())
+        self.variants = list(space.backbones)
+        self.stages: list[dict[StageChoice, int]] = []
+        """For each stage the levels of its choices, the space's first."""
+        for stage, listed in enumerate(space.choices):
+            choices = dict.fromkeys([*listed, StageChoice(), *(mark.choices[stage] for mark in marks)])
+            self.stages.append({choice: level for level, choice in enumerate(choices)})
+        self.shape = (len(self.variants), *map(len, space.choices))
+        """Levels of each factor that the space has, the backbone's first."""
+        self._names: list[str] = []
+        self._main: list[dict[int, Floats]] = [{} for _ in self.shape]
+        self._pairs: list[_Pair] = []
+        self._add_backbones()
+        self._add_modules()
+        self._add_ratios()
+        self._add_attachments()
+        self._add_choices()
+        self._add_pairs()
+        width = len(self._names)
+        levels = [len(self.variants), *map(len, self.stages)]
+        self._tables = [np.zeros((count, width)) for count in levels]
+        for table, columns in zip(self._tables, self._main, strict=True):
+            for column, values in columns.items():
+                table[:, column] = values
+
+    @property
+    def groups(self) -> list[str]:
+        """The kind of effect of each column."""
+        return self._names
+
+    def levels(self, placements: Sequence[Placement]) -> NDArray[np.int64]:
+        """Return the level of each factor (placements, factors); KeyError or ValueError for a stranger."""
+        rows = [
+            [
+                self.variants.index(placement.variant),
+                *(known[choice] for known, choice in zip(self.stages, placement.choices, strict=True)),
+            ]
+            for placement in placements
+        ]
+        return np.array(rows, dtype=np.int64).reshape(-1, len(self.shape))
+
+    def rows(self, levels: NDArray[np.int64]) -> Floats:
+        """Return the rows (n, columns) for placements given by their levels."""
+        rows = np.zeros((len(levels), len(self._names)))
+        for table, level in zip(self._tables, levels.T, strict=True):
+            rows += table[level]
+        for pair in self._pairs:
+            first = pair.first_shown[levels[:, pair.first]]
+            second = pair.second_shown[levels[:, pair.second]]
+            rows[:, pair.columns.ravel()] += (first[:, :, None] * second[:, None, :]).reshape(len(levels), -1)
+        return rows
+
+    def tables(self, coefficients: Floats) -> Tables:
+        """Return what coefficients (columns,) give to each level and to each pair of levels."""
+        pairs: dict[tuple[int, int], Floats] = {}
+        for pair in self._pairs:
+            table = pair.first_shown @ coefficients[pair.columns] @ pair.second_shown.T
+            key = (pair.first, pair.second)
+            pairs[key] = pairs[key] + table if key in pairs else table
+        return Tables(shape=self.shape, main=tuple(table @ coefficients for table in self._tables), pairs=pairs)
+
+    # The kinds of effects
+
+    def _column(self, name: str, parts: Iterable[tuple[int, Floats]]) -> None:
+        """Add a column that shows `values` by level in each factor of `parts`, unless it shows nothing."""
+        shown = [(factor, values) for factor, values in parts if values.any()]
+        if not shown:
+            return
+        for factor, values in shown:
+            self._main[factor][len(self._names)] = values
+        self._names.append(name)
+
+    def _holding(self, stage: int, module: str) -> Floats:
+        """Return 1 for the levels of a stage (from 0) that hold a module, 0 for others."""
+        return np.array([float(choice.module == module) for choice in self.stages[stage]])
+
+    def _add_backbones(self) -> None:
+        for level in range(1, len(self.variants)):
+            self._column("backbone", [(0, np.eye(len(self.variants))[level])])
+
+    def _add_modules(self) -> None:
+        stages = range(len(self.stages))
+        for module in self._modules():
+            shown = [self._holding(stage, module) for stage in stages]
+            present = [stage for stage in stages if shown[stage].any()]
+            if len(present) > 1:
+                self._column("module", [(stage + 1, shown[stage]) for stage in present])
+            for stage in present:
+                self._column("module in its stage", [(stage + 1, shown[stage])])
+
+    def _add_ratios(self) -> None:
+        for module in self._modules():
+            listed = {each.ratio for stage in self.stages for each in stage if each.module == module}
+            ratios = sorted(ratio for ratio in listed if ratio is not None)
+            if len(ratios) < 2:
+                continue
+            for curve in _smooth_curves(ratios):
+                height = dict(zip(ratios, curve.tolist(), strict=True))
+                parts = [
+                    (number, np.array([_height(height, each) if each.module == module else 0.0 for each in stage]))
+                    for number, stage in enumerate(self.stages, start=1)
+                ]
+                if len(self.stages) > 1:
+                    self._column("ratio", parts)
+                for part in parts:
+                    self._column("ratio in its stage", [part])
+
+    def _add_attachments(self) -> None:
+        """Add columns for attachments other than a module's first, where it has several."""
+        shown: dict[str, list[tuple[int, Floats]]] = {}
+        private: list[tuple[int, Floats]] = []
+        for number, stage in enumerate(self.stages, start=1):
+            for module in self._modules():
+                attachments = list(dict.fromkeys(each.attachment for each in stage if each.module == module))
+                for attachment in attachments[1:]:
+                    values = np.array(
+                        [float(each.module == module and each.attachment == attachment) for each in stage]
+                    )
+                    shown.setdefault(attachment, []).append((number, values))
+                    private.append((number, values))
+        for parts in shown.values():
+            summed = {number: np.sum([values for at, values in parts if at == number], axis=0) for number, _ in parts}
+            self._column("attachment", summed.items())
+        for part in private:
+            self._column("attachment in its stage", [part])
+
+    def _add_choices(self) -> None:
+        """Add a column for each choice whose module has others with another ratio or attachment in its stage."""
+        for number, stage in enumerate(self.stages, start=1):
+            modules = [choice.module for choice in stage]
+            for level, choice in enumerate(stage):
+                if choice.module != "none" and modules.count(choice.module) > 1:
+                    self._column("choice", [(number, np.eye(len(stage))[level])])
+
+    def _add_pairs(self) -> None:
+        modules = self._modules()
+        shown: list[Floats] = [np.eye(len(self.variants))[:, 1:]]
+        for stage in range(len(self.stages)):
+            columns = [self._holding(stage, module) for module in modules]
+            present = [column for column in columns if column.any()]
+            shown.append(np.stack(present, axis=1) if present else np.zeros((len(self.stages[stage]), 0)))
+        if len(self.stages) > 1:
+            together = np.array([[self._new_columns("pair", 1)[0]]])
+            for first, second in itertools.combinations(range(1, len(shown)), 2):
+                attended = [(shown[factor].sum(axis=1) > 0).astype(float)[:, None] for factor in (first, second)]
+                self._add_pair(first, second, attended[0], attended[1], columns=together)
+        couples = list(itertools.combinations(range(len(shown)), 2))
+        if sum(shown[first].shape[1] * shown[second].shape[1] for first, second in couples) > _MOST_PAIR_COLUMNS:
+            couples = [(first, second) for first, second in couples if first == 0 or second == first + 1]
+        for first, second in couples:
+            size = (shown[first].shape[1], shown[second].shape[1])
+            if size[0] * size[1]:
+                own = self._new_columns("pair of modules", size[0] * size[1]).reshape(size)
+                self._add_pair(first, second, shown[first], shown[second], columns=own)
+
+    def _add_pair(
+        self, first: int, second: int, first_shown: Floats, second_shown: Floats, *, columns: NDArray[np.int64]
+    ) -> None:
+        self._pairs.append(
+            _Pair(first=first, second=second, first_shown=first_shown, second_shown=second_shown, columns=columns)
+        )
+
+    def _new_columns(self, name: str, count: int) -> NDArray[np.int64]:
+        start = len(self._names)
+        self._names += [name] * count
+        return np.arange(start, start + count)
+
+    def _modules(self) -> list[str]:
+        modules = dict.fromkeys(choice.module for stage in self.stages for choice in stage)
+        return [module for module in modules if module != "none"]
+
+
+def _smooth_curves(ratios: Sequence[int]) -> Floats:
+    """Return curves over log2 r (curves, ratios) of mean zero: a Gaussian process is their sum with N(0, 1) weights."""
+    at = np.log2(np.array(ratios, dtype=float))
+    kernel = np.exp(-0.5 * ((at[:, None] - at) / _RATIO_LENGTH) ** 2)
+    centring = np.eye(len(at)) - 1 / len(at)
+    values, vectors = np.linalg.eigh(centring @ kernel @ centring)
+    kept = values > 0.01 * values.max()
+    scale = np.sqrt(values[kept].sum() / len(at))  # the curve's root mean square is 1
+    curves: Floats = (vectors[:, kept] * np.sqrt(values[kept])).T / scale
+    return curves
+
+
+def _height(curve: Mapping[int, float], choice: StageChoice) -> float:
+    return 0.0 if choice.ratio is None else curve[choice.ratio]
+
+
+def _along(table: Floats, dimensions: int, *axes: int) -> Floats:
+    """Return a table with its axes at `axes` of an array of so many dimensions."""
+    shape = [1] * dimensions
+    for axis, length in zip(axes, table.shape, strict=True):
+        shape[axis] = length
+    return table.reshape(shape)

@@ -1,0 +1,146 @@
+"""The model of a space's accuracies: observations in, a posterior over all of its placements out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seplace.effects.design import SCALES, Design, Tables
+from seplace.effects.regression import Columns, Draw, Regression, Scale
+from seplace.placement import Placement
+
+Floats = NDArray[np.float64]
+
+_NOISE = Scale(median=0.6)
+_PRIVATE = Scale(median=0.15)
+_INTERCEPT_SD = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation:
+    """The accuracy of one training, in percent; larger is better."""
+
+    placement: Placement
+    seed: int | None
+    """What pairs it with others; None if nothing does."""
+    accuracy: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surface:
+    """One idea of the accuracies of all placements, in percent: the posterior's mean, or a draw from it."""
+
+    intercept: float
+    effects: Tables
+    private: Floats
+    """What is private to each observed placement."""
+    observed_levels: NDArray[np.int64]
+    """(observed placements, factors)."""
+
+    def everywhere(self) -> Floats:
+        """Return the accuracies of every member of the space (members,), in the space's order."""
+        values = self.intercept + self.effects.everywhere()
+        shape = np.array(self.effects.shape)
+        inside = (self.observed_levels < shape).all(axis=1)
+        values[np.ravel_multi_index(tuple(self.observed_levels[inside].T), tuple(shape))] += self.private[inside]
+        return values
+
+    def at(self, levels: NDArray[np.int64]) -> Floats:
+        """Return the accuracies (n,) of placements given by their levels (n, factors)."""
+        known = {tuple(row): extra for row, extra in zip(self.observed_levels.tolist(), self.private, strict=True)}
+        extra = np.array([known.get(tuple(row), 0.0) for row in levels.tolist()])
+        return np.asarray(self.intercept + self.effects.at(levels) + extra)
+
+    def observed(self) -> Floats:
+        """Return the accuracies of the observed placements, in the posterior's order of them."""
+        return self.intercept + self.effects.at(self.observed_levels) + self.private
+
+
+class Posterior:
+    """What is known of the accuracies of a space's placements, each expected over seeds."""
+
+    def __init__(
+        self, design: Design, observations: Sequence[Observation], *, draws: int, random: np.random.Generator
+    ) -> None:
+        """Learn from at least one observation; `draws` sets of scales stand for what is not known of them."""
+        self.design = design
+        self.random = random
+        accuracies = np.array([each.accuracy for each in observations])
+        self._centre = float(accuracies.mean())
+        self._unit_of_scale = max(float(accuracies.std()), 1e-3)
+        self._y = (accuracies - self._centre) / self._unit_of_scale
+        self.placements = list(dict.fromkeys(each.placement for each in observations))
+        """Those that were observed, in order of appearance."""
+        position = {placement: at for at, placement in enumerate(self.placements)}
+        self._placement_of = np.array([position[each.placement] for each in observations])
+        self.levels = design.levels(self.placements)
+        self.seeds = sorted({each.seed for each in observations if each.seed is not None})
+        by_seed = np.array([[float(each.seed == seed) for seed in self.seeds] for each in observations])
+        ones = np.ones((len(observations), 1))
+        self._rows = np.hstack([ones, design.rows(self.levels)[self._placement_of], by_seed.reshape(len(ones), -1)])
+        self._effects = slice(1, 1 + len(design.groups))
+        names = [*design.groups, *["seed"] * len(self.seeds)]
+        self.kinds = list(dict.fromkeys(names))
+        columns = Columns(
+            group=np.array([-1, *map(self.kinds.index, names)]),
+            scales=tuple(SCALES[kind] for kind in self.kinds),
+            fixed_scale=_INTERCEPT_SD,
+        )
+        regression = Regression(self._rows, self._y, self._placement_of, columns, noise=_NOISE, unit_effect=_PRIVATE)
+        self.draws: list[Draw] = regression.draws(draws, random)
+        self._weights = [draw.weight for draw in self.draws]
+
+    @property
+    def noise_sd(self) -> float:
+        """The standard deviation of one training about its placement's accuracy on its seed, in points."""
+        return self._unit_of_scale * float(np.dot(self._weights, [draw.noise_sd for draw in self.draws]))
+
+    def mean(self) -> Surface:
+        """Return the posterior's mean."""
+        coefficients = np.sum([draw.weight * draw.mean for draw in self.draws], axis=0)
+        private = np.sum([draw.weight * self._private(draw, draw.mean)[0] for draw in self.draws], axis=0)
+        return self._surface(coefficients, private)
+
+    def sample(self) -> Surface:
+        """Draw from the posterior. What is private to a placement that was not observed is left out."""
+        draw = self.draws[self.random.choice(len(self.draws), p=self._weights)]
+        coefficients = draw.sample(self.random)
+        mean, sd = self._private(draw, coefficients)
+        return self._surface(coefficients, mean + sd * self.random.standard_normal(len(mean)))
+
+    def sample_observed(self, count: int) -> Floats:
+        """Draw the accuracies of the observed placements, shape (count, placements), in percent."""
+        rows = np.hstack([np.ones((len(self.levels), 1)), self.design.rows(self.levels)])
+        counts = np.bincount(self._placement_of)
+        drawn = []
+        for draw, share in zip(self.draws, self.random.multinomial(count, self._weights), strict=True):
+            normal = self.random.standard_normal((len(draw.mean), share))
+            coefficients = draw.mean[:, None] + draw.root @ normal
+            effects = rows @ coefficients[: rows.shape[1]]
+            residuals = np.zeros_like(effects)
+            np.add.at(residuals, self._placement_of, self._y[:, None] - self._rows @ coefficients)
+            noise, private = draw.noise_sd**2, draw.unit_sd**2
+            total = (noise + counts * private)[:, None]
+            sd = np.sqrt(private * noise / total)
+            drawn.append(effects + private * residuals / total + sd * self.random.standard_normal(effects.shape))
+        samples: Floats = self._centre + self._unit_of_scale * np.concatenate(drawn, axis=1).T
+        return samples
+
+    def _surface(self, coefficients: Floats, private: Floats) -> Surface:
+        return Surface(
+            intercept=self._centre + self._unit_of_scale * float(coefficients[0]),
+            effects=self.design.tables(self._unit_of_scale * coefficients[self._effects]),
+            private=self._unit_of_scale * private,
+            observed_levels=self.levels,
+        )
+
+    def _private(self, draw: Draw, coefficients: Floats) -> tuple[Floats, Floats]:
+        """Return mean and sd of what is private to each observed placement, given the coefficients."""
+        counts = np.bincount(self._placement_of)
+        residuals = np.bincount(self._placement_of, weights=self._y - self._rows @ coefficients)
+        noise, private = draw.noise_sd**2, draw.unit_sd**2
+        total = noise + counts * private
+        return private * residuals / total, np.sqrt(private * noise / total)

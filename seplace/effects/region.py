@@ -1,0 +1,181 @@
+"""The priced space: which placements are on the front of an idea of their accuracies, and what one more would add.
+
+Spaces up to some millions of members are looked at whole. Larger ones are searched by coordinate exchange: from many
+starts, each for another price of cost in accuracy, one factor after the other takes its best level until none changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seplace.effects.design import Design, Tables
+from seplace.effects.model import Observation, Posterior, Surface
+
+if TYPE_CHECKING:
+    from seplace.costs.table import PriceTable
+    from seplace.placement import Placement
+
+Floats = NDArray[np.float64]
+Levels = NDArray[np.int64]
+
+_MOST_ENUMERATED = 2_000_000
+_STARTS = 256
+_SWEEPS = 20
+BEYOND = 1.005
+"""The reference of hypervolumes lies half a percent beyond the dearest placement, so that it counts for something."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Members:
+    """Placements by their levels (n, factors), with accuracies in percent and costs, cheapest first."""
+
+    levels: Levels
+    values: Floats
+    costs: Floats
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def where(self, mask: NDArray[np.bool_]) -> Members:
+        """Return some of them."""
+        return Members(levels=self.levels[mask], values=self.values[mask], costs=self.costs[mask])
+
+
+class Region:
+    """The members of a space that keep hard budgets on counted costs, with their exact costs."""
+
+    def __init__(self, design: Design, cost: Tables, *, limits: Sequence[tuple[Tables, float]]) -> None:
+        """Take the cost that is weighed, and budgets: costs with the most that a placement may have of them."""
+        self.design = design
+        self.shape = design.shape
+        self.cost = cost
+        self.limits = limits
+        self.is_enumerated = len(design.space) <= _MOST_ENUMERATED
+
+    @cached_property
+    def highest_cost(self) -> float:
+        """The reference cost of hypervolumes."""
+        return BEYOND * (float(self._costs.max()) if self.is_enumerated else self.cost.highest)
+
+    def front(self, surface: Surface, *, closed: Collection[int], random: np.random.Generator) -> Members:
+        """Return the front of a surface among the members whose index (in the space's order) is not closed."""
+        if self.is_enumerated:
+            values = surface.everywhere()
+            values[self._beyond_limits] = -np.inf
+            values[list(closed)] = -np.inf
+            positions = self._by_cost[_rising(values[self._by_cost], self._costs[self._by_cost])]
+            return Members(
+                levels=np.stack(np.unravel_index(positions, self.shape), axis=1),
+                values=values[positions],
+                costs=self._costs[positions],
+            )
+        levels = self._exchanged(surface, random)
+        levels = levels[~np.isin(self.indices(levels), list(closed))]
+        costs = self.cost.at(levels)
+        order = np.argsort(costs, kind="stable")
+        levels, costs, values = levels[order], costs[order], surface.at(levels[order])
+        positions = _rising(values, costs)
+        return Members(levels=levels[positions], values=values[positions], costs=costs[positions])
+
+    def indices(self, levels: Levels) -> NDArray[np.int64]:
+        """Return the positions of members in the space's order."""
+        return np.asarray(np.ravel_multi_index(tuple(levels.T), self.shape), dtype=np.int64)
+
+    def is_inside(self, levels: Levels) -> NDArray[np.bool_]:
+        """Return which levels (n, factors) are those of members of the space."""
+        return np.asarray((levels < np.array(self.shape)).all(axis=1))
+
+    def keeps_limits(self, levels: Levels) -> NDArray[np.bool_]:
+        """Return which members keep every hard budget."""
+        kept = np.ones(len(levels), dtype=bool)
+        for tables, limit in self.limits:
+            kept &= tables.at(levels) <= limit
+        return kept
+
+    @cached_property
+    def _costs(self) -> Floats:
+        return self.cost.everywhere()
+
+    @cached_property
+    def _by_cost(self) -> NDArray[np.int64]:
+        return np.argsort(self._costs, kind="stable")
+
+    @cached_property
+    def _beyond_limits(self) -> NDArray[np.bool_]:
+        beyond = np.zeros(len(self._costs), dtype=bool)
+        for tables, limit in self.limits:
+            beyond |= tables.everywhere() > limit
+        return beyond
+
+    def _exchanged(self, surface: Surface, random: np.random.Generator) -> Levels:
+        """Return members that are best for some price of cost in accuracy, and those that were observed."""
+        spans = [np.ptp(table[:count]) for table, count in zip(surface.effects.main, self.shape, strict=True)]
+        rate = max(float(np.sum(spans)), 1e-9) / max(self.highest_cost, 1e-9)
+        rates = rate * np.exp(random.uniform(np.log(1e-3), np.log(1e3), _STARTS))
+        levels = np.stack([random.integers(count, size=_STARTS) for count in self.shape], axis=1)
+        found = [levels]
+        for _ in range(_SWEEPS):
+            before = levels.copy()
+            for factor in random.permutation(len(self.shape)):
+                gain = surface.effects.for_factor(factor, levels)
+                gain = gain - rates[:, None] * self.cost.for_factor(factor, levels)
+                levels[:, factor] = gain.argmax(axis=1)
+            found.append(levels.copy())
+            if (levels == before).all():
+                break
+        observed = surface.observed_levels
+        every = np.unique(np.concatenate([*found, observed[self.is_inside(observed)]]), axis=0)
+        return every[self.keeps_limits(every)]
+
+
+def cost_tables(design: Design, prices: PriceTable, cost: str) -> Tables:
+    """Return a counted cost as tables: exact, since it is a sum over stages on each backbone."""
+    column = prices.names.index(cost)
+    by_variant = [prices.variants[variant] if variant else prices for variant in design.variants]
+    plain = np.array([float(table.plain[column]) for table in by_variant])
+    extras = {
+        (0, stage + 1): np.array(
+            [[float(table.extras[stage][choice][column]) for choice in listed] for table in by_variant]
+        )
+        for stage, listed in enumerate(design.space.choices)
+    }
+    return Tables(shape=design.shape, main=(plain, *(np.zeros(count) for count in design.shape[1:])), pairs=extras)
+
+
+def learned_cost(design: Design, costs: Mapping[Placement, float]) -> Tables:
+    """Return a measured cost (latency) as tables: what the placements that were measured say of each choice."""
+    observations = [Observation(placement=placement, seed=None, accuracy=cost) for placement, cost in costs.items()]
+    mean = Posterior(design, observations, draws=1, random=np.random.default_rng(0)).mean()
+    first, *others = mean.effects.main
+    return replace(mean.effects, main=(first + mean.intercept, *others))
+
+
+def added_volume(candidates: Members, front: Members, *, reference: tuple[float, float]) -> Floats:
+    """Return by how much each candidate alone would add to the area that a front dominates.
+
+    The reference is an accuracy and a cost; the area lies above the one and below the other. The front's values need
+    not rise with cost: a dominated member adds nothing.
+    """
+    lowest, highest_cost = reference
+    order = np.argsort(front.costs, kind="stable")
+    edges = np.concatenate([[-np.inf], front.costs[order], [highest_cost]])
+    heights = np.concatenate([[lowest], np.maximum.accumulate(np.maximum(front.values[order], lowest))])
+    lower = np.maximum(edges[:-1], candidates.costs[:, None])
+    widths = np.clip(np.minimum(edges[1:], highest_cost) - lower, 0, None)
+    rise = np.clip(candidates.values[:, None] - heights, 0, None)
+    return np.asarray((widths * rise).sum(axis=1))
+
+
+def _rising(values: Floats, costs: Floats) -> NDArray[np.int64]:
+    """Return the positions of the front of values in the order of ascending costs."""
+    best = np.maximum.accumulate(values)
+    positions = np.flatnonzero((values > np.concatenate([[-np.inf], best[:-1]])) & (values > -np.inf))
+    # Of members of one cost the last is the best.
+    last = np.append(np.diff(costs[positions]) > 0, True)
+    return np.asarray(positions[last])

@@ -1,0 +1,44 @@
+"""Placements as the parameters of an Optuna study: one categorical parameter a stage, and one for the backbone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+
+from seplace.placement import Placement, StageChoice
+
+if TYPE_CHECKING:
+    from seplace.space import SearchSpace
+
+_BACKBONE = "backbone"
+"""The parameter of a space with several backbones."""
+
+
+class Parameters:
+    """The parameters of a space, named `stage1` (or `block1`), … and `backbone` where there are several."""
+
+    def __init__(self, space: SearchSpace) -> None:
+        self.space = space
+        self.distributions: dict[str, BaseDistribution] = {
+            f"{space.backbone.granularity}{number}": CategoricalDistribution([str(choice) for choice in choices])
+            for number, choices in enumerate(space.choices, start=1)
+        }
+        self.stages = list(self.distributions)
+        if space.variants:
+            texts = [backbone.text for backbone in space.backbones.values()]
+            self.distributions[_BACKBONE] = CategoricalDistribution(texts)
+
+    def of(self, placement: Placement) -> dict[str, str]:
+        """Return the values of the parameters for a placement."""
+        params = {name: str(choice) for name, choice in zip(self.stages, placement.choices, strict=True)}
+        return params | ({_BACKBONE: self.space.backbone_of(placement).text} if self.space.variants else {})
+
+    def placement(self, params: Mapping[str, Any]) -> Placement:
+        """Return the placement that the parameters' values stand for."""
+        named = params.get(_BACKBONE, self.space.backbone.text)
+        return Placement(
+            tuple(StageChoice.parse(params[name]) for name in self.stages),
+            "" if named == self.space.backbone.text else named,
+        )

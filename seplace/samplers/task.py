@@ -1,0 +1,64 @@
+"""What a sampler is told of the search, beside the Optuna study with the results so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from seplace.effects.design import Design, Tables
+from seplace.effects.region import Region, cost_tables, learned_cost
+
+if TYPE_CHECKING:
+    from seplace.costs.table import PriceTable
+    from seplace.placement import Placement
+    from seplace.space import SearchSpace
+
+SEED, ACCURACY = "seed", "accuracy"
+"""User attributes of a trial: the seed of its training, and the accuracy of that training alone."""
+
+REPEATED = "repeated"
+"""The user attribute of a trial that was answered from earlier trainings."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """The search that a sampler proposes for."""
+
+    space: SearchSpace
+    prices: PriceTable
+    """The counted costs of every member."""
+    cost: str
+    """The name of the cost that is minimised."""
+    limits: Mapping[str, float] = field(default_factory=dict)
+    """The most that a placement may cost, by the name of the cost."""
+    seeds: int
+    """The most trainings that one placement may have."""
+    seed: int
+    """The search's own seed: the same for all of its proposals."""
+
+    @cached_property
+    def design(self) -> Design:
+        """What the model of effects sees of the space."""
+        return Design(self.space)
+
+    @cached_property
+    def region(self) -> Region | None:
+        """The priced space; None where the cost is measured, and so not known before a training."""
+        if self.cost not in self.prices.names:
+            return None
+        return Region(self.design, cost_tables(self.design, self.prices, self.cost), limits=self.counted_limits)
+
+    @cached_property
+    def counted_limits(self) -> list[tuple[Tables, float]]:
+        """The limits on counted costs."""
+        return [
+            (cost_tables(self.design, self.prices, name), limit)
+            for name, limit in self.limits.items()
+            if name in self.prices.names
+        ]
+
+    def region_by(self, measured: Mapping[Placement, float]) -> Region:
+        """Return the priced space, where the cost is measured as learned from some placements."""
+        return self.region or Region(self.design, learned_cost(self.design, measured), limits=self.counted_limits)

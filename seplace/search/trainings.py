@@ -1,0 +1,79 @@
+"""The trainings of one study: what is known, what is running, and how a result becomes a row of the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from seplace.errors import TooManyFailures
+from seplace.results import Evaluation, EvaluationKey, Job
+
+if TYPE_CHECKING:
+    from seplace.config import StudyConfig
+    from seplace.executors.executor import Executor
+    from seplace.ledger import Ledger
+    from seplace.placement import Placement
+    from seplace.search.prices import Prices
+
+
+class Trainings:
+    """Starts trainings that the ledger does not know, and commits their results."""
+
+    def __init__(self, config: StudyConfig, *, ledger: Ledger, executor: Executor, prices: Prices) -> None:
+        self.config = config
+        self.ledger = ledger
+        self.executor = executor
+        self.prices = prices
+        self.results: dict[EvaluationKey, Evaluation] = {row.key: row for row in ledger.evaluations()}
+        self._in_flight: set[EvaluationKey] = set()
+        self._failures_in_a_row = 0
+
+    def job(self, placement: Placement, seed: int) -> Job:
+        """Return the training of a placement on a seed."""
+        return Job(placement=placement, seed=seed, epochs=self.config.training.epochs)
+
+    def start(self, job: Job) -> bool:
+        """Submit a job unless its result is known; return whether there is something to wait for."""
+        if job.key in self.results:
+            return False
+        if job.key not in self._in_flight:
+            self._in_flight.add(job.key)
+            self.executor.submit(job)
+        return True
+
+    def collect(self) -> list[Evaluation]:
+        """Wait a short while, and commit what has finished."""
+        finished = []
+        for returned in self.executor.wait():
+            evaluation = replace(returned, costs=self.prices.of(returned.placement))
+            self.ledger.add(evaluation)
+            self.results[evaluation.key] = evaluation
+            self._in_flight.discard(evaluation.key)
+            finished.append(evaluation)
+            self._watch_failures(evaluation)
+        return finished
+
+    def train(self, jobs: Sequence[Job], *, on_done: Callable[[int], None]) -> None:
+        """Train jobs, those that are not in the ledger yet, and wait for all; `on_done` hears of how many are done."""
+        waiting = {job.key for job in jobs if self.start(job)}
+        on_done(len(jobs) - len(waiting))
+        while waiting:
+            waiting -= {evaluation.key for evaluation in self.collect()}
+            on_done(len(jobs) - len(waiting))
+
+    def mean_accuracy(self, placement: Placement, *, seeds: Iterable[int]) -> float | None:
+        """Return the mean over those of the seeds that gave a result; None without any."""
+        rows = [self.results.get(self.job(placement, seed).key) for seed in seeds]
+        accuracies = [row.accuracy for row in rows if row is not None and row.accuracy is not None]
+        return float(np.mean(accuracies)) if accuracies else None
+
+    def _watch_failures(self, evaluation: Evaluation) -> None:
+        self._failures_in_a_row = self._failures_in_a_row + 1 if evaluation.state == "failed" else 0
+        if self._failures_in_a_row >= self.config.run.stop_after_failures:
+            raise TooManyFailures(
+                f"{self._failures_in_a_row} trainings failed in a row, last {evaluation.placement} on seed "
+                f"{evaluation.seed}: {evaluation.reason}: {evaluation.message}"
+            )

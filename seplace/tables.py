@@ -1,0 +1,170 @@
+"""The tables of a study: one row a placement that was trained, the front, and the verdict in words.
+
+What is printed as a placement's accuracy or gain is the mean of what the model of effects believes, with an interval of
+90 %: the best of many noisy means is too good to be true, so plain means stand beside it as `observed_…`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seplace.pareto import knee
+from seplace.placement import Placement
+from seplace.results import PlacementSummary, mean_and_error, stage_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from seplace.effects.judgement import Estimate, Judgement
+
+LATENCY_COLUMNS = ("latency_ms", "latency_ms_lower", "latency_ms_upper", "extra_latency_ms")
+
+
+def paired_gain(summary: PlacementSummary, plain: PlacementSummary | None) -> tuple[float, float, int]:
+    """Return mean and standard error of accuracy minus that of none on the same seeds, in points, and their number."""
+    if plain is None:
+        return math.nan, math.nan, 0
+    seeds = sorted(summary.accuracies.keys() & plain.accuracies.keys())
+    mean, error = mean_and_error([summary.accuracies[seed] - plain.accuracies[seed] for seed in seeds])
+    return mean, error, len(seeds)
+
+
+def placements_frame(
+    summaries: Sequence[PlacementSummary],
+    judgement: Judgement | None,
+    *,
+    cost: str,
+    plain_costs: Mapping[str, float],
+    yardsticks: Mapping[str, str],
+    tests: Mapping[tuple[str, int], float],
+    latencies: Mapping[str, Mapping[str, float]],
+) -> pd.DataFrame:
+    """Return one row a placement, cheapest first; without a judgement, and so without rows, where nothing is complete.
+
+    placement, variant (in a space of several backbones), stage1…, yardstick (its name or empty)
+    on_front, p_front: whether it is on the front of the believed means, and the probability that no placement that was
+        trained dominates it
+    n: seeds
+    accuracy, gain (over none), over_yardstick (over the best yardstick that costs no more, named in
+        compared_yardstick): believed means in percent or points, each with _lower and _upper of its 90 % interval;
+        p_better: the probability of a gain above 0
+    observed_accuracy (mean over seeds, adjusted for which seeds they were), observed_gain (paired by seed, of
+        gain_pairs seeds), cross_entropy (nats), test_accuracy (where the test split has been read): each with its
+        standard error
+    every cost and its extra over the plain backbone; latency with its quartiles where it was measured
+
+    `tests` holds the test accuracy by (placement, seed).
+    """
+    import pandas as pd
+
+    if judgement is None:
+        return pd.DataFrame()
+    plain = next((row for row in summaries if row.placement.is_plain), None)
+    marks = [Placement.parse(text) for text in yardsticks]
+    on_front = set(judgement.front)
+    rows: list[dict[str, Any]] = []
+    for summary in sorted(summaries, key=lambda row: (row.costs[cost], str(row.placement))):
+        placement, text = summary.placement, str(summary.placement)
+        observed, observed_se = mean_and_error(summary.adjusted_accuracies)
+        cross_entropy, cross_entropy_se = mean_and_error(list(summary.cross_entropies.values()))
+        gain, gain_se, pairs = paired_gain(summary, plain)
+        test_accuracy, test_accuracy_se = mean_and_error([value for key, value in tests.items() if key[0] == text])
+        rival = judgement.best_no_dearer(placement, marks)
+        timing = latencies.get(text, {})
+        rows.append(
+            {
+                "placement": text,
+                **stage_columns(placement),
+                "yardstick": yardsticks.get(text, ""),
+                "on_front": placement in on_front,
+                "p_front": judgement.front_probabilities[placement],
+                "n": summary.n,
+                **_bounds("accuracy", judgement.accuracy(placement)),
+                **_bounds("gain", None if plain is None else judgement.difference(placement, plain.placement)),
+                "p_better": math.nan if plain is None else judgement.is_better(placement, plain.placement),
+                **_bounds("over_yardstick", None if rival is None else judgement.difference(placement, rival)),
+                "compared_yardstick": "" if rival is None else yardsticks[str(rival)],
+                "observed_accuracy": observed,
+                "observed_accuracy_se": observed_se,
+                "observed_gain": gain,
+                "observed_gain_se": gain_se,
+                "gain_pairs": pairs,
+                "cross_entropy": cross_entropy,
+                "cross_entropy_se": cross_entropy_se,
+                **{name: value for name, value in summary.costs.items() if name in plain_costs},
+                **{f"extra_{name}": summary.costs[name] - plain_costs[name] for name in plain_costs},
+                **{column: timing.get(column, math.nan) for column in LATENCY_COLUMNS},
+                "test_accuracy": test_accuracy,
+                "test_accuracy_se": test_accuracy_se,
+            }
+        )
+    table = pd.DataFrame(rows)
+    return table.fillna({"variant": ""}) if "variant" in table else table
+
+
+def front_frame(placements: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the front and, after them, those of the yardsticks that are not on it."""
+    if placements.empty:
+        return placements
+    import pandas as pd
+
+    beside = placements[~placements["on_front"] & (placements["yardstick"] != "")]
+    members = placements[placements["on_front"]]
+    return pd.concat([members, beside], ignore_index=True)
+
+
+def knee_of(members: pd.DataFrame, cost: str) -> int:
+    """Return the position of the front's knee among its members (one row each)."""
+    return knee(np.stack([100 - members["accuracy"].to_numpy(), members[cost].to_numpy(dtype=float)], axis=1))
+
+
+def verdict(judgement: Judgement | None, yardsticks: Mapping[str, Placement]) -> str:
+    """Say in a sentence or two whether any placement is better than none, and better than the best yardstick.
+
+    Better means better at 95 %, for all placements that were trained taken together (a simultaneous band), so that the
+    best of many is not believed for being the best of many.
+    """
+    plain = yardsticks["none"]
+    if judgement is None or plain not in judgement.position:
+        return "none has not been trained yet, so nothing can be compared with it."
+    others = len(judgement.placements) - 1
+    basis = (
+        f"{counted(others, 'placement')} compared, taken together; one training has a noise of "
+        f"{judgement.posterior.noise_sd:.2f} points"
+    )
+    better = judgement.surely_better(plain)
+    if not better:
+        return f"No placement is better than none at 95 % ({basis})."
+    best = max(better, key=lambda placement: judgement.means[judgement.position[placement]])
+    also = f", as {'is' if len(better) == 2 else 'are'} {counted(len(better) - 1, 'other')}" if len(better) > 1 else ""
+    gained = _spoken(judgement.difference(best, plain))
+    sentence = f"{best} is better than none at 95 %{also}: {gained} ({basis})."
+    rival = judgement.best_no_dearer(best, [mark for mark in yardsticks.values() if mark != plain])
+    if rival is None or best in yardsticks.values():
+        return sentence
+    name = next(name for name, mark in yardsticks.items() if mark == rival)
+    is_shown = best in judgement.surely_better(rival)
+    said = "It is better, too," if is_shown else "It is not shown to be better"
+    return (
+        f"{sentence} {said} than the best yardstick that costs no more, {name}: "
+        f"{_spoken(judgement.difference(best, rival))}."
+    )
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 seed`, `2 seeds`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _bounds(name: str, estimate: Estimate | None) -> dict[str, float]:
+    if estimate is None:
+        return dict.fromkeys((name, f"{name}_lower", f"{name}_upper"), math.nan)
+    return {name: estimate.mean, f"{name}_lower": estimate.lower, f"{name}_upper": estimate.upper}
+
+
+def _spoken(estimate: Estimate) -> str:
+    return f"{estimate.mean:+.2f} points, 90 % interval {estimate.lower:+.2f} to {estimate.upper:+.2f}"
