@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import platform
 import re
 import time
@@ -24,9 +23,11 @@ from seplace.errors import CorruptResults, DataError, DeviceUnavailable, Trainin
 from seplace.files import sha256_of, write_atomically
 from seplace.models import build, freeze_backbone
 from seplace.placement import Placement
+from seplace.recipe import Recipe
 from seplace.results import Evaluation, Job
 from seplace.streams import derive_seed
-from seplace.training import Checkpoint, Score, measure_score, time_step, train
+from seplace.training import Checkpoint, CurvePoint, Score, measure_score, time_step, train
+from seplace.versions import versions
 
 _GATE_OF_0_1 = re.compile(r"(?P<block>stages\.(?P<stage>\d+)\.\d+)\.(?:join|residual\.pre)\.gate\.(?P<tensor>[\w.]+)")
 
@@ -101,6 +102,30 @@ class StandAlone:
         if self.config.training.freeze == "backbone":
             freeze_backbone(network)
         return network
+
+    def startable(self, placement: Placement, *, seed: int) -> nn.Module:
+        """Build the network that a training starts from, on this device."""
+        return self._placed(self._trainable(placement, seed=seed))
+
+    def training_batches(self, *, seed: int) -> BatchLoader:
+        """Return the training split in the order, and with the augmentation, that a training on `seed` sees."""
+        return self._training_batches(seed)
+
+    def fit(self, network: nn.Module, *, recipe: Recipe, seed: int) -> tuple[nn.Module, list[CurvePoint]]:
+        """Train any network on the study's data by another recipe and keep nothing; see `seplace.training.train`."""
+        return train(
+            network,
+            recipe=recipe,
+            batches=self._training_batches(seed),
+            validation=self._validation_batches,
+            device=self.device,
+            checkpoint=None,
+            on_epoch=lambda _epoch: None,
+        )
+
+    def score(self, network: nn.Module) -> Score:
+        """Score a network on the validation split."""
+        return measure_score(network, self._validation_batches, precision=self.config.training.precision)
 
     def untrained(self, placement: Placement) -> nn.Module:
         """Build a network on this device in eval mode, to be timed."""
@@ -243,9 +268,3 @@ def device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"cpu {platform.machine()}"
-
-
-def versions() -> dict[str, str]:
-    """Return the versions that a number depends on."""
-    packages = ("seplace", "torch", "pytorch-lightning", "optuna", "fvcore", "numpy")
-    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in packages}

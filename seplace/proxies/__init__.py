@@ -1,0 +1,22 @@
+"""Proxies: cheap scores of a placement. None is trusted until `seplace proxy` has put it on probation on the task.
+
+A member is a function `make(evaluator, *, seed, effort) -> Proxy`: whatever is shared by all placements is done there,
+once; `score(placement)` then returns a number of which larger is better. One file and one line add a member.
+"""
+
+from seplace.registry import Registry
+
+PROXIES = Registry(
+    "proxy",
+    {
+        "synflow": "seplace.proxies.synflow:make",
+        "naswot": "seplace.proxies.naswot:make",
+        "jacobian_covariance": "seplace.proxies.jacobian_covariance:make",
+        "gradient_norm": "seplace.proxies.gradient_norm:make",
+        "short_training": "seplace.proxies.short_training:make",
+        "supernet": "seplace.proxies.supernet:make",
+    },
+)
+
+WITHOUT_TRAINING = ("synflow", "naswot", "jacobian_covariance", "gradient_norm")
+"""The members that look at untrained networks, and so take next to no time."""

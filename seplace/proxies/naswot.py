@@ -1,0 +1,71 @@
+"""Neural architecture search without training (Mellor et al., 2021): how well activations tell images apart."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from seplace.evaluators.stand_alone import StandAlone
+from seplace.proxies.proxy import Effort
+from seplace.proxies.untrained import UntrainedScore
+
+_ACTIVATIONS = (
+    "relu",
+    "hardtanh",  # ReLU6 runs as one
+    "leaky_relu",
+    "_prelu_kernel",
+    "elu",
+    "hardswish",
+    "silu",
+    "gelu",
+    "mish",
+)
+"""The operators, in place or not, that bend at zero; all that is called ReLU, as a module or a function, runs one."""
+
+
+def make(evaluator: StandAlone, *, seed: int, effort: Effort) -> UntrainedScore:
+    """Return the score of a study's placements."""
+    return UntrainedScore(naswot, evaluator, seed=seed, effort=effort)
+
+
+def naswot(network: nn.Module, images: Tensor, labels: Tensor) -> float:  # noqa: ARG001 - a Measure
+    """Return log |det K|, K (N, N): on how many activation units two images lie on the same side of zero.
+
+    In training mode, as published, so that batch norms use the statistics of the minibatch. -inf, or hugely negative,
+    where two images cannot be told apart.
+    """
+    with torch.no_grad(), Agreement(len(images), images.device) as agreement:
+        copy.deepcopy(network).train()(images)
+    return float(torch.linalg.slogdet(agreement.kernel).logabsdet)
+
+
+class Agreement(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts, for each pair of `count` images, the activation units that see both on the same side of zero."""
+
+    def __init__(self, count: int, device: torch.device) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.kernel = torch.zeros(count, count, dtype=torch.float64, device=device)
+
+    def __torch_dispatch__(
+        self,
+        func: Callable[..., Any],
+        types: object,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Run an operator; before it, since it may be in place, look at what enters an activation."""
+        name = func.overloadpacket.__name__  # type: ignore[attr-defined]
+        if name.removesuffix("_") in _ACTIVATIONS:
+            self._count(args[0])
+        return func(*args, **(kwargs or {}))
+
+    def _count(self, entering: Tensor) -> None:
+        # The first axis of what a module pools or folds may be longer than the batch, whose images stay in order.
+        codes = (entering.reshape(len(self.kernel), -1) > 0).float()
+        agreeing = codes @ codes.T + (1 - codes) @ (1 - codes).T
+        self.kernel += agreeing.double()

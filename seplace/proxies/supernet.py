@@ -1,0 +1,191 @@
+"""A weight-sharing network (after Guo et al., 2020): trained once over all placements, then asked about each.
+
+Bender et al. (2018) and many after them report that such networks need not rank as trainings of their own do.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from seplace.backbones.sites import Stage
+from seplace.evaluators.stand_alone import StandAlone
+from seplace.placement import Placement, StageChoice
+from seplace.proxies.proxy import Effort, rescaled
+from seplace.proxies.untrained import seeded
+from seplace.streams import derive_seed
+
+Path = tuple[int, ...]
+"""The position of a choice for each unit (stage or block)."""
+
+
+def make(evaluator: StandAlone, *, seed: int, effort: Effort) -> SharedWeights:
+    """Train a supernet for each backbone of the study's space, and return what scores their paths.
+
+    TrainingFailed where a supernet's training diverges.
+    """
+    recipe = rescaled(evaluator.config.training, epochs=effort.supernet_epochs)
+    recipe = recipe.model_copy(update={"compile": False})  # each path would be compiled anew
+    supernets = {}
+    for variant in evaluator.config.search_space.backbones:
+        supernet = Supernet.build(evaluator, variant, seed=seed)
+        with seeded(evaluator.device, derive_seed(seed, "proxy")):
+            trained, _ = evaluator.fit(supernet, recipe=recipe, seed=seed)
+        assert isinstance(trained, Supernet)
+        supernets[variant] = trained
+    return SharedWeights(evaluator, supernets, seed=seed, recalibration_batches=effort.recalibration_batches)
+
+
+class SharedWeights:
+    """The negative cross-entropy, in nats, that a placement's path of a supernet has on the validation split."""
+
+    def __init__(
+        self, evaluator: StandAlone, supernets: Mapping[str, Supernet], *, seed: int, recalibration_batches: int
+    ) -> None:
+        """Keep trained supernets, by the names that placements have for their backbones."""
+        self.evaluator = evaluator
+        self.supernets = supernets
+        self.seed = seed
+        self.recalibration_batches = recalibration_batches
+
+    def score(self, placement: Placement) -> float:
+        """Return the score of the path, with batch-norm statistics of its own; -inf where it is no number."""
+        network = self.evaluator.startable(placement, seed=self.seed)
+        network.load_state_dict(self.supernets[placement.variant].state_of(placement))
+        batches = self.evaluator.training_batches(seed=self.seed)
+        recalibrate(network, itertools.islice(batches, self.recalibration_batches))
+        loss = self.evaluator.score(network).cross_entropy
+        return -loss if math.isfinite(loss) else -math.inf
+
+
+class Supernet(nn.Module):
+    """A network with the blocks of every choice of every unit side by side.
+
+    In training each forward pass takes a path drawn at random, from a stream of its own; in inference it takes `path`,
+    which is the last one drawn.
+    """
+
+    def __init__(
+        self,
+        networks: Sequence[nn.Module],
+        units: Sequence[Stage],
+        choices: Sequence[Sequence[StageChoice]],
+        *,
+        seed: int,
+    ) -> None:
+        """Take over networks of which the k-th has the k-th choice in each unit, or the last where it has fewer."""
+        super().__init__()
+        self.network = networks[0]
+        self.units = units
+        self.choices = choices
+        self.random = random.Random(derive_seed(seed, "paths"))
+        self._has_trained = False
+        self._switches: list[list[Switch]] = []
+        for unit, listed in zip(units, choices, strict=True):
+            switches = []
+            for site in unit.sites:
+                switch = Switch([network.get_submodule(site.path) for network in networks[: len(listed)]])
+                self.network.set_submodule(site.path, switch)
+                switches.append(switch)
+            self._switches.append(switches)
+
+    @classmethod
+    def build(cls, evaluator: StandAlone, variant: str, *, seed: int) -> Supernet:
+        """Build the untrained supernet of a backbone of the study's space, for the space's choices and the yardsticks'.
+
+        Every path starts from the weights that its placement starts from on this seed.
+        """
+        space = evaluator.config.search_space
+        beside = [mark.choices for mark in space.yardsticks.values() if mark.variant == variant]
+        choices = [
+            tuple(dict.fromkeys([*listed, *marks])) for listed, *marks in zip(space.choices, *beside, strict=True)
+        ]
+        networks = [
+            evaluator.startable(
+                Placement(tuple(listed[min(number, len(listed) - 1)] for listed in choices), variant), seed=seed
+            )
+            for number in range(max(map(len, choices)))
+        ]
+        return cls(networks, space.backbones[variant].units, choices, seed=seed)
+
+    @property
+    def path(self) -> Path:
+        """The choices that run."""
+        return tuple(switches[0].at for switches in self._switches)
+
+    @path.setter
+    def path(self, path: Path) -> None:
+        for switches, at in zip(self._switches, path, strict=True):
+            for switch in switches:
+                switch.at = at
+
+    def path_of(self, placement: Placement) -> Path:
+        """Return the path of a placement of the choices that the supernet has."""
+        return tuple(listed.index(choice) for listed, choice in zip(self.choices, placement.choices, strict=True))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images (N, C, H, W) to logits (N, classes)."""
+        if self.training:
+            self.path = tuple(self.random.randrange(len(listed)) for listed in self.choices)
+        logits: Tensor = self.network(images)
+        if self.training and not self._has_trained:
+            # Fused SGD takes parameters that all have a momentum already, or none: the first step gives it to each.
+            self._has_trained = True
+            logits = logits + 0.0 * sum(parameter.sum() for parameter in self.parameters())
+        return logits
+
+    def state_of(self, placement: Placement) -> dict[str, Tensor]:
+        """Return the weights of a placement's path under the names that its own network has for them."""
+        chosen = {
+            f"{site.path}.blocks.{at}.": f"{site.path}."
+            for unit, at in zip(self.units, self.path_of(placement), strict=True)
+            for site in unit.sites
+        }
+        switched = tuple(f"{site.path}.blocks." for unit in self.units for site in unit.sites)
+        state = {}
+        for name, tensor in self.network.state_dict().items():
+            if not name.startswith(switched):
+                state[name] = tensor
+            for there, here in chosen.items():
+                if name.startswith(there):
+                    state[here + name.removeprefix(there)] = tensor
+        return state
+
+
+class Switch(nn.Module):
+    """The blocks of one site, one for each choice, of which one runs."""
+
+    def __init__(self, blocks: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks)
+        self.at = 0
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Run the block that is switched on."""
+        output: Tensor = self.blocks[self.at](*inputs)
+        return output
+
+
+def recalibrate(network: nn.Module, batches: itertools.islice[tuple[Tensor, Tensor]]) -> None:
+    """Give a network the batch-norm statistics of some batches, averaged; leave it in eval mode.
+
+    A batch norm that is frozen keeps those that it has.
+    """
+    network.eval()
+    norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    learning = [norm for norm in norms if norm.train().training]
+    momenta = [norm.momentum for norm in learning]
+    for norm in learning:
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain average of all batches
+    with torch.no_grad():
+        for images, _ in batches:
+            network(images)
+    for norm, momentum in zip(learning, momenta, strict=True):
+        norm.momentum = momentum
+    network.eval()

@@ -1,0 +1,51 @@
+"""The terminal's table of a probation."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Literal
+
+from rich import box
+from rich.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_HEADINGS = ("", "ranks by", "tau", "ceiling", "beyond FLOPs", "verdict", "s a placement", "s shared")
+_TEXTS = ("", "ranks by", "verdict")
+
+
+def probation_view(probation: pd.DataFrame) -> Table:
+    """Return what `compare` gives, a section a proxy; the ceiling is `not known` without a second seed."""
+    first = probation.iloc[0]
+    table = Table(
+        title=f"Rank correlation with stand-alone trainings of n = {first['placements']} placements "
+        f"({first['replicated']} on several seeds): Kendall's tau-b, with 90 % intervals",
+        title_justify="left",
+        header_style="bold",
+        box=box.SIMPLE,
+        padding=(0, 1, 0, 0),
+    )
+    for heading in _HEADINGS:
+        justify: Literal["left", "right"] = "left" if heading in _TEXTS else "right"
+        table.add_column(heading, justify=justify, no_wrap=True)
+    last = ""
+    for row in probation.to_dict("records"):
+        is_new = row["proxy"] != last
+        last = row["proxy"]
+        table.add_row(
+            last if is_new else "",
+            row["against"],
+            _interval(row, "tau", otherwise="all tied"),
+            _interval(row, "ceiling", otherwise="not known"),
+            _interval(row, "beyond_flops", otherwise=""),
+            row["verdict"],
+            *((f"{row[column]:.3g}" if is_new else "") for column in ("seconds", "shared_seconds")),
+            end_section=not is_new,
+        )
+    return table
+
+
+def _interval(row: dict[Any, Any], column: str, *, otherwise: str) -> str:
+    value, lower, upper = (row[f"{column}{end}"] for end in ("", "_lower", "_upper"))
+    return otherwise if math.isnan(value) else f"{value:+.2f} [{lower:+.2f}, {upper:+.2f}]"

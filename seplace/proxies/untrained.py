@@ -1,0 +1,82 @@
+"""What the scores of untrained networks share: how these are built, the minibatch that they see, randomness."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from seplace.errors import DataError
+from seplace.evaluators.stand_alone import StandAlone
+from seplace.models import build
+from seplace.placement import Placement
+from seplace.proxies.proxy import Effort
+from seplace.streams import derive_seed
+
+Measure = Callable[[nn.Module, Tensor, Tensor], float]
+"""Scores a network, which it leaves as it is, on images (N, C, H, W) and labels (N,) of its device."""
+
+
+class UntrainedScore:
+    """A measure of untrained networks, on a minibatch that all placements share.
+
+    Networks are drawn from one seed, so that their backbones have equal weights. What a recipe freezes is not frozen.
+    """
+
+    def __init__(self, measure: Measure, evaluator: StandAlone, *, seed: int, effort: Effort) -> None:
+        self.measure = measure
+        self.evaluator = evaluator
+        self.seed = seed
+        self.gate_init = effort.gate_init
+        self.images, self.labels = minibatch(evaluator, effort.images, seed=seed)
+
+    def network(self, placement: Placement) -> nn.Module:
+        """Build the network of a placement, its gates started as the effort says."""
+        space = self.evaluator.config.search_space
+        images = self.evaluator.images
+        network = build(
+            space.backbone_of(placement),
+            placement,
+            gate=replace(space.gate, init=self.gate_init),
+            num_classes=len(images.classes),
+            in_channels=images.channels,
+            seed=self.seed,
+        )
+        return network.to(self.evaluator.device)
+
+    def score(self, placement: Placement) -> float:
+        """Return the measure of a placement; -inf where it is no number."""
+        with seeded(self.evaluator.device, derive_seed(self.seed, "proxy")):
+            value = self.measure(self.network(placement), self.images, self.labels)
+        return -math.inf if math.isnan(value) else value
+
+
+def minibatch(evaluator: StandAlone, count: int, *, seed: int) -> tuple[Tensor, Tensor]:
+    """Return the first images (count, C, H, W) and labels (count,) that a training on `seed` sees.
+
+    DataError where an epoch has fewer.
+    """
+    images, labels, found = [], [], 0
+    for some_images, some_labels in evaluator.training_batches(seed=seed):
+        images.append(some_images)
+        labels.append(some_labels)
+        found += len(some_labels)
+        if found >= count:
+            return torch.cat(images)[:count], torch.cat(labels)[:count]
+    raise DataError(f"a minibatch of {count} images: an epoch of {evaluator.config.data.name} has only {found}")
+
+
+@contextmanager
+def seeded(device: torch.device, seed: int) -> Iterator[None]:
+    """Draw from `seed` what a network draws, such as dropout, and leave the global random states as they were."""
+    on_gpu = device.type == "cuda"
+    with torch.random.fork_rng(devices=[device] if on_gpu else []):
+        torch.default_generator.manual_seed(seed)
+        if on_gpu:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        yield
