@@ -260,6 +260,132 @@ def bench(
 
 
 @app.command()
+def simulate(
+    worlds: Annotated[
+        list[str],
+        typer.Argument(
+            help="Landscapes (usual private not-additive heavy-tails one-interaction interacting-seeds nothing-helps), "
+            "or results folders of studies that trained their whole space.",
+            show_default=False,
+        ),
+    ],
+    sampler: Annotated[list[str], typer.Option(help="A sampler; may be given several times.", show_default=False)],
+    trainings: Annotated[int, typer.Option(min=8, help="Of yardsticks and search together.")] = 100,
+    repetitions: Annotated[int, typer.Option(min=1, help="Searches of each sampler in each world.")] = 20,
+    seeds: Annotated[int, typer.Option(min=1, help="The most seeds that a search spends on one placement.")] = 3,
+    confirm: Annotated[int, typer.Option(min=0, help="Further trainings that confirm the front.")] = 0,
+    concurrent: Annotated[int, typer.Option(min=1, help="Trainings that run at once in the simulated search.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Processes of this machine.")] = 1,
+    output: Annotated[Path, typer.Option(help="The folder that results go to; a comparison in it goes on.")] = Path(
+        "results/simulation"
+    ),
+) -> None:
+    """Replay searches where the truth is known, and show how good the fronts are that samplers recommend."""
+    from seplace.display import belief_table, simulation_table
+    from seplace.simulation.comparison import Comparison, Repetition
+    from seplace.simulation.curves import summary
+    from seplace.simulation.replay import Phases
+
+    phases = Phases(
+        trainings=trainings,
+        seeds=seeds,
+        confirm_seeds=seeds + 2 if confirm else 0,
+        confirm_trainings=confirm,
+        concurrent=concurrent,
+    )
+    comparison = Comparison(output, phases)
+    wanted = [
+        Repetition(world=world, sampler=name, number=number)
+        for number in range(repetitions)
+        for world in worlds
+        for name in sampler
+    ]
+    comparison.run(wanted, workers=workers, on_done=lambda left: typer.echo(f"{left} searches left", err=True))
+    comparison.write()
+    _print(simulation_table(summary(comparison.curves())))
+    _print(belief_table(comparison.beliefs()))
+    _print(f"wrote {output}")
+
+
+@app.command()
+def proxy(
+    results: ResultsArgument,
+    names: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--proxy",
+            help="A cheap score: synflow, naswot, jacobian_covariance, gradient_norm, short_training, supernet, or an "
+            "import path. May be given several times; default those that train nothing.",
+        ),
+    ] = None,
+    placements: Annotated[
+        int | None, typer.Option(min=5, help="So many of the trained placements, drawn at random; default all.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the scores, the sample and the intervals.")] = 0,
+    images: Annotated[int, typer.Option(min=2, help="Training images that an untrained network sees.")] = 64,
+    paper_gates: Annotated[
+        bool, typer.Option("--paper-gates", help="Start gates of untrained networks as their papers do, not the study.")
+    ] = False,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Of short_training; default a third of the study's.")
+    ] = None,
+    supernet_epochs: Annotated[int | None, typer.Option(min=1, help="Of supernet; default the study's.")] = None,
+    recalibration_batches: Annotated[
+        int, typer.Option(min=1, help="Training batches that give a path of supernet its batch-norm statistics.")
+    ] = 8,
+    accelerator: Annotated[Accelerator, typer.Option(help="Where to compute.")] = Accelerator.auto,
+    output_format: Annotated[Format, typer.Option("--format")] = Format.table,
+    output: Annotated[Path | None, typer.Option(help="A .csv file to write as well.")] = None,
+) -> None:
+    """Put cheap scores on probation: how they rank a study's placements, beside its trainings and FLOPs."""
+    from seplace.errors import InputError
+
+    if output is not None and output.suffix != ".csv":
+        raise InputError(f"--output: write a file that ends in .csv (got {output})")
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from seplace.api import Results, to_csv
+    from seplace.evaluators.stand_alone import resolve_device
+    from seplace.files import write_atomically
+    from seplace.proxies import WITHOUT_TRAINING
+    from seplace.proxies.probation import probation_table
+    from seplace.proxies.proxy import Effort
+    from seplace.proxies.table import probation_view
+
+    study = Results.load(results)
+    full = study.config.training.epochs
+    effort = Effort(
+        images=images,
+        gate_init="paper" if paper_gates else study.config.search_space.gate.init,
+        short_epochs=epochs or max(1, full // 3),
+        supernet_epochs=supernet_epochs or full,
+        recalibration_batches=recalibration_batches,
+    )
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("scoring", total=None)
+        table = probation_table(
+            study.config,
+            study.rows,
+            folder=study.folder,
+            proxies=names or WITHOUT_TRAINING,
+            placements=placements,
+            seed=seed,
+            effort=effort,
+            device=resolve_device(accelerator, 0),
+            on_score=lambda name, done: bar.update(task, description=f"{name}: {done} scored"),
+        )
+    if output_format is Format.json:
+        typer.echo(table.to_json(orient="records", indent=1))
+    elif output_format is Format.csv:
+        typer.echo(to_csv(table), nl=False)
+    else:
+        _print(probation_view(table))
+    if output is not None:
+        write_atomically(output, to_csv(table))
+
+
+@app.command()
 def doctor() -> None:
     """Look at this machine: versions, devices, and what is known to go wrong."""
     from seplace.display import plain_table

@@ -118,6 +118,59 @@ def interval(row: Mapping[Any, Any], name: str, *, signed: bool = False) -> str:
     return f"{mean} [{lower}, {upper}]"
 
 
+def simulation_table(summary: pd.DataFrame) -> Table:
+    """Return true hypervolumes, one row a sampler and recommendation in a world, one column a checkpoint."""
+    table = Table(header_style="bold", title_justify="left", title="true hypervolume ÷ best, mean [95 % interval]")
+    checkpoints = sorted(summary["trainings"].unique())
+    for heading in ("world", "front", "sampler"):
+        table.add_column(heading, no_wrap=True)
+    for heading in (*(f"{each} trainings" for each in checkpoints), "n"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for (world, recommendation, sampler), rows in summary.groupby(["world", "recommendation", "sampler"], sort=False):
+        by_checkpoint = {row["trainings"]: row for row in rows.to_dict("records")}
+        cells = [
+            f"{row['hypervolume']:.3f} [{row['lower']:.3f}, {row['upper']:.3f}]" if row is not None else ""
+            for row in (by_checkpoint.get(each) for each in checkpoints)
+        ]
+        table.add_row(str(world), str(recommendation), str(sampler), *cells, str(rows["repetitions"].min()))
+    return table
+
+
+def belief_table(beliefs: pd.DataFrame) -> Table:
+    """Return how true the judgement of the trained front was at the end of the repetitions, by world and sampler."""
+    headings = (
+        "world",
+        "sampler",
+        "placements",
+        "covered",
+        "gains covered",
+        "bias",
+        "plain bias",
+        "claims",
+        "wrong",
+    )
+    table = Table(
+        header_style="bold", title_justify="left", title="what is believed of the trained front, and the truth"
+    )
+    for at, heading in enumerate((*headings, "n")):
+        table.add_column(heading, justify="left" if at < 2 else "right", no_wrap=True)
+    for (world, sampler), rows in beliefs.groupby(["world", "sampler"], sort=False):
+        members = rows["members"].sum()
+        table.add_row(
+            str(world),
+            str(sampler),
+            f"{rows['different'].mean():.0f}",
+            f"{100 * rows['covered'].sum() / members:.0f} %",
+            f"{100 * rows['gains_covered'].sum() / max(members - len(rows), 1):.0f} %",
+            f"{rows['bias'].mean():+.3f}",
+            f"{rows['observed_bias'].mean():+.3f}",
+            f"{100 * (rows['claimed'] > 0).mean():.0f} %",
+            f"{100 * (rows['wrongly_claimed'] > 0).mean():.0f} %",
+            str(len(rows)),
+        )
+    return table
+
+
 def plain_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None) -> Table:
     """Return a table whose first column is text and whose others are numbers."""
     table = Table(title=title, title_justify="left", header_style="bold")

@@ -34,11 +34,12 @@ CREATE TABLE IF NOT EXISTS tests (
 class Ledger:
     """Evaluations by (placement, seed, epochs), test scores, and facts about the study, each write one transaction."""
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    def __init__(self, path: Path | None, *, read_only: bool = False) -> None:
+        """Open a file, or make one; without a path the ledger lives in memory."""
         self.path = path
-        if not read_only:
+        if path is not None and not read_only:
             path.parent.mkdir(parents=True, exist_ok=True)
-        address = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+        address = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}" if path else "file::memory:"
         try:
             self._connection = sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS)
             if not read_only:

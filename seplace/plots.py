@@ -116,6 +116,41 @@ def plot_bench(records: pd.DataFrame, *, title: str) -> Figure:
     return figure
 
 
+def plot_simulation(summary: pd.DataFrame, *, title: str) -> Figure:
+    """Draw the true hypervolume that each sampler reaches against trainings, with its 95 % band over repetitions.
+
+    One row of panels a world, one column a recommendation; one colour a sampler.
+    """
+    worlds, recommendations = list(summary["world"].unique()), list(summary["recommendation"].unique())
+    size = (5.2 * len(recommendations), 0.5 + 3.4 * len(worlds))
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(len(worlds), len(recommendations), sharex="row", sharey="row", squeeze=False)
+    colours = dict(zip(summary["sampler"].unique(), itertools.cycle(_COLOURS), strict=False))
+    for row, world in enumerate(worlds):
+        for column, recommendation in enumerate(recommendations):
+            axes = panels[row, column]
+            shown = summary[(summary["world"] == world) & (summary["recommendation"] == recommendation)]
+            for sampler, curve in shown.groupby("sampler", sort=False):
+                axes.fill_between(
+                    curve["trainings"], curve["lower"], curve["upper"], color=colours[sampler], alpha=0.18, linewidth=0
+                )
+                axes.plot(curve["trainings"], curve["hypervolume"], color=colours[sampler], marker="o", markersize=3.5)
+            repetitions = f"n = {shown['repetitions'].min()} repetitions" if len(shown) else ""
+            axes.set_title(f"{world}: {recommendation} front, {repetitions}", loc="left", fontsize=10, color=_INK)
+            axes.grid(color="#e8e8e8", linewidth=0.8)
+            axes.set_axisbelow(True)
+            axes.spines[["top", "right"]].set_visible(False)
+            if row + 1 == len(worlds):
+                axes.set_xlabel("trainings")
+            if column == 0:
+                axes.set_ylabel("true hypervolume ÷ best")
+    keys = [Line2D([], [], color=colour, linewidth=3, label=name) for name, colour in colours.items()]
+    figure.legend(handles=keys, loc="outside right upper", frameon=False, fontsize=9)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=_INK)
+    return figure
+
+
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure as .png, .svg or .pdf; the same figure gives the same bytes."""
     if path.suffix not in _UNDATED:

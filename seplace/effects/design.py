@@ -30,13 +30,15 @@ _MOST_PAIR_COLUMNS = 400
 """With more, interactions are learned between neighbouring stages only."""
 
 SCALES = {
+    "attention": Scale(median=0.4),
+    "attention in its stage": Scale(median=0.3),
     "module": Scale(median=0.4),
     "module in its stage": Scale(median=0.4),
-    "ratio": Scale(median=0.2),
-    "ratio in its stage": Scale(median=0.15),
-    "attachment": Scale(median=0.2),
-    "attachment in its stage": Scale(median=0.2),
-    "choice": Scale(median=0.15),
+    "ratio": Scale(median=0.1),
+    "ratio in its stage": Scale(median=0.1),
+    "attachment": Scale(median=0.1),
+    "attachment in its stage": Scale(median=0.1),
+    "choice": Scale(median=0.05),
     "pair": Scale(median=0.15),
     "pair of modules": Scale(median=0.2),
     "backbone": Scale(median=1.0),
@@ -189,7 +191,14 @@ class Design:
             self._column("backbone", [(0, np.eye(len(self.variants))[level])])
 
     def _add_modules(self) -> None:
+        """Add what any module adds, anywhere and in its stage, and what each adds beyond that."""
         stages = range(len(self.stages))
+        if len(self._modules()) > 1:
+            attended = [1.0 - self._holding(stage, "none") for stage in stages]
+            if len(self.stages) > 1:
+                self._column("attention", list(enumerate(attended, start=1)))
+            for stage in stages:
+                self._column("attention in its stage", [(stage + 1, attended[stage])])
         for module in self._modules():
             shown = [self._holding(stage, module) for stage in stages]
             present = [stage for stage in stages if shown[stage].any()]

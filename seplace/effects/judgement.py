@@ -56,11 +56,11 @@ class Judgement:
 
     def accuracy(self, placement: Placement) -> Estimate:
         """Return what is believed of a placement's accuracy, expected over seeds, in percent."""
-        return _estimate(self.accuracies[:, self.position[placement]])
+        return estimate_of(self.accuracies[:, self.position[placement]])
 
     def difference(self, one: Placement, other: Placement) -> Estimate:
         """Return what is believed of the accuracy of one placement minus another's, in points."""
-        return _estimate(self.accuracies[:, self.position[one]] - self.accuracies[:, self.position[other]])
+        return estimate_of(self.accuracies[:, self.position[one]] - self.accuracies[:, self.position[other]])
 
     def is_better(self, one: Placement, other: Placement) -> float:
         """Return the probability that one placement is more accurate than another."""
@@ -115,6 +115,7 @@ class Judgement:
         return np.lexsort((-values, self.costs))
 
 
-def _estimate(samples: Floats) -> Estimate:
+def estimate_of(samples: Floats) -> Estimate:
+    """Return the mean and interval of draws (samples,)."""
     lower, upper = np.quantile(samples, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Estimate(mean=float(samples.mean()), lower=float(lower), upper=float(upper))

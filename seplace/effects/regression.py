@@ -33,7 +33,7 @@ class Scale:
     """What is believed of a scale (a standard deviation) before the data: log-normal."""
 
     median: float
-    spread: float = 1.0
+    spread: float = 0.5
     """Standard deviation of its logarithm."""
 
 

@@ -46,11 +46,19 @@ class Evaluator(Protocol):
         """Evaluate one job; `on_epoch` hears of each finished epoch."""
 
 
+class Maker(Protocol):
+    """Gives each worker its evaluator."""
+
+    def make(self, worker: int) -> Any:
+        """Return the evaluator of a worker, counted from 0."""
+
+
 class Executor(Protocol):
     """Runs jobs; results come back in the order in which they finish."""
 
-    running: int
-    """Jobs submitted and not yet returned."""
+    @property
+    def running(self) -> int:
+        """Jobs submitted and not yet returned."""
 
     def submit(self, job: Job) -> None:
         """Queue a job."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from seplace.executors.executor import Evaluator, EvaluatorMaker
+from seplace.executors.executor import Evaluator, Maker
 from seplace.results import Evaluation, Job
 
 
@@ -14,7 +14,7 @@ class Inline:
 
     def __init__(
         self,
-        maker: EvaluatorMaker,
+        maker: Maker,
         *,
         workers: int,  # noqa: ARG002 - one process is all there is
         max_retries: int,  # noqa: ARG002 - nothing can die but the run itself

@@ -14,6 +14,8 @@ SAMPLERS = Registry(
         "random": "seplace.samplers.random:make",
         "nsga2": "seplace.samplers.nsga2:make",
         "tpe": "seplace.samplers.tpe:make",
+        "tpe_factors": "seplace.samplers.tpe:make_factors",
+        "tpe_ordered": "seplace.samplers.tpe:make_ordered",
         "gp": "seplace.samplers.gp:make",
         "exhaustive": "seplace.samplers.exhaustive:make",
     },

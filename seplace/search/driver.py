@@ -10,7 +10,7 @@ import functools
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,6 +63,7 @@ def run_study(config: StudyConfig, folder: Path, *, observer: Observer) -> None:
             ledger=ledger,
             make_executor=functools.partial(_make_executor, config, maker),
             prices=prices,
+            yardsticks=config.search_space.yardsticks,
             study_file=StudyFile(folder / "optuna.db"),
             observer=observer,
         )
@@ -118,6 +119,7 @@ class Driver:
         ledger: Ledger,
         make_executor: Callable[[Callable[[], None]], Executor],
         prices: Prices,
+        yardsticks: Mapping[str, Placement],
         study_file: StudyFile | None,
         observer: Observer,
     ) -> None:
@@ -130,11 +132,7 @@ class Driver:
         self.phase, self.done, self.total = "preparing", 0.0, 0.0
         self.executor = make_executor(self._report)
         self.trainings = Trainings(config, ledger=ledger, executor=self.executor, prices=prices)
-        self.yardsticks = {
-            name: placement
-            for name, placement in config.search_space.yardsticks.items()
-            if prices.within_limits(placement)
-        }
+        self.yardsticks = {name: placement for name, placement in yardsticks.items() if prices.within_limits(placement)}
         self.task = Task(
             space=config.search_space,
             prices=prices.table,
@@ -229,7 +227,7 @@ class Driver:
     def run_test(self, evaluator: StandAlone) -> None:
         """Read the test split once, for the front and the yardsticks, and time them."""
         results = self.trainings.results
-        members = judge(self.task.design, results.values(), self.task.cost).front
+        members = judge(self.task.design, list(results.values()), self.task.cost).front
         placements = list(dict.fromkeys([*members, *self.yardsticks.values()]))
         self._begin("test", len(placements))
         self.prices.measure_latencies(placements)

@@ -1,0 +1,166 @@
+"""What each choice contributes on average over the rest of the space, and which modules do more together than alone."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seplace.effects.design import Design, Tables
+from seplace.effects.judgement import Estimate, estimate_of
+from seplace.effects.model import Posterior
+from seplace.placement import StageChoice
+
+Floats = NDArray[np.float64]
+
+_SAMPLES = 400
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contribution:
+    """The accuracy that something adds to none in the same stage, on average over the choices of the other stages."""
+
+    stage: int | None
+    """From 1; None for all stages in which it may stand together."""
+    kind: str
+    """choice, module, ratio, attachment, or backbone."""
+    name: str
+    effect: Estimate
+    """In points."""
+    positive: float
+    """The probability that it is above 0."""
+    choices: tuple[tuple[int, StageChoice], ...]
+    """The choices (stage, choice) that it averages over; empty for a backbone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interaction:
+    """What two modules in two stages add together beyond what they add alone."""
+
+    first: str
+    second: str
+    effect: Estimate
+    positive: float
+
+
+class Contributions:
+    """Draws of the average effects of a posterior."""
+
+    def __init__(self, posterior: Posterior) -> None:
+        self.design: Design = posterior.design
+        drawn = [posterior.sample().effects for _ in range(_SAMPLES)]
+        self._tables = drawn
+        self._factors = [
+            np.array([_average_effects(tables, factor) for tables in drawn]) for factor in range(len(self.design.shape))
+        ]
+        """For each factor (samples, levels of the space): effects relative to none there, to the first backbone."""
+
+    def choices(self) -> list[Contribution]:
+        """Return the effect of each choice in each stage, but for none."""
+        return [
+            self._contribution("choice", str(choice), stage, [(stage, choice)])
+            for stage, listed in enumerate(self.design.space.choices, start=1)
+            for choice in listed
+            if choice.module != "none"
+        ]
+
+    def modules(self) -> list[Contribution]:
+        """Return the effect of each module in each stage, and over all stages."""
+        return self._grouped("module", lambda choice: choice.module)
+
+    def ratios(self) -> list[Contribution]:
+        """Return the effect of each module at each ratio, where a module may have several."""
+        return self._grouped("ratio", lambda choice: f"{choice.module}{choice.ratio}" if choice.ratio else None)
+
+    def attachments(self) -> list[Contribution]:
+        """Return the effect of each module in each attachment, where a module may have several."""
+        return self._grouped("attachment", lambda choice: f"{choice.module}.{choice.attachment}")
+
+    def backbones(self) -> list[Contribution]:
+        """Return the effect of each other backbone over the first."""
+        return [
+            Contribution(
+                stage=None,
+                kind="backbone",
+                name=variant,
+                effect=estimate_of(self._factors[0][:, level]),
+                positive=float((self._factors[0][:, level] > 0).mean()),
+                choices=(),
+            )
+            for level, variant in enumerate(self.design.variants)
+            if level
+        ]
+
+    def interactions(self, *, sure: float) -> list[Interaction]:
+        """Return the pairs of modules whose sign is known with a probability, the clearest first."""
+        found = []
+        for first, second in itertools.combinations(range(1, len(self.design.shape)), 2):
+            pair = (first, second)
+            if pair not in self._tables[0].pairs:
+                continue
+            values = np.array([tables.pairs[pair] for tables in self._tables])
+            for one, other in itertools.product(self._firsts(first), self._firsts(second)):
+                samples = values[:, one[1], other[1]]
+                positive = float((samples > 0).mean())
+                if max(positive, 1 - positive) >= sure:
+                    found.append(
+                        Interaction(
+                            first=f"{one[0]} in stage {first}",
+                            second=f"{other[0]} in stage {second}",
+                            effect=estimate_of(samples),
+                            positive=positive,
+                        )
+                    )
+        return sorted(found, key=lambda each: -abs(each.positive - 0.5))
+
+    def _firsts(self, factor: int) -> list[tuple[str, int]]:
+        """Return each module of a stage with the level of its first choice: interactions are between modules."""
+        levels: dict[str, int] = {}
+        for level, choice in enumerate(self.design.space.choices[factor - 1]):
+            if choice.module != "none":
+                levels.setdefault(choice.module, level)
+        return list(levels.items())
+
+    def _grouped(self, kind: str, name_of: Callable[[StageChoice], str | None]) -> list[Contribution]:
+        """Return averages over choices of one name, by stage and over stages; none where every name has one choice."""
+        by_name: dict[str, list[tuple[int, StageChoice]]] = {}
+        for stage, listed in enumerate(self.design.space.choices, start=1):
+            for choice in listed:
+                name = name_of(choice)
+                if choice.module != "none" and name is not None:
+                    by_name.setdefault(name, []).append((stage, choice))
+        found = []
+        for name, places in by_name.items():
+            for stage in sorted({stage for stage, _ in places}):
+                here = [place for place in places if place[0] == stage]
+                found.append(self._contribution(kind, name, stage, here))
+            found.append(self._contribution(kind, name, None, places))
+        return found
+
+    def _contribution(
+        self, kind: str, name: str, stage: int | None, choices: Sequence[tuple[int, StageChoice]]
+    ) -> Contribution:
+        samples = np.mean([self._factors[at][:, self.design.stages[at - 1][choice]] for at, choice in choices], axis=0)
+        return Contribution(
+            stage=stage,
+            kind=kind,
+            name=name,
+            effect=estimate_of(samples),
+            positive=float((samples > 0).mean()),
+            choices=tuple(choices),
+        )
+
+
+def _average_effects(tables: Tables, factor: int) -> Floats:
+    """Return the effect of each of a factor's levels over its reference, averaged over the levels of the others."""
+    count = tables.shape[factor]
+    effects = tables.main[factor].copy()
+    for (first, second), table in tables.pairs.items():
+        if first == factor:
+            effects = effects + table[:, : tables.shape[second]].mean(axis=1)
+        elif second == factor:
+            effects = effects + table[: tables.shape[first]].mean(axis=0)
+    return effects[:count]

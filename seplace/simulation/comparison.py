@@ -1,0 +1,169 @@
+"""Samplers compared: many repetitions in each world, every sampler in the same ones, and what they reached."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seplace.api import to_csv
+from seplace.errors import InputError, UnknownName
+from seplace.files import write_atomically
+from seplace.samplers import SAMPLERS
+from seplace.simulation.curves import belief, hypervolumes, summary
+from seplace.simulation.landscapes import LANDSCAPES, landscape
+from seplace.simulation.replay import Phases, replay
+from seplace.simulation.table import table_world
+from seplace.versions import versions
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from seplace.simulation.world import World
+
+
+_CHECKPOINTS = (10, 25, 50, 100, 200, 400)
+"""Numbers of trainings after which the recommended fronts are valued."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repetition:
+    """One search: a world by name (a landscape, or the results folder of a table), a sampler, and a number."""
+
+    world: str
+    sampler: str
+    number: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What came of a repetition."""
+
+    curve: list[dict[str, Any]]
+    """recommendation, trainings, hypervolume."""
+    belief: dict[str, Any]
+    trained: int
+    different: int
+    """Placements that were trained."""
+
+
+def world_of(name: str, *, number: int) -> World:
+    """Return the world of a repetition: the number draws the landscape, or the order of a table's seeds."""
+    if name in LANDSCAPES:
+        return landscape(name, seed=number)
+    if (Path(name) / "ledger.sqlite").exists():
+        return table_world(Path(name), seed=number)
+    raise UnknownName("landscape, nor the results folder of a table,", name, LANDSCAPES)
+
+
+def repeat(repetition: Repetition, phases: Phases, checkpoints: Sequence[int]) -> Outcome:
+    """Run one repetition."""
+    world = world_of(repetition.world, number=repetition.number)
+    evaluations = replay(world, phases, sampler=repetition.sampler, seed=repetition.number)
+    return Outcome(
+        curve=hypervolumes(world, evaluations, checkpoints),
+        belief=asdict(belief(world, evaluations)),
+        trained=len(evaluations),
+        different=len({row.placement for row in evaluations}),
+    )
+
+
+class Comparison:
+    """Outcomes in a folder, in a file that grows by one line a repetition: an interrupted comparison goes on."""
+
+    def __init__(self, folder: Path, phases: Phases) -> None:
+        """Read what the folder has of a comparison with the same phases; one with others is refused (InputError)."""
+        self.folder = folder
+        self.phases = phases
+        self.checkpoints = sorted({each for each in _CHECKPOINTS if each < phases.trainings} | {phases.trainings})
+        self.outcomes: dict[Repetition, Outcome] = {}
+        self._path = folder / "repetitions.jsonl"
+        if self._path.exists():
+            self._read()
+
+    def run(self, repetitions: Iterable[Repetition], *, workers: int, on_done: Callable[[int], None]) -> None:
+        """Run the repetitions that are not known yet, several at once; `on_done` hears of how many are left."""
+        missing = [each for each in repetitions if each not in self.outcomes]
+        for each in missing:
+            _ = SAMPLERS[each.sampler], world_of(each.world, number=each.number)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self._path.exists():
+            write_atomically(self._path, json.dumps(asdict(self.phases)) + "\n")
+        left = len(missing)
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            running = {pool.submit(repeat, each, self.phases, self.checkpoints): each for each in missing}
+            for done in as_completed(running):
+                self._keep(running[done], done.result())
+                left -= 1
+                on_done(left)
+
+    def write(self) -> None:
+        """Write tables, figure and provenance; they can be made again from the file of repetitions."""
+        from seplace.plots import plot_simulation, save_figure
+
+        tables = {"curves": self.curves(), "beliefs": self.beliefs(), "summary": summary(self.curves())}
+        for name, table in tables.items():
+            write_atomically(self.folder / f"{name}.csv", to_csv(table))
+        provenance = {
+            "seplace": "seplace " + " ".join(sys.argv[1:]),
+            "phases": asdict(self.phases),
+            "versions": versions(),
+            "repetitions": len(self.outcomes),
+        }
+        write_atomically(self.folder / "provenance.json", json.dumps(provenance, indent=1) + "\n")
+        for suffix in ("png", "svg"):
+            figure = plot_simulation(tables["summary"], title="True hypervolume of the recommended front")
+            save_figure(figure, self.folder / f"curves.{suffix}")
+
+    def curves(self) -> pd.DataFrame:
+        """Return one row a repetition, recommendation and checkpoint."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            [
+                {"world": Path(each.world).name, "sampler": each.sampler, "repetition": each.number, **row}
+                for each, outcome in self._ordered()
+                for row in outcome.curve
+            ]
+        )
+
+    def beliefs(self) -> pd.DataFrame:
+        """Return one row a repetition: how true the final judgement was."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            [
+                {
+                    "world": Path(each.world).name,
+                    "sampler": each.sampler,
+                    "repetition": each.number,
+                    "trained": outcome.trained,
+                    "different": outcome.different,
+                    **outcome.belief,
+                }
+                for each, outcome in self._ordered()
+            ]
+        )
+
+    def _ordered(self) -> list[tuple[Repetition, Outcome]]:
+        return sorted(self.outcomes.items(), key=lambda item: (item[0].world, item[0].sampler, item[0].number))
+
+    def _keep(self, repetition: Repetition, outcome: Outcome) -> None:
+        self.outcomes[repetition] = outcome
+        with self._path.open("a") as file:
+            file.write(json.dumps([asdict(repetition), asdict(outcome)]) + "\n")
+
+    def _read(self) -> None:
+        plan, *lines = self._path.read_text().splitlines()
+        if json.loads(plan) != asdict(self.phases):
+            raise InputError(f"{self._path}: holds a comparison with other phases ({plan}); take another folder")
+        for line in lines:
+            if not line.endswith("]"):
+                continue  # the last one, torn when the comparison was killed
+            repetition, outcome = json.loads(line)
+            self.outcomes[Repetition(**repetition)] = Outcome(**outcome)

@@ -1,0 +1,91 @@
+"""How good the recommended front is after so many trainings, in truth; over many repetitions, with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seplace.effects.model import Posterior
+from seplace.effects.recommend import recommended_front
+from seplace.results import Evaluation, front_of, judge, observations_of, summarise
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from seplace.simulation.world import World
+
+OBSERVED, POSTERIOR = "observed", "posterior"
+"""Recommendations: the front of what was trained by mean accuracy, or the model's front over the whole space."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Belief:
+    """How true the judgement of the trained front is at the end of a replay."""
+
+    members: int
+    covered: int
+    """Members of the front whose true accuracy lies in its 90 % interval."""
+    gains_covered: int
+    """Members whose true gain over none lies in its 90 % interval."""
+    bias: float
+    """Mean of believed minus true accuracy over the members, in points."""
+    observed_bias: float
+    """The same of the plain front of mean accuracies."""
+    claimed: int
+    """Placements that the verdict calls better than none."""
+    wrongly_claimed: int
+    """… of which so many are not."""
+
+
+def hypervolumes(world: World, evaluations: Sequence[Evaluation], checkpoints: Sequence[int]) -> list[dict[str, Any]]:
+    """Return the share of the true hypervolume that each recommendation reaches after so many trainings."""
+    rows = []
+    for trainings in checkpoints:
+        if trainings > len(evaluations):
+            continue
+        past = evaluations[:trainings]
+        observed = [row.placement for row in front_of(summarise(past), world.cost)]
+        posterior = Posterior(
+            world.region.design, observations_of(past), draws=8, random=np.random.default_rng(trainings)
+        )
+        recommended = world.placements(recommended_front(posterior, world.region, closed=()))
+        for name, placements in ((OBSERVED, observed), (POSTERIOR, recommended)):
+            rows.append({"recommendation": name, "trainings": trainings, "hypervolume": world.share(placements)})
+    return rows
+
+
+def belief(world: World, evaluations: Sequence[Evaluation]) -> Belief:
+    """Compare what is believed of the trained front with the truth."""
+    space = world.space
+    judgement = judge(world.region.design, evaluations, world.cost)
+    true = {placement: float(world.truth[space.index(placement)]) for placement in judgement.placements}
+    plain = next(placement for placement in judgement.placements if placement.is_plain)
+    accuracies = {placement: judgement.accuracy(placement) for placement in judgement.front}
+    gains = {placement: judgement.difference(placement, plain) for placement in judgement.front if placement != plain}
+    observed = front_of(summarise(evaluations), world.cost)
+    claimed = judgement.surely_better(plain)
+    return Belief(
+        members=len(accuracies),
+        covered=sum(each.lower <= true[placement] <= each.upper for placement, each in accuracies.items()),
+        gains_covered=sum(
+            each.lower <= true[placement] - true[plain] <= each.upper for placement, each in gains.items()
+        ),
+        bias=float(np.mean([each.mean - true[placement] for placement, each in accuracies.items()])),
+        observed_bias=float(np.mean([row.accuracy - true[row.placement] for row in observed])),
+        claimed=len(claimed),
+        wrongly_claimed=sum(true[placement] <= true[plain] for placement in claimed),
+    )
+
+
+def summary(curves: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean hypervolume with its 95 % interval over repetitions, for each curve at each checkpoint."""
+    keys = ["world", "sampler", "recommendation", "trainings"]
+    grouped = curves.groupby(keys, sort=False)["hypervolume"]
+    table = grouped.agg(["mean", "std", "count"]).reset_index()
+    reach = 1.96 * table["std"] / np.sqrt(table["count"])
+    return table.rename(columns={"mean": "hypervolume", "count": "repetitions"}).assign(
+        lower=table["mean"] - reach, upper=table["mean"] + reach
+    )

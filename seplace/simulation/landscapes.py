@@ -1,0 +1,207 @@
+"""Landscapes: worlds drawn at random, with a structure that is known. One function and one line add a kind.
+
+Four stages (C = 64, 128, 256, 512 channels; maps of 32, 16, 8, 4 pixels; two blocks each) with 23 choices each, 279,841
+placements. All effects are in points over none, which has 90 %. A training adds what its seed gives to all placements
+alike, N(0, 0.2), and noise, N(0, 0.25) unless the kind says otherwise.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seplace.attention.options import GateOptions
+from seplace.backbones.backbone import describe
+from seplace.costs.table import PriceTable
+from seplace.placement import Placement, StageChoice
+from seplace.simulation.world import World
+from seplace.space import SearchSpace
+from seplace.streams import derive_seed
+
+Floats = NDArray[np.float64]
+
+_BASE = 90.0
+_NOISE = 0.25
+_SEED = 0.2
+_STAGES = ((64, 32), (128, 16), (256, 8), (512, 4))
+_BLOCKS = 2
+_RATIOS = (2, 4, 8, 16, 32)
+_MODULES = ("se", "cbam", "eca")
+_CHOICES = (
+    StageChoice(),
+    *(
+        StageChoice(module, ratio, attachment)
+        for module in ("se", "cbam")
+        for ratio in _RATIOS
+        for attachment in ("serial", "parallel")
+    ),
+    *(StageChoice("eca", None, attachment) for attachment in ("serial", "parallel")),
+)
+_MODULE_OF = np.array([("none", *_MODULES).index(choice.module) for choice in _CHOICES])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terrain:
+    """The truth by choice in each stage, in points over none, and what is special about its trainings."""
+
+    gains: Floats
+    """(choices,) * stages."""
+    noise: Callable[[np.random.Generator], float]
+    """Draws the noise of one training, in points."""
+    by_seed: float = 0.0
+    """Standard deviation of what a seed gives to each choice of each stage."""
+
+
+def usual(random: np.random.Generator) -> Terrain:
+    """Stage effects with smooth curves over the ratio, and an interaction for each pair of modules in two stages."""
+    return Terrain(gains=_sum_of(_stage_effects(random)) + _interactions(random, 0.12), noise=_normal)
+
+
+def private(random: np.random.Generator) -> Terrain:
+    """Return the usual one, with an effect N(0, 0.15) of its own for each placement."""
+    terrain = usual(random)
+    own = random.normal(0, 0.15, terrain.gains.shape)
+    own[(0,) * len(_STAGES)] = 0.0
+    return Terrain(gains=terrain.gains + own, noise=_normal)
+
+
+def not_additive(random: np.random.Generator) -> Terrain:
+    """Each combination of the four stages' modules has a level N(0.4, 0.35) of its own: no stage has an effect."""
+    levels = random.normal(0.4, 0.35, (4,) * len(_STAGES))
+    levels[(0,) * len(_STAGES)] = 0.0
+    return Terrain(gains=levels[np.ix_(*[_MODULE_OF] * len(_STAGES))], noise=_normal)
+
+
+def heavy_tails(random: np.random.Generator) -> Terrain:
+    """Return the usual one, with noise 0.2 times Student's t of 2 degrees of freedom: some trainings go badly wrong."""
+    return Terrain(gains=usual(random).gains, noise=lambda drawn: 0.2 * float(drawn.standard_t(2)))
+
+
+def one_interaction(random: np.random.Generator) -> Terrain:
+    """Effects a fifth as large as usual, and 1.5 points for one pair of modules in two stages."""
+    gains = 0.2 * usual(random).gains
+    first, second = sorted(random.choice(len(_STAGES), 2, replace=False))
+    modules = random.integers(1, 4, 2)
+    holds = np.multiply.outer(modules[0] == _MODULE_OF, modules[1] == _MODULE_OF)
+    shape = [1] * len(_STAGES)
+    shape[first] = shape[second] = len(_CHOICES)
+    return Terrain(gains=gains + 1.5 * holds.reshape(shape), noise=_normal)
+
+
+def interacting_seeds(random: np.random.Generator) -> Terrain:
+    """Return the usual one, where a seed gives N(0, 0.15) to each choice of a stage: one seed misleads as a whole."""
+    return Terrain(gains=usual(random).gains, noise=_normal, by_seed=0.15)
+
+
+def nothing_helps(random: np.random.Generator) -> Terrain:  # noqa: ARG001 - there is nothing to draw
+    """Every placement is as good as none."""
+    return Terrain(gains=np.zeros((len(_CHOICES),) * len(_STAGES)), noise=_normal)
+
+
+LANDSCAPES: Mapping[str, Callable[[np.random.Generator], Terrain]] = {
+    "usual": usual,
+    "private": private,
+    "not-additive": not_additive,
+    "heavy-tails": heavy_tails,
+    "one-interaction": one_interaction,
+    "interacting-seeds": interacting_seeds,
+    "nothing-helps": nothing_helps,
+}
+
+
+def landscape(name: str, *, seed: int) -> World:
+    """Draw a landscape of a kind."""
+    terrain = LANDSCAPES[name](np.random.default_rng([derive_seed("landscape", name), seed]))
+    space = SearchSpace(
+        name=name,
+        backbone=describe("resnet18"),
+        choices=(_CHOICES,) * len(_STAGES),
+        gate=GateOptions(init="identity"),
+    )
+    by_seed = terrain.by_seed
+
+    def observe(placement: Placement, training_seed: int) -> float:
+        levels = space.indices(placement)[1:]
+        shared = np.random.default_rng([seed, training_seed])
+        kindness = _SEED * shared.standard_normal()
+        misleading = by_seed * shared.standard_normal((len(_STAGES), len(_CHOICES)))
+        misled = sum(float(misleading[stage, level]) for stage, level in enumerate(levels) if level)
+        noise = terrain.noise(np.random.default_rng([seed, training_seed, space.index(placement)]))
+        return _BASE + float(terrain.gains[levels]) + kindness + misled + noise
+
+    return World(
+        name=name,
+        space=space,
+        prices=_prices(),
+        cost="flops",
+        truth=_BASE + terrain.gains.ravel(),
+        lowest=_BASE,
+        observe=observe,
+    )
+
+
+def _normal(random: np.random.Generator) -> float:
+    return _NOISE * float(random.standard_normal())
+
+
+def _stage_effects(random: np.random.Generator) -> list[Floats]:
+    effects = []
+    for _ in _STAGES:
+        scale = random.uniform(0.5, 1.3)
+        level = {"se": random.uniform(0, 0.5), "cbam": random.uniform(-0.1, 0.6), "eca": random.uniform(0, 0.45)}
+        slope = {module: random.uniform(0.02, 0.08) for module in _MODULES}
+        middle = {module: random.uniform(1, 5) for module in _MODULES}
+        parallel = {module: random.normal(0, 0.08) for module in _MODULES}
+        gains = [0.0]
+        for choice in _CHOICES[1:]:
+            gain = level[choice.module]
+            if choice.ratio is not None:
+                gain -= slope[choice.module] * abs(math.log2(choice.ratio) - middle[choice.module])
+            gains.append(scale * (gain + (parallel[choice.module] if choice.attachment == "parallel" else 0.0)))
+        effects.append(np.array(gains))
+    return effects
+
+
+def _sum_of(effects: list[Floats]) -> Floats:
+    total = effects[0]
+    for more in effects[1:]:
+        total = np.add.outer(total, more)
+    return total
+
+
+def _interactions(random: np.random.Generator, sd: float) -> Floats:
+    total = np.zeros((len(_CHOICES),) * len(_STAGES))
+    for first, second in itertools.combinations(range(len(_STAGES)), 2):
+        levels = np.zeros((4, 4))
+        levels[1:, 1:] = random.normal(-0.03, sd, (3, 3))
+        shape = [1] * len(_STAGES)
+        shape[first] = shape[second] = len(_CHOICES)
+        total += levels[np.ix_(_MODULE_OF, _MODULE_OF)].reshape(shape)
+    return total
+
+
+def _prices() -> PriceTable:
+    """Return FLOPs by formula: of the modules on each stage's blocks, over a plain network of a billion."""
+    return PriceTable(
+        names=("flops",),
+        plain=(1_000_000_000,),
+        extras=tuple({choice: (_BLOCKS * _price(choice, *stage),) for choice in _CHOICES} for stage in _STAGES),
+    )
+
+
+def _price(choice: StageChoice, channels: int, side: int) -> int:
+    """Return the FLOPs of a module on one block, with its join where that is parallel."""
+    area, ratio = side * side, choice.ratio or 1
+    own = {
+        "none": 0,
+        "se": channels * area + 2 * channels**2 // ratio + channels,
+        "cbam": 4 * channels**2 // ratio + 2 * channels * area + channels + 3 * channels * area + 99 * area,
+        "eca": channels * area + 6 * channels,
+    }[choice.module]
+    scaling = channels * area if choice.module != "none" else 0
+    return own + scaling + (channels * area if choice.attachment == "parallel" else 0)

@@ -1,0 +1,76 @@
+"""A world: a space whose true accuracies are known, and what a training in it would show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seplace.effects.design import Design
+from seplace.effects.region import Members, Region, cost_tables
+from seplace.pareto import hypervolume
+from seplace.results import Evaluation, Job
+
+if TYPE_CHECKING:
+    from seplace.costs.table import PriceTable
+    from seplace.placement import Placement
+    from seplace.space import SearchSpace
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """The truth, and its noisy trainings. It answers jobs as an evaluator does."""
+
+    name: str
+    space: SearchSpace
+    prices: PriceTable
+    cost: str
+    truth: Floats
+    """The accuracy of every member, expected over seeds, in percent (members,), in the space's order."""
+    lowest: float
+    """The reference accuracy of hypervolumes."""
+    observe: Callable[[Placement, int], float]
+    """The validation accuracy of the training of a placement on a seed, in percent."""
+
+    @cached_property
+    def region(self) -> Region:
+        """The priced space."""
+        design = Design(self.space)
+        return Region(design, cost_tables(design, self.prices, self.cost), limits=[])
+
+    @cached_property
+    def best_volume(self) -> float:
+        """The hypervolume of the true front."""
+        return self._volume(self.truth, self.region.cost.everywhere())
+
+    def share(self, placements: list[Placement]) -> float:
+        """Return the true hypervolume of some members of the space over that of the true front."""
+        at = [self.space.index(placement) for placement in placements if placement in self.space]
+        if not at:
+            return 0.0
+        return self._volume(self.truth[at], self.region.cost.everywhere()[at]) / self.best_volume
+
+    def placements(self, members: Members) -> list[Placement]:
+        """Return members by name."""
+        return [self.space.placement_at(int(index)) for index in self.region.indices(members.levels)]
+
+    def evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:  # noqa: ARG002 - no time passes
+        """Answer a training."""
+        accuracy = self.observe(job.placement, job.seed)
+        return Evaluation(
+            placement=job.placement, seed=job.seed, epochs=job.epochs, state="complete", accuracy=accuracy
+        )
+
+    def make(self, worker: int) -> World:  # noqa: ARG002 - all workers live in the same world
+        """Return the evaluator of a worker."""
+        return self
+
+    def _volume(self, values: Floats, costs: Floats) -> float:
+        losses = np.stack([-values, costs], axis=1)
+        return hypervolume(losses, np.array([-self.lowest, self.region.highest_cost]))
