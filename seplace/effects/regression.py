@@ -33,7 +33,7 @@ class Scale:
     """What is believed of a scale (a standard deviation) before the data: log-normal."""
 
     median: float
-    spread: float = 0.5
+    spread: float = 1.0
     """Standard deviation of its logarithm."""
 
 
@@ -79,6 +79,8 @@ class Regression:
         """Take rows (n, columns), y (n,), and for each row the unit (from 0) that it observes."""
         self.columns = columns
         self.priors = (*columns.scales, noise, unit_effect)
+        # With fewer rows than columns the rows' covariance is the smaller matrix.
+        self.kernels = _Kernels.of(rows, y, unit, columns) if len(y) < rows.shape[1] else None
         counts = np.bincount(unit)
         sums = np.zeros((len(counts), rows.shape[1]))
         np.add.at(sums, unit, rows)
@@ -133,6 +135,16 @@ class Regression:
 
     def log_posterior(self, log_scales: Floats) -> tuple[float, Floats]:
         """Return the log density of the log scales up to a constant, and its gradient."""
+        likelihood = self._by_columns if self.kernels is None else self.kernels.log_likelihood
+        value, gradient = likelihood(log_scales)
+        for at, prior in enumerate(self.priors):
+            deviation = (log_scales[at] - np.log(prior.median)) / prior.spread
+            value -= 0.5 * deviation**2
+            gradient[at] -= deviation / prior.spread
+        return value, gradient
+
+    def _by_columns(self, log_scales: Floats) -> tuple[float, Floats]:
+        """Return the log likelihood of the log scales up to a constant, and its gradient, from the sums over rows."""
         columns = self.columns
         groups = log_scales[:-2]
         noise, unit = np.exp(2 * log_scales[-2:])
@@ -158,10 +170,6 @@ class Regression:
             by_share = 0.5 * (count / share - moments.expected(mean, covariance))
             gradient[-2] += by_share * -2 * noise * share**2
             gradient[-1] += by_share * -2 * size * unit * share**2
-        for at, prior in enumerate(self.priors):
-            deviation = (log_scales[at] - np.log(prior.median)) / prior.spread
-            value -= 0.5 * deviation**2
-            gradient[at] -= deviation / prior.spread
         return float(value), gradient
 
     def _weighted(self, noise: float, unit: float) -> tuple[Floats, Floats, float, float, Floats]:
@@ -176,12 +184,9 @@ class Regression:
 
     def _spread_at(self, best: Floats) -> Floats:
         """Return a root (k, k) of the covariance of the log scales, from the curvature at the maximum."""
-        curvature = np.empty((len(best), len(best)))
-        for at in range(len(best)):
-            step = np.zeros_like(best)
-            step[at] = _STEP
-            ahead, behind = self.log_posterior(best + step)[1], self.log_posterior(best - step)[1]
-            curvature[at] = (behind - ahead) / (2 * _STEP)
+        here = self.log_posterior(best)[1]
+        steps = _STEP * np.eye(len(best))
+        curvature = np.array([(here - self.log_posterior(best + step)[1]) / _STEP for step in steps])
         values, vectors = np.linalg.eigh((curvature + curvature.T) / 2)
         # No direction is known worse than before the data.
         widest = max(prior.spread for prior in self.priors)
@@ -204,6 +209,39 @@ class Regression:
             unit_sd=float(np.sqrt(unit)),
             weight=weight,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Kernels:
+    """The covariance of the rows as a sum: of each group's columns, of what is fixed, of units, and of noise."""
+
+    parts: Floats
+    """(groups + 1, n, n): of the groups in units of their scales, and of the units."""
+    fixed: Floats
+    y: Floats
+
+    @classmethod
+    def of(cls, rows: Floats, y: Floats, unit: NDArray[np.int64], columns: Columns) -> _Kernels:
+        by_group = [rows[:, columns.group == group] for group in range(len(columns.scales))]
+        same_unit = (unit[:, None] == unit).astype(float)
+        fixed = rows[:, columns.group < 0] * columns.fixed_scale
+        return cls(parts=np.stack([*(part @ part.T for part in by_group), same_unit]), fixed=fixed @ fixed.T, y=y)
+
+    def log_likelihood(self, log_scales: Floats) -> tuple[float, Floats]:
+        """Return what `_by_columns` returns, up to another constant."""
+        variances = np.exp(2 * log_scales)
+        noise = variances[-2]
+        weights = np.append(variances[:-2], variances[-1])
+        covariance = self.fixed + np.tensordot(weights, self.parts, axes=1)
+        covariance[np.diag_indices_from(covariance)] += noise
+        lower = np.linalg.cholesky(covariance)
+        inverse = cho_solve((lower, True), np.eye(len(self.y)), check_finite=False)
+        solved = inverse @ self.y
+        value = -np.log(np.diag(lower)).sum() - 0.5 * self.y @ solved
+        # d log N / d log scale = variance * (a' K a - tr(C^-1 K)), with a = C^-1 y and K the part of that scale.
+        surplus = np.outer(solved, solved) - inverse
+        by_part = weights * np.tensordot(self.parts, surplus, axes=2)
+        return float(value), np.concatenate([by_part[:-1], [noise * np.trace(surplus)], by_part[-1:]])
 
 
 @dataclass(frozen=True, kw_only=True)
