@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +16,7 @@ from seplace.files import write_atomically
 from seplace.ledger import Ledger
 from seplace.placement import Placement
 from seplace.results import Evaluation, evaluations_frame, judge, summarise
-from seplace.tables import front_frame, knee_of, placements_frame, verdict
+from seplace.tables import effects_frame, front_frame, knee_of, placements_frame, verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,6 +66,8 @@ class Results:
             self._study_folder = folder / study_folder
             self._tests = ledger.tests()
             self._images: dict[str, Any] = ledger.fact("images") or {}
+            self._command: str | None = ledger.fact("command")
+            self._regret: dict[str, Any] | None = ledger.fact("regret")
             self._latencies: dict[str, dict[str, Any]] = ledger.fact("latencies") or {}
         self.rows.sort(key=lambda row: (str(row.placement), row.seed, row.epochs))
 
@@ -127,10 +128,27 @@ class Results:
         """The placements on the front, cheapest first, and after them the yardsticks beside it."""
         return front_frame(self.placements)
 
+    @cached_property
+    def effects(self) -> pd.DataFrame:
+        """What each choice, module, ratio and attachment adds in each stage, and what it costs."""
+        return effects_frame(self.judgement, prices=self.prices, evaluations=self.rows, latencies=self._latencies)
+
     @property
     def verdict(self) -> str:
         """In a sentence or two: whether anything was better than no attention at all."""
         return verdict(self.judgement, self.config.search_space.yardsticks)
+
+    @property
+    def outlook(self) -> str:
+        """One sentence: what the recommended front is believed to miss; empty before the search has ended."""
+        if self._regret is None:
+            return ""
+        ended = "settled" if self._regret["settled"] else "ended"
+        return (
+            f"The search {ended} after {self._regret['trainings']} trainings: the front that the model recommends is "
+            f"believed to miss {100 * self._regret['mean']:.0f} % of the attainable hypervolume "
+            f"(with 90 % probability at most {100 * self._regret['upper']:.0f} %)."
+        )
 
     def plot(self, path: str | Path | None = None) -> Figure:
         """Draw accuracy against cost; save it too where a path (.png, .svg, .pdf) is given."""
@@ -141,6 +159,15 @@ class Results:
             cost=self.cost,
             title=f"{self.config.name}: {self.config.search_space.backbone.text}",
         )
+        if path is not None:
+            save_figure(figure, Path(path))
+        return figure
+
+    def plot_effects(self, path: str | Path | None = None) -> Figure:
+        """Draw the effects by stage; save it too where a path (.png, .svg, .pdf) is given."""
+        from seplace.plots import plot_effects, save_figure
+
+        figure = plot_effects(self.effects, title=f"{self.config.name}: what each choice adds to none in its stage")
         if path is not None:
             save_figure(figure, Path(path))
         return figure
@@ -242,14 +269,27 @@ class Results:
             **{f"version_{name}": version for name, version in evaluation.versions.items()},
         }
 
+    def _earlier_provenance(self) -> dict[str, Any]:
+        """Return what was written before: a ledger of version 0.2 does not know the command."""
+        try:
+            known: dict[str, Any] = json.loads((self.folder / "provenance.json").read_text())
+        except (OSError, ValueError):
+            return {}
+        return known
+
     def write(self) -> None:
         """Write the tables, the figure and the provenance; they can be made again from the ledger at any time."""
-        tables = {"evaluations": self.evaluations, "placements": self.placements, "front": self.front}
+        tables = {
+            "evaluations": self.evaluations,
+            "placements": self.placements,
+            "front": self.front,
+            "effects": self.effects,
+        }
         for name, table in tables.items():
             write_atomically(self.folder / f"{name}.csv", to_csv(table))
         provenance = {
             "study": self.config.name,
-            "seplace": "seplace " + " ".join(sys.argv[1:]) if Path(sys.argv[0]).name == "seplace" else "seplace.run",
+            "seplace": self._command or self._earlier_provenance().get("seplace", "seplace.run"),
             "finished": self.finished,
             "versions": unique([dict(row.versions) for row in self.rows]),
             "devices": unique([row.device for row in self.rows]),
@@ -260,11 +300,13 @@ class Results:
             "training_seconds": round(sum(row.seconds for row in self.rows), 1),
             "latency": self._latencies,
             "verdict": self.verdict,
+            "outlook": self.outlook,
         }
         write_atomically(self.folder / "provenance.json", json.dumps(provenance, indent=1) + "\n")
         if len(self.placements):
             for suffix in ("png", "svg"):
                 self.plot(self.folder / f"front.{suffix}")
+                self.plot_effects(self.folder / f"effects.{suffix}")
 
 
 def run(

@@ -160,6 +160,36 @@ def front(results: ResultsArgument, output: Annotated[Format, typer.Option("--fo
 
 
 @app.command()
+def effects(
+    results: ResultsArgument,
+    output: Annotated[Format, typer.Option("--format")] = Format.table,
+    plot: Annotated[Path | None, typer.Option(help="A .png, .svg or .pdf figure to write as well.")] = None,
+) -> None:
+    """Print what each choice, module, ratio and attachment adds in each stage, and what it costs."""
+    from seplace.api import Results, to_csv
+    from seplace.display import effects_table, interval
+
+    study = Results.load(results)
+    table = study.effects
+    if plot is not None:
+        study.plot_effects(plot)
+    if output is Format.json:
+        typer.echo(table.to_json(orient="records", indent=1))
+    elif output is Format.csv:
+        typer.echo(to_csv(table), nl=False)
+    else:
+        for kind in dict.fromkeys(table["kind"]) if len(table) else ():
+            if kind != "pair":
+                title = f"{study.config.name}: by {kind}, on average over the rest of the space"
+                _print(effects_table(table, kind=kind, title=title))
+        pairs = table[table["kind"] == "pair"].to_dict("records") if len(table) else []
+        for pair in pairs:
+            _print(f"together: {pair['name']}: {interval(pair, 'effect', signed=True)} points beyond their sum")
+        if not pairs:
+            _print("no two modules are known to do more or less together than alone")
+
+
+@app.command()
 def plot(
     results: ResultsArgument,
     output: Annotated[Path | None, typer.Option(help="A .png, .svg or .pdf file; default front.png and .svg.")] = None,
@@ -274,6 +304,7 @@ def simulate(
     repetitions: Annotated[int, typer.Option(min=1, help="Searches of each sampler in each world.")] = 20,
     seeds: Annotated[int, typer.Option(min=1, help="The most seeds that a search spends on one placement.")] = 3,
     confirm: Annotated[int, typer.Option(min=0, help="Further trainings that confirm the front.")] = 0,
+    settle: Annotated[bool, typer.Option(help="End a search when its front is settled (stop: settled).")] = False,
     concurrent: Annotated[int, typer.Option(min=1, help="Trainings that run at once in the simulated search.")] = 1,
     workers: Annotated[int, typer.Option(min=1, help="Processes of this machine.")] = 1,
     output: Annotated[Path, typer.Option(help="The folder that results go to; a comparison in it goes on.")] = Path(
@@ -291,6 +322,7 @@ def simulate(
         seeds=seeds,
         confirm_seeds=seeds + 2 if confirm else 0,
         confirm_trainings=confirm,
+        stop="settled" if settle else "budget",
         concurrent=concurrent,
     )
     comparison = Comparison(output, phases)
@@ -423,6 +455,8 @@ def _show_front(study: Results) -> None:
     from seplace.display import front_table
 
     _print(study.verdict)
+    if study.outlook:
+        _print(study.outlook)
     if len(study.front):
         title = f"{study.config.name}: front, and the yardsticks beside it (validation split)"
         _print(front_table(study.front, cost=study.cost, title=title))

@@ -31,7 +31,7 @@ Natural = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 
-_LATER_OPTIONS = {"training.freeze": "nothing"}
+_LATER_OPTIONS = {"training.freeze": "nothing", "search.stop": "budget"}
 """Options that came after version 0.1, with their defaults."""
 
 _NOT_MEANING = {"data.root", "search.trainings", "search.hours"}
@@ -76,6 +76,8 @@ class Search(Block):
     seeds: Count
     """The most seeds that one placement is trained with during the search."""
     seed: Natural
+    stop: Literal["budget", "settled"] = "budget"
+    """`settled` ends the search before the budget does, when the model believes the front to be nearly found."""
 
 
 class Confirm(Block):

@@ -109,6 +109,29 @@ def front_table(front: pd.DataFrame, *, cost: str, title: str) -> Table:
     return table
 
 
+def effects_table(effects: pd.DataFrame, *, kind: str, title: str) -> Table:
+    """Return the effects of one kind, for a terminal."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    table.add_column("stage", no_wrap=True)
+    table.add_column(kind, no_wrap=True)
+    for heading in ("effect in points", "above 0", "trainings", "extra flops", "extra params", "extra ms"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in effects[effects["kind"] == kind].to_dict("records"):
+        is_sure = max(row["p_positive"], 1 - row["p_positive"]) >= 0.95
+        table.add_row(
+            str(row["stage"] or "all"),
+            row["name"],
+            interval(row, "effect", signed=True),
+            f"{100 * row['p_positive']:.0f} %",
+            f"{row['trainings']:.0f}",
+            quantity(row["extra_flops"], signed=True),
+            quantity(row["extra_params"], signed=True),
+            "" if math.isnan(row["extra_latency_ms"]) else f"{row['extra_latency_ms']:+.3f}",
+            style="bold" if is_sure else "",
+        )
+    return table
+
+
 def interval(row: Mapping[Any, Any], name: str, *, signed: bool = False) -> str:
     """Return `+1.20 [+0.45, +1.98]`, a mean and its interval; empty where there is no value."""
     values = [row[name], row[f"{name}_lower"], row[f"{name}_upper"]]
@@ -142,6 +165,9 @@ def belief_table(beliefs: pd.DataFrame) -> Table:
         "world",
         "sampler",
         "placements",
+        "trainings",
+        "regret",
+        "believed",
         "covered",
         "gains covered",
         "bias",
@@ -160,6 +186,9 @@ def belief_table(beliefs: pd.DataFrame) -> Table:
             str(world),
             str(sampler),
             f"{rows['different'].mean():.0f}",
+            f"{rows['trained'].mean():.0f}",
+            f"{100 * rows['regret'].mean():.1f} %",
+            f"{100 * rows['expected_regret'].mean():.1f} %",
             f"{100 * rows['covered'].sum() / members:.0f} %",
             f"{100 * rows['gains_covered'].sum() / max(members - len(rows), 1):.0f} %",
             f"{rows['bias'].mean():+.3f}",

@@ -170,3 +170,8 @@ class Placement:
 
     def __str__(self) -> str:
         return "-".join(map(str, self.choices)) + (f"@{self.variant}" if self.variant else "")
+
+
+def placed_alone(choice: StageChoice, stage: int, *, stages: int) -> Placement:
+    """Return the placement with one choice in one stage (from 1) and nothing elsewhere."""
+    return Placement(tuple(choice if at == stage else StageChoice() for at in range(1, stages + 1)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _INK, _GREY, _BLUE, _ORANGE = "#222222", "#b5b5b5", "#1f5fa8", "#d1671f"
 _NARROW_PERCENT = 5.0
+_SURE = 0.95
 _COLOURS = ("#1f5fa8", "#d1671f", "#2f8f5b", "#8a4fa3", "#b03a48", "#6b6b6b", "#a8871f", "#2a9aa8")
 _MARKERS = "o^sDvP*<>Xhp"
 _UNDATED: dict[str, dict[str, Any] | None] = {".png": None, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
@@ -113,6 +115,46 @@ def plot_bench(records: pd.DataFrame, *, title: str) -> Figure:
     keys = [Line2D([], [], color=colour, linewidth=4, label=name) for name, colour in colours.items()]
     keys += [Line2D([], [], color=_INK, marker=marker, linestyle="", label=name) for name, marker in markers.items()]
     figure.legend(handles=keys, loc="outside right upper", frameon=False, fontsize=9)
+    return figure
+
+
+def plot_effects(effects: pd.DataFrame, *, title: str) -> Figure:
+    """Draw the effect of each choice with its 90 % interval, one panel a stage (and one for other backbones).
+
+    One colour a module. A filled marker says that the sign is known with 95 % probability, a hollow one that it is not.
+    """
+    table = effects[effects["kind"].isin(["choice", "backbone"])]
+    stages = list(table["stage"].unique())
+    counts = [int((table["stage"] == stage).sum()) for stage in stages]
+    figure = Figure(figsize=(8.0, 1.1 + 0.22 * sum(counts) + 0.45 * len(stages)), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(len(stages), 1, sharex=True, squeeze=False, height_ratios=counts)[:, 0]
+    modules = [re.split(r"[\d.\[]", name)[0] for name in table["name"]]
+    colours = dict(zip(dict.fromkeys(modules), itertools.cycle(_COLOURS), strict=False))
+    for axes, stage in zip(panels, stages, strict=True):
+        rows = table[table["stage"] == stage].iloc[::-1]
+        for height, row in enumerate(rows.to_dict("records")):
+            colour = colours[re.split(r"[\d.\[]", row["name"])[0]]
+            is_sure = max(row["p_positive"], 1 - row["p_positive"]) >= _SURE
+            axes.plot([row["effect_lower"], row["effect_upper"]], [height] * 2, color=colour, linewidth=1.6)
+            axes.plot(
+                row["effect"],
+                height,
+                marker="o",
+                markersize=5,
+                color=colour,
+                markerfacecolor=colour if is_sure else "white",
+            )
+        axes.axvline(0, color=_GREY, linewidth=1.2, zorder=0)
+        axes.set_yticks(range(len(rows)), rows["name"], fontsize=8)
+        axes.set_ylim(-0.7, len(rows) - 0.3)
+        axes.set_title(f"stage {stage}" if stage else "backbone", loc="left", fontsize=9, color=_INK)
+        axes.grid(axis="x", color="#e8e8e8", linewidth=0.8)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right", "left"]].set_visible(False)
+        axes.tick_params(axis="y", length=0)
+    panels[-1].set_xlabel("points of accuracy over none, on average over the rest of the space; 90 % interval")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=_INK)
     return figure
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from seplace.effects.design import Design
     from seplace.effects.judgement import Judgement
+    from seplace.effects.model import Observation
 
 EvaluationKey = tuple[str, int, int]
 """(placement, seed, epochs): what an evaluation is; no two in a ledger are equal."""
@@ -157,18 +158,23 @@ def seed_effects(accuracies: Sequence[Mapping[int, float]]) -> dict[int, float]:
     return {seed: float(effect) for seed, effect in zip(seeds, effects, strict=True)}
 
 
-def judge(design: Design, evaluations: Iterable[Evaluation], cost: str) -> Judgement:
-    """Learn from complete evaluations what can be believed of their placements; the order of the rows is no matter."""
-    from seplace.effects.judgement import Judgement
+def observations_of(evaluations: Iterable[Evaluation]) -> list[Observation]:
+    """Return what the model of effects learns from; the order of the evaluations is no matter."""
     from seplace.effects.model import Observation
 
-    rows = sorted((row for row in evaluations if row.accuracy is not None), key=lambda row: row.key)
-    observations = [
+    return [
         Observation(placement=row.placement, seed=row.seed, accuracy=row.accuracy)
-        for row in rows
+        for row in sorted(evaluations, key=lambda row: row.key)
         if row.accuracy is not None
     ]
-    return Judgement(design, observations, {row.placement: row.costs[cost] for row in rows})
+
+
+def judge(design: Design, evaluations: Sequence[Evaluation], cost: str) -> Judgement:
+    """Learn what can be believed of the placements that were trained; at least one evaluation must be complete."""
+    from seplace.effects.judgement import Judgement
+
+    costs = {row.placement: row.costs[cost] for row in evaluations if row.accuracy is not None}
+    return Judgement(design, observations_of(evaluations), costs)
 
 
 def losses_of(summaries: Sequence[PlacementSummary], cost: str) -> np.ndarray[Any, np.dtype[np.float64]]:

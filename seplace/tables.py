@@ -13,13 +13,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seplace.pareto import knee
-from seplace.placement import Placement
-from seplace.results import PlacementSummary, mean_and_error, stage_columns
+from seplace.placement import Placement, placed_alone
+from seplace.results import Evaluation, PlacementSummary, mean_and_error, stage_columns
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from seplace.costs.table import PriceTable
+    from seplace.effects.contributions import Contribution
     from seplace.effects.judgement import Estimate, Judgement
+
+_NAMED = 0.95
+"""The probability of its sign from which an interaction is named."""
 
 LATENCY_COLUMNS = ("latency_ms", "latency_ms_lower", "latency_ms_upper", "extra_latency_ms")
 
@@ -106,6 +111,62 @@ def placements_frame(
     return table.fillna({"variant": ""}) if "variant" in table else table
 
 
+def effects_frame(
+    judgement: Judgement | None,
+    *,
+    prices: PriceTable,
+    evaluations: Sequence[Evaluation],
+    latencies: Mapping[str, Mapping[str, float]],
+) -> pd.DataFrame:
+    """Return what each choice, module, ratio and attachment adds on average over the rest of the space.
+
+    kind: choice, module, ratio, attachment, backbone, or pair (what two modules add together beyond what each adds)
+    stage: from 1; 0 for all stages together, and for a pair, which names its stages
+    name
+    effect in points over none in the same place, with effect_lower and effect_upper of its 90 % interval; p_positive
+    trainings: complete trainings of placements that have it
+    extra_…: the mean cost of the choices that it stands for; extra_latency_ms where they were timed alone
+    """
+    import pandas as pd
+
+    from seplace.effects.contributions import Contributions
+
+    if judgement is None:
+        return pd.DataFrame()
+    found = Contributions(judgement.posterior)
+    trained = [row.placement for row in evaluations if row.accuracy is not None]
+    rows: list[dict[str, Any]] = []
+    for each in (*found.backbones(), *found.choices(), *found.modules(), *found.ratios(), *found.attachments()):
+        holds = [
+            any(placement.choices[stage - 1] == choice for stage, choice in each.choices)
+            or (each.kind == "backbone" and placement.variant == each.name)
+            for placement in trained
+        ]
+        rows.append(
+            {
+                "kind": each.kind,
+                "stage": each.stage or 0,
+                "name": each.name,
+                **_bounds("effect", each.effect),
+                "p_positive": each.positive,
+                "trainings": sum(holds),
+                **_mean_extras(each, prices),
+                "extra_latency_ms": _mean_latency(each, latencies, stages=len(judgement.placements[0])),
+            }
+        )
+    for pair in found.interactions(sure=_NAMED):
+        rows.append(
+            {
+                "kind": "pair",
+                "stage": 0,
+                "name": f"{pair.first} with {pair.second}",
+                **_bounds("effect", pair.effect),
+                "p_positive": pair.positive,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
 def front_frame(placements: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the front and, after them, those of the yardsticks that are not on it."""
     if placements.empty:
@@ -158,6 +219,24 @@ def verdict(judgement: Judgement | None, yardsticks: Mapping[str, Placement]) ->
 def counted(number: int, noun: str) -> str:
     """Return `1 seed`, `2 seeds`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _mean_extras(contribution: Contribution, prices: PriceTable) -> dict[str, float]:
+    if contribution.kind == "backbone":
+        plain = prices.variants[contribution.name].plain
+        return {
+            f"extra_{name}": float(more - less)
+            for name, more, less in zip(prices.names, plain, prices.plain, strict=True)
+        }
+    extras = np.mean([prices.extras[stage - 1][choice] for stage, choice in contribution.choices], axis=0)
+    return {f"extra_{name}": float(extra) for name, extra in zip(prices.names, extras, strict=True)}
+
+
+def _mean_latency(contribution: Contribution, latencies: Mapping[str, Mapping[str, float]], *, stages: int) -> float:
+    """Return what the choices take alone in their stages, in ms; NaN where not all of them were timed so."""
+    alone = [str(placed_alone(choice, stage, stages=stages)) for stage, choice in contribution.choices]
+    timed = [latencies[text]["extra_latency_ms"] for text in alone if text in latencies]
+    return float(np.mean(timed)) if timed and len(timed) == len(alone) else math.nan
 
 
 def _bounds(name: str, estimate: Estimate | None) -> dict[str, float]:

@@ -72,12 +72,22 @@ class Contributions:
         return self._grouped("module", lambda choice: choice.module)
 
     def ratios(self) -> list[Contribution]:
-        """Return the effect of each module at each ratio, where a module may have several."""
-        return self._grouped("ratio", lambda choice: f"{choice.module}{choice.ratio}" if choice.ratio else None)
+        """Return the effect of each module at each ratio, of the modules that have several."""
+        several = self._with_several(lambda choice: choice.ratio)
+
+        def name_of(choice: StageChoice) -> str | None:
+            return f"{choice.module}{choice.ratio}" if choice.module in several else None
+
+        return self._grouped("ratio", name_of)
 
     def attachments(self) -> list[Contribution]:
-        """Return the effect of each module in each attachment, where a module may have several."""
-        return self._grouped("attachment", lambda choice: f"{choice.module}.{choice.attachment}")
+        """Return the effect of each module in each attachment, of the modules that have several."""
+        several = self._with_several(lambda choice: choice.attachment)
+
+        def name_of(choice: StageChoice) -> str | None:
+            return f"{choice.module}.{choice.attachment}" if choice.module in several else None
+
+        return self._grouped("attachment", name_of)
 
     def backbones(self) -> list[Contribution]:
         """Return the effect of each other backbone over the first."""
@@ -124,8 +134,18 @@ class Contributions:
                 levels.setdefault(choice.module, level)
         return list(levels.items())
 
+    def _with_several(self, part: Callable[[StageChoice], object]) -> set[str]:
+        """Return the modules whose choices differ in a part, in some stage."""
+        found = set()
+        for listed in self.design.space.choices:
+            parts: dict[str, set[object]] = {}
+            for choice in listed:
+                parts.setdefault(choice.module, set()).add(part(choice))
+            found |= {module for module, values in parts.items() if len(values) > 1}
+        return found
+
     def _grouped(self, kind: str, name_of: Callable[[StageChoice], str | None]) -> list[Contribution]:
-        """Return averages over choices of one name, by stage and over stages; none where every name has one choice."""
+        """Return averages over the choices of one name, by stage and over stages."""
         by_name: dict[str, list[tuple[int, StageChoice]]] = {}
         for stage, listed in enumerate(self.design.space.choices, start=1):
             for choice in listed:

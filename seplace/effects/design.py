@@ -159,7 +159,8 @@ class Design:
         for pair in self._pairs:
             first = pair.first_shown[levels[:, pair.first]]
             second = pair.second_shown[levels[:, pair.second]]
-            rows[:, pair.columns.ravel()] += (first[:, :, None] * second[:, None, :]).reshape(len(levels), -1)
+            products = first[:, :, None] * second[:, None, :]
+            rows[:, pair.columns.ravel()] += products.reshape(len(levels), pair.columns.size)
         return rows
 
     def tables(self, coefficients: Floats) -> Tables:
@@ -219,10 +220,11 @@ class Design:
                     (number, np.array([_height(height, each) if each.module == module else 0.0 for each in stage]))
                     for number, stage in enumerate(self.stages, start=1)
                 ]
-                if len(self.stages) > 1:
+                if sum(values.any() for _, values in parts) > 1:
                     self._column("ratio", parts)
-                for part in parts:
-                    self._column("ratio in its stage", [part])
+                for number, values in parts:
+                    if len(set(values[values != 0])) > 1:  # one ratio alone is no more than its module
+                        self._column("ratio in its stage", [(number, values)])
 
     def _add_attachments(self) -> None:
         """Add columns for attachments other than a module's first, where it has several."""
@@ -239,7 +241,8 @@ class Design:
                     private.append((number, values))
         for parts in shown.values():
             summed = {number: np.sum([values for at, values in parts if at == number], axis=0) for number, _ in parts}
-            self._column("attachment", summed.items())
+            if len(parts) > 1:
+                self._column("attachment", summed.items())
         for part in private:
             self._column("attachment in its stage", [part])
 
@@ -256,16 +259,18 @@ class Design:
         shown: list[Floats] = [np.eye(len(self.variants))[:, 1:]]
         for stage in range(len(self.stages)):
             columns = [self._holding(stage, module) for module in modules]
-            present = [column for column in columns if column.any()]
+            present = [column for column in columns if column[: self.shape[stage + 1]].any()]
             shown.append(np.stack(present, axis=1) if present else np.zeros((len(self.stages[stage]), 0)))
         if len(self.stages) > 1:
             together = np.array([[self._new_columns("pair", 1)[0]]])
             for first, second in itertools.combinations(range(1, len(shown)), 2):
-                attended = [(shown[factor].sum(axis=1) > 0).astype(float)[:, None] for factor in (first, second)]
+                attended = [1.0 - self._holding(factor - 1, "none")[:, None] for factor in (first, second)]
                 self._add_pair(first, second, attended[0], attended[1], columns=together)
         couples = list(itertools.combinations(range(len(shown)), 2))
         if sum(shown[first].shape[1] * shown[second].shape[1] for first, second in couples) > _MOST_PAIR_COLUMNS:
             couples = [(first, second) for first, second in couples if first == 0 or second == first + 1]
+        if sum(shown[first].shape[1] * shown[second].shape[1] for first, second in couples) > _MOST_PAIR_COLUMNS:
+            couples = []
         for first, second in couples:
             size = (shown[first].shape[1], shown[second].shape[1])
             if size[0] * size[1]:

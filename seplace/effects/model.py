@@ -18,6 +18,9 @@ _NOISE = Scale(median=0.6)
 _PRIVATE = Scale(median=0.15)
 _INTERCEPT_SD = 10.0
 
+_LEAST_SPREAD = 0.005
+"""Of the mean: one training, or some that chance to be equal, do not tell that there is no noise."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:
@@ -70,7 +73,7 @@ class Posterior:
         self.random = random
         accuracies = np.array([each.accuracy for each in observations])
         self._centre = float(accuracies.mean())
-        self._unit_of_scale = max(float(accuracies.std()), 1e-3)
+        self._unit_of_scale = max(float(accuracies.std()), _LEAST_SPREAD * abs(self._centre), 1e-3)
         self._y = (accuracies - self._centre) / self._unit_of_scale
         self.placements = list(dict.fromkeys(each.placement for each in observations))
         """Those that were observed, in order of appearance."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seplace.effects.model import Posterior, Surface
-from seplace.effects.region import Members, Region, added_volume
+from seplace.effects.region import Members, Region, added_volume, front_members
 from seplace.pareto import hypervolume
 from seplace.placement import Placement
 
@@ -27,6 +27,14 @@ class Regret:
 def recommended_front(posterior: Posterior, region: Region, *, closed: Collection[int]) -> Members:
     """Return the front of the posterior's mean, without the members whose index is closed: those that failed."""
     return region.front(posterior.mean(), closed=closed, random=posterior.random)
+
+
+def trained_front(posterior: Posterior, region: Region, *, closed: Collection[int]) -> Members:
+    """Return the front, by the posterior's mean, of the members that were observed, without the closed ones."""
+    levels = posterior.levels[region.is_inside(posterior.levels)]
+    levels = levels[~np.isin(region.indices(levels), list(closed)) & region.keeps_limits(levels)]
+    observed = Members(levels=levels, values=posterior.mean().at(levels), costs=region.cost.at(levels))
+    return front_members(observed)
 
 
 def leading_members(front: Members, region: Region, *, most: int, lowest: float) -> list[Placement]:

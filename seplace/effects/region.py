@@ -77,11 +77,21 @@ class Region:
             )
         levels = self._exchanged(surface, random)
         levels = levels[~np.isin(self.indices(levels), list(closed))]
-        costs = self.cost.at(levels)
-        order = np.argsort(costs, kind="stable")
-        levels, costs, values = levels[order], costs[order], surface.at(levels[order])
-        positions = _rising(values, costs)
-        return Members(levels=levels[positions], values=values[positions], costs=costs[positions])
+        return front_members(Members(levels=levels, values=surface.at(levels), costs=self.cost.at(levels)))
+
+    def any_open(self, closed: Collection[int], random: np.random.Generator) -> int | None:
+        """Return the index of a random member that keeps the limits and is not closed; None if none is found."""
+        if self.is_enumerated:
+            is_open = ~self._beyond_limits
+            is_open[list(closed)] = False
+            indices = np.flatnonzero(is_open)
+            return int(random.choice(indices)) if len(indices) else None
+        for _ in range(1000):
+            index = int(random.integers(len(self.design.space)))
+            levels = np.array(np.unravel_index([index], self.shape)).T
+            if index not in closed and self.keeps_limits(levels)[0]:
+                return index
+        return None
 
     def indices(self, levels: Levels) -> NDArray[np.int64]:
         """Return the positions of members in the space's order."""
@@ -119,19 +129,36 @@ class Region:
         rate = max(float(np.sum(spans)), 1e-9) / max(self.highest_cost, 1e-9)
         rates = rate * np.exp(random.uniform(np.log(1e-3), np.log(1e3), _STARTS))
         levels = np.stack([random.integers(count, size=_STARTS) for count in self.shape], axis=1)
-        found = [levels]
+        found = [levels.copy()]
         for _ in range(_SWEEPS):
             before = levels.copy()
             for factor in random.permutation(len(self.shape)):
                 gain = surface.effects.for_factor(factor, levels)
                 gain = gain - rates[:, None] * self.cost.for_factor(factor, levels)
+                excess = self._excess(factor, levels)
+                gain = np.where(excess > 0, gain.min() - 1.0 - excess, gain)
                 levels[:, factor] = gain.argmax(axis=1)
             found.append(levels.copy())
             if (levels == before).all():
                 break
+        ends = np.unique(levels, axis=0)
+        for factor, count in enumerate(self.shape):
+            # The best ones may be closed, and members between two prices of cost are on the front too.
+            beside = np.repeat(ends, count, axis=0)
+            beside[:, factor] = np.tile(np.arange(count), len(ends))
+            found.append(beside)
         observed = surface.observed_levels
         every = np.unique(np.concatenate([*found, observed[self.is_inside(observed)]]), axis=0)
         return every[self.keeps_limits(every)]
+
+    def _excess(self, factor: int, levels: Levels) -> Floats:
+        """Return by how much each level of a factor (n, levels of it) would break the limits, as a share of them."""
+        excess = np.zeros((len(levels), self.shape[factor]))
+        for tables, limit in self.limits:
+            change = tables.for_factor(factor, levels)
+            now = np.take_along_axis(change, levels[:, [factor]], axis=1)
+            excess += np.clip((tables.at(levels)[:, None] + change - now) / limit - 1, 0, None)
+        return excess
 
 
 def cost_tables(design: Design, prices: PriceTable, cost: str) -> Tables:
@@ -150,6 +177,8 @@ def cost_tables(design: Design, prices: PriceTable, cost: str) -> Tables:
 
 def learned_cost(design: Design, costs: Mapping[Placement, float]) -> Tables:
     """Return a measured cost (latency) as tables: what the placements that were measured say of each choice."""
+    if not costs:
+        return Tables(shape=design.shape, main=tuple(np.zeros(count) for count in design.shape), pairs={})
     observations = [Observation(placement=placement, seed=None, accuracy=cost) for placement, cost in costs.items()]
     mean = Posterior(design, observations, draws=1, random=np.random.default_rng(0)).mean()
     first, *others = mean.effects.main
@@ -172,10 +201,17 @@ def added_volume(candidates: Members, front: Members, *, reference: tuple[float,
     return np.asarray((widths * rise).sum(axis=1))
 
 
+def front_members(members: Members) -> Members:
+    """Return those that no other dominates, cheapest first."""
+    order = np.argsort(members.costs, kind="stable")
+    positions = order[_rising(members.values[order], members.costs[order])]
+    return Members(levels=members.levels[positions], values=members.values[positions], costs=members.costs[positions])
+
+
 def _rising(values: Floats, costs: Floats) -> NDArray[np.int64]:
     """Return the positions of the front of values in the order of ascending costs."""
     best = np.maximum.accumulate(values)
     positions = np.flatnonzero((values > np.concatenate([[-np.inf], best[:-1]])) & (values > -np.inf))
     # Of members of one cost the last is the best.
-    last = np.append(np.diff(costs[positions]) > 0, True)
+    last = np.append(np.diff(costs[positions]) > 0, True)[: len(positions)]
     return np.asarray(positions[last])

@@ -39,8 +39,8 @@ class TrainedNetwork:
     flops: int
     """What the price table says of the placement, for one image."""
     provenance: Mapping[str, str | int | float | None]
-    """Where the weights come from, in the order to show: study, seed, epochs, n, accuracy with accuracy_lower and _upper
-    (percent, of the validation split), cross_entropy (nats), test_accuracy, versions, device, data, …"""
+    """Where the weights come from, in the order to show: study, seed, epochs, n, accuracy with accuracy_lower and
+    accuracy_upper (percent, of the validation split), cross_entropy (nats), test_accuracy, versions, device, data, …"""
 
     def __post_init__(self) -> None:
         if len(self.classes) != self.num_classes:

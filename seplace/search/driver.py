@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
@@ -17,12 +18,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seplace.config import differences
+from seplace.effects.model import Posterior
+from seplace.effects.recommend import Regret, expected_regret
 from seplace.errors import StudyChanged
 from seplace.executors import EXECUTORS
 from seplace.executors.executor import EvaluatorMaker, Executor
 from seplace.files import write_atomically
 from seplace.ledger import Ledger
-from seplace.placement import Placement
+from seplace.placement import Placement, placed_alone
 from seplace.results import Job, judge
 from seplace.samplers.task import Task
 from seplace.search.confirmation import next_round
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     from seplace.config import StudyConfig
     from seplace.costs.table import PriceTable
     from seplace.evaluators.stand_alone import StandAlone
+    from seplace.samplers.past import Past
 
 _PATIENCE = 25
 """So many proposals in a row that need no training end in a random placement that does."""
@@ -52,6 +56,8 @@ def run_study(config: StudyConfig, folder: Path, *, observer: Observer) -> None:
     with study_lock(folder / "lock"), Ledger(folder / "ledger.sqlite") as ledger, signals_as_errors():
         claim(config, folder, ledger)
         ledger.set_fact("finished", False)
+        is_command = Path(sys.argv[0]).name == "seplace"
+        ledger.set_fact("command", " ".join(["seplace", *sys.argv[1:]]) if is_command else "seplace.run")
         maker = EvaluatorMaker(name="stand_alone", config=config, folder=folder, threads=config.run.threads)
         evaluator = maker.make(0)
         prices = Prices(config, price_table(config, folder, evaluator), ledger=ledger, evaluator=evaluator)
@@ -107,6 +113,19 @@ def price_table(config: StudyConfig, folder: Path, evaluator: StandAlone) -> Pri
         table = count_prices(config, evaluator)
         store_prices(path, table, key=key)
     return table
+
+
+_SETTLED = 0.05
+"""The search is settled when the recommended front is believed to miss so much of the attainable hypervolume."""
+
+_SETTLED_EVERY = 5
+"""After so many results the model is asked whether the search is settled."""
+
+_DRAWS = 8
+"""So many sets of scales stand for what is not known of them when the model is asked for the regret."""
+
+_TIMED_ALONE = 60
+"""So many choices of the front and the yardsticks, at most, are timed alone in their stage."""
 
 
 class Driver:
@@ -165,10 +184,15 @@ class Driver:
         # In-order telling: proposal k is made when exactly those before k - window are told, whatever finished first.
         window = config.run.workers + config.run.workers // 2
         pending: deque[tuple[int, Job | None, Placement]] = deque()
+        told, is_settled = 0, False
         self._begin("search", config.search.trainings or 1)
         started = time.monotonic() - (self.ledger.fact("search_seconds") or 0.0)
         while True:
-            while len(pending) < window and self._within_budget(trained, started, proposals.next_number in recorded):
+            while (
+                len(pending) < window
+                and not is_settled
+                and self._within_budget(trained, started, proposals.next_number in recorded)
+            ):
                 fixed = recorded.get(proposals.next_number)
                 if fixed is None and unproductive >= _PATIENCE:
                     fixed = self._fresh_placement(seeds, proposals.next_number)
@@ -190,6 +214,9 @@ class Driver:
             if job is None or job.key in trainings.results:
                 pending.popleft()
                 self._tell(proposals, number, job, placement)
+                told += job is not None
+                if config.search.stop == "settled" and job is not None and told % _SETTLED_EVERY == 0:
+                    is_settled = self._regret(proposals.past).mean <= _SETTLED
                 if self.study_file is not None:
                     self.study_file.update(proposals.study)
                 if config.search.trainings is not None:
@@ -200,6 +227,7 @@ class Driver:
                 self.ledger.set_fact("search_seconds", time.monotonic() - started)
         if self.study_file is not None:
             self.study_file.update(proposals.study)
+        self._note_regret(proposals.past, is_settled=is_settled)
         self._report()
 
     def run_confirmation(self) -> None:
@@ -230,7 +258,12 @@ class Driver:
         members = judge(self.task.design, list(results.values()), self.task.cost).front
         placements = list(dict.fromkeys([*members, *self.yardsticks.values()]))
         self._begin("test", len(placements))
-        self.prices.measure_latencies(placements)
+        alone = [
+            placed_alone(choice, stage, stages=len(placement))
+            for placement in placements
+            for stage, choice in enumerate(placement.choices, start=1)
+        ]
+        self.prices.measure_latencies(list(dict.fromkeys([*placements, *alone[:_TIMED_ALONE]])))
         known = self.ledger.tests()
         for placement in placements:
             for evaluation in results.values():
@@ -299,6 +332,17 @@ class Driver:
         """Return what the sampler is told to keep at or below 0."""
         excess = {f"{name} over its limit": share for name, share in self.prices.excess(placement).items()}
         return excess | {"training failed": 1.0 if has_failed else -1.0}
+
+    def _regret(self, past: Past) -> Regret:
+        """Return what the front that would be recommended now is believed to miss."""
+        posterior = Posterior(self.task.design, past.observations, draws=_DRAWS, random=np.random.default_rng(0))
+        return expected_regret(posterior, self.task.region_by(past.costs), closed=past.failed)
+
+    def _note_regret(self, past: Past, *, is_settled: bool) -> None:
+        if past.observations:
+            regret = self._regret(past)
+            noted = {"settled": is_settled, "mean": regret.mean, "upper": regret.upper}
+            self.ledger.set_fact("regret", noted | {"trainings": len(past.observations)})
 
     def _next_round(self, seeds: int) -> list[Job]:
         costs = {row.placement: row.costs[self.task.cost] for row in self.trainings.results.values()}

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 _MEASURED = "latency_ms"
 
+_TIMED_TOGETHER = 16
+"""So many networks are held in memory to be timed in turns."""
+
 
 class Prices:
     """Counted costs by addition; measured ones (latency) once a placement, kept in the ledger."""
@@ -68,19 +71,21 @@ class Prices:
         from seplace.evaluators.stand_alone import device_name
 
         plain = Placement.uniform(StageChoice(), len(missing[0]))
-        networks = [self.evaluator.untrained(placement) for placement in (plain, *missing)]
-        measured = measure_latencies(networks, self.evaluator.example)
-        for placement, latency in zip(missing, measured[1:], strict=True):
-            self.latencies[str(placement)] = {
-                _MEASURED: latency.median_ms,
-                "latency_ms_lower": latency.lower_ms,
-                "latency_ms_upper": latency.upper_ms,
-                "extra_latency_ms": latency.median_ms - measured[0].median_ms,
-                "repeats": latency.repeats,
-                "batch": len(self.evaluator.example),
-                "precision": "fp32",
-                "device": device_name(self.evaluator.device),
-            }
+        for start in range(0, len(missing), _TIMED_TOGETHER):
+            some = missing[start : start + _TIMED_TOGETHER]
+            networks = [self.evaluator.untrained(placement) for placement in (plain, *some)]
+            measured = measure_latencies(networks, self.evaluator.example)
+            for placement, latency in zip(some, measured[1:], strict=True):
+                self.latencies[str(placement)] = {
+                    _MEASURED: latency.median_ms,
+                    "latency_ms_lower": latency.lower_ms,
+                    "latency_ms_upper": latency.upper_ms,
+                    "extra_latency_ms": latency.median_ms - measured[0].median_ms,
+                    "repeats": latency.repeats,
+                    "batch": len(self.evaluator.example),
+                    "precision": "fp32",
+                    "device": device_name(self.evaluator.device),
+                }
         self.ledger.set_fact("latencies", self.latencies)
 
     def range_of(self, name: str) -> tuple[int, int] | None:

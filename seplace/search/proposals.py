@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from seplace.files import DiskFull
 from seplace.samplers import SAMPLERS
 from seplace.samplers.parameters import Parameters
+from seplace.samplers.past import Past, past_of
 from seplace.samplers.task import ACCURACY, REPEATED, SEED, Task
 from seplace.streams import derive_seed
 
@@ -98,6 +99,11 @@ class Proposals:
             trial.set_user_attr(SEED, training[0])
             trial.set_user_attr(ACCURACY, training[1])
         self.study.tell(trial, [accuracy, cost], skip_if_finished=True)
+
+    @property
+    def past(self) -> Past:
+        """What has been told so far."""
+        return past_of(self.study, self.task, before=self.next_number)
 
     def tell_failed(self, number: int) -> None:
         """Tell that the machine failed a proposal, which says nothing about the placement."""

@@ -47,7 +47,13 @@ class Outcome:
     curve: list[dict[str, Any]]
     """recommendation, trainings, hypervolume."""
     belief: dict[str, Any]
+    expected_regret: float
+    regret: float
+    """The share of the true hypervolume that the recommended front missed at the end of the search."""
+    searched: int
+    """Trainings of yardsticks and search."""
     trained: int
+    """… and of the confirmation."""
     different: int
     """Placements that were trained."""
 
@@ -64,10 +70,15 @@ def world_of(name: str, *, number: int) -> World:
 def repeat(repetition: Repetition, phases: Phases, checkpoints: Sequence[int]) -> Outcome:
     """Run one repetition."""
     world = world_of(repetition.world, number=repetition.number)
-    evaluations = replay(world, phases, sampler=repetition.sampler, seed=repetition.number)
+    replayed = replay(world, phases, sampler=repetition.sampler, seed=repetition.number)
+    evaluations = replayed.evaluations
+    searched = hypervolumes(world, evaluations[: replayed.searched], [replayed.searched])
     return Outcome(
         curve=hypervolumes(world, evaluations, checkpoints),
         belief=asdict(belief(world, evaluations)),
+        expected_regret=replayed.expected_regret,
+        regret=1 - searched[-1]["hypervolume"],
+        searched=replayed.searched,
         trained=len(evaluations),
         different=len({row.placement for row in evaluations}),
     )
@@ -142,7 +153,10 @@ class Comparison:
                     "world": Path(each.world).name,
                     "sampler": each.sampler,
                     "repetition": each.number,
+                    "searched": outcome.searched,
                     "trained": outcome.trained,
+                    "expected_regret": outcome.expected_regret,
+                    "regret": outcome.regret,
                     "different": outcome.different,
                     **outcome.belief,
                 }

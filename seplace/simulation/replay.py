@@ -28,12 +28,26 @@ class Phases:
     confirm_seeds: int = 0
     """The most seeds of one placement after the confirmation; 0 leaves the confirmation out."""
     confirm_trainings: int = 0
+    stop: str = "budget"
+    """budget or settled."""
     concurrent: int = 1
     """How many trainings are thought to run at once: a sampler does not know the results of those that do."""
 
 
-def replay(world: World, phases: Phases, *, sampler: str, seed: int) -> list[Evaluation]:
-    """Search in a world; return the evaluations in the order in which they were trained."""
+@dataclass(frozen=True, kw_only=True)
+class Replay:
+    """What a search has left."""
+
+    evaluations: list[Evaluation]
+    """In the order in which they were trained."""
+    expected_regret: float
+    """The share of the attainable hypervolume that the front recommended after the search was believed to miss."""
+    searched: int
+    """Trainings of yardsticks and search."""
+
+
+def replay(world: World, phases: Phases, *, sampler: str, seed: int) -> Replay:
+    """Search in a world."""
     config = _config(world, phases, sampler=sampler, seed=seed)
     with Ledger(None) as ledger:
         prices = Prices(config, world.prices, ledger=ledger, evaluator=None)
@@ -49,12 +63,14 @@ def replay(world: World, phases: Phases, *, sampler: str, seed: int) -> list[Eva
         driver.run_yardsticks()
         driver.run_search()
         driver.run_confirmation()
-        return ledger.evaluations()
+        regret = ledger.fact("regret")
+        return Replay(evaluations=ledger.evaluations(), expected_regret=regret["mean"], searched=regret["trainings"])
 
 
 def _config(world: World, phases: Phases, *, sampler: str, seed: int) -> StudyConfig:
     """Return the study that a replay is; data and recipe stand for nothing."""
     search = {"sampler": sampler, "trainings": phases.trainings, "seeds": phases.seeds, "seed": seed}
+    search["stop"] = phases.stop
     confirm = {"seeds": phases.confirm_seeds, "trainings": phases.confirm_trainings}
     study = {
         "schema": 1,

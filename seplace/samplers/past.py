@@ -1,0 +1,66 @@
+"""What a study says so far, as the model of effects reads it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from optuna.trial import TrialState
+
+from seplace.effects.model import Observation
+from seplace.samplers.parameters import Parameters
+from seplace.samplers.task import ACCURACY, REPEATED, SEED
+
+if TYPE_CHECKING:
+    from optuna import Study
+
+    from seplace.placement import Placement
+    from seplace.samplers.task import Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Past:
+    """The results of a study, in the order of its trials."""
+
+    observations: list[Observation]
+    costs: dict[Placement, float]
+    failed: set[int]
+    """Members of the space (by index) that cannot be trained."""
+    closed: set[int]
+    """Members that are not to be proposed: failed, or without a seed left, those that are running counted in."""
+
+
+def past_of(study: Study, task: Task, *, before: int) -> Past:
+    """Read the trials of a study before a number."""
+    parameters, space = Parameters(task.space), task.space
+    observations: list[Observation] = []
+    costs: dict[Placement, float] = {}
+    spent: Counter[Placement] = Counter()
+    failed: set[Placement] = set()
+    for trial in study.get_trials(deepcopy=False):
+        # Optuna stores the parameters of another worker's trial one by one.
+        if trial.number >= before or not trial.params.keys() >= parameters.distributions.keys():
+            continue
+        placement = parameters.placement(trial.params)
+        is_complete = trial.state is TrialState.COMPLETE
+        has_failed = is_complete and max(trial.constraints.values(), default=-1.0) > 0
+        if has_failed:
+            failed.add(placement)
+        if trial.user_attrs.get(REPEATED):
+            continue
+        if is_complete or trial.state is TrialState.RUNNING:
+            spent[placement] += 1
+        if not is_complete:
+            continue
+        costs[placement] = trial.values[1]
+        if ACCURACY in trial.user_attrs or not has_failed:
+            accuracy, seed = trial.user_attrs.get(ACCURACY, trial.values[0]), trial.user_attrs.get(SEED)
+            observations.append(Observation(placement=placement, seed=seed, accuracy=accuracy))
+    spent_up = {placement for placement, count in spent.items() if count >= task.seeds}
+    return Past(
+        observations=observations,
+        costs=costs,
+        failed={space.index(placement) for placement in failed if placement in space},
+        closed={space.index(placement) for placement in failed | spent_up if placement in space},
+    )

@@ -1,0 +1,83 @@
+"""Small spaces with prices that are made up, and studies whose truth is known."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+
+from seplace.attention.options import GateOptions
+from seplace.backbones.backbone import describe
+from seplace.costs.table import PriceTable
+from seplace.effects.design import Design
+from seplace.effects.model import Observation
+from seplace.effects.region import Region, cost_tables
+from seplace.placement import Placement, StageChoice
+from seplace.space import SearchSpace
+
+NAMES = ("flops", "params")
+
+
+def parse(*texts: str) -> tuple[StageChoice, ...]:
+    return tuple(map(StageChoice.parse, texts))
+
+
+def space_with(*choices: tuple[StageChoice, ...], variants: Sequence[str] = ()) -> SearchSpace:
+    return SearchSpace(
+        name="toy",
+        backbone=describe("cifar_resnet8"),
+        choices=choices,
+        gate=GateOptions(init="paper"),
+        variants=tuple(map(describe, variants)),
+    )
+
+
+SMALL = space_with(*[parse("none", "se4", "eca")] * 3)
+"""27 members."""
+
+WIDER = space_with(*[parse("none", "eca")] * 3, variants=["cifar_resnet8[width=1.06]"])
+"""16 members of two backbones."""
+
+
+def prices_of(space: SearchSpace, *, seed: int = 0, most: int = 40) -> PriceTable:
+    """Made-up prices: whole numbers, `none` free, many ties where `most` is small."""
+    random = np.random.default_rng(seed)
+
+    def table(plain: int) -> PriceTable:
+        extras = tuple(
+            {
+                choice: tuple(random.integers(1, most, size=2).tolist()) if choice.module != "none" else (0, 0)
+                for choice in dict.fromkeys([*listed, *(mark.choices[stage] for mark in space.yardsticks.values())])
+            }
+            for stage, listed in enumerate(space.choices)
+        )
+        return PriceTable(names=NAMES, plain=(plain, 2 * plain), extras=extras)
+
+    own, *others = [table(1000 + 37 * number) for number in range(len(space.backbones))]
+    variants = dict(zip(list(space.backbones)[1:], others, strict=True))
+    return PriceTable(names=NAMES, plain=own.plain, extras=own.extras, variants=variants)
+
+
+def region_of(space: SearchSpace, prices: PriceTable, *, params: float | None = None) -> Region:
+    """The space priced in FLOPs, with a limit on the parameters if one is given."""
+    design = Design(space)
+    limits = [] if params is None else [(cost_tables(design, prices, "params"), params)]
+    return Region(design, cost_tables(design, prices, "flops"), limits=limits)
+
+
+def all_levels(shape: Sequence[int]) -> np.ndarray:
+    """The levels of all members in the space's order."""
+    return np.array(list(itertools.product(*map(range, shape))), dtype=np.int64)
+
+
+def observed(
+    truth: dict[Placement, float], *, seeds: int, noise: float, random: np.random.Generator, luck: float = 0.0
+) -> list[Observation]:
+    """Train each placement on each of so many seeds."""
+    kindness = luck * random.standard_normal(seeds)
+    return [
+        Observation(placement=placement, seed=seed, accuracy=value + kindness[seed] + noise * random.standard_normal())
+        for placement, value in truth.items()
+        for seed in range(seeds)
+    ]
