@@ -26,6 +26,9 @@ from seplace.streams import derive_seed
 Floats = NDArray[np.float64]
 
 _BASE = 90.0
+_SHARED, _OWN = 1, 2
+"""Streams of what a seed gives to all placements, and of what a training has for itself."""
+
 _NOISE = 0.25
 _SEED = 0.2
 _STAGES = ((64, 32), (128, 16), (256, 8), (512, 4))
@@ -127,11 +130,11 @@ def landscape(name: str, *, seed: int) -> World:
 
     def observe(placement: Placement, training_seed: int) -> float:
         levels = space.indices(placement)[1:]
-        shared = np.random.default_rng([seed, training_seed])
+        shared = np.random.default_rng([_SHARED, seed, training_seed])
         kindness = _SEED * shared.standard_normal()
         misleading = by_seed * shared.standard_normal((len(_STAGES), len(_CHOICES)))
         misled = sum(float(misleading[stage, level]) for stage, level in enumerate(levels) if level)
-        noise = terrain.noise(np.random.default_rng([seed, training_seed, space.index(placement)]))
+        noise = terrain.noise(np.random.default_rng([_OWN, seed, training_seed, space.index(placement)]))
         return _BASE + float(terrain.gains[levels]) + kindness + misled + noise
 
     return World(

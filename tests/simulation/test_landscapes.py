@@ -1,0 +1,83 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from seplace.placement import Placement
+from seplace.simulation.landscapes import LANDSCAPES, landscape
+
+each_kind = pytest.mark.parametrize("name", LANDSCAPES)
+
+
+@each_kind
+def test_a_landscape_is_that_of_its_seed(name):
+    one, same, other = (landscape(name, seed=seed) for seed in (3, 3, 4))
+    assert len(one.truth) == len(one.space) == 23**4
+    assert np.array_equal(one.truth, same.truth)
+    assert name == "nothing-helps" or not np.array_equal(one.truth, other.truth)
+    placement = Placement.parse("se16-none-eca.parallel-cbam4")
+    assert one.observe(placement, 1) == same.observe(placement, 1)
+    assert one.observe(placement, 1) != one.observe(placement, 2)
+
+
+@each_kind
+def test_none_has_90_percent_and_all_yardsticks_are_members(name):
+    world = landscape(name, seed=0)
+    assert world.truth[0] == 90.0
+    assert all(placement in world.space for placement in world.space.yardsticks.values())
+
+
+@each_kind
+def test_trainings_lie_about_the_truth(name):
+    world = landscape(name, seed=1)
+    placement = world.space.placement_at(12345)
+    seen = np.array([world.observe(placement, seed) for seed in range(400)]) - world.truth[12345]
+    assert abs(np.median(seen)) < 0.08
+    spread = np.subtract(*np.quantile(seen, [0.75, 0.25])) / 1.349
+    assert 0.2 < spread < 0.55
+
+
+def test_what_a_seed_gives_is_paired():
+    world = landscape("usual", seed=0)
+    one, other = world.space.placement_at(0), world.space.placement_at(1000)
+    pairs = np.array([[world.observe(one, seed), world.observe(other, seed)] for seed in range(300)])
+    # Noise of 0.25 each, and 0.2 that both share.
+    assert np.std(pairs[:, 0]) == pytest.approx(np.hypot(0.25, 0.2), rel=0.15)
+    assert np.std(pairs[:, 0] - pairs[:, 1]) == pytest.approx(0.25 * np.sqrt(2), rel=0.15)
+
+
+def test_costs_are_those_of_the_formula():
+    world = landscape("usual", seed=0)
+    prices = world.prices
+    text = "se4-none-none-eca.parallel"
+    # SE on 64 channels and 32 x 32 pixels, ECA in parallel on 512 and 4 x 4, two blocks each.
+    expected = 2 * (64 * 1024 + 2 * 64**2 // 4 + 64 + 64 * 1024) + 2 * (512 * 16 + 6 * 512 + 2 * 512 * 16)
+    assert prices.price(Placement.parse(text))["flops"] - prices.plain[0] == expected
+
+
+def additive_share(gains: np.ndarray) -> float:
+    """The share of the variance that main effects explain."""
+    mean = gains.mean()
+    mains = [gains.mean(axis=tuple(at for at in range(4) if at != axis)) - mean for axis in range(4)]
+    fitted = mean + sum(main.reshape([-1 if at == axis else 1 for at in range(4)]) for axis, main in enumerate(mains))
+    return float(1 - np.var(gains - fitted) / np.var(gains))
+
+
+def test_kinds_break_the_model_as_they_say():
+    gains = {name: landscape(name, seed=2).truth.reshape((23,) * 4) - 90 for name in LANDSCAPES}
+    assert additive_share(gains["usual"]) > 0.5
+    assert additive_share(gains["not-additive"]) < 0.35
+    own = gains["private"] - landscape("usual", seed=2).truth.reshape((23,) * 4) + 90
+    assert not gains["nothing-helps"].any()
+    # One pair of modules in two stages is worth far more than all else.
+    dominant = gains["one-interaction"]
+    assert dominant.max() > 1.3
+    assert own.shape == dominant.shape
+    sums = [np.sort(np.unique(dominant.mean(axis=pair).round(3)))[-1] for pair in itertools.combinations(range(4), 2)]
+    assert max(sums) > 1.4
+
+
+def test_heavy_tails_have_them():
+    world = landscape("heavy-tails", seed=0)
+    seen = np.array([world.observe(world.space.placement_at(7), seed) for seed in range(500)]) - world.truth[7]
+    assert np.abs(seen).max() > 1.5

@@ -1,0 +1,160 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seplace.errors import DataError, InputError, UnknownName
+from seplace.ledger import Ledger
+from seplace.results import Evaluation
+from seplace.simulation.comparison import Comparison, Repetition, world_of
+from seplace.simulation.curves import hypervolumes, summary
+from seplace.simulation.landscapes import landscape
+from seplace.simulation.replay import Phases, replay
+from seplace.simulation.table import table_world
+from seplace.space_file import load_space
+from tests.studies import write_small_space, write_study
+
+SHORT = Phases(trainings=14, seeds=2)
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """The results folder of a study that trained its eight placements on three seeds."""
+    folder = tmp_path_factory.mktemp("table")
+    name = write_small_space(folder)
+    study = write_study(folder, space=name, search={"sampler": "exhaustive", "trainings": 24, "seeds": 3})
+    out = folder / "out"
+    random = np.random.default_rng(0)
+    space = load_space(folder / name)
+    with Ledger(out / "ledger.sqlite") as ledger:
+        ledger.set_fact("study_folder", "..")
+        for seed in range(3):
+            for placement in space:
+                gates = sum(choice.module == "eca" for choice in placement.choices)
+                ledger.add(
+                    Evaluation(
+                        placement=placement,
+                        seed=seed,
+                        epochs=1,
+                        state="complete",
+                        accuracy=50 + gates + seed + 0.1 * float(random.standard_normal()),
+                        costs={"flops": 1000 + 10 * gates},
+                    )
+                )
+    (out / "study.yaml").write_text(study.read_text())
+    (out / "space.yaml").write_text((folder / name).read_text())
+    extras = [{"none": [0], "eca": [10]}] * 3
+    prices = {"names": ["flops"], "plain": [1000], "extras": extras, "variants": {}}
+    (out / "prices.json").write_text(json.dumps({"key": {}, "table": prices}))
+    return out
+
+
+def test_a_replay_is_a_search_of_the_driver():
+    world = landscape("usual", seed=0)
+    found = replay(world, SHORT, sampler="random", seed=1)
+    assert len(found.evaluations) == found.searched == 14
+    assert [str(row.placement) for row in found.evaluations[:7]] == [
+        str(mark) for mark in world.space.yardsticks.values()
+    ]
+    assert all(row.accuracy == world.observe(row.placement, row.seed) for row in found.evaluations)
+    assert 0 < found.expected_regret < 1
+    assert replay(world, SHORT, sampler="random", seed=1) == found
+    assert replay(world, SHORT, sampler="random", seed=2) != found
+
+
+def test_a_replay_may_confirm():
+    phases = Phases(trainings=12, seeds=1, confirm_seeds=3, confirm_trainings=6)
+    found = replay(landscape("usual", seed=0), phases, sampler="random", seed=0)
+    assert found.searched == 12
+    assert 12 < len(found.evaluations) <= 18
+
+
+def test_the_share_of_the_whole_truth_is_one():
+    world = landscape("usual", seed=0)
+    order = np.argsort(world.region.cost.everywhere(), kind="stable")
+    best = np.maximum.accumulate(world.truth[order])
+    front = order[np.concatenate([[True], best[1:] > best[:-1]])]
+    placements = [world.space.placement_at(int(index)) for index in front]
+    assert world.share(placements) == pytest.approx(1.0)
+    assert world.share(placements[:1]) == 0.0  # none alone
+    assert 0 < world.share(placements[::3]) < 1
+
+
+def test_fronts_are_valued_at_the_checkpoints():
+    world = landscape("usual", seed=0)
+    rows = hypervolumes(world, replay(world, SHORT, sampler="random", seed=0).evaluations, [10, 14, 99])
+    assert [(row["recommendation"], row["trainings"]) for row in rows] == [
+        ("observed", 10),
+        ("posterior", 10),
+        ("observed", 14),
+        ("posterior", 14),
+    ]
+    assert all(0 <= row["hypervolume"] <= 1 for row in rows)
+
+
+def test_a_table_is_a_world(table):
+    worlds = [table_world(table, seed=seed) for seed in range(6)]
+    world = worlds[0]
+    space = world.space
+    assert len(world.truth) == 8
+    assert world.truth[space.index(space.placement_at(7))] == pytest.approx(54, abs=0.3)
+    assert world.lowest == world.truth.min()
+    firsts = {round(each.observe(space.placement_at(0), 0)) for each in worlds}
+    assert firsts == {50, 51, 52}  # the order of the table's seeds is shuffled
+    assert sorted(round(world.observe(space.placement_at(7), seed)) for seed in range(3)) == [53, 54, 55]
+    found = replay(world, Phases(trainings=8, seeds=3), sampler="effects", seed=0)
+    assert len({row.placement for row in found.evaluations}) >= 4
+
+
+def test_half_a_table_is_refused(table, tmp_path):
+    for name in ("study.yaml", "space.yaml", "prices.json"):
+        (tmp_path / name).write_text((table / name).read_text())
+    with Ledger(table / "ledger.sqlite", read_only=True) as whole, Ledger(tmp_path / "ledger.sqlite") as half:
+        half.set_fact("study_folder", "..")
+        for row in whole.evaluations()[:-2]:
+            half.add(row)
+    with pytest.raises(DataError, match="no table: 2 of 8 placements lack one of 3 seeds"):
+        table_world(tmp_path, seed=0)
+
+
+def test_a_comparison_goes_on_where_it_was_interrupted(tmp_path):
+    one, two = (Repetition(world="usual", sampler="random", number=number) for number in range(2))
+    first = Comparison(tmp_path, SHORT)
+    first.run([one], workers=1, on_done=lambda _: None)
+    with (tmp_path / "repetitions.jsonl").open("a") as file:
+        file.write('[{"world": "usual", "sam')  # torn
+    left: list[int] = []
+    again = Comparison(tmp_path, SHORT)
+    assert again.outcomes == first.outcomes
+    again.run([one, two], workers=1, on_done=left.append)
+    assert left == [0]
+    again.write()
+    curves = pd.read_csv(tmp_path / "curves.csv")
+    assert sorted(curves["repetition"].unique()) == [0, 1]
+    assert (tmp_path / "curves.png").exists()
+    with pytest.raises(InputError, match="other phases"):
+        Comparison(tmp_path, Phases(trainings=20, seeds=2))
+
+
+def test_an_unknown_world_is_named_with_the_nearest():
+    with pytest.raises(UnknownName, match="Did you mean 'private'"):
+        world_of("privat", number=0)
+
+
+def test_the_summary_has_the_interval_of_the_mean():
+    curves = pd.DataFrame(
+        {
+            "world": "usual",
+            "sampler": "random",
+            "recommendation": "observed",
+            "repetition": range(4),
+            "trainings": 10,
+            "hypervolume": [0.5, 0.6, 0.7, 0.8],
+        }
+    )
+    (row,) = summary(curves).to_dict("records")
+    half = 1.96 * np.std([0.5, 0.6, 0.7, 0.8], ddof=1) / 2
+    assert row["hypervolume"] == pytest.approx(0.65)
+    assert (row["lower"], row["upper"]) == pytest.approx((0.65 - half, 0.65 + half))
+    assert row["repetitions"] == 4
