@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from seplace.errors import InputError
-from seplace.plots import plot_front, save_figure
+from seplace.plots import plot_effects, plot_front, plot_simulation, save_figure
 
 TABLE = pd.DataFrame(
     [
@@ -114,3 +114,40 @@ def test_a_figure_can_be_saved_twice(tmp_path):
 def test_an_unknown_format_is_an_input_error(tmp_path):
     with pytest.raises(InputError, match=r"a\.xyz: figures are written as \.png, \.svg, \.pdf"):
         save_figure(plot_front(TABLE, cost="flops", title="a"), tmp_path / "a.xyz")
+
+
+def test_effects_have_a_panel_a_stage_and_a_colour_a_module():
+    table = pd.DataFrame(
+        [
+            ("choice", 1, "se4", 0.5, 0.1, 0.9, 0.99),
+            ("choice", 1, "eca", 0.0, -0.4, 0.4, 0.5),
+            ("choice", 2, "se8.parallel", -0.5, -0.9, -0.1, 0.01),
+            ("module", 0, "se", 0.0, -0.4, 0.4, 0.5),
+            ("backbone", 0, "cifar_resnet20", 1.0, 0.5, 1.5, 1.0),
+        ],
+        columns=["kind", "stage", "name", "effect", "effect_lower", "effect_upper", "p_positive"],
+    )
+    figure = plot_effects(table, title="a study")
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["stage 1", "stage 2", "backbone"]
+    first = figure.axes[0]
+    assert [label.get_text() for label in first.get_yticklabels()] == ["eca", "se4"]  # from below
+    markers = [line for line in first.lines if line.get_marker() == "o"]
+    assert [line.get_xdata()[0] for line in markers] == [0.0, 0.5]
+    assert [line.get_markerfacecolor() == "white" for line in markers] == [True, False]
+    (other,) = [line for line in figure.axes[1].lines if line.get_marker() == "o"]
+    assert other.get_color() == markers[1].get_color() != markers[0].get_color()
+
+
+def test_a_simulation_has_a_panel_a_recommendation():
+    rows = [
+        ("usual", sampler, recommendation, trainings, 0.5 + trainings / 1000, 0.4, 0.7, 50)
+        for sampler in ("effects", "random")
+        for recommendation in ("observed", "posterior")
+        for trainings in (10, 50)
+    ]
+    columns = ["world", "sampler", "recommendation", "trainings", "hypervolume", "lower", "upper", "repetitions"]
+    figure = plot_simulation(pd.DataFrame(rows, columns=columns), title="a comparison")
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles == ["usual: observed front, n = 50 repetitions", "usual: posterior front, n = 50 repetitions"]
+    assert [line.get_ydata().tolist() for line in figure.axes[0].lines] == [[0.51, 0.55]] * 2
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["effects", "random"]

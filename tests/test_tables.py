@@ -3,11 +3,12 @@ import math
 import pandas as pd
 import pytest
 
+from seplace.costs.table import PriceTable
 from seplace.effects.design import Design
 from seplace.placement import Placement
 from seplace.results import Evaluation, judge, summarise
 from seplace.space_file import load_space
-from seplace.tables import front_frame, knee_of, paired_gain, placements_frame, verdict
+from seplace.tables import effects_frame, front_frame, knee_of, paired_gain, placements_frame, verdict
 from tests.test_results import CBAM, ECA, PLAIN, SE, evaluation, rows
 
 DESIGN = Design(load_space("cifar-resnet8"))
@@ -160,3 +161,30 @@ def test_one_lucky_training_among_many_is_not_believed():
     evaluations = rows(plain=BASE, se=above(0.0), eca=above(0.1))
     evaluations.append(evaluation(CBAM, 0, BASE[0] + 0.3))
     assert said(evaluations).startswith("No placement is better than none")
+
+
+def test_effects_in_a_table():
+    space = DESIGN.space
+    extras = tuple(
+        {choice: (0 if choice.module == "none" else 10 * stage, 1) for choice in listed}
+        for stage, listed in enumerate(space.choices, start=1)
+    )
+    prices = PriceTable(names=("flops", "params"), plain=(1000, 100), extras=extras)
+    evaluations = rows(plain=BASE, se=above(2.0), eca=above(0.0))
+    timed = {SE: {"extra_latency_ms": 0.25}}
+    judgement = judge(DESIGN, evaluations, "flops")
+    table = effects_frame(judgement, prices=prices, evaluations=evaluations, latencies=timed)
+    assert list(table.columns) == [
+        *("kind", "stage", "name", "effect", "effect_lower", "effect_upper", "p_positive", "trainings"),
+        *("extra_flops", "extra_params", "extra_latency_ms"),
+    ]
+    choices = table[table["kind"] == "choice"].set_index(["stage", "name"])
+    assert len(choices) == 3 * 14
+    assert choices.loc[(3, "se4"), ["trainings", "extra_flops", "extra_latency_ms"]].tolist() == [4, 30, 0.25]
+    assert choices.loc[(2, "eca"), "trainings"] == 4
+    assert choices.loc[(1, "cbam4"), "trainings"] == 0
+    assert math.isnan(choices.loc[(1, "cbam4"), "extra_latency_ms"])
+    assert choices["effect"].idxmax() == (3, "se4")
+    modules = table[table["kind"] == "module"].set_index(["stage", "name"])
+    assert modules.loc[(0, "se"), ["trainings", "extra_flops"]].tolist() == [4, 20]
+    assert effects_frame(None, prices=prices, evaluations=[], latencies={}).empty
