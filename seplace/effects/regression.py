@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, solve_triangular
+from scipy.linalg.lapack import dpotri
 from scipy.optimize import minimize
 
 Floats = NDArray[np.float64]
@@ -128,7 +129,7 @@ class Regression:
             jac=True,
             method="L-BFGS-B",
             bounds=[np.log(_BOUNDS)] * len(start),
-            options={"maxiter": 60, "ftol": 1e-7},
+            options={"maxiter": 30, "ftol": 1e-6},
         )
         best: Floats = found.x
         return best
@@ -152,8 +153,8 @@ class Regression:
         precision, right, constant, within, between = self._weighted(noise, unit)
         scaled = precision * np.outer(sd, sd)
         scaled[np.diag_indices_from(scaled)] += 1.0
-        lower = np.linalg.cholesky(scaled)
-        inverse = cho_solve((lower, True), np.eye(len(sd)), check_finite=False)
+        lower = np.asarray(np.linalg.cholesky(scaled), dtype=np.float64)
+        inverse = _inverse(lower)
         mean_scaled = inverse @ (sd * right)
         mean = sd * mean_scaled
         covariance = inverse * np.outer(sd, sd)
@@ -177,8 +178,10 @@ class Regression:
         within = 1 / noise
         between = 1 / (noise + self.sizes * unit)
         parts = [(within, self.within), *zip(between, self.between, strict=True)]
-        precision = np.sum([weight * part.xx for weight, part in parts], axis=0)
-        right = np.sum([weight * part.xy for weight, part in parts], axis=0)
+        precision, right = np.zeros_like(self.within.xx), np.zeros_like(self.within.xy)
+        for weight, part in parts:
+            precision += weight * part.xx
+            right += weight * part.xy
         constant = sum(weight * part.yy for weight, part in parts)
         return precision, right, float(constant), within, between
 
@@ -234,8 +237,8 @@ class _Kernels:
         weights = np.append(variances[:-2], variances[-1])
         covariance = self.fixed + np.tensordot(weights, self.parts, axes=1)
         covariance[np.diag_indices_from(covariance)] += noise
-        lower = np.linalg.cholesky(covariance)
-        inverse = cho_solve((lower, True), np.eye(len(self.y)), check_finite=False)
+        lower = np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
+        inverse = _inverse(lower)
         solved = inverse @ self.y
         value = -np.log(np.diag(lower)).sum() - 0.5 * self.y @ solved
         # d log N / d log scale = variance * (a' K a - tr(C^-1 K)), with a = C^-1 y and K the part of that scale.
@@ -260,3 +263,9 @@ class _Moments:
         """Return the expected sum of squared residuals for coefficients N(mean, covariance)."""
         fitted = mean @ self.xx @ mean + (self.xx * covariance).sum()
         return float(self.yy - 2 * self.xy @ mean + fitted)
+
+
+def _inverse(lower: Floats) -> Floats:
+    """Return the inverse of a matrix from its Cholesky factor; a third of the work of solving for a unit matrix."""
+    half, _ = dpotri(lower, lower=1)
+    return np.asarray(np.tril(half) + np.tril(half, -1).T)

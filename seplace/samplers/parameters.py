@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
-from seplace.placement import Placement, StageChoice
+from seplace.placement import Placement
 
 if TYPE_CHECKING:
     from seplace.space import SearchSpace
@@ -26,6 +26,7 @@ class Parameters:
             for number, choices in enumerate(space.choices, start=1)
         }
         self.stages = list(self.distributions)
+        self._choices = [{str(choice): choice for choice in choices} for choices in space.choices]
         if space.variants:
             texts = [backbone.text for backbone in space.backbones.values()]
             self.distributions[_BACKBONE] = CategoricalDistribution(texts)
@@ -39,6 +40,6 @@ class Parameters:
         """Return the placement that the parameters' values stand for."""
         named = params.get(_BACKBONE, self.space.backbone.text)
         return Placement(
-            tuple(StageChoice.parse(params[name]) for name in self.stages),
+            tuple(choices[params[name]] for name, choices in zip(self.stages, self._choices, strict=True)),
             "" if named == self.space.backbone.text else named,
         )

@@ -7,7 +7,7 @@ import platform
 import statistics
 from collections.abc import Sequence
 
-from seplace.evaluators.stand_alone import versions
+from seplace.versions import versions
 
 
 def show(subject: str, values: Sequence[float], unit: str, *, mark: str) -> None:

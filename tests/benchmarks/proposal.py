@@ -1,0 +1,59 @@
+"""Time and memory of a proposal of the sampler of effects: `python -m tests.benchmarks.proposal`."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+
+import numpy as np
+import optuna
+
+from seplace.samplers.effects import EffectsSampler
+from seplace.samplers.parameters import Parameters
+from seplace.samplers.task import ACCURACY, SEED, Task
+from seplace.simulation.landscapes import landscape
+from tests.benchmarks.figures import show, show_machine
+
+
+def proposal_seconds(evaluations: int, rounds: int) -> list[float]:
+    """Return the seconds of proposals in a space of 279,841 placements after so many evaluations."""
+    world = landscape("usual", seed=0)
+    task = Task(space=world.space, prices=world.prices, cost="flops", seeds=3, seed=0)
+    parameters = Parameters(world.space)
+    study = optuna.create_study(directions=["maximize", "minimize"], sampler=EffectsSampler(task, seed=0))
+    random = np.random.default_rng(0)
+    for index in random.integers(len(world.space), size=evaluations):
+        placement = world.space.placement_at(int(index))
+        accuracy = world.observe(placement, 0)
+        study.add_trial(
+            optuna.trial.create_trial(
+                values=[accuracy, world.prices.price(placement)["flops"]],
+                params=parameters.of(placement),
+                distributions=parameters.distributions,
+                user_attrs={SEED: 0, ACCURACY: accuracy},
+            )
+        )
+    seconds = []
+    for number in range(rounds + 1):
+        study.sampler = EffectsSampler(task, seed=number)  # as a search makes one for each proposal
+        start = time.perf_counter()
+        study.ask(parameters.distributions)
+        seconds.append(time.perf_counter() - start)
+    return seconds[1:]
+
+
+def main() -> None:
+    """Print medians with quartiles, and the greatest memory of this process."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 15
+    show_machine()
+    for evaluations in (25, 100, 1000):
+        subject = f"proposal after {evaluations:,} evaluations of 279,841 placements"
+        show(subject, proposal_seconds(evaluations, rounds), "s", mark="0.3")
+    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"greatest memory of this process: {megabytes:.0f} MB (mark: 500)")
+
+
+if __name__ == "__main__":
+    main()
