@@ -9,7 +9,7 @@ from tests.controls import evaluations
 
 @pytest.mark.slow
 def test_a_gate_is_worth_points_in_the_last_stage_and_none_in_the_middle(tmp_path: Path) -> None:
-    texts = ("none-none-none", "none-se2-none", "none-none-se2")
+    texts = ("none-none-none", "none-eca-none", "none-none-eca")
     accuracies = [one.accuracy for one in evaluations("positive-control", texts, seeds=1, folder=tmp_path)]
     assert None not in accuracies
     plain, middle, last = accuracies
@@ -21,6 +21,6 @@ def test_a_gate_is_worth_points_in_the_last_stage_and_none_in_the_middle(tmp_pat
 
 @pytest.mark.slow
 def test_a_gate_is_worth_nothing_where_local_filters_and_a_mean_suffice(tmp_path: Path) -> None:
-    texts = ("none-none-none", "none-none-se2")
+    texts = ("none-none-none", "none-none-eca")
     accuracies = [one.accuracy for one in evaluations("negative-control", texts, seeds=1, folder=tmp_path)]
     assert accuracies == pytest.approx([95, 95], abs=3)

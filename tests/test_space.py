@@ -214,6 +214,9 @@ def test_gate_options_are_checked(options: dict[str, object]) -> None:
         ("mobilenet-v3-large", 4**2 * 5**3),
         ("resnet50", (1 + (4 + 4 + 1) * 2) ** 4),
         ("resnet50-blocks", 2**16),
+        ("positive-control", 4**3),
+        ("negative-control", 4**3),
+        ("cifar-resnet8-table", 5**3),
     ],
 )
 def test_shipped_spaces(name: str, size: int) -> None:

@@ -16,5 +16,7 @@ DATASETS = Registry(
         "cifar100": "seplace.datasets.cifar:cifar100",
         "image_folder": "seplace.datasets.image_folder:image_folder",
         "image_parquet": "seplace.datasets.image_parquet:image_parquet",
+        "plain_tiles": "seplace.datasets.tiles:plain_tiles",
+        "switched_tiles": "seplace.datasets.tiles:switched_tiles",
     },
 )
