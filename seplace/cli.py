@@ -190,6 +190,23 @@ def effects(
 
 
 @app.command()
+def noise(results: ResultsArgument, output: Annotated[Format, typer.Option("--format")] = Format.table) -> None:
+    """Print how much of the trainings is placement and how much is luck, and how early ranks are known."""
+    from seplace.api import Results, to_csv
+    from seplace.display import noise_table
+    from seplace.noise import noise_frame
+
+    study = Results.load(results)
+    table = noise_frame(study.rows)
+    if output is Format.json:
+        typer.echo(table.to_json(orient="records", indent=1))
+    elif output is Format.csv:
+        typer.echo(to_csv(table), nl=False)
+    else:
+        _print(noise_table(table, title=study.config.name))
+
+
+@app.command()
 def plot(
     results: ResultsArgument,
     output: Annotated[Path | None, typer.Option(help="A .png, .svg or .pdf file; default front.png and .svg.")] = None,

@@ -132,6 +132,26 @@ def effects_table(effects: pd.DataFrame, *, kind: str, title: str) -> Table:
     return table
 
 
+def noise_table(noise: pd.DataFrame, *, title: str) -> Table:
+    """Return a noise report: one row a quantity, accuracy and cross-entropy side by side."""
+    size = f"{noise['placements'].iloc[0]} placements x {noise['seeds'].iloc[0]} seeds, 90 % intervals"
+    table = Table(title=f"{title}: {size}", title_justify="left", header_style="bold")
+    table.add_column("quantity", no_wrap=True)
+    table.add_column("accuracy in points", justify="right", no_wrap=True)
+    table.add_column("cross-entropy in 0.01 nats", justify="right", no_wrap=True)
+    for quantity_name, rows in noise.groupby("quantity", sort=False):
+        cells = {row["score"]: row for row in rows.to_dict("records")}
+        if "both" in cells:
+            table.add_row(str(quantity_name), f"{cells['both']['value']:.2f}", "")
+            continue
+        shown = [
+            f"{row['value']:.2f}" + ("" if math.isnan(row["lower"]) else f" [{row['lower']:.2f}, {row['upper']:.2f}]")
+            for row in (cells["accuracy"], cells["cross_entropy"])
+        ]
+        table.add_row(str(quantity_name), *shown)
+    return table
+
+
 def interval(row: Mapping[Any, Any], name: str, *, signed: bool = False) -> str:
     """Return `+1.20 [+0.45, +1.98]`, a mean and its interval; empty where there is no value."""
     values = [row[name], row[f"{name}_lower"], row[f"{name}_upper"]]

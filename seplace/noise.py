@@ -1,0 +1,205 @@
+"""How much of a table of trainings is placement and how much is luck: variance components and rank correlations.
+
+Two-way analysis of variance without replication (placements x seeds), by mean squares: Searle, Casella and McCulloch,
+Variance Components, 1992. Intervals are of a bootstrap over placements.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import f as f_distribution
+from scipy.stats import kendalltau
+
+from seplace.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from seplace.placement import Placement
+    from seplace.results import Evaluation
+
+Floats = NDArray[np.float64]
+
+_REPEATS = 200
+_LEVEL = 0.9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """Placements that were all trained on the same seeds."""
+
+    placements: tuple[Placement, ...]
+    seeds: tuple[int, ...]
+    scores: Floats
+    """(placements, seeds): accuracy in percent, or cross-entropy in hundredths of a nat, negative: larger is better."""
+    early: dict[int, Floats]
+    """The same after fewer epochs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Components:
+    """What scores are made of, as standard deviations."""
+
+    placement: float
+    seed: float
+    residual: float
+    ratio: float
+    """F: the mean square of placements over that of the residuals."""
+    chance: float
+    """The probability of such an F where placements do not differ."""
+
+    def reliability(self, seeds: int) -> float:
+        """Return the share of the variance of a mean over paired seeds that is of the placement."""
+        signal = self.placement**2
+        noise = self.residual**2 / seeds
+        return signal / (signal + noise) if signal + noise > 0 else 0.0
+
+
+def noise_frame(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
+    """Return one row a quantity: for accuracy and cross-entropy its value with the bounds of its 90 % interval.
+
+    DataError unless at least three placements share two seeds.
+    """
+    import pandas as pd
+
+    rows = []
+    blocks = {score: complete_block(evaluations, score=score) for score in ("accuracy", "cross_entropy")}
+    for score, block in blocks.items():
+        for name, measure in _measures(block).items():
+            value = measure(np.arange(len(block.placements)))
+            lower, upper = _interval(measure, len(block.placements))
+            rows.append({"score": score, "quantity": name, "value": value, "lower": lower, "upper": upper})
+        share = main_effects_share(block.placements, block.scores.mean(axis=1))
+        rows.append({"score": score, "quantity": "share of main effects in means over seeds", "value": share})
+    means = [block.scores.mean(axis=1) for block in blocks.values()]
+    rows.append(
+        {"score": "both", "quantity": "tau between accuracy and cross-entropy, means over seeds", "value": _tau(*means)}
+    )
+    block = blocks["accuracy"]
+    return pd.DataFrame(rows).assign(placements=len(block.placements), seeds=len(block.seeds))
+
+
+def complete_block(evaluations: Sequence[Evaluation], *, score: str) -> Block:
+    """Return the placements trained on all of the seeds that most of the replicated ones share."""
+    rows: dict[Placement, dict[int, Evaluation]] = defaultdict(dict)
+    for row in evaluations:
+        if row.accuracy is not None:
+            rows[row.placement][row.seed] = row
+    most = max((len(by_seed) for by_seed in rows.values()), default=0)
+    # More placements weigh as much as more seeds: the block with most trainings in it.
+    sizes = {count: sum(len(by_seed) >= count for by_seed in rows.values()) for count in range(2, most + 1)}
+    count = max(sizes, key=lambda count: count * sizes[count], default=0)
+    seeds = tuple(range(count))
+    members = tuple(placement for placement, by_seed in rows.items() if set(seeds) <= set(by_seed))
+    if count < 2 or len(members) < 3:
+        raise DataError("a noise report needs at least three placements that were trained on the same two seeds")
+
+    def scores(get: Callable[[Evaluation], float]) -> Floats:
+        return np.array([[get(rows[placement][seed]) for seed in seeds] for placement in members])
+
+    sign = 1.0 if score == "accuracy" else -100.0
+    epochs = [point["epoch"] for point in rows[members[0]][0].curve[:-1]]
+    return Block(
+        placements=members,
+        seeds=seeds,
+        scores=sign * scores(lambda row: getattr(row, score)),
+        early={
+            int(epoch or 0): sign * scores(lambda row, at=at: float(row.curve[at][score] or 0.0))  # type: ignore[misc]
+            for at, epoch in enumerate(epochs)
+        },
+    )
+
+
+def components(scores: Floats) -> Components:
+    """Split scores (placements, seeds) into what is of the placement, of the seed, and neither's."""
+    placements, seeds = scores.shape
+    by_placement, by_seed = scores.mean(axis=1), scores.mean(axis=0)
+    residuals = scores - by_placement[:, None] - by_seed + scores.mean()
+    freedom = (placements - 1) * (seeds - 1)
+    error = float((residuals**2).sum()) / freedom
+    of_placements = seeds * float(by_placement.var(ddof=1))
+    of_seeds = placements * float(by_seed.var(ddof=1))
+    ratio = of_placements / error if error > 0 else np.inf
+    return Components(
+        placement=float(np.sqrt(max(of_placements - error, 0) / seeds)),
+        seed=float(np.sqrt(max(of_seeds - error, 0) / placements)),
+        residual=float(np.sqrt(error)),
+        ratio=float(ratio),
+        chance=float(f_distribution.sf(ratio, placements - 1, freedom)),
+    )
+
+
+def main_effects_share(placements: Sequence[Placement], means: Floats) -> float:
+    """Return the share of the variance of means that a sum of one effect a stage's choice explains, adjusted."""
+    levels = [
+        sorted({str(placement.choices[stage]) for placement in placements}) for stage in range(len(placements[0]))
+    ]
+    columns = [
+        [float(str(placement.choices[stage]) == level) for placement in placements]
+        for stage, names in enumerate(levels)
+        for level in names[1:]
+    ]
+    design = np.array([np.ones(len(placements)), *columns]).T
+    freedom = len(placements) - int(np.linalg.matrix_rank(design))
+    if freedom < 1:
+        return float("nan")
+    fitted = design @ np.linalg.lstsq(design, means, rcond=None)[0]
+    left = float(((means - fitted) ** 2).sum()) / freedom
+    return 1 - left / float(means.var(ddof=1))
+
+
+def _measures(block: Block) -> dict[str, Callable[[NDArray[np.int64]], float]]:
+    """Return what is reported, each as a function of the placements (by position) that it is computed from."""
+    scores, most = block.scores, len(block.seeds)
+
+    def of(measure: Callable[[Components], float]) -> Callable[[NDArray[np.int64]], float]:
+        return lambda rows: measure(components(scores[rows]))
+
+    def between_seeds(rows: NDArray[np.int64]) -> float:
+        pairs = itertools.combinations(range(most), 2)
+        return float(np.mean([_tau(scores[rows, one], scores[rows, other]) for one, other in pairs]))
+
+    def early(values: Floats, *, same: bool) -> Callable[[NDArray[np.int64]], float]:
+        pairs = [(one, other) for one, other in itertools.product(range(most), repeat=2) if (one == other) == same]
+        return lambda rows: float(np.mean([_tau(values[rows, one], scores[rows, other]) for one, other in pairs]))
+
+    measures: dict[str, Callable[[NDArray[np.int64]], float]] = {
+        "sd of placements": of(lambda found: found.placement),
+        "sd of seeds": of(lambda found: found.seed),
+        "sd of residuals": of(lambda found: found.residual),
+        "F of placements": of(lambda found: found.ratio),
+        "p of F": of(lambda found: found.chance),
+        "reliability of one seed": of(lambda found: found.reliability(1)),
+        f"reliability of {most} seeds": of(lambda found: found.reliability(most)),
+        "tau between two seeds": between_seeds,
+    }
+    for epoch, values in block.early.items():
+        measures[f"tau of epoch {epoch} and the last, same seed"] = early(values, same=True)
+        measures[f"tau of epoch {epoch} and the last, other seed"] = early(values, same=False)
+    return measures
+
+
+def _interval(measure: Callable[[NDArray[np.int64]], float], count: int) -> tuple[float, float]:
+    random = np.random.default_rng(0)
+    drawn = [measure(_resampled(count, random)) for _ in range(_REPEATS)]
+    lower, upper = np.nanquantile(drawn, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+    return float(lower), float(upper)
+
+
+def _resampled(count: int, random: np.random.Generator) -> NDArray[np.int64]:
+    """Return positions drawn with replacement, at least three of them different."""
+    while True:
+        rows = random.integers(count, size=count)
+        if len(np.unique(rows)) >= min(3, count):
+            return rows
+
+
+def _tau(one: Floats, other: Floats) -> float:
+    return float(kendalltau(one, other).statistic)
