@@ -244,7 +244,8 @@ def test_what_is_read_is_frozen(tmp_path: Path) -> None:
         pytest.param(
             "nsga2",
             "nsga",
-            "16:12: search.sampler: unknown sampler; known: effects, random, nsga2, tpe, tpe_factors, tpe_ordered, gp, exhaustive (got 'nsga'). Did you mean 'nsga2'?",
+            "16:12: search.sampler: unknown sampler; known: effects, random, nsga2, tpe, tpe_factors, tpe_ordered, gp, "
+            "exhaustive (got 'nsga'). Did you mean 'nsga2'?",
             id="sampler",
         ),
         pytest.param("digits-resnet8", "digits-resnet", "2:8: space: unknown search space; known: ", id="space"),
