@@ -297,9 +297,9 @@ def test_what_is_read_is_frozen(tmp_path: Path) -> None:
         ),
         pytest.param(
             "trainings: 60",
-            "trainings: 1030",
+            "trainings: 1034",
             "17:14: search.trainings: is more than the space can use: space digits-resnet8 has 343 members, "
-            "which with at most 3 seeds each allows 1,029 trainings (got 1030)",
+            "which with at most 3 seeds each and one of each of 4 yardsticks beside it allows 1,033 trainings (got 1034)",
             id="a budget larger than the space",
         ),
     ],

@@ -289,8 +289,10 @@ def test_confirmation_is_paired_with_none_and_bounded_by_seeds(tmp_path, toy):
     assert confirming
     assert {len(each) for each in seeds.values()} <= {1, 2, 3, 4}
     assert {seed for _, seed, _ in confirming} <= seeds["none-none-none"]
-    # The accuracies of this toy are so noisy that the front stays in doubt: its members have all their seeds.
-    assert {len(seeds[text]) for text in read_on_test_split(tmp_path / "out") - set(YARDSTICKS)} == {4}
+    # The accuracies of this toy are so noisy that most of the front stays in doubt to the last seed.
+    members = read_on_test_split(tmp_path / "out") - set(YARDSTICKS)
+    assert max(len(seeds[text]) for text in members) == 4
+    assert min(len(seeds[text]) for text in members) > 1
 
 
 def test_confirmation_ends_when_nothing_is_in_doubt(tmp_path, toy, monkeypatch):
