@@ -299,7 +299,8 @@ def test_what_is_read_is_frozen(tmp_path: Path) -> None:
             "trainings: 60",
             "trainings: 1034",
             "17:14: search.trainings: is more than the space can use: space digits-resnet8 has 343 members, "
-            "which with at most 3 seeds each and one of each of 4 yardsticks beside it allows 1,033 trainings (got 1034)",
+            "which with at most 3 seeds each and one of each of 4 yardsticks beside it allows 1,033 trainings "
+            "(got 1034)",
             id="a budget larger than the space",
         ),
     ],
