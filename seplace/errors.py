@@ -74,6 +74,10 @@ class CorruptResults(SeplaceError):
     exit_code = 3
 
 
+class MissingWeights(CorruptResults):
+    """The trained weights of an evaluation are not there, as in results that were published without them."""
+
+
 class UncountedOperator(SeplaceError, RuntimeError):
     """A network runs an operator for which no FLOP count is registered, or holds a module that never runs."""
 

@@ -19,6 +19,7 @@ CODES = [
     pytest.param(errors.MissingPackage, 3, ImportError, id="a package"),
     pytest.param(errors.DeviceUnavailable, 3, RuntimeError, id="a device"),
     pytest.param(errors.CorruptResults, 3, Exception, id="a damaged file"),
+    pytest.param(errors.MissingWeights, 3, errors.CorruptResults, id="weights that are not there"),
     pytest.param(DiskFull, 3, OSError, id="no room"),
     pytest.param(errors.UncountedOperator, 1, RuntimeError, id="an operator without a count"),
     pytest.param(errors.TrainingFailed, 1, RuntimeError, id="one training"),

@@ -19,7 +19,7 @@ from torch import nn
 from seplace.config import StudyConfig
 from seplace.datasets.image_set import ImageSet, Split, load_image_set
 from seplace.datasets.loader import Augmentation, BatchLoader
-from seplace.errors import CorruptResults, DataError, DeviceUnavailable, TrainingFailed
+from seplace.errors import CorruptResults, DataError, DeviceUnavailable, MissingWeights, TrainingFailed
 from seplace.files import sha256_of, write_atomically
 from seplace.models import build, freeze_backbone
 from seplace.placement import Placement
@@ -237,7 +237,7 @@ def read_weights(folder: Path, evaluation: Evaluation) -> dict[str, torch.Tensor
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
-        raise CorruptResults(f"{path}: the trained weights are not there") from error
+        raise MissingWeights(f"{path}: the trained weights are not there") from error
     if sha256_of(data) != evaluation.weights_sha256:
         raise CorruptResults(f"{path}: the trained weights are not those that were written (SHA-256 differs)")
     return {_today(name, evaluation.placement): tensor for name, tensor in load_safetensors(data).items()}

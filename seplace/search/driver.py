@@ -10,6 +10,7 @@ import functools
 import os
 import sys
 import time
+import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,7 +21,7 @@ import numpy as np
 from seplace.config import differences
 from seplace.effects.model import Posterior
 from seplace.effects.recommend import Regret, expected_regret
-from seplace.errors import StudyChanged
+from seplace.errors import MissingWeights, StudyChanged
 from seplace.executors import EXECUTORS
 from seplace.executors.executor import EvaluatorMaker, Executor
 from seplace.files import write_atomically
@@ -253,7 +254,7 @@ class Driver:
             number += 1
 
     def run_test(self, evaluator: StandAlone) -> None:
-        """Read the test split once, for the front and the yardsticks, and time them."""
+        """Read the test split once, for the front and the yardsticks whose weights are there, and time them."""
         results = self.trainings.results
         members = judge(self.task.design, list(results.values()), self.task.cost).front
         placements = list(dict.fromkeys([*members, *self.yardsticks.values()]))
@@ -269,7 +270,11 @@ class Driver:
             for evaluation in results.values():
                 if evaluation.placement != placement or evaluation.state != "complete" or evaluation.key in known:
                     continue
-                score = evaluator.test(evaluation)
+                try:
+                    score = evaluator.test(evaluation)
+                except MissingWeights as error:
+                    warnings.warn(f"{error}; the test split is not read for it", stacklevel=2)
+                    continue
                 self.ledger.add_test(evaluation.key, accuracy=score.accuracy, cross_entropy=score.cross_entropy)
             self.done += 1
             self._report()

@@ -9,7 +9,7 @@ from seplace.api import Results
 from seplace.backbones.backbone import describe
 from seplace.config import load_study
 from seplace.costs import COSTS
-from seplace.errors import InputError, StudyBusy, StudyChanged, TooManyFailures
+from seplace.errors import InputError, MissingWeights, StudyBusy, StudyChanged, TooManyFailures
 from seplace.evaluators.stand_alone import StandAlone
 from seplace.ledger import Ledger
 from seplace.placement import Placement
@@ -327,6 +327,20 @@ def test_the_test_split_is_read_once_after_all_trainings(tmp_path, toy):
         assert set(ledger.tests()) == set(toy.tested)
         for key, (accuracy, _) in ledger.tests().items():
             assert accuracy == accuracy_of(Placement.parse(key[0]), key[1]) - 1
+
+
+def test_what_has_no_weights_left_is_not_tested(tmp_path, toy):
+    test = toy.test
+
+    def without_the_first(evaluation):
+        if evaluation.key == (YARDSTICKS[1], 0, 1):
+            raise MissingWeights("se.safetensors: the trained weights are not there")
+        return test(evaluation)
+
+    toy.test = without_the_first
+    with pytest.warns(UserWarning, match="se.safetensors: .* not there; the test split is not read for it"):
+        go(write_study(tmp_path), tmp_path / "out")
+    assert set(YARDSTICKS) - read_on_test_split(tmp_path / "out") == {YARDSTICKS[1]}
 
 
 @pytest.mark.parametrize(
