@@ -6,6 +6,7 @@ Variance Components, 1992. Intervals are of a bootstrap over placements.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -105,16 +106,20 @@ def complete_block(evaluations: Sequence[Evaluation], *, score: str) -> Block:
         return np.array([[get(rows[placement][seed]) for seed in seeds] for placement in members])
 
     sign = 1.0 if score == "accuracy" else -100.0
-    epochs = [point["epoch"] for point in rows[members[0]][0].curve[:-1]]
-    return Block(
-        placements=members,
-        seeds=seeds,
-        scores=sign * scores(lambda row: getattr(row, score)),
-        early={
-            int(epoch or 0): sign * scores(lambda row, at=at: float(row.curve[at][score] or 0.0))  # type: ignore[misc]
-            for at, epoch in enumerate(epochs)
-        },
-    )
+    one = rows[members[0]][0]
+    early = {
+        int(_at(one, point, "epoch")): sign * scores(functools.partial(_at, point=point, name=score))
+        for point in range(len(one.curve) - 1)
+    }
+    whole = sign * scores(lambda row: getattr(row, score))
+    return Block(placements=members, seeds=seeds, scores=whole, early=early)
+
+
+def _at(evaluation: Evaluation, point: int, name: str) -> float:
+    """Return a value of a point of the learning curve; those of the validation split are always there."""
+    value = evaluation.curve[point][name]
+    assert value is not None
+    return value
 
 
 def components(scores: Floats) -> Components:

@@ -18,12 +18,11 @@ from seplace.effects.model import Posterior
 from seplace.effects.recommend import trained_front, valued
 from seplace.effects.region import Region, added_volume
 from seplace.errors import InputError
-from seplace.samplers.parameters import Parameters
 from seplace.samplers.past import Past, past_of
+from seplace.samplers.whole import WholeSampler
 
 if TYPE_CHECKING:
     from optuna import Study
-    from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
 
     from seplace.placement import Placement
@@ -38,7 +37,7 @@ def make(seed: int, task: Task) -> BaseSampler:
     return EffectsSampler(task, seed=seed)
 
 
-class EffectsSampler(BaseSampler):
+class EffectsSampler(WholeSampler):
     """Proposes placements for a study with the directions (maximise accuracy in percent, minimise the task's cost).
 
     It needs nothing but the study: the parameters of `Parameters(space)`, and the values. Where a trial's user
@@ -47,20 +46,10 @@ class EffectsSampler(BaseSampler):
     """
 
     def __init__(self, task: Task, *, seed: int) -> None:
-        self.task = task
-        self.parameters = Parameters(task.space)
+        super().__init__(task)
         self.seed = seed
 
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002
-        """Return all parameters: they are proposed together."""
-        return self.parameters.distributions
-
-    def sample_relative(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        search_space: dict[str, BaseDistribution],  # noqa: ARG002
-    ) -> dict[str, Any]:
+    def propose(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
         """Return the parameters of the placement that is worth most to know better."""
         if study.directions != [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]:
             raise InputError("sampler effects: the study must maximise accuracy and minimise a cost, in this order")
@@ -69,16 +58,6 @@ class EffectsSampler(BaseSampler):
         region = self.task.region_by(past.costs)
         chosen = self._best(past, region, random) if past.observations else None
         return self.parameters.of(self._at_random(past, region, random) if chosen is None else chosen)
-
-    def sample_independent(
-        self,
-        study: Study,  # noqa: ARG002
-        trial: FrozenTrial,  # noqa: ARG002
-        param_name: str,
-        param_distribution: BaseDistribution,  # noqa: ARG002
-    ) -> Any:
-        """Refuse: the space has no parameter beyond its own."""
-        raise KeyError(f"{param_name} is no parameter of space {self.task.space.name}")
 
     def _best(self, past: Past, region: Region, random: np.random.Generator) -> Placement | None:
         """Return what adds most in one plausible world; None where nothing does in any of several."""

@@ -16,7 +16,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, IntD
 from optuna.samplers import BaseSampler
 from optuna.trial import create_trial
 
-from seplace.samplers.parameters import Parameters
+from seplace.samplers.whole import WholeSampler
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -61,7 +61,8 @@ def factors(task: Task, stage: int) -> Encoding:
 
 def ordered(task: Task, stage: int) -> Encoding:
     """Return the position of a choice among those of its stage, cheapest first, as one whole number."""
-    column = task.prices.names.index("flops")
+    names = task.prices.names
+    column = names.index(task.cost) if task.cost in names else 0  # a measured cost has no price
     extras = task.prices.extras[stage]
     listed = sorted(task.space.choices[stage], key=lambda choice: (extras[choice][column], str(choice)))
     return Encoding(
@@ -71,13 +72,12 @@ def ordered(task: Task, stage: int) -> Encoding:
     )
 
 
-class RecodedSampler(BaseSampler):
+class RecodedSampler(WholeSampler):
     """Asks another sampler in a copy of the study that is written in an encoding."""
 
     def __init__(self, sampler: BaseSampler, task: Task, encode: Callable[[Task, int], Encoding]) -> None:
         self.sampler = sampler
-        self.task = task
-        self.parameters = Parameters(task.space)
+        super().__init__(task)
         self.stages = [encode(task, stage) for stage in range(len(task.space.choices))]
         self.distributions = {
             f"{stage}.{name}": distribution
@@ -85,16 +85,7 @@ class RecodedSampler(BaseSampler):
             for name, distribution in encoding.distributions.items()
         } | {name: each for name, each in self.parameters.distributions.items() if name not in self.parameters.stages}
 
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002
-        """Return all parameters: they are proposed together."""
-        return self.parameters.distributions
-
-    def sample_relative(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        search_space: dict[str, BaseDistribution],  # noqa: ARG002
-    ) -> dict[str, Any]:
+    def propose(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
         """Return what the other sampler proposes."""
         copy = optuna.create_study(directions=study.directions, sampler=self.sampler)
         for past in study.get_trials(deepcopy=False):
@@ -110,16 +101,6 @@ class RecodedSampler(BaseSampler):
                 recoded.set_constraint(name, value)
             copy.add_trial(recoded)
         return self._decoded(copy.ask(self.distributions).params)
-
-    def sample_independent(
-        self,
-        study: Study,  # noqa: ARG002
-        trial: FrozenTrial,  # noqa: ARG002
-        param_name: str,
-        param_distribution: BaseDistribution,  # noqa: ARG002
-    ) -> Any:
-        """Refuse: the space has no parameter beyond its own."""
-        raise KeyError(f"{param_name} is no parameter of space {self.task.space.name}")
 
     def _recoded(self, params: Mapping[str, Any]) -> dict[str, Any]:
         placement = self.parameters.placement(params)

@@ -1,0 +1,52 @@
+"""What samplers of whole placements share: they answer Optuna for all parameters together."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from optuna.samplers import BaseSampler
+
+from seplace.samplers.parameters import Parameters
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial
+
+    from seplace.samplers.task import Task
+
+
+class WholeSampler(BaseSampler):
+    """Optuna's side of a sampler that proposes a placement at a time."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.parameters = Parameters(task.space)
+
+    @abstractmethod
+    def propose(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
+        """Return the values of all parameters of the space for a trial."""
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002
+        """Return all parameters: they are proposed together."""
+        return self.parameters.distributions
+
+    def sample_relative(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        search_space: dict[str, BaseDistribution],  # noqa: ARG002 - always that of the space
+    ) -> dict[str, Any]:
+        """Return the proposal."""
+        return self.propose(study, trial)
+
+    def sample_independent(
+        self,
+        study: Study,  # noqa: ARG002
+        trial: FrozenTrial,  # noqa: ARG002
+        param_name: str,
+        param_distribution: BaseDistribution,  # noqa: ARG002
+    ) -> Any:
+        """Refuse: the space has no parameter beyond its own."""
+        raise KeyError(f"{param_name} is no parameter of space {self.task.space.name}")
