@@ -16,6 +16,11 @@ from seplace.errors import InputError
 Losses = NDArray[np.float64]
 
 
+def reference_cost(cheapest: float, dearest: float) -> float:
+    """Return the cost at which hypervolumes end: half a percent of the range beyond the dearest, so that it counts."""
+    return dearest + 0.005 * ((dearest - cheapest) or dearest)
+
+
 def front(losses: ArrayLike) -> NDArray[np.bool_]:
     """Return the mask (n,) of the points that no other point dominates."""
     distinct, group = _distinct(_checked(losses))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
-from seplace.pareto import front, hypervolume
+from seplace.pareto import front, hypervolume, reference_cost
 from seplace.placement import Placement
 
 if TYPE_CHECKING:
@@ -197,8 +197,7 @@ def relative_hypervolume(summaries: Sequence[PlacementSummary], cost: str, price
         return 0.0
     cheapest, dearest = price_range
     losses = losses_of(summaries, cost) - (0.0, cheapest)
-    # Half a percent beyond the dearest placement, so that it counts for something too.
-    width = 1.005 * dearest - cheapest
+    width = reference_cost(cheapest, dearest) - cheapest
     return hypervolume(losses, np.array([100.0, width])) / (100.0 * width)
 
 

@@ -8,9 +8,9 @@ stands), or to the modules of two.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,8 +83,17 @@ class Tables:
     @property
     def highest(self) -> float:
         """A bound on the sums of members: exact where each factor's dearest level does not depend on another's."""
-        pairs = sum(float(table[: self.shape[a], : self.shape[b]].max()) for (a, b), table in self.pairs.items())
-        return sum(float(table[:count].max()) for table, count in zip(self.main, self.shape, strict=True)) + pairs
+        return self._bound(np.max)
+
+    @property
+    def lowest(self) -> float:
+        """A bound on the sums from below, exact where `highest` is."""
+        return self._bound(np.min)
+
+    def _bound(self, extreme: Callable[[Floats], Any]) -> float:
+        main = [table[:count] for table, count in zip(self.main, self.shape, strict=True)]
+        pairs = [table[: self.shape[first], : self.shape[second]] for (first, second), table in self.pairs.items()]
+        return float(sum(extreme(table) for table in [*main, *pairs]))
 
     def at(self, levels: NDArray[np.int64]) -> Floats:
         """Return the sums (n,) at levels (n, factors)."""

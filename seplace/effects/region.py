@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from seplace.effects.design import Design, Tables
 from seplace.effects.model import Observation, Posterior, Surface
+from seplace.pareto import reference_cost
 
 if TYPE_CHECKING:
     from seplace.costs.table import PriceTable
@@ -27,8 +28,6 @@ Levels = NDArray[np.int64]
 _MOST_ENUMERATED = 2_000_000
 _STARTS = 256
 _SWEEPS = 20
-BEYOND = 1.005
-"""The reference of hypervolumes lies half a percent beyond the dearest placement, so that it counts for something."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +60,9 @@ class Region:
     @cached_property
     def highest_cost(self) -> float:
         """The reference cost of hypervolumes."""
-        return BEYOND * (float(self._costs.max()) if self.is_enumerated else self.cost.highest)
+        if self.is_enumerated:
+            return reference_cost(float(self._costs.min()), float(self._costs.max()))
+        return reference_cost(self.cost.lowest, self.cost.highest)
 
     def front(self, surface: Surface, *, closed: Collection[int], random: np.random.Generator) -> Members:
         """Return the front of a surface among the members whose index (in the space's order) is not closed."""

@@ -34,7 +34,7 @@ class World:
     truth: Floats
     """The accuracy of every member, expected over seeds, in percent (members,), in the space's order."""
     lowest: float
-    """The reference accuracy of hypervolumes."""
+    """The reference accuracy of hypervolumes; the reference cost is that of the dearest member."""
     observe: Callable[[Placement, int], float]
     """The validation accuracy of the training of a placement on a seed, in percent."""
 
@@ -47,14 +47,14 @@ class World:
     @cached_property
     def best_volume(self) -> float:
         """The hypervolume of the true front."""
-        return self._volume(self.truth, self.region.cost.everywhere())
+        return self._volume(self.truth, self._costs)
 
     def share(self, placements: list[Placement]) -> float:
         """Return the true hypervolume of some members of the space over that of the true front."""
         at = [self.space.index(placement) for placement in placements if placement in self.space]
         if not at:
             return 0.0
-        return self._volume(self.truth[at], self.region.cost.everywhere()[at]) / self.best_volume
+        return self._volume(self.truth[at], self._costs[at]) / self.best_volume
 
     def placements(self, members: Members) -> list[Placement]:
         """Return members by name."""
@@ -71,6 +71,10 @@ class World:
         """Return the evaluator of a worker."""
         return self
 
+    @cached_property
+    def _costs(self) -> Floats:
+        return self.region.cost.everywhere()
+
     def _volume(self, values: Floats, costs: Floats) -> float:
         losses = np.stack([-values, costs], axis=1)
-        return hypervolume(losses, np.array([-self.lowest, self.region.highest_cost]))
+        return hypervolume(losses, np.array([-self.lowest, self._costs.max()]))

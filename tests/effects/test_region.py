@@ -113,8 +113,9 @@ def test_nothing_open_is_an_empty_front(most, monkeypatch):
 @each_space
 def test_the_reference_lies_beyond_all_members(space):
     prices = prices_of(space)
-    dearest = priced(space, prices, "flops").max()
-    assert region_of(space, prices).highest_cost == pytest.approx(1.005 * dearest)
+    costs = priced(space, prices, "flops")
+    expected = costs.max() + 0.005 * (costs.max() - costs.min())
+    assert region_of(space, prices).highest_cost == pytest.approx(expected, rel=1e-12)
 
 
 def test_strangers_are_not_inside():

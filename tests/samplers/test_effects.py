@@ -356,7 +356,7 @@ def share_found(found: list[Placement], prices: PriceTable, worth: Worth) -> flo
         return np.array([(-worth(each), prices.price(each)["flops"]) for each in placements], dtype=float)
 
     every = losses(list(TABLE_SPACE))
-    corner = (-worth(Placement.parse("none-none-none")) + 1.0, 1.005 * every[:, 1].max())
+    corner = (-worth(Placement.parse("none-none-none")) + 1.0, 1.005 * every[:, 1].max() - 0.005 * every[:, 1].min())
     return hypervolume(losses(found), corner) / hypervolume(every, corner)
 
 
