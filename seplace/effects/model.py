@@ -132,6 +132,15 @@ class Posterior:
         samples: Floats = self._centre + self._unit_of_scale * np.concatenate(drawn, axis=1).T
         return samples
 
+    def spread(self, draw: Draw, levels: NDArray[np.int64]) -> Floats:
+        """Return a vector for each placement (n, columns): their products are covariances under one of the draws.
+
+        They are in the units of the draw's `noise_sd`, and leave out what is private to a placement.
+        """
+        rows = np.hstack([np.ones((len(levels), 1)), self.design.rows(levels)])
+        spread: Floats = rows @ draw.root[: rows.shape[1]]
+        return spread
+
     def _surface(self, coefficients: Floats, private: Floats) -> Surface:
         return Surface(
             intercept=self._centre + self._unit_of_scale * float(coefficients[0]),

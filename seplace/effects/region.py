@@ -68,13 +68,15 @@ class Region:
         """Return the front of a surface among the members whose index (in the space's order) is not closed."""
         if self.is_enumerated:
             values = surface.everywhere()
-            values[self._beyond_limits] = -np.inf
+            if self.limits:
+                values[self._beyond_limits] = -np.inf
             values[list(closed)] = -np.inf
-            positions = self._by_cost[_rising(values[self._by_cost], self._costs[self._by_cost])]
+            ascending = values[self._by_cost]
+            rising = _rising(ascending, self._ascending_costs)
             return Members(
-                levels=np.stack(np.unravel_index(positions, self.shape), axis=1),
-                values=values[positions],
-                costs=self._costs[positions],
+                levels=np.stack(np.unravel_index(self._by_cost[rising], self.shape), axis=1),
+                values=ascending[rising],
+                costs=self._ascending_costs[rising],
             )
         levels = self._exchanged(surface, random)
         levels = levels[~np.isin(self.indices(levels), list(closed))]
@@ -116,6 +118,10 @@ class Region:
     @cached_property
     def _by_cost(self) -> NDArray[np.int64]:
         return np.argsort(self._costs, kind="stable")
+
+    @cached_property
+    def _ascending_costs(self) -> Floats:
+        return self._costs[self._by_cost]
 
     @cached_property
     def _beyond_limits(self) -> NDArray[np.bool_]:
@@ -211,8 +217,11 @@ def front_members(members: Members) -> Members:
 
 def _rising(values: Floats, costs: Floats) -> NDArray[np.int64]:
     """Return the positions of the front of values in the order of ascending costs."""
-    best = np.maximum.accumulate(values)
-    positions = np.flatnonzero((values > np.concatenate([[-np.inf], best[:-1]])) & (values > -np.inf))
+    if not len(values):
+        return np.zeros(0, dtype=np.int64)
+    positions = np.flatnonzero(values[1:] > np.maximum.accumulate(values)[:-1]) + 1
+    if values[0] > -np.inf:
+        positions = np.concatenate([[0], positions])
     # Of members of one cost the last is the best.
     last = np.append(np.diff(costs[positions]) > 0, True)[: len(positions)]
     return np.asarray(positions[last])

@@ -18,8 +18,11 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_solve, solve_triangular
 from scipy.linalg.lapack import dpotri
 from scipy.optimize import minimize
+from threadpoolctl import ThreadpoolController
 
 Floats = NDArray[np.float64]
+
+_BLAS = ThreadpoolController().select(user_api="blas")
 
 _STEP = 0.05
 """Step in log scale for the curvature at the maximum."""
@@ -98,6 +101,11 @@ class Regression:
 
     def draws(self, count: int, random: np.random.Generator) -> list[Draw]:
         """Return the posterior as weighted draws of the scales, each with that of the coefficients."""
+        # The matrices are small, and threads that wait for cores busy with trainings would take seconds.
+        with _BLAS.limit(limits=1):
+            return self._draws(count, random)
+
+    def _draws(self, count: int, random: np.random.Generator) -> list[Draw]:
         best = self.maximise()
         root = self._spread_at(best)
         points, proposed = [], []

@@ -1,9 +1,10 @@
-"""Thompson sampling with a Bayesian model of the effects of each stage's choice, over the exactly priced space.
+"""A Bayesian model of the effects of each stage's choice, asked over the exactly priced space what to train next.
 
-A draw from the model's posterior is one plausible world. The proposal is the placement that would, in that world, add
-most (by hypervolume) to what the model thinks is the front of those that were trained. If it was trained before, and
-thought to lie off that front, the proposal is a further seed of it. Thompson, 1933; for several objectives: Bradford
-et al., 2018.
+A draw from the model's posterior is one plausible world. Proposals take turns. One is the placement that would, in one
+such world, add most (by hypervolume) to what the model thinks is the front of those that were trained: Thompson
+sampling (Thompson, 1933; for several objectives Bradford et al., 2018). The next is the one on the fronts of several
+such worlds whose training would tell most about which of these fronts is the true one. A placement that was trained
+before is proposed for a further seed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from optuna.samplers import BaseSampler
 from optuna.study import StudyDirection
 
+from seplace.effects.information import most_telling
 from seplace.effects.model import Posterior
 from seplace.effects.recommend import trained_front, valued
 from seplace.effects.region import Region, added_volume
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from seplace.samplers.task import Task
 
 _WORLDS = 8
-"""So many draws may show nothing to gain before a placement is taken at random."""
+"""So many plausible worlds are asked: in as many none may gain anything before a placement is taken at random."""
 
 
 def make(seed: int, task: Task) -> BaseSampler:
@@ -56,12 +58,16 @@ class EffectsSampler(WholeSampler):
         random = np.random.default_rng([self.seed, trial.number])
         past = past_of(study, self.task, before=trial.number)
         region = self.task.region_by(past.costs)
-        chosen = self._best(past, region, random) if past.observations else None
+        chosen = self._chosen(past, region, random, tells=trial.number % 2 == 1) if past.observations else None
         return self.parameters.of(self._at_random(past, region, random) if chosen is None else chosen)
 
-    def _best(self, past: Past, region: Region, random: np.random.Generator) -> Placement | None:
-        """Return what adds most in one plausible world; None where nothing does in any of several."""
+    def _chosen(self, past: Past, region: Region, random: np.random.Generator, *, tells: bool) -> Placement | None:
+        """Return what tells most, or what adds most in one plausible world; None where nothing does in several."""
         posterior = Posterior(self.task.design, past.observations, draws=1, random=random)
+        if tells:
+            index = most_telling(posterior, region, failed=past.failed, closed=past.closed, worlds=_WORLDS)
+            if index is not None:
+                return self.task.space.placement_at(index)
         trained = trained_front(posterior, region, closed=past.failed)
         for _ in range(_WORLDS):
             world = posterior.sample()

@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+
+from seplace.effects.information import most_telling
+from seplace.effects.model import Posterior
+from seplace.effects.region import Region
+from seplace.placement import Placement
+from tests.effects.toy import SMALL, all_levels, observed, prices_of, region_of
+
+REGION = region_of(SMALL, prices_of(SMALL, seed=3))
+
+
+def learned(seed: int, *, count: int = 9, draws: int = 1) -> Posterior:
+    random = np.random.default_rng(seed)
+    chosen = [SMALL.placement_at(int(index)) for index in random.permutation(len(SMALL))[:count]]
+    truth = {each: 80 + 0.8 * sum(choice.module == "se" for choice in each.choices) for each in chosen}
+    return Posterior(REGION.design, observed(truth, seeds=1, noise=0.4, random=random), draws=draws, random=random)
+
+
+def told_by_conditioning(posterior: Posterior, region: Region, seed: int, worlds: int) -> dict[int, float]:
+    """By index of a front's member: how much a training of it lowers the variance, from the joint covariance."""
+    draw = posterior.draws[0]
+    levels = all_levels(region.shape)
+    rows = np.hstack([np.ones((len(levels), 1)), region.design.rows(levels)])
+    root = draw.root[: rows.shape[1]]
+    covariance = rows @ root @ root.T @ rows.T
+    costs = np.array([prices_of(SMALL, seed=3).price(each)["flops"] for each in SMALL], dtype=float)
+    posterior.random = np.random.default_rng(seed)
+    members, weights = [], []
+    for _ in range(worlds):
+        values = posterior.sample().everywhere()
+        best = [at for at in range(len(values)) if not any((costs <= costs[at]) & (values > values[at]))]
+        best.sort(key=lambda at: costs[at])
+        members += best
+        weights += np.diff([*costs[best], region.highest_cost]).tolist()
+    share = np.array(weights) / sum(weights)
+
+    def unknown(matrix: np.ndarray) -> float:
+        """The weighted variance between the members."""
+        own = matrix[np.ix_(members, members)]
+        return float(share @ np.diag(own) - share @ own @ share)
+
+    told = {}
+    for at in set(members):
+        noise = draw.noise_sd**2 + draw.unit_sd**2
+        after = covariance - np.outer(covariance[:, at], covariance[:, at]) / (covariance[at, at] + noise)
+        told[at] = unknown(covariance) - unknown(after)
+    return told
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_takes_what_lowers_the_variance_between_plausible_fronts_most(seed):
+    posterior = learned(seed)
+    told = told_by_conditioning(posterior, REGION, seed, worlds=3)
+    posterior.random = np.random.default_rng(seed)
+    found = most_telling(posterior, REGION, failed=(), closed=(), worlds=3)
+    assert told[found] == pytest.approx(max(told.values()), rel=1e-9)
+
+
+def test_never_takes_what_is_closed_or_failed():
+    posterior = learned(1)
+    taken: set[int] = set()
+    for _ in range(len(SMALL)):
+        found = most_telling(posterior, REGION, failed=set(), closed=taken, worlds=4)
+        if found is None:
+            break
+        assert found not in taken
+        taken.add(found)
+    assert taken
+    failed = set(list(taken)[:2])
+    assert most_telling(posterior, REGION, failed=failed, closed=failed, worlds=4) not in failed
+    everything = set(range(len(SMALL)))
+    assert most_telling(posterior, REGION, failed=(), closed=everything, worlds=2) is None
+    assert most_telling(posterior, REGION, failed=everything, closed=everything, worlds=2) is None
+
+
+def test_what_was_seen_often_is_known():
+    none, gate = Placement.parse("none-none-none"), Placement.parse("se4-none-none")
+    random = np.random.default_rng(0)
+    often = observed({none: 80.0}, seeds=12, noise=0.3, random=random) + observed(
+        {gate: 80.2}, seeds=1, noise=0.3, random=random
+    )
+    posterior = Posterior(REGION.design, often, draws=1, random=random)
+    spread = posterior.spread(posterior.draws[0], REGION.design.levels([none, gate]))
+    assert (spread[0] ** 2).sum() < (spread[1] ** 2).sum()
+
+
+def test_the_spread_is_the_covariance_of_draws():
+    posterior = learned(2)
+    levels = all_levels(REGION.shape)[:6]
+    spread = posterior.spread(posterior.draws[0], levels)
+    drawn = np.array([posterior.sample().effects.at(levels) for _ in range(4000)])
+    unit = posterior._unit_of_scale
+    expected = np.diff(spread, axis=0)
+    assert np.cov(np.diff(drawn, axis=1).T) / unit**2 == pytest.approx(expected @ expected.T, abs=0.05, rel=0.15)
