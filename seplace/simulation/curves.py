@@ -34,6 +34,9 @@ class Belief:
     """Mean of believed minus true accuracy over the members, in points."""
     observed_bias: float
     """The same of the plain front of mean accuracies."""
+    gain_bias: float
+    """Mean of believed minus true gain over none, in points: how kind the seeds were is no part of it."""
+    observed_gain_bias: float
     claimed: int
     """Placements that the verdict calls better than none."""
     wrongly_claimed: int
@@ -65,7 +68,9 @@ def belief(world: World, evaluations: Sequence[Evaluation]) -> Belief:
     plain = next(placement for placement in judgement.placements if placement.is_plain)
     accuracies = {placement: judgement.accuracy(placement) for placement in judgement.front}
     gains = {placement: judgement.difference(placement, plain) for placement in judgement.front if placement != plain}
-    observed = front_of(summarise(evaluations), world.cost)
+    summaries = summarise(evaluations)
+    observed = [(row.placement, row.accuracy) for row in front_of(summaries, world.cost)]
+    observed_plain = next(row.accuracy for row in summaries if row.placement == plain)
     claimed = judgement.surely_better(plain)
     return Belief(
         members=len(accuracies),
@@ -73,11 +78,24 @@ def belief(world: World, evaluations: Sequence[Evaluation]) -> Belief:
         gains_covered=sum(
             each.lower <= true[placement] - true[plain] <= each.upper for placement, each in gains.items()
         ),
-        bias=float(np.mean([each.mean - true[placement] for placement, each in accuracies.items()])),
-        observed_bias=float(np.mean([row.accuracy - true[row.placement] for row in observed])),
+        bias=_mean([each.mean - true[placement] for placement, each in accuracies.items()]),
+        observed_bias=_mean([accuracy - true[placement] for placement, accuracy in observed]),
+        gain_bias=_mean([each.mean - (true[placement] - true[plain]) for placement, each in gains.items()]),
+        observed_gain_bias=_mean(
+            [
+                accuracy - observed_plain - (true[placement] - true[plain])
+                for placement, accuracy in observed
+                if placement != plain
+            ]
+        ),
         claimed=len(claimed),
         wrongly_claimed=sum(true[placement] <= true[plain] for placement in claimed),
     )
+
+
+def _mean(values: Sequence[float]) -> float:
+    """Return the mean, 0 without any: a front of none alone has no gain to be wrong about."""
+    return float(np.mean(values)) if values else 0.0
 
 
 def summary(curves: pd.DataFrame) -> pd.DataFrame:
