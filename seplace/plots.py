@@ -35,10 +35,11 @@ _SCALES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 def plot_front(placements: pd.DataFrame, *, cost: str, title: str) -> Figure:
     """Draw believed accuracy (with its 90 % interval) against the extra cost over the plain backbone.
 
-    The front is a line with labelled members; yardsticks are marked, on the front or not; everything else that was
+    The front is a line with numbered members; yardsticks are marked, on the front or not; everything else that was
     trained is grey. A note says so when the cost hardly moves over what was trained.
     """
-    figure = Figure(figsize=(8.0, 5.2), layout="constrained")
+    lines = placements["on_front"].sum() + placements.loc[placements["yardstick"] != "", "yardstick"].nunique()
+    figure = Figure(figsize=(10.0, max(5.2, 1.0 + 0.19 * float(lines))), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     extra = placements[f"extra_{cost}"].to_numpy(dtype=float)
@@ -47,15 +48,14 @@ def plot_front(placements: pd.DataFrame, *, cost: str, title: str) -> Figure:
     members = table[table["on_front"]].sort_values("x")
     yardsticks = table[table["yardstick"] != ""]
     rest = table[(table["yardstick"] == "") & ~table["on_front"]]
-    _points(axes, rest, color=_GREY, marker="o", size=4, label="trained")
+    _points(axes, rest, color=_GREY, marker="o", size=4, label="trained", faint=True)
     axes.step(members["x"], members["accuracy"], where="post", color=_BLUE, linewidth=1.4, alpha=0.7, zorder=2)
-    _points(axes, members, color=_BLUE, marker="o", size=10, label="front")
+    _points(axes, members, color=_BLUE, marker="o", size=8.5, label="front")
     others = [name for name in yardsticks["yardstick"] if " on " in name]
     for name, yardstick in yardsticks.groupby("yardstick", sort=False):
         style = _style_on(others.index(name)) if name in others else _style(str(name))
         _points(axes, yardstick, label=str(name), **style)
-    axes.margins(x=0.08, y=0.18)  # the labels need room above
-    _labels(axes, members)
+    names = _numbers(axes, members)
     plain = float(placements[cost].iloc[0] - extra[0])
     unit = COSTS[cost].unit
     plain_scale, plain_prefix = _scale_of(plain)
@@ -70,7 +70,9 @@ def plot_front(placements: pd.DataFrame, *, cost: str, title: str) -> Figure:
     axes.grid(color="#e8e8e8", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=9, loc="best")
+    marks, texts = axes.get_legend_handles_labels()
+    keys = {"handles": [*marks, *names], "labels": [*texts, *(str(name.get_label()) for name in names)]}
+    figure.legend(**keys, loc="outside right upper", frameon=False, fontsize=8.5)
     return figure
 
 
@@ -204,11 +206,19 @@ def save_figure(figure: Figure, path: Path) -> None:
 
 
 def _points(
-    axes: Axes, table: pd.DataFrame, *, color: str, marker: str, size: float, label: str, hollow: bool = False
+    axes: Axes,
+    table: pd.DataFrame,
+    *,
+    color: str,
+    marker: str,
+    size: float,
+    label: str,
+    hollow: bool = False,
+    faint: bool = False,
 ) -> None:
     if not len(table):
         return
-    axes.errorbar(
+    _, _, bars = axes.errorbar(
         table["x"],
         table["accuracy"],
         yerr=[table["accuracy"] - table["accuracy_lower"], table["accuracy_upper"] - table["accuracy"]],
@@ -216,10 +226,12 @@ def _points(
         color=color,
         markerfacecolor="white" if hollow else color,
         markersize=size,
-        elinewidth=1.0,
+        elinewidth=0.7 if faint else 1.0,
         label=label,
         zorder=3,
     )
+    for bar in bars:
+        bar.set_alpha(0.45 if faint else 1.0)
 
 
 def _style(yardstick: str) -> dict[str, Any]:
@@ -238,25 +250,23 @@ def _style_on(number: int) -> dict[str, Any]:
     return {"color": _ORANGE, "marker": "XP*pHv<>"[number % 8], "size": 7.5, "hollow": True}
 
 
-def _labels(axes: Axes, members: pd.DataFrame) -> None:
-    """Name the members of the front along lines that fall to the right, which the front, rising, never crosses."""
-    middle = sum(axes.get_xlim()) / 2
-    for text, x, y in zip(members["placement"], members["x"], members["accuracy"], strict=True):
-        side = 1 if x < middle else -1  # down to the right of the point, or up to its left
+def _numbers(axes: Axes, members: pd.DataFrame) -> list[Line2D]:
+    """Write the members' numbers up to their left, where nothing is as good; return their names for the legend."""
+    for number, (x, y) in enumerate(zip(members["x"], members["accuracy"], strict=True), start=1):
         axes.annotate(
-            text.replace("@", "\n@"),
+            str(number),
             (x, y),
-            xytext=(7 * side, -8 * side),
+            xytext=(-4, 5),
             textcoords="offset points",
-            ha="left" if side > 0 else "right",
-            va="center",
-            rotation=-25,
-            rotation_mode="anchor",
+            ha="right",
+            va="bottom",
             fontsize=8,
             color=_BLUE,
-            path_effects=[withStroke(linewidth=2.5, foreground="white")],
-            zorder=4,
+            path_effects=[withStroke(linewidth=2.0, foreground="white")],
+            zorder=5,
         )
+    names = [f"{number}  {name}".replace("@", "\n    @") for number, name in enumerate(members["placement"], start=1)]
+    return [Line2D([], [], linestyle="", label=name) for name in names]
 
 
 def _scale_of(value: float) -> tuple[float, str]:

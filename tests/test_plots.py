@@ -37,6 +37,10 @@ def points(axes) -> dict[str, list[tuple[float, float]]]:
     }
 
 
+def legend_of(axes) -> list[str]:
+    return [text.get_text() for text in axes.figure.legends[0].get_texts()]
+
+
 def test_the_points_are_those_of_the_table():
     axes = axes_of(TABLE)
     assert points(axes) == {
@@ -45,7 +49,8 @@ def test_the_points_are_those_of_the_table():
         "none": [(0.0, 80.0)],
         "CBAM everywhere": [(200.0, 79.0)],
     }
-    assert {text.get_text() for text in axes.texts} >= {"none-none", "none-se4"}
+    assert {text.get_text(): text.xy for text in axes.texts} == {"1": (0.0, 80.0), "2": (50.0, 82.0)}
+    assert legend_of(axes)[-2:] == ["1  none-none", "2  none-se4"]
     assert axes.get_title(loc="left") == "a study"
 
 
@@ -55,7 +60,7 @@ def test_plain_networks_of_other_backbones_have_markers_of_their_own():
     axes = axes_of(pd.concat([TABLE, pd.DataFrame(wider, columns=TABLE.columns)], ignore_index=True))
     markers = {container.get_label(): container.lines[0].get_marker() for container in axes.containers}
     assert len({markers["none on a[width=1.1]"], markers["none on b"]}) == 2
-    assert "none-none\n@a[width=1.1]" in {text.get_text() for text in axes.texts}
+    assert "3  none-none\n    @a[width=1.1]" in legend_of(axes)
 
 
 def test_error_bars_are_intervals():
