@@ -64,7 +64,7 @@ def world_of(name: str, *, number: int) -> World:
         return landscape(name, seed=number)
     if (Path(name) / "ledger.sqlite").exists():
         return table_world(Path(name), seed=number)
-    raise UnknownName("landscape, nor the results folder of a table,", name, LANDSCAPES)
+    raise UnknownName("landscape or results folder of a table", name, LANDSCAPES)
 
 
 def repeat(repetition: Repetition, phases: Phases, checkpoints: Sequence[int]) -> Outcome:
