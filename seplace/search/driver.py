@@ -9,18 +9,12 @@ from __future__ import annotations
 import functools
 import os
 import sys
-import time
 import warnings
-from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from seplace.config import differences
-from seplace.effects.model import Posterior
-from seplace.effects.recommend import Regret, expected_regret
 from seplace.errors import MissingWeights, StudyChanged
 from seplace.executors import EXECUTORS
 from seplace.executors.executor import EvaluatorMaker, Executor
@@ -34,18 +28,14 @@ from seplace.search.interruption import signals_as_errors
 from seplace.search.lock import study_lock
 from seplace.search.prices import Prices, count_prices, price_key, read_prices, store_prices
 from seplace.search.progress import Observer, Progress, Standing, standing_of
-from seplace.search.proposals import Proposals, StudyFile
+from seplace.search.proposals import StudyFile
+from seplace.search.search_phase import SearchPhase
 from seplace.search.trainings import Trainings
-from seplace.streams import derive_seed
 
 if TYPE_CHECKING:
     from seplace.config import StudyConfig
     from seplace.costs.table import PriceTable
     from seplace.evaluators.stand_alone import StandAlone
-    from seplace.samplers.past import Past
-
-_PATIENCE = 25
-"""So many proposals in a row that need no training end in a random placement that does."""
 
 
 def run_study(config: StudyConfig, folder: Path, *, observer: Observer) -> None:
@@ -116,15 +106,6 @@ def price_table(config: StudyConfig, folder: Path, evaluator: StandAlone) -> Pri
     return table
 
 
-_SETTLED = 0.05
-"""The search is settled when the recommended front is believed to miss so much of the attainable hypervolume."""
-
-_SETTLED_EVERY = 5
-"""After so many results the model is asked whether the search is settled."""
-
-_DRAWS = 8
-"""So many sets of scales stand for what is not known of them when the model is asked for the regret."""
-
 _TIMED_ALONE = 60
 """So many choices of the front and the yardsticks, at most, are timed alone in their stage."""
 
@@ -176,60 +157,22 @@ class Driver:
 
     def run_search(self) -> None:
         """Ask the sampler and train until the budget is spent, or the front is settled."""
-        config, trainings = self.config, self.trainings
-        proposals = self._new_proposals()
-        recorded = self.ledger.proposals()
-        seeds = Counter(self.yardsticks.values())
-        trained = len(self.yardsticks)
-        unproductive = 0
-        # In-order telling: proposal k is made when exactly those before k - window are told, whatever finished first.
-        window = config.run.workers + config.run.workers // 2
-        pending: deque[tuple[int, Job | None, Placement]] = deque()
-        told, is_settled = 0, False
-        self._begin("search", config.search.trainings or 1)
-        started = time.monotonic() - (self.ledger.fact("search_seconds") or 0.0)
-        while True:
-            while (
-                len(pending) < window
-                and not is_settled
-                and self._within_budget(trained, started, proposals.next_number in recorded)
-            ):
-                fixed = recorded.get(proposals.next_number)
-                if fixed is None and unproductive >= _PATIENCE:
-                    fixed = self._fresh_placement(seeds, proposals.next_number)
-                    if fixed is None:
-                        break  # every placement that may be trained has all its seeds
-                number, placement = proposals.ask(fixed)
-                self.ledger.add_proposal(number, placement)
-                job = None
-                if seeds[placement] < config.search.seeds and self.prices.within_limits(placement):
-                    job = trainings.job(placement, seeds[placement])
-                    seeds[placement] += 1
-                    trained += 1
-                    trainings.start(job)
-                unproductive = 0 if job is not None else unproductive + 1
-                pending.append((number, job, placement))
-            if not pending:
-                break
-            number, job, placement = pending[0]
-            if job is None or job.key in trainings.results:
-                pending.popleft()
-                self._tell(proposals, number, job, placement)
-                told += job is not None
-                if config.search.stop == "settled" and job is not None and told % _SETTLED_EVERY == 0:
-                    is_settled = self._regret(proposals.past).mean <= _SETTLED
-                if self.study_file is not None:
-                    self.study_file.update(proposals.study)
-                if config.search.trainings is not None:
-                    self.done = trained - len([each for each in pending if each[1] is not None])
-            else:
-                trainings.collect()
-                self._report()
-                self.ledger.set_fact("search_seconds", time.monotonic() - started)
-        if self.study_file is not None:
-            self.study_file.update(proposals.study)
-        self._note_regret(proposals.past, is_settled=is_settled)
-        self._report()
+        self._begin("search", self.config.search.trainings or 1)
+
+        def show(done: float, total: float) -> None:
+            self.done, self.total = done, total
+            self._report()
+
+        SearchPhase(
+            self.task,
+            config=self.config,
+            ledger=self.ledger,
+            trainings=self.trainings,
+            prices=self.prices,
+            yardsticks=self.yardsticks,
+            study_file=self.study_file,
+            on_progress=show,
+        ).run()
 
     def run_confirmation(self) -> None:
         """Spend seeds where they decide something, round by round, until nothing is undecided."""
@@ -279,75 +222,6 @@ class Driver:
             self.done += 1
             self._report()
         self.ledger.set_fact("finished", True)
-
-    # Search
-
-    def _new_proposals(self) -> Proposals:
-        proposals = Proposals(self.task, sampler=self.config.search.sampler, name=self.config.name)
-        for label, placement in self.yardsticks.items():
-            evaluation = self.trainings.results[self.trainings.job(placement, 0).key]
-            if placement in self.task.space and evaluation.accuracy is not None:
-                proposals.add_known(
-                    placement,
-                    accuracy=evaluation.accuracy,
-                    cost=self.prices.of(placement)[self.task.cost],
-                    constraints=self._constraints(placement, has_failed=False),
-                    label=label,
-                )
-        return proposals
-
-    def _within_budget(self, trained: int, started: float, is_recorded: bool) -> bool:
-        """Return whether another proposal may follow; one that an earlier run made in its hours may in any case."""
-        budget = self.config.search
-        if budget.trainings is not None:
-            return trained < budget.trainings
-        assert budget.hours is not None
-        share = (time.monotonic() - started) / (3600 * budget.hours)
-        self.done, self.total = min(share, 1.0), 1.0
-        return share < 1 or is_recorded
-
-    def _fresh_placement(self, seeds: Counter[Placement], number: int) -> Placement | None:
-        """Return a random placement that keeps the budgets and has a seed left; None if there is no such placement."""
-        space = self.task.space
-        order = np.random.default_rng(derive_seed(self.task.seed, "fresh", number))
-        for index in order.permutation(len(space)) if len(space) <= 10**6 else order.integers(len(space), size=10**4):
-            placement = space.placement_at(int(index))
-            if seeds[placement] < self.task.seeds and self.prices.within_limits(placement):
-                return placement
-        return None
-
-    def _tell(self, proposals: Proposals, number: int, job: Job | None, placement: Placement) -> None:
-        last = self.trainings.results[job.key] if job is not None else None
-        if last is not None and last.reason == "crashed":
-            proposals.tell_failed(number)
-            return
-        seeds = range(self.task.seeds if job is None else job.seed + 1)
-        accuracy = self.trainings.mean_accuracy(placement, seeds=seeds)
-        has_failed = accuracy is None or (last is not None and last.state == "failed")
-        constraints = self._constraints(placement, has_failed=has_failed)
-        if accuracy is None or max(constraints.values()) > 0:
-            # Finite and pessimistic: a sampler that is told nothing proposes a doomed placement again and again.
-            told = [trial.values[0] for trial in proposals.study.get_trials(deepcopy=False) if trial.values]
-            accuracy = min(told, default=0.0)
-        training = None if last is None or last.accuracy is None else (last.seed, last.accuracy)
-        cost = self.prices.of(placement)[self.task.cost]
-        proposals.tell(number, accuracy=accuracy, cost=cost, constraints=constraints, training=training)
-
-    def _constraints(self, placement: Placement, *, has_failed: bool) -> dict[str, float]:
-        """Return what the sampler is told to keep at or below 0."""
-        excess = {f"{name} over its limit": share for name, share in self.prices.excess(placement).items()}
-        return excess | {"training failed": 1.0 if has_failed else -1.0}
-
-    def _regret(self, past: Past) -> Regret:
-        """Return what the front that would be recommended now is believed to miss."""
-        posterior = Posterior(self.task.design, past.observations, draws=_DRAWS, random=np.random.default_rng(0))
-        return expected_regret(posterior, self.task.region_by(past.costs), closed=past.failed)
-
-    def _note_regret(self, past: Past, *, is_settled: bool) -> None:
-        if past.observations:
-            regret = self._regret(past)
-            noted = {"settled": is_settled, "mean": regret.mean, "upper": regret.upper}
-            self.ledger.set_fact("regret", noted | {"trainings": len(past.observations)})
 
     def _next_round(self, seeds: int) -> list[Job]:
         costs = {row.placement: row.costs[self.task.cost] for row in self.trainings.results.values()}

@@ -13,7 +13,7 @@ from seplace.errors import InputError, MissingWeights, StudyBusy, StudyChanged, 
 from seplace.evaluators.stand_alone import StandAlone
 from seplace.ledger import Ledger
 from seplace.placement import Placement
-from seplace.search import driver, plan
+from seplace.search import driver, plan, search_phase
 from seplace.search.lock import study_lock
 from seplace.search.prices import count_prices, price_key
 from seplace.yardsticks import yardsticks
@@ -193,7 +193,7 @@ def test_a_finished_study_is_not_trained_again(tmp_path, toy):
 def test_a_study_of_hours_that_ran_out_keeps_its_optuna_study(tmp_path, toy, monkeypatch):
     path = write_study(tmp_path, search={"trainings": None, "hours": 1.0})
     clock = [0.0]
-    monkeypatch.setattr(driver.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(search_phase.time, "monotonic", lambda: clock[0])
     evaluate = toy.evaluate
 
     def take_five_minutes(job, *, on_epoch):

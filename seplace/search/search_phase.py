@@ -1,0 +1,192 @@
+"""The search phase: ask the sampler, train, tell, until the budget is spent or the front is settled.
+
+A placement that is proposed again is trained on its next seed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from seplace.effects.model import Posterior
+from seplace.effects.recommend import Regret, expected_regret
+from seplace.search.proposals import Proposals
+from seplace.streams import derive_seed
+
+if TYPE_CHECKING:
+    from seplace.config import StudyConfig
+    from seplace.ledger import Ledger
+    from seplace.placement import Placement
+    from seplace.results import Job
+    from seplace.samplers.past import Past
+    from seplace.samplers.task import Task
+    from seplace.search.prices import Prices
+    from seplace.search.proposals import StudyFile
+    from seplace.search.trainings import Trainings
+
+_PATIENCE = 25
+"""So many proposals in a row that need no training end in a random placement that does."""
+
+_SETTLED = 0.05
+"""The search is settled when the recommended front is believed to miss so much of the attainable hypervolume."""
+
+_SETTLED_EVERY = 5
+"""After so many results the model is asked whether the search is settled."""
+
+_DRAWS = 8
+"""So many sets of scales stand for what is not known of them when the model is asked for the regret."""
+
+
+class SearchPhase:
+    """One search. It answers from the ledger for what was proposed and trained before."""
+
+    def __init__(
+        self,
+        task: Task,
+        *,
+        config: StudyConfig,
+        ledger: Ledger,
+        trainings: Trainings,
+        prices: Prices,
+        yardsticks: Mapping[str, Placement],
+        study_file: StudyFile | None,
+        on_progress: Callable[[float, float], None],
+    ) -> None:
+        """Take what the search needs; the yardsticks are trained, `on_progress` hears what is done, and of how much."""
+        self.task = task
+        self.config = config
+        self.ledger = ledger
+        self.trainings = trainings
+        self.prices = prices
+        self.yardsticks = yardsticks
+        self.study_file = study_file
+        self.on_progress = on_progress
+        self.done, self.total = 0.0, float(config.search.trainings or 1)
+        self.proposals = self._new_proposals()
+        self.recorded = ledger.proposals()
+        self.seeds = Counter(yardsticks.values())
+        self.trained = len(yardsticks)
+        self.unproductive = 0
+        self.pending: deque[tuple[int, Job | None, Placement]] = deque()
+        self.started = time.monotonic() - (ledger.fact("search_seconds") or 0.0)
+
+    def run(self) -> None:
+        """Search to the end."""
+        # In-order telling: proposal k is made when exactly those before k - window are told, whatever finished first.
+        window = self.config.run.workers + self.config.run.workers // 2
+        told, is_settled = 0, False
+        while True:
+            while len(self.pending) < window and not is_settled and self._within_budget() and self._ask():
+                pass
+            if not self.pending:
+                break
+            number, job, placement = self.pending[0]
+            if job is None or job.key in self.trainings.results:
+                self.pending.popleft()
+                self._tell(number, job, placement)
+                told += job is not None
+                if self.config.search.stop == "settled" and job is not None and told % _SETTLED_EVERY == 0:
+                    is_settled = self._regret(self.proposals.past).mean <= _SETTLED
+                if self.study_file is not None:
+                    self.study_file.update(self.proposals.study)
+                if self.config.search.trainings is not None:
+                    self.done = self.trained - len([each for each in self.pending if each[1] is not None])
+            else:
+                self.trainings.collect()
+                self.on_progress(self.done, self.total)
+                self.ledger.set_fact("search_seconds", time.monotonic() - self.started)
+        if self.study_file is not None:
+            self.study_file.update(self.proposals.study)
+        self._note_regret(self.proposals.past, is_settled=is_settled)
+        self.on_progress(self.done, self.total)
+
+    def _new_proposals(self) -> Proposals:
+        proposals = Proposals(self.task, sampler=self.config.search.sampler, name=self.config.name)
+        for label, placement in self.yardsticks.items():
+            evaluation = self.trainings.results[self.trainings.job(placement, 0).key]
+            if placement in self.task.space and evaluation.accuracy is not None:
+                proposals.add_known(
+                    placement,
+                    accuracy=evaluation.accuracy,
+                    cost=self.prices.of(placement)[self.task.cost],
+                    constraints=self._constraints(placement, has_failed=False),
+                    label=label,
+                )
+        return proposals
+
+    def _within_budget(self) -> bool:
+        """Return whether another proposal may follow; one that an earlier run made in its hours may in any case."""
+        budget = self.config.search
+        if budget.trainings is not None:
+            return self.trained < budget.trainings
+        assert budget.hours is not None
+        share = (time.monotonic() - self.started) / (3600 * budget.hours)
+        self.done = min(share, 1.0)
+        return share < 1 or self.proposals.next_number in self.recorded
+
+    def _ask(self) -> bool:
+        """Make a proposal, and start the training it leads to; False if every placement has all its seeds."""
+        number = self.proposals.next_number
+        fixed = self.recorded.get(number)
+        if fixed is None and self.unproductive >= _PATIENCE:
+            fixed = self._fresh_placement(number)
+            if fixed is None:
+                return False
+        number, placement = self.proposals.ask(fixed)
+        self.ledger.add_proposal(number, placement)
+        job = None
+        if self.seeds[placement] < self.config.search.seeds and self.prices.within_limits(placement):
+            job = self.trainings.job(placement, self.seeds[placement])
+            self.seeds[placement] += 1
+            self.trained += 1
+            self.trainings.start(job)
+        self.unproductive = 0 if job is not None else self.unproductive + 1
+        self.pending.append((number, job, placement))
+        return True
+
+    def _fresh_placement(self, number: int) -> Placement | None:
+        """Return a random placement that keeps the budgets and has a seed left; None if there is no such placement."""
+        space = self.task.space
+        order = np.random.default_rng(derive_seed(self.task.seed, "fresh", number))
+        for index in order.permutation(len(space)) if len(space) <= 10**6 else order.integers(len(space), size=10**4):
+            placement = space.placement_at(int(index))
+            if self.seeds[placement] < self.task.seeds and self.prices.within_limits(placement):
+                return placement
+        return None
+
+    def _tell(self, number: int, job: Job | None, placement: Placement) -> None:
+        last = self.trainings.results[job.key] if job is not None else None
+        if last is not None and last.reason == "crashed":
+            self.proposals.tell_failed(number)
+            return
+        seeds = range(self.task.seeds if job is None else job.seed + 1)
+        accuracy = self.trainings.mean_accuracy(placement, seeds=seeds)
+        has_failed = accuracy is None or (last is not None and last.state == "failed")
+        constraints = self._constraints(placement, has_failed=has_failed)
+        if accuracy is None or max(constraints.values()) > 0:
+            # Finite and pessimistic: a sampler that is told nothing proposes a doomed placement again and again.
+            told = [trial.values[0] for trial in self.proposals.study.get_trials(deepcopy=False) if trial.values]
+            accuracy = min(told, default=0.0)
+        training = None if last is None or last.accuracy is None else (last.seed, last.accuracy)
+        cost = self.prices.of(placement)[self.task.cost]
+        self.proposals.tell(number, accuracy=accuracy, cost=cost, constraints=constraints, training=training)
+
+    def _constraints(self, placement: Placement, *, has_failed: bool) -> dict[str, float]:
+        """Return what the sampler is told to keep at or below 0."""
+        excess = {f"{name} over its limit": share for name, share in self.prices.excess(placement).items()}
+        return excess | {"training failed": 1.0 if has_failed else -1.0}
+
+    def _regret(self, past: Past) -> Regret:
+        """Return what the front that would be recommended now is believed to miss."""
+        posterior = Posterior(self.task.design, past.observations, draws=_DRAWS, random=np.random.default_rng(0))
+        return expected_regret(posterior, self.task.region_by(past.costs), closed=past.failed)
+
+    def _note_regret(self, past: Past, *, is_settled: bool) -> None:
+        if past.observations:
+            regret = self._regret(past)
+            noted = {"settled": is_settled, "mean": regret.mean, "upper": regret.upper}
+            self.ledger.set_fact("regret", noted | {"trainings": len(past.observations)})
