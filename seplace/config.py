@@ -31,7 +31,7 @@ Natural = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 
-_LATER_OPTIONS = {"training.freeze": "nothing", "search.stop": "budget"}
+_LATER_OPTIONS: dict[str, Any] = {"training.freeze": "nothing", "search.stop": "budget", "search.rungs": []}
 """Options that came after version 0.1, with their defaults."""
 
 _NOT_MEANING = {"data.root", "search.trainings", "search.hours"}
@@ -78,6 +78,8 @@ class Search(Block):
     seed: Natural
     stop: Literal["budget", "settled"] = "budget"
     """`settled` ends the search before the budget does, when the model believes the front to be nearly found."""
+    rungs: tuple[Count, ...] = ()
+    """Epochs, rising and fewer than the training's, after which a training may be stopped; see seplace.search.rungs."""
 
 
 class Confirm(Block):
@@ -166,6 +168,11 @@ class StudyConfig:
     def run(self) -> Run:
         """The block `run`."""
         return self.file.run
+
+    @property
+    def scored_epochs(self) -> tuple[int, ...]:
+        """The epochs after which the validation split is scored: the recipe's, and the rungs."""
+        return tuple(sorted({*self.training.check_epochs, *self.search.rungs}))
 
     @property
     def data_root(self) -> Path | None:
@@ -273,6 +280,7 @@ def _cross_checks(checked: Checked[StudyFile], space: SearchSpace | None) -> lis
         *_training_problems(checked),
         *_image_size_problems(checked, space),
         *_budget_problems(checked, space),
+        *_rung_problems(checked),
     ]
 
 
@@ -349,6 +357,29 @@ def _budget_problems(checked: Checked[StudyFile], space: SearchSpace | None) -> 
         f"which with at most {seeds:,} seeds each{others} allows {most:,} trainings"
     )
     return [document.problem(("search", "trainings"), rule, got=spelled(trainings))]
+
+
+def _rung_problems(checked: Checked[StudyFile]) -> list[Problem]:
+    rungs, epochs = checked.sound("search", "rungs") or (), checked.sound("training", "epochs")
+    problem = checked.document.problem
+    problems = []
+    for at, rung in enumerate(rungs):
+        keys = ("search", "rungs", at)
+        if checked.sound(*keys) is None:
+            continue
+        before = checked.sound("search", "rungs", at - 1) if at else None
+        if before is not None and rung <= before:
+            problems.append(problem(keys, f"must be more than {before:,}: rungs rise", got=spelled(rung)))
+        elif epochs is not None and rung >= epochs:
+            rule = f"must be less than the {epochs:,} epochs of the training"
+            problems.append(problem(keys, rule, got=spelled(rung)))
+    if rungs and checked.sound("search", "sampler") == "exhaustive":
+        rule = "stop trainings, which `sampler: exhaustive` is to complete; leave one of them out"
+        problems.append(problem(("search", "rungs"), rule, at_key=True))
+    if rungs and checked.sound("search", "hours") is not None:
+        rule = "need a budget of trainings: what goes on must not depend on the clock"
+        problems.append(problem(("search", "rungs"), rule, at_key=True))
+    return problems
 
 
 def _flat(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from seplace.errors import CorruptResults
 from seplace.files import DiskFull
@@ -19,6 +19,10 @@ _BUSY_SECONDS = 120.0
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS evaluations (
+    placement TEXT NOT NULL, seed INTEGER NOT NULL, epochs INTEGER NOT NULL, record TEXT NOT NULL,
+    PRIMARY KEY (placement, seed, epochs)
+);
+CREATE TABLE IF NOT EXISTS rungs (
     placement TEXT NOT NULL, seed INTEGER NOT NULL, epochs INTEGER NOT NULL, record TEXT NOT NULL,
     PRIMARY KEY (placement, seed, epochs)
 );
@@ -72,8 +76,25 @@ class Ledger:
         self._write("INSERT INTO evaluations VALUES (?, ?, ?, ?)", *evaluation.key, record)
 
     def evaluations(self) -> list[Evaluation]:
-        """Return all evaluations in the order in which they were committed."""
-        rows = self._read("SELECT record FROM evaluations ORDER BY rowid")
+        """Return all evaluations of the full length in the order in which they were committed."""
+        return self._evaluations_in("evaluations")
+
+    def add_rung(self, evaluation: Evaluation) -> None:
+        """Commit the result of a training at a rung, apart from those that were trained to the end.
+
+        In a table of its own, so that nothing that reads evaluations can take it for one.
+        """
+        record = json.dumps(evaluation.to_record(), allow_nan=False)
+        self._write("INSERT INTO rungs VALUES (?, ?, ?, ?)", *evaluation.key, record)
+
+    def rungs(self) -> list[Evaluation]:
+        """Return the results at rungs in the order in which they were committed; ledgers before 0.4 have none."""
+        if not self._read("SELECT name FROM sqlite_master WHERE name = 'rungs'"):
+            return []
+        return self._evaluations_in("rungs")
+
+    def _evaluations_in(self, table: Literal["evaluations", "rungs"]) -> list[Evaluation]:
+        rows = self._read(f"SELECT record FROM {table} ORDER BY rowid")
         try:
             return [Evaluation.from_record(json.loads(record)) for (record,) in rows]
         except (ValueError, TypeError, KeyError) as error:

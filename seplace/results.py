@@ -60,7 +60,7 @@ class Evaluation:
     cross_entropy: float | None = None
     """Validation cross-entropy in nats."""
     curve: tuple[Mapping[str, float | None], ...] = ()
-    """epoch, accuracy, cross_entropy and train_loss at the recipe's check epochs."""
+    """epoch, accuracy, cross_entropy and train_loss at the recipe's check epochs and the study's rungs."""
     costs: Mapping[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     device: str = ""
@@ -78,6 +78,12 @@ class Evaluation:
     def key(self) -> EvaluationKey:
         """What makes this evaluation the one it is."""
         return (str(self.placement), self.seed, self.epochs)
+
+    def accuracy_after(self, epochs: int) -> float | None:
+        """Return the validation accuracy after so many epochs in percent; None where it was not scored then."""
+        if epochs == self.epochs:
+            return self.accuracy
+        return next((point["accuracy"] for point in self.curve if point["epoch"] == epochs), None)
 
     def to_record(self) -> dict[str, Any]:
         """Return the evaluation as plain JSON types."""

@@ -63,12 +63,14 @@ class EffectsSampler(WholeSampler):
 
     def _chosen(self, past: Past, region: Region, random: np.random.Generator, *, tells: bool) -> Placement | None:
         """Return what tells most, or what adds most in one plausible world; None where nothing does in several."""
-        posterior = Posterior(self.task.design, past.observations, draws=1, random=random)
+        posterior = Posterior(self.task.design, [*past.observations, *past.stopped], draws=1, random=random)
         if tells:
             index = most_telling(posterior, region, failed=past.failed, closed=past.closed, worlds=_WORLDS)
             if index is not None:
                 return self.task.space.placement_at(index)
-        trained = trained_front(posterior, region, closed=past.failed)
+        # What was stopped may turn out to belong there: proposed again, it is trained to its end.
+        unfinished = {self.task.space.index(each.placement) for each in past.stopped}
+        trained = trained_front(posterior, region, closed=past.failed | unfinished)
         for _ in range(_WORLDS):
             world = posterior.sample()
             front = region.front(world, closed=past.closed, random=random)

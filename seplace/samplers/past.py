@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 
 from seplace.effects.model import Observation
 from seplace.samplers.parameters import Parameters
-from seplace.samplers.task import ACCURACY, REPEATED, SEED
+from seplace.samplers.task import ACCURACY, REPEATED, SEED, STOPPED
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -24,6 +24,8 @@ class Past:
     """The results of a study, in the order of its trials."""
 
     observations: list[Observation]
+    stopped: list[Observation]
+    """What trainings that stopped early, and have not gone on, are expected to show at their ends."""
     costs: dict[Placement, float]
     failed: set[int]
     """Members of the space (by index) that cannot be trained."""
@@ -35,6 +37,7 @@ def past_of(study: Study, task: Task, *, before: int) -> Past:
     """Read the trials of a study before a number."""
     parameters, space = Parameters(task.space), task.space
     observations: list[Observation] = []
+    stopped: dict[Placement, Observation] = {}
     costs: dict[Placement, float] = {}
     spent: Counter[Placement] = Counter()
     failed: set[Placement] = set()
@@ -49,6 +52,10 @@ def past_of(study: Study, task: Task, *, before: int) -> Past:
             failed.add(placement)
         if trial.user_attrs.get(REPEATED):
             continue
+        if STOPPED in trial.user_attrs:  # it spends no seed: proposed again, it goes on
+            costs[placement] = trial.values[1]
+            stopped[placement] = Observation(placement=placement, seed=trial.user_attrs[SEED], accuracy=trial.values[0])
+            continue
         if is_complete or trial.state is TrialState.RUNNING:
             spent[placement] += 1
         if not is_complete:
@@ -57,9 +64,11 @@ def past_of(study: Study, task: Task, *, before: int) -> Past:
         if ACCURACY in trial.user_attrs or not has_failed:
             accuracy, seed = trial.user_attrs.get(ACCURACY, trial.values[0]), trial.user_attrs.get(SEED)
             observations.append(Observation(placement=placement, seed=seed, accuracy=accuracy))
+    trained = {each.placement for each in observations}
     spent_up = {placement for placement, count in spent.items() if count >= task.seeds}
     return Past(
         observations=observations,
+        stopped=[each for placement, each in stopped.items() if placement not in trained],
         costs=costs,
         failed={space.index(placement) for placement in failed if placement in space},
         closed={space.index(placement) for placement in failed | spent_up if placement in space},

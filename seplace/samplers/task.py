@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 SEED, ACCURACY = "seed", "accuracy"
 """User attributes of a trial: the seed of its training, and the accuracy of that training alone."""
 
+STOPPED = "stopped"
+"""The user attribute of a trial whose training was stopped early: after so many epochs.
+
+Its first value is the accuracy that the training is expected to have at its end.
+"""
+
 REPEATED = "repeated"
 """The user attribute of a trial that was answered from earlier trainings."""
 

@@ -23,7 +23,7 @@ from seplace.files import DiskFull
 from seplace.samplers import SAMPLERS
 from seplace.samplers.parameters import Parameters
 from seplace.samplers.past import Past, past_of
-from seplace.samplers.task import ACCURACY, REPEATED, SEED, Task
+from seplace.samplers.task import ACCURACY, REPEATED, SEED, STOPPED, Task
 from seplace.streams import derive_seed
 
 if TYPE_CHECKING:
@@ -100,6 +100,20 @@ class Proposals:
             trial.set_user_attr(ACCURACY, training[1])
         self.study.tell(trial, [accuracy, cost], skip_if_finished=True)
 
+    def tell_stopped(
+        self, number: int, *, accuracy: float, cost: float, constraints: Mapping[str, float], seed: int, epochs: int
+    ) -> None:
+        """Tell of a training that was stopped after so many epochs the accuracy that it is expected to have at its end.
+
+        Neither pruned, which samplers for several objectives do not know, nor an accuracy that no other compares with.
+        """
+        trial = self.asked.pop(number)
+        for name, value in constraints.items():
+            trial.set_constraint(name, value)
+        trial.set_user_attr(SEED, seed)
+        trial.set_user_attr(STOPPED, epochs)
+        self.study.tell(trial, [accuracy, cost], skip_if_finished=True)
+
     @property
     def past(self) -> Past:
         """What has been told so far."""
@@ -171,7 +185,8 @@ class StudyFile:
         try:
             copy = self._create(study)
             present = copy.get_trials(deepcopy=False)
-            if [trial.params for trial in present] == [trial.params for trial in told[: len(present)]]:
+            # A budget that grew lets a training go on that had been stopped for the want of it, and told as such.
+            if [_said(trial) for trial in present] == [_said(trial) for trial in told[: len(present)]]:
                 return copy
         except Exception:
             pass
@@ -192,6 +207,10 @@ class StudyFile:
         if copy.metric_names is None:
             _name_metrics(copy, study.metric_names or [])
         return copy
+
+
+def _said(trial: FrozenTrial) -> tuple[dict[str, Any], list[float] | None]:
+    return trial.params, trial.values
 
 
 def _name_metrics(study: optuna.Study, names: list[str]) -> None:

@@ -1,6 +1,7 @@
 """The search phase: ask the sampler, train, tell, until the budget is spent or the front is settled.
 
-A placement that is proposed again is trained on its next seed.
+A placement that is proposed again is trained on its next seed, or to its end where it had stopped at a rung. The budget
+is counted in epochs: what goes on pays only for the rest.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,13 +17,14 @@ import numpy as np
 from seplace.effects.model import Posterior
 from seplace.effects.recommend import Regret, expected_regret
 from seplace.search.proposals import Proposals
+from seplace.search.rungs import FIRST_SEED, Bands, Rungs
 from seplace.streams import derive_seed
 
 if TYPE_CHECKING:
     from seplace.config import StudyConfig
     from seplace.ledger import Ledger
     from seplace.placement import Placement
-    from seplace.results import Job
+    from seplace.results import Evaluation, Job
     from seplace.samplers.past import Past
     from seplace.samplers.task import Task
     from seplace.search.prices import Prices
@@ -39,6 +42,18 @@ _SETTLED_EVERY = 5
 
 _DRAWS = 8
 """So many sets of scales stand for what is not known of them when the model is asked for the regret."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Step:
+    """A proposal, and the training that it waits for."""
+
+    number: int
+    placement: Placement
+    job: Job | None
+    """None if earlier trainings answer."""
+    cost: int
+    """The epochs that the job has to train."""
 
 
 class SearchPhase:
@@ -69,9 +84,16 @@ class SearchPhase:
         self.proposals = self._new_proposals()
         self.recorded = ledger.proposals()
         self.seeds = Counter(yardsticks.values())
-        self.trained = len(yardsticks)
+        self.length = config.training.epochs
+        self.spent = len(yardsticks) * self.length
+        """Epochs, those of what is running counted in."""
+        self.is_spent = False
         self.unproductive = 0
-        self.pending: deque[tuple[int, Job | None, Placement]] = deque()
+        self.pending: deque[_Step] = deque()
+        rungs = config.search.rungs
+        self.rungs = Rungs(rungs, length=self.length, bands=Bands(task) if rungs else None, seed=task.seed)
+        for placement in yardsticks.values():
+            self._hear_end(trainings.results[trainings.job(placement, FIRST_SEED).key])
         self.started = time.monotonic() - (ledger.fact("search_seconds") or 0.0)
 
     def run(self) -> None:
@@ -80,21 +102,22 @@ class SearchPhase:
         window = self.config.run.workers + self.config.run.workers // 2
         told, is_settled = 0, False
         while True:
-            while len(self.pending) < window and not is_settled and self._within_budget() and self._ask():
+            while len(self.pending) < window and not is_settled and self._ask():
                 pass
             if not self.pending:
                 break
-            number, job, placement = self.pending[0]
-            if job is None or job.key in self.trainings.results:
+            step = self.pending[0]
+            last = None if step.job is None else self.trainings.answer(step.job)
+            if step.job is None or last is not None:
                 self.pending.popleft()
-                self._tell(number, job, placement)
-                told += job is not None
-                if self.config.search.stop == "settled" and job is not None and told % _SETTLED_EVERY == 0:
+                has_ended = self._hear(step, last)
+                told += has_ended
+                if self.config.search.stop == "settled" and has_ended and told % _SETTLED_EVERY == 0:
                     is_settled = self._regret(self.proposals.past).mean <= _SETTLED
                 if self.study_file is not None:
                     self.study_file.update(self.proposals.study)
                 if self.config.search.trainings is not None:
-                    self.done = self.trained - len([each for each in self.pending if each[1] is not None])
+                    self.done = (self.spent - sum(each.cost for each in self.pending)) / self.length
             else:
                 self.trainings.collect()
                 self.on_progress(self.done, self.total)
@@ -102,6 +125,8 @@ class SearchPhase:
         if self.study_file is not None:
             self.study_file.update(self.proposals.study)
         self._note_regret(self.proposals.past, is_settled=is_settled)
+        if self.config.search.rungs:
+            self.ledger.set_fact("rungs", self.rungs.to_fact())
         self.on_progress(self.done, self.total)
 
     def _new_proposals(self) -> Proposals:
@@ -118,35 +143,89 @@ class SearchPhase:
                 )
         return proposals
 
-    def _within_budget(self) -> bool:
-        """Return whether another proposal may follow; one that an earlier run made in its hours may in any case."""
+    def _within_budget(self, epochs: int) -> bool:
+        """Return whether so many epochs more may follow; a proposal that an earlier run made in its hours may anyway.
+
+        After the first that may not, nothing new begins: so a study whose budget grew is the one that always had it.
+        """
         budget = self.config.search
         if budget.trainings is not None:
-            return self.trained < budget.trainings
+            self.is_spent = self.is_spent or self.spent + epochs > budget.trainings * self.length
+            return not self.is_spent
         assert budget.hours is not None
         share = (time.monotonic() - self.started) / (3600 * budget.hours)
         self.done = min(share, 1.0)
         return share < 1 or self.proposals.next_number in self.recorded
 
     def _ask(self) -> bool:
-        """Make a proposal, and start the training it leads to; False if every placement has all its seeds."""
+        """Make a proposal, and start the training it leads to; False if the budget or the placements are used up.
+
+        A stopped training that has come among the best of its band comes before anything new.
+        """
         number = self.proposals.next_number
-        fixed = self.recorded.get(number)
+        due = self.rungs.due()
+        if not self._within_budget(self.length if due is None else due.cost):
+            return False
+        fixed = self.recorded.get(number) if due is None else due.placement
         if fixed is None and self.unproductive >= _PATIENCE:
             fixed = self._fresh_placement(number)
             if fixed is None:
                 return False
         number, placement = self.proposals.ask(fixed)
         self.ledger.add_proposal(number, placement)
-        job = None
-        if self.seeds[placement] < self.config.search.seeds and self.prices.within_limits(placement):
-            job = self.trainings.job(placement, self.seeds[placement])
+        job, cost = None, 0
+        if self.rungs.is_stopped(placement):
+            reached = self.rungs.go_on(placement)
+            target = self.length if due is None else due.target
+            job, cost = self.trainings.job(placement, FIRST_SEED, epochs=target), target - reached
+        elif self.seeds[placement] < self.config.search.seeds and self.prices.within_limits(placement):
+            seed = self.seeds[placement]
+            cost = self.rungs.first_target(number) if seed == FIRST_SEED else self.length
+            job = self.trainings.job(placement, seed, epochs=cost)
             self.seeds[placement] += 1
-            self.trained += 1
-            self.trainings.start(job)
         self.unproductive = 0 if job is not None else self.unproductive + 1
-        self.pending.append((number, job, placement))
+        self._start(_Step(number=number, placement=placement, job=job, cost=cost))
         return True
+
+    def _start(self, step: _Step) -> None:
+        if step.job is not None:
+            self.trainings.start(step.job)
+            self.spent += step.cost
+        self.pending.append(step)
+
+    def _hear(self, step: _Step, last: Evaluation | None) -> bool:
+        """Take what the training of a step gave: tell it, or let it go on; return whether it was a whole training."""
+        job = step.job
+        accuracy = None if job is None or last is None else last.accuracy_after(job.epochs)
+        if job is None or job.epochs == self.length or accuracy is None:
+            if last is not None and job is not None and job.seed == FIRST_SEED:
+                self._hear_end(last)
+            self._tell(step.number, last, step.placement)
+            return job is not None
+        target = self.rungs.hear_rung(step.placement, job.epochs, accuracy)
+        if target is not None:
+            rest = target - job.epochs
+            if self.spent + rest <= (self.config.search.trainings or 0) * self.length:
+                self._start(replace(step, job=replace(job, epochs=target), cost=rest))
+                return False
+            self.is_spent = True
+            self.rungs.stop(step.placement, job.epochs)
+        self.proposals.tell_stopped(
+            step.number,
+            accuracy=self.rungs.expected(job.epochs, accuracy),
+            cost=self.prices.of(step.placement)[self.task.cost],
+            constraints=self._constraints(step.placement, has_failed=False),
+            seed=job.seed,
+            epochs=job.epochs,
+        )
+        return False
+
+    def _hear_end(self, evaluation: Evaluation) -> None:
+        """Let the rungs know of the end of a first training."""
+        curve = {rung: evaluation.accuracy_after(rung) for rung in self.config.search.rungs}
+        known = {rung: accuracy for rung, accuracy in curve.items() if accuracy is not None}
+        if evaluation.accuracy is not None:
+            self.rungs.hear_end(evaluation.placement, evaluation.accuracy, known)
 
     def _fresh_placement(self, number: int) -> Placement | None:
         """Return a random placement that keeps the budgets and has a seed left; None if there is no such placement."""
@@ -154,16 +233,17 @@ class SearchPhase:
         order = np.random.default_rng(derive_seed(self.task.seed, "fresh", number))
         for index in order.permutation(len(space)) if len(space) <= 10**6 else order.integers(len(space), size=10**4):
             placement = space.placement_at(int(index))
-            if self.seeds[placement] < self.task.seeds and self.prices.within_limits(placement):
+            has_seed = self.seeds[placement] < self.task.seeds or self.rungs.is_stopped(placement)
+            if has_seed and self.prices.within_limits(placement):
                 return placement
         return None
 
-    def _tell(self, number: int, job: Job | None, placement: Placement) -> None:
-        last = self.trainings.results[job.key] if job is not None else None
+    def _tell(self, number: int, last: Evaluation | None, placement: Placement) -> None:
+        """Tell the mean of a placement's accuracies with its last training, None if earlier ones answered."""
         if last is not None and last.reason == "crashed":
             self.proposals.tell_failed(number)
             return
-        seeds = range(self.task.seeds if job is None else job.seed + 1)
+        seeds = range(self.task.seeds if last is None else last.seed + 1)
         accuracy = self.trainings.mean_accuracy(placement, seeds=seeds)
         has_failed = accuracy is None or (last is not None and last.state == "failed")
         constraints = self._constraints(placement, has_failed=has_failed)

@@ -28,16 +28,22 @@ class Trainings:
         self.executor = executor
         self.prices = prices
         self.results: dict[EvaluationKey, Evaluation] = {row.key: row for row in ledger.evaluations()}
+        """Of the full length; what stopped at a rung is no result."""
+        self.rungs: dict[EvaluationKey, Evaluation] = {row.key: row for row in ledger.rungs()}
         self._in_flight: set[EvaluationKey] = set()
         self._failures_in_a_row = 0
 
-    def job(self, placement: Placement, seed: int) -> Job:
-        """Return the training of a placement on a seed."""
-        return Job(placement=placement, seed=seed, epochs=self.config.training.epochs)
+    def job(self, placement: Placement, seed: int, *, epochs: int | None = None) -> Job:
+        """Return the training of a placement on a seed, to its end or to a rung."""
+        return Job(placement=placement, seed=seed, epochs=epochs or self.config.training.epochs)
+
+    def answer(self, job: Job) -> Evaluation | None:
+        """Return what is known of a job: its result, or that of the whole training which it is a part of."""
+        return self.rungs.get(job.key) or self.results.get(self.job(job.placement, job.seed).key)
 
     def start(self, job: Job) -> bool:
         """Submit a job unless its result is known; return whether there is something to wait for."""
-        if job.key in self.results:
+        if self.answer(job) is not None:
             return False
         if job.key not in self._in_flight:
             self._in_flight.add(job.key)
@@ -48,10 +54,16 @@ class Trainings:
         """Wait a short while, and commit what has finished."""
         finished = []
         for returned in self.executor.wait():
+            self._in_flight.discard(returned.key)
             evaluation = replace(returned, costs=self.prices.of(returned.placement))
-            self.ledger.add(evaluation)
-            self.results[evaluation.key] = evaluation
-            self._in_flight.discard(evaluation.key)
+            if evaluation.state == "failed":  # at a rung or not: it will have no result
+                evaluation = replace(evaluation, epochs=self.config.training.epochs)
+            if evaluation.epochs < self.config.training.epochs:
+                self.ledger.add_rung(evaluation)
+                self.rungs[evaluation.key] = evaluation
+            else:
+                self.ledger.add(evaluation)
+                self.results[evaluation.key] = evaluation
             finished.append(evaluation)
             self._watch_failures(evaluation)
         return finished

@@ -56,6 +56,8 @@ class Outcome:
     """… and of the confirmation."""
     different: int
     """Placements that were trained."""
+    rungs: dict[str, Any] | None = None
+    """What became of the rungs, if there were any."""
 
 
 def world_of(name: str, *, number: int) -> World:
@@ -72,15 +74,17 @@ def repeat(repetition: Repetition, phases: Phases, checkpoints: Sequence[int]) -
     world = world_of(repetition.world, number=repetition.number)
     replayed = replay(world, phases, sampler=repetition.sampler, seed=repetition.number)
     evaluations = replayed.evaluations
-    searched = hypervolumes(world, evaluations[: replayed.searched], [replayed.searched])
+    search_end = replayed.spent[replayed.searched - 1]
+    searched = hypervolumes(world, replayed, [search_end])
     return Outcome(
-        curve=hypervolumes(world, evaluations, checkpoints),
+        curve=hypervolumes(world, replayed, checkpoints),
         belief=asdict(belief(world, evaluations)),
         expected_regret=replayed.expected_regret,
         regret=1 - searched[-1]["hypervolume"],
         searched=replayed.searched,
         trained=len(evaluations),
         different=len({row.placement for row in evaluations}),
+        rungs=replayed.rungs,
     )
 
 

@@ -15,6 +15,7 @@ from seplace.results import Evaluation, front_of, judge, observations_of, summar
 if TYPE_CHECKING:
     import pandas as pd
 
+    from seplace.simulation.replay import Replay
     from seplace.simulation.world import World
 
 OBSERVED, POSTERIOR = "observed", "posterior"
@@ -43,16 +44,17 @@ class Belief:
     """… of which so many are not."""
 
 
-def hypervolumes(world: World, evaluations: Sequence[Evaluation], checkpoints: Sequence[int]) -> list[dict[str, Any]]:
-    """Return the share of the true hypervolume that each recommendation reaches after so many trainings."""
+def hypervolumes(world: World, replayed: Replay, checkpoints: Sequence[float]) -> list[dict[str, Any]]:
+    """Return the share of the true hypervolume that each recommendation reaches after so many full lengths trained."""
     rows = []
     for trainings in checkpoints:
-        if trainings > len(evaluations):
+        if trainings >= replayed.total + 1:  # a search with rungs ends less than a full length before its budget
             continue
-        past = evaluations[:trainings]
+        pairs = zip(replayed.evaluations, replayed.spent, strict=True)
+        past = [evaluation for evaluation, spent in pairs if spent <= trainings]
         observed = [row.placement for row in front_of(summarise(past), world.cost)]
         posterior = Posterior(
-            world.region.design, observations_of(past), draws=8, random=np.random.default_rng(trainings)
+            world.region.design, observations_of(past), draws=8, random=np.random.default_rng(round(trainings))
         )
         recommended = world.placements(recommended_front(posterior, world.region, closed=()))
         for name, placements in ((OBSERVED, observed), (POSTERIOR, recommended)):

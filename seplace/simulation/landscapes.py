@@ -3,6 +3,10 @@
 Four stages (C = 64, 128, 256, 512 channels; maps of 32, 16, 8, 4 pixels; two blocks each) with 23 choices each, 279,841
 placements. All effects are in points over none, which has 90 %. A training adds what its seed gives to all placements
 alike, N(0, 0.2), and noise, N(0, 0.25) unless the kind says otherwise.
+
+After a share t of its epochs a training lacks (1 - t)² times what its placement starts slower by: 20 points, for each
+stage what its module takes there, and N(0, s) of its own. Of the noise at the end it has the share √t already; the rest
+of its noise then is another. Early ranks hold well unless the kind is made of slow starters.
 """
 
 from __future__ import annotations
@@ -26,8 +30,11 @@ from seplace.streams import derive_seed
 Floats = NDArray[np.float64]
 
 _BASE = 90.0
-_SHARED, _OWN = 1, 2
-"""Streams of what a seed gives to all placements, and of what a training has for itself."""
+_SHARED, _OWN, _EARLY, _SLOW = 1, 2, 3, 4
+"""Streams: what a seed gives to all placements; what a training has for itself, at its end and early; slow starts."""
+
+_EPOCHS = 100
+_START = 20.0
 
 _NOISE = 0.25
 _SEED = 0.2
@@ -58,6 +65,8 @@ class Terrain:
     """Draws the noise of one training, in points."""
     by_seed: float = 0.0
     """Standard deviation of what a seed gives to each choice of each stage."""
+    slow: float = 0.15
+    """How much slower placements start, in points: the most that a module takes in a stage, and s."""
 
 
 def usual(random: np.random.Generator) -> Terrain:
@@ -106,6 +115,11 @@ def nothing_helps(random: np.random.Generator) -> Terrain:  # noqa: ARG001 - the
     return Terrain(gains=np.zeros((len(_CHOICES),) * len(_STAGES)), noise=_normal)
 
 
+def slow_starters(random: np.random.Generator) -> Terrain:
+    """Return the usual one, where some modules and placements start so slowly that early ranks say next to nothing."""
+    return Terrain(gains=usual(random).gains, noise=_normal, slow=3.0)
+
+
 LANDSCAPES: Mapping[str, Callable[[np.random.Generator], Terrain]] = {
     "usual": usual,
     "private": private,
@@ -114,6 +128,7 @@ LANDSCAPES: Mapping[str, Callable[[np.random.Generator], Terrain]] = {
     "one-interaction": one_interaction,
     "interacting-seeds": interacting_seeds,
     "nothing-helps": nothing_helps,
+    "slow-starters": slow_starters,
 }
 
 
@@ -137,6 +152,20 @@ def landscape(name: str, *, seed: int) -> World:
         noise = terrain.noise(np.random.default_rng([_OWN, seed, training_seed, space.index(placement)]))
         return _BASE + float(terrain.gains[levels]) + kindness + misled + noise
 
+    starts = np.random.default_rng([_SLOW, seed])
+    takes = terrain.slow * starts.uniform(0, 1, (len(_STAGES), 1 + len(_MODULES))) * np.array([0.0, 1.0, 1.0, 1.0])
+
+    def early(placement: Placement, training_seed: int, epochs: int) -> float:
+        share = epochs / _EPOCHS
+        levels = space.indices(placement)[1:]
+        own = np.random.default_rng([_SLOW, seed, space.index(placement)]).standard_normal()
+        slower = sum(takes[stage, _MODULE_OF[level]] for stage, level in enumerate(levels)) + terrain.slow * own
+        truth = _BASE + float(terrain.gains[levels])
+        kept = math.sqrt(share)
+        other = terrain.noise(np.random.default_rng([_EARLY, seed, training_seed, space.index(placement), epochs]))
+        noise = kept * (observe(placement, training_seed) - truth) + math.sqrt(1 - share) * other
+        return truth - (1 - share) ** 2 * (_START + float(slower)) + noise
+
     return World(
         name=name,
         space=space,
@@ -145,6 +174,8 @@ def landscape(name: str, *, seed: int) -> World:
         truth=_BASE + terrain.gains.ravel(),
         lowest=_BASE,
         observe=observe,
+        length=_EPOCHS,
+        early=early,
     )
 
 

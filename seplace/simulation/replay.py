@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from seplace.config import StudyConfig, StudyFile
+from seplace.errors import InputError
 from seplace.executors.inline import Inline
 from seplace.ledger import Ledger
 from seplace.search.driver import Driver
 from seplace.search.prices import Prices
 
 if TYPE_CHECKING:
-    from seplace.results import Evaluation
+    from seplace.placement import Placement
+    from seplace.results import Evaluation, Job
     from seplace.simulation.world import World
 
 
@@ -32,6 +35,8 @@ class Phases:
     """budget or settled."""
     concurrent: int = 1
     """How many trainings are thought to run at once: a sampler does not know the results of those that do."""
+    rungs: tuple[float, ...] = ()
+    """Epochs after which a training may be stopped; those below 1 are shares of the full length."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +45,12 @@ class Replay:
 
     evaluations: list[Evaluation]
     """In the order in which they were trained."""
+    spent: list[float]
+    """How much had been trained after each of them, in full lengths."""
+    total: float
+    """… and in all."""
+    rungs: dict[str, Any] | None
+    """What became of the rungs, if there were any."""
     expected_regret: float
     """The share of the attainable hypervolume that the front recommended after the search was believed to miss."""
     searched: int
@@ -48,13 +59,15 @@ class Replay:
 
 def replay(world: World, phases: Phases, *, sampler: str, seed: int) -> Replay:
     """Search in a world."""
-    config = _config(world, phases, sampler=sampler, seed=seed)
+    rungs = rungs_in(world, phases.rungs)
+    clock = _Clock(replace(world, scored=rungs))
+    config = _config(world, phases, rungs, sampler=sampler, seed=seed)
     with Ledger(None) as ledger:
         prices = Prices(config, world.prices, ledger=ledger, evaluator=None)
         driver = Driver(
             config,
             ledger=ledger,
-            make_executor=lambda on_progress: Inline(world, workers=1, max_retries=0, on_progress=on_progress),
+            make_executor=lambda on_progress: Inline(clock, workers=1, max_retries=0, on_progress=on_progress),
             prices=prices,
             yardsticks={name: mark for name, mark in world.space.yardsticks.items() if mark in world.space},
             study_file=None,
@@ -64,20 +77,59 @@ def replay(world: World, phases: Phases, *, sampler: str, seed: int) -> Replay:
         driver.run_search()
         driver.run_confirmation()
         regret = ledger.fact("regret")
-        return Replay(evaluations=ledger.evaluations(), expected_regret=regret["mean"], searched=regret["trainings"])
+        return Replay(
+            evaluations=ledger.evaluations(),
+            spent=[each / world.length for each in clock.ends],
+            total=clock.epochs / world.length,
+            rungs=ledger.fact("rungs"),
+            expected_regret=regret["mean"],
+            searched=regret["trainings"],
+        )
 
 
-def _config(world: World, phases: Phases, *, sampler: str, seed: int) -> StudyConfig:
+def rungs_in(world: World, rungs: tuple[float, ...]) -> tuple[int, ...]:
+    """Return rungs in epochs of a world; InputError where they do not rise or lie beyond its trainings."""
+    epochs = tuple(round(rung * world.length) if rung < 1 else round(rung) for rung in rungs)
+    if list(epochs) != sorted(set(epochs)) or any(not 1 <= epoch < world.length for epoch in epochs):
+        raise InputError(
+            f"rungs must rise, from 1 to less than the {world.length} epochs of {world.name} (got {epochs})"
+        )
+    return epochs
+
+
+@dataclass
+class _Clock:
+    """Counts the epochs that a world trains; a training goes on where it stopped."""
+
+    world: World
+    epochs: int = 0
+    ends: list[int] = field(default_factory=list)
+    """How many epochs there had been after each training to the full length."""
+    reached: dict[tuple[Placement, int], int] = field(default_factory=dict)
+
+    def make(self, worker: int) -> _Clock:  # noqa: ARG002 - all workers share the clock
+        return self
+
+    def evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:
+        training = (job.placement, job.seed)
+        self.epochs += job.epochs - self.reached.get(training, 0)
+        self.reached[training] = job.epochs
+        if job.epochs == self.world.length:
+            self.ends.append(self.epochs)
+        return self.world.evaluate(job, on_epoch=on_epoch)
+
+
+def _config(world: World, phases: Phases, rungs: tuple[int, ...], *, sampler: str, seed: int) -> StudyConfig:
     """Return the study that a replay is; data and recipe stand for nothing."""
     search = {"sampler": sampler, "trainings": phases.trainings, "seeds": phases.seeds, "seed": seed}
-    search["stop"] = phases.stop
+    search |= {"stop": phases.stop, "rungs": rungs}
     confirm = {"seeds": phases.confirm_seeds, "trainings": phases.confirm_trainings}
     study = {
         "schema": 1,
         "space": world.space.name,
         "data": {"name": "digits", "validation_images": 1},
         "training": {
-            "epochs": 1,
+            "epochs": world.length,
             "batch_size": 1,
             "learning_rate": 0.1,
             "momentum": 0.9,

@@ -10,6 +10,7 @@ import numpy as np
 from seplace.api import Results
 from seplace.errors import DataError
 from seplace.placement import Placement
+from seplace.results import Evaluation
 from seplace.simulation.world import World
 
 
@@ -21,9 +22,11 @@ def table_world(folder: Path, *, seed: int) -> World:
     results = Results.load(folder)
     space = results.config.search_space
     accuracies: dict[Placement, dict[int, float]] = defaultdict(dict)
+    rows: dict[tuple[Placement, int], Evaluation] = {}
     for row in results.rows:
         if row.accuracy is not None and row.placement in space:
             accuracies[row.placement][row.seed] = row.accuracy
+            rows[row.placement, row.seed] = row
     most = max((len(by_seed) for by_seed in accuracies.values()), default=0)
     lacking = [placement for placement in space if len(accuracies[placement]) < most]
     if lacking or not most:
@@ -36,6 +39,14 @@ def table_world(folder: Path, *, seed: int) -> World:
     def observe(placement: Placement, training_seed: int) -> float:
         return accuracies[placement][int(seeds[training_seed])]
 
+    def early(placement: Placement, training_seed: int, epochs: int) -> float:
+        seed = int(seeds[training_seed])
+        accuracy = rows[placement, seed].accuracy_after(epochs)
+        if accuracy is None:
+            scored = [f"{point['epoch']:.0f}" for point in rows[placement, seed].curve[:-1]]
+            raise DataError(f"{folder}: {placement} was not scored after {epochs} epochs, but {' and '.join(scored)}")
+        return accuracy
+
     truth = np.array([np.mean(list(accuracies[placement].values())) for placement in space])
     return World(
         name=results.config.name,
@@ -45,4 +56,6 @@ def table_world(folder: Path, *, seed: int) -> World:
         truth=truth,
         lowest=float(truth.min()),
         observe=observe,
+        length=results.config.training.epochs,
+        early=early,
     )

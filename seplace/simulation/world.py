@@ -37,6 +37,12 @@ class World:
     """The reference accuracy of hypervolumes; the reference cost is that of the dearest member."""
     observe: Callable[[Placement, int], float]
     """The validation accuracy of the training of a placement on a seed, in percent."""
+    length: int
+    """The epochs of a training."""
+    early: Callable[[Placement, int, int], float]
+    """The same after some of its epochs; DataError where it was not scored then."""
+    scored: tuple[int, ...] = ()
+    """The epochs that the learning curve of a training holds, beside the last."""
 
     @cached_property
     def region(self) -> Region:
@@ -62,9 +68,15 @@ class World:
 
     def evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:  # noqa: ARG002 - no time passes
         """Answer a training."""
-        accuracy = self.observe(job.placement, job.seed)
+        placement, seed = job.placement, job.seed
+        early = {epoch: self.early(placement, seed, epoch) for epoch in self.scored if epoch <= job.epochs}
         return Evaluation(
-            placement=job.placement, seed=job.seed, epochs=job.epochs, state="complete", accuracy=accuracy
+            placement=placement,
+            seed=seed,
+            epochs=job.epochs,
+            state="complete",
+            accuracy=early[job.epochs] if job.epochs < self.length else self.observe(placement, seed),
+            curve=tuple({"epoch": epoch, "accuracy": accuracy} for epoch, accuracy in early.items()),
         )
 
     def make(self, worker: int) -> World:  # noqa: ARG002 - all workers live in the same world
