@@ -8,7 +8,7 @@ import math
 import pickle
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -103,7 +103,7 @@ def _moving_average(decay: float) -> Callable[..., None]:
 
 
 class Classifier(lightning.LightningModule):
-    """Trains a network by the recipe and scores it on the validation split at the recipe's check epochs."""
+    """Trains a network by the recipe and scores it on the validation split after some epochs."""
 
     def __init__(
         self,
@@ -114,6 +114,8 @@ class Classifier(lightning.LightningModule):
         validation: Batches,
         checkpoint: Checkpoint | None,
         on_epoch: Callable[[int], None],
+        until: int,
+        scored: Collection[int],
     ) -> None:
         super().__init__()
         self.network = network
@@ -125,6 +127,8 @@ class Classifier(lightning.LightningModule):
         self.checkpoint = checkpoint
         self.last_saved = time.monotonic()
         self.on_epoch = on_epoch
+        self.until = until
+        self.scored = scored
         self.averaged = (
             AveragedModel(network, multi_avg_fn=_moving_average(recipe.ema_decay), use_buffers=True)
             if recipe.ema_decay is not None
@@ -199,22 +203,22 @@ class Classifier(lightning.LightningModule):
             self.averaged.update_parameters(self.network)
 
     def on_train_epoch_end(self) -> None:
-        """Stop a diverged training by name; score at the check epochs."""
+        """Stop a diverged training by name; score it; leave a checkpoint now and then, and where it is to go on."""
         epoch = self.current_epoch + 1
         train_loss = float(self.loss_sum) / self.steps_per_epoch
         if not math.isfinite(train_loss):
             raise TrainingFailed("diverged", f"the training loss became {train_loss} in epoch {epoch}")
-        if epoch in self.recipe.check_epochs:
+        if epoch in self.scored:
             score = measure_score(self.trained, self.validation, precision=self.recipe.precision)
             if not math.isfinite(score.cross_entropy):
                 raise TrainingFailed("diverged", f"the validation loss became {score.cross_entropy} in epoch {epoch}")
             self.curve.append(CurvePoint(epoch=epoch, train_loss=train_loss, **asdict(score)))
         if self.checkpoint is not None and epoch < self.recipe.epochs:  # the last epoch's result is stored anyway
-            self._save_checkpoint(self.checkpoint)
+            self._save_checkpoint(self.checkpoint, is_due=epoch == self.until)
         self.on_epoch(epoch)
 
-    def _save_checkpoint(self, checkpoint: Checkpoint) -> None:
-        if time.monotonic() - self.last_saved >= checkpoint.every_seconds:
+    def _save_checkpoint(self, checkpoint: Checkpoint, *, is_due: bool) -> None:
+        if is_due or time.monotonic() - self.last_saved >= checkpoint.every_seconds:
             self.trainer.save_checkpoint(checkpoint.path)
             self.last_saved = time.monotonic()
 
@@ -264,14 +268,20 @@ def trainable_parameters(network: nn.Module) -> list[nn.Parameter]:
 
 
 def _constant_curve(
-    network: nn.Module, *, recipe: Recipe, validation: Batches, on_epoch: Callable[[int], None]
+    network: nn.Module,
+    *,
+    recipe: Recipe,
+    validation: Batches,
+    on_epoch: Callable[[int], None],
+    until: int,
+    scored: Collection[int],
 ) -> list[CurvePoint]:
     """Score a network of which nothing learns: a frozen backbone without attention is what it is."""
     score = measure_score(network, validation, precision=recipe.precision)
     if not math.isfinite(score.cross_entropy):
         raise TrainingFailed("diverged", f"the validation loss of the frozen network is {score.cross_entropy}")
-    on_epoch(recipe.epochs)
-    return [CurvePoint(epoch=epoch, train_loss=None, **asdict(score)) for epoch in recipe.check_epochs]
+    on_epoch(until)
+    return [CurvePoint(epoch=epoch, train_loss=None, **asdict(score)) for epoch in sorted(scored) if epoch <= until]
 
 
 def time_step(network: nn.Module, batches: TrainingBatches, *, recipe: Recipe, steps: int = 4) -> float:
@@ -297,17 +307,17 @@ def time_step(network: nn.Module, batches: TrainingBatches, *, recipe: Recipe, s
     return min(seconds)
 
 
-def _usable(checkpoint: Checkpoint | None) -> Path | None:
-    """Return the path of a whole checkpoint; a damaged one is put aside with a warning."""
+def _usable(checkpoint: Checkpoint | None) -> tuple[Path | None, int]:
+    """Return the path of a whole checkpoint and the epochs it has; a damaged one is put aside with a warning."""
     if checkpoint is None or not checkpoint.path.exists():
-        return None
+        return None, 0
     try:
-        AtomicCheckpoints().load_checkpoint(checkpoint.path)
+        epochs = AtomicCheckpoints().load_checkpoint(checkpoint.path)["epoch"] + 1  # of the last, from 0
     except CorruptCheckpoint:
         damaged = checkpoint.path.rename(checkpoint.path.with_suffix(".damaged"))
         warnings.warn(f"{damaged}: the checkpoint is damaged; its training starts again", stacklevel=3)
-        return None
-    return checkpoint.path
+        return None, 0
+    return checkpoint.path, epochs
 
 
 def train(
@@ -319,16 +329,26 @@ def train(
     device: torch.device,
     checkpoint: Checkpoint | None,
     on_epoch: Callable[[int], None],
+    until: int | None = None,
+    scored: Collection[int] | None = None,
 ) -> tuple[nn.Module, list[CurvePoint]]:
     """Train `network` on `device`; return the network whose score counts, in eval mode, and its curve.
 
-    With a checkpoint the training goes on where an interrupted one stopped, to the same numbers. TrainingFailed names
-    a loss that is no number (`diverged`) and memory that ran out (`oom`).
+    With a checkpoint the training goes on where an interrupted one stopped, to the same numbers. It ends after `until`
+    epochs, the recipe's unless they are fewer: then the schedule is that of the whole all the same, and the checkpoint
+    is left to go on from. The validation split is scored after the epochs in `scored`, by default the recipe's; which
+    they are changes nothing else. TrainingFailed names a loss that is no number (`diverged`) and memory that ran out
+    (`oom`).
     """
+    until = recipe.epochs if until is None else until
+    scored = recipe.check_epochs if scored is None else scored
     memory_format = torch.channels_last if recipe.channels_last else torch.contiguous_format
     network = network.to(device=device, memory_format=memory_format)  # type: ignore[call-overload]
     if not trainable_parameters(network):
-        return network.eval(), _constant_curve(network, recipe=recipe, validation=validation, on_epoch=on_epoch)
+        constant = _constant_curve(
+            network, recipe=recipe, validation=validation, on_epoch=on_epoch, until=until, scored=scored
+        )
+        return network.eval(), constant
     classifier = Classifier(
         network,
         recipe=recipe,
@@ -336,12 +356,15 @@ def train(
         validation=validation,
         checkpoint=checkpoint,
         on_epoch=on_epoch,
+        until=until,
+        scored=scored,
     )
+    resume, reached = _usable(checkpoint)
     trainer = lightning.Trainer(
         accelerator="gpu" if device.type == "cuda" else "cpu",
         devices=[device.index or 0] if device.type == "cuda" else 1,
         precision="bf16-mixed" if recipe.precision == "bf16" else "32-true",
-        max_epochs=recipe.epochs,
+        max_epochs=max(until, reached),  # what lies further on knows the way there
         plugins=[AtomicCheckpoints()],
         logger=False,
         enable_checkpointing=False,
@@ -350,7 +373,6 @@ def train(
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
     )
-    resume = _usable(checkpoint)
     try:
         with warnings.catch_warnings():
             # The loaders hold whole sets in memory: they need no worker processes.
@@ -363,6 +385,6 @@ def train(
         if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
             raise TrainingFailed("oom", f"memory ran out: {str(error).splitlines()[0]}") from error
         raise
-    if checkpoint is not None:
+    if checkpoint is not None and until == recipe.epochs:
         checkpoint.path.unlink(missing_ok=True)
-    return classifier.trained.eval(), classifier.curve
+    return classifier.trained.eval(), [point for point in classifier.curve if point.epoch <= until]

@@ -394,3 +394,66 @@ def test_a_score_by_arithmetic():
 
 def test_a_step_takes_time_and_leaves_the_first_batches():
     assert 0 < time_step(network(), training_batches(), recipe=recipe(), steps=2) < 10
+
+
+def read_early(tmp_path, changes, *stretches, scored=(1, 2, 3, EPOCHS)):
+    """Train in stretches, each in a call of its own; return what the last one gave, and the epochs of each."""
+    checkpoint, heard = Checkpoint(path=tmp_path / "a.ckpt"), []
+    for until in stretches:
+        heard.append([])
+        net, curve = train(
+            network(),
+            recipe=recipe(**changes),
+            batches=training_batches(),
+            validation=validation(),
+            device=CPU,
+            checkpoint=checkpoint,
+            on_epoch=heard[-1].append,
+            until=until,
+            scored=scored,
+        )
+        assert curve[-1].epoch == until
+        assert checkpoint.path.exists() == (until < EPOCHS)
+    return net, curve, heard
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"ema_decay": 0.8}, {"schedule": "one_cycle", "warmup_epochs": 1}, {"precision": "bf16", "nesterov": True}],
+    ids=["cosine", "averaged", "one cycle", "bf16"],
+)
+@pytest.mark.parametrize("stretches", [(1, EPOCHS), (1, 2, EPOCHS), (3, EPOCHS)])
+def test_a_training_that_stopped_at_rungs_goes_on_to_the_numbers_of_one_that_did_not(tmp_path, changes, stretches):
+    net, curve, heard = read_early(tmp_path, changes, *stretches)
+    whole, whole_curve, _ = read_early(tmp_path, changes, EPOCHS)
+    assert_equal(net, whole)
+    assert curve == whole_curve
+    assert [epoch for part in heard for epoch in part] == [1, 2, 3, 4]
+
+
+def test_an_early_reading_has_the_schedule_of_the_full_length(tmp_path):
+    _, early, _ = read_early(tmp_path, {}, 2)
+    (tmp_path / "a.ckpt").unlink()
+    _, whole, _ = read_early(tmp_path, {}, EPOCHS)
+    assert early == whole[:2]
+    _, short = trained(recipe(epochs=2))
+    assert short[-1].train_loss != early[-1].train_loss
+
+
+def test_which_epochs_are_scored_changes_nothing_else(tmp_path):
+    often, often_curve, _ = read_early(tmp_path, {"ema_decay": 0.8}, EPOCHS)
+    seldom, seldom_curve, _ = read_early(tmp_path, {"ema_decay": 0.8}, EPOCHS, scored=(2, EPOCHS))
+    assert_equal(often, seldom)
+    assert [often_curve[1], often_curve[3]] == seldom_curve
+
+
+def test_a_rung_whose_result_was_lost_is_read_from_its_checkpoint(tmp_path):
+    """Killed between the checkpoint and the commit; or the checkpoint lies further on."""
+    _, at_two, _ = read_early(tmp_path, {}, 2)
+    _, again, heard = read_early(tmp_path, {}, 2)
+    assert again == at_two
+    assert heard == [[]]
+    read_early(tmp_path, {}, 3)
+    _, again, heard = read_early(tmp_path, {}, 2)
+    assert again == at_two
+    assert heard == [[]]

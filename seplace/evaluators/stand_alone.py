@@ -142,12 +142,18 @@ class StandAlone:
         recipe = self.config.training
         batches = self._training_batches(seed=0)
         step = time_step(self._placed(self._trainable(placement, seed=0)), batches, recipe=recipe)
-        scored = len(recipe.check_epochs) * len(self.images.validation) / recipe.batch_size
+        scored = len(self.config.scored_epochs) * len(self.images.validation) / recipe.batch_size
         return step * (recipe.epochs * len(batches) + scored / 3)  # a forward pass is about a third of a step
 
     def evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:
-        """Train one placement on one seed; a training that fails by itself is an evaluation too."""
+        """Train one placement on one seed; a training that fails by itself is an evaluation too.
+
+        A job of fewer epochs than the recipe's is its training read early: what it leaves is a checkpoint, from which a
+        longer job goes on, and no weights.
+        """
         start = time.perf_counter()
+        recipe = self.config.training
+        whole = replace(job, epochs=recipe.epochs)
         without_result = Evaluation(
             placement=job.placement,
             seed=job.seed,
@@ -160,26 +166,33 @@ class StandAlone:
         try:
             network, curve = train(
                 self._trainable(job.placement, seed=job.seed),
-                recipe=self.config.training,
+                recipe=recipe,
                 batches=self._training_batches(job.seed),
                 validation=self._validation_batches,
                 device=self.device,
-                checkpoint=Checkpoint(path=self.folder / "checkpoints" / f"{job.file_name}.ckpt"),
+                checkpoint=Checkpoint(path=self.folder / "checkpoints" / f"{whole.file_name}.ckpt"),
                 on_epoch=on_epoch,
+                until=job.epochs,
+                scored=self.config.scored_epochs,
             )
         except TrainingFailed as error:
             seconds = time.perf_counter() - start
             return replace(without_result, seconds=seconds, reason=error.reason, message=str(error))
+        result = replace(
+            without_result,
+            state="complete",
+            accuracy=curve[-1].accuracy,
+            cross_entropy=curve[-1].cross_entropy,
+            curve=tuple(point.to_record() for point in curve),
+        )
+        if job != whole:
+            return replace(result, seconds=time.perf_counter() - start)
         file_name = f"{job.file_name}.safetensors"
         weights = save_safetensors({name: tensor.contiguous() for name, tensor in network.state_dict().items()})
         write_atomically(self.folder / "weights" / file_name, weights)
         return replace(
-            without_result,
-            state="complete",
+            result,
             seconds=time.perf_counter() - start,
-            accuracy=curve[-1].accuracy,
-            cross_entropy=curve[-1].cross_entropy,
-            curve=tuple(point.to_record() for point in curve),
             weights=file_name,
             weights_sha256=sha256_of(weights),
         )
