@@ -15,8 +15,8 @@ from seplace.errors import DataError, InputError
 from seplace.files import write_atomically
 from seplace.ledger import Ledger
 from seplace.placement import Placement
-from seplace.results import Evaluation, evaluations_frame, judge, summarise
-from seplace.tables import effects_frame, front_frame, knee_of, placements_frame, verdict
+from seplace.results import Evaluation, evaluations_frame, judge, rungs_frame, summarise
+from seplace.tables import effects_frame, front_frame, knee_of, placements_frame, rungs_sentence, verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,6 +59,7 @@ class Results:
             raise DataError(f"{folder}: no results here (looked for {path.name})")
         with Ledger(path, read_only=True) as ledger:
             self.rows: list[Evaluation] = ledger.evaluations()
+            self.rung_rows: list[Evaluation] = ledger.rungs()
             self.finished: bool = bool(ledger.fact("finished"))
             study_folder = ledger.fact("study_folder")
             if study_folder is None:
@@ -69,7 +70,9 @@ class Results:
             self._command: str | None = ledger.fact("command")
             self._regret: dict[str, Any] | None = ledger.fact("regret")
             self._latencies: dict[str, dict[str, Any]] = ledger.fact("latencies") or {}
-        self.rows.sort(key=lambda row: (str(row.placement), row.seed, row.epochs))
+            self._rungs: dict[str, Any] | None = ledger.fact("rungs")
+        for rows in (self.rows, self.rung_rows):
+            rows.sort(key=lambda row: (str(row.placement), row.seed, row.epochs))
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -99,6 +102,11 @@ class Results:
     def evaluations(self) -> pd.DataFrame:
         """One row an evaluation: placement, stages, seed, scores, costs, seconds, device."""
         return evaluations_frame(self.rows)
+
+    @cached_property
+    def rungs(self) -> pd.DataFrame:
+        """One row a training at a rung; such results are in no other table."""
+        return rungs_frame(self.rung_rows, self.rows)
 
     @cached_property
     def judgement(self) -> Judgement | None:
@@ -149,6 +157,11 @@ class Results:
             f"believed to miss {100 * self._regret['mean']:.0f} % of the attainable hypervolume "
             f"(with 90 % probability at most {100 * self._regret['upper']:.0f} %)."
         )
+
+    @property
+    def rungs_note(self) -> str:
+        """One sentence: which rungs were believed, and by what; empty without rungs or before the search has ended."""
+        return "" if self._rungs is None else rungs_sentence(self._rungs)
 
     def plot(self, path: str | Path | None = None) -> Figure:
         """Draw accuracy against cost; save it too where a path (.png, .svg, .pdf) is given."""
@@ -285,22 +298,26 @@ class Results:
             "front": self.front,
             "effects": self.effects,
         }
+        if self.rung_rows:
+            tables["rungs"] = self.rungs
         for name, table in tables.items():
             write_atomically(self.folder / f"{name}.csv", to_csv(table))
+        trained = [*self.rows, *self.rung_rows]
         provenance = {
             "study": self.config.name,
             "seplace": self._command or self._earlier_provenance().get("seplace", "seplace.run"),
             "finished": self.finished,
-            "versions": unique([dict(row.versions) for row in self.rows]),
-            "devices": unique([row.device for row in self.rows]),
-            "threads": unique([row.threads for row in self.rows]),
+            "versions": unique([dict(row.versions) for row in trained]),
+            "devices": unique([row.device for row in trained]),
+            "threads": unique([row.threads for row in trained]),
             "processors": os.cpu_count(),
             "seeds": sorted({row.seed for row in self.rows}),
             "trainings": len(self.rows),
-            "training_seconds": round(sum(row.seconds for row in self.rows), 1),
+            "training_seconds": round(sum(row.seconds for row in trained), 1),
             "latency": self._latencies,
             "verdict": self.verdict,
             "outlook": self.outlook,
+            "rungs": self.rungs_note,
         }
         write_atomically(self.folder / "provenance.json", json.dumps(provenance, indent=1) + "\n")
         if len(self.placements):

@@ -74,6 +74,13 @@ def plan(
     budget = f"{made.trainings} trainings" if made.trainings is not None else f"{search.hours:g} h"
     _print(f"{len(space):,} placements; {search.sampler} with a budget of {budget}, at most {search.seeds} seeds each")
     _print(f"{len(made.yardsticks)} yardsticks first: " + ", ".join(made.yardsticks))
+    if search.rungs:
+        last = " and ".join(map(str, search.rungs))
+        _print(
+            f"rungs after {last} of {config.training.epochs} epochs: once early ranks are shown to hold, trainings "
+            "stop there unless they are in the best third of their quarter of the space by FLOPs; the budget "
+            f"counts epochs, {config.training.epochs} a training"
+        )
     if config.confirm is not None:
         _print(
             f"then front and yardsticks up to {config.confirm.seeds} seeds each, at most {made.confirmations} trainings"
@@ -135,7 +142,11 @@ def status(results: ResultsArgument) -> None:
     budget = f"{search.trainings} trainings" if search.trainings is not None else f"{search.hours:g} h"
     more = "" if confirm is None else f", and up to {confirm.trainings} to confirm"
     _print(f"study {study.config.name}: {state}")
-    _print(f"{complete} trainings complete, {len(study.rows) - complete} failed; budget {budget}{more}")
+    early = ""
+    if study.rung_rows:
+        stopped = study.rungs[study.rungs["reached"] < study.config.training.epochs]
+        early = f", {len(stopped[['placement', 'seed']].drop_duplicates())} stopped early"
+    _print(f"{complete} trainings complete, {len(study.rows) - complete} failed{early}; budget {budget}{more}")
     for row in study.rows:
         if row.state == "failed":
             _print(f"  failed: {row.placement}, seed {row.seed}: {row.reason}: {row.message}")
@@ -311,8 +322,8 @@ def simulate(
     worlds: Annotated[
         list[str],
         typer.Argument(
-            help="Landscapes (usual private not-additive heavy-tails one-interaction interacting-seeds nothing-helps), "
-            "or results folders of studies that trained their whole space.",
+            help="Landscapes (usual private not-additive heavy-tails one-interaction interacting-seeds nothing-helps "
+            "slow-starters), or results folders of studies that trained their whole space.",
             show_default=False,
         ),
     ],
@@ -322,6 +333,9 @@ def simulate(
     seeds: Annotated[int, typer.Option(min=1, help="The most seeds that a search spends on one placement.")] = 3,
     confirm: Annotated[int, typer.Option(min=0, help="Further trainings that confirm the front.")] = 0,
     settle: Annotated[bool, typer.Option(help="End a search when its front is settled (stop: settled).")] = False,
+    rungs: Annotated[
+        str, typer.Option(help="Where trainings may stop early, such as 0.11,0.33: shares of their length, or epochs.")
+    ] = "",
     concurrent: Annotated[int, typer.Option(min=1, help="Trainings that run at once in the simulated search.")] = 1,
     workers: Annotated[int, typer.Option(min=1, help="Processes of this machine.")] = 1,
     output: Annotated[Path, typer.Option(help="The folder that results go to; a comparison in it goes on.")] = Path(
@@ -329,11 +343,16 @@ def simulate(
     ),
 ) -> None:
     """Replay searches where the truth is known, and show how good the fronts are that samplers recommend."""
-    from seplace.display import belief_table, simulation_table
+    from seplace.display import belief_table, rungs_table, simulation_table
+    from seplace.errors import InputError
     from seplace.simulation.comparison import Comparison, Repetition
     from seplace.simulation.curves import summary
     from seplace.simulation.replay import Phases
 
+    try:
+        early = tuple(float(each) for each in rungs.split(",") if each)
+    except ValueError as error:
+        raise InputError(f"--rungs: write numbers with commas between them, such as 0.11,0.33 (got {rungs})") from error
     phases = Phases(
         trainings=trainings,
         seeds=seeds,
@@ -341,6 +360,7 @@ def simulate(
         confirm_trainings=confirm,
         stop="settled" if settle else "budget",
         concurrent=concurrent,
+        rungs=early,
     )
     comparison = Comparison(output, phases)
     wanted = [
@@ -353,6 +373,8 @@ def simulate(
     comparison.write()
     _print(simulation_table(summary(comparison.curves())))
     _print(belief_table(comparison.beliefs()))
+    if early:
+        _print(rungs_table(comparison.rungs()))
     _print(f"wrote {output}")
 
 
@@ -472,8 +494,9 @@ def _show_front(study: Results) -> None:
     from seplace.display import front_table
 
     _print(study.verdict)
-    if study.outlook:
-        _print(study.outlook)
+    for note in (study.outlook, study.rungs_note):
+        if note:
+            _print(note)
     if len(study.front):
         title = f"{study.config.name}: front, and the yardsticks beside it (validation split)"
         _print(front_table(study.front, cost=study.cost, title=title))

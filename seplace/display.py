@@ -222,6 +222,17 @@ def belief_table(beliefs: pd.DataFrame) -> Table:
     return table
 
 
+def rungs_table(rungs: pd.DataFrame) -> Table:
+    """Return what became of the rungs at the end of the repetitions, by world, sampler and rung."""
+    rows = []
+    for (world, sampler, epochs), some in rungs.groupby(["world", "sampler", "epochs"], sort=False):
+        tau = f"{some['tau'].mean():.2f} ± {some['tau'].std():.2f}"
+        share, stopped = f"{100 * some['on'].mean():.0f} %", f"{some['stopped'].mean():.1f}"
+        rows.append([f"{world} {sampler}, {epochs} epochs", share, tau, f"{some['pairs'].mean():.0f}", stopped])
+    headings = ["rung", "on at the end", "tau ± sd", "pairs", "trainings stopped"]
+    return plain_table(headings, rows, title="rungs, over the repetitions")
+
+
 def plain_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None) -> Table:
     """Return a table whose first column is text and whose others are numbers."""
     table = Table(title=title, title_justify="left", header_style="bold")

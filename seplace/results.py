@@ -239,6 +239,35 @@ def evaluations_frame(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
     )
 
 
+def rungs_frame(rungs: Sequence[Evaluation], evaluations: Sequence[Evaluation]) -> pd.DataFrame:
+    """Return one row a training at a rung, in the order given: placement, per-stage columns, seed, scores, seconds.
+
+    epochs are those of the rung; reached are those of the training in the end, of the full length if it went on so far.
+    """
+    import pandas as pd
+
+    reached: dict[tuple[Placement, int], int] = defaultdict(int)
+    for row in (*rungs, *evaluations):
+        training = (row.placement, row.seed)
+        reached[training] = max(reached[training], row.epochs)
+    return pd.DataFrame(
+        [
+            {
+                "placement": str(row.placement),
+                **stage_columns(row.placement),
+                "seed": row.seed,
+                "epochs": row.epochs,
+                "reached": reached[row.placement, row.seed],
+                "accuracy": row.accuracy,
+                "cross_entropy": row.cross_entropy,
+                **row.costs,
+                "seconds": round(row.seconds, 3),
+            }
+            for row in rungs
+        ]
+    )
+
+
 def stage_columns(placement: Placement) -> dict[str, str]:
     """Return the choices by stage (stage1, stage2, …), and the backbone where it is another than the space's first."""
     variant = {"variant": placement.variant} if placement.variant else {}

@@ -216,6 +216,20 @@ def verdict(judgement: Judgement | None, yardsticks: Mapping[str, Placement]) ->
     )
 
 
+def rungs_sentence(rungs: Mapping[str, Any]) -> str:
+    """Say of each rung whether it stopped trainings in the end, by what tau, and how many trainings stand at one.
+
+    `rungs` is what the search has noted: the trainings that stopped, and of each rung its epochs and trust.
+    """
+    spoken = [
+        f"after {counted(rung['epochs'], 'epoch')} {'on' if rung['on'] else 'off'}: "
+        + ("no tau" if rung["tau"] is None else f"tau {rung['tau']:.2f}")
+        + f" over {counted(rung['pairs'], 'pair')}"
+        for rung in rungs["rungs"]
+    ]
+    return f"Rungs {', '.join(spoken)}; {counted(rungs['stopped'], 'training')} stopped early."
+
+
 def counted(number: int, noun: str) -> str:
     """Return `1 seed`, `2 seeds`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

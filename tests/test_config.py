@@ -278,6 +278,36 @@ def test_what_is_read_is_frozen(tmp_path: Path) -> None:
             id="an image too small for the strides",
         ),
         pytest.param(
+            "  seed: 0",
+            "  seed: 0\n  rungs: [2, 1]",
+            "20:14: search.rungs[1]: must be more than 2: rungs rise (got 1)",
+            id="rungs that fall",
+        ),
+        pytest.param(
+            "  seed: 0",
+            "  seed: 0\n  rungs: [1, 3]",
+            "20:14: search.rungs[1]: must be less than the 3 epochs of the training (got 3)",
+            id="a rung at the end",
+        ),
+        pytest.param(
+            "  seed: 0",
+            "  seed: 0\n  rungs: [0, 2]",
+            "20:11: search.rungs[0]: must be at least 1 (got 0)",
+            id="a rung at the start",
+        ),
+        pytest.param(
+            "sampler: nsga2",
+            "sampler: exhaustive\n  rungs: [1]",
+            "17:3: search.rungs: stop trainings, which `sampler: exhaustive` is to complete",
+            id="rungs in a table",
+        ),
+        pytest.param(
+            "  trainings: 60",
+            "  rungs: [1]\n  hours: 1",
+            "17:3: search.rungs: need a budget of trainings",
+            id="rungs by the clock",
+        ),
+        pytest.param(
             "trainings: 60",
             "trainings: 60\n  hours: 1",
             "18:3: search.hours: the budget is either trainings or hours, not both",
@@ -412,6 +442,8 @@ def fingerprint_of(folder: Path, *changes: tuple[str, str]) -> dict[str, Any]:
             id="a limit",
         ),
         pytest.param("name: digits", "name: digits\n  noise: 0", [], id="a default written out"),
+        pytest.param("  seed: 0", "  seed: 0\n  rungs: []", [], id="no rungs written out"),
+        pytest.param("  seed: 0", "  seed: 0\n  rungs: [1, 2]", ["search.rungs: [] -> [1, 2]"], id="rungs"),
         pytest.param("trainings: 60", "trainings: 90", [], id="a larger budget"),
         pytest.param("trainings: 60", "hours: 1", [], id="a budget of time"),
         pytest.param("name: digits", "name: digits\n  root: elsewhere", [], id="data moved"),
@@ -459,3 +491,15 @@ def test_results_without_their_copies_are_refused(tmp_path: Path) -> None:
         load_results_study(tmp_path / "first", study_folder=tmp_path)
     with pytest.raises(InvalidStudy, match=r"study\.yaml: cannot be read: No such file"):
         load_results_study(tmp_path / "second", study_folder=tmp_path)
+
+
+def test_a_study_before_rungs_goes_on(tmp_path: Path) -> None:
+    today = json.loads(json.dumps(fingerprint_of(tmp_path)))
+    earlier = {key: value for key, value in today.items() if key != "search.rungs"}
+    assert differences(earlier, today) == []
+    assert differences(earlier, today | {"search.rungs": [1]}) == ["search.rungs: absent -> [1]"]
+
+
+def test_rungs_are_scored_beside_the_epochs_of_the_recipe(tmp_path: Path) -> None:
+    text = replaced("epochs: 3", "epochs: 9").replace("  seed: 0", "  seed: 0\n  rungs: [2, 3]")
+    assert load_study(write(tmp_path, text)).scored_epochs == (2, 3, 6, 9)

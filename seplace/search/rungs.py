@@ -204,6 +204,7 @@ class Rungs:
             "rungs": [
                 {
                     "epochs": rung,
+                    "stopped": list(self._stopped.values()).count(rung),
                     "on": trust.is_on,
                     "tau": None if math.isnan(trust.tau) else round(trust.tau, 4),
                     "pairs": trust.pairs,

@@ -17,7 +17,7 @@ from seplace.files import write_atomically
 from seplace.samplers import SAMPLERS
 from seplace.simulation.curves import belief, hypervolumes, summary
 from seplace.simulation.landscapes import LANDSCAPES, landscape
-from seplace.simulation.replay import Phases, replay
+from seplace.simulation.replay import Phases, replay, rungs_in
 from seplace.simulation.table import table_world
 from seplace.versions import versions
 
@@ -105,7 +105,7 @@ class Comparison:
         """Run the repetitions that are not known yet, several at once; `on_done` hears of how many are left."""
         missing = [each for each in repetitions if each not in self.outcomes]
         for each in missing:
-            _ = SAMPLERS[each.sampler], world_of(each.world, number=each.number)
+            _ = SAMPLERS[each.sampler], rungs_in(world_of(each.world, number=each.number), self.phases.rungs)
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self._path.exists():
             write_atomically(self._path, json.dumps(asdict(self.phases)) + "\n")
@@ -122,6 +122,8 @@ class Comparison:
         from seplace.plots import plot_simulation, save_figure
 
         tables = {"curves": self.curves(), "beliefs": self.beliefs(), "summary": summary(self.curves())}
+        if self.phases.rungs:
+            tables["rungs"] = self.rungs()
         for name, table in tables.items():
             write_atomically(self.folder / f"{name}.csv", to_csv(table))
         provenance = {
@@ -168,6 +170,24 @@ class Comparison:
             ]
         )
 
+    def rungs(self) -> pd.DataFrame:
+        """Return one row a repetition and rung: whether it was on at the end, by which tau, and how many it stopped."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            [
+                {
+                    "world": Path(each.world).name,
+                    "sampler": each.sampler,
+                    "repetition": each.number,
+                    **rung,
+                }
+                for each, outcome in self._ordered()
+                if outcome.rungs is not None
+                for rung in outcome.rungs["rungs"]
+            ]
+        )
+
     def _ordered(self) -> list[tuple[Repetition, Outcome]]:
         return sorted(self.outcomes.items(), key=lambda item: (item[0].world, item[0].sampler, item[0].number))
 
@@ -178,7 +198,8 @@ class Comparison:
 
     def _read(self) -> None:
         plan, *lines = self._path.read_text().splitlines()
-        if json.loads(plan) != asdict(self.phases):
+        known = json.loads(plan)
+        if known | {"rungs": tuple(known.get("rungs", ()))} != asdict(self.phases):
             raise InputError(f"{self._path}: holds a comparison with other phases ({plan}); take another folder")
         for line in lines:
             if not line.endswith("]"):

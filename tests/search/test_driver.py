@@ -1,4 +1,3 @@
-import json
 import random
 from collections import Counter
 
@@ -10,54 +9,17 @@ from seplace.backbones.backbone import describe
 from seplace.config import load_study
 from seplace.costs import COSTS
 from seplace.errors import InputError, MissingWeights, StudyBusy, StudyChanged, TooManyFailures
-from seplace.evaluators.stand_alone import StandAlone
 from seplace.ledger import Ledger
 from seplace.placement import Placement
 from seplace.search import driver, plan, search_phase
 from seplace.search.lock import study_lock
-from seplace.search.prices import count_prices, price_key
 from seplace.yardsticks import yardsticks
 from tests.networks import shaped_network_of
-from tests.search.toy import Scrambled, Stop, ToyEvaluations, accuracy_of, go, keys_in, left_in
+from tests.search.toy import Scrambled, Stop, accuracy_of, go, keys_in, left_in
 from tests.studies import write_small_space, write_study
 
 YARDSTICKS = [str(placement) for placement in yardsticks(describe("cifar_resnet8[width=0.5]")).values()]
 CONFIRM = {"seeds": 3, "trainings": 15}
-
-
-@pytest.fixture(scope="module")
-def counted():
-    return {}
-
-
-@pytest.fixture
-def toy(monkeypatch, counted) -> ToyEvaluations:
-    """No training, no timing, and each space counted once."""
-    toy = ToyEvaluations()
-    monkeypatch.setattr(StandAlone, "evaluate", lambda _, job, *, on_epoch: toy.evaluate(job, on_epoch=on_epoch))
-    monkeypatch.setattr(StandAlone, "test", lambda _, evaluation: toy.test(evaluation))
-    monkeypatch.setattr("seplace.search.prices.Prices.measure_latencies", lambda *_: None)
-
-    def count(config, evaluator):
-        key = json.dumps(price_key(config), sort_keys=True)
-        if key not in counted:
-            counted[key] = count_prices(config, evaluator)
-        return counted[key]
-
-    monkeypatch.setattr(driver, "count_prices", count)
-    return toy
-
-
-@pytest.fixture
-def no_study_file(monkeypatch) -> None:
-    """The copy for dashboards costs more than all else in a study that trains nothing."""
-
-    class Nothing:
-        def __init__(self, path) -> None: ...
-
-        def update(self, study) -> None: ...
-
-    monkeypatch.setattr(driver, "StudyFile", Nothing)
 
 
 def test_yardsticks_come_first_and_the_budget_is_met_exactly(tmp_path, toy):

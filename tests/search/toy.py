@@ -28,6 +28,10 @@ class ToyEvaluations:
         self.tested: list[tuple[str, int, int]] = []
         self.failing: dict[str, str] = {}
         self.stop_after: int | None = None
+        self.length = 1
+        self.rungs: tuple[int, ...] = ()
+        self.early_noise = 0.0
+        """Of the accuracies at rungs, which are 20 points below those at the end."""
 
     def evaluate(self, job: Job, *, on_epoch) -> Evaluation:
         if self.stop_after is not None and len(self.trained) >= self.stop_after:
@@ -41,10 +45,22 @@ class ToyEvaluations:
             seed=job.seed,
             epochs=job.epochs,
             state="complete",
-            accuracy=accuracy_of(job.placement, job.seed),
+            accuracy=self.accuracy_after(job.epochs, job),
             cross_entropy=1.0,
+            curve=tuple(
+                {"epoch": epoch, "accuracy": self.accuracy_after(epoch, job), "cross_entropy": 2.0, "train_loss": 2.0}
+                for epoch in self.rungs
+                if epoch <= job.epochs
+            ),
             weights="none",
         )
+
+    def accuracy_after(self, epochs: int, job: Job) -> float:
+        whole = accuracy_of(job.placement, job.seed)
+        if epochs == self.length:
+            return whole
+        luck = random.Random(derive_seed("early", str(job.placement), job.seed, epochs))
+        return whole - 20 + luck.gauss(0, 1) * self.early_noise
 
     def test(self, evaluation: Evaluation) -> Score:
         self.tested.append(evaluation.key)
@@ -97,6 +113,8 @@ def left_in(folder: Path) -> dict[str, object]:
             "evaluations": [(row.key, row.state, row.accuracy, dict(row.costs)) for row in rows],
             "tests": ledger.tests(),
             "proposals": ledger.proposals(),
+            "rungs": sorted((row.key, row.accuracy) for row in ledger.rungs()),
+            "believed": ledger.fact("rungs"),
             "finished": ledger.fact("finished"),
         }
 

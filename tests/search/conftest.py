@@ -1,0 +1,43 @@
+import json
+
+import pytest
+
+from seplace.evaluators.stand_alone import StandAlone
+from seplace.search import driver
+from seplace.search.prices import count_prices, price_key
+from tests.search.toy import ToyEvaluations
+
+
+@pytest.fixture(scope="module")
+def counted():
+    return {}
+
+
+@pytest.fixture
+def toy(monkeypatch, counted) -> ToyEvaluations:
+    """No training, no timing, and each space counted once."""
+    toy = ToyEvaluations()
+    monkeypatch.setattr(StandAlone, "evaluate", lambda _, job, *, on_epoch: toy.evaluate(job, on_epoch=on_epoch))
+    monkeypatch.setattr(StandAlone, "test", lambda _, evaluation: toy.test(evaluation))
+    monkeypatch.setattr("seplace.search.prices.Prices.measure_latencies", lambda *_: None)
+
+    def count(config, evaluator):
+        key = json.dumps(price_key(config), sort_keys=True)
+        if key not in counted:
+            counted[key] = count_prices(config, evaluator)
+        return counted[key]
+
+    monkeypatch.setattr(driver, "count_prices", count)
+    return toy
+
+
+@pytest.fixture
+def no_study_file(monkeypatch) -> None:
+    """The copy for dashboards costs more than all else in a study that trains nothing."""
+
+    class Nothing:
+        def __init__(self, path) -> None: ...
+
+        def update(self, study) -> None: ...
+
+    monkeypatch.setattr(driver, "StudyFile", Nothing)
