@@ -280,19 +280,19 @@ def test_what_is_read_is_frozen(tmp_path: Path) -> None:
         pytest.param(
             "  seed: 0",
             "  seed: 0\n  rungs: [2, 1]",
-            "20:14: search.rungs[1]: must be more than 2: rungs rise (got 1)",
+            "20:14: search.rungs[2]: must be more than 2: rungs rise (got 1)",
             id="rungs that fall",
         ),
         pytest.param(
             "  seed: 0",
             "  seed: 0\n  rungs: [1, 3]",
-            "20:14: search.rungs[1]: must be less than the 3 epochs of the training (got 3)",
+            "20:14: search.rungs[2]: must be less than the 3 epochs of the training (got 3)",
             id="a rung at the end",
         ),
         pytest.param(
             "  seed: 0",
             "  seed: 0\n  rungs: [0, 2]",
-            "20:11: search.rungs[0]: must be at least 1 (got 0)",
+            "20:11: search.rungs[1]: must be at least 1 (got 0)",
             id="a rung at the start",
         ),
         pytest.param(

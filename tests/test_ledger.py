@@ -65,6 +65,29 @@ def test_facts_tests_and_proposals_are_read_back(tmp_path):
         assert ledger.proposals() == {3: row.placement}
 
 
+def test_results_at_rungs_are_kept_apart(tmp_path):
+    path = tmp_path / "ledger.sqlite"
+    whole, rung = evaluation(0), evaluation(0, epochs=1, accuracy=60.0, curve=())
+    with Ledger(path) as ledger:
+        ledger.add(whole)
+        ledger.add_rung(rung)
+        with pytest.raises(sqlite3.IntegrityError):
+            ledger.add_rung(rung)
+    with Ledger(path, read_only=True) as ledger:
+        assert ledger.evaluations() == [whole]
+        assert ledger.rungs() == [rung]
+
+
+def test_a_ledger_of_a_time_before_rungs_has_none(tmp_path):
+    rows = filled(tmp_path / "ledger.sqlite", count=2)
+    with sqlite3.connect(tmp_path / "ledger.sqlite") as connection:
+        connection.execute("DROP TABLE rungs")
+    connection.close()
+    with Ledger(tmp_path / "ledger.sqlite", read_only=True) as ledger:
+        assert ledger.rungs() == []
+        assert ledger.evaluations() == rows
+
+
 def test_a_finished_evaluation_is_never_altered(tmp_path):
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
         ledger.add(evaluation())

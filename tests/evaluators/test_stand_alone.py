@@ -5,11 +5,12 @@ import torch
 from safetensors.torch import save
 
 from seplace.config import differences, load_study
-from seplace.evaluators.stand_alone import read_weights
+from seplace.evaluators.stand_alone import StandAlone, read_weights
 from seplace.files import sha256_of
 from seplace.placement import Placement
-from seplace.results import Evaluation
+from seplace.results import Evaluation, Job
 from tests.networks import network_of
+from tests.studies import write_study
 
 RESULTS_OF_0_1 = Path(__file__).resolve().parents[2] / "results" / "cifar10-resnet8"
 
@@ -51,3 +52,36 @@ def test_a_study_of_version_0_1_means_the_same_today() -> None:
     earlier = {key: value for key, value in today.items() if key != "training.freeze"}
     assert differences(earlier, today) == []
     assert differences(earlier, today | {"training.freeze": "backbone"}) == ['training.freeze: absent -> "backbone"']
+
+
+def test_a_training_that_goes_on_from_its_rungs_leaves_what_a_whole_one_leaves(tmp_path: Path) -> None:
+    training = {"epochs": 4, "ema_decay": 0.9}
+    config = load_study(write_study(tmp_path, training=training, search={"rungs": [1, 3]}))
+    placement = Placement.parse("none-eca-se4")
+    parts, whole = (StandAlone(config, tmp_path / name, device="cpu") for name in ("parts", "whole"))
+    early, later, end = (
+        parts.evaluate(Job(placement=placement, seed=2, epochs=epochs), on_epoch=lambda _: None) for epochs in (1, 3, 4)
+    )
+    straight = whole.evaluate(Job(placement=placement, seed=2, epochs=4), on_epoch=lambda _: None)
+    assert (early.epochs, early.accuracy, early.cross_entropy) == (1, *scores_of(straight, 0))
+    assert (later.epochs, later.accuracy, later.cross_entropy) == (3, *scores_of(straight, 2))
+    assert early.weights is later.weights is None
+    assert end.curve == straight.curve
+    assert [point["epoch"] for point in end.curve] == [1, 2, 3, 4]
+    assert end.weights_sha256 == straight.weights_sha256
+    assert [path.name for path in (tmp_path / "parts" / "weights").iterdir()] == [end.weights]
+    assert list((tmp_path / "parts" / "checkpoints").iterdir()) == []
+
+
+def scores_of(evaluation: Evaluation, point: int) -> tuple[float | None, float | None]:
+    return evaluation.curve[point]["accuracy"], evaluation.curve[point]["cross_entropy"]
+
+
+def test_a_stopped_training_leaves_a_checkpoint_that_the_full_length_names(tmp_path: Path) -> None:
+    config = load_study(write_study(tmp_path, training={"epochs": 3}, search={"rungs": [1]}))
+    evaluator = StandAlone(config, tmp_path / "out", device="cpu")
+    placement = Placement.parse("none-none-none")
+    found = evaluator.evaluate(Job(placement=placement, seed=0, epochs=1), on_epoch=lambda _: None)
+    assert (found.state, found.epochs, len(found.curve)) == ("complete", 1, 1)
+    assert not (tmp_path / "out" / "weights").exists()
+    assert [path.name for path in (tmp_path / "out" / "checkpoints").iterdir()] == ["none-none-none_seed0_epochs3.ckpt"]

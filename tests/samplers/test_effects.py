@@ -17,7 +17,8 @@ from seplace.placement import Placement
 from seplace.samplers import effects as effects_module
 from seplace.samplers.effects import EffectsSampler
 from seplace.samplers.parameters import Parameters
-from seplace.samplers.task import ACCURACY, REPEATED, SEED, Task
+from seplace.samplers.past import past_of
+from seplace.samplers.task import ACCURACY, REPEATED, SEED, STOPPED, Task
 from seplace.space import SearchSpace
 from seplace.space_file import load_space
 from tests.effects.toy import SMALL, WIDER, parse, prices_of, space_with
@@ -209,6 +210,44 @@ def test_repeated_answers_spend_no_seed():
     for placement in WIDER:
         add(study, task, placement, attrs={REPEATED: True} if placement == kept else {})
     assert ask(study, task)[1] == kept
+
+
+def test_a_stopped_training_spends_no_seed():
+    """Proposed again it goes on; once it has ended it is spent."""
+    task = task_of(WIDER, seeds=1)
+    study = study_of(task)
+    kept = WIDER.placement_at(5)
+    for placement in WIDER:
+        add(study, task, placement, attrs={SEED: 0, STOPPED: 3} if placement == kept else {SEED: 0, ACCURACY: 80.0})
+    trial, placement = ask(study, task)
+    assert placement == kept
+    past = past_of(study, task, before=trial.number)
+    assert [each.placement for each in past.stopped] == [kept]
+    assert kept not in {each.placement for each in past.observations}
+    assert WIDER.index(kept) not in past.closed
+    trial.set_user_attr(SEED, 0)
+    trial.set_user_attr(ACCURACY, 81.0)
+    study.tell(trial, [81.0, 1000.0])
+    past = past_of(study, task, before=trial.number + 1)
+    assert past.stopped == []
+    assert past.closed == set(range(len(WIDER)))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_stopped_placement_that_may_be_the_best_is_proposed_again(seed):
+    """It is on no front of what was trained, though it is known."""
+    task = task_of(seeds=1)
+    study = study_of(task, seed=seed)
+    for placement in SMALL:
+        add(
+            study,
+            task,
+            placement,
+            value=90.0 if str(placement) == "se4-none-none" else 80.0,
+            attrs={SEED: 0, STOPPED: 3} if str(placement) == "se4-none-none" else {SEED: 0, ACCURACY: 80.0},
+            cost=task.prices.price(placement)["flops"],
+        )
+    assert str(ask(study, task)[1]) == "se4-none-none"
 
 
 def test_what_exceeds_a_measured_limit_is_not_proposed_again():

@@ -2,6 +2,7 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy.stats import kendalltau
 
 from seplace.placement import Placement
 from seplace.simulation.landscapes import LANDSCAPES, landscape
@@ -81,3 +82,31 @@ def test_heavy_tails_have_them():
     world = landscape("heavy-tails", seed=0)
     seen = np.array([world.observe(world.space.placement_at(7), seed) for seed in range(500)]) - world.truth[7]
     assert np.abs(seen).max() > 1.5
+
+
+def early_taus(name: str, epochs: int) -> list[float]:
+    """Kendall's tau between early accuracies and those at the end, of random placements of some landscapes."""
+    taus = []
+    for seed in range(3):
+        world = landscape(name, seed=seed)
+        placements = [world.space.placement_at(int(at)) for at in np.random.default_rng(seed).integers(23**4, size=100)]
+        early = [world.early(each, 0, epochs) for each in placements]
+        taus.append(kendalltau(early, [world.observe(each, 0) for each in placements]).statistic)
+    return taus
+
+
+@pytest.mark.parametrize(("epochs", "low", "high"), [(11, 0.45, 0.65), (33, 0.55, 0.75), (100, 1.0, 1.0)])
+def test_early_ranks_hold(epochs, low, high):
+    assert low <= np.mean(early_taus("usual", epochs)) <= high
+
+
+@pytest.mark.parametrize("epochs", [11, 33])
+def test_early_ranks_of_slow_starters_say_next_to_nothing(epochs):
+    assert -0.1 < np.mean(early_taus("slow-starters", epochs)) < 0.25
+
+
+def test_slow_starters_end_as_usual():
+    world = landscape("slow-starters", seed=1)
+    none, other = world.space.placement_at(0), world.space.placement_at(54321)
+    assert world.early(none, 0, 100) == world.observe(none, 0)
+    assert world.early(other, 0, 1) < world.early(other, 0, 50) < world.early(other, 0, 100) + 1

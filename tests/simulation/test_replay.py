@@ -10,7 +10,7 @@ from seplace.results import Evaluation
 from seplace.simulation.comparison import Comparison, Repetition, world_of
 from seplace.simulation.curves import hypervolumes, summary
 from seplace.simulation.landscapes import landscape
-from seplace.simulation.replay import Phases, replay
+from seplace.simulation.replay import Phases, replay, rungs_in
 from seplace.simulation.table import table_world
 from seplace.space_file import load_space
 from tests.studies import write_small_space, write_study
@@ -23,7 +23,9 @@ def table(tmp_path_factory):
     """The results folder of a study that trained its eight placements on three seeds."""
     folder = tmp_path_factory.mktemp("table")
     name = write_small_space(folder)
-    study = write_study(folder, space=name, search={"sampler": "exhaustive", "trainings": 24, "seeds": 3})
+    study = write_study(
+        folder, space=name, training={"epochs": 3}, search={"sampler": "exhaustive", "trainings": 24, "seeds": 3}
+    )
     out = folder / "out"
     random = np.random.default_rng(0)
     space = load_space(folder / name)
@@ -36,9 +38,10 @@ def table(tmp_path_factory):
                     Evaluation(
                         placement=placement,
                         seed=seed,
-                        epochs=1,
+                        epochs=3,
                         state="complete",
                         accuracy=50 + gates + seed + 0.1 * float(random.standard_normal()),
+                        curve=({"epoch": 1, "accuracy": 30.0 + gates + seed}, {"epoch": 3, "accuracy": 0.0}),
                         costs={"flops": 1000 + 10 * gates},
                     )
                 )
@@ -63,6 +66,40 @@ def test_a_replay_is_a_search_of_the_driver():
     assert replay(world, SHORT, sampler="random", seed=2) != found
 
 
+def test_a_replay_with_rungs_is_valued_by_the_epochs_that_it_spent():
+    world = landscape("usual", seed=0)
+    found = replay(world, Phases(trainings=24, seeds=1, rungs=(0.11, 33)), sampler="random", seed=0)
+    assert found.rungs["stopped"] > 0
+    assert [rung["epochs"] for rung in found.rungs["rungs"]] == [11, 33]
+    assert len(found.spent) == len(found.evaluations) < 24
+    assert found.spent[:10] == list(range(1, 11))
+    stopped = found.rungs["rungs"]
+    epochs = 100 * len(found.evaluations) + sum(rung["epochs"] * rung["stopped"] for rung in stopped)
+    assert found.total == pytest.approx(epochs / 100)
+    assert 23 < found.total <= 24
+    ends = [row for row in hypervolumes(world, found, [24]) if row["recommendation"] == "observed"]
+    assert len(ends) == 1
+    assert hypervolumes(world, found, [25]) == []
+
+
+def test_rungs_that_do_not_fit_are_refused():
+    world = landscape("usual", seed=0)
+    assert rungs_in(world, (0.11, 0.33)) == (11, 33)
+    for rungs in ((0.5, 0.2), (100.0,), (0.001,)):
+        with pytest.raises(InputError, match="must rise, from 1 to less than the 100 epochs of usual"):
+            rungs_in(world, rungs)
+
+
+def test_a_table_answers_at_the_epochs_that_it_was_scored_at(table):
+    world = table_world(table, seed=0)
+    placement = world.space.placement_at(7)
+    assert world.early(placement, 0, 1) == round(world.observe(placement, 0)) - 20
+    with pytest.raises(DataError, match="eca-eca-eca was not scored after 2 epochs, but 1"):
+        world.early(placement, 0, 2)
+    found = replay(world, Phases(trainings=8, seeds=1, rungs=(1,)), sampler="random", seed=0)
+    assert [rung["epochs"] for rung in found.rungs["rungs"]] == [1]
+
+
 def test_a_replay_may_confirm():
     phases = Phases(trainings=12, seeds=1, confirm_seeds=3, confirm_trainings=6)
     found = replay(landscape("usual", seed=0), phases, sampler="random", seed=0)
@@ -83,7 +120,7 @@ def test_the_share_of_the_whole_truth_is_one():
 
 def test_fronts_are_valued_at_the_checkpoints():
     world = landscape("usual", seed=0)
-    rows = hypervolumes(world, replay(world, SHORT, sampler="random", seed=0).evaluations, [10, 14, 99])
+    rows = hypervolumes(world, replay(world, SHORT, sampler="random", seed=0), [10, 14, 99])
     assert [(row["recommendation"], row["trainings"]) for row in rows] == [
         ("observed", 10),
         ("posterior", 10),
