@@ -124,6 +124,20 @@ def test_a_plan(cli, tmp_path):
     assert "estimated time" in output
 
 
+def test_a_plan_says_what_rungs_do(cli, tmp_path):
+    study = write_study(tmp_path, training={"epochs": 9}, search={"rungs": [2, 5]})
+    code, output, _ = cli("plan", study, "--results", tmp_path / "out", "--no-batch")
+    assert code == 0
+    assert "rungs after 2 and 5 of 9 epochs" in output
+    assert "counts epochs, 9 a training" in output
+
+
+def test_rungs_that_are_no_numbers_are_bad_input(cli, tmp_path):
+    code, _, error = cli("simulate", "usual", "--sampler", "random", "--rungs", "a,b", "--output", tmp_path / "out")
+    assert code == 2
+    assert "--rungs: write numbers with commas between them, such as 0.11,0.33 (got a,b)" in error
+
+
 def test_what_needs_no_torch_does_not_import_it(finished, tmp_path):
     study = write_study(tmp_path)
     for arguments in (

@@ -8,7 +8,7 @@ from seplace.effects.design import Design
 from seplace.placement import Placement
 from seplace.results import Evaluation, judge, summarise
 from seplace.space_file import load_space
-from seplace.tables import effects_frame, front_frame, knee_of, paired_gain, placements_frame, verdict
+from seplace.tables import effects_frame, front_frame, knee_of, paired_gain, placements_frame, rungs_sentence, verdict
 from tests.test_results import CBAM, ECA, PLAIN, SE, evaluation, rows
 
 DESIGN = Design(load_space("cifar-resnet8"))
@@ -188,3 +188,17 @@ def test_effects_in_a_table():
     modules = table[table["kind"] == "module"].set_index(["stage", "name"])
     assert modules.loc[(0, "se"), ["trainings", "extra_flops"]].tolist() == [4, 20]
     assert effects_frame(None, prices=prices, evaluations=[], latencies={}).empty
+
+
+def test_rungs_are_spoken_of_with_what_they_were_judged_by():
+    noted = {
+        "stopped": 1,
+        "rungs": [
+            {"epochs": 1, "stopped": 0, "on": False, "tau": None, "pairs": 1},
+            {"epochs": 3, "stopped": 1, "on": True, "tau": 0.4478, "pairs": 12},
+        ],
+    }
+    assert rungs_sentence(noted) == (
+        "Rungs after 1 epoch off: no tau over 1 pair, after 3 epochs on: tau 0.45 over 12 pairs; "
+        "1 training stopped early."
+    )

@@ -7,7 +7,7 @@ is counted in epochs: what goes on pays only for the rest.
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -92,6 +92,8 @@ class SearchPhase:
         self.pending: deque[_Step] = deque()
         rungs = config.search.rungs
         self.rungs = Rungs(rungs, length=self.length, bands=Bands(task) if rungs else None, seed=task.seed)
+        self.ended: dict[Placement, list[int]] = defaultdict(list)
+        """The seeds whose whole trainings have been heard of, in order, whatever else has finished meanwhile."""
         for placement in yardsticks.values():
             self._hear_end(trainings.results[trainings.job(placement, FIRST_SEED).key])
         self.started = time.monotonic() - (ledger.fact("search_seconds") or 0.0)
@@ -198,7 +200,7 @@ class SearchPhase:
         job = step.job
         accuracy = None if job is None or last is None else last.accuracy_after(job.epochs)
         if job is None or job.epochs == self.length or accuracy is None:
-            if last is not None and job is not None and job.seed == FIRST_SEED:
+            if last is not None:
                 self._hear_end(last)
             self._tell(step.number, last, step.placement)
             return job is not None
@@ -221,7 +223,10 @@ class SearchPhase:
         return False
 
     def _hear_end(self, evaluation: Evaluation) -> None:
-        """Let the rungs know of the end of a first training."""
+        """Take a whole training; the rungs hear of first ones."""
+        self.ended[evaluation.placement].append(evaluation.seed)
+        if evaluation.seed != FIRST_SEED:
+            return
         curve = {rung: evaluation.accuracy_after(rung) for rung in self.config.search.rungs}
         known = {rung: accuracy for rung, accuracy in curve.items() if accuracy is not None}
         if evaluation.accuracy is not None:
@@ -243,8 +248,7 @@ class SearchPhase:
         if last is not None and last.reason == "crashed":
             self.proposals.tell_failed(number)
             return
-        seeds = range(self.task.seeds if last is None else last.seed + 1)
-        accuracy = self.trainings.mean_accuracy(placement, seeds=seeds)
+        accuracy = self.trainings.mean_accuracy(placement, seeds=self.ended[placement])
         has_failed = accuracy is None or (last is not None and last.state == "failed")
         constraints = self._constraints(placement, has_failed=has_failed)
         if accuracy is None or max(constraints.values()) > 0:

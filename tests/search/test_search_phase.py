@@ -10,6 +10,7 @@ from seplace.api import Results
 from seplace.ledger import Ledger
 from seplace.placement import Placement
 from seplace.search import driver
+from seplace.search.proposals import Proposals
 from seplace.search.rungs import LEAST_PAIRS
 from tests.search.toy import Scrambled, Stop, accuracy_of, go, left_in
 from tests.studies import write_small_space, write_study
@@ -101,13 +102,31 @@ def test_an_interrupted_study_with_rungs_equals_one_that_was_not(tmp_path, early
 
 
 @pytest.mark.usefixtures("no_study_file")
-def test_the_order_in_which_they_finish_does_not_matter(tmp_path, early, monkeypatch):
-    path = study(tmp_path, run={"workers": 4})
+@pytest.mark.parametrize("is_small", [False, True])
+def test_the_order_in_which_they_finish_does_not_matter(tmp_path, early, monkeypatch, is_small):
+    """Nor where placements are proposed again while their first training is at a rung."""
+    changes = {"space": write_small_space(tmp_path), "search": {"seeds": 3}} if is_small else {}
+    if is_small:  # the yardsticks alone are enough
+        monkeypatch.setattr("seplace.search.rungs.LEAST_PAIRS", 7)
+        early.early_noise = 0.05
+    told: list[tuple[int, float]] = []
+    tell = Proposals.tell
+
+    def note(proposals, number, *, accuracy, **others):
+        told.append((number, accuracy))
+        tell(proposals, number, accuracy=accuracy, **others)
+
+    monkeypatch.setattr(Proposals, "tell", note)
+    path = study(tmp_path, run={"workers": 4}, **changes)
     go(path, tmp_path / "straight")
+    first = told.copy()
     monkeypatch.setattr(driver, "EXECUTORS", {"inline": Scrambled})
-    monkeypatch.setattr(Scrambled, "order", random.Random(1))
-    go(path, tmp_path / "scrambled")
-    assert left_in(tmp_path / "scrambled") == left_in(tmp_path / "straight")
+    for seed in range(4 if is_small else 1):
+        monkeypatch.setattr(Scrambled, "order", random.Random(seed))
+        told.clear()
+        go(path, tmp_path / f"scrambled{seed}")
+        assert told == first
+        assert left_in(tmp_path / f"scrambled{seed}") == left_in(tmp_path / "straight")
     assert any(epochs == RUNGS[0] for _, _, epochs in early.trained)
 
 
