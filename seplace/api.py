@@ -16,12 +16,22 @@ from seplace.files import write_atomically
 from seplace.ledger import Ledger
 from seplace.placement import Placement
 from seplace.results import Evaluation, evaluations_frame, judge, rungs_frame, summarise
-from seplace.tables import effects_frame, front_frame, knee_of, placements_frame, rungs_sentence, verdict
+from seplace.search.scoring import covariates_of, proxy_records
+from seplace.tables import (
+    effects_frame,
+    front_frame,
+    knee_of,
+    placements_frame,
+    proxies_frame,
+    rungs_sentence,
+    verdict,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from seplace.effects.covariates import Covariate
     from seplace.effects.judgement import Judgement
     from seplace.search.progress import Observer
 
@@ -71,6 +81,7 @@ class Results:
             self._regret: dict[str, Any] | None = ledger.fact("regret")
             self._latencies: dict[str, dict[str, Any]] = ledger.fact("latencies") or {}
             self._rungs: dict[str, Any] | None = ledger.fact("rungs")
+            self._proxies = proxy_records(ledger)
         for rows in (self.rows, self.rung_rows):
             rows.sort(key=lambda row: (str(row.placement), row.seed, row.epochs))
 
@@ -109,13 +120,22 @@ class Results:
         return rungs_frame(self.rung_rows, self.rows)
 
     @cached_property
+    def covariates(self) -> dict[str, Covariate]:
+        """What was learned from the scores of each proxy of the study, also of those that the model does without."""
+        from seplace.effects.design import Design
+
+        return covariates_of(Design(self.config.search_space), self._proxies)
+
+    @cached_property
     def judgement(self) -> Judgement | None:
         """What can be believed of the placements that were trained; None before any is."""
+        from seplace.effects.covariates import tables_of
         from seplace.effects.design import Design
 
         if not any(row.accuracy is not None for row in self.rows):
             return None
-        return judge(Design(self.config.search_space), self.rows, self.cost)
+        design = Design(self.config.search_space, covariates=tables_of(self.covariates))
+        return judge(design, self.rows, self.cost)
 
     @cached_property
     def placements(self) -> pd.DataFrame:
@@ -140,6 +160,12 @@ class Results:
     def effects(self) -> pd.DataFrame:
         """What each choice, module, ratio and attachment adds in each stage, and what it costs."""
         return effects_frame(self.judgement, prices=self.prices, evaluations=self.rows, latencies=self._latencies)
+
+    @cached_property
+    def proxies(self) -> pd.DataFrame:
+        """One row a proxy of the study: what its score is worth here, how well it was learned, and what it took."""
+        seconds = {name: (record.seconds, record.shared_seconds) for name, record in self._proxies.items()}
+        return proxies_frame(self.judgement, self.covariates, seconds=seconds)
 
     @property
     def verdict(self) -> str:
@@ -300,6 +326,8 @@ class Results:
         }
         if self.rung_rows:
             tables["rungs"] = self.rungs
+        if self._proxies:
+            tables["proxies"] = self.proxies
         for name, table in tables.items():
             write_atomically(self.folder / f"{name}.csv", to_csv(table))
         trained = [*self.rows, *self.rung_rows]
@@ -315,6 +343,7 @@ class Results:
             "trainings": len(self.rows),
             "training_seconds": round(sum(row.seconds for row in trained), 1),
             "latency": self._latencies,
+            "proxy_seconds": {name: round(row.seconds + row.shared_seconds, 1) for name, row in self._proxies.items()},
             "verdict": self.verdict,
             "outlook": self.outlook,
             "rungs": self.rungs_note,

@@ -73,6 +73,9 @@ def plan(
         _print("  the same in " + ", ".join(variant.text for variant in space.variants))
     budget = f"{made.trainings} trainings" if made.trainings is not None else f"{search.hours:g} h"
     _print(f"{len(space):,} placements; {search.sampler} with a budget of {budget}, at most {search.seeds} seeds each")
+    if search.proxies:
+        scored = min(search.proxy_placements, len(space))
+        _print(f"proxies: {', '.join(search.proxies)} score {scored} members and the yardsticks before any training")
     _print(f"{len(made.yardsticks)} yardsticks first: " + ", ".join(made.yardsticks))
     if search.rungs:
         last = " and ".join(map(str, search.rungs))
@@ -178,7 +181,7 @@ def effects(
 ) -> None:
     """Print what each choice, module, ratio and attachment adds in each stage, and what it costs."""
     from seplace.api import Results, to_csv
-    from seplace.display import effects_table, interval
+    from seplace.display import effects_table, interval, proxies_table
 
     study = Results.load(results)
     table = study.effects
@@ -190,7 +193,7 @@ def effects(
         typer.echo(to_csv(table), nl=False)
     else:
         for kind in dict.fromkeys(table["kind"]) if len(table) else ():
-            if kind != "pair":
+            if kind not in ("pair", "proxy"):
                 title = f"{study.config.name}: by {kind}, on average over the rest of the space"
                 _print(effects_table(table, kind=kind, title=title))
         pairs = table[table["kind"] == "pair"].to_dict("records") if len(table) else []
@@ -198,6 +201,9 @@ def effects(
             _print(f"together: {pair['name']}: {interval(pair, 'effect', signed=True)} points beyond their sum")
         if not pairs:
             _print("no two modules are known to do more or less together than alone")
+        if len(study.proxies):
+            title = f"{study.config.name}: what the scores of proxies are worth, beside what is learned of each choice"
+            _print(proxies_table(study.proxies, title=title))
 
 
 @app.command()
@@ -323,7 +329,8 @@ def simulate(
         list[str],
         typer.Argument(
             help="Landscapes (usual private not-additive heavy-tails one-interaction interacting-seeds nothing-helps "
-            "slow-starters), or results folders of studies that trained their whole space.",
+            r"slow-starters; usual\[proxy=0.6] has a cheap score of this correlation with the truth), or results "
+            "folders of studies that trained their whole space.",
             show_default=False,
         ),
     ],

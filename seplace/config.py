@@ -18,6 +18,7 @@ from seplace.costs import COSTS
 from seplace.datasets import DATASETS
 from seplace.documents import Keys, Problem, read_document, refuse, spelled
 from seplace.errors import InputError, UnknownName
+from seplace.proxies import PROXIES
 from seplace.recipe import Recipe
 from seplace.registry import Registry, import_from
 from seplace.samplers import SAMPLERS
@@ -31,7 +32,13 @@ Natural = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 
-_LATER_OPTIONS: dict[str, Any] = {"training.freeze": "nothing", "search.stop": "budget", "search.rungs": []}
+_LATER_OPTIONS: dict[str, Any] = {
+    "training.freeze": "nothing",
+    "search.stop": "budget",
+    "search.rungs": [],
+    "search.proxies": [],
+    "search.proxy_placements": 64,
+}
 """Options that came after version 0.1, with their defaults."""
 
 _NOT_MEANING = {"data.root", "search.trainings", "search.hours"}
@@ -80,6 +87,10 @@ class Search(Block):
     """`settled` ends the search before the budget does, when the model believes the front to be nearly found."""
     rungs: tuple[Count, ...] = ()
     """Epochs, rising and fewer than the training's, after which a training may be stopped; see seplace.search.rungs."""
+    proxies: tuple[str, ...] = ()
+    """Cheap scores of seplace.proxies that the model of effects may learn from, whichever sampler proposes."""
+    proxy_placements: Count = 64
+    """So many members of the space, drawn at random, are scored beside the yardsticks."""
 
 
 class Confirm(Block):
@@ -281,6 +292,7 @@ def _cross_checks(checked: Checked[StudyFile], space: SearchSpace | None) -> lis
         *_image_size_problems(checked, space),
         *_budget_problems(checked, space),
         *_rung_problems(checked),
+        *_proxy_problems(checked),
     ]
 
 
@@ -292,6 +304,10 @@ def _unknown_names(checked: Checked[StudyFile]) -> list[Problem]:
     ]
     limits = checked.sound("objective", "limits") or ()
     names += [(("objective", "limits", cost), cost, COSTS) for cost in limits]
+    proxies = checked.sound("search", "proxies") or ()
+    names += [
+        (("search", "proxies", at), checked.sound("search", "proxies", at), PROXIES) for at in range(len(proxies))
+    ]
     return [
         checked.document.unknown_name(keys, UnknownName(registry.kind, name, registry), at_key="limits" in keys)
         for keys, name, registry in names
@@ -380,6 +396,15 @@ def _rung_problems(checked: Checked[StudyFile]) -> list[Problem]:
         rule = "need a budget of trainings: what goes on must not depend on the clock"
         problems.append(problem(("search", "rungs"), rule, at_key=True))
     return problems
+
+
+def _proxy_problems(checked: Checked[StudyFile]) -> list[Problem]:
+    proxies = checked.sound("search", "proxies") or ()
+    return [
+        checked.document.problem(("search", "proxies", at), "is listed before", got=spelled(name))
+        for at, name in enumerate(proxies)
+        if name in proxies[:at]
+    ]
 
 
 def _flat(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -132,6 +132,24 @@ def effects_table(effects: pd.DataFrame, *, kind: str, title: str) -> Table:
     return table
 
 
+def proxies_table(proxies: pd.DataFrame, *, title: str) -> Table:
+    """Return what the scores of a study's proxies are worth, for a terminal."""
+    rows = [
+        [
+            row["proxy"],
+            interval(row, "effect", signed=True),
+            "" if math.isnan(row["p_positive"]) else f"{100 * row['p_positive']:.0f} %",
+            "" if math.isnan(row["fit"]) else f"{row['fit']:.2f}",
+            str(row["scored"]),
+            f"{row['seconds'] + row['shared_seconds']:.1f}",
+            row["verdict"],
+        ]
+        for row in proxies.to_dict("records")
+    ]
+    headings = ["proxy", "points for one sd", "above 0", "R² by choices", "scored", "seconds", "here"]
+    return plain_table(headings, rows, title=title)
+
+
 def noise_table(noise: pd.DataFrame, *, title: str) -> Table:
     """Return a noise report: one row a quantity, accuracy and cross-entropy side by side."""
     size = f"{noise['placements'].iloc[0]} placements x {noise['seeds'].iloc[0]} seeds, 90 % intervals"

@@ -123,6 +123,11 @@ class Ledger:
         rows = self._read("SELECT value FROM facts WHERE key = ?", key)
         return json.loads(rows[0][0]) if rows else None
 
+    def facts(self, prefix: str) -> dict[str, Any]:
+        """Return the facts whose keys begin with a prefix, by what follows it."""
+        rows = self._read("SELECT key, value FROM facts WHERE substr(key, 1, length(?1)) = ?1 ORDER BY key", prefix)
+        return {key.removeprefix(prefix): json.loads(value) for key, value in rows}
+
     def set_fact(self, key: str, value: Mapping[str, Any] | str | float | bool | list[Any] | None) -> None:
         """Commit a fact of plain JSON types."""
         self._write("INSERT OR REPLACE INTO facts VALUES (?, ?)", key, json.dumps(value, allow_nan=False))

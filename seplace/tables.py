@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
     from seplace.costs.table import PriceTable
     from seplace.effects.contributions import Contribution
+    from seplace.effects.covariates import Covariate
     from seplace.effects.judgement import Estimate, Judgement
 
 _NAMED = 0.95
-"""The probability of its sign from which an interaction is named."""
+"""The probability of its sign from which an interaction is named, or a proxy believed."""
 
 LATENCY_COLUMNS = ("latency_ms", "latency_ms_lower", "latency_ms_upper", "extra_latency_ms")
 
@@ -120,8 +121,9 @@ def effects_frame(
 ) -> pd.DataFrame:
     """Return what each choice, module, ratio and attachment adds on average over the rest of the space.
 
-    kind: choice, module, ratio, attachment, backbone, or pair (what two modules add together beyond what each adds)
-    stage: from 1; 0 for all stages together, and for a pair, which names its stages
+    kind: choice, module, ratio, attachment, backbone, pair (what two modules add together beyond what each adds), or
+        proxy (what one standard deviation more of its score is worth)
+    stage: from 1; 0 for all stages together, for a pair, which names its stages, and for a proxy
     name
     effect in points over none in the same place, with effect_lower and effect_upper of its 90 % interval; p_positive
     trainings: complete trainings of placements that have it
@@ -129,7 +131,7 @@ def effects_frame(
     """
     import pandas as pd
 
-    from seplace.effects.contributions import Contributions
+    from seplace.effects.contributions import Contributions, weights_of
 
     if judgement is None:
         return pd.DataFrame()
@@ -162,6 +164,50 @@ def effects_frame(
                 "name": f"{pair.first} with {pair.second}",
                 **_bounds("effect", pair.effect),
                 "p_positive": pair.positive,
+            }
+        )
+    for weight in weights_of(judgement.posterior):
+        rows.append(
+            {
+                "kind": "proxy",
+                "stage": 0,
+                "name": weight.name,
+                **_bounds("effect", weight.effect),
+                "p_positive": weight.positive,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def proxies_frame(
+    judgement: Judgement | None, covariates: Mapping[str, Covariate], *, seconds: Mapping[str, tuple[float, float]]
+) -> pd.DataFrame:
+    """Return one row a proxy of the study.
+
+    proxy; scored: placements with a score; fit: R² of scores that were left out, by what was learned of each choice
+    effect: what one standard deviation more of the score is worth in points, beside what the trainings say of each
+        choice, with effect_lower and effect_upper of its 90 % interval; p_positive; NaN where it is left out
+    verdict: ranks forwards, ranks backwards (at 95 %), says nothing here, or why it is left out
+    seconds: of all placements together; shared_seconds: once for all (`seconds` holds both by proxy)
+    """
+    import pandas as pd
+
+    from seplace.effects.contributions import weights_of
+
+    weights = {} if judgement is None else {each.name: each for each in weights_of(judgement.posterior)}
+    rows: list[dict[str, Any]] = []
+    for name, covariate in covariates.items():
+        weight = weights.get(name)
+        rows.append(
+            {
+                "proxy": name,
+                "scored": covariate.scored,
+                "fit": covariate.fit,
+                **_bounds("effect", None if weight is None else weight.effect),
+                "p_positive": math.nan if weight is None else weight.positive,
+                "verdict": _proxy_verdict(covariate, weight),
+                "seconds": seconds[name][0],
+                "shared_seconds": seconds[name][1],
             }
         )
     return pd.DataFrame(rows)
@@ -233,6 +279,16 @@ def rungs_sentence(rungs: Mapping[str, Any]) -> str:
 def counted(number: int, noun: str) -> str:
     """Return `1 seed`, `2 seeds`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _proxy_verdict(covariate: Covariate, weight: Contribution | None) -> str:
+    if covariate.reason:
+        return f"left out: {covariate.reason}"
+    if weight is None:
+        return "no training yet"
+    if weight.positive >= _NAMED:
+        return "ranks forwards"
+    return "ranks backwards" if weight.positive <= 1 - _NAMED else "says nothing here"
 
 
 def _mean_extras(contribution: Contribution, prices: PriceTable) -> dict[str, float]:

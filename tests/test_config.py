@@ -74,6 +74,7 @@ def test_a_short_study_has_its_defaults(tmp_path: Path) -> None:
         0,
     )
     assert (config.objective.limits, config.search.hours, config.confirm) == ({}, None, None)
+    assert (config.search.proxies, config.search.proxy_placements) == ((), 64)
     assert config.run.model_dump() == {
         "executor": "inline",
         "workers": 1,
@@ -247,6 +248,31 @@ def test_what_is_read_is_frozen(tmp_path: Path) -> None:
             "16:12: search.sampler: unknown sampler; known: effects, random, nsga2, tpe, tpe_factors, tpe_ordered, gp, "
             "exhaustive (got 'nsga'). Did you mean 'nsga2'?",
             id="sampler",
+        ),
+        pytest.param(
+            "  seed: 0",
+            "  seed: 0\n  proxies: [naswot, sinflow]",
+            "20:21: search.proxies[2]: unknown proxy; known: synflow, naswot, jacobian_covariance, gradient_norm, "
+            "short_training, supernet (got 'sinflow'). Did you mean 'synflow'?",
+            id="proxy",
+        ),
+        pytest.param(
+            "  seed: 0",
+            "  seed: 0\n  proxies: [naswot, synflow, naswot]",
+            "20:30: search.proxies[3]: is listed before (got 'naswot')",
+            id="proxy twice",
+        ),
+        pytest.param(
+            "  seed: 0",
+            "  seed: 0\n  proxies: naswot",
+            "20:12: search.proxies: must be a list (got 'naswot')",
+            id="no list",
+        ),
+        pytest.param(
+            "  seed: 0",
+            "  seed: 0\n  proxy_placements: 0",
+            "20:21: search.proxy_placements: must be at least 1 (got 0)",
+            id="no placements",
         ),
         pytest.param("digits-resnet8", "digits-resnet", "2:8: space: unknown search space; known: ", id="space"),
         pytest.param("digits-resnet8", "no/such.yaml", "2:8: space: no search space file at ", id="space file"),
@@ -434,6 +460,7 @@ def fingerprint_of(folder: Path, *changes: tuple[str, str]) -> dict[str, Any]:
         pytest.param("epochs: 3", "epochs: 5", ["training.epochs: 3 -> 5"], id="recipe"),
         pytest.param("  seed: 0", "  seed: 1", ["search.seed: 0 -> 1"], id="seed"),
         pytest.param("nsga2", "random", ['search.sampler: "nsga2" -> "random"'], id="sampler"),
+        pytest.param("  seed: 0", "  seed: 0\n  proxies: [naswot]", ['search.proxies: [] -> ["naswot"]'], id="proxies"),
         pytest.param("name: digits", "name: digits\n  noise: 0.5", ["data.noise: 0.0 -> 0.5"], id="data"),
         pytest.param(
             "cost: flops",
@@ -455,6 +482,14 @@ def fingerprint_of(folder: Path, *changes: tuple[str, str]) -> dict[str, Any]:
 def test_the_fingerprint_follows_the_meaning(old: str, new: str, lines: list[str], tmp_path: Path) -> None:
     before = json.loads(json.dumps(fingerprint_of(tmp_path), allow_nan=False))
     assert differences(before, fingerprint_of(tmp_path, (old, new))) == lines
+
+
+def test_an_option_that_came_later_is_no_difference_at_its_default(tmp_path: Path) -> None:
+    new = fingerprint_of(tmp_path)
+    later = ("training.freeze", "search.stop", "search.proxies", "search.proxy_placements")
+    old = {key: value for key, value in new.items() if key not in later}
+    assert len(old) == len(new) - len(later)
+    assert differences(old, new) == []
 
 
 def test_another_space_is_another_meaning(tmp_path: Path) -> None:

@@ -88,6 +88,14 @@ def test_a_ledger_of_a_time_before_rungs_has_none(tmp_path):
         assert ledger.evaluations() == rows
 
 
+def test_facts_are_found_by_the_beginning_of_their_keys(tmp_path):
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        for key, value in {"score/b": 2, "score/a_%*": None, "scores/c": 3, "Score/d": 4, "other": 5}.items():
+            ledger.set_fact(key, value)
+        assert ledger.facts("score/") == {"a_%*": None, "b": 2}
+        assert ledger.facts("score*") == {}
+
+
 def test_a_finished_evaluation_is_never_altered(tmp_path):
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
         ledger.add(evaluation())

@@ -26,14 +26,14 @@ class Contribution:
     stage: int | None
     """From 1; None for all stages in which it may stand together."""
     kind: str
-    """choice, module, ratio, attachment, or backbone."""
+    """choice, module, ratio, attachment, backbone, or proxy."""
     name: str
     effect: Estimate
     """In points."""
     positive: float
     """The probability that it is above 0."""
     choices: tuple[tuple[int, StageChoice], ...]
-    """The choices (stage, choice) that it averages over; empty for a backbone."""
+    """The choices (stage, choice) that it averages over; empty for a backbone, and for a proxy."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,6 +172,22 @@ class Contributions:
             positive=float((samples > 0).mean()),
             choices=tuple(choices),
         )
+
+
+def weights_of(posterior: Posterior) -> list[Contribution]:
+    """Return what one standard deviation more of each proxy's score is worth, beside what is known of the choices."""
+    samples = posterior.sample_weights(_SAMPLES, random=np.random.default_rng(0))
+    return [
+        Contribution(
+            stage=None,
+            kind="proxy",
+            name=name,
+            effect=estimate_of(column),
+            positive=float((column > 0).mean()),
+            choices=(),
+        )
+        for name, column in zip(posterior.design.covariates, samples.T, strict=True)
+    ]
 
 
 def _average_effects(tables: Tables, factor: int) -> Floats:

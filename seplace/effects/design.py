@@ -2,7 +2,8 @@
 
 A factor is a place where a choice is made: each stage (or block), and the backbone where a space has several. Effects
 are relative to `none` in the same place. A column belongs to one factor, to all of them (a module's effect wherever it
-stands), or to the modules of two.
+stands), or to the modules of two. After these stand the covariates: what is thought of every placement before any is
+trained, whose weight is one more coefficient.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -117,8 +119,9 @@ class Tables:
 class Design:
     """The columns of a space, also for placements of yardsticks, which may make choices that the space does not."""
 
-    def __init__(self, space: SearchSpace) -> None:
+    def __init__(self, space: SearchSpace, *, covariates: Mapping[str, Tables] = MappingProxyType({})) -> None:
         self.space = space
+        self.covariates = covariates
         marks = list(space.yardsticks.values())
         self.variants = list(space.backbones)
         self.stages: list[dict[StageChoice, int]] = []
@@ -146,8 +149,13 @@ class Design:
 
     @property
     def groups(self) -> list[str]:
-        """The kind of effect of each column."""
-        return self._names
+        """The kind of effect of each column; each covariate, the last ones, is a kind of its own."""
+        return [*self._names, *map(_kind_of_covariate, self.covariates)]
+
+    @property
+    def scales(self) -> dict[str, Scale]:
+        """What is believed of each kind before the data. A covariate has a scale of its own: not all are good."""
+        return SCALES | {_kind_of_covariate(name): SCALES["covariate"] for name in self.covariates}
 
     def levels(self, placements: Sequence[Placement]) -> NDArray[np.int64]:
         """Return the level of each factor (placements, factors); KeyError or ValueError for a stranger."""
@@ -170,7 +178,7 @@ class Design:
             second = pair.second_shown[levels[:, pair.second]]
             products = first[:, :, None] * second[:, None, :]
             rows[:, pair.columns.ravel()] += products.reshape(len(levels), pair.columns.size)
-        return rows
+        return np.column_stack([rows, *(tables.at(levels) for tables in self.covariates.values())])
 
     def tables(self, coefficients: Floats) -> Tables:
         """Return what coefficients (columns,) give to each level and to each pair of levels."""
@@ -179,7 +187,13 @@ class Design:
             table = pair.first_shown @ coefficients[pair.columns] @ pair.second_shown.T
             key = (pair.first, pair.second)
             pairs[key] = pairs[key] + table if key in pairs else table
-        return Tables(shape=self.shape, main=tuple(table @ coefficients for table in self._tables), pairs=pairs)
+        effects, weights = np.split(coefficients, [len(self._names)])
+        main = [table @ effects for table in self._tables]
+        for weight, covariate in zip(weights, self.covariates.values(), strict=True):
+            main = [table + weight * more for table, more in zip(main, covariate.main, strict=True)]
+            for key, table in covariate.pairs.items():
+                pairs[key] = pairs[key] + weight * table if key in pairs else weight * table
+        return Tables(shape=self.shape, main=tuple(main), pairs=pairs)
 
     # The kinds of effects
 
@@ -313,6 +327,10 @@ def _smooth_curves(ratios: Sequence[int]) -> Floats:
     scale = np.sqrt(values[kept].sum() / len(at))  # the curve's root mean square is 1
     curves: Floats = (vectors[:, kept] * np.sqrt(values[kept])).T / scale
     return curves
+
+
+def _kind_of_covariate(name: str) -> str:
+    return f"covariate {name}"
 
 
 def _height(curve: Mapping[int, float], choice: StageChoice) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from seplace.effects.design import SCALES, Design, Tables
+from seplace.effects.design import Design, Tables
 from seplace.effects.regression import Columns, Draw, Regression, Scale
 from seplace.placement import Placement
 
@@ -87,12 +87,14 @@ class Posterior:
         self._effects = slice(1, 1 + len(design.groups))
         names = [*design.groups, *["seed"] * len(self.seeds)]
         self.kinds = list(dict.fromkeys(names))
-        columns = Columns(
+        self._columns = Columns(
             group=np.array([-1, *map(self.kinds.index, names)]),
-            scales=tuple(SCALES[kind] for kind in self.kinds),
+            scales=tuple(design.scales[kind] for kind in self.kinds),
             fixed_scale=_INTERCEPT_SD,
         )
-        regression = Regression(self._rows, self._y, self._placement_of, columns, noise=_NOISE, unit_effect=_PRIVATE)
+        regression = Regression(
+            self._rows, self._y, self._placement_of, self._columns, noise=_NOISE, unit_effect=_PRIVATE
+        )
         self.draws: list[Draw] = regression.draws(draws, random)
         self._weights = [draw.weight for draw in self.draws]
 
@@ -140,6 +142,30 @@ class Posterior:
         rows = np.hstack([np.ones((len(levels), 1)), self.design.rows(levels)])
         spread: Floats = rows @ draw.root[: rows.shape[1]]
         return spread
+
+    def sample_weights(self, count: int, *, random: np.random.Generator) -> Floats:
+        """Draw what one unit more of each covariate is worth in points, shape (count, covariates)."""
+        weights = slice(self._effects.stop - len(self.design.covariates), self._effects.stop)
+        drawn = [
+            draw.mean[weights, None] + draw.root[weights] @ random.standard_normal((len(draw.mean), share))
+            for draw, share in zip(self.draws, random.multinomial(count, self._weights), strict=True)
+        ]
+        samples: Floats = self._unit_of_scale * np.concatenate(drawn, axis=1).T
+        return samples
+
+    def left_out(self) -> Floats:
+        """Return what the others let expect of each observation (n,), the scales being those of all of them.
+
+        With C the covariance of all observations y, that of y[i] is y[i] - (C^-1 y)[i] / (C^-1)[i, i].
+        """
+        same = self._placement_of[:, None] == self._placement_of
+        expected = np.zeros_like(self._y)
+        for draw in self.draws:
+            scaled = self._rows * self._columns.sd(np.log(draw.group_sd))
+            covariance = scaled @ scaled.T + draw.unit_sd**2 * same + draw.noise_sd**2 * np.eye(len(same))
+            inverse = np.linalg.inv(covariance)
+            expected += draw.weight * (self._y - inverse @ self._y / np.diag(inverse))
+        return self._centre + self._unit_of_scale * expected
 
     def _surface(self, coefficients: Floats, private: Floats) -> Surface:
         return Surface(

@@ -43,10 +43,16 @@ class Task:
     """The most trainings that one placement may have."""
     seed: int
     """The search's own seed: the same for all of its proposals."""
+    covariates: Mapping[str, Tables] = field(default_factory=dict)
+    """What proxies say of every placement, by the name of the proxy."""
 
     @cached_property
     def design(self) -> Design:
         """What the model of effects sees of the space."""
+        return Design(self.space, covariates=self.covariates)
+
+    @cached_property
+    def _bare_design(self) -> Design:
         return Design(self.space)
 
     @cached_property
@@ -67,4 +73,7 @@ class Task:
 
     def region_by(self, measured: Mapping[Placement, float]) -> Region:
         """Return the priced space, where the cost is measured as learned from some placements."""
-        return self.region or Region(self.design, learned_cost(self.design, measured), limits=self.counted_limits)
+        if self.region is not None:
+            return self.region
+        # A proxy is a covariate of accuracy, not of a cost.
+        return Region(self.design, learned_cost(self._bare_design, measured), limits=self.counted_limits)

@@ -1,7 +1,8 @@
 """The driver: one process that owns a search. It asks, trains, records, tells; all else is a view.
 
-Phases: yardsticks, search, confirmation of the front, and at the end the one reading of the test split. An evaluation
-is committed to the ledger before the sampler is told. A placement that is proposed again is trained on its next seed.
+Phases: scores by proxies, yardsticks, search, confirmation of the front, and at the end the one reading of the test
+split. An evaluation is committed to the ledger before the sampler is told. A placement that is proposed again is
+trained on its next seed.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seplace.config import differences
+from seplace.effects.covariates import tables_of
 from seplace.errors import MissingWeights, StudyChanged
 from seplace.executors import EXECUTORS
 from seplace.executors.executor import EvaluatorMaker, Executor
@@ -29,6 +32,15 @@ from seplace.search.lock import study_lock
 from seplace.search.prices import Prices, count_prices, price_key, read_prices, store_prices
 from seplace.search.progress import Observer, Progress, Standing, standing_of
 from seplace.search.proposals import StudyFile
+from seplace.search.scoring import (
+    ProxyMaker,
+    covariates_of,
+    make_proxy,
+    placements_to_score,
+    proxy_records,
+    score,
+    warn_of_the_left_out,
+)
 from seplace.search.search_phase import SearchPhase
 from seplace.search.trainings import Trainings
 
@@ -61,10 +73,12 @@ def run_study(config: StudyConfig, folder: Path, *, observer: Observer) -> None:
             make_executor=functools.partial(_make_executor, config, maker),
             prices=prices,
             yardsticks=config.search_space.yardsticks,
+            make_proxy=functools.partial(make_proxy, evaluator),
             study_file=StudyFile(folder / "optuna.db"),
             observer=observer,
         )
         try:
+            driver.run_proxies()
             driver.run_yardsticks()
             driver.run_search()
             driver.run_confirmation()
@@ -121,6 +135,7 @@ class Driver:
         make_executor: Callable[[Callable[[], None]], Executor],
         prices: Prices,
         yardsticks: Mapping[str, Placement],
+        make_proxy: ProxyMaker,
         study_file: StudyFile | None,
         observer: Observer,
     ) -> None:
@@ -128,6 +143,7 @@ class Driver:
         self.config = config
         self.ledger = ledger
         self.prices = prices
+        self.make_proxy = make_proxy
         self.study_file = study_file
         self.observer = observer
         self.phase, self.done, self.total = "preparing", 0.0, 0.0
@@ -149,6 +165,22 @@ class Driver:
         self.executor.close()
 
     # Phases; each answers from the ledger for what was done before
+
+    def run_proxies(self) -> None:
+        """Let proxies score some placements, and give the model of effects what is learned from these scores."""
+        names = self.config.search.proxies
+        if not names:
+            return
+        placements = placements_to_score(self.config, list(self.yardsticks.values()))
+        self._begin("proxies", len(names) * len(placements))
+        for name in names:
+            for _ in score(name, placements, ledger=self.ledger, make_proxy=self.make_proxy):
+                self.done += 1
+                self._report()
+        records = proxy_records(self.ledger)
+        covariates = covariates_of(self.task.design, records)
+        warn_of_the_left_out(records, covariates)
+        self.task = replace(self.task, covariates=tables_of(covariates))
 
     def run_yardsticks(self) -> None:
         """Train what anyone would try by hand, once each."""

@@ -16,7 +16,7 @@ from seplace.errors import InputError, UnknownName
 from seplace.files import write_atomically
 from seplace.samplers import SAMPLERS
 from seplace.simulation.curves import belief, hypervolumes, summary
-from seplace.simulation.landscapes import LANDSCAPES, landscape
+from seplace.simulation.landscapes import LANDSCAPES, landscape, proxied
 from seplace.simulation.replay import Phases, replay, rungs_in
 from seplace.simulation.table import table_world
 from seplace.versions import versions
@@ -62,8 +62,9 @@ class Outcome:
 
 def world_of(name: str, *, number: int) -> World:
     """Return the world of a repetition: the number draws the landscape, or the order of a table's seeds."""
-    if name in LANDSCAPES:
-        return landscape(name, seed=number)
+    kind, correlation = proxied(name)
+    if kind in LANDSCAPES:
+        return landscape(kind, seed=number, correlation=correlation)
     if (Path(name) / "ledger.sqlite").exists():
         return table_world(Path(name), seed=number)
     raise UnknownName("landscape or results folder of a table", name, LANDSCAPES)
@@ -78,7 +79,7 @@ def repeat(repetition: Repetition, phases: Phases, checkpoints: Sequence[int]) -
     searched = hypervolumes(world, replayed, [search_end])
     return Outcome(
         curve=hypervolumes(world, replayed, checkpoints),
-        belief=asdict(belief(world, evaluations)),
+        belief=asdict(belief(world, replayed)),
         expected_regret=replayed.expected_regret,
         regret=1 - searched[-1]["hypervolume"],
         searched=replayed.searched,

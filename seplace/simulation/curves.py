@@ -10,7 +10,7 @@ import numpy as np
 
 from seplace.effects.model import Posterior
 from seplace.effects.recommend import recommended_front
-from seplace.results import Evaluation, front_of, judge, observations_of, summarise
+from seplace.results import front_of, judge, observations_of, summarise
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +54,7 @@ def hypervolumes(world: World, replayed: Replay, checkpoints: Sequence[float]) -
         past = [evaluation for evaluation, spent in pairs if spent <= trainings]
         observed = [row.placement for row in front_of(summarise(past), world.cost)]
         posterior = Posterior(
-            world.region.design, observations_of(past), draws=8, random=np.random.default_rng(round(trainings))
+            replayed.design, observations_of(past), draws=8, random=np.random.default_rng(round(trainings))
         )
         recommended = world.placements(recommended_front(posterior, world.region, closed=()))
         for name, placements in ((OBSERVED, observed), (POSTERIOR, recommended)):
@@ -62,10 +62,10 @@ def hypervolumes(world: World, replayed: Replay, checkpoints: Sequence[float]) -
     return rows
 
 
-def belief(world: World, evaluations: Sequence[Evaluation]) -> Belief:
+def belief(world: World, replayed: Replay) -> Belief:
     """Compare what is believed of the trained front with the truth."""
-    space = world.space
-    judgement = judge(world.region.design, evaluations, world.cost)
+    space, evaluations = world.space, replayed.evaluations
+    judgement = judge(replayed.design, evaluations, world.cost)
     true = {placement: float(world.truth[space.index(placement)]) for placement in judgement.placements}
     plain = next(placement for placement in judgement.placements if placement.is_plain)
     accuracies = {placement: judgement.accuracy(placement) for placement in judgement.front}

@@ -7,6 +7,8 @@ alike, N(0, 0.2), and noise, N(0, 0.25) unless the kind says otherwise.
 After a share t of its epochs a training lacks (1 - t)² times what its placement starts slower by: 20 points, for each
 stage what its module takes there, and N(0, s) of its own. Of the noise at the end it has the share √t already; the rest
 of its noise then is another. Early ranks hold well unless the kind is made of slow starters.
+
+`usual[proxy=0.6]` is the same world with a cheap score of this correlation with the truth over the space.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from numpy.typing import NDArray
 from seplace.attention.options import GateOptions
 from seplace.backbones.backbone import describe
 from seplace.costs.table import PriceTable
+from seplace.errors import InputError
 from seplace.placement import Placement, StageChoice
 from seplace.simulation.world import World
 from seplace.space import SearchSpace
@@ -30,8 +33,9 @@ from seplace.streams import derive_seed
 Floats = NDArray[np.float64]
 
 _BASE = 90.0
-_SHARED, _OWN, _EARLY, _SLOW = 1, 2, 3, 4
-"""Streams: what a seed gives to all placements; what a training has for itself, at its end and early; slow starts."""
+_SHARED, _OWN, _EARLY, _SLOW, _PROXY = 1, 2, 3, 4, 5
+"""Streams: what a seed gives to all placements; what a training has for itself, at its end and early; slow starts; the
+error of a proxy."""
 
 _EPOCHS = 100
 _START = 20.0
@@ -63,6 +67,8 @@ class Terrain:
     """(choices,) * stages."""
     noise: Callable[[np.random.Generator], float]
     """Draws the noise of one training, in points."""
+    private: Floats | float = 0.0
+    """The part of the gains that is each placement's own, which no cheap score sees."""
     by_seed: float = 0.0
     """Standard deviation of what a seed gives to each choice of each stage."""
     slow: float = 0.15
@@ -79,7 +85,7 @@ def private(random: np.random.Generator) -> Terrain:
     terrain = usual(random)
     own = random.normal(0, 0.15, terrain.gains.shape)
     own[(0,) * len(_STAGES)] = 0.0
-    return Terrain(gains=terrain.gains + own, noise=_normal)
+    return Terrain(gains=terrain.gains + own, noise=_normal, private=own)
 
 
 def not_additive(random: np.random.Generator) -> Terrain:
@@ -132,8 +138,22 @@ LANDSCAPES: Mapping[str, Callable[[np.random.Generator], Terrain]] = {
 }
 
 
-def landscape(name: str, *, seed: int) -> World:
-    """Draw a landscape of a kind."""
+def proxied(text: str) -> tuple[str, float | None]:
+    """Return the kind and the proxy's correlation of a text such as `usual[proxy=-0.6]`; InputError out of [-1, 1]."""
+    kind, bracket, rest = text.partition("[proxy=")
+    if not bracket or not rest.endswith("]"):
+        return text, None
+    try:
+        correlation = float(rest.removesuffix("]"))
+    except ValueError:
+        correlation = math.nan
+    if not -1 <= correlation <= 1:
+        raise InputError(f"landscape {text!r}: proxy is a correlation from -1 to 1 (got {rest.removesuffix(']')})")
+    return kind, correlation
+
+
+def landscape(name: str, *, seed: int, correlation: float | None = None) -> World:
+    """Draw a landscape of a kind, with a proxy where a correlation is given; the truth is the same without."""
     terrain = LANDSCAPES[name](np.random.default_rng([derive_seed("landscape", name), seed]))
     space = SearchSpace(
         name=name,
@@ -176,7 +196,25 @@ def landscape(name: str, *, seed: int) -> World:
         observe=observe,
         length=_EPOCHS,
         early=early,
+        proxy=None if correlation is None else _proxy(terrain, correlation, np.random.default_rng([_PROXY, seed])),
     )
+
+
+def _proxy(terrain: Terrain, correlation: float, random: np.random.Generator) -> Floats:
+    """Return what placements share of the truth, mixed with an error of the same structure.
+
+    An error of its own for each placement would be easy: learned tables average over it. So the error is a usual
+    landscape of its own, without what it chances to have in common with the truth. Of a flat truth it is all error.
+    """
+    truth = _standardised((terrain.gains - terrain.private).ravel())
+    error = _standardised(usual(random).gains.ravel())
+    error = _standardised(error - (error @ truth) / len(truth) * truth)
+    return correlation * truth + math.sqrt(1 - correlation**2) * error
+
+
+def _standardised(values: Floats) -> Floats:
+    centred: Floats = values - values.mean()
+    return centred / max(float(centred.std()), 1e-12)
 
 
 def _normal(random: np.random.Generator) -> float:

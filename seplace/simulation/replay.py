@@ -15,6 +15,7 @@ from seplace.search.driver import Driver
 from seplace.search.prices import Prices
 
 if TYPE_CHECKING:
+    from seplace.effects.design import Design
     from seplace.placement import Placement
     from seplace.results import Evaluation, Job
     from seplace.simulation.world import World
@@ -55,6 +56,8 @@ class Replay:
     """The share of the attainable hypervolume that the front recommended after the search was believed to miss."""
     searched: int
     """Trainings of yardsticks and search."""
+    design: Design = field(compare=False)
+    """What the model saw of the space, with what was learned of the world's proxy where it has one."""
 
 
 def replay(world: World, phases: Phases, *, sampler: str, seed: int) -> Replay:
@@ -70,9 +73,11 @@ def replay(world: World, phases: Phases, *, sampler: str, seed: int) -> Replay:
             make_executor=lambda on_progress: Inline(clock, workers=1, max_retries=0, on_progress=on_progress),
             prices=prices,
             yardsticks={name: mark for name, mark in world.space.yardsticks.items() if mark in world.space},
+            make_proxy=lambda _: world,
             study_file=None,
             observer=lambda _: None,
         )
+        driver.run_proxies()
         driver.run_yardsticks()
         driver.run_search()
         driver.run_confirmation()
@@ -84,6 +89,7 @@ def replay(world: World, phases: Phases, *, sampler: str, seed: int) -> Replay:
             rungs=ledger.fact("rungs"),
             expected_regret=regret["mean"],
             searched=regret["trainings"],
+            design=driver.task.design,
         )
 
 
@@ -121,8 +127,15 @@ class _Clock:
 
 def _config(world: World, phases: Phases, rungs: tuple[int, ...], *, sampler: str, seed: int) -> StudyConfig:
     """Return the study that a replay is; data and recipe stand for nothing."""
-    search = {"sampler": sampler, "trainings": phases.trainings, "seeds": phases.seeds, "seed": seed}
-    search |= {"stop": phases.stop, "rungs": rungs}
+    search = {
+        "sampler": sampler,
+        "trainings": phases.trainings,
+        "seeds": phases.seeds,
+        "seed": seed,
+        "stop": phases.stop,
+        "rungs": rungs,
+        "proxies": () if world.proxy is None else ("simulated",),
+    }
     confirm = {"seeds": phases.confirm_seeds, "trainings": phases.confirm_trainings}
     study = {
         "schema": 1,

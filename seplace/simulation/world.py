@@ -43,6 +43,8 @@ class World:
     """The same after some of its epochs; DataError where it was not scored then."""
     scored: tuple[int, ...] = ()
     """The epochs that the learning curve of a training holds, beside the last."""
+    proxy: Floats | None = None
+    """What a cheap score says of every member (members,), where the world has one; larger is better."""
 
     @cached_property
     def region(self) -> Region:
@@ -65,6 +67,11 @@ class World:
     def placements(self, members: Members) -> list[Placement]:
         """Return members by name."""
         return [self.space.placement_at(int(index)) for index in self.region.indices(members.levels)]
+
+    def score(self, placement: Placement) -> float:
+        """Return what the cheap score says of a member: the world is its own proxy."""
+        assert self.proxy is not None
+        return float(self.proxy[self.space.index(placement)])
 
     def evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:  # noqa: ARG002 - no time passes
         """Answer a training."""

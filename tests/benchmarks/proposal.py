@@ -9,17 +9,31 @@ import time
 import numpy as np
 import optuna
 
+from seplace.effects.covariates import learn_covariate, tables_of
+from seplace.effects.design import Design, Tables
 from seplace.samplers.effects import EffectsSampler
 from seplace.samplers.parameters import Parameters
 from seplace.samplers.task import ACCURACY, SEED, Task
 from seplace.simulation.landscapes import landscape
+from seplace.simulation.world import World
 from tests.benchmarks.figures import show, show_machine
 
 
-def proposal_seconds(evaluations: int, rounds: int) -> list[float]:
+def covariates_in(world: World, count: int) -> dict[str, Tables]:
+    """Learn so many proxies from 64 members each."""
+    random = np.random.default_rng(1)
+    scored = [world.space.placement_at(int(index)) for index in random.integers(len(world.space), size=64)]
+    others = [landscape("usual", seed=0, correlation=0.6 - 0.3 * number) for number in range(count)]
+    design = Design(world.space)
+    learned = [learn_covariate(design, {each: other.score(each) for each in scored}) for other in others]
+    return tables_of({f"proxy {number}": each for number, each in enumerate(learned)})
+
+
+def proposal_seconds(evaluations: int, rounds: int, *, proxies: int) -> list[float]:
     """Return the seconds of proposals in a space of 279,841 placements after so many evaluations."""
     world = landscape("usual", seed=0)
-    task = Task(space=world.space, prices=world.prices, cost="flops", seeds=3, seed=0)
+    covariates = covariates_in(world, proxies)
+    task = Task(space=world.space, prices=world.prices, cost="flops", seeds=3, seed=0, covariates=covariates)
     parameters = Parameters(world.space)
     study = optuna.create_study(directions=["maximize", "minimize"], sampler=EffectsSampler(task, seed=0))
     random = np.random.default_rng(0)
@@ -48,9 +62,9 @@ def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 15
     show_machine()
-    for evaluations in (25, 100, 1000):
-        subject = f"proposal after {evaluations:,} evaluations of 279,841 placements"
-        show(subject, proposal_seconds(evaluations, rounds), "s", mark="0.3")
+    for evaluations, proxies in ((25, 0), (100, 0), (1000, 0), (1000, 4)):
+        subject = f"proposal after {evaluations:,} evaluations of 279,841 placements, {proxies} proxies"
+        show(subject, proposal_seconds(evaluations, rounds, proxies=proxies), "s", mark="0.3")
     megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"greatest memory of this process: {megabytes:.0f} MB (mark: 500)")
 

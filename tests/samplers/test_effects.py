@@ -3,6 +3,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import optuna
@@ -10,6 +11,7 @@ import pytest
 from optuna.trial import TrialState
 
 from seplace.costs.table import PriceTable
+from seplace.effects.design import Design, Tables
 from seplace.effects.model import Posterior
 from seplace.errors import InputError
 from seplace.pareto import hypervolume
@@ -433,3 +435,37 @@ def test_a_space_of_few_choices_has_its_none():
     """Even where the space itself has no `none`, and one of its stages no choice at all."""
     space = space_with(parse("se16"), parse("se16", "eca"), parse("cbam4", "eca"))
     assert set(searched(task_of(space, seeds=1), 4)) == set(space)
+
+
+WORTH = [{"se": 2.0, "eca": -2.0}, {"se": -1.0, "eca": 1.0}, {"se": 1.0, "eca": -1.0}]
+"""What each module adds in each stage: no module does in one what it does in another."""
+
+
+def proxy_that_knows(space: SearchSpace) -> Tables:
+    design = Design(space)
+    stages = zip(design.stages, WORTH, strict=True)
+    worth = [np.array([by_module.get(choice.module, 0.0) for choice in stage]) for stage, by_module in stages]
+    return Tables(shape=design.shape, main=(np.zeros(len(design.variants)), *worth), pairs={})
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_proxy_that_has_proved_right_is_followed_where_nothing_was_trained(is_known):
+    """All placements without a module in stage 1 are trained. Only the proxy knows that SE pays there, and ECA not."""
+    task = task_of(seeds=1)
+    if is_known:
+        task = replace(task, covariates={"knows": proxy_that_knows(SMALL)})
+    study = study_of(task)
+    for placement in (each for each in SMALL if each.choices[0].module == "none"):
+        added = [by_module.get(choice.module, 0.0) for choice, by_module in zip(placement.choices, WORTH, strict=True)]
+        add(study, task, placement, value=80.0 + sum(added), cost=task.prices.price(placement)["flops"])
+    proposed = [ask(study, task)[1] for _ in range(6)]
+    share = np.mean([placement.choices[0].module == "se" for placement in proposed])
+    assert share == 1 if is_known else share < 1
+
+
+def test_a_proxy_is_no_covariate_of_a_measured_cost():
+    task = task_of(cost="latency_ms")
+    measured = {placement: float(number) for number, placement in enumerate(SMALL) if number % 5 == 0}
+    with_proxy = replace(task, covariates={"knows": proxy_that_knows(SMALL)}).region_by(measured)
+    assert with_proxy.cost.everywhere() == pytest.approx(task.region_by(measured).cost.everywhere())
+    assert list(with_proxy.design.covariates) == ["knows"]

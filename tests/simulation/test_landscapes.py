@@ -110,3 +110,29 @@ def test_slow_starters_end_as_usual():
     none, other = world.space.placement_at(0), world.space.placement_at(54321)
     assert world.early(none, 0, 100) == world.observe(none, 0)
     assert world.early(other, 0, 1) < world.early(other, 0, 50) < world.early(other, 0, 100) + 1
+
+
+@pytest.mark.parametrize("correlation", [0.6, 0.0, -0.6])
+@pytest.mark.parametrize("name", ["usual", "one-interaction"])
+def test_a_proxy_has_the_correlation_that_is_asked_for(name, correlation):
+    world, plain = landscape(name, seed=5, correlation=correlation), landscape(name, seed=5)
+    assert np.array_equal(world.truth, plain.truth)
+    assert plain.proxy is None
+    assert np.corrcoef(world.proxy, world.truth)[0, 1] == pytest.approx(correlation, abs=1e-9)
+    placement = world.space.placement_at(777)
+    assert world.score(placement) == world.proxy[777]
+    assert world.observe(placement, 1) == plain.observe(placement, 1)
+
+
+def test_a_proxy_does_not_see_what_is_private():
+    world = landscape("private", seed=5, correlation=1.0)
+    slope, offset = np.polyfit(world.proxy, world.truth, 1)
+    rest = world.truth - slope * world.proxy - offset
+    assert rest.std() == pytest.approx(0.15, rel=0.02)
+    # A sum over stages and pairs of modules: nothing is left in the means over three stages together.
+    assert np.abs(rest.reshape((23,) * 4).mean(axis=(1, 2, 3))).max() < 0.01
+
+
+def test_a_proxy_of_a_flat_truth_is_an_error():
+    world = landscape("nothing-helps", seed=5, correlation=0.6)
+    assert world.proxy.std() > 0.5

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -107,6 +108,20 @@ def test_a_replay_may_confirm():
     assert 12 < len(found.evaluations) <= 18
 
 
+@pytest.mark.parametrize("sampler", ["effects", "random"])
+def test_a_replay_learns_from_the_proxy_of_its_world(sampler):
+    world, plain = landscape("usual", seed=0, correlation=0.6), landscape("usual", seed=0)
+    phases = Phases(trainings=9, seeds=2)
+    found, without = (replay(each, phases, sampler=sampler, seed=1) for each in (world, plain))
+    (tables,) = found.design.covariates.values()
+    assert without.design.covariates == {}
+    assert np.corrcoef(tables.everywhere(), world.proxy)[0, 1] > 0.8
+    # Also what others propose is judged with it.
+    assert found.expected_regret != without.expected_regret
+    assert (found.evaluations == without.evaluations) == (sampler == "random")
+    assert hypervolumes(world, found, [9]) != hypervolumes(world, replace(found, design=without.design), [9])
+
+
 def test_the_share_of_the_whole_truth_is_one():
     world = landscape("usual", seed=0)
     order = np.argsort(world.region.cost.everywhere(), kind="stable")
@@ -177,6 +192,14 @@ def test_a_comparison_goes_on_where_it_was_interrupted(tmp_path):
 def test_an_unknown_world_is_named_with_the_nearest():
     with pytest.raises(UnknownName, match="Did you mean 'private'"):
         world_of("privat", number=0)
+    with pytest.raises(UnknownName, match="Did you mean 'private'"):
+        world_of("privat[proxy=0.5]", number=0)
+
+
+@pytest.mark.parametrize("text", ["usual[proxy=1.5]", "usual[proxy=good]", "usual[proxy=nan]", "usual[proxy=]"])
+def test_a_correlation_lies_between_minus_one_and_one(text):
+    with pytest.raises(InputError, match="proxy is a correlation from -1 to 1"):
+        world_of(text, number=0)
 
 
 def test_the_summary_has_the_interval_of_the_mean():

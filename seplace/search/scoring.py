@@ -1,0 +1,155 @@
+"""Proxies in a study: they score some placements before the first training, and the model learns from the scores.
+
+Each score is committed to the ledger by itself, so an interrupted study does not score again. What is no finite number,
+or cannot be computed, is left out: a proxy may be useless, but it never ends a search.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from seplace.errors import InputError, Interrupted
+from seplace.placement import Placement
+from seplace.streams import derive_seed
+
+if TYPE_CHECKING:
+    from seplace.config import StudyConfig
+    from seplace.effects.covariates import Covariate
+    from seplace.effects.design import Design
+    from seplace.evaluators.stand_alone import StandAlone
+    from seplace.ledger import Ledger
+    from seplace.proxies.proxy import Proxy
+
+_T = TypeVar("_T")
+
+ProxyMaker = Callable[[str], "Proxy"]
+"""Makes a proxy by name, with all that its placements share."""
+
+_IMAGES = 64
+_RECALIBRATION_BATCHES = 8
+
+_SCORE, _SHARED = "score/{}/", "proxy/"
+"""The ledger's facts: what a proxy says of a placement, and what it took and did before the first one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProxyRecord:
+    """What one proxy has left in the ledger."""
+
+    scores: Mapping[Placement, float]
+    failed: Mapping[str, str]
+    """Placements without a score, and why."""
+    reason: str
+    """Why it could not begin; empty where it did."""
+    seconds: float
+    """Of all placements together."""
+    shared_seconds: float
+    """Once for all placements."""
+
+
+def make_proxy(evaluator: StandAlone, name: str) -> Proxy:
+    """Make a proxy for a study, with the efforts that `seplace proxy` has by default, but for the gates.
+
+    These start as in their papers, whatever the study says: a gate that starts at one is not there yet, so that all
+    placements would look alike. The seed is that of no training, whose luck the scores would share.
+    """
+    from seplace.proxies import PROXIES
+    from seplace.proxies.proxy import Effort
+
+    config = evaluator.config
+    epochs, batch = config.training.epochs, config.training.batch_size
+    effort = Effort(
+        images=min(_IMAGES, len(evaluator.images.train) // batch * batch),
+        gate_init="paper",
+        short_epochs=max(1, epochs // 3),
+        supernet_epochs=epochs,
+        recalibration_batches=_RECALIBRATION_BATCHES,
+    )
+    proxy: Proxy = PROXIES[name](evaluator, seed=derive_seed(config.search.seed, "proxy"), effort=effort)
+    return proxy
+
+
+def placements_to_score(config: StudyConfig, yardsticks: Sequence[Placement]) -> list[Placement]:
+    """Return the yardsticks, and members of the space drawn from the search's seed: all where these are few enough."""
+    space, count = config.search_space, config.search.proxy_placements
+    drawn: Sequence[int] = range(len(space))
+    if len(space) > count:
+        drawn = sorted(random.Random(derive_seed(config.search.seed, "scored")).sample(drawn, count))
+    return list(dict.fromkeys([*yardsticks, *map(space.placement_at, drawn)]))
+
+
+def score(name: str, placements: Sequence[Placement], *, ledger: Ledger, make_proxy: ProxyMaker) -> Iterator[None]:
+    """Let a proxy score the placements that the ledger has no score of; yields once a placement."""
+    known = ledger.facts(_SCORE.format(name))
+    shared: dict[str, Any] = ledger.fact(_SHARED + name) or {"seconds": 0.0, "reason": ""}
+    proxy: Proxy | None = None
+    if not shared["reason"] and any(str(placement) not in known for placement in placements):
+        start = time.perf_counter()
+        proxy, reason = _tried(lambda: make_proxy(name), fatal=(InputError,))
+        shared = {"seconds": shared["seconds"] + time.perf_counter() - start, "reason": reason}
+        ledger.set_fact(_SHARED + name, shared)
+    for placement in placements:
+        if proxy is not None and str(placement) not in known:
+            ledger.set_fact(_SCORE.format(name) + str(placement), _scored(proxy, placement))
+        yield
+
+
+def proxy_records(ledger: Ledger) -> dict[str, ProxyRecord]:
+    """Return what the proxies of a study have left in its ledger, in the order of their names."""
+    records = {}
+    for name, shared in ledger.facts(_SHARED).items():
+        facts = ledger.facts(_SCORE.format(name))
+        records[name] = ProxyRecord(
+            scores={Placement.parse(text): fact["score"] for text, fact in facts.items() if fact["score"] is not None},
+            failed={text: fact["reason"] for text, fact in facts.items() if fact["score"] is None},
+            reason=shared["reason"],
+            seconds=sum(fact["seconds"] for fact in facts.values()),
+            shared_seconds=shared["seconds"],
+        )
+    return records
+
+
+def covariates_of(design: Design, records: Mapping[str, ProxyRecord]) -> dict[str, Covariate]:
+    """Learn from the scores what each proxy says of every member of the space."""
+    from seplace.effects.covariates import learn_covariate, left_out
+
+    return {
+        name: left_out(len(record.scores), record.reason) if record.reason else learn_covariate(design, record.scores)
+        for name, record in records.items()
+    }
+
+
+def warn_of_the_left_out(records: Mapping[str, ProxyRecord], covariates: Mapping[str, Covariate]) -> None:
+    """Warn of every proxy that the model does without, and of every one that could not score all placements."""
+    for name, record in records.items():
+        if reason := covariates[name].reason:
+            warnings.warn(f"proxy {name} is left out: {reason}", stacklevel=2)
+        if record.failed:
+            text, reason = next(iter(record.failed.items()))
+            count = f"{len(record.failed)} of {len(record.failed) + len(record.scores)} placements"
+            warnings.warn(f"proxy {name}: {count} have no score, {text} among them: {reason}", stacklevel=2)
+
+
+def _scored(proxy: Proxy, placement: Placement) -> dict[str, Any]:
+    start = time.perf_counter()
+    value, reason = _tried(lambda: float(proxy.score(placement)), fatal=())
+    seconds = time.perf_counter() - start
+    if value is not None and not math.isfinite(value):
+        value, reason = None, f"the score is {value}"
+    return {"score": value, "seconds": seconds, "reason": reason}
+
+
+def _tried(act: Callable[[], _T], *, fatal: tuple[type[Exception], ...]) -> tuple[_T | None, str]:
+    """Return what an act returns, or None and why it failed; signals and what is fatal are passed on."""
+    try:
+        return act(), ""
+    except Exception as error:  # a proxy may be anyone's code
+        if isinstance(error, (Interrupted, *fatal)):
+            raise
+        return None, f"{type(error).__name__}: {error}"

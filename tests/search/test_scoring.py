@@ -1,0 +1,263 @@
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from seplace.api import Results
+from seplace.config import load_study
+from seplace.effects.covariates import tables_of
+from seplace.effects.design import Design
+from seplace.errors import InputError, Interrupted
+from seplace.evaluators.stand_alone import StandAlone
+from seplace.ledger import Ledger
+from seplace.placement import Placement
+from seplace.search import driver
+from seplace.search.prices import count_prices
+from seplace.search.scoring import covariates_of, placements_to_score, proxy_records
+from tests.search.toy import ToyEvaluations, go, left_in
+from tests.studies import write_small_space, write_study
+
+PROXIES = {"proxies": ["synflow", "naswot"], "proxy_placements": 5}
+
+
+class ToyProxies:
+    """Replaces the shelf: the score is the number of gates, at most, unless the test says otherwise."""
+
+    def __init__(self) -> None:
+        self.made: list[str] = []
+        self.scored: list[tuple[str, str]] = []
+        self.answers: dict[str, object] = {}
+        """By proxy or by placement: a number, or an exception to raise."""
+        self.stop_after: int | None = None
+
+    def make(self, _evaluator, name):
+        self.made.append(name)
+        if isinstance(self.answers.get(f"make {name}"), Exception):
+            raise self.answers[f"make {name}"]
+        toy = self
+
+        class Proxy:
+            def score(self, placement: Placement) -> float:
+                return toy.score(name, placement)
+
+        return Proxy()
+
+    def score(self, name: str, placement: Placement) -> float:
+        if self.stop_after is not None and len(self.scored) >= self.stop_after:
+            raise Interrupted(2)
+        self.scored.append((name, str(placement)))
+        answer = self.answers.get(name, self.answers.get(str(placement)))
+        if isinstance(answer, Exception):
+            raise answer
+        gates = sum((stage + 1) * (choice.module != "none") for stage, choice in enumerate(placement.choices))
+        return gates + 0.01 * len(str(placement)) if answer is None else answer
+
+
+class NoFile:
+    """The copy of the study for dashboards costs more than all else here."""
+
+    def __init__(self, path) -> None: ...
+
+    def update(self, study) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def counted() -> dict:
+    return {}
+
+
+@pytest.fixture
+def toy(monkeypatch, counted) -> ToyEvaluations:
+    """No training, no timing, and the space counted once."""
+    toy = ToyEvaluations()
+    monkeypatch.setattr(StandAlone, "evaluate", lambda _, job, *, on_epoch: toy.evaluate(job, on_epoch=on_epoch))
+    monkeypatch.setattr(StandAlone, "test", lambda _, evaluation: toy.test(evaluation))
+    monkeypatch.setattr("seplace.search.prices.Prices.measure_latencies", lambda *_: None)
+    monkeypatch.setattr(driver, "StudyFile", NoFile)
+
+    def count(config, evaluator):
+        if "prices" not in counted:
+            counted["prices"] = count_prices(config, evaluator)
+        return counted["prices"]
+
+    monkeypatch.setattr(driver, "count_prices", count)
+    return toy
+
+
+@pytest.fixture
+def proxies(monkeypatch) -> ToyProxies:
+    proxies = ToyProxies()
+    monkeypatch.setattr(driver, "make_proxy", proxies.make)
+    return proxies
+
+
+def study(folder, **search):
+    """A search in a space of eight placements, of which five are drawn to be scored."""
+    search = {"sampler": "effects", "trainings": 10, **PROXIES, **search}
+    return write_study(folder, space=write_small_space(folder), search=search, confirm={"seeds": 2, "trainings": 2})
+
+
+def scores_in(folder) -> dict[str, dict[Placement, float]]:
+    with Ledger(folder / "ledger.sqlite", read_only=True) as ledger:
+        return {name: dict(record.scores) for name, record in proxy_records(ledger).items()}
+
+
+def test_yardsticks_and_members_are_scored_before_any_training(tmp_path, proxies, toy):
+    seen = []
+    go(study(tmp_path), tmp_path / "out", observer=lambda news: seen.append((news.phase, news.done, news.total)))
+    config = load_study(tmp_path / "tiny.yaml")
+    marks = list(config.search_space.yardsticks.values())
+    expected = placements_to_score(config, marks)
+    assert expected[: len(marks)] == marks
+    assert len(marks) < len(expected) <= len(marks) + 5
+    assert proxies.scored == [(name, str(each)) for name in PROXIES["proxies"] for each in expected]
+    assert next(phase for phase, _, _ in seen if phase not in ("preparing", "proxies")) == "yardsticks"
+    assert ("proxies", 2.0 * len(expected), 2 * len(expected)) in seen
+    assert len(toy.trained) >= 10
+    assert {name: len(scores) for name, scores in scores_in(tmp_path / "out").items()} == dict.fromkeys(
+        PROXIES["proxies"], len(expected)
+    )
+
+
+def test_which_members_are_scored(tmp_path):
+    def drawn_from(seed: int) -> list[Placement]:
+        path = write_study(tmp_path, search={"proxies": ["synflow"], "proxy_placements": 20, "seed": seed})
+        return placements_to_score(load_study(path), marks)
+
+    marks = list(load_study(write_study(tmp_path)).search_space.yardsticks.values())
+    drawn, same, other = map(drawn_from, (0, 0, 1))
+    assert drawn == same != other
+    assert drawn[: len(marks)] == marks
+    assert len(marks) + 15 < len(set(drawn)) == len(drawn) <= len(marks) + 20
+    # A space that is small enough is scored as a whole.
+    small = write_study(tmp_path, space=write_small_space(tmp_path), search={"proxies": ["synflow"]})
+    config = load_study(small)
+    assert set(config.search_space) <= set(placements_to_score(config, []))
+
+
+@pytest.mark.usefixtures("toy")
+@pytest.mark.parametrize("stop_after", [0, 13])
+def test_an_interrupted_study_scores_nothing_twice_and_equals_one_that_was_not(tmp_path, proxies, stop_after):
+    path = study(tmp_path)
+    go(path, tmp_path / "whole")
+    whole = list(proxies.scored)
+    proxies.scored.clear()
+    proxies.stop_after = stop_after
+    with pytest.raises(Interrupted):
+        go(path, tmp_path / "parts")
+    assert len(proxies.scored) == stop_after
+    proxies.stop_after = None
+    go(path, tmp_path / "parts")
+    assert proxies.scored == whole
+    made = len(proxies.made)
+    assert scores_in(tmp_path / "parts") == scores_in(tmp_path / "whole")
+    assert left_in(tmp_path / "parts") == left_in(tmp_path / "whole")
+    go(path, tmp_path / "parts")
+    assert (proxies.scored, len(proxies.made)) == (whole, made)
+
+
+@pytest.mark.usefixtures("toy")
+def test_placements_without_a_score_are_left_out(tmp_path, proxies):
+    path = study(tmp_path, proxies=["synflow"])
+    config = load_study(path)
+    bad = [str(each) for each in config.search_space.yardsticks.values()][:4]
+    proxies.answers = dict(zip(bad, (math.nan, -math.inf, math.inf, RuntimeError("out of memory")), strict=True))
+    with pytest.warns(UserWarning, match=r"proxy synflow: 4 of \d+ placements have no score, "):
+        go(path, tmp_path / "out")
+    found = Results.load(tmp_path / "out")
+    assert found.finished
+    with Ledger(tmp_path / "out" / "ledger.sqlite", read_only=True) as ledger:
+        record = proxy_records(ledger)["synflow"]
+    assert dict(record.failed) == {
+        bad[0]: "the score is nan",
+        bad[1]: "the score is -inf",
+        bad[2]: "the score is inf",
+        bad[3]: "RuntimeError: out of memory",
+    }
+    assert len(record.scores) == len(proxies.scored) - 4
+    (row,) = found.proxies.to_dict("records")
+    assert (row["scored"], math.isfinite(row["effect"])) == (len(record.scores), True)
+
+
+@pytest.mark.usefixtures("toy")
+@pytest.mark.parametrize(
+    ("answers", "reason"),
+    [({"synflow": 3.0}, "all scores are equal"), ({"make synflow": OSError("no images")}, "OSError: no images")],
+)
+def test_a_proxy_that_says_nothing_leaves_the_search_as_it_was(tmp_path, proxies, answers, reason):
+    go(study(tmp_path, proxies=[]), tmp_path / "without")
+    proxies.answers = answers
+    with pytest.warns(UserWarning, match=f"proxy synflow is left out: {reason}"):
+        go(study(tmp_path, proxies=["synflow"]), tmp_path / "out")
+    assert left_in(tmp_path / "out") == left_in(tmp_path / "without")
+    found = Results.load(tmp_path / "out")
+    assert found.judgement.posterior.design.covariates == {}
+    assert found.proxies["verdict"].tolist() == [f"left out: {reason}"]
+    assert "proxy" not in set(found.effects["kind"])
+
+
+@pytest.mark.usefixtures("toy")
+def test_what_the_user_wrote_wrongly_ends_the_run_before_any_training(tmp_path, proxies, toy):
+    proxies.answers = {"make naswot": InputError("no such module")}
+    with pytest.raises(InputError, match="no such module"):
+        go(study(tmp_path), tmp_path / "out")
+    assert toy.trained == []
+
+
+@pytest.mark.usefixtures("toy", "proxies")
+def test_results_are_judged_as_the_search_was(tmp_path, monkeypatch):
+    designs = []
+    judge = driver.judge
+    monkeypatch.setattr(driver, "judge", lambda design, *rest: designs.append(design) or judge(design, *rest))
+    go(study(tmp_path), tmp_path / "out")
+    found = Results.load(tmp_path / "out")
+    again = found.judgement.posterior.design.covariates
+    assert list(again) == ["naswot", "synflow"]
+    for name, tables in designs[-1].covariates.items():
+        assert tables.everywhere().tolist() == again[name].everywhere().tolist()
+    # The toy's score, a sum over stages, is what its tables say.
+    scores = scores_in(tmp_path / "out")["synflow"]
+    told = again["synflow"].at(found.judgement.posterior.design.levels(list(scores)))
+    assert np.corrcoef(told, list(scores.values()))[0, 1] > 0.95
+    weight = found.proxies.set_index("proxy").loc["synflow"]
+    row = found.effects[found.effects["kind"] == "proxy"].set_index("name").loc["synflow"]
+    assert (
+        weight[["effect", "effect_lower", "p_positive"]].tolist()
+        == row[["effect", "effect_lower", "p_positive"]].tolist()
+    )
+    assert weight["effect_lower"] < weight["effect"] < weight["effect_upper"]
+    assert weight["fit"] > 0.5
+    found.write()
+    assert (tmp_path / "out" / "proxies.csv").read_text().startswith("proxy,scored,fit,effect,")
+
+
+@pytest.mark.usefixtures("toy", "proxies")
+def test_the_terminal_says_what_a_proxy_is_worth_and_needs_no_torch(tmp_path):
+    go(study(tmp_path), tmp_path / "out")
+    program = "from seplace.cli import app; app(sys.argv[1:], standalone_mode=False); print('torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; {program}", "effects", str(tmp_path / "out")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    *lines, last = done.stdout.splitlines()
+    assert last == "False"
+    (line,) = [line for line in lines if "synflow" in line]
+    assert any(words in line for words in ("says nothing here", "ranks forwards", "ranks backwards"))
+    assert "points for one sd" in done.stdout
+
+
+@pytest.mark.usefixtures("toy")
+def test_members_of_the_shelf_score_a_study(tmp_path):
+    path = study(tmp_path, proxies=["naswot", "gradient_norm"])
+    go(path, tmp_path / "out")
+    assert all(len(set(scores.values())) > 5 for scores in scores_in(tmp_path / "out").values())
+    config = load_study(path)
+    with Ledger(tmp_path / "out" / "ledger.sqlite", read_only=True) as ledger:
+        records = proxy_records(ledger)
+    assert all(record.seconds > 0 and record.shared_seconds > 0 for record in records.values())
+    covariates = covariates_of(Design(config.search_space), records)
+    assert tables_of(covariates)
