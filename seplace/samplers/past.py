@@ -25,7 +25,11 @@ class Past:
 
     observations: list[Observation]
     stopped: list[Observation]
-    """What trainings that stopped early, and have not gone on, are expected to show at their ends."""
+    """What trainings that stopped early, and have not gone on, are expected to show at their ends.
+
+    On their own seed, whose kindness is in the trainings from which it was expected. Not as sure as an observation, and
+    drawn towards the mean: good enough to propose by, so that the worst are not proposed again, and for nothing else.
+    """
     costs: dict[Placement, float]
     failed: set[int]
     """Members of the space (by index) that cannot be trained."""
