@@ -18,6 +18,7 @@ from seplace.costs import COSTS
 from seplace.datasets import DATASETS
 from seplace.documents import Keys, Problem, read_document, refuse, spelled
 from seplace.errors import InputError, UnknownName
+from seplace.evaluators import EVALUATORS
 from seplace.proxies import PROXIES
 from seplace.recipe import Recipe
 from seplace.registry import Registry, import_from
@@ -38,6 +39,8 @@ _LATER_OPTIONS: dict[str, Any] = {
     "search.rungs": [],
     "search.proxies": [],
     "search.proxy_placements": 64,
+    "evaluator.name": "stand_alone",
+    "evaluator.folder": None,
 }
 """Options that came after version 0.1, with their defaults."""
 
@@ -62,6 +65,15 @@ class Data(Block):
     """Standard deviation of seeded Gaussian pixel noise, in units of the full pixel range."""
     seed: Natural = 0
     """The seed of the split, the subset and the noise."""
+
+
+class Evaluator(Block):
+    """What answers a training."""
+
+    name: str
+    """An evaluator of seplace.evaluators, or `package.module:object`."""
+    folder: str | None = None
+    """The results folder that it answers from, as written; StudyConfig.evaluator_folder is resolved."""
 
 
 class Objective(Block):
@@ -123,6 +135,7 @@ class StudyFile(Block):
     """The name of a shipped space, or the path of one, relative to the study file."""
     data: Data
     training: Recipe
+    evaluator: Evaluator = Evaluator(name="stand_alone")
     objective: Objective
     search: Search
     confirm: Confirm | None = None
@@ -161,6 +174,11 @@ class StudyConfig:
         return self.file.training
 
     @property
+    def evaluator(self) -> Evaluator:
+        """The block `evaluator`."""
+        return self.file.evaluator
+
+    @property
     def objective(self) -> Objective:
         """The block `objective`."""
         return self.file.objective
@@ -188,10 +206,18 @@ class StudyConfig:
     @property
     def data_root(self) -> Path | None:
         """The folder of the data, None if none is named; a relative one starts at the study's folder, or at ours."""
-        if self.data.root is None:
+        return self._folder(self.data.root)
+
+    @property
+    def evaluator_folder(self) -> Path | None:
+        """The folder that the evaluator answers from, None if none is named; a relative one starts as the data's."""
+        return self._folder(self.evaluator.folder)
+
+    def _folder(self, text: str | None) -> Path | None:
+        if text is None:
             return None
-        root = Path(self.data.root).expanduser()
-        at_study, here = self.folder / root, Path.cwd() / root
+        path = Path(text).expanduser()
+        at_study, here = self.folder / path, Path.cwd() / path
         return here if here.exists() and not at_study.exists() else at_study
 
     def fingerprint(self) -> dict[str, Any]:
@@ -203,9 +229,17 @@ class StudyConfig:
             "space": self.search_space.fingerprint(),
             "space.backbone": self.search_space.backbone.text,
         }
-        for name in ("data", "training", "objective", "search"):
+        for name in ("data", "training", "evaluator", "objective", "search"):
             meaning |= _flat(name, getattr(self, name).model_dump(mode="json"))
         return {key: meaning[key] for key in sorted(meaning) if key not in _NOT_MEANING}
+
+    def price_key(self) -> dict[str, object]:
+        """Return what the study's prices depend on."""
+        return {
+            "space": self.search_space.fingerprint(),
+            "data": self.data.name,
+            "image_size": self.data.image_size,
+        }
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -288,6 +322,7 @@ def _cross_checks(checked: Checked[StudyFile], space: SearchSpace | None) -> lis
         return []
     return [
         *_unknown_names(checked),
+        *_evaluator_problems(checked),
         *_training_problems(checked),
         *_image_size_problems(checked, space),
         *_budget_problems(checked, space),
@@ -299,6 +334,7 @@ def _cross_checks(checked: Checked[StudyFile], space: SearchSpace | None) -> lis
 def _unknown_names(checked: Checked[StudyFile]) -> list[Problem]:
     names: list[tuple[Keys, str | None, Registry]] = [
         (("data", "name"), checked.sound("data", "name"), DATASETS),
+        (("evaluator", "name"), checked.sound("evaluator", "name"), EVALUATORS),
         (("objective", "cost"), checked.sound("objective", "cost"), COSTS),
         (("search", "sampler"), checked.sound("search", "sampler"), SAMPLERS),
     ]
@@ -313,6 +349,19 @@ def _unknown_names(checked: Checked[StudyFile]) -> list[Problem]:
         for keys, name, registry in names
         if name is not None and name not in registry
     ]
+
+
+def _evaluator_problems(checked: Checked[StudyFile]) -> list[Problem]:
+    keys: Keys = ("evaluator", "folder")
+    name, folder = checked.sound("evaluator", "name"), checked.sound(*keys)
+    if name is None or name not in EVALUATORS or keys in checked.refused:
+        return []
+    takes_folder = EVALUATORS.member(name).takes_folder
+    if folder is not None and not takes_folder:
+        return [checked.document.problem(keys, f"{name} answers from no folder; leave it out", at_key=True)]
+    if folder is None and takes_folder and ":" not in name:
+        return [checked.document.problem(keys, f"is missing: the results folder that {name} answers from")]
+    return []
 
 
 def _training_problems(checked: Checked[StudyFile]) -> list[Problem]:

@@ -28,6 +28,8 @@ class Member:
     """Whether the module's output is added to the map instead of scaling it."""
     takes_gates: bool = True
     """Of an attachment: whether it places a gate, as all do but those of one module's own."""
+    takes_folder: bool = False
+    """Of an evaluator: whether it answers from a folder, which a study names."""
 
 
 class Registry(Mapping[str, Any]):
@@ -58,8 +60,8 @@ class Registry(Mapping[str, Any]):
         if name in self._members:
             return self._members[name]
         if ":" in name:
-            # Of a user's own module nothing is known before it is imported; a ratio is passed on if one is given.
-            return Member(name, takes_ratio=True)
+            # Of a user's own module nothing is known before it is imported; what is given is passed on.
+            return Member(name, takes_ratio=True, takes_folder=True)
         raise UnknownName(self.kind, name, self._members)
 
     def __getitem__(self, name: str) -> Any:

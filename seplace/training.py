@@ -23,6 +23,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from seplace.errors import TrainingFailed
 from seplace.files import sha256_of, write_atomically
 from seplace.recipe import Recipe
+from seplace.scores import Score
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # deprecations inside Lightning's own imports
@@ -53,14 +54,6 @@ class Checkpoint:
 
     path: Path
     every_seconds: float = 30.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Score:
-    """What a network reaches on a split: accuracy in percent and mean cross-entropy in nats."""
-
-    accuracy: float
-    cross_entropy: float
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -274,6 +274,18 @@ def test_what_is_read_is_frozen(tmp_path: Path) -> None:
             "20:21: search.proxy_placements: must be at least 1 (got 0)",
             id="no placements",
         ),
+        pytest.param(
+            "objective:",
+            "evaluator: {name: tables}\nobjective:",
+            "13:19: evaluator.name: unknown evaluator; known: stand_alone, table (got 'tables'). Did you mean 'table'?",
+            id="evaluator",
+        ),
+        pytest.param(
+            "objective:",
+            "evaluator: {folder: a}\nobjective:",
+            "13:12: evaluator.name: is missing and required",
+            id="evaluator without a name",
+        ),
         pytest.param("digits-resnet8", "digits-resnet", "2:8: space: unknown search space; known: ", id="space"),
         pytest.param("digits-resnet8", "no/such.yaml", "2:8: space: no search space file at ", id="space file"),
         pytest.param("digits-resnet8", "a b", "2:8: space: search space 'a b': a name has up to 64", id="space name"),
@@ -289,6 +301,18 @@ def test_what_is_read_is_frozen(tmp_path: Path) -> None:
             "momentum: 0\n  nesterov: true",
             "11:13: training.nesterov: needs a momentum greater than 0 (got true)",
             id="no momentum",
+        ),
+        pytest.param(
+            "objective:",
+            "evaluator: {name: table}\nobjective:",
+            "13:12: evaluator.folder: is missing: the results folder that table answers from",
+            id="a table without a folder",
+        ),
+        pytest.param(
+            "objective:",
+            "evaluator: {name: stand_alone, folder: a}\nobjective:",
+            "13:32: evaluator.folder: stand_alone answers from no folder; leave it out",
+            id="a folder for trainings",
         ),
         pytest.param(
             "validation_images: 400",
@@ -471,6 +495,13 @@ def fingerprint_of(folder: Path, *changes: tuple[str, str]) -> dict[str, Any]:
         pytest.param("name: digits", "name: digits\n  noise: 0", [], id="a default written out"),
         pytest.param("  seed: 0", "  seed: 0\n  rungs: []", [], id="no rungs written out"),
         pytest.param("  seed: 0", "  seed: 0\n  rungs: [1, 2]", ["search.rungs: [] -> [1, 2]"], id="rungs"),
+        pytest.param(
+            "objective:",
+            "evaluator: {name: table, folder: a}\nobjective:",
+            ['evaluator.folder: null -> "a"', 'evaluator.name: "stand_alone" -> "table"'],
+            id="evaluator",
+        ),
+        pytest.param("objective:", "evaluator: {name: stand_alone}\nobjective:", [], id="the usual evaluator"),
         pytest.param("trainings: 60", "trainings: 90", [], id="a larger budget"),
         pytest.param("trainings: 60", "hours: 1", [], id="a budget of time"),
         pytest.param("name: digits", "name: digits\n  root: elsewhere", [], id="data moved"),
@@ -496,6 +527,18 @@ def test_another_space_is_another_meaning(tmp_path: Path) -> None:
     changed = differences(fingerprint_of(tmp_path), fingerprint_of(tmp_path, ("digits-resnet8", "cifar-resnet8")))
     assert [line.split(":")[0] for line in changed] == ["space", "space.backbone"]
     assert changed[1] == 'space.backbone: "cifar_resnet8[width=0.5]" -> "cifar_resnet8"'
+
+
+def test_a_table_lies_beside_the_study_or_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    beside, here = tmp_path / "studies", tmp_path / "here"
+    (here / "one").mkdir(parents=True)
+    beside.mkdir()
+    monkeypatch.chdir(here)
+    config = load_study(write(beside, replaced("objective:", "evaluator: {name: table, folder: one}\nobjective:")))
+    assert config.evaluator_folder == here / "one"
+    (beside / "one").mkdir()
+    assert config.evaluator_folder == beside / "one"
+    assert load_study(write(beside, STUDY)).evaluator_folder is None
 
 
 def copy_to_results(config: StudyConfig, folder: Path) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from typing import TYPE_CHECKING
 
 from seplace.costs.cost import Cost
-from seplace.costs.counting import count_operators
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 
 def flops(network: nn.Module, images: Tensor) -> int:
     """Return the operations of one forward pass (see `counting` for what each operator is charged)."""
+    from seplace.costs.counting import count_operators  # a figure asks for the unit alone, without torch
+
     return sum(count_operators(network, images).values())
 
 

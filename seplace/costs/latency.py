@@ -6,12 +6,13 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Self
-
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Self
 
 from seplace.costs.cost import Cost
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,8 @@ def time_rounds(networks: Sequence[nn.Module], images: Tensor, *, repeats: int, 
 
     The networks are in eval mode, on the device of `images` (N, C, H, W); the `warmup` rounds before are not timed.
     """
+    import torch
+
     milliseconds: list[list[float]] = [[] for _ in networks]
     with torch.inference_mode():
         for round_number in range(warmup + repeats):
@@ -71,6 +74,8 @@ def measure_latencies(
 
 
 def _timed(call: Callable[[], object], device: torch.device) -> float:
+    import torch
+
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     start = time.perf_counter()

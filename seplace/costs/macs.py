@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from typing import TYPE_CHECKING
 
 from seplace.costs.cost import Cost
-from seplace.costs.counting import MULTIPLY_ADD_OPERATORS, count_operators
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 
 def macs(network: nn.Module, images: Tensor) -> int:
     """Return the multiply-adds of one forward pass: half of what torch's FlopCounterMode counts."""
+    from seplace.costs.counting import MULTIPLY_ADD_OPERATORS, count_operators
+
     counts = count_operators(network, images)
     return sum(count for operator, count in counts.items() if operator in MULTIPLY_ADD_OPERATORS)
 

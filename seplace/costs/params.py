@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from typing import TYPE_CHECKING
 
 from seplace.costs.cost import Cost
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 
 def params(network: nn.Module, images: Tensor) -> int:  # noqa: ARG001 - every cost has the same signature

@@ -6,7 +6,7 @@ import copy
 import functools
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
@@ -145,6 +145,16 @@ class PriceTable:
             *(Placement(table.dearest(choices, name).choices, at) for at, table in self.variants.items()),
         ]
         return max(candidates, key=lambda placement: self.price(placement)[name])
+
+    def only(self, choices: Mapping[str, Sequence[Iterable[StageChoice]]]) -> PriceTable:
+        """Return the prices of some choices alone: by backbone, the first by an empty name, those of each unit."""
+        own, *others = choices
+        extras = tuple(
+            {choice: extras[choice] for choice in dict.fromkeys([StageChoice(), *unit_choices])}
+            for extras, unit_choices in zip(self.extras, choices[own], strict=True)
+        )
+        variants = {name: self.variants[name].only({"": choices[name]}) for name in others}
+        return replace(self, extras=extras, variants=variants)
 
     def to_json(self) -> str:
         """Return the table as text."""

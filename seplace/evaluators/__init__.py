@@ -1,14 +1,15 @@
 """Evaluators: what turns (placement, seed, epochs) into a result. One file and one line add a member.
 
-A member is a class `Evaluator(config, folder, *, device)` with `evaluate(job, on_epoch=…) -> Evaluation` and
-`test(evaluation) -> Score`.
+A member is called as `make(config, folder, *, worker)`, with the study, the folder of its results and the number of the
+worker that it works for, and returns an `Evaluator` as `seplace.evaluators.evaluator` describes it.
 """
 
-from seplace.registry import Registry
+from seplace.registry import Member, Registry
 
 EVALUATORS = Registry(
     "evaluator",
     {
-        "stand_alone": "seplace.evaluators.stand_alone:StandAlone",
+        "stand_alone": "seplace.evaluators.stand_alone:make",
+        "table": Member("seplace.evaluators.table:Table", takes_folder=True),
     },
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -17,19 +17,28 @@ from safetensors.torch import save as save_safetensors
 from torch import nn
 
 from seplace.config import StudyConfig
+from seplace.costs.table import PriceTable
 from seplace.datasets.image_set import ImageSet, Split, load_image_set
 from seplace.datasets.loader import Augmentation, BatchLoader
 from seplace.errors import CorruptResults, DataError, DeviceUnavailable, MissingWeights, TrainingFailed
+from seplace.evaluators.pricing import count_prices, time_placements
 from seplace.files import sha256_of, write_atomically
 from seplace.models import build, freeze_backbone
 from seplace.placement import Placement
 from seplace.recipe import Recipe
 from seplace.results import Evaluation, Job
+from seplace.scores import Score
 from seplace.streams import derive_seed
-from seplace.training import Checkpoint, CurvePoint, Score, measure_score, time_step, train
+from seplace.training import Checkpoint, CurvePoint, measure_score, time_step, train
 from seplace.versions import versions
 
 _GATE_OF_0_1 = re.compile(r"(?P<block>stages\.(?P<stage>\d+)\.\d+)\.(?:join|residual\.pre)\.gate\.(?P<tensor>[\w.]+)")
+
+
+def make(config: StudyConfig, folder: Path, *, worker: int) -> StandAlone:
+    """Return the evaluator of a worker on its device; sets torch's threads for this whole process."""
+    torch.set_num_threads(config.run.threads)
+    return StandAlone(config, folder, device=resolve_device(config.run.accelerator, worker))
 
 
 class StandAlone:
@@ -83,6 +92,14 @@ class StandAlone:
             "training_images": len(images.train),
             "validation_images": len(images.validation),
         }
+
+    def prices(self) -> PriceTable:
+        """Count every choice of the space and of the yardsticks."""
+        return count_prices(self)
+
+    def latencies(self, placements: Sequence[Placement]) -> dict[str, dict[str, Any]]:
+        """Time placements, one image a pass, interleaved with the plain backbone; by the text of the placement."""
+        return time_placements(self, placements)
 
     def build(self, placement: Placement, *, seed: int) -> nn.Module:
         """Build the untrained network of a placement for the study's data."""

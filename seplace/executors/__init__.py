@@ -1,6 +1,6 @@
 """Executors: where trainings run. One file and one line add a member.
 
-A member is a class `Executor(make_evaluator, *, workers, threads, max_retries)` with `submit(job)`,
+A member is a class `Executor(maker, *, workers, max_retries, on_progress)` with `submit(job)`,
 `wait() -> list[Evaluation]`, `close()` and the number `running`.
 """
 

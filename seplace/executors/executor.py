@@ -10,36 +10,30 @@ from seplace.evaluators import EVALUATORS
 
 if TYPE_CHECKING:
     from seplace.config import StudyConfig
+    from seplace.evaluators.evaluator import Evaluator
     from seplace.results import Evaluation, Job
 
 
 class EvaluatorMaker:
-    """Everything that a worker needs to make its evaluator; it travels to other processes."""
+    """Everything that a worker needs to make the study's evaluator; it travels to other processes."""
 
-    def __init__(self, *, name: str, config: StudyConfig, folder: Path, threads: int) -> None:
-        self.name = name
+    def __init__(self, config: StudyConfig, folder: Path) -> None:
         self.config = config
         self.folder = folder
-        self.threads = threads
-        self._made: dict[int, Any] = {}
+        self._made: dict[int, Evaluator] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_made": {}}
 
-    def make(self, worker: int) -> Any:
-        """Return the evaluator of worker 0, 1, …, made once a process: sets torch's threads and imports torch."""
+    def make(self, worker: int) -> Evaluator:
+        """Return the evaluator of worker 0, 1, …, made once a process."""
         if worker not in self._made:
-            import torch
-
-            from seplace.evaluators.stand_alone import resolve_device
-
-            torch.set_num_threads(self.threads)
-            device = resolve_device(self.config.run.accelerator, worker)
-            self._made[worker] = EVALUATORS[self.name](self.config, self.folder, device=device)
+            make = EVALUATORS[self.config.evaluator.name]
+            self._made[worker] = make(self.config, self.folder, worker=worker)
         return self._made[worker]
 
 
-class Evaluator(Protocol):
+class Evaluates(Protocol):
     """Turns jobs into evaluations."""
 
     def evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:
@@ -47,10 +41,10 @@ class Evaluator(Protocol):
 
 
 class Maker(Protocol):
-    """Gives each worker its evaluator."""
+    """Gives each worker what evaluates its jobs."""
 
-    def make(self, worker: int) -> Any:
-        """Return the evaluator of a worker, counted from 0."""
+    def make(self, worker: int) -> Evaluates:
+        """Return what evaluates the jobs of a worker, counted from 0."""
 
 
 class Executor(Protocol):

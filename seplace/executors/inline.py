@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from seplace.executors.executor import Evaluator, Maker
+from seplace.executors.executor import Maker
 from seplace.results import Evaluation, Job
 
 
@@ -36,8 +36,7 @@ class Inline:
 
     def wait(self) -> list[Evaluation]:
         """Run the oldest job."""
-        evaluator: Evaluator = self.maker.make(0)
-        evaluation = evaluator.evaluate(self.queue[0], on_epoch=self._on_epoch)
+        evaluation = self.maker.make(0).evaluate(self.queue[0], on_epoch=self._on_epoch)
         self.queue.popleft()
         self.epochs_done = 0
         return [evaluation]

@@ -29,7 +29,7 @@ from seplace.samplers.task import Task
 from seplace.search.confirmation import next_round
 from seplace.search.interruption import signals_as_errors
 from seplace.search.lock import study_lock
-from seplace.search.prices import Prices, count_prices, price_key, read_prices, store_prices
+from seplace.search.prices import Prices, price_table
 from seplace.search.progress import Observer, Progress, Standing, standing_of
 from seplace.search.proposals import StudyFile
 from seplace.search.scoring import (
@@ -46,8 +46,7 @@ from seplace.search.trainings import Trainings
 
 if TYPE_CHECKING:
     from seplace.config import StudyConfig
-    from seplace.costs.table import PriceTable
-    from seplace.evaluators.stand_alone import StandAlone
+    from seplace.evaluators.evaluator import Evaluator
 
 
 def run_study(config: StudyConfig, folder: Path, *, observer: Observer) -> None:
@@ -57,12 +56,13 @@ def run_study(config: StudyConfig, folder: Path, *, observer: Observer) -> None:
     TooManyFailures if trainings keep failing; Interrupted on a signal, after which the same call resumes.
     """
     with study_lock(folder / "lock"), Ledger(folder / "ledger.sqlite") as ledger, signals_as_errors():
+        refuse_changes(config, folder, ledger)
+        maker = EvaluatorMaker(config, folder)
+        evaluator = maker.make(0)  # may refuse the study, which then must not have claimed the folder
         claim(config, folder, ledger)
         ledger.set_fact("finished", False)
         is_command = Path(sys.argv[0]).name == "seplace"
         ledger.set_fact("command", " ".join(["seplace", *sys.argv[1:]]) if is_command else "seplace.run")
-        maker = EvaluatorMaker(name="stand_alone", config=config, folder=folder, threads=config.run.threads)
-        evaluator = maker.make(0)
         prices = Prices(config, price_table(config, folder, evaluator), ledger=ledger, evaluator=evaluator)
         prices.check_limits()
         if ledger.fact("images") is None:
@@ -73,7 +73,7 @@ def run_study(config: StudyConfig, folder: Path, *, observer: Observer) -> None:
             make_executor=functools.partial(_make_executor, config, maker),
             prices=prices,
             yardsticks=config.search_space.yardsticks,
-            make_proxy=functools.partial(make_proxy, evaluator),
+            make_proxy=functools.partial(make_proxy, config, folder, evaluator),
             study_file=StudyFile(folder / "optuna.db"),
             observer=observer,
         )
@@ -94,30 +94,24 @@ def _make_executor(config: StudyConfig, maker: EvaluatorMaker, on_progress: Call
     return executor
 
 
-def claim(config: StudyConfig, folder: Path, ledger: Ledger) -> None:
-    """Make `folder` this study's, or refuse it key by key."""
-    meaning, known = config.fingerprint(), ledger.fact("fingerprint")
-    if known is not None and (changes := differences(known, meaning)):
+def refuse_changes(config: StudyConfig, folder: Path, ledger: Ledger) -> None:
+    """Refuse, key by key, a folder that belongs to a study with another meaning."""
+    known = ledger.fact("fingerprint")
+    if known is not None and (changes := differences(known, config.fingerprint())):
         raise StudyChanged(
             f"{folder} holds results of a study with another meaning; only its budget may grow. Changed:\n  "
             + "\n  ".join(changes)
         )
-    if known is None:
-        ledger.set_fact("fingerprint", meaning)
+
+
+def claim(config: StudyConfig, folder: Path, ledger: Ledger) -> None:
+    """Make `folder` this study's."""
+    if ledger.fact("fingerprint") is None:
+        ledger.set_fact("fingerprint", config.fingerprint())
     # Relative, so that a folder of results can be moved with its studies.
     ledger.set_fact("study_folder", os.path.relpath(config.folder, folder.resolve()))
     write_atomically(folder / "study.yaml", config.source_text)
     write_atomically(folder / "space.yaml", config.space_text)
-
-
-def price_table(config: StudyConfig, folder: Path, evaluator: StandAlone) -> PriceTable:
-    """Return the study's prices: those of an earlier run, or counted now and kept."""
-    path, key = folder / "prices.json", price_key(config)
-    table = read_prices(path, key=key)
-    if table is None:
-        table = count_prices(config, evaluator)
-        store_prices(path, table, key=key)
-    return table
 
 
 _TIMED_ALONE = 60
@@ -228,7 +222,7 @@ class Driver:
             spent += len(jobs)
             number += 1
 
-    def run_test(self, evaluator: StandAlone) -> None:
+    def run_test(self, evaluator: Evaluator) -> None:
         """Read the test split once, for the front and the yardsticks whose weights are there, and time them."""
         results = self.trainings.results
         members = judge(self.task.design, list(results.values()), self.task.cost).front

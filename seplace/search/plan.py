@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seplace.costs.stored import read_prices
 from seplace.placement import Placement, StageChoice
-from seplace.search.prices import price_key, read_prices, store_prices
 
 if TYPE_CHECKING:
     from seplace.config import StudyConfig
@@ -51,17 +51,14 @@ class Plan:
 
 def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool) -> Plan:
     """Plan a run; with a batch the space is priced and training steps are timed, else nothing imports torch."""
-    table = read_prices(folder / "prices.json", key=price_key(config))
+    table = read_prices(folder / "prices.json", key=config.price_key())
     seconds = None
     if with_batch:
         from seplace.executors.executor import EvaluatorMaker
-        from seplace.search.prices import count_prices
+        from seplace.search.prices import price_table
 
-        maker = EvaluatorMaker(name="stand_alone", config=config, folder=folder, threads=config.run.threads)
-        evaluator = maker.make(0)
-        if table is None:
-            table = count_prices(config, evaluator)
-            store_prices(folder / "prices.json", table, key=price_key(config))
+        evaluator = EvaluatorMaker(config, folder).make(0)
+        table = price_table(config, folder, evaluator)
         plain = Placement.uniform(StageChoice(), len(config.search_space.choices))
         dearest = table.dearest(config.search_space.choices, "flops")
         seconds = sum(evaluator.estimate_seconds(placement) for placement in (plain, dearest)) / 2

@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import functools
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from seplace.costs import COSTS
+from seplace.costs.stored import read_prices, store_prices
 from seplace.costs.table import PriceTable
 from seplace.errors import InputError
-from seplace.files import write_atomically
-from seplace.placement import Placement, StageChoice
+from seplace.placement import Placement
 
 if TYPE_CHECKING:
-    from seplace.backbones.backbone import Backbone
+    from pathlib import Path
+
     from seplace.config import StudyConfig
-    from seplace.evaluators.stand_alone import StandAlone
+    from seplace.evaluators.evaluator import Evaluator
     from seplace.ledger import Ledger
 
 _MEASURED = "latency_ms"
-
-_TIMED_TOGETHER = 16
-"""So many networks are held in memory to be timed in turns."""
 
 
 class Prices:
     """Counted costs by addition; measured ones (latency) once a placement, kept in the ledger."""
 
-    def __init__(self, config: StudyConfig, table: PriceTable, *, ledger: Ledger, evaluator: StandAlone | None) -> None:
+    def __init__(self, config: StudyConfig, table: PriceTable, *, ledger: Ledger, evaluator: Evaluator | None) -> None:
         """Take the counted prices; without an evaluator nothing can be timed."""
         self.table = table
         self.config = config
@@ -62,30 +56,12 @@ class Prices:
         return all(excess <= 0 for excess in self.excess(placement).values())
 
     def measure_latencies(self, placements: Sequence[Placement]) -> None:
-        """Time placements that are not timed yet, one image a pass, interleaved with the plain backbone."""
+        """Have the evaluator time placements that are not timed yet, as far as it can."""
         missing = [placement for placement in placements if str(placement) not in self.latencies]
         if not missing:
             return
         assert self.evaluator is not None
-        from seplace.costs.latency import measure_latencies
-        from seplace.evaluators.stand_alone import device_name
-
-        plain = Placement.uniform(StageChoice(), len(missing[0]))
-        for start in range(0, len(missing), _TIMED_TOGETHER):
-            some = missing[start : start + _TIMED_TOGETHER]
-            networks = [self.evaluator.untrained(placement) for placement in (plain, *some)]
-            measured = measure_latencies(networks, self.evaluator.example)
-            for placement, latency in zip(some, measured[1:], strict=True):
-                self.latencies[str(placement)] = {
-                    _MEASURED: latency.median_ms,
-                    "latency_ms_lower": latency.lower_ms,
-                    "latency_ms_upper": latency.upper_ms,
-                    "extra_latency_ms": latency.median_ms - measured[0].median_ms,
-                    "repeats": latency.repeats,
-                    "batch": len(self.evaluator.example),
-                    "precision": "fp32",
-                    "device": device_name(self.evaluator.device),
-                }
+        self.latencies |= self.evaluator.latencies(missing)
         self.ledger.set_fact("latencies", self.latencies)
 
     def range_of(self, name: str) -> tuple[int, int] | None:
@@ -107,45 +83,11 @@ class Prices:
                 )
 
 
-def count_prices(config: StudyConfig, evaluator: StandAlone) -> PriceTable:
-    """Count every choice of the space and of the yardsticks."""
-    from seplace.models import insert
-
-    space = config.search_space
-    marks = space.yardsticks.values()
-    names = [name for name in COSTS if COSTS[name].is_count]
-    inserted = functools.partial(insert, gate=space.gate)
-
-    def count(variant: str, backbone: Backbone) -> PriceTable:
-        choices = [
-            list(dict.fromkeys([*listed, *(mark.choices[unit] for mark in marks if mark.variant == variant)]))
-            for unit, listed in enumerate(space.choices)
-        ]
-        plain = evaluator.build(Placement.uniform(StageChoice(), len(backbone.units), variant=variant), seed=0)
-        return PriceTable.count(plain, backbone.units, inserted, evaluator.example.cpu(), choices, names=names)
-
-    tables = {variant: count(variant, backbone) for variant, backbone in space.backbones.items()}
-    return replace(tables.pop(""), variants=tables)
-
-
-def store_prices(path: Path, table: PriceTable, *, key: Mapping[str, object]) -> None:
-    """Write a table with what it was counted for."""
-    write_atomically(path, json.dumps({"key": dict(key), "table": json.loads(table.to_json())}, indent=1) + "\n")
-
-
-def read_prices(path: Path, *, key: Mapping[str, object]) -> PriceTable | None:
-    """Read a table back if it is there and was counted for the same thing; needs no torch."""
-    try:
-        content = json.loads(path.read_text())
-        return PriceTable.from_json(json.dumps(content["table"])) if content["key"] == dict(key) else None
-    except (OSError, ValueError, KeyError):
-        return None
-
-
-def price_key(config: StudyConfig) -> dict[str, object]:
-    """Return what a study's prices depend on."""
-    return {
-        "space": config.search_space.fingerprint(),
-        "data": config.data.name,
-        "image_size": config.data.image_size,
-    }
+def price_table(config: StudyConfig, folder: Path, evaluator: Evaluator) -> PriceTable:
+    """Return the study's prices: those of an earlier run, or the evaluator's, which are kept."""
+    path, key = folder / "prices.json", config.price_key()
+    table = read_prices(path, key=key)
+    if table is None:
+        table = evaluator.prices()
+        store_prices(path, table, key=key)
+    return table

@@ -19,10 +19,12 @@ from seplace.placement import Placement
 from seplace.streams import derive_seed
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from seplace.config import StudyConfig
     from seplace.effects.covariates import Covariate
     from seplace.effects.design import Design
-    from seplace.evaluators.stand_alone import StandAlone
+    from seplace.evaluators.evaluator import Evaluator
     from seplace.ledger import Ledger
     from seplace.proxies.proxy import Proxy
 
@@ -53,25 +55,27 @@ class ProxyRecord:
     """Once for all placements."""
 
 
-def make_proxy(evaluator: StandAlone, name: str) -> Proxy:
+def make_proxy(config: StudyConfig, folder: Path, evaluator: Evaluator, name: str) -> Proxy:
     """Make a proxy for a study, with the efforts that `seplace proxy` has by default, but for the gates.
 
     These start as in their papers, whatever the study says: a gate that starts at one is not there yet, so that all
-    placements would look alike. The seed is that of no training, whose luck the scores would share.
+    placements would look alike. The seed is that of no training, whose luck the scores would share. Networks are built
+    and data read also where the study's evaluator does neither.
     """
+    from seplace.evaluators.stand_alone import StandAlone, make
     from seplace.proxies import PROXIES
     from seplace.proxies.proxy import Effort
 
-    config = evaluator.config
+    builder = evaluator if isinstance(evaluator, StandAlone) else make(config, folder, worker=0)
     epochs, batch = config.training.epochs, config.training.batch_size
     effort = Effort(
-        images=min(_IMAGES, len(evaluator.images.train) // batch * batch),
+        images=min(_IMAGES, len(builder.images.train) // batch * batch),
         gate_init="paper",
         short_epochs=max(1, epochs // 3),
         supernet_epochs=epochs,
         recalibration_batches=_RECALIBRATION_BATCHES,
     )
-    proxy: Proxy = PROXIES[name](evaluator, seed=derive_seed(config.search.seed, "proxy"), effort=effort)
+    proxy: Proxy = PROXIES[name](builder, seed=derive_seed(config.search.seed, "proxy"), effort=effort)
     return proxy
 
 

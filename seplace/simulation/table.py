@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from seplace.api import Results
 from seplace.errors import DataError
+from seplace.evaluators.trained_table import TrainedTable
 from seplace.placement import Placement
 from seplace.results import Evaluation
 from seplace.simulation.world import World
@@ -19,11 +19,11 @@ def table_world(folder: Path, *, seed: int) -> World:
 
     The truth is the mean over the table's seeds. DataError where a placement lacks one of them.
     """
-    results = Results.load(folder)
-    space = results.config.search_space
+    table = TrainedTable.load(folder)
+    space = table.config.search_space
     accuracies: dict[Placement, dict[int, float]] = defaultdict(dict)
     rows: dict[tuple[Placement, int], Evaluation] = {}
-    for row in results.rows:
+    for row in table.rows.values():
         if row.accuracy is not None and row.placement in space:
             accuracies[row.placement][row.seed] = row.accuracy
             rows[row.placement, row.seed] = row
@@ -49,13 +49,13 @@ def table_world(folder: Path, *, seed: int) -> World:
 
     truth = np.array([np.mean(list(accuracies[placement].values())) for placement in space])
     return World(
-        name=results.config.name,
+        name=table.config.name,
         space=space,
-        prices=results.prices,
-        cost=results.cost,
+        prices=table.prices,
+        cost=table.config.objective.cost,
         truth=truth,
         lowest=float(truth.min()),
         observe=observe,
-        length=results.config.training.epochs,
+        length=table.config.training.epochs,
         early=early,
     )

@@ -1,11 +1,13 @@
 import json
 from pathlib import Path
 
+import pytest
 import torch
 from safetensors.torch import save
 
 from seplace.config import differences, load_study
-from seplace.evaluators.stand_alone import StandAlone, read_weights
+from seplace.errors import DeviceUnavailable
+from seplace.evaluators.stand_alone import StandAlone, make, read_weights
 from seplace.files import sha256_of
 from seplace.placement import Placement
 from seplace.results import Evaluation, Job
@@ -85,3 +87,18 @@ def test_a_stopped_training_leaves_a_checkpoint_that_the_full_length_names(tmp_p
     assert (found.state, found.epochs, len(found.curve)) == ("complete", 1, 1)
     assert not (tmp_path / "out" / "weights").exists()
     assert [path.name for path in (tmp_path / "out" / "checkpoints").iterdir()] == ["none-none-none_seed0_epochs3.ckpt"]
+
+
+def test_a_worker_has_the_device_and_the_threads_of_the_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", threads.append)
+    config = load_study(write_study(tmp_path, run={"accelerator": "cpu", "threads": 3}))
+    assert make(config, tmp_path, worker=1).device == torch.device("cpu")
+    assert threads == [3]
+
+
+def test_a_gpu_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    config = load_study(write_study(tmp_path, run={"accelerator": "gpu"}))
+    with pytest.raises(DeviceUnavailable, match="use accelerator cpu, or auto"):
+        make(config, tmp_path, worker=0)

@@ -29,8 +29,7 @@ def opened(tmp_path, monkeypatch):
     executors = []
 
     def open_executor(name: str, *, workers: int = 2, max_retries: int = 1):
-        config = load_study(write_study(tmp_path, run={"accelerator": "cpu"}))
-        maker = EvaluatorMaker(name="tests.executors.toy:Toy", config=config, folder=tmp_path, threads=1)
+        maker = EvaluatorMaker(load_study(write_toy_study(tmp_path)), tmp_path)
         progress = []
         executor = EXECUTORS[name](
             maker, workers=workers, max_retries=max_retries, on_progress=lambda: progress.append(executor.epochs_done)
@@ -42,6 +41,10 @@ def opened(tmp_path, monkeypatch):
     yield open_executor
     for executor in executors:
         executor.close()
+
+
+def write_toy_study(folder: Path) -> Path:
+    return write_study(folder, evaluator={"name": "tests.executors.toy:Toy"})
 
 
 def job(seed: int) -> Job:
@@ -68,7 +71,7 @@ def test_every_job_comes_back_once(opened, name):
         assert (str(each.placement), each.epochs) == ("none-se4-eca", 3)
         assert (each.state, each.accuracy) == ("complete", each.seed)
         assert each.attempts == 1
-        assert each.device == "cpu"
+        assert each.device in ({"worker 0", "worker 1"} if name == "processes" else {"worker 0"})
     assert executor.epochs_done == 0
     assert executor.progress
     executor.submit(job(8))
@@ -135,13 +138,12 @@ def test_workers_end_with_their_parent(tmp_path):
         "from tests.executors.test_role import job\n"
         "from tests.executors.toy import SLEEPS\n"
         "folder = Path(sys.argv[1])\n"
-        "maker = EvaluatorMaker(name='tests.executors.toy:Toy', config=load_study(Path(sys.argv[2])), folder=folder,"
-        " threads=1)\n"
+        "maker = EvaluatorMaker(load_study(Path(sys.argv[2])), folder)\n"
         "executor = EXECUTORS['processes'](maker, workers=1, max_retries=0, on_progress=lambda: None)\n"
         "executor.submit(job(SLEEPS))\n"
         "while True: executor.wait()\n"
     )
-    study = write_study(tmp_path, run={"accelerator": "cpu"})
+    study = write_toy_study(tmp_path)
     with subprocess.Popen([sys.executable, "-c", program, str(tmp_path), str(study)]) as parent:
         try:
             worker = wait_for_pid(tmp_path / "sleeping")

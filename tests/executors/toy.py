@@ -12,10 +12,10 @@ DIES, DIES_ONCE, BUG, BAD_DATA, SLEEPS = 101, 102, 103, 104, 105
 
 
 class Toy:
-    def __init__(self, config, folder: Path, *, device: str) -> None:
+    def __init__(self, config, folder: Path, *, worker: int) -> None:
         del config
         self.folder = folder
-        self.device = device
+        self.worker = worker
 
     def evaluate(self, job, *, on_epoch) -> Evaluation:
         on_epoch(1)
@@ -35,5 +35,5 @@ class Toy:
             epochs=job.epochs,
             state="complete",
             accuracy=float(job.seed),
-            device=self.device,
+            device=f"worker {self.worker}",
         )

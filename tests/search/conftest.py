@@ -4,7 +4,6 @@ import pytest
 
 from seplace.evaluators.stand_alone import StandAlone
 from seplace.search import driver
-from seplace.search.prices import count_prices, price_key
 from tests.search.toy import ToyEvaluations
 
 
@@ -21,13 +20,15 @@ def toy(monkeypatch, counted) -> ToyEvaluations:
     monkeypatch.setattr(StandAlone, "test", lambda _, evaluation: toy.test(evaluation))
     monkeypatch.setattr("seplace.search.prices.Prices.measure_latencies", lambda *_: None)
 
-    def count(config, evaluator):
-        key = json.dumps(price_key(config), sort_keys=True)
+    count = StandAlone.prices
+
+    def prices(evaluator):
+        key = json.dumps(evaluator.config.price_key(), sort_keys=True)
         if key not in counted:
-            counted[key] = count_prices(config, evaluator)
+            counted[key] = count(evaluator)
         return counted[key]
 
-    monkeypatch.setattr(driver, "count_prices", count)
+    monkeypatch.setattr(StandAlone, "prices", prices)
     return toy
 
 

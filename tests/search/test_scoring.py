@@ -10,13 +10,11 @@ from seplace.config import load_study
 from seplace.effects.covariates import tables_of
 from seplace.effects.design import Design
 from seplace.errors import InputError, Interrupted
-from seplace.evaluators.stand_alone import StandAlone
 from seplace.ledger import Ledger
 from seplace.placement import Placement
 from seplace.search import driver
-from seplace.search.prices import count_prices
 from seplace.search.scoring import covariates_of, placements_to_score, proxy_records
-from tests.search.toy import ToyEvaluations, go, left_in
+from tests.search.toy import go, left_in
 from tests.studies import write_small_space, write_study
 
 PROXIES = {"proxies": ["synflow", "naswot"], "proxy_placements": 5}
@@ -32,7 +30,7 @@ class ToyProxies:
         """By proxy or by placement: a number, or an exception to raise."""
         self.stop_after: int | None = None
 
-    def make(self, _evaluator, name):
+    def make(self, _config, _folder, _evaluator, name):
         self.made.append(name)
         if isinstance(self.answers.get(f"make {name}"), Exception):
             raise self.answers[f"make {name}"]
@@ -55,35 +53,7 @@ class ToyProxies:
         return gates + 0.01 * len(str(placement)) if answer is None else answer
 
 
-class NoFile:
-    """The copy of the study for dashboards costs more than all else here."""
-
-    def __init__(self, path) -> None: ...
-
-    def update(self, study) -> None: ...
-
-
-@pytest.fixture(scope="module")
-def counted() -> dict:
-    return {}
-
-
-@pytest.fixture
-def toy(monkeypatch, counted) -> ToyEvaluations:
-    """No training, no timing, and the space counted once."""
-    toy = ToyEvaluations()
-    monkeypatch.setattr(StandAlone, "evaluate", lambda _, job, *, on_epoch: toy.evaluate(job, on_epoch=on_epoch))
-    monkeypatch.setattr(StandAlone, "test", lambda _, evaluation: toy.test(evaluation))
-    monkeypatch.setattr("seplace.search.prices.Prices.measure_latencies", lambda *_: None)
-    monkeypatch.setattr(driver, "StudyFile", NoFile)
-
-    def count(config, evaluator):
-        if "prices" not in counted:
-            counted["prices"] = count_prices(config, evaluator)
-        return counted["prices"]
-
-    monkeypatch.setattr(driver, "count_prices", count)
-    return toy
+pytestmark = pytest.mark.usefixtures("no_study_file")
 
 
 @pytest.fixture

@@ -1,12 +1,13 @@
-import json
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from seplace.costs.table import PriceTable
 from seplace.errors import DataError, InputError, UnknownName
 from seplace.ledger import Ledger
+from seplace.placement import StageChoice
 from seplace.results import Evaluation
 from seplace.simulation.comparison import Comparison, Repetition, world_of
 from seplace.simulation.curves import hypervolumes, summary
@@ -15,6 +16,7 @@ from seplace.simulation.replay import Phases, replay, rungs_in
 from seplace.simulation.table import table_world
 from seplace.space_file import load_space
 from tests.studies import write_small_space, write_study
+from tests.trained import write_table
 
 SHORT = Phases(trainings=14, seeds=2)
 
@@ -27,31 +29,24 @@ def table(tmp_path_factory):
     study = write_study(
         folder, space=name, training={"epochs": 3}, search={"sampler": "exhaustive", "trainings": 24, "seeds": 3}
     )
-    out = folder / "out"
     random = np.random.default_rng(0)
-    space = load_space(folder / name)
-    with Ledger(out / "ledger.sqlite") as ledger:
-        ledger.set_fact("study_folder", "..")
-        for seed in range(3):
-            for placement in space:
-                gates = sum(choice.module == "eca" for choice in placement.choices)
-                ledger.add(
-                    Evaluation(
-                        placement=placement,
-                        seed=seed,
-                        epochs=3,
-                        state="complete",
-                        accuracy=50 + gates + seed + 0.1 * float(random.standard_normal()),
-                        curve=({"epoch": 1, "accuracy": 30.0 + gates + seed}, {"epoch": 3, "accuracy": 0.0}),
-                        costs={"flops": 1000 + 10 * gates},
-                    )
+    rows = []
+    for seed in range(3):
+        for placement in load_space(folder / name):
+            gates = sum(choice.module == "eca" for choice in placement.choices)
+            rows.append(
+                Evaluation(
+                    placement=placement,
+                    seed=seed,
+                    epochs=3,
+                    state="complete",
+                    accuracy=50 + gates + seed + 0.1 * float(random.standard_normal()),
+                    curve=({"epoch": 1, "accuracy": 30.0 + gates + seed}, {"epoch": 3, "accuracy": 0.0}),
+                    costs={"flops": 1000 + 10 * gates},
                 )
-    (out / "study.yaml").write_text(study.read_text())
-    (out / "space.yaml").write_text((folder / name).read_text())
-    extras = [{"none": [0], "eca": [10]}] * 3
-    prices = {"names": ["flops"], "plain": [1000], "extras": extras, "variants": {}}
-    (out / "prices.json").write_text(json.dumps({"key": {}, "table": prices}))
-    return out
+            )
+    extras = ({StageChoice(): (0,), StageChoice("eca"): (10,)},) * 3
+    return write_table(folder / "out", study, rows, prices=PriceTable(names=("flops",), plain=(1000,), extras=extras))
 
 
 def test_a_replay_is_a_search_of_the_driver():

@@ -1,0 +1,69 @@
+"""What the placements of a study cost, counted on its untrained networks, or timed."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from seplace.costs import COSTS
+from seplace.costs.table import PriceTable
+from seplace.placement import Placement, StageChoice
+
+if TYPE_CHECKING:
+    from seplace.evaluators.stand_alone import StandAlone
+    from seplace.space import SearchSpace
+
+_TIMED_TOGETHER = 16
+"""So many networks are held in memory to be timed in turns."""
+
+
+def priced_choices(space: SearchSpace, variant: str) -> list[list[StageChoice]]:
+    """Return the choices of each unit that the space or a yardstick has on one of its backbones, without repeats."""
+    marks = [mark for mark in space.yardsticks.values() if mark.variant == variant]
+    return [
+        list(dict.fromkeys([*listed, *(mark.choices[unit] for mark in marks)]))
+        for unit, listed in enumerate(space.choices)
+    ]
+
+
+def count_prices(evaluator: StandAlone) -> PriceTable:
+    """Count every choice of the space and of the yardsticks."""
+    from seplace.models import insert
+
+    space = evaluator.config.search_space
+    names = [name for name in COSTS if COSTS[name].is_count]
+    inserted = functools.partial(insert, gate=space.gate)
+    tables = {}
+    for variant, backbone in space.backbones.items():
+        plain = evaluator.build(Placement.uniform(StageChoice(), len(backbone.units), variant=variant), seed=0)
+        choices = priced_choices(space, variant)
+        images = evaluator.example.cpu()
+        tables[variant] = PriceTable.count(plain, backbone.units, inserted, images, choices, names=names)
+    return replace(tables.pop(""), variants=tables)
+
+
+def time_placements(evaluator: StandAlone, placements: Sequence[Placement]) -> dict[str, dict[str, Any]]:
+    """Time placements, one image a pass, interleaved with the plain backbone; by the text of the placement."""
+    from seplace.costs.latency import measure_latencies
+    from seplace.evaluators.stand_alone import device_name
+
+    plain = Placement.uniform(StageChoice(), len(placements[0]))
+    latencies: dict[str, dict[str, Any]] = {}
+    for start in range(0, len(placements), _TIMED_TOGETHER):
+        some = placements[start : start + _TIMED_TOGETHER]
+        networks = [evaluator.untrained(placement) for placement in (plain, *some)]
+        measured = measure_latencies(networks, evaluator.example)
+        for placement, latency in zip(some, measured[1:], strict=True):
+            latencies[str(placement)] = {
+                "latency_ms": latency.median_ms,
+                "latency_ms_lower": latency.lower_ms,
+                "latency_ms_upper": latency.upper_ms,
+                "extra_latency_ms": latency.median_ms - measured[0].median_ms,
+                "repeats": latency.repeats,
+                "batch": len(evaluator.example),
+                "precision": "fp32",
+                "device": device_name(evaluator.device),
+            }
+    return latencies

@@ -1,0 +1,75 @@
+"""A table of trainings: the results folder of a study whose rows answer for trainings that are not run again."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from seplace.config import load_results_study
+from seplace.costs.stored import read_prices
+from seplace.errors import DataError
+from seplace.ledger import Ledger
+from seplace.results import Job
+
+if TYPE_CHECKING:
+    from seplace.config import StudyConfig
+    from seplace.costs.table import PriceTable
+    from seplace.placement import Placement
+    from seplace.results import Evaluation, EvaluationKey
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedTable:
+    """What a study has left to answer from."""
+
+    folder: Path
+    config: StudyConfig
+    """The study that trained it."""
+    rows: Mapping[EvaluationKey, Evaluation]
+    """Every training, one that failed too."""
+    tests: Mapping[EvaluationKey, tuple[float, float]]
+    """Accuracy in percent and cross-entropy in nats on the test split, where it was read."""
+    images: Mapping[str, Any]
+    """What was said of the data, as plain JSON types."""
+    latencies: Mapping[str, Mapping[str, Any]]
+    """By the text of the placement, where it was timed."""
+    prices: PriceTable
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a results folder; DataError where it is none, or has not been priced."""
+        path = folder / "ledger.sqlite"
+        if not path.is_file():
+            raise DataError(f"{folder}: no results here (looked for {path.name})")
+        with Ledger(path, read_only=True) as ledger:
+            study_folder = ledger.fact("study_folder")
+            rows = {row.key: row for row in ledger.evaluations()}
+            tests = ledger.tests()
+            images = ledger.fact("images") or {}
+            latencies = ledger.fact("latencies") or {}
+        if study_folder is None:
+            raise DataError(f"{folder}: no results here yet; its run ended before it had begun")
+        config = load_results_study(folder, study_folder=folder / study_folder)
+        prices = read_prices(folder / "prices.json", key=config.price_key())
+        if prices is None:
+            raise DataError(f"{folder}: prices.json is not there, or is of another space; run the study first")
+        return cls(
+            folder=folder,
+            config=config,
+            rows=rows,
+            tests=tests,
+            images=images,
+            latencies=latencies,
+            prices=prices,
+        )
+
+    def row(self, placement: Placement, seed: int) -> Evaluation | None:
+        """Return the full training of a placement on a seed, None if there was none."""
+        return self.rows.get(Job(placement=placement, seed=seed, epochs=self.config.training.epochs).key)
+
+    def seeds_of(self, placement: Placement) -> int:
+        """Return how many of the seeds 0, 1, … a placement was trained on before the first that is missing."""
+        return next(seed for seed in itertools.count() if self.row(placement, seed) is None)

@@ -1,0 +1,67 @@
+"""Tables of trainings, written as the results folder of a study would hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from seplace.config import StudyConfig, load_study
+from seplace.costs.stored import store_prices
+from seplace.costs.table import PriceTable
+from seplace.ledger import Ledger
+from seplace.placement import Placement
+from seplace.results import Evaluation, Job
+from tests.studies import write_small_space, write_study
+
+
+def write_table(
+    folder: Path,
+    study: Path,
+    rows: Iterable[Evaluation],
+    *,
+    prices: PriceTable,
+    facts: Mapping[str, Any] | None = None,
+    tests: Mapping[tuple[str, int, int], float] | None = None,
+) -> Path:
+    """Write what the evaluator `table` reads, and return the folder; `tests` has accuracies by key."""
+    config = load_study(study)
+    with Ledger(folder / "ledger.sqlite") as ledger:
+        ledger.set_fact("study_folder", str(study.parent))
+        for name, value in (facts or {}).items():
+            ledger.set_fact(name, value)
+        for row in rows:
+            ledger.add(row)
+        for key, accuracy in (tests or {}).items():
+            ledger.add_test(key, accuracy=accuracy, cross_entropy=1.5)
+    (folder / "study.yaml").write_text(config.source_text)
+    (folder / "space.yaml").write_text(config.space_text)
+    store_prices(folder / "prices.json", prices, key=config.price_key())
+    return folder
+
+
+def placements_of(config: StudyConfig) -> list[Placement]:
+    """The space and the yardsticks beside it."""
+    space = config.search_space
+    return list(dict.fromkeys([*space.yardsticks.values(), *space]))
+
+
+def train_table(folder: Path, *, seeds: int) -> Path:
+    """Train the eight placements of the small space, and the yardsticks, for real; return the results folder."""
+    from seplace.evaluators.stand_alone import StandAlone  # a table that is made up needs no torch
+
+    study = write_study(folder, name="trained", space=write_small_space(folder), training={"epochs": 2})
+    evaluator = StandAlone(load_study(study), folder / "table", device="cpu")
+    rows = [
+        evaluator.evaluate(Job(placement=placement, seed=seed, epochs=2), on_epoch=lambda _: None)
+        for placement in placements_of(evaluator.config)
+        for seed in range(seeds)
+    ]
+    return write_table(
+        folder / "table",
+        study,
+        rows,
+        prices=evaluator.prices(),
+        facts={"images": evaluator.describe_images()},
+        tests={row.key: evaluator.test(row).accuracy for row in rows if row.seed == 0},
+    )
