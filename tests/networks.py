@@ -1,7 +1,10 @@
 """Networks as the tests of several folders need them."""
 
+from typing import Any
+
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from seplace.attachments import ATTACHMENTS
 from seplace.attention import ATTENTION
@@ -62,6 +65,22 @@ def shaped_network_of(
     backbone: str, placement: str = "none", *, num_classes: int | None = None, in_channels: int = 3
 ) -> nn.Module:
     """Build a network in eval mode whose shapes are right and whose weights are arbitrary, which is cheap."""
-    with torch.device("meta"):
-        network = network_of(backbone, placement, num_classes=num_classes, in_channels=in_channels)
+    network = weightless_network_of(backbone, placement, num_classes=num_classes, in_channels=in_channels)
     return network.to_empty(device="cpu").eval()
+
+
+def weightless_network_of(
+    backbone: str, placement: str = "none", *, num_classes: int | None = None, in_channels: int = 3
+) -> nn.Module:
+    """Build a network on no device, in training mode: it maps shapes to shapes."""
+    with torch.device("meta"), _Undrawn():
+        return network_of(backbone, placement, num_classes=num_classes, in_channels=in_channels)
+
+
+class _Undrawn(TorchFunctionMode):
+    """Draws nothing where nothing is kept: on no device torch draws in Python, which is most of what building takes."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in (Tensor.normal_, Tensor.uniform_):
+            return args[0]
+        return func(*args, **(kwargs or {}))
