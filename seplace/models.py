@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from seplace.attachments import ATTACHMENTS
 from seplace.attachments.cross import Cross
@@ -43,6 +45,21 @@ def build(
         network = backbone.build(num_classes=num_classes, in_channels=in_channels)
     place(network, backbone, placement, gate=gate, seed=seed)
     return network
+
+
+@contextmanager
+def without_weights() -> Iterator[None]:
+    """Build networks on no device meanwhile: they map shapes to shapes, and nothing is drawn.
+
+    On no device torch would draw in Python, which is most of what building takes.
+    """
+    with torch.device("meta"), _Undrawn():
+        yield
+
+
+class _Undrawn(TorchFunctionMode):
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return args[0] if func in (Tensor.normal_, Tensor.uniform_) else func(*args, **(kwargs or {}))
 
 
 def place(network: nn.Module, backbone: Backbone, placement: Placement, *, gate: GateOptions, seed: int) -> None:

@@ -1,4 +1,7 @@
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -9,12 +12,25 @@ from tests.studies import write_study
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+@contextmanager
+def made_once(factory: pytest.TempPathFactory, name: str) -> Iterator[tuple[Path, bool]]:
+    """Give a folder that all workers of a test run share, and whether it has been made; others wait meanwhile."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder, (folder / "made").exists()
+        (folder / "made").touch()
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Path:
     """The results folder of a small study that has run to its end; tests only read it."""
-    from seplace import api
+    with made_once(tmp_path_factory, "finished") as (folder, is_made):
+        if not is_made:
+            from seplace import api
 
-    folder = tmp_path_factory.mktemp("finished")
-    study = write_study(folder, search={"trainings": 11}, confirm={"seeds": 2, "trainings": 30})
-    api.run(study, folder=folder / "results" / "tiny", observer=lambda _: None)
+            study = write_study(folder, search={"trainings": 11}, confirm={"seeds": 2, "trainings": 30})
+            api.run(study, folder=folder / "results" / "tiny", observer=lambda _: None)
     return folder / "results" / "tiny"

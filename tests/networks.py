@@ -1,16 +1,12 @@
 """Networks as the tests of several folders need them."""
 
-from typing import Any
-
-import torch
-from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
+from torch import nn
 
 from seplace.attachments import ATTACHMENTS
 from seplace.attention import ATTENTION
 from seplace.attention.options import GateOptions
 from seplace.backbones.backbone import describe
-from seplace.models import build
+from seplace.models import build, without_weights
 from seplace.placement import Placement, StageChoice
 
 GATES = [name for name in ATTENTION if name not in ("none", "paper", "sk")]
@@ -73,14 +69,5 @@ def weightless_network_of(
     backbone: str, placement: str = "none", *, num_classes: int | None = None, in_channels: int = 3
 ) -> nn.Module:
     """Build a network on no device, in training mode: it maps shapes to shapes."""
-    with torch.device("meta"), _Undrawn():
+    with without_weights():
         return network_of(backbone, placement, num_classes=num_classes, in_channels=in_channels)
-
-
-class _Undrawn(TorchFunctionMode):
-    """Draws nothing where nothing is kept: on no device torch draws in Python, which is most of what building takes."""
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func in (Tensor.normal_, Tensor.uniform_):
-            return args[0]
-        return func(*args, **(kwargs or {}))

@@ -16,7 +16,7 @@ from seplace.backbones.backbone import Backbone
 from seplace.costs.counting import MULTIPLY_ADD_OPERATORS, count_operators
 from seplace.costs.latency import Quartiles, paired_ratios, time_rounds
 from seplace.costs.memory import peak_memory_bytes
-from seplace.models import build
+from seplace.models import build, without_weights
 from seplace.placement import Placement
 
 _GATE = GateOptions(init="paper")
@@ -48,7 +48,7 @@ class Counts:
 
     def __init__(self, subject: Subject) -> None:
         self._images = subject.images(1)
-        with torch.device("meta"):
+        with without_weights():
             self._network = subject.network()
         self.params = sum(parameter.numel() for parameter in self._network.parameters() if parameter.requires_grad)
         self.running_statistics = sum(

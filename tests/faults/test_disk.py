@@ -1,5 +1,6 @@
 import errno
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -41,14 +42,15 @@ def test_a_study_goes_on_after_the_disk_was_full(tmp_path, small_disk, size):
     assert (folder / "front.csv").exists()
 
 
-def test_tables_that_cannot_be_written_stay_what_they_were(finished, monkeypatch):
-    before = {path.name: path.read_bytes() for path in finished.glob("*.*") if path.is_file()}
+def test_tables_that_cannot_be_written_stay_what_they_were(finished, tmp_path, monkeypatch):
+    folder = shutil.copytree(finished, tmp_path / "tiny")
+    before = {path.name: path.read_bytes() for path in folder.glob("*.*") if path.is_file()}
 
     def fail(_descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(DiskFull, match=r"evaluations\.csv: cannot write [\d,]+ bytes \(No space left on device\)"):
-        api.load(finished).write()
+        api.load(folder).write()
     monkeypatch.undo()
-    assert {path.name: path.read_bytes() for path in finished.glob("*.*") if path.is_file()} == before
+    assert {path.name: path.read_bytes() for path in folder.glob("*.*") if path.is_file()} == before
