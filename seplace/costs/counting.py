@@ -12,6 +12,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -35,6 +36,19 @@ _REDUCTIONS = (
 _MOVES = "to pad type_as expand_as detach alias dropout feature_dropout dropout_ unsqueeze squeeze pixel_shuffle"
 
 
+_counted: ContextVar[dict[tuple[nn.Module, int], Counter[str]] | None] = ContextVar("_counted", default=None)
+
+
+@contextmanager
+def counted_once() -> Iterator[None]:
+    """Let several costs of a network share one count meanwhile; neither it nor its images may change."""
+    token = _counted.set({})
+    try:
+        yield
+    finally:
+        _counted.reset(token)
+
+
 def count_operators(network: nn.Module, images: Tensor) -> Counter[str]:
     """Return the FLOPs of one forward pass by operator, for a network in eval mode.
 
@@ -43,6 +57,16 @@ def count_operators(network: nn.Module, images: Tensor) -> Counter[str]:
     """
     if network.training:
         raise ValueError("count a network in eval mode: training changes what batch norm does")
+    known = _counted.get()
+    if known is None:
+        return _count(network, images)
+    key = (network, id(images))
+    if key not in known:
+        known[key] = _count(network, images)
+    return known[key].copy()
+
+
+def _count(network: nn.Module, images: Tensor) -> Counter[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # fvcore traces with torch.jit, which torch deprecates
         from fvcore.nn import FlopCountAnalysis

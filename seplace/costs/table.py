@@ -60,10 +60,12 @@ class PriceTable:
         A block is counted alone, on an input of the shape that it has in the plain network, and once for all that are
         like it. At the end the dearest placement is counted directly: UncountedOperator if that is not the sum.
         """
-        from seplace.costs.sites import block_inputs, likeness  # torch is needed to count, not to price
+        from seplace.costs.counting import counted_once  # torch is needed to count, not to price
+        from seplace.costs.sites import block_inputs, likeness
 
         def count(network: nn.Module, inputs: Tensor) -> NDArray[np.int64]:
-            return np.array([COSTS[name].measure(network, inputs) for name in names], dtype=np.int64)
+            with counted_once():
+                return np.array([COSTS[name].measure(network, inputs) for name in names], dtype=np.int64)
 
         plain.eval()
         inputs = block_inputs(plain, [site.path for unit in units for site in unit.sites], images)

@@ -5,7 +5,8 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from seplace.backbones.backbone import describe
-from seplace.costs.counting import count_operators
+from seplace.costs import counting
+from seplace.costs.counting import count_operators, counted_once
 from seplace.costs.flops import flops
 from seplace.costs.macs import macs
 from seplace.errors import UncountedOperator
@@ -180,6 +181,19 @@ def test_counting_leaves_the_network_as_it_is() -> None:
     assert not any(module._forward_hooks for module in network.modules())
     assert all(parameter.requires_grad for parameter in network.parameters())
     assert all(torch.equal(tensor, before[key]) for key, tensor in network.state_dict().items())
+
+
+def test_costs_may_share_one_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, other = (shaped_network_of("cifar_resnet8", choice) for choice in ("se4", "none"))
+    alone = flops(network, IMAGE), macs(network, IMAGE), flops(other, IMAGE)
+    count, seen = counting._count, []
+    monkeypatch.setattr(counting, "_count", lambda *given: seen.append(given[0]) or count(*given))
+    with counted_once():
+        count_operators(network, IMAGE).clear()  # what one caller does with its copy is no matter to the others
+        assert (flops(network, IMAGE), macs(network, IMAGE), flops(other, IMAGE)) == alone
+    assert seen == [network, other]
+    flops(network, IMAGE)
+    assert seen == [network, other, network]
 
 
 def test_counts_are_of_whole_operators() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from seplace import api
 from seplace.files import DiskFull
+from tests.conftest import made_once
 from tests.studies import write_study
 
 
@@ -27,18 +28,26 @@ def small_disk(tmp_path):
     subprocess.run(["umount", str(disk)], capture_output=True, check=False)
 
 
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory) -> Path:
+    """What the study leaves where the disk was never full; tests only read it."""
+    with made_once(tmp_path_factory, "disk never full") as (folder, is_made):
+        if not is_made:
+            api.run(write_study(folder), folder=folder / "whole", observer=lambda _: None)
+    return folder / "whole"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("size", ["60k", "400k", "700k"])
-def test_a_study_goes_on_after_the_disk_was_full(tmp_path, small_disk, size):
+def test_a_study_goes_on_after_the_disk_was_full(tmp_path, small_disk, whole, size):
     study = write_study(tmp_path)
     folder = small_disk(size) / "out"
     with pytest.raises(DiskFull, match=r"out/\S+: cannot write"):
         api.run(study, folder=folder, observer=lambda _: None)
     small_disk("100m", "remount")
     results = api.run(study, folder=folder, observer=lambda _: None)
-    whole = api.run(study, folder=tmp_path / "whole", observer=lambda _: None)
     columns = ["placement", "seed", "accuracy", "cross_entropy", "flops"]
-    assert results.evaluations[columns].equals(whole.evaluations[columns])
+    assert results.evaluations[columns].equals(api.load(whole).evaluations[columns])
     assert (folder / "front.csv").exists()
 
 

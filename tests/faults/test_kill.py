@@ -3,11 +3,13 @@ import random
 import signal
 import time
 from collections import Counter
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from seplace import api
+from tests.conftest import made_once
 from tests.faults.runs import Run, committed_in
 from tests.studies import write_study
 
@@ -19,19 +21,30 @@ def table(folder, name) -> pd.DataFrame:
     return frame[[column for column in frame if column not in TIMED]]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("executor", "kills"), [("inline", 3), ("processes", 2)])
-def test_a_killed_study_ends_like_one_that_was_not(tmp_path, executor, kills):
-    study = write_study(
-        tmp_path,
+def write(folder: Path, executor: str) -> Path:
+    return write_study(
+        folder,
         training={"epochs": 3},
         search={"sampler": "nsga2", "trainings": 26},
         confirm={"seeds": 2, "trainings": 10},
         run={"executor": executor, "workers": 2},
     )
-    # Where trainings run is no part of what comes out; how many at once is.
-    api.run(study, folder=tmp_path / "whole", overrides=api.Overrides(executor="inline"), observer=lambda _: None)
-    whole = committed_in(tmp_path / "whole")
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory) -> Path:
+    """What the study leaves that nobody kills. Where trainings run is no part of it; how many at once is."""
+    with made_once(tmp_path_factory, "undisturbed") as (folder, is_made):
+        if not is_made:
+            api.run(write(folder, "inline"), folder=folder / "whole", observer=lambda _: None)
+    return folder / "whole"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("executor", "kills"), [("inline", 3), ("processes", 2)])
+def test_a_killed_study_ends_like_one_that_was_not(tmp_path, undisturbed, executor, kills):
+    study = write(tmp_path, executor)
+    whole = committed_in(undisturbed)
 
     chance = random.Random(f"{executor} {os.getpid()}")
     acknowledged: list[tuple[int, str, int]] = []
@@ -55,5 +68,5 @@ def test_a_killed_study_ends_like_one_that_was_not(tmp_path, executor, kills):
     assert max(Counter(each[1:] for each in left).values()) == 1
     assert results.finished
     for name in ("evaluations", "placements", "front"):
-        pd.testing.assert_frame_equal(table(tmp_path / "killed", name), table(tmp_path / "whole", name))
+        pd.testing.assert_frame_equal(table(tmp_path / "killed", name), table(undisturbed, name))
     assert list((tmp_path / "killed" / "checkpoints").glob("*")) == []
