@@ -58,7 +58,9 @@ class World:
         return self._volume(self.truth, self._costs)
 
     def share(self, placements: list[Placement]) -> float:
-        """Return the true hypervolume of some members of the space over that of the true front."""
+        """Return the true hypervolume of some members over that of the true front; 1 where nothing can be missed."""
+        if self.best_volume == 0:
+            return 1.0
         at = [self.space.index(placement) for placement in placements if placement in self.space]
         if not at:
             return 0.0

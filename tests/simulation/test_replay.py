@@ -213,3 +213,9 @@ def test_the_summary_has_the_interval_of_the_mean():
     assert row["hypervolume"] == pytest.approx(0.65)
     assert (row["lower"], row["upper"]) == pytest.approx((0.65 - half, 0.65 + half))
     assert row["repetitions"] == 4
+
+
+def test_where_nothing_helps_nothing_can_be_missed():
+    world = landscape("nothing-helps", seed=0)
+    found = replay(world, Phases(trainings=9, seeds=1), sampler="random", seed=0)
+    assert {row["hypervolume"] for row in hypervolumes(world, found, [9])} == {1.0}
