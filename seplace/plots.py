@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _INK, _GREY, _BLUE, _ORANGE = "#222222", "#b5b5b5", "#1f5fa8", "#d1671f"
 _NARROW_PERCENT = 5.0
 _SURE = 0.95
+_LABEL_PIXELS = 11.0
 _COLOURS = ("#1f5fa8", "#d1671f", "#2f8f5b", "#8a4fa3", "#b03a48", "#6b6b6b", "#a8871f", "#2a9aa8")
 _MARKERS = "o^sDvP*<>Xhp"
 _UNDATED: dict[str, dict[str, Any] | None] = {".png": None, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
@@ -252,10 +253,19 @@ def _style_on(number: int) -> dict[str, Any]:
 
 def _numbers(axes: Axes, members: pd.DataFrame) -> list[Line2D]:
     """Write the members' numbers up to their left, where nothing is as good; return their names for the legend."""
-    for number, (x, y) in enumerate(zip(members["x"], members["accuracy"], strict=True), start=1):
+    axes.autoscale_view()
+    at = axes.transData.transform(members[["x", "accuracy"]].to_numpy(dtype=float))
+    groups: list[list[int]] = []
+    for member, place in enumerate(at):
+        # Numbers of points that almost coincide stand together: one would hide the other.
+        if groups and np.abs(place - at[groups[-1][-1]]).max() < _LABEL_PIXELS:
+            groups[-1].append(member)
+        else:
+            groups.append([member])
+    for group in groups:
         axes.annotate(
-            str(number),
-            (x, y),
+            ", ".join(str(member + 1) for member in group),
+            tuple(members[["x", "accuracy"]].iloc[group[-1]]),
             xytext=(-4, 5),
             textcoords="offset points",
             ha="right",

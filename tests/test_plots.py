@@ -54,6 +54,16 @@ def test_the_points_are_those_of_the_table():
     assert axes.get_title(loc="left") == "a study"
 
 
+def test_numbers_of_members_that_almost_coincide_stand_together():
+    values, costs = [80.0, 82.0, 82.01, 84.0], [0, 50_000, 50_001, 200_000]
+    close = TABLE.assign(
+        on_front=True, accuracy=values, accuracy_lower=values, accuracy_upper=values, extra_flops=costs
+    )
+    axes = axes_of(close)
+    assert {text.get_text() for text in axes.texts} == {"1", "2, 3", "4"}
+    assert [name[:1] for name in legend_of(axes)[-4:]] == ["1", "2", "3", "4"]
+
+
 def test_plain_networks_of_other_backbones_have_markers_of_their_own():
     wider = [("none-none@a[width=1.1]", "none on a[width=1.1]", True, 83.0, 82.8, 83.2, 2_100_000, 100_000)]
     wider += [("none-none@b", "none on b", False, 78.0, 77.8, 78.2, 2_300_000, 300_000)]
