@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from seplace.config import Run, StudyConfig, load_results_study, load_study
+from seplace.config import StudyConfig, load_results_study, load_study
 from seplace.costs.table import PriceTable
 from seplace.errors import DataError, InputError
 from seplace.files import write_atomically
@@ -17,6 +17,7 @@ from seplace.ledger import Ledger
 from seplace.placement import Placement
 from seplace.results import Evaluation, evaluations_frame, judge, rungs_frame, summarise
 from seplace.search.scoring import covariates_of, proxy_records
+from seplace.study_file import Run
 from seplace.tables import (
     effects_frame,
     front_frame,

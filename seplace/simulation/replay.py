@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seplace.config import StudyConfig, StudyFile
+from seplace.config import StudyConfig
 from seplace.errors import InputError
 from seplace.executors.inline import Inline
 from seplace.ledger import Ledger
 from seplace.search.driver import Driver
 from seplace.search.prices import Prices
+from seplace.study_file import StudyFile
 
 if TYPE_CHECKING:
     from seplace.effects.design import Design
