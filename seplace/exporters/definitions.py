@@ -9,12 +9,13 @@ from __future__ import annotations
 import ast
 import builtins
 import copy
+import functools
 import inspect
 import re
 import symtable
 import sys
 from collections.abc import Container, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from seplace.exporters.code_check import UnexportableCode, is_allowed_import
@@ -53,6 +54,13 @@ class _Source:
     lines: list[str]
     bindings: dict[str, ast.stmt | Import | None]
     """None for a name that is bound more than once."""
+    _used: dict[int, tuple[set[str], set[str]]] = field(default_factory=dict)
+
+    def used_names(self, statement: ast.stmt) -> tuple[set[str], set[str]]:
+        """Return `_used_names` of a statement of this module, found once."""
+        if statement.lineno not in self._used:
+            self._used[statement.lineno] = _used_names(statement, self.bindings)
+        return self._used[statement.lineno]
 
 
 class Definitions:
@@ -126,7 +134,7 @@ class Definitions:
     def _define(self, source: _Source, name: str, statement: ast.stmt) -> None:
         place = (source.name, statement.lineno)
         if place not in self._found:
-            before, needed = _used_names(statement, source.bindings)
+            before, needed = source.used_names(statement)
             self._found[place] = Definition(
                 place=(list(self._sources).index(source.name), statement.lineno),
                 text=_text_of(statement, source.lines),
@@ -156,8 +164,14 @@ class Definitions:
             except (KeyError, OSError, TypeError) as error:
                 raise UnexportableCode(f"the source of {module} is not to be had") from error
             package = sys.modules[module].__package__ or ""
-            self._sources[module] = _Source(module, text.splitlines(), _bindings(ast.parse(text).body, package))
+            self._sources[module] = _read(module, text, package)
         return self._sources[module]
+
+
+@functools.lru_cache(maxsize=128)
+def _read(module: str, text: str, package: str) -> _Source:
+    """Parse a module; what is known of it holds as long as its text does."""
+    return _Source(module, text.splitlines(), _bindings(ast.parse(text).body, package))
 
 
 def _top_package(module: str) -> str:
