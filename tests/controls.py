@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -13,10 +14,18 @@ from seplace.placement import Placement
 from seplace.results import Evaluation, Job
 
 
-def evaluations(study: str, placements: Sequence[str], *, seeds: int, folder: Path) -> Iterator[Evaluation]:
-    """Train each placement of a study with each seed, seed by seed; what is kept is kept in `folder`."""
+def evaluations(
+    study: str, placements: Sequence[str], *, seeds: int, epochs: int | None, folder: Path
+) -> Iterator[Evaluation]:
+    """Train each placement of a study with each seed, seed by seed; what is kept is kept in `folder`.
+
+    Without a number of epochs for so many as the study says.
+    """
     torch.set_num_threads(1)
     config = load_study(study)
+    if epochs is not None:
+        training = config.training.model_copy(update={"epochs": epochs})
+        config = replace(config, file=config.file.model_copy(update={"training": training}))
     evaluator = StandAlone(config, folder, device="cpu")
     for seed in range(seeds):
         for text in placements:

@@ -32,7 +32,7 @@ def main() -> None:
     for study in ("positive-control", "negative-control"):
         accuracies: dict[str, list[float]] = defaultdict(list)
         with tempfile.TemporaryDirectory() as folder:
-            for evaluation in evaluations(study, PLACEMENTS, seeds=seeds, folder=Path(folder)):
+            for evaluation in evaluations(study, PLACEMENTS, seeds=seeds, epochs=None, folder=Path(folder)):
                 assert evaluation.accuracy is not None
                 accuracies[str(evaluation.placement)].append(evaluation.accuracy)
         plain = accuracies[PLAIN]
