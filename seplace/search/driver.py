@@ -117,6 +117,9 @@ def claim(config: StudyConfig, folder: Path, ledger: Ledger) -> None:
 _TIMED_ALONE = 60
 """So many choices of the front and the yardsticks, at most, are timed alone in their stage."""
 
+_TIMED_TRAINED = 256
+"""So many others that were trained, at most, are timed: a table of them answers for latency too."""
+
 
 class Driver:
     """Runs the phases of one study."""
@@ -223,17 +226,12 @@ class Driver:
             number += 1
 
     def run_test(self, evaluator: Evaluator) -> None:
-        """Read the test split once, for the front and the yardsticks whose weights are there, and time them."""
+        """Time what was trained; read the test split once, for the front and the yardsticks whose weights are there."""
         results = self.trainings.results
         members = judge(self.task.design, list(results.values()), self.task.cost).front
         placements = list(dict.fromkeys([*members, *self.yardsticks.values()]))
         self._begin("test", len(placements))
-        alone = [
-            placed_alone(choice, stage, stages=len(placement))
-            for placement in placements
-            for stage, choice in enumerate(placement.choices, start=1)
-        ]
-        self.prices.measure_latencies(list(dict.fromkeys([*placements, *alone[:_TIMED_ALONE]])))
+        self._time(placements)
         known = self.ledger.tests()
         for placement in placements:
             for evaluation in results.values():
@@ -248,6 +246,18 @@ class Driver:
             self.done += 1
             self._report()
         self.ledger.set_fact("finished", True)
+
+    def _time(self, placements: list[Placement]) -> None:
+        """Time placements, their choices alone, and others that were trained."""
+        alone = [
+            placed_alone(choice, stage, stages=len(placement))
+            for placement in placements
+            for stage, choice in enumerate(placement.choices, start=1)
+        ]
+        asked = list(dict.fromkeys([*placements, *alone[:_TIMED_ALONE]]))
+        trained = dict.fromkeys(row.placement for row in self.trainings.results.values())
+        others = [placement for placement in trained if placement not in asked]
+        self.prices.measure_latencies([*asked, *others[:_TIMED_TRAINED]])
 
     def _next_round(self, seeds: int) -> list[Job]:
         costs = {row.placement: row.costs[self.task.cost] for row in self.trainings.results.values()}

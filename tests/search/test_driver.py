@@ -291,6 +291,24 @@ def test_the_test_split_is_read_once_after_all_trainings(tmp_path, toy):
             assert accuracy == accuracy_of(Placement.parse(key[0]), key[1]) - 1
 
 
+@pytest.mark.usefixtures("toy")
+def test_what_was_trained_is_timed_at_the_end(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(driver.Prices, "measure_latencies", lambda _, placements: asked.append(list(placements)))
+    monkeypatch.setattr(driver, "_TIMED_TRAINED", 3)
+    go(write_study(tmp_path, search={"trainings": 17}), tmp_path / "out")
+    found = Results.load(tmp_path / "out")
+    [timed] = asked
+    assert len(timed) == len(set(timed))
+    marks_and_front = {*found.config.search_space.yardsticks.values(), *found.judgement.front}
+    assert set(timed[: len(marks_and_front)]) == marks_and_front
+    alone = [text for text in map(str, timed) if text.count("none") == 2]
+    others = [each for each in timed if each not in marks_and_front and str(each) not in alone]
+    assert len(alone) > 6
+    assert len(others) == 3
+    assert set(others) < {row.placement for row in found.rows}
+
+
 def test_what_has_no_weights_left_is_not_tested(tmp_path, toy):
     test = toy.test
 
