@@ -22,6 +22,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from seplace.errors import TrainingFailed
 from seplace.files import sha256_of, write_atomically
+from seplace.heap import keep_freed_memory
 from seplace.recipe import Recipe
 from seplace.scores import Score
 
@@ -335,6 +336,8 @@ def train(
     """
     until = recipe.epochs if until is None else until
     scored = recipe.check_epochs if scored is None else scored
+    if device.type == "cpu":
+        keep_freed_memory()
     memory_format = torch.channels_last if recipe.channels_last else torch.contiguous_format
     network = network.to(device=device, memory_format=memory_format)  # type: ignore[call-overload]
     if not trainable_parameters(network):
