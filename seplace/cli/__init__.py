@@ -1,0 +1,70 @@
+"""The command line: its commands in the order of its help, and the exit codes of errors.
+
+Imports stand inside the commands, so that what needs no torch does not wait for it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import typer
+
+from seplace.cli.costs import bench
+from seplace.cli.machine import doctor
+from seplace.cli.proxies import proxy
+from seplace.cli.results import effects, export, front, noise, plot, status
+from seplace.cli.simulation import simulate
+from seplace.cli.studies import plan, run
+from seplace.errors import Interrupted, InvalidStudy, SeplaceError
+from seplace.registry import import_from
+
+_COMMANDS: tuple[Callable[..., None], ...] = (
+    plan,
+    run,
+    status,
+    front,
+    effects,
+    noise,
+    plot,
+    export,
+    bench,
+    simulate,
+    proxy,
+    doctor,
+)
+"""In the order of the help."""
+
+app = typer.Typer(
+    name="seplace",
+    help="Where in a CNN does channel attention pay, at what cost, and can the answer be believed?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+for _each in _COMMANDS:
+    app.command()(_each)
+
+
+def main() -> None:
+    """Run the command line; errors that a user can mend are one message and the right exit code."""
+    import_from(Path())
+    try:
+        app()
+    except Interrupted as error:
+        typer.echo(f"\n{error}; everything finished is kept. Go on with: {' '.join(_command())}", err=True)
+        sys.exit(error.exit_code)
+    except InvalidStudy as error:
+        typer.echo(str(error), err=True)  # located problems, one a line, as editors and compilers have them
+        sys.exit(error.exit_code)
+    except SeplaceError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+def _command() -> list[str]:
+    import shlex
+
+    return ["seplace", *map(shlex.quote, sys.argv[1:])]

@@ -1,0 +1,31 @@
+"""What several commands print."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from seplace.api import Results
+
+
+def show(content: object) -> None:
+    """Print a text or a table."""
+    from rich.console import Console
+
+    # A pipe has no width of its own: 200 columns keep rows whole there.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+    console.print(content, markup=False, soft_wrap=isinstance(content, str))
+
+
+def show_front(study: Results) -> None:
+    """Print the verdict, the front, and the yardsticks beside it."""
+    from seplace.display import front_table
+
+    show(study.verdict)
+    for note in (study.outlook, study.rungs_note):
+        if note:
+            show(note)
+    if len(study.front):
+        title = f"{study.config.name}: front, and the yardsticks beside it (validation split)"
+        show(front_table(study.front, cost=study.cost, title=title))

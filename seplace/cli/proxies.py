@@ -1,0 +1,87 @@
+"""The command that puts cheap scores on probation: proxy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seplace.cli.options import Accelerator, Format, ResultsArgument
+from seplace.cli.printing import show
+from seplace.errors import InputError
+
+
+def proxy(
+    results: ResultsArgument,
+    names: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--proxy",
+            help="A cheap score: synflow, naswot, jacobian_covariance, gradient_norm, short_training, supernet, or an "
+            "import path. May be given several times; default those that train nothing.",
+        ),
+    ] = None,
+    placements: Annotated[
+        int | None, typer.Option(min=5, help="So many of the trained placements, drawn at random; default all.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the scores, the sample and the intervals.")] = 0,
+    images: Annotated[int, typer.Option(min=2, help="Training images that an untrained network sees.")] = 64,
+    paper_gates: Annotated[
+        bool, typer.Option("--paper-gates", help="Start gates of untrained networks as their papers do, not the study.")
+    ] = False,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Of short_training; default a third of the study's.")
+    ] = None,
+    supernet_epochs: Annotated[int | None, typer.Option(min=1, help="Of supernet; default the study's.")] = None,
+    recalibration_batches: Annotated[
+        int, typer.Option(min=1, help="Training batches that give a path of supernet its batch-norm statistics.")
+    ] = 8,
+    accelerator: Annotated[Accelerator, typer.Option(help="Where to compute.")] = Accelerator.auto,
+    output_format: Annotated[Format, typer.Option("--format")] = Format.table,
+    output: Annotated[Path | None, typer.Option(help="A .csv file to write as well.")] = None,
+) -> None:
+    """Put cheap scores on probation: how they rank a study's placements, beside its trainings and FLOPs."""
+    if output is not None and output.suffix != ".csv":
+        raise InputError(f"--output: write a file that ends in .csv (got {output})")
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from seplace.api import Results, to_csv
+    from seplace.evaluators.stand_alone import resolve_device
+    from seplace.files import write_atomically
+    from seplace.proxies import WITHOUT_TRAINING
+    from seplace.proxies.probation import probation_table
+    from seplace.proxies.proxy import Effort
+    from seplace.proxies.table import probation_view
+
+    study = Results.load(results)
+    full = study.config.training.epochs
+    effort = Effort(
+        images=images,
+        gate_init="paper" if paper_gates else study.config.search_space.gate.init,
+        short_epochs=epochs or max(1, full // 3),
+        supernet_epochs=supernet_epochs or full,
+        recalibration_batches=recalibration_batches,
+    )
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("scoring", total=None)
+        table = probation_table(
+            study.config,
+            study.rows,
+            folder=study.folder,
+            proxies=names or WITHOUT_TRAINING,
+            placements=placements,
+            seed=seed,
+            effort=effort,
+            device=resolve_device(accelerator, 0),
+            on_score=lambda name, done: bar.update(task, description=f"{name}: {done} scored"),
+        )
+    if output_format is Format.json:
+        typer.echo(table.to_json(orient="records", indent=1))
+    elif output_format is Format.csv:
+        typer.echo(to_csv(table), nl=False)
+    else:
+        show(probation_view(table))
+    if output is not None:
+        write_atomically(output, to_csv(table))

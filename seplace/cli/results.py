@@ -1,0 +1,132 @@
+"""The commands that read what a study has left: status, front, effects, noise, plot and export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seplace.cli.options import Format, ResultsArgument
+from seplace.cli.printing import show, show_front
+
+
+def status(results: ResultsArgument) -> None:
+    """Show how far a study is."""
+    from seplace.api import Results
+    from seplace.search.lock import holder
+
+    study = Results.load(results)
+    running = holder(results / "lock")
+    state = (
+        "finished" if study.finished else f"being run by {running}" if running else "interrupted; run it again to go on"
+    )
+    complete = sum(row.state == "complete" for row in study.rows)
+    search, confirm = study.config.search, study.config.confirm
+    budget = f"{search.trainings} trainings" if search.trainings is not None else f"{search.hours:g} h"
+    more = "" if confirm is None else f", and up to {confirm.trainings} to confirm"
+    show(f"study {study.config.name}: {state}")
+    early = ""
+    if study.rung_rows:
+        stopped = study.rungs[study.rungs["reached"] < study.config.training.epochs]
+        early = f", {len(stopped[['placement', 'seed']].drop_duplicates())} stopped early"
+    show(f"{complete} trainings complete, {len(study.rows) - complete} failed{early}; budget {budget}{more}")
+    for row in study.rows:
+        if row.state == "failed":
+            show(f"  failed: {row.placement}, seed {row.seed}: {row.reason}: {row.message}")
+    if complete:
+        members = study.placements[study.placements["on_front"]]
+        show(f"{len(study.placements)} placements trained, {len(members)} on the front")
+        show(study.verdict)
+
+
+def front(results: ResultsArgument, output: Annotated[Format, typer.Option("--format")] = Format.table) -> None:
+    """Print the front, and the yardsticks beside it."""
+    from seplace.api import Results, to_csv
+
+    study = Results.load(results)
+    if output is Format.json:
+        typer.echo(study.front.to_json(orient="records", indent=1))
+    elif output is Format.csv:
+        typer.echo(to_csv(study.front), nl=False)
+    else:
+        show_front(study)
+
+
+def effects(
+    results: ResultsArgument,
+    output: Annotated[Format, typer.Option("--format")] = Format.table,
+    plot: Annotated[Path | None, typer.Option(help="A .png, .svg or .pdf figure to write as well.")] = None,
+) -> None:
+    """Print what each choice, module, ratio and attachment adds in each stage, and what it costs."""
+    from seplace.api import Results, to_csv
+    from seplace.display import effects_table, interval, proxies_table
+
+    study = Results.load(results)
+    table = study.effects
+    if plot is not None:
+        study.plot_effects(plot)
+    if output is Format.json:
+        typer.echo(table.to_json(orient="records", indent=1))
+    elif output is Format.csv:
+        typer.echo(to_csv(table), nl=False)
+    else:
+        for kind in dict.fromkeys(table["kind"]) if len(table) else ():
+            if kind not in ("pair", "proxy"):
+                title = f"{study.config.name}: by {kind}, on average over the rest of the space"
+                show(effects_table(table, kind=kind, title=title))
+        pairs = table[table["kind"] == "pair"].to_dict("records") if len(table) else []
+        for pair in pairs:
+            show(f"together: {pair['name']}: {interval(pair, 'effect', signed=True)} points beyond their sum")
+        if not pairs:
+            show("no two modules are known to do more or less together than alone")
+        if len(study.proxies):
+            title = f"{study.config.name}: what the scores of proxies are worth, beside what is learned of each choice"
+            show(proxies_table(study.proxies, title=title))
+
+
+def noise(results: ResultsArgument, output: Annotated[Format, typer.Option("--format")] = Format.table) -> None:
+    """Print how much of the trainings is placement and how much is luck, and how early ranks are known."""
+    from seplace.api import Results, to_csv
+    from seplace.display import noise_table
+    from seplace.noise import noise_frame
+
+    study = Results.load(results)
+    table = noise_frame(study.rows)
+    if output is Format.json:
+        typer.echo(table.to_json(orient="records", indent=1))
+    elif output is Format.csv:
+        typer.echo(to_csv(table), nl=False)
+    else:
+        show(noise_table(table, title=study.config.name))
+
+
+def plot(
+    results: ResultsArgument,
+    output: Annotated[Path | None, typer.Option(help="A .png, .svg or .pdf file; default front.png and .svg.")] = None,
+) -> None:
+    """Draw accuracy against cost."""
+    from seplace.api import Results
+
+    study = Results.load(results)
+    for path in [output] if output is not None else [results / "front.png", results / "front.svg"]:
+        study.plot(path)
+        show(f"wrote {path}")
+
+
+def export(
+    results: ResultsArgument,
+    pick: Annotated[str, typer.Option(help="best, knee or cheapest of the front, or a placement.")] = "knee",
+    flops_under: Annotated[float | None, typer.Option(help="Only placements with at most so many FLOPs.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="The folder to write; default RESULTS/export/<placement>.")
+    ] = None,
+    exporter: Annotated[
+        str | None, typer.Option("--as", help="source or program; default source, program for a network of your own.")
+    ] = None,
+) -> None:
+    """Write a trained network as files that need torch alone, and verify it in a fresh process."""
+    from seplace.api import Results
+
+    folder = Results.load(results).export(output, pick=pick, flops_under=flops_under, exporter=exporter)
+    show(f"exported and verified: {folder}")

@@ -1,0 +1,90 @@
+"""The commands that take a study: plan and run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seplace.cli.options import FolderOption, StudyArgument
+from seplace.cli.printing import show, show_front
+
+
+def plan(
+    study: StudyArgument,
+    results: FolderOption = None,
+    batch: Annotated[bool, typer.Option(help="Price the space and time training steps to estimate the run.")] = True,
+) -> None:
+    """Show what a run would do: the space, its prices, what is compared, how long it takes."""
+    from seplace.config import load_study
+    from seplace.display import duration, plain_table, quantity
+    from seplace.search.plan import make_plan
+
+    config = load_study(study)
+    made = make_plan(config, results or Path("results") / config.name, with_batch=batch)
+    space, search = config.search_space, config.search
+    show(f"study {config.name}: {space.backbone.text} on {config.data.name}, space {space.name}")
+    for number, choices in enumerate(space.choices, start=1):
+        unit = space.backbone.units[number - 1]
+        blocks = f"{len(unit.sites)} blocks, " if len(unit.sites) > 1 else ""
+        width = f"{blocks}{unit.channels} channels"
+        names = " ".join(map(str, choices))
+        show(f"  {space.backbone.granularity} {number}: {width}, {len(choices)} choices: {names}")
+    if space.variants:
+        show("  the same in " + ", ".join(variant.text for variant in space.variants))
+    budget = f"{made.trainings} trainings" if made.trainings is not None else f"{search.hours:g} h"
+    show(f"{len(space):,} placements; {search.sampler} with a budget of {budget}, at most {search.seeds} seeds each")
+    if search.proxies:
+        scored = min(search.proxy_placements, len(space))
+        show(f"proxies: {', '.join(search.proxies)} score {scored} members and the yardsticks before any training")
+    show(f"{len(made.yardsticks)} yardsticks first: " + ", ".join(made.yardsticks))
+    if search.rungs:
+        last = " and ".join(map(str, search.rungs))
+        show(
+            f"rungs after {last} of {config.training.epochs} epochs: once early ranks are shown to hold, trainings "
+            "stop there unless they are in the best third of their quarter of the space by FLOPs; the budget "
+            f"counts epochs, {config.training.epochs} a training"
+        )
+    if config.confirm is not None:
+        show(
+            f"then front and yardsticks up to {config.confirm.seeds} seeds each, at most {made.confirmations} trainings"
+        )
+    if made.spans is None:
+        show("prices: not counted yet; plan without --no-batch counts them once")
+    else:
+        rows = [
+            [
+                span.name,
+                *(quantity(value) for value in (span.plain, span.cheapest, span.dearest)),
+                f"{100 * (span.dearest - span.cheapest) / span.plain:.2g} %",
+            ]
+            for span in made.spans
+        ]
+        show(plain_table(["cost", "plain", "cheapest", "dearest", "span"], rows))
+    if made.seconds is not None:
+        each = "" if made.seconds_a_training is None else f" ({duration(made.seconds_a_training)} a training)"
+        show(f"estimated time with {config.run.workers} workers: {duration(made.seconds)}{each}")
+
+
+def run(
+    study: StudyArgument,
+    results: FolderOption = None,
+    executor: Annotated[str | None, typer.Option(help="inline or processes, instead of the study's.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Trainings at once.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Torch threads of one training.")] = None,
+    accelerator: Annotated[str | None, typer.Option(help="cpu, gpu or auto, instead of the study's.")] = None,
+    data_root: Annotated[Path | None, typer.Option(help="Where the data lies, instead of the study's root.")] = None,
+    export: Annotated[str | None, typer.Option(help="Export afterwards: best, knee, cheapest or a placement.")] = None,
+) -> None:
+    """Run a study to its end, or go on with one that was interrupted."""
+    from seplace import api
+
+    overrides = api.Overrides(
+        executor=executor, workers=workers, threads=threads, accelerator=accelerator, data_root=data_root
+    )
+    finished = api.run(study, folder=results, overrides=overrides)
+    show_front(finished)
+    show(f"tables and figures: {finished.folder}")
+    if export is not None:
+        show(f"exported and verified: {finished.export(pick=export)}")
