@@ -1,0 +1,5 @@
+def test_the_doctor_looks_at_everything(cli):
+    code, output, _ = cli("doctor")
+    assert code in (0, 3)
+    for subject in ("python", "torch", "optuna", "sqlite", "processor"):
+        assert subject in output

@@ -1,0 +1,47 @@
+import subprocess
+import sys
+
+import pytest
+
+from seplace.cli import app
+from tests.studies import write_study
+
+COMMANDS = ("plan", "run", "status", "front", "plot", "export", "bench", "doctor")
+
+
+def test_help_lists_every_command(cli):
+    code, output, _ = cli("--help")
+    assert code == 0
+    assert {command.callback.__name__ for command in app.registered_commands} >= set(COMMANDS)
+    for command in COMMANDS:
+        assert command in output
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_explains_itself(cli, command):
+    code, output, _ = cli(command, "--help")
+    assert code == 0
+    assert "Usage" in output
+
+
+def test_an_unknown_command_is_bad_input(cli):
+    assert cli("nothing")[0] == 2
+
+
+def test_what_needs_no_torch_does_not_import_it(finished, tmp_path):
+    study = write_study(tmp_path)
+    for arguments in (
+        ["--help"],
+        ["plan", str(study), "--no-batch", "--results", str(tmp_path / "out")],
+        ["front", str(finished), "--format", "csv"],
+        ["status", str(finished)],
+    ):
+        program = (
+            "import sys\n"
+            "from seplace.cli import app\n"
+            "try: app()\n"
+            "except SystemExit as error: assert not error.code\n"
+            "heavy = {'torch', 'optuna', 'pytorch_lightning', 'matplotlib', 'fvcore'} & set(sys.modules)\n"
+            "sys.exit(', '.join(heavy) or 0)\n"
+        )
+        subprocess.run([sys.executable, "-c", program, *arguments], check=True, stdout=subprocess.DEVNULL)

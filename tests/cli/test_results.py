@@ -1,0 +1,63 @@
+import json
+from io import StringIO
+
+import pandas as pd
+import pytest
+
+
+def test_status_of_a_finished_study(cli, finished):
+    code, output, _ = cli("status", finished)
+    assert code == 0
+    assert "study tiny: finished" in output
+    assert "0 failed; budget 11 trainings" in output
+
+
+@pytest.mark.parametrize("command", ["status", "front", "plot", "export"])
+def test_a_folder_that_is_not_there_is_exit_3(cli, tmp_path, command):
+    code, output, error = cli(command, tmp_path / "nowhere")
+    assert (code, output) == (3, "")
+    assert error.startswith(f"error: {tmp_path / 'nowhere'}: no results here")
+
+
+def test_the_front_in_every_format(cli, finished):
+    code, output, _ = cli("front", finished)
+    assert code == 0
+    assert "CBAM everywhere" in output
+    records = json.loads(cli("front", finished, "--format", "json")[1])
+    table = pd.read_csv(StringIO(cli("front", finished, "--format", "csv")[1]), keep_default_na=False)
+    assert [record["placement"] for record in records] == table["placement"].tolist()
+    assert records[0]["placement"] == "none-none-none"
+    assert list(records[0]) == list(table.columns)
+    assert cli("front", finished, "--format", "yaml")[0] == 2
+
+
+def test_plot_writes_the_file(cli, finished, tmp_path):
+    code, output, _ = cli("plot", finished, "--output", tmp_path / "a.svg")
+    assert code == 0
+    assert f"wrote {tmp_path / 'a.svg'}" in output
+    assert "<svg" in (tmp_path / "a.svg").read_text()
+
+
+@pytest.mark.parametrize("pick", ["knee", "best", "eca-eca-eca"])
+def test_export(cli, finished, tmp_path, pick):
+    code, output, error = cli("export", finished, "--pick", pick, "--output", tmp_path / "exported")
+    assert code == 0, error
+    assert "exported and verified" in output
+    assert list((tmp_path / "exported").glob("*.py"))
+    assert list((tmp_path / "exported").glob("*.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--flops-under", 10), "no placement on the front under 10 FLOPs"),
+        (("--pick", "se4-se4-se4.parallel"), "was not trained"),
+        (("--pick", "sse4-none-none"), "Did you mean 'se'"),
+        (("--pick", "eca-eca-eca", "--flops-under", 10), "10 FLOPs"),
+    ],
+)
+def test_what_cannot_be_exported_is_exit_2(cli, finished, tmp_path, arguments, message):
+    code, _, error = cli("export", finished, *arguments, "--output", tmp_path / "exported")
+    assert code == 2
+    assert message in error
+    assert not (tmp_path / "exported").exists()
