@@ -253,61 +253,18 @@ class Results:
 
         `exporter` is a name of EXPORTERS; by default `source`, and `program` for a network of your own.
         """
-        from seplace.evaluators.stand_alone import read_weights
         from seplace.exporters import EXPORTERS, exporter_for
-        from seplace.exporters.trained import TrainedNetwork
+        from seplace.exporters.trained import network_of_study
 
         evaluation = self.pick(pick, flops_under=flops_under)
-        images, space = self._images, self.config.search_space
-        backbone = space.backbone_of(evaluation.placement)
+        backbone = self.config.search_space.backbone_of(evaluation.placement)
         write = EXPORTERS[exporter_for(backbone) if exporter is None else exporter]
-        trained = TrainedNetwork(
-            backbone=backbone,
-            placement=evaluation.placement.on_backbone,
-            gate=space.gate,
-            num_classes=len(images["classes"]),
-            in_channels=images["channels"],
-            image_size=images["image_size"],
-            classes=tuple(images["classes"]),
-            mean=tuple(images["mean"]),
-            std=tuple(images["std"]),
-            state=read_weights(self.folder, evaluation),
-            flops=int(evaluation.costs["flops"]),
-            provenance=self._provenance_of(evaluation),
+        trained = network_of_study(
+            evaluation, config=self.config, placements=self.placements, images=self._images, folder=self.folder
         )
         target = Path(folder) if folder is not None else self.folder / "export" / str(evaluation.placement)
         exported: Path = write(trained, target)
         return exported
-
-    def _provenance_of(self, evaluation: Evaluation) -> dict[str, str | int | float | None]:
-        """Return where a trained network comes from: figures of its placement, and of its own training."""
-        row = self.placements.loc[self.placements["placement"] == str(evaluation.placement)].iloc[0]
-        return {
-            "study": self.config.name,
-            "data": self.config.data.name,
-            "training_images": self._images["training_images"],
-            "validation_images": self._images["validation_images"],
-            "seed": evaluation.seed,
-            "epochs": evaluation.epochs,
-            "accuracy_of_these_weights": evaluation.accuracy,
-            **{
-                name: row[name].item()
-                for name in (
-                    "n",
-                    "accuracy",
-                    "accuracy_lower",
-                    "accuracy_upper",
-                    "cross_entropy",
-                    "gain",
-                    "gain_lower",
-                    "gain_upper",
-                    "test_accuracy",
-                )
-            },
-            **evaluation.costs,
-            "device": evaluation.device,
-            **{f"version_{name}": version for name, version in evaluation.versions.items()},
-        }
 
     def _earlier_provenance(self) -> dict[str, Any]:
         """Return what was written before: a ledger of version 0.2 does not know the command."""

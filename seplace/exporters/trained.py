@@ -5,17 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from seplace import models
 from seplace.errors import ExportMismatch, InputError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
     from torch import Tensor, nn
 
     from seplace.attention.options import GateOptions
     from seplace.backbones.backbone import Backbone
+    from seplace.config import StudyConfig
     from seplace.placement import Placement
+    from seplace.results import Evaluation
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -67,3 +72,67 @@ class TrainedNetwork:
         except RuntimeError as error:
             raise ExportMismatch(f"the weights do not fit {self.backbone.text} {self.placement}: {error}") from error
         return network.eval()
+
+
+def network_of_study(
+    evaluation: Evaluation,
+    *,
+    config: StudyConfig,
+    placements: pd.DataFrame,
+    images: Mapping[str, Any],
+    folder: Path,
+) -> TrainedNetwork:
+    """Return what a training of a study has left in its folder; `images` is what the ledger says of the data set.
+
+    MissingWeights or CorruptResults where its weights are not there or were changed.
+    """
+    from seplace.evaluators.stand_alone import read_weights  # Lightning
+
+    space = config.search_space
+    return TrainedNetwork(
+        backbone=space.backbone_of(evaluation.placement),
+        placement=evaluation.placement.on_backbone,
+        gate=space.gate,
+        num_classes=len(images["classes"]),
+        in_channels=images["channels"],
+        image_size=images["image_size"],
+        classes=tuple(images["classes"]),
+        mean=tuple(images["mean"]),
+        std=tuple(images["std"]),
+        state=read_weights(folder, evaluation),
+        flops=int(evaluation.costs["flops"]),
+        provenance={
+            "study": config.name,
+            "data": config.data.name,
+            "training_images": images["training_images"],
+            "validation_images": images["validation_images"],
+            **_provenance_of(evaluation, placements),
+        },
+    )
+
+
+def _provenance_of(evaluation: Evaluation, placements: pd.DataFrame) -> dict[str, str | int | float | None]:
+    """Return the figures of a training, and of its placement over all seeds."""
+    row = placements.loc[placements["placement"] == str(evaluation.placement)].iloc[0]
+    return {
+        "seed": evaluation.seed,
+        "epochs": evaluation.epochs,
+        "accuracy_of_these_weights": evaluation.accuracy,
+        **{
+            name: row[name].item()
+            for name in (
+                "n",
+                "accuracy",
+                "accuracy_lower",
+                "accuracy_upper",
+                "cross_entropy",
+                "gain",
+                "gain_lower",
+                "gain_upper",
+                "test_accuracy",
+            )
+        },
+        **evaluation.costs,
+        "device": evaluation.device,
+        **{f"version_{name}": version for name, version in evaluation.versions.items()},
+    }
