@@ -15,12 +15,9 @@ from seplace.effects.model import Observation
 from seplace.effects.region import Region, cost_tables
 from seplace.placement import Placement, StageChoice
 from seplace.space import SearchSpace
+from tests.spaces import parse
 
 NAMES = ("flops", "params")
-
-
-def parse(*texts: str) -> tuple[StageChoice, ...]:
-    return tuple(map(StageChoice.parse, texts))
 
 
 def space_with(*choices: tuple[StageChoice, ...], variants: Sequence[str] = ()) -> SearchSpace:
