@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from seplace.placement import Placement
+from seplace.space_file import load_space
+from tests.effects.toy import SMALL, prices_of
+from tests.samplers.toy import add, ask, gates, proxy_that_knows, searched, study_of, task_of
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+@pytest.mark.parametrize("seed", range(6))
+def test_a_placement_beyond_a_limit_is_not_proposed(is_known, seed):
+    """Even if all but the plain one are: chance must not be left to find it."""
+    space = load_space("cifar-resnet20")
+    prices = prices_of(space)
+    task = task_of(space, prices=prices, limits={"params": prices.price(Placement.parse("none-none-none"))["params"]})
+    study = study_of(task, seed=seed)
+    if is_known:
+        add(study, task, Placement.parse("eca-eca-eca"), value=90.0)
+    assert str(ask(study, task)[1]) == "none-none-none"
+
+
+def test_a_limit_is_kept_all_along():
+    prices = prices_of(SMALL)
+    limit = float(np.median([prices.price(each)["params"] for each in SMALL]))
+    task = task_of(limits={"params": limit})
+    assert all(prices.price(each)["params"] <= limit for each in searched(task, 15))
+
+
+def test_a_measured_cost_needs_no_beginning():
+    """The first proposal of a study stands before the first measurement."""
+    task = task_of(cost="latency_ms")
+    study = study_of(task)
+    for _ in range(6):
+        trial, placement = ask(study, task)
+        study.tell(trial, [gates(placement), 5.0 + 0.3 * sum(c.module == "se" for c in placement.choices)])
+    assert len(study.trials) == 6
+
+
+def test_a_measured_cost_is_learned():
+    """SE is nearly as quick as nothing, ECA slow and worth no more: who saw the latencies turns to SE."""
+    modules = Counter()
+    for seed in range(3):
+        task = task_of(cost="latency_ms", seeds=1)
+        study = study_of(task, seed=seed)
+        for _ in range(8):
+            trial, placement = ask(study, task)
+            latency = 5.0 + sum({"none": 0.0, "se": 0.1, "eca": 2.0}[choice.module] for choice in placement.choices)
+            study.tell(trial, [gates(placement), latency])
+            modules.update(choice.module for choice in placement.choices)
+    assert modules["se"] > modules["eca"]
+
+
+def test_a_proxy_is_no_covariate_of_a_measured_cost():
+    task = task_of(cost="latency_ms")
+    measured = {placement: float(number) for number, placement in enumerate(SMALL) if number % 5 == 0}
+    with_proxy = replace(task, covariates={"knows": proxy_that_knows(SMALL)}).region_by(measured)
+    assert with_proxy.cost.everywhere() == pytest.approx(task.region_by(measured).cost.everywhere())
+    assert list(with_proxy.design.covariates) == ["knows"]
