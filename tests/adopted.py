@@ -9,19 +9,10 @@ from torch import Tensor, nn
 
 import seplace
 import seplace.adoption
-from tests.foreign import (
-    NETWORKS,
-    BasicBlock,
-    Bottleneck,
-    ConvNeXtBlock,
-    Inception,
-    InvertedResidual,
-    PreActBlock,
-    ShuffleUnit,
-    WideBlock,
-    images,
-    trained_like,
-)
+from tests.foreign import NETWORKS, images, trained_like
+from tests.foreign.chains import Inception
+from tests.foreign.mobile import InvertedResidual, ShuffleUnit
+from tests.foreign.residual import BasicBlock, Bottleneck, ConvNeXtBlock, PreActBlock, WideBlock
 
 each_network = pytest.mark.parametrize("name", NETWORKS)
 

@@ -14,17 +14,9 @@ from seplace.attention.applied import Scaled
 from seplace.backbones.slotted import FORMS, SlottedBlock, give_slots, widths_of
 from seplace.backbones.tracing import BlockGraph, trace
 from tests.attachments.toy import ToyGate, gate_of
-from tests.foreign import (
-    BasicBlock,
-    Bottleneck,
-    ConvNeXtBlock,
-    Inception,
-    InvertedResidual,
-    PreActBlock,
-    ShuffleUnit,
-    WideBlock,
-    conv3x3,
-)
+from tests.foreign.chains import Inception
+from tests.foreign.mobile import InvertedResidual, ShuffleUnit
+from tests.foreign.residual import BasicBlock, Bottleneck, ConvNeXtBlock, PreActBlock, WideBlock, conv3x3
 
 
 def form_and_widths(block: nn.Module, x: Tensor) -> tuple[str, dict[str, int]]:
