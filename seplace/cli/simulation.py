@@ -24,7 +24,7 @@ def simulate(
     sampler: Annotated[list[str], typer.Option(help="A sampler; may be given several times.", show_default=False)],
     trainings: Annotated[int, typer.Option(min=8, help="Of yardsticks and search together.")] = 100,
     repetitions: Annotated[int, typer.Option(min=1, help="Searches of each sampler in each world.")] = 20,
-    seeds: Annotated[int, typer.Option(min=1, help="The most seeds that a search spends on one placement.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="The most seeds of one placement, as far as a table has them.")] = 3,
     confirm: Annotated[int, typer.Option(min=0, help="Further trainings that confirm the front.")] = 0,
     settle: Annotated[bool, typer.Option(help="End a search when its front is settled (stop: settled).")] = False,
     rungs: Annotated[

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from seplace.simulation.world import World
 
 
-_CHECKPOINTS = (10, 25, 50, 100, 200, 400)
+_CHECKPOINTS = (12, 25, 50, 100, 200, 400)
 """Numbers of trainings after which the recommended fronts are valued."""
 
 

@@ -29,9 +29,9 @@ class Phases:
     trainings: int
     """Of yardsticks and search together."""
     seeds: int
-    """The most seeds of one placement in the search."""
+    """The most seeds of one placement in the search, as far as the world has them."""
     confirm_seeds: int = 0
-    """The most seeds of one placement after the confirmation; 0 leaves the confirmation out."""
+    """The same after the confirmation; 0 leaves the confirmation out."""
     confirm_trainings: int = 0
     stop: str = "budget"
     """budget or settled."""
@@ -131,13 +131,13 @@ def _config(world: World, phases: Phases, rungs: tuple[int, ...], *, sampler: st
     search = {
         "sampler": sampler,
         "trainings": phases.trainings,
-        "seeds": phases.seeds,
+        "seeds": _within(world, phases.seeds),
         "seed": seed,
         "stop": phases.stop,
         "rungs": rungs,
         "proxies": () if world.proxy is None else ("simulated",),
     }
-    confirm = {"seeds": phases.confirm_seeds, "trainings": phases.confirm_trainings}
+    confirm = {"seeds": _within(world, phases.confirm_seeds), "trainings": phases.confirm_trainings}
     study = {
         "schema": 1,
         "space": world.space.name,
@@ -164,3 +164,7 @@ def _config(world: World, phases: Phases, rungs: tuple[int, ...], *, sampler: st
         source_text="",
         space_text="",
     )
+
+
+def _within(world: World, seeds: int) -> int:
+    return seeds if world.seeds is None else min(seeds, world.seeds)

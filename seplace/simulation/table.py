@@ -56,6 +56,7 @@ def table_world(folder: Path, *, seed: int) -> World:
         truth=truth,
         lowest=float(truth.min()),
         observe=observe,
+        seeds=most,
         length=table.config.training.epochs,
         early=early,
     )

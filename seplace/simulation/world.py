@@ -41,6 +41,8 @@ class World:
     """The epochs of a training."""
     early: Callable[[Placement, int, int], float]
     """The same after some of its epochs; DataError where it was not scored then."""
+    seeds: int | None = None
+    """How many trainings of one placement it can answer; None for any number."""
     scored: tuple[int, ...] = ()
     """The epochs that the learning curve of a training holds, beside the last."""
     proxy: Floats | None = None

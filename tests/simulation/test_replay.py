@@ -154,6 +154,12 @@ def test_a_table_is_a_world(table):
     assert len({row.placement for row in found.evaluations}) >= 4
 
 
+def test_a_table_is_asked_for_no_more_seeds_than_it_has(table):
+    phases = Phases(trainings=40, seeds=5, confirm_seeds=7, confirm_trainings=8)
+    found = replay(table_world(table, seed=0), phases, sampler="random", seed=0)
+    assert len({row.key for row in found.evaluations}) == len(found.evaluations) == 8 * 3
+
+
 def test_half_a_table_is_refused(table, tmp_path):
     for name in ("study.yaml", "space.yaml", "prices.json"):
         (tmp_path / name).write_text((table / name).read_text())
