@@ -1,17 +1,21 @@
-"""Every backbone with every module at every attachment that it takes: built, trained for a step, counted, exported.
+"""Every kind of block with every module at every attachment that it takes: built, trained for a step, exported.
 
 Modules are spread over the blocks of a network, so that a few networks hold all of them. Networks are held narrow, and
-two blocks deep a stage where they are made of equal blocks; members that are only deeper than another have one network
-of their full depth, with a choice a stage.
+two blocks deep a stage where they are made of equal blocks; members that are only deeper or wider than another have one
+network of their full depth, with a choice a stage, and members whose blocks differ from another's by a stride or by
+groups have one network an attachment. What a network runs is that of its blocks at an attachment and that of a module
+at one, so each of these pairs is counted once. Counts of full depth and width: tests/bench/test_published.py.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 
 from seplace.attachments import ATTACHMENTS
 from seplace.attention import ATTENTION
@@ -29,9 +33,11 @@ NARROW = 0.125
 ONLY_DEEPER = {
     "cifar_resnet14", "cifar_resnet20", "cifar_resnet32", "cifar_resnet44", "cifar_resnet56", "cifar_resnet110",
     "resnet34", "resnet101", "resnet152", "resnet101_v1", "resnet152_v1", "resnext101_32x4d", "resnext101_32x4d_v1",
-    "wrn28_10", "vgg13_bn", "vgg16_bn", "vgg19_bn", "wide_resnet18_x2",
+    "wrn28_10", "vgg13_bn", "vgg16_bn", "vgg19_bn", "wide_resnet18_x1_5", "wide_resnet18_x2",
 }  # fmt: skip
 """Made of the same blocks as another member, which stands for them."""
+AKIN = {"resnet50_v1", "resnext50_32x4d", "resnext50_32x4d_v1"}
+"""Made of the blocks of resnet50, but for a stride or for groups; resnet50 stands for them with most modules."""
 
 MODULES = [name for name in ATTENTION if name not in ("none", "paper")]
 EQUAL_BLOCKS = ("resnet", "resnext", "wrn", "shufflenet")
@@ -86,20 +92,45 @@ CASES = [
 PAPER = [name for name in BACKBONES if any(unit.has_paper_gate for unit in describe(name).units)]
 
 
-def check(backbone: Backbone, placement: Placement) -> None:
+def networks_of(name: str, attachment: str) -> tuple[Backbone, list[Placement]]:
+    backbone = shallow(name, attachment)
+    placements = placements_of(backbone, attachment, tuple(MODULES))
+    return backbone, placements[:1] if name in AKIN else placements
+
+
+@functools.cache
+def counted() -> set[tuple[str, Placement]]:
+    """The first network of a backbone at an attachment, and the first that holds a module at an attachment."""
+    chosen, seen = set(), set()
+    for name, attachment in (case.values for case in CASES):
+        for placement in networks_of(name, attachment)[1]:
+            pairs = {(name, attachment), *((choice.name, choice.attachment) for choice in placement.choices)}
+            if pairs - seen:
+                chosen.add((name, placement))
+            seen |= pairs
+    return chosen
+
+
+def check(backbone: Backbone, placement: Placement, *, is_counted: bool) -> None:
     gate = GateOptions(init="paper")
     network = build(backbone, placement, gate=gate, num_classes=3, in_channels=3, seed=0)
+    called: set[nn.Module] = set()
+    for module in network.modules():
+        module.register_forward_hook(lambda module, _inputs, _output: called.add(module))
     side = backbone.min_image_size
     images = torch.randn(4, 3, side, side, generator=torch.Generator().manual_seed(1))
     with torch.autocast("cpu", torch.bfloat16):
         logits = network(images)
     assert logits.isfinite().all()
+    for key, module in network.named_modules():
+        assert not called.isdisjoint(module.modules()) or type(module).forward is nn.Module.forward, f"{key} is idle"
     logits.float().square().sum().backward()
     for key, parameter in network.named_parameters():
         assert parameter.grad is not None, key
         assert parameter.grad.isfinite().all(), key
     network.eval()
-    assert count_operators(network, images[:1])["conv"] > 0  # an operator without a count, or an idle module, raises
+    if is_counted:
+        assert count_operators(network, images[:1])["conv"] > 0  # an operator without a count raises
     scope: dict[str, object] = {"__name__": "exported"}
     text = source_text(backbone, placement, gate=gate, num_classes=3, in_channels=3)
     exec(compile(text, "model.py", "exec", dont_inherit=True), scope)
@@ -111,9 +142,9 @@ def check(backbone: Backbone, placement: Placement) -> None:
 
 @pytest.mark.parametrize(("name", "attachment"), CASES)
 def test_it_builds_trains_is_counted_and_is_exported(name: str, attachment: str) -> None:
-    backbone = shallow(name, attachment)
-    for placement in placements_of(backbone, attachment, tuple(MODULES)):
-        check(backbone, placement)
+    backbone, placements = networks_of(name, attachment)
+    for placement in placements:
+        check(backbone, placement, is_counted=(name, placement) in counted())
 
 
 @pytest.mark.parametrize("name", sorted({*ONLY_DEEPER, "preact_resnet110", "preact_resnet164", "inception_resnet_v2"}))
@@ -123,22 +154,17 @@ def test_it_does_so_at_its_full_depth(name: str) -> None:
     for number, unit in enumerate(backbone.units):
         taken = [attachment for attachment in unit.widths if takes("se", attachment)]
         choices.append(StageChoice("se", 1, taken[number % len(taken)]))
-    check(backbone, Placement(tuple(choices)))
+    check(backbone, Placement(tuple(choices)), is_counted=False)
 
 
 @pytest.mark.parametrize("name", PAPER)
 def test_the_attention_of_its_own_paper(name: str) -> None:
     backbone = narrow(name)
     choices = (StageChoice("paper" if unit.has_paper_gate else "none") for unit in backbone.units)
-    check(backbone, Placement(tuple(choices)))
+    check(backbone, Placement(tuple(choices)), is_counted=True)
 
 
-def test_every_module_stands_at_every_attachment_somewhere() -> None:
-    placed = {
-        (choice.name, choice.attachment)
-        for name, attachment in (case.values for case in CASES)
-        for placement in placements_of(shallow(name, attachment), attachment, tuple(MODULES))
-        for choice in placement.choices
-    }
+def test_every_module_is_counted_at_every_attachment_somewhere() -> None:
+    placed = {(choice.name, choice.attachment) for _, placement in counted() for choice in placement.choices}
     allowed = {(name, at) for name, at in itertools.product(MODULES, ATTACHMENTS) if takes(name, at)}
     assert allowed <= placed
