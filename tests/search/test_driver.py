@@ -22,6 +22,7 @@ YARDSTICKS = [str(placement) for placement in yardsticks(describe("cifar_resnet8
 CONFIRM = {"seeds": 3, "trainings": 15}
 
 
+@pytest.mark.usefixtures("no_study_file")
 def test_yardsticks_come_first_and_the_budget_is_met_exactly(tmp_path, toy):
     go(write_study(tmp_path, search={"trainings": 17}), tmp_path / "out")
     assert [text for text, _seed, _epochs in toy.trained[:7]] == YARDSTICKS
@@ -58,6 +59,7 @@ def test_other_backbones_are_searched_priced_and_judged(tmp_path, toy, sampler):
     assert {trial.params["backbone"] for trial in study.trials} == {space.backbone.text, wider}
 
 
+@pytest.mark.usefixtures("no_study_file")
 @pytest.mark.parametrize("executor", ["inline", "scrambled"])
 def test_a_repeated_placement_gets_its_next_seed(tmp_path, toy, monkeypatch, executor):
     monkeypatch.setattr(driver, "EXECUTORS", {"inline": Scrambled} if executor == "scrambled" else driver.EXECUTORS)
@@ -72,6 +74,7 @@ def test_a_repeated_placement_gets_its_next_seed(tmp_path, toy, monkeypatch, exe
     assert max(seeds.values()) == 3
 
 
+@pytest.mark.usefixtures("no_study_file")
 def test_a_space_that_is_exhausted_ends_the_search(tmp_path, toy):
     # Eight placements of two seeds each, of which the plain one and two of ECA are yardsticks; four others lie outside.
     path = write_study(tmp_path, space=write_small_space(tmp_path), search={"trainings": None, "hours": 1.0})
@@ -79,6 +82,7 @@ def test_a_space_that_is_exhausted_ends_the_search(tmp_path, toy):
     assert len(toy.trained) == len(set(toy.trained)) == 8 * 2 + 4
 
 
+@pytest.mark.usefixtures("no_study_file")
 def test_what_is_over_a_limit_is_never_trained(tmp_path, toy):
     path = write_study(tmp_path, objective={"cost": "flops", "limits": {"flops": 200_000}}, search={"trainings": 25})
     go(path, tmp_path / "out")
@@ -233,6 +237,7 @@ def test_a_dead_worker_says_nothing_about_the_placement(tmp_path, toy):
     assert optuna.trial.TrialState.FAIL in states
 
 
+@pytest.mark.usefixtures("no_study_file")
 def test_failures_in_a_row_end_the_run(tmp_path, toy):
     path = write_study(tmp_path, run={"stop_after_failures": 3})
     toy.failing = dict.fromkeys(YARDSTICKS[2:5], "diverged")
@@ -243,6 +248,7 @@ def test_failures_in_a_row_end_the_run(tmp_path, toy):
     go(path, tmp_path / "spread")
 
 
+@pytest.mark.usefixtures("no_study_file")
 def test_confirmation_is_paired_with_none_and_bounded_by_seeds(tmp_path, toy):
     path = write_study(tmp_path, search={"trainings": 20}, confirm={"seeds": 4, "trainings": 100})
     go(path, tmp_path / "out")
@@ -257,6 +263,7 @@ def test_confirmation_is_paired_with_none_and_bounded_by_seeds(tmp_path, toy):
     assert min(len(seeds[text]) for text in members) > 1
 
 
+@pytest.mark.usefixtures("no_study_file")
 def test_confirmation_ends_when_nothing_is_in_doubt(tmp_path, toy, monkeypatch):
     monkeypatch.setattr("tests.search.toy.NOISE", 0.02)
     path = write_study(tmp_path, search={"trainings": 20}, confirm={"seeds": 9, "trainings": 200})
@@ -264,6 +271,7 @@ def test_confirmation_ends_when_nothing_is_in_doubt(tmp_path, toy, monkeypatch):
     assert len(toy.trained) < 20 + 100
 
 
+@pytest.mark.usefixtures("no_study_file")
 def test_confirmation_keeps_its_budget(tmp_path, toy):
     go(write_study(tmp_path, search={"seeds": 1}, confirm={"seeds": 9, "trainings": 16}), tmp_path / "out")
     assert len(toy.trained) == 10 + 16
@@ -274,6 +282,7 @@ def read_on_test_split(folder) -> set[str]:
         return {text for text, _, _ in ledger.tests()}
 
 
+@pytest.mark.usefixtures("no_study_file")
 def test_the_test_split_is_read_once_after_all_trainings(tmp_path, toy):
     path = write_study(tmp_path, confirm=CONFIRM)
     evaluate = toy.evaluate
@@ -291,7 +300,7 @@ def test_the_test_split_is_read_once_after_all_trainings(tmp_path, toy):
             assert accuracy == accuracy_of(Placement.parse(key[0]), key[1]) - 1
 
 
-@pytest.mark.usefixtures("toy")
+@pytest.mark.usefixtures("toy", "no_study_file")
 def test_what_was_trained_is_timed_at_the_end(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(driver.Prices, "measure_latencies", lambda _, placements: asked.append(list(placements)))
@@ -309,6 +318,7 @@ def test_what_was_trained_is_timed_at_the_end(tmp_path, monkeypatch):
     assert set(others) < {row.placement for row in found.rows}
 
 
+@pytest.mark.usefixtures("no_study_file")
 def test_what_has_no_weights_left_is_not_tested(tmp_path, toy):
     test = toy.test
 
@@ -323,6 +333,7 @@ def test_what_has_no_weights_left_is_not_tested(tmp_path, toy):
     assert set(YARDSTICKS) - read_on_test_split(tmp_path / "out") == {YARDSTICKS[1]}
 
 
+@pytest.mark.usefixtures("no_study_file")
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
@@ -343,6 +354,7 @@ def test_a_changed_study_is_refused_key_by_key(tmp_path, toy, changes, line):
     assert len(toy.trained) == 10
 
 
+@pytest.mark.usefixtures("no_study_file")
 def test_where_it_runs_may_change(tmp_path, toy):
     go(write_study(tmp_path), tmp_path / "out")
     go(write_study(tmp_path, run={"workers": 2, "stop_after_failures": 9}), tmp_path / "out")
