@@ -8,6 +8,7 @@ import pytest
 from seplace.errors import ExportMismatch, InputError
 from seplace.exporters import EXPORTERS
 from seplace.exporters.folder import weights
+from seplace.exporters.program import program_of
 from tests.exporters.networks import trained_network
 
 VERIFIES = {"source": "seplace.exporters.source.verify", "program": "seplace.exporters.program.verify_program"}
@@ -17,6 +18,17 @@ NETWORK_FILES = {"source": "model.py", "program": "model.pt2"}
 @pytest.fixture(scope="module")
 def trained():
     return trained_network("cifar_resnet8[width=0.25]", "none-none-eca")
+
+
+@pytest.fixture(scope="module")
+def program(trained) -> bytes:
+    return program_of(trained.build(), in_channels=trained.in_channels, image_size=trained.image_size)
+
+
+@pytest.fixture
+def traced_once(program, monkeypatch) -> None:
+    """Tracing takes most of an export, and what it gives is no matter to these tests."""
+    monkeypatch.setattr("seplace.exporters.program.program_of", lambda *_, **__: program)
 
 
 @pytest.fixture(params=EXPORTERS)
@@ -47,6 +59,7 @@ def test_earlier_export_is_replaced_by_the_same_bytes(tmp_path, trained, name):
     assert list(tmp_path.iterdir()) == [folder]
 
 
+@pytest.mark.usefixtures("traced_once")
 def test_other_folders_are_not_replaced(tmp_path, trained, name):
     folder = EXPORTERS[name](trained, tmp_path / "export")
     (folder / "notes.txt").write_text("mine")
@@ -63,6 +76,7 @@ def test_other_folders_are_not_replaced(tmp_path, trained, name):
         EXPORTERS[name](trained, other / "README.md")
 
 
+@pytest.mark.usefixtures("traced_once")
 def test_export_of_another_form_is_not_replaced(tmp_path, trained, name):
     folder = EXPORTERS[name](trained, tmp_path / "export")
     before = content_of(folder)
@@ -76,6 +90,7 @@ def test_export_of_another_form_is_not_replaced(tmp_path, trained, name):
     assert content_of(folder) == before
 
 
+@pytest.mark.usefixtures("traced_once")
 def test_failure_leaves_the_earlier_export(tmp_path, trained, name, monkeypatch):
     folder = EXPORTERS[name](trained, tmp_path / "export")
     before = content_of(folder)
@@ -91,6 +106,7 @@ def test_failure_leaves_the_earlier_export(tmp_path, trained, name, monkeypatch)
     assert list(tmp_path.iterdir()) == [folder]
 
 
+@pytest.mark.usefixtures("traced_once")
 def test_forms_differ_in_the_network_file_and_the_page_alone(tmp_path, trained, monkeypatch):
     for path in VERIFIES.values():
         monkeypatch.setattr(path, lambda *_: None)

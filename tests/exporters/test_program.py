@@ -1,8 +1,10 @@
 """Export as a program: networks of the shelf and of a user, loaded by torch alone."""
 
 import io
+import itertools
 import json
 import re
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -18,19 +20,25 @@ from seplace.errors import ExportMismatch, InputError
 from seplace.exporters import EXPORTERS, exporter_for
 from seplace.exporters.code_check import UnexportableCode
 from seplace.exporters.folder import weights
+from seplace.exporters.fresh_process import LOADERS
 from seplace.exporters.program import export_program, program_of
 from seplace.exporters.source import export_source
 from seplace.files import sha256_of
+from seplace.placement import StageChoice
 from tests import foreign
 from tests.exporters.networks import trained_network
-from tests.networks import GATES, choice_of, placed
+from tests.networks import GATES, choice_of, placed, takes
 
 FOREIGN = "tests.foreign:basic_resnet[image_size=32]"
 CIFAR = "cifar_resnet8[width=0.5]"
-ROUNDS = [
-    "-".join(str(choice_of(name)) for name in [*GATES, "none", "none"][at : at + 3]) for at in range(0, len(GATES), 3)
+ATTACHMENTS = ("serial", "parallel", "cross", "pre")
+CHOICES = [
+    choice_of(name, attachment if takes(name, attachment) else "serial")
+    for name, attachment in zip(GATES, itertools.cycle(ATTACHMENTS), strict=False)
 ]
-"""Placements that hold every gate once."""
+CHOICES += [choice_of("sk", "kernel"), *map(choice_of, ("none", "se"))]
+ROUNDS = ["-".join(map(str, CHOICES[at : at + 3])) for at in range(0, len(CHOICES) - 2, 3)]
+"""Placements that hold every gate once, and the attachments by turns."""
 
 
 def images(count: int, size: int) -> torch.Tensor:
@@ -50,13 +58,38 @@ def trained():
     return trained_network(FOREIGN, "se4-none-cbam4", image_size=32)
 
 
+@pytest.fixture
+def untraced(monkeypatch) -> None:
+    """Tracing takes most of an export, and its content is no matter to what is decided beside it."""
+    monkeypatch.setattr("seplace.exporters.program.program_of", lambda *_, **__: b"a program")
+
+
+@pytest.fixture
+def in_this_process(monkeypatch) -> None:
+    """What a fresh process does with a folder, done here, which spares it the import of torch."""
+
+    def logits(folder: Path, network_file: str, images: dict[str, torch.Tensor], *, timeout_seconds: float):
+        del timeout_seconds
+        network = LOADERS[network_file](folder)
+        with torch.inference_mode():
+            return {name: network(batch) for name, batch in images.items()}
+
+    monkeypatch.setattr("seplace.exporters.verify._logits_in_fresh_process", logits)
+
+
 @pytest.fixture(scope="module")
 def folder(trained, tmp_path_factory) -> Path:
     """An export that was verified; tests only read it."""
     return EXPORTERS["program"](trained, tmp_path_factory.mktemp("program") / "deep" / "export")
 
 
-@pytest.mark.parametrize("placement", [*ROUNDS, "se4.parallel-se4.cross-se4.pre", "none-sk4.kernel-gc4"])
+def test_every_gate_and_every_attachment_is_in_a_program():
+    choices = [StageChoice.parse(text) for text in "-".join(ROUNDS).split("-")]
+    assert {choice.name for choice in choices} >= {*GATES, "sk"}
+    assert {choice.attachment for choice in choices} >= {*ATTACHMENTS, "kernel"}
+
+
+@pytest.mark.parametrize("placement", ROUNDS)
 def test_program_of_each_gate_gives_equal_logits(placement):
     trained = trained_network(placement=placement)
     content = program_of(trained.build(), in_channels=3, image_size=16)
@@ -124,19 +157,21 @@ def test_network_that_torch_cannot_trace_is_refused_and_leaves_nothing(tmp_path,
     assert not list(tmp_path.iterdir())
 
 
-def test_fresh_process_sees_a_network_that_is_never_the_same(tmp_path):
+@pytest.mark.usefixtures("in_this_process")
+def test_a_network_that_is_never_the_same_is_a_mismatch(tmp_path):
     trained = trained_network("tests.exporters.networks:IsNeverTheSame[image_size=16]", "eca")
     with pytest.raises(ExportMismatch, match="other logits"):
         export_program(trained, tmp_path / "export")
     assert not list(tmp_path.iterdir())
 
 
-def test_fresh_process_sees_other_weights_beside_the_program(tmp_path, monkeypatch, trained):
+def test_a_fresh_process_refuses_other_weights_beside_the_program(tmp_path, folder, trained):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    assert LOADERS["model.pt2"](copy)
     changed = {**trained.state, "fc.bias": trained.state["fc.bias"] + 1}
-    monkeypatch.setattr("seplace.exporters.folder.weights", lambda _: weights(replace(trained, state=changed)))
-    with pytest.raises(ExportMismatch, match=r"fresh process: .*other weights"):
-        export_program(trained, tmp_path / "export")
-    assert not list(tmp_path.iterdir())
+    (copy / "model.safetensors").write_bytes(weights(replace(trained, state=changed)))
+    with pytest.raises(ValueError, match="other weights"):
+        LOADERS["model.pt2"](copy)
 
 
 @pytest.mark.parametrize(
@@ -146,6 +181,7 @@ def test_fresh_process_sees_other_weights_beside_the_program(tmp_path, monkeypat
         (lambda state: state.update({"fc.bias": torch.full((3,), float("nan"))}), "not finite"),
     ],
 )
+@pytest.mark.usefixtures("untraced")
 def test_weights_that_do_not_fit_are_a_mismatch_and_leave_nothing(tmp_path, trained, change, message):
     state = dict(trained.state)
     change(state)
@@ -154,6 +190,7 @@ def test_weights_that_do_not_fit_are_a_mismatch_and_leave_nothing(tmp_path, trai
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.usefixtures("untraced")
 def test_other_flops_are_a_mismatch_and_leave_nothing(tmp_path, trained):
     with pytest.raises(ExportMismatch, match="the table says"):
         export_program(replace(trained, flops=trained.flops + 1), tmp_path / "export")
@@ -172,6 +209,7 @@ def test_exporter_of_which_none_is_asked_for(backbone, name):
     assert exporter_for(describe(backbone)) == name
 
 
+@pytest.mark.usefixtures("untraced")
 def test_results_are_exported_as_asked(finished, tmp_path, monkeypatch):
     monkeypatch.setattr("seplace.exporters.source.verify", lambda *_: None)
     monkeypatch.setattr("seplace.exporters.program.verify_program", lambda *_: None)
@@ -182,6 +220,7 @@ def test_results_are_exported_as_asked(finished, tmp_path, monkeypatch):
     assert (results.export(tmp_path / "other_default") / "model.pt2").exists()
 
 
+@pytest.mark.usefixtures("untraced")
 def test_command_exports_as_asked(finished, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("seplace.exporters.program.verify_program", lambda *_: None)
 
