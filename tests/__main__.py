@@ -10,7 +10,7 @@ CHECKS = (
     ("ruff", "format", "--check", "--quiet"),
     ("mypy",),
     ("lint-imports",),
-    ("pytest", "-n", "3", "--dist", "worksteal", "-q"),
+    ("pytest", "-n", "2", "--dist", "worksteal", "-q"),
 )
 
 with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
