@@ -41,7 +41,7 @@ def undisturbed(tmp_path_factory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("executor", "kills"), [("inline", 3), ("processes", 2)])
+@pytest.mark.parametrize(("executor", "kills"), [("inline", 2), ("processes", 1)])
 def test_a_killed_study_ends_like_one_that_was_not(tmp_path, undisturbed, executor, kills):
     study = write(tmp_path, executor)
     whole = committed_in(undisturbed)
