@@ -58,15 +58,15 @@ def run_study(config: StudyConfig, folder: Path, *, observer: Observer) -> None:
     with study_lock(folder / "lock"), Ledger(folder / "ledger.sqlite") as ledger, signals_as_errors():
         refuse_changes(config, folder, ledger)
         maker = EvaluatorMaker(config, folder)
-        evaluator = maker.make(0)  # may refuse the study, which then must not have claimed the folder
-        claim(config, folder, ledger)
+        evaluator = maker.make(0)
+        prices = Prices(config, price_table(config, folder, evaluator), ledger=ledger, evaluator=evaluator)
+        prices.check_limits()
+        images = ledger.fact("images") or evaluator.describe_images()
+        claim(config, folder, ledger)  # what may refuse the study stands above: a refused one can be mended
         ledger.set_fact("finished", False)
         is_command = Path(sys.argv[0]).name == "seplace"
         ledger.set_fact("command", " ".join(["seplace", *sys.argv[1:]]) if is_command else "seplace.run")
-        prices = Prices(config, price_table(config, folder, evaluator), ledger=ledger, evaluator=evaluator)
-        prices.check_limits()
-        if ledger.fact("images") is None:
-            ledger.set_fact("images", evaluator.describe_images())
+        ledger.set_fact("images", images)
         driver = Driver(
             config,
             ledger=ledger,

@@ -93,11 +93,19 @@ def test_what_is_over_a_limit_is_never_trained(tmp_path, toy):
     assert "cbam8-cbam16-cbam16" not in [text for text, _, _ in toy.trained]
 
 
-@pytest.mark.usefixtures("toy")
-def test_a_limit_below_the_range_is_refused_with_the_range(tmp_path):
+def test_a_limit_below_the_range_is_refused_with_the_range_and_can_be_mended(tmp_path, toy):
     path = write_study(tmp_path, objective={"cost": "flops", "limits": {"flops": 1000}})
     with pytest.raises(InputError, match=r"limits\.flops: .* spans 197,184 to [\d,]+ FLOP"):
         go(path, tmp_path / "out")
+    go(write_study(tmp_path, objective={"cost": "flops", "limits": {"flops": 200_000}}), tmp_path / "out")
+    assert len(toy.trained) == 10
+
+
+def test_data_that_do_not_fit_are_refused_and_can_be_mended(tmp_path, toy):
+    with pytest.raises(InputError, match="5000 training images asked for"):
+        go(write_study(tmp_path, data={"train_images": 5000}), tmp_path / "out")
+    go(write_study(tmp_path), tmp_path / "out")
+    assert len(toy.trained) == 10
 
 
 @pytest.mark.usefixtures("no_study_file")
