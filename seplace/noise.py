@@ -52,7 +52,7 @@ class Components:
     seed: float
     residual: float
     ratio: float
-    """F: the mean square of placements over that of the residuals."""
+    """F: the mean square of placements over that of the residuals; NaN where nothing differs from anything."""
     chance: float
     """The probability of such an F where placements do not differ."""
 
@@ -131,7 +131,8 @@ def components(scores: Floats) -> Components:
     error = float((residuals**2).sum()) / freedom
     of_placements = seeds * float(by_placement.var(ddof=1))
     of_seeds = placements * float(by_seed.var(ddof=1))
-    ratio = of_placements / error if error > 0 else np.inf
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.divide(of_placements, error)
     return Components(
         placement=float(np.sqrt(max(of_placements - error, 0) / seeds)),
         seed=float(np.sqrt(max(of_seeds - error, 0) / placements)),
@@ -142,7 +143,10 @@ def components(scores: Floats) -> Components:
 
 
 def main_effects_share(placements: Sequence[Placement], means: Floats) -> float:
-    """Return the share of the variance of means that a sum of one effect a stage's choice explains, adjusted."""
+    """Return the share of the variance of means that a sum of one effect a stage's choice explains, adjusted.
+
+    NaN where the placements are too few for it, or their means are all equal.
+    """
     levels = [
         sorted({str(placement.choices[stage]) for placement in placements}) for stage in range(len(placements[0]))
     ]
@@ -153,7 +157,7 @@ def main_effects_share(placements: Sequence[Placement], means: Floats) -> float:
     ]
     design = np.array([np.ones(len(placements)), *columns]).T
     freedom = len(placements) - int(np.linalg.matrix_rank(design))
-    if freedom < 1:
+    if freedom < 1 or np.ptp(means) == 0:
         return float("nan")
     fitted = design @ np.linalg.lstsq(design, means, rcond=None)[0]
     left = float(((means - fitted) ** 2).sum()) / freedom
@@ -193,8 +197,12 @@ def _measures(block: Block) -> dict[str, Callable[[NDArray[np.int64]], float]]:
 
 def _interval(measure: Callable[[NDArray[np.int64]], float], count: int) -> tuple[float, float]:
     random = np.random.default_rng(0)
-    drawn = [measure(_resampled(count, random)) for _ in range(_REPEATS)]
-    lower, upper = np.nanquantile(drawn, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+    drawn = np.array([measure(_resampled(count, random)) for _ in range(_REPEATS)])
+    defined = drawn[~np.isnan(drawn)]
+    if not len(defined):
+        return float("nan"), float("nan")
+    with np.errstate(invalid="ignore"):  # between two infinite F there is no number
+        lower, upper = np.quantile(defined, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
     return float(lower), float(upper)
 
 

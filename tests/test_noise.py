@@ -1,3 +1,6 @@
+import dataclasses
+import math
+
 import numpy as np
 import pytest
 
@@ -61,6 +64,22 @@ def test_where_placements_tie_the_report_says_so():
     rows = noise_frame(table(15, 4, sd=(0.0, 0.5, 0.7))).set_index(["score", "quantity"])["value"]
     assert rows["accuracy", "p of F"] > 0.01
     assert rows["accuracy", "reliability of one seed"] < 0.3
+
+
+def test_where_all_trainings_end_alike_nothing_is_told_and_nothing_breaks():
+    alike = [
+        dataclasses.replace(row, accuracy=95.0, cross_entropy=0.25, curve=({**row.curve[0], "accuracy": 90.0}, {}))
+        for row in table(5, 2, sd=(1, 1, 1))
+    ]
+    rows = noise_frame(alike).set_index(["score", "quantity"])["value"]
+    assert rows["accuracy", "sd of placements"] == rows["accuracy", "sd of residuals"] == 0
+    for quantity in ("F of placements", "tau between two seeds", "share of main effects in means over seeds"):
+        assert math.isnan(rows["accuracy", quantity])
+
+
+def test_without_residuals_the_ratio_is_beyond_all_bounds():
+    found = components(np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]))
+    assert (found.residual, found.ratio, found.chance) == (0.0, math.inf, 0.0)
 
 
 def test_early_ranks_are_compared_on_the_same_and_on_other_seeds():
