@@ -9,16 +9,16 @@ from __future__ import annotations
 import functools
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import f as f_distribution
-from scipy.stats import kendalltau
 
 from seplace.errors import DataError
+from seplace.ranks import Interval, bootstrap_weights, kendall, signs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-_REPEATS = 200
-_LEVEL = 0.9
+_REPEATS = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,17 +72,17 @@ def noise_frame(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
     rows = []
     blocks = {score: complete_block(evaluations, score=score) for score in ("accuracy", "cross_entropy")}
     for score, block in blocks.items():
-        for name, measure in _measures(block).items():
-            value = measure(np.arange(len(block.placements)))
-            lower, upper = _interval(measure, len(block.placements))
-            rows.append({"score": score, "quantity": name, "value": value, "lower": lower, "upper": upper})
+        for name, figures in _figures(block).items():
+            each = Interval.of(figures)
+            rows.append(
+                {"score": score, "quantity": name, "value": each.value, "lower": each.lower, "upper": each.upper}
+            )
         share = main_effects_share(block.placements, block.scores.mean(axis=1))
         rows.append({"score": score, "quantity": "share of main effects in means over seeds", "value": share})
-    means = [block.scores.mean(axis=1) for block in blocks.values()]
-    rows.append(
-        {"score": "both", "quantity": "tau between accuracy and cross-entropy, means over seeds", "value": _tau(*means)}
-    )
     block = blocks["accuracy"]
+    means = [signs(each.scores.mean(axis=1)) for each in blocks.values()]
+    (tau,) = kendall(*means, np.ones((1, len(block.placements))))
+    rows.append({"score": "both", "quantity": "tau between accuracy and cross-entropy, means over seeds", "value": tau})
     return pd.DataFrame(rows).assign(placements=len(block.placements), seeds=len(block.seeds))
 
 
@@ -164,55 +163,38 @@ def main_effects_share(placements: Sequence[Placement], means: Floats) -> float:
     return 1 - left / float(means.var(ddof=1))
 
 
-def _measures(block: Block) -> dict[str, Callable[[NDArray[np.int64]], float]]:
-    """Return what is reported, each as a function of the placements (by position) that it is computed from."""
-    scores, most = block.scores, len(block.seeds)
+def _figures(block: Block) -> dict[str, Floats]:
+    """Return what is reported (1 + resamples,): of all placements first, then of each resample of them."""
+    count, most = block.scores.shape
+    weights = bootstrap_weights(count, resamples=_REPEATS, seed=0)
+    found = [components(np.repeat(block.scores, each.astype(int), axis=0)) for each in weights]
 
-    def of(measure: Callable[[Components], float]) -> Callable[[NDArray[np.int64]], float]:
-        return lambda rows: measure(components(scores[rows]))
+    def of(measure: Callable[[Components], float]) -> Floats:
+        return np.array([measure(each) for each in found])
 
-    def between_seeds(rows: NDArray[np.int64]) -> float:
-        pairs = itertools.combinations(range(most), 2)
-        return float(np.mean([_tau(scores[rows, one], scores[rows, other]) for one, other in pairs]))
+    last = _signs_by_seed(block.scores)
 
-    def early(values: Floats, *, same: bool) -> Callable[[NDArray[np.int64]], float]:
-        pairs = [(one, other) for one, other in itertools.product(range(most), repeat=2) if (one == other) == same]
-        return lambda rows: float(np.mean([_tau(values[rows, one], scores[rows, other]) for one, other in pairs]))
+    def tau(pairs: Iterable[tuple[Floats, Floats]]) -> Floats:
+        return np.asarray(np.mean([kendall(one, other, weights) for one, other in pairs], axis=0))
 
-    measures: dict[str, Callable[[NDArray[np.int64]], float]] = {
-        "sd of placements": of(lambda found: found.placement),
-        "sd of seeds": of(lambda found: found.seed),
-        "sd of residuals": of(lambda found: found.residual),
-        "F of placements": of(lambda found: found.ratio),
-        "p of F": of(lambda found: found.chance),
-        "reliability of one seed": of(lambda found: found.reliability(1)),
-        f"reliability of {most} seeds": of(lambda found: found.reliability(most)),
-        "tau between two seeds": between_seeds,
+    figures = {
+        "sd of placements": of(lambda each: each.placement),
+        "sd of seeds": of(lambda each: each.seed),
+        "sd of residuals": of(lambda each: each.residual),
+        "F of placements": of(lambda each: each.ratio),
+        "p of F": of(lambda each: each.chance),
+        "reliability of one seed": of(lambda each: each.reliability(1)),
+        f"reliability of {most} seeds": of(lambda each: each.reliability(most)),
+        "tau between two seeds": tau(itertools.combinations(last, 2)),
     }
-    for epoch, values in block.early.items():
-        measures[f"tau of epoch {epoch} and the last, same seed"] = early(values, same=True)
-        measures[f"tau of epoch {epoch} and the last, other seed"] = early(values, same=False)
-    return measures
+    for epoch, scores in block.early.items():
+        first = _signs_by_seed(scores)
+        across = [(one, other) for one, other in itertools.product(range(most), repeat=2) if one != other]
+        figures[f"tau of epoch {epoch} and the last, same seed"] = tau(zip(first, last, strict=True))
+        figures[f"tau of epoch {epoch} and the last, other seed"] = tau((first[a], last[b]) for a, b in across)
+    return figures
 
 
-def _interval(measure: Callable[[NDArray[np.int64]], float], count: int) -> tuple[float, float]:
-    random = np.random.default_rng(0)
-    drawn = np.array([measure(_resampled(count, random)) for _ in range(_REPEATS)])
-    defined = drawn[~np.isnan(drawn)]
-    if not len(defined):
-        return float("nan"), float("nan")
-    with np.errstate(invalid="ignore"):  # between two infinite F there is no number
-        lower, upper = np.quantile(defined, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
-    return float(lower), float(upper)
-
-
-def _resampled(count: int, random: np.random.Generator) -> NDArray[np.int64]:
-    """Return positions drawn with replacement, at least three of them different."""
-    while True:
-        rows = random.integers(count, size=count)
-        if len(np.unique(rows)) >= min(3, count):
-            return rows
-
-
-def _tau(one: Floats, other: Floats) -> float:
-    return float(kendalltau(one, other).statistic)
+def _signs_by_seed(scores: Floats) -> list[Floats]:
+    """Return the signs of differences (placements, placements) of scores (placements, seeds), for each seed."""
+    return [signs(column) for column in scores.T]

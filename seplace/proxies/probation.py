@@ -21,7 +21,7 @@ from seplace.config import StudyConfig
 from seplace.errors import InputError
 from seplace.placement import Placement
 from seplace.proxies import PROXIES
-from seplace.proxies.ranks import Interval, bootstrap_weights, ceiling, kendall, partial_kendall, reliability, signs
+from seplace.ranks import Interval, bootstrap_weights, ceiling, kendall, partial_kendall, reliability, signs
 from seplace.results import Evaluation, seed_effects
 from seplace.streams import derive_seed
 

@@ -19,8 +19,8 @@ from seplace.proxies.probation import (
     trained_placements,
     verdict,
 )
-from seplace.proxies.ranks import Interval
 from seplace.proxies.table import probation_view
+from seplace.ranks import Interval
 from seplace.results import Evaluation
 from tests.proxies.toy import EFFORT
 

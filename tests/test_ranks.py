@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau, spearmanr
 
-from seplace.proxies.ranks import (
+from seplace.ranks import (
     Interval,
     bootstrap_weights,
     ceiling,
