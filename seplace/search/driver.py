@@ -172,8 +172,7 @@ class Driver:
         self._begin("proxies", len(names) * len(placements))
         for name in names:
             for _ in score(name, placements, ledger=self.ledger, make_proxy=self.make_proxy):
-                self.done += 1
-                self._report()
+                self._show(self.done + 1)
         records = proxy_records(self.ledger)
         covariates = covariates_of(self.task.design, records)
         warn_of_the_left_out(records, covariates)
@@ -187,20 +186,12 @@ class Driver:
     def run_search(self) -> None:
         """Ask the sampler and train until the budget is spent, or the front is settled."""
         self._begin("search", self.config.search.trainings or 1)
-
-        def show(done: float, total: float) -> None:
-            self.done, self.total = done, total
-            self._report()
-
         SearchPhase(
             self.task,
-            config=self.config,
-            ledger=self.ledger,
-            trainings=self.trainings,
-            prices=self.prices,
+            self.trainings,
             yardsticks=self.yardsticks,
             study_file=self.study_file,
-            on_progress=show,
+            on_done=self._show,
         ).run()
 
     def run_confirmation(self) -> None:
@@ -238,13 +229,12 @@ class Driver:
                 if evaluation.placement != placement or evaluation.state != "complete" or evaluation.key in known:
                     continue
                 try:
-                    score = evaluator.test(evaluation)
+                    tested = evaluator.test(evaluation)
                 except MissingWeights as error:
                     warnings.warn(f"{error}; the test split is not read for it", stacklevel=2)
                     continue
-                self.ledger.add_test(evaluation.key, accuracy=score.accuracy, cross_entropy=score.cross_entropy)
-            self.done += 1
-            self._report()
+                self.ledger.add_test(evaluation.key, accuracy=tested.accuracy, cross_entropy=tested.cross_entropy)
+            self._show(self.done + 1)
         self.ledger.set_fact("finished", True)
 
     def _time(self, placements: list[Placement]) -> None:
@@ -266,17 +256,16 @@ class Driver:
 
     def _train(self, jobs: list[Job]) -> None:
         before = self.done
-
-        def show(done: int) -> None:
-            self.done = before + done
-            self._report()
-
-        self.trainings.train(jobs, on_done=show)
+        self.trainings.train(jobs, on_done=lambda done: self._show(before + done))
 
     # Progress
 
     def _begin(self, phase: str, total: float) -> None:
         self.phase, self.done, self.total = phase, 0, total
+        self._report()
+
+    def _show(self, done: float) -> None:
+        self.done = done
         self._report()
 
     def _report(self) -> None:

@@ -21,13 +21,10 @@ from seplace.search.rungs import FIRST_SEED, Bands, Rungs
 from seplace.streams import derive_seed
 
 if TYPE_CHECKING:
-    from seplace.config import StudyConfig
-    from seplace.ledger import Ledger
     from seplace.placement import Placement
     from seplace.results import Evaluation, Job
     from seplace.samplers.past import Past
     from seplace.samplers.task import Task
-    from seplace.search.prices import Prices
     from seplace.search.proposals import StudyFile
     from seplace.search.trainings import Trainings
 
@@ -62,25 +59,25 @@ class SearchPhase:
     def __init__(
         self,
         task: Task,
-        *,
-        config: StudyConfig,
-        ledger: Ledger,
         trainings: Trainings,
-        prices: Prices,
+        *,
         yardsticks: Mapping[str, Placement],
         study_file: StudyFile | None,
-        on_progress: Callable[[float, float], None],
+        on_done: Callable[[float], None],
     ) -> None:
-        """Take what the search needs; the yardsticks are trained, `on_progress` hears what is done, and of how much."""
+        """Take what the search needs; the yardsticks are trained, `on_done` hears how many trainings are done.
+
+        Of a budget in hours it hears the share that is over.
+        """
         self.task = task
-        self.config = config
-        self.ledger = ledger
         self.trainings = trainings
-        self.prices = prices
+        self.config = config = trainings.config
+        self.ledger = ledger = trainings.ledger
+        self.prices = trainings.prices
         self.yardsticks = yardsticks
         self.study_file = study_file
-        self.on_progress = on_progress
-        self.done, self.total = 0.0, float(config.search.trainings or 1)
+        self.on_done = on_done
+        self.done = 0.0
         self.proposals = self._new_proposals()
         self.recorded = ledger.proposals()
         self.seeds = Counter(yardsticks.values())
@@ -122,19 +119,19 @@ class SearchPhase:
                     self.done = (self.spent - sum(each.cost for each in self.pending)) / self.length
             else:
                 self.trainings.collect()
-                self.on_progress(self.done, self.total)
+                self.on_done(self.done)
                 self.ledger.set_fact("search_seconds", time.monotonic() - self.started)
         if self.study_file is not None:
             self.study_file.update(self.proposals.study)
         self._note_regret(self.proposals.past, is_settled=is_settled)
         if self.config.search.rungs:
             self.ledger.set_fact("rungs", self.rungs.to_fact())
-        self.on_progress(self.done, self.total)
+        self.on_done(self.done)
 
     def _new_proposals(self) -> Proposals:
         proposals = Proposals(self.task, sampler=self.config.search.sampler, name=self.config.name)
         for label, placement in self.yardsticks.items():
-            evaluation = self.trainings.results[self.trainings.job(placement, 0).key]
+            evaluation = self.trainings.results[self.trainings.job(placement, FIRST_SEED).key]
             if placement in self.task.space and evaluation.accuracy is not None:
                 proposals.add_known(
                     placement,
@@ -180,7 +177,7 @@ class SearchPhase:
             reached = self.rungs.go_on(placement)
             target = self.length if due is None else due.target
             job, cost = self.trainings.job(placement, FIRST_SEED, epochs=target), target - reached
-        elif self.seeds[placement] < self.config.search.seeds and self.prices.within_limits(placement):
+        elif self.seeds[placement] < self.task.seeds and self.prices.within_limits(placement):
             seed = self.seeds[placement]
             cost = self.rungs.first_target(number) if seed == FIRST_SEED else self.length
             job = self.trainings.job(placement, seed, epochs=cost)

@@ -65,6 +65,7 @@ class Trainings:
                 self.ledger.add(evaluation)
                 self.results[evaluation.key] = evaluation
             finished.append(evaluation)
+        for evaluation in finished:  # all are committed before the run may end
             self._watch_failures(evaluation)
         return finished
 
