@@ -273,7 +273,8 @@ class Driver:
         if self._standing is None or self._standing[0] != len(results):
             standing = standing_of(results.values(), self.task.cost, self.prices.range_of(self.task.cost))
             self._standing = (len(results), standing)
-        running = self.executor.epochs_done / self.config.training.epochs
+        is_by_the_clock = self.phase == "search" and self.config.search.trainings is None
+        running = 0.0 if is_by_the_clock else self.executor.epochs_done / self.config.training.epochs
         self.observer(
             Progress(
                 phase=self.phase,

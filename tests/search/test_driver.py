@@ -175,7 +175,10 @@ def test_a_study_of_hours_that_ran_out_keeps_its_optuna_study(tmp_path, toy, mon
         return evaluate(job, on_epoch=on_epoch)
 
     toy.evaluate = take_five_minutes
-    go(path, tmp_path / "out")
+    shares = []
+    go(path, tmp_path / "out", observer=lambda news: shares.append((news.phase, news.done, clock[0] / 3600)))
+    # In the phase of the search what is done is the share of its hour, whatever runs; the yardsticks come before.
+    assert all(done <= now - 7 * 300 / 3600 for phase, done, now in shares if phase == "search")
     first = numbers_of(tmp_path / "out")
     assert len(toy.trained) == 7 + 12
     go(path, tmp_path / "out")
