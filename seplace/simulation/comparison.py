@@ -39,6 +39,10 @@ class Repetition:
     sampler: str
     number: int
 
+    def columns(self) -> dict[str, str | int]:
+        """Return what its rows of a table begin with."""
+        return {"world": Path(self.world).name, "sampler": self.sampler, "repetition": self.number}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
@@ -105,8 +109,10 @@ class Comparison:
     def run(self, repetitions: Iterable[Repetition], *, workers: int, on_done: Callable[[int], None]) -> None:
         """Run the repetitions that are not known yet, several at once; `on_done` hears of how many are left."""
         missing = [each for each in repetitions if each not in self.outcomes]
-        for each in missing:
-            _ = SAMPLERS[each.sampler], rungs_in(world_of(each.world, number=each.number), self.phases.rungs)
+        for sampler in dict.fromkeys(each.sampler for each in missing):
+            _ = SAMPLERS[sampler]  # refuses an unknown name
+        for world in dict.fromkeys(each.world for each in missing):
+            rungs_in(world_of(world, number=0), self.phases.rungs)
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self._path.exists():
             write_atomically(self._path, json.dumps(asdict(self.phases)) + "\n")
@@ -142,13 +148,7 @@ class Comparison:
         """Return one row a repetition, recommendation and checkpoint."""
         import pandas as pd
 
-        return pd.DataFrame(
-            [
-                {"world": Path(each.world).name, "sampler": each.sampler, "repetition": each.number, **row}
-                for each, outcome in self._ordered()
-                for row in outcome.curve
-            ]
-        )
+        return pd.DataFrame([{**each.columns(), **row} for each, outcome in self._ordered() for row in outcome.curve])
 
     def beliefs(self) -> pd.DataFrame:
         """Return one row a repetition: how true the final judgement was."""
@@ -157,9 +157,7 @@ class Comparison:
         return pd.DataFrame(
             [
                 {
-                    "world": Path(each.world).name,
-                    "sampler": each.sampler,
-                    "repetition": each.number,
+                    **each.columns(),
                     "searched": outcome.searched,
                     "trained": outcome.trained,
                     "expected_regret": outcome.expected_regret,
@@ -177,12 +175,7 @@ class Comparison:
 
         return pd.DataFrame(
             [
-                {
-                    "world": Path(each.world).name,
-                    "sampler": each.sampler,
-                    "repetition": each.number,
-                    **rung,
-                }
+                {**each.columns(), **rung}
                 for each, outcome in self._ordered()
                 if outcome.rungs is not None
                 for rung in outcome.rungs["rungs"]
@@ -198,12 +191,15 @@ class Comparison:
             file.write(json.dumps([asdict(repetition), asdict(outcome)]) + "\n")
 
     def _read(self) -> None:
-        plan, *lines = self._path.read_text().splitlines()
+        plan, *lines = self._path.read_text().splitlines(keepends=True)
         known = json.loads(plan)
         if known | {"rungs": tuple(known.get("rungs", ()))} != asdict(self.phases):
-            raise InputError(f"{self._path}: holds a comparison with other phases ({plan}); take another folder")
+            raise InputError(
+                f"{self._path}: holds a comparison with other phases ({plan.strip()}); take another folder"
+            )
         for line in lines:
-            if not line.endswith("]"):
-                continue  # the last one, torn when the comparison was killed
+            if not line.endswith("\n"):  # the last one, torn when the comparison was killed
+                write_atomically(self._path, "".join([plan, *lines[:-1]]))
+                break
             repetition, outcome = json.loads(line)
             self.outcomes[Repetition(**repetition)] = Outcome(**outcome)

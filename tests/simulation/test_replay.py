@@ -182,6 +182,7 @@ def test_a_comparison_goes_on_where_it_was_interrupted(tmp_path):
     assert again.outcomes == first.outcomes
     again.run([one, two], workers=1, on_done=left.append)
     assert left == [0]
+    assert Comparison(tmp_path, SHORT).outcomes == again.outcomes
     again.write()
     curves = pd.read_csv(tmp_path / "curves.csv")
     assert sorted(curves["repetition"].unique()) == [0, 1]
