@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
+from seplace.effects.region import Region, cost_tables
 from seplace.streams import derive_seed
 
 if TYPE_CHECKING:
@@ -99,17 +99,16 @@ class Bands:
     def __init__(self, task: Task) -> None:
         """Take the quartiles over the members that keep the counted limits; of a big space over a seeded sample."""
         self.prices = task.prices
-        space, limits = task.space, task.counted_limits
-        chosen: Sequence[int] | NDArray[np.int64] = range(len(space))
-        if len(space) > _BAND_SAMPLE:
-            chosen = np.random.default_rng(derive_seed(task.seed, "bands")).integers(len(space), size=_BAND_SAMPLE)
-        members = [space.placement_at(int(index)) for index in chosen]
-        if limits:
-            levels = task.design.levels(members)
-            keeps = np.all([costs.at(levels) <= limit for costs, limit in limits], axis=0)
-            members = [member for member, is_kept in zip(members, keeps, strict=True) if is_kept] or members
-        flops = [self.prices.price(member)["flops"] for member in members]
-        self.edges = np.quantile(flops, np.arange(1, _BANDS) / _BANDS)
+        count = len(task.space)
+        if count > _BAND_SAMPLE:
+            chosen = np.random.default_rng(derive_seed(task.seed, "bands")).integers(count, size=_BAND_SAMPLE)
+        else:
+            chosen = np.arange(count)
+        flops = cost_tables(task.design, task.prices, "flops")
+        region = Region(task.design, flops, limits=task.counted_limits)
+        levels = np.stack(np.unravel_index(chosen, region.shape), axis=1)
+        kept = levels[region.keeps_limits(levels)]
+        self.edges = np.quantile(flops.at(kept if len(kept) else levels), np.arange(1, _BANDS) / _BANDS)
         self._known: dict[Placement, int] = {}
 
     def of(self, placement: Placement) -> int:
