@@ -12,6 +12,7 @@ at the end, by trainings that no rung selected. The yardsticks and a tenth of th
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -145,7 +146,7 @@ class Rungs:
         self._early[rung][placement] = accuracy
         if not self.trust(rung).is_on:  # it has turned off meanwhile
             return self.length
-        if not self._is_among_best(placement, rung):
+        if placement not in self._best_third(rung):
             self.stop(placement, rung)
             return None
         self._selected.add(placement)
@@ -166,11 +167,13 @@ class Rungs:
     def due(self) -> Due | None:
         """Return a stopped training that has come into the best third of its band: of the highest rung, the oldest."""
         for rung in reversed(self.epochs):
-            if self.trust(rung).is_on:
-                for placement, at in self._stopped.items():
-                    if at == rung and self._is_among_best(placement, rung):
-                        target = self._next(rung)
-                        return Due(placement=placement, target=target, cost=target - rung)
+            waiting = [placement for placement, at in self._stopped.items() if at == rung]
+            if waiting and self.trust(rung).is_on:
+                best = self._best_third(rung)
+                placement = next((each for each in waiting if each in best), None)
+                if placement is not None:
+                    target = self._next(rung)
+                    return Due(placement=placement, target=target, cost=target - rung)
         return None
 
     def is_stopped(self, placement: Placement) -> bool:
@@ -216,10 +219,15 @@ class Rungs:
         """Return the next epochs at which a training is looked at."""
         return next((rung for rung in self.epochs if rung > reached and self.trust(rung).is_on), self.length)
 
-    def _is_among_best(self, placement: Placement, rung: int) -> bool:
-        """Return whether fewer than a third of the band's results at a rung are better."""
+    def _best_third(self, rung: int) -> set[Placement]:
+        """Return the placements than which fewer than a third of their band's results at a rung are better."""
         assert self._bands is not None
-        band = self._bands.of(placement)
-        own = self._early[rung][placement]
-        others = [value for each, value in self._early[rung].items() if self._bands.of(each) == band]
-        return sum(value > own for value in others) < _PROMOTED * len(others)
+        early = self._early[rung]
+        by_band: dict[int, list[Placement]] = defaultdict(list)
+        for placement in early:
+            by_band[self._bands.of(placement)].append(placement)
+        best: set[Placement] = set()
+        for members in by_band.values():
+            lowest = sorted((early[each] for each in members), reverse=True)[math.ceil(_PROMOTED * len(members)) - 1]
+            best |= {each for each in members if early[each] >= lowest}
+        return best
