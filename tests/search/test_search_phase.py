@@ -7,6 +7,7 @@ import optuna
 import pytest
 
 from seplace.api import Results
+from seplace.config import load_study
 from seplace.ledger import Ledger
 from seplace.placement import Placement
 from seplace.search import driver
@@ -102,32 +103,55 @@ def test_an_interrupted_study_with_rungs_equals_one_that_was_not(tmp_path, early
 
 
 @pytest.mark.usefixtures("no_study_file")
-@pytest.mark.parametrize("is_small", [False, True])
-def test_the_order_in_which_they_finish_does_not_matter(tmp_path, early, monkeypatch, is_small):
-    """Nor where placements are proposed again while their first training is at a rung."""
-    changes = {"space": write_small_space(tmp_path), "search": {"seeds": 3}} if is_small else {}
-    if is_small:  # the yardsticks alone are enough
-        monkeypatch.setattr("seplace.search.rungs.LEAST_PAIRS", 7)
-        early.early_noise = 0.05
-    told: list[tuple[int, float]] = []
+def test_the_order_in_which_they_finish_does_not_matter(tmp_path, early, monkeypatch):
+    path = study(tmp_path, run={"workers": 4})
+    go(path, tmp_path / "straight")
+    monkeypatch.setattr(driver, "EXECUTORS", {"inline": Scrambled})
+    for seed in range(2):
+        monkeypatch.setattr(Scrambled, "order", random.Random(seed))
+        go(path, tmp_path / f"scrambled{seed}")
+        assert left_in(tmp_path / f"scrambled{seed}") == left_in(tmp_path / "straight")
+    assert any(epochs == RUNGS[0] for _, _, epochs in early.trained)
+
+
+class FurtherSeedsLast(Scrambled):
+    """Finishes the first trainings of all placements before any further one."""
+
+    def wait(self):
+        job = min(self.jobs, key=lambda job: job.seed)
+        self.jobs.remove(job)
+        return [self.evaluator.evaluate(job, on_epoch=lambda _: None)]
+
+
+@pytest.mark.usefixtures("early", "no_study_file")
+@pytest.mark.parametrize("executor", [Scrambled, FurtherSeedsLast])
+def test_a_mean_is_told_of_what_was_heard_of_whatever_has_finished(tmp_path, monkeypatch, executor):
+    """A placement is proposed for its next seed while its first training is on its way to a rung, and goes on there.
+
+    So its second training is heard of first, although the first one may have finished long before.
+    """
+    monkeypatch.setattr("seplace.search.rungs.LEAST_PAIRS", 7)  # the yardsticks are enough
+    monkeypatch.setattr("seplace.search.rungs._PROMOTED", 1.0)  # all that meet a rung go on
+    monkeypatch.setattr("seplace.search.rungs._NEVER_STOPPED", 0.0)
+    monkeypatch.setattr(driver, "EXECUTORS", {"inline": executor})
+    told: dict[int, float] = {}
     tell = Proposals.tell
 
     def note(proposals, number, *, accuracy, **others):
-        told.append((number, accuracy))
+        told[number] = accuracy
         tell(proposals, number, accuracy=accuracy, **others)
 
     monkeypatch.setattr(Proposals, "tell", note)
-    path = study(tmp_path, run={"workers": 4}, **changes)
-    go(path, tmp_path / "straight")
-    first = told.copy()
-    monkeypatch.setattr(driver, "EXECUTORS", {"inline": Scrambled})
-    for seed in range(4 if is_small else 1):
-        monkeypatch.setattr(Scrambled, "order", random.Random(seed))
-        told.clear()
-        go(path, tmp_path / f"scrambled{seed}")
-        assert told == first
-        assert left_in(tmp_path / f"scrambled{seed}") == left_in(tmp_path / "straight")
-    assert any(epochs == RUNGS[0] for _, _, epochs in early.trained)
+    twice = Placement.parse("eca-none-none")
+    path = study(tmp_path, space=write_small_space(tmp_path), run={"workers": 4})
+    first = sum(mark in load_study(path).search_space for mark in load_study(path).search_space.yardsticks.values())
+    with Ledger(tmp_path / "out" / "ledger.sqlite") as ledger:  # as an earlier run would have proposed
+        for number in (first, first + 1):
+            ledger.add_proposal(number, twice)
+    go(path, tmp_path / "out")
+    accuracies = [accuracy_of(twice, seed) for seed in (0, 1)]
+    assert told[first + 1] == accuracies[1]
+    assert told[first] == pytest.approx(np.mean(accuracies))
 
 
 def test_a_budget_that_grew_gives_the_longer_study(tmp_path, early):
