@@ -25,7 +25,8 @@ def small_disk(tmp_path):
         return disk
 
     yield mount
-    subprocess.run(["umount", str(disk)], capture_output=True, check=False)
+    # Lazily: while anything still reads there it is busy, and would stay mounted.
+    subprocess.run(["umount", "--lazy", str(disk)], capture_output=True, check=False)
 
 
 @pytest.fixture(scope="session")
