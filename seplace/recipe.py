@@ -7,12 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from seplace.shapes import Block
+from seplace.shapes import Block, Count, Natural, NotNegative, Positive
 
-Count = Annotated[int, Field(ge=1)]
-Natural = Annotated[int, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 

@@ -18,6 +18,11 @@ SCHEMA = 1
 Schema = Annotated[int, Field(ge=SCHEMA, le=SCHEMA)]
 """The type of `schema:`; a Literal[1] would take `true` and `1.0`, which equal 1."""
 
+Count = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+
 
 class Block(BaseModel):
     """A mapping of a file: strict types, unknown keys refused, numbers finite, frozen once read."""

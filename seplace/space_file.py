@@ -17,7 +17,7 @@ from seplace.documents import Document, Keys, Problem, read_document, refuse, sp
 from seplace.errors import InputError, InvalidPlacement, InvalidSpace, UnknownName
 from seplace.placement import StageChoice
 from seplace.registry import Member, import_from
-from seplace.shapes import Block, Checked, Schema, check_shape
+from seplace.shapes import Block, Checked, Count, Schema, check_shape
 from seplace.shipped import is_name, locate, name_of
 from seplace.space import SearchSpace, hidden_unit_problem, site_problem
 
@@ -72,12 +72,12 @@ _Some = Annotated[tuple[str, ...], Field(min_length=1)]
 
 class _Gate(Block):
     init: Init
-    min_hidden: Annotated[int, Field(ge=1)] = 1
+    min_hidden: Count = 1
 
 
 class _Choices(Block):
     modules: _Some
-    ratios: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] | None = None
+    ratios: Annotated[tuple[Count, ...], Field(min_length=1)] | None = None
     attachments: _Some = ("serial",)
 
 

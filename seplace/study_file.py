@@ -6,7 +6,7 @@ where it runs and is no part of the study's meaning.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -19,15 +19,10 @@ from seplace.proxies import PROXIES
 from seplace.recipe import Recipe
 from seplace.registry import Registry
 from seplace.samplers import SAMPLERS
-from seplace.shapes import Block, Checked, Schema
+from seplace.shapes import Block, Checked, Count, Natural, NotNegative, Positive, Schema
 
 if TYPE_CHECKING:
     from seplace.space import SearchSpace
-
-Count = Annotated[int, Field(ge=1)]
-Natural = Annotated[int, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
 
 
 class Data(Block):
