@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from seplace.config import StudyConfig, load_results_study, load_study
-from seplace.costs.table import PriceTable
-from seplace.errors import DataError, InputError
+from seplace.costs.stored import prices_of_results
+from seplace.errors import InputError
 from seplace.files import write_atomically
-from seplace.ledger import Ledger
+from seplace.ledger import ledger_of_results
 from seplace.placement import Placement
 from seplace.results import Evaluation, evaluations_frame, judge, rungs_frame, summarise
 from seplace.search.scoring import covariates_of, proxy_records
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from seplace.costs.table import PriceTable
     from seplace.effects.covariates import Covariate
     from seplace.effects.judgement import Judgement
     from seplace.search.progress import Observer
@@ -65,17 +66,11 @@ class Results:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        path = folder / "ledger.sqlite"
-        if not path.exists():
-            raise DataError(f"{folder}: no results here (looked for {path.name})")
-        with Ledger(path, read_only=True) as ledger:
+        with ledger_of_results(folder) as ledger:
             self.rows: list[Evaluation] = ledger.evaluations()
             self.rung_rows: list[Evaluation] = ledger.rungs()
             self.finished: bool = bool(ledger.fact("finished"))
-            study_folder = ledger.fact("study_folder")
-            if study_folder is None:
-                raise DataError(f"{folder}: no results here yet; its run ended before it had begun")
-            self._study_folder = folder / study_folder
+            self._study_folder: Path = folder / ledger.fact("study_folder")
             self._tests = ledger.tests()
             self._images: dict[str, Any] = ledger.fact("images") or {}
             self._command: str | None = ledger.fact("command")
@@ -99,11 +94,7 @@ class Results:
     @cached_property
     def prices(self) -> PriceTable:
         """The prices of every placement of the study."""
-        try:
-            content = json.loads((self.folder / "prices.json").read_text())
-        except OSError as error:
-            raise DataError(f"{self.folder}: prices.json is not there; run the study first") from error
-        return PriceTable.from_json(json.dumps(content["table"]))
+        return prices_of_results(self.folder, key=self.config.price_key())
 
     @property
     def cost(self) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from seplace.errors import CorruptResults
+from seplace.errors import CorruptResults, DataError
 from seplace.files import DiskFull
 from seplace.placement import Placement
 from seplace.results import Evaluation, EvaluationKey
@@ -33,6 +34,18 @@ CREATE TABLE IF NOT EXISTS tests (
     PRIMARY KEY (placement, seed, epochs)
 );
 """
+
+
+@contextmanager
+def ledger_of_results(folder: Path) -> Iterator[Ledger]:
+    """Open what a study has left in its results folder, to read; DataError where there is none, or no run has begun."""
+    path = folder / "ledger.sqlite"
+    if not path.is_file():
+        raise DataError(f"{folder}: no results here (looked for {path.name})")
+    with Ledger(path, read_only=True) as ledger:
+        if ledger.fact("study_folder") is None:
+            raise DataError(f"{folder}: no results here yet; its run ended before it had begun")
+        yield ledger
 
 
 class Ledger:

@@ -7,18 +7,27 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from seplace.costs.table import PriceTable
+from seplace.errors import DataError
 from seplace.files import write_atomically
 
 
 def store_prices(path: Path, table: PriceTable, *, key: Mapping[str, object]) -> None:
     """Write a table with what it was counted for."""
-    write_atomically(path, json.dumps({"key": dict(key), "table": json.loads(table.to_json())}, indent=1) + "\n")
+    write_atomically(path, json.dumps({"key": dict(key), "table": table.to_record()}, indent=1) + "\n")
 
 
 def read_prices(path: Path, *, key: Mapping[str, object]) -> PriceTable | None:
     """Read a table back if it is there and was counted for the same thing; needs no torch."""
     try:
         content = json.loads(path.read_text())
-        return PriceTable.from_json(json.dumps(content["table"])) if content["key"] == dict(key) else None
+        return PriceTable.from_record(content["table"]) if content["key"] == dict(key) else None
     except (OSError, ValueError, KeyError):
         return None
+
+
+def prices_of_results(folder: Path, *, key: Mapping[str, object]) -> PriceTable:
+    """Read the prices that a study has left in its results folder; DataError where they are not there, or another's."""
+    table = read_prices(folder / "prices.json", key=key)
+    if table is None:
+        raise DataError(f"{folder}: prices.json is not there, or is of another space; run the study first")
+    return table

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -158,31 +157,24 @@ class PriceTable:
         variants = {name: self.variants[name].only({"": choices[name]}) for name in others}
         return replace(self, extras=extras, variants=variants)
 
-    def to_json(self) -> str:
-        """Return the table as text."""
-        return json.dumps(self._content(), indent=1)
-
-    def _content(self) -> dict[str, Any]:
+    def to_record(self) -> dict[str, Any]:
+        """Return the table as plain JSON types."""
         return {
             "names": self.names,
             "plain": self.plain,
             "extras": [{str(choice): extra for choice, extra in extras.items()} for extras in self.extras],
-            "variants": {name: table._content() for name, table in self.variants.items()},
+            "variants": {name: table.to_record() for name, table in self.variants.items()},
         }
 
     @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Read what `to_json` wrote."""
-        return cls._read(json.loads(text))
-
-    @classmethod
-    def _read(cls, content: Mapping[str, Any]) -> Self:
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        """Read what `to_record` gave."""
         return cls(
-            names=tuple(content["names"]),
-            plain=tuple(content["plain"]),
+            names=tuple(record["names"]),
+            plain=tuple(record["plain"]),
             extras=tuple(
                 {StageChoice.parse(choice): tuple(extra) for choice, extra in extras.items()}
-                for extras in content["extras"]
+                for extras in record["extras"]
             ),
-            variants={name: cls._read(table) for name, table in content.get("variants", {}).items()},
+            variants={name: cls.from_record(table) for name, table in record.get("variants", {}).items()},
         )

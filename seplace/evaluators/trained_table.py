@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from seplace.config import load_results_study
-from seplace.costs.stored import read_prices
-from seplace.errors import DataError
-from seplace.ledger import Ledger
+from seplace.costs.stored import prices_of_results
+from seplace.ledger import ledger_of_results
 from seplace.results import Job
 
 if TYPE_CHECKING:
@@ -41,30 +40,17 @@ class TrainedTable:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read a results folder; DataError where it is none, or has not been priced."""
-        path = folder / "ledger.sqlite"
-        if not path.is_file():
-            raise DataError(f"{folder}: no results here (looked for {path.name})")
-        with Ledger(path, read_only=True) as ledger:
-            study_folder = ledger.fact("study_folder")
-            rows = {row.key: row for row in ledger.evaluations()}
-            tests = ledger.tests()
-            images = ledger.fact("images") or {}
-            latencies = ledger.fact("latencies") or {}
-        if study_folder is None:
-            raise DataError(f"{folder}: no results here yet; its run ended before it had begun")
-        config = load_results_study(folder, study_folder=folder / study_folder)
-        prices = read_prices(folder / "prices.json", key=config.price_key())
-        if prices is None:
-            raise DataError(f"{folder}: prices.json is not there, or is of another space; run the study first")
-        return cls(
-            folder=folder,
-            config=config,
-            rows=rows,
-            tests=tests,
-            images=images,
-            latencies=latencies,
-            prices=prices,
-        )
+        with ledger_of_results(folder) as ledger:
+            config = load_results_study(folder, study_folder=folder / ledger.fact("study_folder"))
+            return cls(
+                folder=folder,
+                config=config,
+                rows={row.key: row for row in ledger.evaluations()},
+                tests=ledger.tests(),
+                images=ledger.fact("images") or {},
+                latencies=ledger.fact("latencies") or {},
+                prices=prices_of_results(folder, key=config.price_key()),
+            )
 
     def row(self, placement: Placement, seed: int) -> Evaluation | None:
         """Return the full training of a placement on a seed, None if there was none."""

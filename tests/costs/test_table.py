@@ -1,5 +1,6 @@
 import functools
 import itertools
+import json
 import subprocess
 import sys
 
@@ -72,7 +73,7 @@ def test_all_prices_are_in_lexicographic_order(table: PriceTable, name: str) -> 
 @given(placement=placements)
 @settings(deadline=None)
 def test_a_table_survives_its_text(table: PriceTable, placement: Placement) -> None:
-    again = PriceTable.from_json(table.to_json())
+    again = PriceTable.from_record(json.loads(json.dumps(table.to_record())))
     assert again == table
     assert again.price(placement) == table.price(placement)
 
