@@ -44,7 +44,7 @@ class Covariate:
 
 
 def learn_covariate(design: Design, scores: Mapping[Placement, float]) -> Covariate:
-    """Learn a score from finite values of some placements, whatever their order."""
+    """Learn a score from finite values of some placements, whatever their order, by a design without covariates."""
     placements = sorted(scores, key=str)
     values = np.array([scores[placement] for placement in placements])
     if len(values) < LEAST_SCORED:
@@ -56,7 +56,7 @@ def learn_covariate(design: Design, scores: Mapping[Placement, float]) -> Covari
         Observation(placement=placement, seed=None, accuracy=float(height))
         for placement, height in zip(placements, heights, strict=True)
     ]
-    posterior = Posterior(Design(design.space), observations, draws=_DRAWS, random=np.random.default_rng(0))
+    posterior = Posterior(design, observations, draws=_DRAWS, random=np.random.default_rng(0))
     fit = float(1 - np.square(heights - posterior.left_out()).sum() / np.square(heights - heights.mean()).sum())
     tables = posterior.mean().effects
     spread = float(tables.at(posterior.levels).std())
