@@ -171,9 +171,9 @@ class Results:
             return ""
         ended = "settled" if self._regret["settled"] else "ended"
         return (
-            f"The search {ended} after {self._regret['trainings']} trainings: the front that the model recommends is "
-            f"believed to miss {100 * self._regret['mean']:.0f} % of the attainable hypervolume "
-            f"(with 90 % probability at most {100 * self._regret['upper']:.0f} %)."
+            f"The search {ended} after {self._regret['trainings']} trainings of members of the space: the front "
+            f"that the model recommends is believed to miss {100 * self._regret['mean']:.0f} % of the attainable "
+            f"hypervolume (with 90 % probability at most {100 * self._regret['upper']:.0f} %)."
         )
 
     @property
