@@ -64,7 +64,7 @@ def plan(
         show(plain_table(["cost", "plain", "cheapest", "dearest", "span"], rows))
     if made.seconds is not None:
         each = "" if made.seconds_a_training is None else f" ({duration(made.seconds_a_training)} a training)"
-        show(f"estimated time with {config.run.workers} workers: {duration(made.seconds)}{each}")
+        show(f"estimated time with {config.run.workers} workers: {duration(made.seconds)}{each}{made.proxies_note}")
 
 
 def run(

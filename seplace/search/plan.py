@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seplace.costs.stored import read_prices
+from seplace.ledger import Ledger
 from seplace.placement import Placement, StageChoice
+from seplace.search.scoring import placements_to_score, proxy_records
 
 if TYPE_CHECKING:
     from seplace.config import StudyConfig
@@ -38,22 +40,35 @@ class Plan:
     """None until the space has been priced once."""
     seconds_a_training: float | None
     """Estimated from timed steps; None without a batch."""
+    proxy_seconds: float | None
+    """Of all scores of the study's proxies, by those that were timed in an earlier run; None where some were not."""
 
     @property
     def seconds(self) -> float | None:
-        """The estimated time of the run."""
-        if self.config.search.hours is not None:
-            return 3600 * self.config.search.hours
-        if self.seconds_a_training is None or self.trainings is None:
+        """The estimated time of the run, with the scores of proxies where these were timed."""
+        if self.seconds_a_training is None:
             return None
-        return self.seconds_a_training * (self.trainings + self.confirmations) / self.config.run.workers
+        hours = self.config.search.hours
+        trained = self.confirmations + (len(self.yardsticks) if self.trainings is None else self.trainings)
+        searched = 0.0 if hours is None else 3600 * hours
+        return searched + self.seconds_a_training * trained / self.config.run.workers + (self.proxy_seconds or 0.0)
+
+    @property
+    def proxies_note(self) -> str:
+        """What the estimated time says of the proxies, after a comma; empty without any."""
+        if not self.config.search.proxies:
+            return ""
+        return ", proxies not included: not timed yet" if self.proxy_seconds is None else ", proxies included"
 
 
 def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool) -> Plan:
-    """Plan a run; with a batch the space is priced and training steps are timed, else nothing imports torch."""
+    """Plan a run; with a batch the space is priced and training steps are timed, else nothing imports torch.
+
+    An evaluator that answers from a folder has no batch, and is always asked: it refuses what it cannot answer.
+    """
     table = read_prices(folder / "prices.json", key=config.price_key())
     seconds = None
-    if with_batch:
+    if with_batch or config.evaluator.folder is not None:
         from seplace.executors.executor import EvaluatorMaker
         from seplace.search.prices import price_table
 
@@ -69,7 +84,20 @@ def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool) -> Plan:
         confirmations=0 if config.confirm is None else config.confirm.trainings,
         spans=None if table is None else spans_of(config, table),
         seconds_a_training=seconds,
+        proxy_seconds=_proxy_seconds(config, folder),
     )
+
+
+def _proxy_seconds(config: StudyConfig, folder: Path) -> float | None:
+    names, path = config.search.proxies, folder / "ledger.sqlite"
+    if not names or not path.is_file():
+        return None
+    with Ledger(path, read_only=True) as ledger:
+        records = proxy_records(ledger)
+    count = len(placements_to_score(config, list(config.search_space.yardsticks.values())))
+    estimates = [records[name].seconds_of(count) for name in names if name in records]
+    timed = [each for each in estimates if each is not None]
+    return sum(timed) if len(timed) == len(names) else None
 
 
 def spans_of(config: StudyConfig, table: PriceTable) -> tuple[PriceSpan, ...]:

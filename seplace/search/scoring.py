@@ -54,6 +54,13 @@ class ProxyRecord:
     shared_seconds: float
     """Once for all placements."""
 
+    def seconds_of(self, count: int) -> float | None:
+        """Return what so many placements take, by those that were scored; None before the first."""
+        if self.reason:
+            return self.shared_seconds
+        timed = len(self.scores) + len(self.failed)
+        return self.shared_seconds + self.seconds * count / timed if timed else None
+
 
 def make_proxy(config: StudyConfig, folder: Path, evaluator: Evaluator, name: str) -> Proxy:
     """Make a proxy for a study, with the efforts that `seplace proxy` has by default, but for the gates.
@@ -120,7 +127,7 @@ def proxy_records(ledger: Ledger) -> dict[str, ProxyRecord]:
 
 
 def covariates_of(design: Design, records: Mapping[str, ProxyRecord]) -> dict[str, Covariate]:
-    """Learn from the scores what each proxy says of every member of the space."""
+    """Learn from the scores what each proxy says of every member of the space, by a design without covariates."""
     from seplace.effects.covariates import learn_covariate, left_out
 
     return {

@@ -22,6 +22,7 @@ from seplace.ledger import Ledger
 from seplace.placement import Placement, StageChoice
 from seplace.results import Evaluation, Job
 from seplace.search.driver import run_study
+from seplace.search.plan import make_plan
 from tests.search.toy import left_in
 from tests.studies import write_small_space, write_study
 from tests.trained import placements_of, write_table
@@ -326,6 +327,17 @@ def test_a_refused_study_does_not_claim_its_folder(made, tmp_path: Path) -> None
     study.write_text(yaml.safe_dump(content))
     with pytest.raises(StudyChanged, match=r'evaluator\.folder: "table" -> "elsewhere"'):
         run(study, tmp_path / "out")
+
+
+def test_a_plan_asks_the_table_also_without_a_batch(made, tmp_path: Path) -> None:
+    with pytest.raises(InvalidStudy, match="must be at most 1, the seeds that the table"):
+        make_plan(load_study(made(seeds=1, search={"seeds": 2})), tmp_path / "out", with_batch=False)
+    study = write_study(
+        tmp_path, name="a", space="small.yaml", evaluator={"name": "table", "folder": "table"}, search={"seeds": 1}
+    )
+    plan = make_plan(load_study(study), tmp_path / "out", with_batch=False)
+    assert [(span.name, span.plain) for span in plan.spans] == [("flops", 1000), ("macs", 900), ("params", 800)]
+    assert plan.seconds == 0
 
 
 def test_the_evaluator_is_part_of_the_meaning(made, tmp_path: Path) -> None:

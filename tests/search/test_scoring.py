@@ -1,6 +1,7 @@
 import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from seplace.errors import InputError, Interrupted
 from seplace.ledger import Ledger
 from seplace.placement import Placement
 from seplace.search import driver
+from seplace.search.plan import make_plan
 from seplace.search.scoring import covariates_of, placements_to_score, proxy_records
 from tests.search.toy import go, left_in
 from tests.studies import write_small_space, write_study
@@ -89,6 +91,32 @@ def test_yardsticks_and_members_are_scored_before_any_training(tmp_path, proxies
     assert {name: len(scores) for name, scores in scores_in(tmp_path / "out").items()} == dict.fromkeys(
         PROXIES["proxies"], len(expected)
     )
+
+
+@pytest.mark.usefixtures("toy", "proxies")
+def test_a_plan_knows_what_scoring_takes_once_it_was_timed(tmp_path):
+    config = load_study(study(tmp_path))
+
+    def plan():
+        # A batch would say how long a training takes: two seconds.
+        return replace(make_plan(config, tmp_path / "out", with_batch=False), seconds_a_training=2.0)
+
+    assert (plan().proxy_seconds, plan().seconds) == (None, 2.0 * 12)
+    assert "not included" in plan().proxies_note
+    go(tmp_path / "tiny.yaml", tmp_path / "out")
+    with Ledger(tmp_path / "out" / "ledger.sqlite") as ledger:
+        texts = list(ledger.facts("score/naswot/"))
+        for name in PROXIES["proxies"]:
+            ledger.set_fact(f"proxy/{name}", {"seconds": 3.0, "reason": ""})
+            for text in texts:
+                ledger.set_fact(f"score/{name}/{text}", {"score": 1.0, "seconds": 0.5, "reason": ""})
+    assert plan().proxy_seconds == 2 * (3.0 + 0.5 * len(texts))
+    assert plan().seconds == 2.0 * 12 + plan().proxy_seconds
+    assert plan().proxies_note == ", proxies included"
+    # Of a budget in hours, the yardsticks and the confirmation come beside these.
+    path = write_study(tmp_path, search={"trainings": None, "hours": 2.0}, confirm={"seeds": 2, "trainings": 5})
+    timed = replace(make_plan(load_study(path), tmp_path / "new", with_batch=False), seconds_a_training=2.0)
+    assert (timed.seconds, timed.proxies_note) == (7200 + 2.0 * (7 + 5), "")
 
 
 def test_which_members_are_scored(tmp_path):
