@@ -80,8 +80,8 @@ def noise_frame(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
         share = main_effects_share(block.placements, block.scores.mean(axis=1))
         rows.append({"score": score, "quantity": "share of main effects in means over seeds", "value": share})
     block = blocks["accuracy"]
-    means = [signs(each.scores.mean(axis=1)) for each in blocks.values()]
-    (tau,) = kendall(*means, np.ones((1, len(block.placements))))
+    accuracy, cross_entropy = (signs(each.scores.mean(axis=1)) for each in blocks.values())
+    (tau,) = kendall(accuracy, cross_entropy, np.ones((1, len(block.placements))))
     rows.append({"score": "both", "quantity": "tau between accuracy and cross-entropy, means over seeds", "value": tau})
     return pd.DataFrame(rows).assign(placements=len(block.placements), seeds=len(block.seeds))
 
