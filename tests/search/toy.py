@@ -8,9 +8,9 @@ from seplace.executors.executor import failed
 from seplace.ledger import Ledger
 from seplace.placement import Placement
 from seplace.results import Evaluation, Job
+from seplace.scores import Score
 from seplace.search.driver import run_study
 from seplace.streams import derive_seed
-from seplace.training import Score
 
 NOISE = 5.0
 """Range of what a training adds by chance, in points; a gate adds one."""
