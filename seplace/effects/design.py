@@ -28,26 +28,38 @@ Floats = NDArray[np.float64]
 _RATIO_LENGTH = 2.0
 """Octaves over which the effect of a reduction ratio changes."""
 
+_COMMON = 1.0
+"""Where attention does nothing, all effects are small together: what the logarithms of their scales share."""
+
 _MOST_PAIR_COLUMNS = 400
 """With more, interactions are learned between neighbouring stages only."""
 
+
+def _effect(median: float) -> Scale:
+    return Scale(median=median, common=_COMMON)
+
+
 SCALES = {
-    "attention": Scale(median=0.4),
-    "attention in its stage": Scale(median=0.3),
-    "module": Scale(median=0.4),
-    "module in its stage": Scale(median=0.4),
-    "ratio": Scale(median=0.2),
-    "ratio in its stage": Scale(median=0.15),
-    "attachment": Scale(median=0.2),
-    "attachment in its stage": Scale(median=0.2),
-    "choice": Scale(median=0.15),
-    "pair": Scale(median=0.15),
-    "pair of modules": Scale(median=0.2),
+    "attention": _effect(0.4),
+    "attention in its stage": _effect(0.3),
+    "module": _effect(0.4),
+    "module in its stage": _effect(0.4),
+    "ratio": _effect(0.2),
+    "ratio in its stage": _effect(0.15),
+    "attachment": _effect(0.2),
+    "attachment in its stage": _effect(0.2),
+    "choice": _effect(0.15),
+    "pair": _effect(0.15),
+    "pair of modules": _effect(0.2),
+    "private": _effect(0.15),
     "backbone": Scale(median=1.0),
     "seed": Scale(median=0.4),
     "covariate": Scale(median=0.3),
 }
-"""What is believed of each kind of effect before the data, in units of the spread of all accuracies."""
+"""What is believed of each kind of effect before the data, in units of the spread of all accuracies.
+
+`private` is what a placement has of its own, beside its choices.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)

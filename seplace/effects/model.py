@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from seplace.effects.design import Design, Tables
+from seplace.effects.design import SCALES, Design, Tables
 from seplace.effects.regression import Columns, Draw, Regression, Scale
 from seplace.placement import Placement
 
 Floats = NDArray[np.float64]
 
 _NOISE = Scale(median=0.6)
-_PRIVATE = Scale(median=0.15)
 _INTERCEPT_SD = 10.0
 
 _LEAST_SPREAD = 0.005
@@ -93,7 +92,7 @@ class Posterior:
             fixed_scale=_INTERCEPT_SD,
         )
         regression = Regression(
-            self._rows, self._y, self._placement_of, self._columns, noise=_NOISE, unit_effect=_PRIVATE
+            self._rows, self._y, self._placement_of, self._columns, noise=_NOISE, unit_effect=SCALES["private"]
         )
         self.draws: list[Draw] = regression.draws(draws, random)
         self._weights = [draw.weight for draw in self.draws]

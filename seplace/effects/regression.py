@@ -39,6 +39,8 @@ class Scale:
     median: float
     spread: float = 1.0
     """Standard deviation of its logarithm."""
+    common: float = 0.0
+    """Standard deviation of what its logarithm has beside that, and shares with all other scales that have some."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +84,12 @@ class Regression:
     ) -> None:
         """Take rows (n, columns), y (n,), and for each row the unit (from 0) that it observes."""
         self.columns = columns
-        self.priors = (*columns.scales, noise, unit_effect)
+        priors = (*columns.scales, noise, unit_effect)
+        self.medians = np.log([prior.median for prior in priors])
+        common = np.array([prior.common for prior in priors])
+        covariance = np.diag([prior.spread**2 for prior in priors]) + np.outer(common, common)
+        self.prior_root = np.linalg.cholesky(covariance)
+        self.prior_precision = np.linalg.inv(covariance)
         # With fewer rows than columns the rows' covariance is the smaller matrix.
         self.kernels = _Kernels.of(rows, y, unit, columns) if len(y) < rows.shape[1] else None
         counts = np.bincount(unit)
@@ -125,7 +132,6 @@ class Regression:
 
     def maximise(self) -> Floats:
         """Return the log scales (groups, noise, unit effect) of greatest posterior density."""
-        start = np.log([prior.median for prior in self.priors])
 
         def loss(point: Floats) -> tuple[float, Floats]:
             value, gradient = self.log_posterior(point)
@@ -133,10 +139,10 @@ class Regression:
 
         found = minimize(
             loss,
-            start,
+            self.medians,
             jac=True,
             method="L-BFGS-B",
-            bounds=[np.log(_BOUNDS)] * len(start),
+            bounds=[np.log(_BOUNDS)] * len(self.medians),
             options={"maxiter": 30, "ftol": 1e-6},
         )
         best: Floats = found.x
@@ -146,11 +152,9 @@ class Regression:
         """Return the log density of the log scales up to a constant, and its gradient."""
         likelihood = self._by_columns if self.kernels is None else self.kernels.log_likelihood
         value, gradient = likelihood(log_scales)
-        for at, prior in enumerate(self.priors):
-            deviation = (log_scales[at] - np.log(prior.median)) / prior.spread
-            value -= 0.5 * deviation**2
-            gradient[at] -= deviation / prior.spread
-        return value, gradient
+        deviation = log_scales - self.medians
+        pull = self.prior_precision @ deviation
+        return value - 0.5 * float(deviation @ pull), gradient - pull
 
     def _by_columns(self, log_scales: Floats) -> tuple[float, Floats]:
         """Return the log likelihood of the log scales up to a constant, and its gradient, from the sums over rows."""
@@ -198,10 +202,9 @@ class Regression:
         here = self.log_posterior(best)[1]
         steps = _STEP * np.eye(len(best))
         curvature = np.array([(here - self.log_posterior(best + step)[1]) / _STEP for step in steps])
-        values, vectors = np.linalg.eigh((curvature + curvature.T) / 2)
-        # No direction is known worse than before the data.
-        widest = max(prior.spread for prior in self.priors)
-        root: Floats = vectors / np.sqrt(np.maximum(values, widest**-2))
+        # In units of the prior: no direction is known worse than before the data.
+        values, vectors = np.linalg.eigh(self.prior_root.T @ (curvature + curvature.T) @ self.prior_root / 2)
+        root: Floats = self.prior_root @ vectors / np.sqrt(np.maximum(values, 1.0))
         return root
 
     def _draw(self, log_scales: Floats, *, weight: float) -> Draw:

@@ -3,12 +3,13 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy.special import logsumexp
 from scipy.stats import multivariate_normal, norm
 
 from seplace.effects.regression import Columns, Regression, Scale
 
-SCALES = (Scale(median=0.4), Scale(median=0.2, spread=0.7))
-NOISE, UNIT = Scale(median=0.6), Scale(median=0.15)
+SCALES = (Scale(median=0.4, common=0.8), Scale(median=0.2, spread=0.7, common=0.5))
+NOISE, UNIT = Scale(median=0.6), Scale(median=0.15, common=1.2)
 PRIORS = (*SCALES, NOISE, UNIT)
 GROUP = np.array([-1, 0, 0, 0, 1, 1, 0])
 COLUMNS = Columns(group=GROUP, scales=SCALES, fixed_scale=10.0)
@@ -38,8 +39,16 @@ def dense_log_posterior(rows: np.ndarray, y: np.ndarray, unit: np.ndarray, log_s
     *groups, noise, unit_sd = np.exp(log_scales)
     covariance = rows @ np.diag(sd_of(np.array(groups)) ** 2) @ rows.T
     covariance += residual_covariance(unit, noise=noise, unit_sd=unit_sd)
-    priors = sum(norm.logpdf(at, np.log(p.median), p.spread) for at, p in zip(log_scales, PRIORS, strict=True))
-    return float(multivariate_normal.logpdf(y, np.zeros(len(y)), covariance) + priors)
+    return float(multivariate_normal.logpdf(y, np.zeros(len(y)), covariance) + log_prior(log_scales))
+
+
+def log_prior(log_scales: np.ndarray) -> float:
+    """Sum over a grid of what the scales share."""
+    shared = np.linspace(-9, 9, 3001)
+    heights = norm.logpdf(shared)
+    for at, prior in zip(log_scales, PRIORS, strict=True):
+        heights = heights + norm.logpdf(at, np.log(prior.median) + prior.common * shared, prior.spread)
+    return float(logsumexp(heights))
 
 
 @pytest.mark.parametrize(("units", "most"), [(1, 1), (3, 1), (6, 4), (1, 5), (40, 3)])
@@ -155,6 +164,22 @@ def test_recovers_scales_and_noise():
     draw = made.draws(8, random)[0]
     assert draw.mean[0] == pytest.approx(2.0, abs=0.1)
     assert np.corrcoef(draw.mean[1:], truth)[0, 1] > 0.99
+
+
+def test_scales_that_share_something_shrink_together():
+    random = np.random.default_rng(8)
+    rows = random.standard_normal((60, 12))
+    group = np.repeat(np.arange(6), 2)
+    seen = group < 5
+    y = random.standard_normal(60)  # nothing has an effect, and of the last group the data say nothing
+    found = {}
+    for common in (0.0, 1.0):
+        columns = Columns(group=group, scales=(Scale(median=0.4, common=common),) * 6, fixed_scale=10.0)
+        made = Regression(rows * seen, y, np.arange(60), columns, noise=NOISE, unit_effect=Scale(median=0.15))
+        found[common] = np.exp(made.maximise())
+    assert found[0.0][5] == pytest.approx(0.4, rel=1e-3)
+    assert found[1.0][5] < 0.2
+    assert found[1.0][:5].mean() < found[0.0][:5].mean()
 
 
 @pytest.mark.parametrize("spread", [0.0, 1e-12, 1e3])
