@@ -107,6 +107,7 @@ def fingerprint_of(folder: Path, *changes: tuple[str, str]) -> dict[str, Any]:
         pytest.param("epochs: 3", "epochs: 5", ["training.epochs: 3 -> 5"], id="recipe"),
         pytest.param("  seed: 0", "  seed: 1", ["search.seed: 0 -> 1"], id="seed"),
         pytest.param("nsga2", "random", ['search.sampler: "nsga2" -> "random"'], id="sampler"),
+        pytest.param("  sampler: nsga2\n", "", ['search.sampler: "nsga2" -> "effects"'], id="the default sampler"),
         pytest.param("  seed: 0", "  seed: 0\n  proxies: [naswot]", ['search.proxies: [] -> ["naswot"]'], id="proxies"),
         pytest.param("name: digits", "name: digits\n  noise: 0.5", ["data.noise: 0.0 -> 0.5"], id="data"),
         pytest.param(
