@@ -26,7 +26,9 @@ def proxy(
         int | None, typer.Option(min=5, help="So many of the trained placements, drawn at random; default all.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the scores, the sample and the intervals.")] = 0,
-    images: Annotated[int, typer.Option(min=2, help="Training images that an untrained network sees.")] = 64,
+    images: Annotated[
+        int | None, typer.Option(min=2, help="Training images that an untrained network sees; default 64.")
+    ] = None,
     paper_gates: Annotated[
         bool, typer.Option("--paper-gates", help="Start gates of untrained networks as their papers do, not the study.")
     ] = False,
@@ -35,8 +37,9 @@ def proxy(
     ] = None,
     supernet_epochs: Annotated[int | None, typer.Option(min=1, help="Of supernet; default the study's.")] = None,
     recalibration_batches: Annotated[
-        int, typer.Option(min=1, help="Training batches that give a path of supernet its batch-norm statistics.")
-    ] = 8,
+        int | None,
+        typer.Option(min=1, help="Training batches that give a path of supernet its batch-norm statistics; default 8."),
+    ] = None,
     accelerator: Annotated[Accelerator, typer.Option(help="Where to compute.")] = Accelerator.auto,
     output_format: Annotated[Format, typer.Option("--format")] = Format.table,
     output: Annotated[Path | None, typer.Option(help="A .csv file to write as well.")] = None,
@@ -56,13 +59,14 @@ def proxy(
     from seplace.proxies.table import probation_view
 
     study = Results.load(results)
-    full = study.config.training.epochs
+    init = "paper" if paper_gates else study.config.search_space.gate.init
+    usual = Effort.usual(study.config.training.epochs, gate_init=init)
     effort = Effort(
-        images=images,
-        gate_init="paper" if paper_gates else study.config.search_space.gate.init,
-        short_epochs=epochs or max(1, full // 3),
-        supernet_epochs=supernet_epochs or full,
-        recalibration_batches=recalibration_batches,
+        images=images or usual.images,
+        gate_init=init,
+        short_epochs=epochs or usual.short_epochs,
+        supernet_epochs=supernet_epochs or usual.supernet_epochs,
+        recalibration_batches=recalibration_batches or usual.recalibration_batches,
     )
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("scoring", total=None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 from seplace.attention.options import Init
 from seplace.errors import InputError
@@ -32,6 +32,17 @@ class Effort:
     """Epochs of the supernet's training, over all of its paths together."""
     recalibration_batches: int
     """Training batches from which a path of the supernet gets batch-norm statistics of its own."""
+
+    @classmethod
+    def usual(cls, epochs: int, *, gate_init: Init) -> Self:
+        """Return what is spent where nobody says otherwise, in a study whose trainings have so many epochs."""
+        return cls(
+            images=64,
+            gate_init=gate_init,
+            short_epochs=max(1, epochs // 3),
+            supernet_epochs=epochs,
+            recalibration_batches=8,
+        )
 
     def __post_init__(self) -> None:
         for name in ("short_epochs", "supernet_epochs", "recalibration_batches"):

@@ -11,7 +11,7 @@ import random
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from seplace.errors import InputError, Interrupted
@@ -32,9 +32,6 @@ _T = TypeVar("_T")
 
 ProxyMaker = Callable[[str], "Proxy"]
 """Makes a proxy by name, with all that its placements share."""
-
-_IMAGES = 64
-_RECALIBRATION_BATCHES = 8
 
 _SCORE, _SHARED = "score/{}/", "proxy/"
 """The ledger's facts: what a proxy says of a placement, and what it took and did before the first one."""
@@ -74,14 +71,8 @@ def make_proxy(config: StudyConfig, folder: Path, evaluator: Evaluator, name: st
     from seplace.proxies.proxy import Effort
 
     builder = evaluator if isinstance(evaluator, StandAlone) else make(config, folder, worker=0)
-    epochs, batch = config.training.epochs, config.training.batch_size
-    effort = Effort(
-        images=min(_IMAGES, len(builder.images.train) // batch * batch),
-        gate_init="paper",
-        short_epochs=max(1, epochs // 3),
-        supernet_epochs=epochs,
-        recalibration_batches=_RECALIBRATION_BATCHES,
-    )
+    usual, batch = Effort.usual(config.training.epochs, gate_init="paper"), config.training.batch_size
+    effort = replace(usual, images=min(usual.images, len(builder.images.train) // batch * batch))
     proxy: Proxy = PROXIES[name](builder, seed=derive_seed(config.search.seed, "proxy"), effort=effort)
     return proxy
 
