@@ -264,7 +264,7 @@ def test_failures_in_a_row_end_the_run(tmp_path, toy):
 
 @pytest.mark.usefixtures("no_study_file")
 def test_confirmation_is_paired_with_none_and_bounded_by_seeds(tmp_path, toy):
-    path = write_study(tmp_path, search={"trainings": 20}, confirm={"seeds": 4, "trainings": 100})
+    path = write_study(tmp_path, search={"trainings": 20}, confirm={"seeds": 4, "trainings": 200})
     go(path, tmp_path / "out")
     confirming = toy.trained[20:]
     seeds = {text: {seed for other, seed, _ in toy.trained if other == text} for text, _, _ in toy.trained}
