@@ -50,7 +50,7 @@ def network_of(
     return build(
         described,
         placed(backbone, placement),
-        gate=GateOptions(init=init),  # type: ignore[arg-type]
+        gate=GateOptions(init=init),
         num_classes=described.num_classes if num_classes is None else num_classes,
         in_channels=in_channels,
         seed=seed,

@@ -15,7 +15,7 @@ from seplace.search import driver, plan, search_phase
 from seplace.search.lock import study_lock
 from seplace.yardsticks import yardsticks
 from tests.networks import shaped_network_of
-from tests.search.toy import Scrambled, Stop, accuracy_of, go, keys_in, left_in
+from tests.search.toy import Scrambled, Stop, accuracy_of, go, keys_in, left_in, read_on_test_split
 from tests.studies import write_small_space, write_study
 
 YARDSTICKS = [str(placement) for placement in yardsticks(describe("cifar_resnet8[width=0.5]")).values()]
@@ -260,40 +260,6 @@ def test_failures_in_a_row_end_the_run(tmp_path, toy):
     assert len(toy.trained) == 5
     toy.failing = {YARDSTICKS[0]: "oom", **dict.fromkeys(YARDSTICKS[2:4], "diverged")}
     go(path, tmp_path / "spread")
-
-
-@pytest.mark.usefixtures("no_study_file")
-def test_confirmation_is_paired_with_none_and_bounded_by_seeds(tmp_path, toy):
-    path = write_study(tmp_path, search={"trainings": 20}, confirm={"seeds": 4, "trainings": 200})
-    go(path, tmp_path / "out")
-    confirming = toy.trained[20:]
-    seeds = {text: {seed for other, seed, _ in toy.trained if other == text} for text, _, _ in toy.trained}
-    assert confirming
-    assert {len(each) for each in seeds.values()} <= {1, 2, 3, 4}
-    assert {seed for _, seed, _ in confirming} <= seeds["none-none-none"]
-    # The accuracies of this toy are so noisy that most of the front stays in doubt to the last seed.
-    members = read_on_test_split(tmp_path / "out") - set(YARDSTICKS)
-    assert max(len(seeds[text]) for text in members) == 4
-    assert min(len(seeds[text]) for text in members) > 1
-
-
-@pytest.mark.usefixtures("no_study_file")
-def test_confirmation_ends_when_nothing_is_in_doubt(tmp_path, toy, monkeypatch):
-    monkeypatch.setattr("tests.search.toy.NOISE", 0.02)
-    path = write_study(tmp_path, search={"trainings": 20}, confirm={"seeds": 9, "trainings": 200})
-    go(path, tmp_path / "out")
-    assert len(toy.trained) < 20 + 100
-
-
-@pytest.mark.usefixtures("no_study_file")
-def test_confirmation_keeps_its_budget(tmp_path, toy):
-    go(write_study(tmp_path, search={"seeds": 1}, confirm={"seeds": 9, "trainings": 16}), tmp_path / "out")
-    assert len(toy.trained) == 10 + 16
-
-
-def read_on_test_split(folder) -> set[str]:
-    with Ledger(folder / "ledger.sqlite", read_only=True) as ledger:
-        return {text for text, _, _ in ledger.tests()}
 
 
 @pytest.mark.usefixtures("no_study_file")

@@ -123,3 +123,9 @@ def keys_in(folder: Path) -> list[tuple[str, int, int]]:
     """The evaluations in the order in which they were committed."""
     with Ledger(folder / "ledger.sqlite", read_only=True) as ledger:
         return [row.key for row in ledger.evaluations()]
+
+
+def read_on_test_split(folder: Path) -> set[str]:
+    """Return the placements that the test split was read for."""
+    with Ledger(folder / "ledger.sqlite", read_only=True) as ledger:
+        return {text for text, _, _ in ledger.tests()}

@@ -1,0 +1,37 @@
+import pytest
+
+from seplace.backbones.backbone import describe
+from seplace.yardsticks import yardsticks
+from tests.search.toy import go, read_on_test_split
+from tests.studies import write_study
+
+YARDSTICKS = {str(placement) for placement in yardsticks(describe("cifar_resnet8[width=0.5]")).values()}
+
+
+@pytest.mark.usefixtures("no_study_file")
+def test_confirmation_is_paired_with_none_and_bounded_by_seeds(tmp_path, toy):
+    path = write_study(tmp_path, search={"trainings": 20}, confirm={"seeds": 4, "trainings": 200})
+    go(path, tmp_path / "out")
+    confirming = toy.trained[20:]
+    seeds = {text: {seed for other, seed, _ in toy.trained if other == text} for text, _, _ in toy.trained}
+    assert confirming
+    assert {len(each) for each in seeds.values()} <= {1, 2, 3, 4}
+    assert {seed for _, seed, _ in confirming} <= seeds["none-none-none"]
+    # The accuracies of this toy are so noisy that most of the front stays in doubt to the last seed.
+    members = read_on_test_split(tmp_path / "out") - YARDSTICKS
+    assert max(len(seeds[text]) for text in members) == 4
+    assert min(len(seeds[text]) for text in members) > 1
+
+
+@pytest.mark.usefixtures("no_study_file")
+def test_confirmation_ends_when_nothing_is_in_doubt(tmp_path, toy, monkeypatch):
+    monkeypatch.setattr("tests.search.toy.NOISE", 0.02)
+    path = write_study(tmp_path, search={"trainings": 20}, confirm={"seeds": 9, "trainings": 200})
+    go(path, tmp_path / "out")
+    assert len(toy.trained) < 20 + 100
+
+
+@pytest.mark.usefixtures("no_study_file")
+def test_confirmation_keeps_its_budget(tmp_path, toy):
+    go(write_study(tmp_path, search={"seeds": 1}, confirm={"seeds": 9, "trainings": 16}), tmp_path / "out")
+    assert len(toy.trained) == 10 + 16
