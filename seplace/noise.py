@@ -146,6 +146,16 @@ def main_effects_share(placements: Sequence[Placement], means: Floats) -> float:
 
     NaN where the placements are too few for it, or their means are all equal.
     """
+    fitted, parameters = main_effects(placements, means)
+    freedom = len(placements) - parameters
+    if freedom < 1 or np.ptp(means) == 0:
+        return float("nan")
+    left = float(((means - fitted) ** 2).sum()) / freedom
+    return 1 - left / float(means.var(ddof=1))
+
+
+def main_effects(placements: Sequence[Placement], means: Floats) -> tuple[Floats, int]:
+    """Return the sum of one effect a stage's choice that is nearest to means, and how many parameters it has."""
     levels = [
         sorted({str(placement.choices[stage]) for placement in placements}) for stage in range(len(placements[0]))
     ]
@@ -155,12 +165,8 @@ def main_effects_share(placements: Sequence[Placement], means: Floats) -> float:
         for level in names[1:]
     ]
     design = np.array([np.ones(len(placements)), *columns]).T
-    freedom = len(placements) - int(np.linalg.matrix_rank(design))
-    if freedom < 1 or np.ptp(means) == 0:
-        return float("nan")
-    fitted = design @ np.linalg.lstsq(design, means, rcond=None)[0]
-    left = float(((means - fitted) ** 2).sum()) / freedom
-    return 1 - left / float(means.var(ddof=1))
+    found, _, rank, _ = np.linalg.lstsq(design, means, rcond=None)
+    return design @ found, int(rank)
 
 
 def _figures(block: Block) -> dict[str, Floats]:

@@ -17,7 +17,8 @@ def simulate(
         typer.Argument(
             help="Landscapes (usual private not-additive heavy-tails one-interaction interacting-seeds nothing-helps "
             r"slow-starters; usual\[proxy=0.6] has a cheap score of this correlation with the truth), or results "
-            "folders of studies that trained their whole space.",
+            r"folders of studies that trained their whole space on several seeds (the truth is their mean; with "
+            r"\[truth=shrunken] or \[truth=effects] behind it, noise is drawn anew around an estimate of the truth).",
             show_default=False,
         ),
     ],

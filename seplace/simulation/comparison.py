@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from seplace.api import to_csv
 from seplace.errors import InputError, UnknownName
@@ -18,7 +18,7 @@ from seplace.samplers import SAMPLERS
 from seplace.simulation.curves import belief, hypervolumes, summary
 from seplace.simulation.landscapes import LANDSCAPES, landscape, proxied
 from seplace.simulation.replay import Phases, replay, rungs_in
-from seplace.simulation.table import table_world
+from seplace.simulation.table import Truth, resampled_world, table_world
 from seplace.versions import versions
 
 if TYPE_CHECKING:
@@ -65,13 +65,22 @@ class Outcome:
 
 
 def world_of(name: str, *, number: int) -> World:
-    """Return the world of a repetition: the number draws the landscape, or the order of a table's seeds."""
+    """Return the world of a repetition: the number draws the landscape, orders a table's seeds, or draws its noise."""
     kind, correlation = proxied(name)
     if kind in LANDSCAPES:
         return landscape(kind, seed=number, correlation=correlation)
-    if (Path(name) / "ledger.sqlite").exists():
-        return table_world(Path(name), seed=number)
+    folder, truth = _table_of(name)
+    if (folder / "ledger.sqlite").exists():
+        return resampled_world(folder, truth, seed=number) if truth else table_world(folder, seed=number)
     raise UnknownName("landscape or results folder of a table", name, LANDSCAPES)
+
+
+def _table_of(name: str) -> tuple[Path, Truth | None]:
+    """Return the folder and the truth of a text such as `results/table[truth=shrunken]`; None: as recorded."""
+    for truth in get_args(Truth):
+        if name.endswith(f"[truth={truth}]"):
+            return Path(name.removesuffix(f"[truth={truth}]")), truth
+    return Path(name), None
 
 
 def repeat(repetition: Repetition, phases: Phases, checkpoints: Sequence[int]) -> Outcome:
