@@ -6,8 +6,10 @@ Imports stand inside the commands, so that what needs no torch does not wait for
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO
 
 import typer
 
@@ -51,6 +53,7 @@ for _each in _COMMANDS:
 def main() -> None:
     """Run the command line; errors that a user can mend are one message and the right exit code."""
     import_from(Path())
+    warnings.showwarning = _show_warning
     try:
         app()
     except Interrupted as error:
@@ -62,6 +65,17 @@ def main() -> None:
     except SeplaceError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],  # noqa: ARG001 - a user is told what is the matter, not where we noticed it
+    filename: str,  # noqa: ARG001
+    lineno: int,  # noqa: ARG001
+    file: TextIO | None = None,  # noqa: ARG001
+    line: str | None = None,  # noqa: ARG001
+) -> None:
+    typer.echo(f"warning: {message}", err=True)
 
 
 def _command() -> list[str]:

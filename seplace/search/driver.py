@@ -224,6 +224,7 @@ class Driver:
         self._begin("test", len(placements))
         self._time(placements)
         known = self.ledger.tests()
+        unread: list[MissingWeights] = []
         for placement in placements:
             for evaluation in results.values():
                 if evaluation.placement != placement or evaluation.state != "complete" or evaluation.key in known:
@@ -231,10 +232,13 @@ class Driver:
                 try:
                     tested = evaluator.test(evaluation)
                 except MissingWeights as error:
-                    warnings.warn(f"{error}; the test split is not read for it", stacklevel=2)
+                    unread.append(error)
                     continue
                 self.ledger.add_test(evaluation.key, accuracy=tested.accuracy, cross_entropy=tested.cross_entropy)
             self._show(self.done + 1)
+        if unread:
+            others = f", nor for {len(unread) - 1} others" if len(unread) > 1 else ""
+            warnings.warn(f"{unread[0]}; the test split is not read for it{others}", stacklevel=2)
         self.ledger.set_fact("finished", True)
 
     def _time(self, placements: list[Placement]) -> None:

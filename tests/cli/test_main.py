@@ -1,10 +1,11 @@
 import json
 import subprocess
 import sys
+import warnings
 
 import pytest
 
-from seplace.cli import app
+from seplace.cli import app, main
 from tests.studies import write_study
 
 COMMANDS = ("plan", "run", "status", "front", "plot", "export", "bench", "doctor")
@@ -27,6 +28,14 @@ def test_each_command_explains_itself(cli, command):
 
 def test_an_unknown_command_is_bad_input(cli):
     assert cli("nothing")[0] == 2
+
+
+def test_a_warning_is_one_line_without_the_code_that_noticed_it(monkeypatch, capsys):
+    monkeypatch.setattr("seplace.cli.app", lambda: warnings.warn("the weights are gone", stacklevel=1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        main()
+    assert capsys.readouterr().err == "warning: the weights are gone\n"
 
 
 def test_what_needs_no_torch_does_not_import_it(finished, tmp_path):

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -304,7 +305,7 @@ def test_a_test_score_that_the_table_lacks_is_told_and_left_out(made, tmp_path: 
     config = load_study(write_study(tmp_path, space=write_small_space(tmp_path)))
     scores = {row_of(each, 0).key: 40.0 + at for at, each in enumerate(placements_of(config))}
     del scores["se4-se8-se16", 0, 1]
-    with pytest.warns(UserWarning, match=r"table: no test score of se4-se8-se16, seed 0; the test split is not read"):
+    with pytest.warns(UserWarning, match=r"no test score of se4-se8-se16, seed 0; the test split is not read for it$"):
         run(made(seeds=1, search={"trainings": 11, "seeds": 1}, tests=scores), tmp_path / "out")
     with Ledger(tmp_path / "out" / "ledger.sqlite", read_only=True) as ledger:
         tests = ledger.tests()
@@ -320,8 +321,10 @@ def test_a_refused_study_does_not_claim_its_folder(made, tmp_path: Path) -> None
     content = yaml.safe_load(study.read_text())
     content["search"] |= {"seeds": 1, "trainings": 8}
     study.write_text(yaml.safe_dump(content))
-    with pytest.warns(UserWarning, match="no test score"):
+    with pytest.warns(UserWarning, match="no test score") as told:
         run(study, tmp_path / "out")
+    (warning,) = told
+    assert re.search(r"for it, nor for \d+ others$", str(warning.message))
     (tmp_path / "table").rename(tmp_path / "elsewhere")
     content["evaluator"]["folder"] = "elsewhere"
     study.write_text(yaml.safe_dump(content))
