@@ -134,7 +134,7 @@ class Driver:
         yardsticks: Mapping[str, Placement],
         make_proxy: ProxyMaker,
         study_file: StudyFile | None,
-        observer: Observer,
+        observer: Observer | None,
     ) -> None:
         """Take what the study needs; `make_executor` is given what to call on progress, `study_file` is the copy."""
         self.config = config
@@ -273,6 +273,8 @@ class Driver:
         self._report()
 
     def _report(self) -> None:
+        if self.observer is None:
+            return
         results = self.trainings.results
         if self._standing is None or self._standing[0] != len(results):
             standing = standing_of(results.values(), self.task.cost, self.prices.range_of(self.task.cost))

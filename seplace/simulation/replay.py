@@ -76,7 +76,7 @@ def replay(world: World, phases: Phases, *, sampler: str, seed: int) -> Replay:
             yardsticks={name: mark for name, mark in world.space.yardsticks.items() if mark in world.space},
             make_proxy=lambda _: world,
             study_file=None,
-            observer=lambda _: None,
+            observer=None,
         )
         driver.run_proxies()
         driver.run_yardsticks()
