@@ -14,6 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import NullLocator
 
 from seplace.costs import COSTS
 from seplace.errors import InputError
@@ -181,8 +182,11 @@ def plot_simulation(summary: pd.DataFrame, *, title: str) -> Figure:
                     curve["trainings"], curve["lower"], curve["upper"], color=colours[sampler], alpha=0.18, linewidth=0
                 )
                 axes.plot(curve["trainings"], curve["hypervolume"], color=colours[sampler], marker="o", markersize=3.5)
-            repetitions = f"n = {shown['repetitions'].min()} repetitions" if len(shown) else ""
-            axes.set_title(f"{world}: {recommendation} front, {repetitions}", loc="left", fontsize=10, color=_INK)
+            axes.set_title(f"{world}: {recommendation} front", loc="left", fontsize=10, color=_INK)
+            axes.set_xscale("log")  # equal steps are equal ratios: half the trainings, a quarter
+            axes.set_xticks(sorted(shown["trainings"].unique()), minor=False)
+            axes.xaxis.set_major_formatter("{x:.0f}")
+            axes.xaxis.set_minor_locator(NullLocator())
             axes.grid(color="#e8e8e8", linewidth=0.8)
             axes.set_axisbelow(True)
             axes.spines[["top", "right"]].set_visible(False)
@@ -190,7 +194,11 @@ def plot_simulation(summary: pd.DataFrame, *, title: str) -> Figure:
                 axes.set_xlabel("trainings")
             if column == 0:
                 axes.set_ylabel("true hypervolume ÷ best")
-    keys = [Line2D([], [], color=colour, linewidth=3, label=name) for name, colour in colours.items()]
+    repetitions = summary.groupby("sampler")["repetitions"].min()
+    keys = [
+        Line2D([], [], color=colour, linewidth=3, label=f"{name}, n = {repetitions[name]}")
+        for name, colour in colours.items()
+    ]
     figure.legend(handles=keys, loc="outside right upper", frameon=False, fontsize=9)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=_INK)
     return figure

@@ -163,6 +163,6 @@ def test_a_simulation_has_a_panel_a_recommendation():
     columns = ["world", "sampler", "recommendation", "trainings", "hypervolume", "lower", "upper", "repetitions"]
     figure = plot_simulation(pd.DataFrame(rows, columns=columns), title="a comparison")
     titles = [axes.get_title(loc="left") for axes in figure.axes]
-    assert titles == ["usual: observed front, n = 50 repetitions", "usual: posterior front, n = 50 repetitions"]
+    assert titles == ["usual: observed front", "usual: posterior front"]
     assert [line.get_ydata().tolist() for line in figure.axes[0].lines] == [[0.51, 0.55]] * 2
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["effects", "random"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["effects, n = 50", "random, n = 50"]
