@@ -193,6 +193,7 @@ class Driver:
             study_file=self.study_file,
             on_done=self._show,
         ).run()
+        self.trainings.refuse_if_all_failed()
 
     def run_confirmation(self) -> None:
         """Spend seeds where they decide something, round by round, until nothing is undecided."""

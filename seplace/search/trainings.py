@@ -83,10 +83,17 @@ class Trainings:
         accuracies = [row.accuracy for row in rows if row is not None and row.accuracy is not None]
         return float(np.mean(accuracies)) if accuracies else None
 
+    def refuse_if_all_failed(self) -> None:
+        """Raise TooManyFailures where no training gave a result: there is nothing to recommend, nor to learn from."""
+        if all(row.accuracy is None for row in self.results.values()):
+            *_, last = self.results.values()
+            raise TooManyFailures(f"none of {len(self.results)} trainings finished, {_told_last(last)}")
+
     def _watch_failures(self, evaluation: Evaluation) -> None:
         self._failures_in_a_row = self._failures_in_a_row + 1 if evaluation.state == "failed" else 0
         if self._failures_in_a_row >= self.config.run.stop_after_failures:
-            raise TooManyFailures(
-                f"{self._failures_in_a_row} trainings failed in a row, last {evaluation.placement} on seed "
-                f"{evaluation.seed}: {evaluation.reason}: {evaluation.message}"
-            )
+            raise TooManyFailures(f"{self._failures_in_a_row} trainings failed in a row, {_told_last(evaluation)}")
+
+
+def _told_last(failed: Evaluation) -> str:
+    return f"last {failed.placement} on seed {failed.seed}: {failed.reason}: {failed.message}"

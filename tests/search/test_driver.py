@@ -13,6 +13,7 @@ from seplace.ledger import Ledger
 from seplace.placement import Placement
 from seplace.search import driver, plan, search_phase
 from seplace.search.lock import study_lock
+from seplace.space_file import load_space
 from seplace.yardsticks import yardsticks
 from tests.networks import shaped_network_of
 from tests.search.toy import Scrambled, Stop, accuracy_of, go, keys_in, left_in, read_on_test_split
@@ -249,6 +250,19 @@ def test_a_dead_worker_says_nothing_about_the_placement(tmp_path, toy):
     go(path, tmp_path / "out")
     states = {t.state for t in study_in(tmp_path / "out").get_trials() if t.user_attrs["placement"] in toy.failing}
     assert optuna.trial.TrialState.FAIL in states
+
+
+@pytest.mark.parametrize("sampler", ["effects", "random", "tpe"])
+def test_a_study_of_which_nothing_trained_says_so(tmp_path, toy, sampler):
+    name = write_small_space(tmp_path)
+    search = {"trainings": 12, "sampler": sampler}
+    path = write_study(tmp_path, space=name, search=search, run={"stop_after_failures": 99})
+    space = load_space(tmp_path / name)
+    toy.failing = {str(placement): "oom" for placement in [*space, *space.yardsticks.values()]}
+    for _ in range(2):
+        with pytest.raises(TooManyFailures, match=r"none of 12 trainings finished, last .* on seed 0: oom"):
+            go(path, tmp_path / "out")
+    assert len(toy.trained) == 12
 
 
 @pytest.mark.usefixtures("no_study_file")
