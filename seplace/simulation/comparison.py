@@ -18,7 +18,8 @@ from seplace.samplers import SAMPLERS
 from seplace.simulation.curves import belief, hypervolumes, summary
 from seplace.simulation.landscapes import LANDSCAPES, landscape, proxied
 from seplace.simulation.replay import Phases, replay, rungs_in
-from seplace.simulation.table import Truth, resampled_world, table_world
+from seplace.simulation.resampled import Truth, resampled_world
+from seplace.simulation.table import table_world
 from seplace.versions import versions
 
 if TYPE_CHECKING:

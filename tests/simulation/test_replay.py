@@ -4,57 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seplace.costs.table import PriceTable
 from seplace.errors import DataError, InputError, UnknownName
 from seplace.ledger import Ledger
-from seplace.noise import components
-from seplace.placement import StageChoice
-from seplace.results import Evaluation
 from seplace.simulation.comparison import Comparison, Repetition, world_of
 from seplace.simulation.curves import hypervolumes, summary
 from seplace.simulation.landscapes import landscape
 from seplace.simulation.replay import Phases, replay, rungs_in
-from seplace.simulation.table import resampled_world, table_world
-from seplace.space_file import load_space
-from tests.studies import write_small_space, write_study
-from tests.trained import write_table
+from seplace.simulation.table import table_world
+from tests.simulation.tables import write_scored_table
 
 SHORT = Phases(trainings=14, seeds=2)
-
-
-def write_scored_table(folder, scores):
-    """Write the results folder of a study that trained its eight placements, in order, on some seeds."""
-    folder.mkdir(exist_ok=True)
-    name = write_small_space(folder)
-    _, seeds = scores.shape
-    search = {"sampler": "exhaustive", "trainings": 8 * seeds, "seeds": seeds}
-    study = write_study(folder, space=name, training={"epochs": 3}, search=search)
-    rows = []
-    for placement, accuracies in zip(load_space(folder / name), scores, strict=True):
-        gates = sum(choice.module == "eca" for choice in placement.choices)
-        for seed, accuracy in enumerate(accuracies):
-            curve = ({"epoch": 1, "accuracy": round(accuracy) - 20.0}, {"epoch": 3, "accuracy": 0.0})
-            rows.append(
-                Evaluation(
-                    placement=placement,
-                    seed=seed,
-                    epochs=3,
-                    state="complete",
-                    accuracy=float(accuracy),
-                    curve=curve,
-                    costs={"flops": 1000 + 10 * gates},
-                )
-            )
-    extras = ({StageChoice(): (0,), StageChoice("eca"): (10,)},) * 3
-    return write_table(folder / "out", study, rows, prices=PriceTable(names=("flops",), plain=(1000,), extras=extras))
-
-
-@pytest.fixture(scope="module")
-def table(tmp_path_factory):
-    """A table with three seeds, in which each gate is worth a point, and each seed more than the one before too."""
-    gates = np.array([f"{member:03b}".count("1") for member in range(8)])
-    noise = 0.1 * np.random.default_rng(0).standard_normal((8, 3))
-    return write_scored_table(tmp_path_factory.mktemp("table"), 50 + gates[:, None] + np.arange(3) + noise)
 
 
 def test_a_replay_is_a_search_of_the_driver():
@@ -98,7 +57,7 @@ def test_a_table_answers_at_the_epochs_that_it_was_scored_at(table):
     world = table_world(table, seed=0)
     placement = world.space.placement_at(7)
     assert world.early(placement, 0, 1) == round(world.observe(placement, 0)) - 20
-    with pytest.raises(DataError, match="eca-eca-eca was not scored after 2 epochs, but 1"):
+    with pytest.raises(DataError, match="not all was scored after 2 epochs, but after 1"):
         world.early(placement, 0, 2)
     found = replay(world, Phases(trainings=8, seeds=1, rungs=(1,)), sampler="random", seed=0)
     assert [rung["epochs"] for rung in found.rungs["rungs"]] == [1]
@@ -168,51 +127,6 @@ def test_a_table_is_asked_for_no_more_seeds_than_it_has(table):
     assert len({row.key for row in found.evaluations}) == len(found.evaluations) == 8 * 3
 
 
-@pytest.mark.parametrize("truth", ["shrunken", "effects"])
-def test_the_noise_of_a_table_may_be_drawn_anew(table, truth):
-    world, other = (resampled_world(table, truth, seed=seed) for seed in range(2))
-    members = [world.space.placement_at(index) for index in range(8)]
-    seeds = range(400)
-    drawn = np.array([[world.observe(placement, seed) for seed in seeds] for placement in members])
-    assert world.seeds is None
-    assert (world.truth == other.truth).all()
-    assert drawn.mean(axis=1) == pytest.approx(world.truth, abs=0.3)
-    found = components(drawn)
-    recorded = components(np.array([[table_world(table, seed=0).observe(p, s) for s in range(3)] for p in members]))
-    assert found.residual == pytest.approx(recorded.residual, rel=0.15)
-    assert found.seed == pytest.approx(recorded.seed, rel=0.15)
-    assert world.observe(members[3], 5) == world.observe(members[3], 5) != other.observe(members[3], 5)
-    # An early score is of the same training as the last one: what its seed and its noise gave it are alike.
-    early = np.array([world.early(members[0], seed, 1) for seed in seeds])
-    assert np.corrcoef(early, drawn[0])[0, 1] > 0.9
-    assert early.mean() == pytest.approx(31, abs=0.3)
-    with pytest.raises(DataError, match="was not scored after 2 epochs, but 1"):
-        world.early(members[0], 0, 2)
-    assert replay(world, Phases(trainings=12, seeds=5), sampler="effects", seed=0).searched == 12
-
-
-def test_a_truth_of_effects_keeps_of_the_rest_what_is_no_noise(tmp_path):
-    random = np.random.default_rng(0)
-    gates = np.array([[int(bit) for bit in f"{member:03b}"] for member in range(8)])
-    additive = 50 + gates @ np.array([1.0, 2.0, 3.0])
-    private = 2 * (-1.0) ** gates.sum(axis=1)  # the interaction of all three stages
-    noise = 0.5 * random.standard_normal((8, 3))
-    for name, truth in (("additive", additive), ("private", additive + private)):
-        folder = write_scored_table(tmp_path / name, truth[:, None] + noise)
-        effects = resampled_world(folder, "effects", seed=0).truth
-        shrunken = resampled_world(folder, "shrunken", seed=0).truth
-        interaction = np.abs(effects @ (-1.0) ** gates.sum(axis=1)) / 8
-        assert interaction == pytest.approx(0.0 if name == "additive" else 2.0, abs=0.3)
-        assert np.abs(effects - truth).max() < 1
-        assert np.corrcoef(shrunken, (truth[:, None] + noise).mean(axis=1))[0, 1] == pytest.approx(1.0)
-
-
-def test_a_table_with_one_seed_cannot_tell_its_noise(tmp_path):
-    folder = write_scored_table(tmp_path, np.arange(8.0)[:, None])
-    with pytest.raises(DataError, match="one seed does not tell noise from placements"):
-        resampled_world(folder, "effects", seed=0)
-
-
 def test_a_table_is_named_with_its_truth(table):
     assert world_of(str(table), number=0).seeds == 3
     assert world_of(f"{table}[truth=shrunken]", number=0).seeds is None
@@ -229,6 +143,12 @@ def test_half_a_table_is_refused(table, tmp_path):
             half.add(row)
     with pytest.raises(DataError, match="no table: 2 of 8 placements lack one of 3 seeds"):
         table_world(tmp_path, seed=0)
+
+
+def test_a_table_of_failures_is_refused(tmp_path):
+    folder = write_scored_table(tmp_path, np.full((8, 1), np.nan))
+    with pytest.raises(DataError, match="nothing of its space was trained to the end"):
+        table_world(folder, seed=0)
 
 
 def test_a_comparison_goes_on_where_it_was_interrupted(tmp_path):

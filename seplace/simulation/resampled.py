@@ -1,0 +1,88 @@
+"""A table as a world whose noise is drawn anew: no search sees the noise that is left in the truth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seplace.errors import DataError
+from seplace.noise import components, main_effects
+from seplace.simulation.table import WholeTable
+
+if TYPE_CHECKING:
+    from seplace.placement import Placement
+    from seplace.simulation.world import World
+
+Floats = NDArray[np.float64]
+
+Truth = Literal["shrunken", "effects"]
+"""How means lose their noise: drawn together as a whole, until they vary as much as placements are estimated to (the
+noise that is left in them then is an effect private to a placement, which no model of effects can foresee); or main
+effects and the rest each by itself (where the rest is no more than noise, the truth is a sum of effects)."""
+
+_SHARED, _OWN = 1, 2
+"""Streams: what a seed gives to all placements alike; what a training has for itself."""
+
+
+def resampled_world(folder: Path, truth: Truth, *, seed: int) -> World:
+    """Return a world like the table in a results folder, which can train a placement on any number of seeds.
+
+    The truth is the table's means without what is estimated to be noise in them. A training adds what its seed gives
+    to all placements alike, normal, and the residual of some training of the table, at all epochs the same one's.
+    DataError where a placement lacks one of the seeds, or there is one seed alone.
+    """
+    table = WholeTable.load(folder)
+    if table.last.shape[1] == 1:
+        raise DataError(f"{folder}: a table with one seed does not tell noise from placements; train a second")
+    members = list(table.table.config.search_space)
+    parts = {epoch: _Parts.of(scores, members, truth) for epoch, scores in table.by_epoch.items()}
+
+    def train(placement: Placement, training_seed: int, epochs: int) -> float:
+        table.after(epochs)  # refuses what was not scored
+        part, member = parts[epochs], table.member(placement)
+        kindness = np.random.default_rng([_SHARED, seed, training_seed]).standard_normal()
+        drawn = np.random.default_rng([_OWN, seed, training_seed, member]).integers(len(part.residuals))
+        return float(part.truth[member] + part.seed * kindness + part.residuals[drawn])
+
+    return table.world(truth=parts[table.epochs].truth, train=train, seeds=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Parts:
+    """What the accuracies after some epochs are made of, in points."""
+
+    truth: Floats
+    """(members,)"""
+    seed: float
+    """The standard deviation of what seeds give to all placements alike."""
+    residuals: Floats
+    """(members * seeds,), stretched to the variance that the noise is estimated to have."""
+
+    @classmethod
+    def of(cls, scores: Floats, members: Sequence[Placement], truth: Truth) -> Self:
+        found = components(scores)
+        count, seeds = scores.shape
+        means = scores.mean(axis=1)
+        noise = found.residual**2 / seeds
+        if truth == "shrunken":
+            varying = _shrunken(means - means.mean(), noise, freedom=count - 1)
+        else:
+            fitted, parameters = main_effects(members, means)
+            varying = _shrunken(fitted - means.mean(), noise, freedom=parameters - 1)
+            varying += _shrunken(means - fitted, noise, freedom=count - parameters)
+        residuals = scores - means[:, None] - scores.mean(axis=0) + scores.mean()
+        stretch = math.sqrt(scores.size / ((count - 1) * (seeds - 1)))
+        return cls(truth=means.mean() + varying, seed=found.seed, residuals=stretch * residuals.ravel())
+
+
+def _shrunken(parts: Floats, noise: float, *, freedom: int) -> Floats:
+    """Draw parts of means together until their sum of squares lacks what a noise of this variance gives to it."""
+    squares = float(parts @ parts)
+    share = max(squares - freedom * noise, 0) / squares if squares > 0 else 0.0
+    return parts * math.sqrt(share)
