@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from seplace.api import to_csv
 from seplace.errors import InputError, UnknownName
@@ -77,11 +77,13 @@ def world_of(name: str, *, number: int) -> World:
 
 
 def _table_of(name: str) -> tuple[Path, Truth | None]:
-    """Return the folder and the truth of a text such as `results/table[truth=shrunken]`; None: as recorded."""
-    for truth in get_args(Truth):
-        if name.endswith(f"[truth={truth}]"):
-            return Path(name.removesuffix(f"[truth={truth}]")), truth
-    return Path(name), None
+    """Return the folder and the truth of a text such as `results/table[truth=effects]`; None: as recorded."""
+    folder, bracket, truth = name.removesuffix("]").partition("[truth=")
+    if not bracket:
+        return Path(name), None
+    if truth not in get_args(Truth):
+        raise UnknownName("truth of a table", truth, get_args(Truth))
+    return Path(folder), cast("Truth", truth)
 
 
 def repeat(repetition: Repetition, phases: Phases, checkpoints: Sequence[int]) -> Outcome:

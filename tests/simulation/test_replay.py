@@ -130,8 +130,10 @@ def test_a_table_is_asked_for_no_more_seeds_than_it_has(table):
 def test_a_table_is_named_with_its_truth(table):
     assert world_of(str(table), number=0).seeds == 3
     assert world_of(f"{table}[truth=shrunken]", number=0).seeds is None
-    with pytest.raises(UnknownName):
-        world_of(f"{table}[truth=real]", number=0)
+    with pytest.raises(UnknownName, match=r"unknown truth of a table 'effect'. Did you mean 'effects'"):
+        world_of(f"{table}[truth=effect]", number=0)
+    with pytest.raises(UnknownName, match="unknown landscape or results folder"):
+        world_of("results/nowhere[truth=effects]", number=0)
 
 
 def test_half_a_table_is_refused(table, tmp_path):
