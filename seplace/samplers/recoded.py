@@ -10,11 +10,12 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from optuna.samplers import BaseSampler
-from optuna.trial import create_trial
+from optuna.trial import TrialState, create_trial
 
 from seplace.samplers.whole import WholeSampler
 
@@ -72,6 +73,20 @@ def ordered(task: Task, stage: int) -> Encoding:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Copy:
+    """A study in an encoding."""
+
+    study: Study
+    distributions: Mapping[str, BaseDistribution]
+    numbers: list[int]
+    """Of the trials that it holds, in the other study."""
+
+
+_COPIES: WeakKeyDictionary[Study, _Copy] = WeakKeyDictionary()
+"""A sampler is made for each proposal, and would copy the whole past each time: a search of n trials n² of them."""
+
+
 class RecodedSampler(WholeSampler):
     """Asks another sampler in a copy of the study that is written in an encoding."""
 
@@ -87,27 +102,48 @@ class RecodedSampler(WholeSampler):
 
     def propose(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
         """Return what the other sampler proposes."""
-        copy = optuna.create_study(directions=study.directions, sampler=self.sampler)
-        for past in study.get_trials(deepcopy=False):
-            if past.number == trial.number or not past.params:
-                continue
-            recoded = create_trial(
-                state=past.state,
-                values=past.values,
-                params=self._recoded(past.params),
-                distributions=self.distributions,
-            )
-            for name, value in past.constraints.items():
-                recoded.set_constraint(name, value)
-            copy.add_trial(recoded)
-        return self._decoded(copy.ask(self.distributions).params)
+        past = [each for each in study.get_trials(deepcopy=False) if each.number != trial.number and each.params]
+        copy = self._copy_of(study, [each for each in past if each.state.is_finished()])
+        copy.sampler = self.sampler
+        before = len(copy.get_trials(deepcopy=False))
+        for running in past:
+            if not running.state.is_finished():
+                copy.add_trial(self._recoded(running))
+        asked = copy.ask(self.distributions)
+        # The copy stays: what it holds beside the finished trials must count for nothing in the next proposal.
+        for number in range(before, asked.number + 1):
+            copy.tell(number, state=TrialState.FAIL)
+        return self._decoded(asked.params)
 
-    def _recoded(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        placement = self.parameters.placement(params)
-        recoded = {name: value for name, value in params.items() if name not in self.parameters.stages}
-        for name, encoding, choice in zip(self.parameters.stages, self.stages, placement.choices, strict=True):
-            recoded |= {f"{name}.{key}": value for key, value in encoding.of(choice).items()}
+    def _copy_of(self, study: Study, finished: list[FrozenTrial]) -> Study:
+        """Return the study's finished trials in the encoding, in order; only those that are new are written anew."""
+        numbers = [each.number for each in finished]
+        known = _COPIES.get(study)
+        if known is None or known.distributions != self.distributions or numbers[: len(known.numbers)] != known.numbers:
+            copied = optuna.create_study(directions=study.directions)
+            known = _COPIES[study] = _Copy(study=copied, distributions=self.distributions, numbers=[])
+        for past in finished[len(known.numbers) :]:
+            known.study.add_trial(self._recoded(past))
+            known.numbers.append(past.number)
+        return known.study
+
+    def _recoded(self, past: FrozenTrial) -> FrozenTrial:
+        recoded = create_trial(
+            state=past.state,
+            values=past.values,
+            params=self._encoded(past.params),
+            distributions=self.distributions,
+        )
+        for name, value in past.constraints.items():
+            recoded.set_constraint(name, value)
         return recoded
+
+    def _encoded(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        placement = self.parameters.placement(params)
+        encoded = {name: value for name, value in params.items() if name not in self.parameters.stages}
+        for name, encoding, choice in zip(self.parameters.stages, self.stages, placement.choices, strict=True):
+            encoded |= {f"{name}.{key}": value for key, value in encoding.of(choice).items()}
+        return encoded
 
     def _decoded(self, values: Mapping[str, Any]) -> dict[str, Any]:
         decoded = {name: value for name, value in values.items() if name in self.parameters.distributions}
