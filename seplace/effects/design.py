@@ -51,14 +51,15 @@ SCALES = {
     "choice": _effect(0.15),
     "pair": _effect(0.15),
     "pair of modules": _effect(0.2),
-    "private": _effect(0.15),
+    "private": Scale(median=0.15),
     "backbone": Scale(median=1.0),
     "seed": Scale(median=0.4),
     "covariate": Scale(median=0.3),
 }
 """What is believed of each kind of effect before the data, in units of the spread of all accuracies.
 
-`private` is what a placement has of its own, beside its choices.
+`private` is what a placement has of its own, beside its choices. That choices do little says nothing about it: were it
+small together with them, placements that differ, but not by a sum of effects, would be taken for noise.
 """
 
 
