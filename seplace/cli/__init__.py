@@ -9,7 +9,6 @@ import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO
 
 import typer
 
@@ -67,14 +66,8 @@ def main() -> None:
         sys.exit(error.exit_code)
 
 
-def _show_warning(
-    message: Warning | str,
-    category: type[Warning],  # noqa: ARG001 - a user is told what is the matter, not where we noticed it
-    filename: str,  # noqa: ARG001
-    lineno: int,  # noqa: ARG001
-    file: TextIO | None = None,  # noqa: ARG001
-    line: str | None = None,  # noqa: ARG001
-) -> None:
+def _show_warning(message: Warning | str, *_where: object, **_also: object) -> None:
+    """Tell a user what is the matter, not which line of code noticed it."""
     typer.echo(f"warning: {message}", err=True)
 
 
