@@ -1,10 +1,9 @@
 """A Bayesian model of the effects of each stage's choice, asked over the exactly priced space what to train next.
 
-A draw from the model's posterior is one plausible world. Proposals take turns. One is the placement that would, in one
-such world, add most (by hypervolume) to what the model thinks is the front of those that were trained: Thompson
-sampling (Thompson, 1933; for several objectives Bradford et al., 2018). The next is the one on the fronts of several
-such worlds whose training would tell most about which of these fronts is the true one. A placement that was trained
-before is proposed for a further seed.
+A draw from the model's posterior is one plausible world. Proposals take turns. One is the placement that, on average
+over several such worlds, would add most (by hypervolume) to what the model thinks is the front of those that were
+trained. The next is the one on the fronts of such worlds whose training would tell most about which of these fronts is
+the true one. A placement that was trained before is proposed for a further seed.
 """
 
 from __future__ import annotations
@@ -15,10 +14,11 @@ import numpy as np
 from optuna.samplers import BaseSampler
 from optuna.study import StudyDirection
 
+from seplace.effects.improvement import most_improving
 from seplace.effects.information import most_telling
 from seplace.effects.model import Posterior
-from seplace.effects.recommend import trained_front, valued
-from seplace.effects.region import Region, added_volume
+from seplace.effects.recommend import trained_front
+from seplace.effects.region import Members, Region
 from seplace.errors import InputError
 from seplace.samplers.past import Past, past_of
 from seplace.samplers.whole import WholeSampler
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from seplace.samplers.task import Task
 
 _WORLDS = 8
-"""So many plausible worlds are asked: in as many none may gain anything before a placement is taken at random."""
+"""So many plausible worlds are asked; where nothing gains anything in any of them, a placement is taken at random."""
+
+_SCALES = 8
+"""Sets of scales from which the worlds are drawn that are asked for a gain: a training is not spent on one guess."""
 
 
 def make(seed: int, task: Task) -> BaseSampler:
@@ -62,25 +65,24 @@ class EffectsSampler(WholeSampler):
         return self.parameters.of(self._at_random(past, region, random) if chosen is None else chosen)
 
     def _chosen(self, past: Past, region: Region, random: np.random.Generator, *, tells: bool) -> Placement | None:
-        """Return what tells most, or what adds most in one plausible world; None where nothing does in several."""
-        posterior = Posterior(self.task.design, [*past.observations, *past.stopped], draws=1, random=random)
+        """Return what tells most, or what is expected to add most; None where nothing does."""
+        observations = [*past.observations, *past.stopped]
+        posterior = Posterior(self.task.design, observations, draws=1 if tells else _SCALES, random=random)
+        index = None
         if tells:
             index = most_telling(posterior, region, failed=past.failed, closed=past.closed, worlds=_WORLDS)
-            if index is not None:
-                return self.task.space.placement_at(index)
+        if index is None:
+            trained = self._trained(past, posterior, region)
+            index = most_improving(posterior, region, trained=trained, closed=past.closed, worlds=_WORLDS)
+        return None if index is None else self.task.space.placement_at(index)
+
+    def _trained(self, past: Past, posterior: Posterior, region: Region) -> Members:
+        """Return what the model thinks is the front of what was trained, and what is being trained."""
         # What was stopped may turn out to belong there: proposed again, it is trained to its end.
         unfinished = {self.task.space.index(each.placement) for each in past.stopped}
-        trained = trained_front(posterior, region, closed=past.failed | unfinished)
-        for _ in range(_WORLDS):
-            world = posterior.sample()
-            front = region.front(world, closed=past.closed, random=random)
-            if not len(front):
-                return None
-            lowest = float(world.observed().min())
-            gains = added_volume(front, valued(trained, world), reference=(lowest, region.highest_cost))
-            if gains.max() > 0:
-                return self.task.space.placement_at(int(region.indices(front.levels[[gains.argmax()]])[0]))
-        return None
+        front = trained_front(posterior, region, closed=past.failed | unfinished)
+        levels = self.task.design.levels(past.running)
+        return front.beside(Members(levels=levels, values=np.zeros(len(levels)), costs=region.cost.at(levels)))
 
     def _at_random(self, past: Past, region: Region, random: np.random.Generator) -> Placement:
         """Return a random member that keeps the budgets and has a seed left, if one is soon found."""

@@ -30,6 +30,8 @@ class Past:
     On their own seed, whose kindness is in the trainings from which it was expected. Not as sure as an observation, and
     drawn towards the mean: good enough to propose by, so that the worst are not proposed again, and for nothing else.
     """
+    running: list[Placement]
+    """Members of the space that are being trained."""
     costs: dict[Placement, float]
     failed: set[int]
     """Members of the space (by index) that cannot be trained."""
@@ -43,6 +45,7 @@ def past_of(study: Study, task: Task, *, before: int) -> Past:
     observations: list[Observation] = []
     stopped: dict[Placement, Observation] = {}
     costs: dict[Placement, float] = {}
+    running: list[Placement] = []
     spent: Counter[Placement] = Counter()
     failed: set[Placement] = set()
     for trial in study.get_trials(deepcopy=False):
@@ -60,6 +63,8 @@ def past_of(study: Study, task: Task, *, before: int) -> Past:
             costs[placement] = trial.values[1]
             stopped[placement] = Observation(placement=placement, seed=trial.user_attrs[SEED], accuracy=trial.values[0])
             continue
+        if trial.state is TrialState.RUNNING:
+            running.append(placement)
         if is_complete or trial.state is TrialState.RUNNING:
             spent[placement] += 1
         if not is_complete:
@@ -73,6 +78,7 @@ def past_of(study: Study, task: Task, *, before: int) -> Past:
     return Past(
         observations=observations,
         stopped=[each for placement, each in stopped.items() if placement not in trained],
+        running=[placement for placement in dict.fromkeys(running) if placement in space],
         costs=costs,
         failed={space.index(placement) for placement in failed if placement in space},
         closed={space.index(placement) for placement in failed | spent_up if placement in space},

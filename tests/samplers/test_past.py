@@ -50,6 +50,19 @@ def test_running_trials_spend_seeds():
     assert set(asked) == set(WIDER)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_being_trained_is_taken_for_trained(seed):
+    """Else four workers would train the best guess four times, on as many seeds."""
+    task = task_of(seeds=9)
+    study = study_of(task, seed=seed)
+    add(study, task, SMALL.placement_at(0), attrs={SEED: 0, ACCURACY: 80.0})
+    add(study, task, SMALL.placement_at(13), value=81.0, attrs={SEED: 0, ACCURACY: 81.0})
+    asked = [ask(study, task)[1] for _ in range(6)]
+    improving = asked[0::2]  # the turns between ask what tells most
+    assert len(set(improving)) == len(improving)
+    assert past_of(study, task, before=8).running == list(dict.fromkeys(asked))
+
+
 def test_what_the_machine_failed_spends_no_seed():
     task = task_of(WIDER, seeds=1)
     study = study_of(task)

@@ -1,0 +1,35 @@
+"""What one more training may add to the front: the improvement of its hypervolume, expected over plausible worlds.
+
+That is the expected hypervolume improvement where observations are noisy: the front that is to be improved is not what
+was observed, but what each world says of the placements that were trained (Daulton et al., 2021). One of the two
+objectives, the cost, is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+
+from seplace.effects.model import Posterior
+from seplace.effects.recommend import valued
+from seplace.effects.region import Members, Region, added_volume
+
+
+def most_improving(
+    posterior: Posterior, region: Region, *, trained: Members, closed: Collection[int], worlds: int
+) -> int | None:
+    """Return the index of the open member that adds most hypervolume to the trained ones; None where none adds any.
+
+    Asked are those on the front of a plausible world, or of the posterior's mean.
+    """
+    plausible = [posterior.sample() for _ in range(worlds)]
+    fronts = [region.front(idea, closed=closed, random=posterior.random) for idea in (*plausible, posterior.mean())]
+    levels = np.unique(np.concatenate([front.levels for front in fronts]), axis=0)
+    costs = region.cost.at(levels)
+    gains = np.zeros(len(levels))
+    for world in plausible:
+        offered = Members(levels=levels, values=world.at(levels), costs=costs)
+        reference = (float(world.observed().min()), region.highest_cost)
+        gains += added_volume(offered, valued(trained, world), reference=reference)
+    return int(region.indices(levels[[gains.argmax()]])[0]) if gains.any() else None
