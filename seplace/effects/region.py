@@ -54,7 +54,6 @@ class Members:
         )
 
 
-
 class Region:
     """The members of a space that keep hard budgets on counted costs, with their exact costs."""
 

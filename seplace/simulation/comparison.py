@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
@@ -11,6 +12,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
+from seplace import __version__
 from seplace.api import to_csv
 from seplace.errors import InputError, UnknownName
 from seplace.files import write_atomically
@@ -63,6 +65,8 @@ class Outcome:
     """Placements that were trained."""
     rungs: dict[str, Any] | None = None
     """What became of the rungs, if there were any."""
+    version: str | None = None
+    """Of seplace, which searched; unknown before 0.7.0."""
 
 
 def world_of(name: str, *, number: int) -> World:
@@ -102,6 +106,7 @@ def repeat(repetition: Repetition, phases: Phases, checkpoints: Sequence[int]) -
         trained=len(evaluations),
         different=len({row.placement for row in evaluations}),
         rungs=replayed.rungs,
+        version=__version__,
     )
 
 
@@ -150,6 +155,7 @@ class Comparison:
             "phases": asdict(self.phases),
             "versions": versions(),
             "repetitions": len(self.outcomes),
+            "searched_with": Counter(outcome.version or "unknown" for outcome in self.outcomes.values()),
         }
         write_atomically(self.folder / "provenance.json", json.dumps(provenance, indent=1) + "\n")
         for suffix in ("png", "svg"):

@@ -1,9 +1,11 @@
+import json
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from seplace import __version__
 from seplace.errors import DataError, InputError, UnknownName
 from seplace.ledger import Ledger
 from seplace.simulation.comparison import Comparison, Repetition, world_of
@@ -171,6 +173,20 @@ def test_a_comparison_goes_on_where_it_was_interrupted(tmp_path):
     assert (tmp_path / "curves.png").exists()
     with pytest.raises(InputError, match="other phases"):
         Comparison(tmp_path, Phases(trainings=20, seeds=2))
+
+
+def test_a_comparison_tells_the_versions_that_searched(tmp_path):
+    """One that goes on with another version mixes them."""
+    comparison = Comparison(tmp_path, SHORT)
+    comparison.run([Repetition(world="usual", sampler="random", number=0)], workers=1, on_done=lambda _: None)
+    (made,) = comparison.outcomes.values()
+    assert made.version == __version__
+    for number, version in enumerate(["0.6.0", None], start=1):
+        repetition = Repetition(world="usual", sampler="random", number=number)
+        comparison.outcomes[repetition] = replace(made, version=version)
+    comparison.write()
+    provenance = json.loads((tmp_path / "provenance.json").read_text())
+    assert provenance["searched_with"] == {__version__: 1, "0.6.0": 1, "unknown": 1}
 
 
 def test_an_unknown_world_is_named_with_the_nearest():
