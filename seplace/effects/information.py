@@ -8,21 +8,32 @@ et al., 2019.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seplace.effects.model import Posterior
 from seplace.effects.region import Region
+from seplace.placement import Placement
+
+Floats = NDArray[np.float64]
 
 
 def most_telling(
-    posterior: Posterior, region: Region, *, failed: Collection[int], closed: Collection[int], worlds: int
+    posterior: Posterior,
+    region: Region,
+    *,
+    running: Sequence[Placement],
+    failed: Collection[int],
+    closed: Collection[int],
+    worlds: int,
 ) -> int | None:
     """Return the index of the member on the front of a plausible world whose training would tell most.
 
     That is, which one would lower the variance between the members of these fronts most, each weighted by the range of
-    costs over which it is the best. Failed ones are on no front; closed ones cannot be trained. None where all are.
+    costs over which it is the best, beyond what the running trainings will tell. Failed ones are on no front; closed
+    ones cannot be trained. None where all are.
     """
     fronts = [region.front(posterior.sample(), closed=failed, random=posterior.random) for _ in range(worlds)]
     levels = np.concatenate([front.levels for front in fronts])
@@ -31,13 +42,26 @@ def most_telling(
         return None
     weights = ranges / ranges.sum()
     draw = posterior.draws[0]
+    noise = draw.noise_sd**2 + draw.unit_sd**2
     spread = posterior.spread(draw, levels)
+    waiting = posterior.spread(draw, region.design.levels(running))
+    for at in range(len(waiting)):
+        spread, waiting = _once_known(spread, waiting[at], noise), _once_known(waiting, waiting[at], noise)
     asked = (spread - weights @ spread) * np.sqrt(weights)[:, None]  # what all of them share decides nothing
     indices, first = np.unique(region.indices(levels), return_index=True)
     is_open = ~np.isin(indices, list(closed))
     if not is_open.any():
         return None
     offered = spread[first[is_open]]
-    variance = (offered**2).sum(axis=1) + draw.noise_sd**2 + draw.unit_sd**2
-    told = ((offered @ asked.T) ** 2).sum(axis=1) / variance
+    told = ((offered @ asked.T) ** 2).sum(axis=1) / ((offered**2).sum(axis=1) + noise)
     return int(indices[is_open][told.argmax()])
+
+
+def _once_known(spread: Floats, seen: Floats, noise: float) -> Floats:
+    """Return the spread (n, columns) of placements once one of spread `seen` (columns,) was trained with this noise.
+
+    Its products are the covariances less what the training explains: S S' - (S s) (S s)' / (s's + noise).
+    """
+    own = float(seen @ seen)
+    left: Floats = spread - np.outer(spread @ seen, seen) * (1 - np.sqrt(noise / (own + noise))) / own
+    return left

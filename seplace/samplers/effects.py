@@ -70,7 +70,9 @@ class EffectsSampler(WholeSampler):
         posterior = Posterior(self.task.design, observations, draws=1 if tells else _SCALES, random=random)
         index = None
         if tells:
-            index = most_telling(posterior, region, failed=past.failed, closed=past.closed, worlds=_WORLDS)
+            index = most_telling(
+                posterior, region, running=past.running, failed=past.failed, closed=past.closed, worlds=_WORLDS
+            )
         if index is None:
             trained = self._trained(past, posterior, region)
             index = most_improving(posterior, region, trained=trained, closed=past.closed, worlds=_WORLDS)

@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -17,7 +19,9 @@ def learned(seed: int, *, count: int = 9, draws: int = 1) -> Posterior:
     return Posterior(REGION.design, observed(truth, seeds=1, noise=0.4, random=random), draws=draws, random=random)
 
 
-def told_by_conditioning(posterior: Posterior, region: Region, seed: int, worlds: int) -> dict[int, float]:
+def told_by_conditioning(
+    posterior: Posterior, region: Region, seed: int, worlds: int, *, running: Sequence[Placement] = ()
+) -> dict[int, float]:
     """By index of a front's member: how much a training of it lowers the variance, from the joint covariance."""
     draw = posterior.draws[0]
     levels = all_levels(region.shape)
@@ -40,38 +44,54 @@ def told_by_conditioning(posterior: Posterior, region: Region, seed: int, worlds
         own = matrix[np.ix_(members, members)]
         return float(share @ np.diag(own) - share @ own @ share)
 
-    told = {}
-    for at in set(members):
+    def given(matrix: np.ndarray, at: int) -> np.ndarray:
+        """The covariance once a member was trained."""
         noise = draw.noise_sd**2 + draw.unit_sd**2
-        after = covariance - np.outer(covariance[:, at], covariance[:, at]) / (covariance[at, at] + noise)
-        told[at] = unknown(covariance) - unknown(after)
-    return told
+        return matrix - np.outer(matrix[:, at], matrix[:, at]) / (matrix[at, at] + noise)
+
+    for placement in running:
+        covariance = given(covariance, SMALL.index(placement))
+    return {at: unknown(covariance) - unknown(given(covariance, at)) for at in set(members)}
 
 
+@pytest.mark.parametrize("running", [0, 1, 4])
 @pytest.mark.parametrize("seed", range(6))
-def test_takes_what_lowers_the_variance_between_plausible_fronts_most(seed):
+def test_takes_what_lowers_the_variance_between_plausible_fronts_most(seed, running):
     posterior = learned(seed)
-    told = told_by_conditioning(posterior, REGION, seed, worlds=3)
+    others = [SMALL.placement_at(5 * at + seed) for at in range(running)]
+    told = told_by_conditioning(posterior, REGION, seed, worlds=3, running=others)
     posterior.random = np.random.default_rng(seed)
-    found = most_telling(posterior, REGION, failed=(), closed=(), worlds=3)
+    found = most_telling(posterior, REGION, running=others, failed=(), closed=(), worlds=3)
     assert told[found] == pytest.approx(max(told.values()), rel=1e-9)
+
+
+def test_what_is_being_trained_tells_less_a_second_time():
+    """Asked four times in one moment, in the same worlds, it does not tell to train one placement four times."""
+    posterior = learned(3)
+    running: list[Placement] = []
+    for _ in range(4):
+        posterior.random = np.random.default_rng(0)
+        found = most_telling(posterior, REGION, running=running, failed=(), closed=(), worlds=8)
+        assert found is not None
+        running.append(SMALL.placement_at(found))
+    assert len(set(running)) > 1
 
 
 def test_never_takes_what_is_closed_or_failed():
     posterior = learned(1)
     taken: set[int] = set()
     for _ in range(len(SMALL)):
-        found = most_telling(posterior, REGION, failed=set(), closed=taken, worlds=4)
+        found = most_telling(posterior, REGION, running=(), failed=set(), closed=taken, worlds=4)
         if found is None:
             break
         assert found not in taken
         taken.add(found)
     assert taken
     failed = set(list(taken)[:2])
-    assert most_telling(posterior, REGION, failed=failed, closed=failed, worlds=4) not in failed
+    assert most_telling(posterior, REGION, running=(), failed=failed, closed=failed, worlds=4) not in failed
     everything = set(range(len(SMALL)))
-    assert most_telling(posterior, REGION, failed=(), closed=everything, worlds=2) is None
-    assert most_telling(posterior, REGION, failed=everything, closed=everything, worlds=2) is None
+    assert most_telling(posterior, REGION, running=(), failed=(), closed=everything, worlds=2) is None
+    assert most_telling(posterior, REGION, running=(), failed=everything, closed=everything, worlds=2) is None
 
 
 def test_what_was_seen_often_is_known():
