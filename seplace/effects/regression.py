@@ -278,5 +278,7 @@ class _Moments:
 
 def _inverse(lower: Floats) -> Floats:
     """Return the inverse of a matrix from its Cholesky factor; a third of the work of solving for a unit matrix."""
-    half, _ = dpotri(lower, lower=1)
-    return np.asarray(np.tril(half) + np.tril(half, -1).T)
+    half, _ = dpotri(lower, lower=1)  # above the diagonal it stays as it was: zero
+    inverse: Floats = half + half.T
+    inverse[np.diag_indices_from(inverse)] *= 0.5
+    return inverse
