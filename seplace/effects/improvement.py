@@ -12,12 +12,11 @@ from collections.abc import Collection
 import numpy as np
 
 from seplace.effects.model import Posterior
-from seplace.effects.recommend import valued
-from seplace.effects.region import Members, Region, added_volume
+from seplace.effects.region import Levels, Members, Region, added_volume
 
 
 def most_improving(
-    posterior: Posterior, region: Region, *, trained: Members, closed: Collection[int], worlds: int
+    posterior: Posterior, region: Region, *, trained: Levels, closed: Collection[int], worlds: int
 ) -> int | None:
     """Return the index of the open member that adds most hypervolume to the trained ones; None where none adds any.
 
@@ -25,11 +24,11 @@ def most_improving(
     """
     plausible = [posterior.sample() for _ in range(worlds)]
     fronts = [region.front(idea, closed=closed, random=posterior.random) for idea in (*plausible, posterior.mean())]
-    levels = np.unique(np.concatenate([front.levels for front in fronts]), axis=0)
-    costs = region.cost.at(levels)
-    gains = np.zeros(len(levels))
+    asked = np.unique(np.concatenate([front.levels for front in fronts]), axis=0)
+    costs, trained_costs = region.cost.at(asked), region.cost.at(trained)
+    gains = np.zeros(len(asked))
     for world in plausible:
-        offered = Members(levels=levels, values=world.at(levels), costs=costs)
-        reference = (float(world.observed().min()), region.highest_cost)
-        gains += added_volume(offered, valued(trained, world), reference=reference)
-    return int(region.indices(levels[[gains.argmax()]])[0]) if gains.any() else None
+        offered = Members(levels=asked, values=world.at(asked), costs=costs)
+        there = Members(levels=trained, values=world.at(trained), costs=trained_costs)
+        gains += added_volume(offered, there, reference=(float(world.observed().min()), region.highest_cost))
+    return int(region.indices(asked[[gains.argmax()]])[0]) if gains.any() else None

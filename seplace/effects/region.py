@@ -45,14 +45,6 @@ class Members:
         """Return some of them."""
         return Members(levels=self.levels[mask], values=self.values[mask], costs=self.costs[mask])
 
-    def beside(self, others: Members) -> Members:
-        """Return these and others, as they come."""
-        return Members(
-            levels=np.concatenate([self.levels, others.levels]),
-            values=np.concatenate([self.values, others.values]),
-            costs=np.concatenate([self.costs, others.costs]),
-        )
-
 
 class Region:
     """The members of a space that keep hard budgets on counted costs, with their exact costs."""

@@ -18,7 +18,7 @@ from seplace.effects.improvement import most_improving
 from seplace.effects.information import most_telling
 from seplace.effects.model import Posterior
 from seplace.effects.recommend import trained_front
-from seplace.effects.region import Members, Region
+from seplace.effects.region import Levels, Region
 from seplace.errors import InputError
 from seplace.samplers.past import Past, past_of
 from seplace.samplers.whole import WholeSampler
@@ -78,13 +78,12 @@ class EffectsSampler(WholeSampler):
             index = most_improving(posterior, region, trained=trained, closed=past.closed, worlds=_WORLDS)
         return None if index is None else self.task.space.placement_at(index)
 
-    def _trained(self, past: Past, posterior: Posterior, region: Region) -> Members:
-        """Return what the model thinks is the front of what was trained, and what is being trained."""
+    def _trained(self, past: Past, posterior: Posterior, region: Region) -> Levels:
+        """Return the levels of what the model thinks is the front of what was trained, and of what is being trained."""
         # What was stopped may turn out to belong there: proposed again, it is trained to its end.
         unfinished = {self.task.space.index(each.placement) for each in past.stopped}
         front = trained_front(posterior, region, closed=past.failed | unfinished)
-        levels = self.task.design.levels(past.running)
-        return front.beside(Members(levels=levels, values=np.zeros(len(levels)), costs=region.cost.at(levels)))
+        return np.concatenate([front.levels, self.task.design.levels(past.running)])
 
     def _at_random(self, past: Past, region: Region, random: np.random.Generator) -> Placement:
         """Return a random member that keeps the budgets and has a seed left, if one is soon found."""

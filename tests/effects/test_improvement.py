@@ -4,7 +4,7 @@ import pytest
 from seplace.effects.improvement import most_improving
 from seplace.effects.model import Posterior
 from seplace.effects.recommend import trained_front
-from seplace.effects.region import Members
+from seplace.effects.region import Levels
 from seplace.pareto import hypervolume
 from tests.effects.toy import SMALL, all_levels, observed, prices_of, region_of
 
@@ -13,19 +13,19 @@ LEVELS = all_levels(REGION.shape)
 COSTS = REGION.cost.at(LEVELS)
 
 
-def learned(seed: int, *, count: int = 9) -> tuple[Posterior, Members]:
-    """What random trainings say, and the front of them."""
+def learned(seed: int, *, count: int = 9) -> tuple[Posterior, Levels]:
+    """What random trainings say, and the levels of their front."""
     random = np.random.default_rng(seed)
     chosen = [SMALL.placement_at(int(index)) for index in random.permutation(len(SMALL))[:count]]
     truth = {each: 80 + 0.8 * sum(choice.module == "se" for choice in each.choices) for each in chosen}
     observations = observed(truth, seeds=1, noise=0.4, random=random)
     posterior = Posterior(REGION.design, observations, draws=4, random=random)
-    return posterior, trained_front(posterior, REGION, closed=())
+    return posterior, trained_front(posterior, REGION, closed=()).levels
 
 
-def volumes_with_one_more(posterior: Posterior, trained: Members, worlds: int) -> np.ndarray:
+def volumes_with_one_more(posterior: Posterior, trained: Levels, worlds: int) -> np.ndarray:
     """The hypervolume of the trained ones and each member (members,), on average over draws of the posterior."""
-    held = REGION.indices(trained.levels).tolist()
+    held = REGION.indices(trained).tolist()
     total = np.zeros(len(LEVELS))
     for _ in range(worlds):
         world = posterior.sample()
@@ -61,5 +61,4 @@ def test_never_takes_what_is_closed():
 
 def test_where_all_are_trained_nothing_is_to_be_added():
     posterior, _ = learned(2)
-    everything = Members(levels=LEVELS, values=np.zeros(len(LEVELS)), costs=COSTS)
-    assert most_improving(posterior, REGION, trained=everything, closed=(), worlds=4) is None
+    assert most_improving(posterior, REGION, trained=LEVELS, closed=(), worlds=4) is None
