@@ -9,26 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-import numpy as np
-
 from seplace.effects.model import Posterior
-from seplace.effects.region import Levels, Members, Region, added_volume
+from seplace.effects.region import Levels, Region
+from seplace.effects.worlds import Worlds
 
 
 def most_improving(
     posterior: Posterior, region: Region, *, trained: Levels, closed: Collection[int], worlds: int
 ) -> int | None:
-    """Return the index of the open member that adds most hypervolume to the trained ones; None where none adds any.
-
-    Asked are those on the front of a plausible world, or of the posterior's mean.
-    """
-    plausible = [posterior.sample() for _ in range(worlds)]
-    fronts = [region.front(idea, closed=closed, random=posterior.random) for idea in (*plausible, posterior.mean())]
-    asked = np.unique(np.concatenate([front.levels for front in fronts]), axis=0)
-    costs, trained_costs = region.cost.at(asked), region.cost.at(trained)
-    gains = np.zeros(len(asked))
-    for world in plausible:
-        offered = Members(levels=asked, values=world.at(asked), costs=costs)
-        there = Members(levels=trained, values=world.at(trained), costs=trained_costs)
-        gains += added_volume(offered, there, reference=(float(world.observed().min()), region.highest_cost))
-    return int(region.indices(asked[[gains.argmax()]])[0]) if gains.any() else None
+    """Return the index of the open member that adds most hypervolume to the trained ones; None where none adds any."""
+    plausible = Worlds(posterior, region, count=worlds)
+    offered = plausible.contenders(closed=closed)
+    gains = plausible.gains(offered, plausible.valued(trained))
+    return int(region.indices(offered.levels[[gains.argmax()]])[0]) if gains.any() else None

@@ -8,11 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from seplace.effects.model import Posterior, Surface
-from seplace.effects.region import Members, Region, added_volume, front_members
+from seplace.effects.region import Members, Region, front_members
+from seplace.effects.worlds import Worlds
 from seplace.pareto import hypervolume
-from seplace.placement import Placement
 
 _WORLDS = 48
+"""So many plausible worlds are asked what is worth recommending, and as many others what that misses."""
+
+_AHEAD = 16
+"""So many contenders are valued again at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +29,28 @@ class Regret:
 
 
 def recommended_front(posterior: Posterior, region: Region, *, closed: Collection[int]) -> Members:
-    """Return the front of the posterior's mean, without the members whose index is closed: those that failed."""
-    return region.front(posterior.mean(), closed=closed, random=posterior.random)
+    """Return the placements that together promise the largest hypervolume, those first that promise most.
+
+    As many as the front of the posterior's mean has, without the members whose index is closed: those that failed. The
+    members of the mean's front itself are often alike, so that they are wrong together; those of a set that is to be
+    good in most plausible worlds differ.
+    """
+    worlds = Worlds(posterior, region, count=_WORLDS)
+    offered = worlds.contenders(closed=closed)
+    count = len(region.front(posterior.mean(), closed=closed, random=posterior.random))
+    chosen: list[int] = []
+    gains = worlds.gains(offered, offered.where(chosen))
+    while len(chosen) < count:
+        # Whatever is chosen, others never gain by it (Minoux, 1978): only those ahead have to be looked at again.
+        ahead = np.argsort(-gains, kind="stable")[:_AHEAD]
+        gains[ahead] = worlds.gains(offered.where(ahead), offered.where(chosen))
+        best = int(gains.argmax())
+        if gains[best] == 0:
+            break
+        if best in ahead:
+            chosen.append(best)
+    levels = offered.levels[chosen]
+    return Members(levels=levels, values=posterior.mean().at(levels), costs=offered.costs[chosen])
 
 
 def trained_front(posterior: Posterior, region: Region, *, closed: Collection[int]) -> Members:
@@ -35,23 +59,6 @@ def trained_front(posterior: Posterior, region: Region, *, closed: Collection[in
     levels = levels[~np.isin(region.indices(levels), list(closed)) & region.keeps_limits(levels)]
     observed = Members(levels=levels, values=posterior.mean().at(levels), costs=region.cost.at(levels))
     return front_members(observed)
-
-
-def leading_members(front: Members, region: Region, *, most: int, lowest: float) -> list[Placement]:
-    """Return up to `most` members of a front, those first that add most to the hypervolume of the ones before.
-
-    A front over the whole space often has tens of members that differ by less than anyone can measure.
-    """
-    chosen = np.zeros(len(front), dtype=bool)
-    names: list[Placement] = []
-    space = region.design.space
-    while len(names) < min(most, len(front)):
-        gains = added_volume(front, front.where(chosen), reference=(lowest, region.highest_cost))
-        gains[chosen] = -1.0
-        at = int(gains.argmax())
-        chosen[at] = True
-        names.append(space.placement_at(int(region.indices(front.levels[[at]])[0])))
-    return names
 
 
 def expected_regret(posterior: Posterior, region: Region, *, closed: Collection[int]) -> Regret:

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from seplace.effects.design import Design, Tables
 from seplace.effects.model import Observation, Posterior, Surface
@@ -32,18 +32,18 @@ _SWEEPS = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Members:
-    """Placements by their levels (n, factors), with accuracies in percent and costs, cheapest first."""
+    """Placements by their levels (n, factors), with accuracies in percent (n,) or (worlds, n), and costs (n,)."""
 
     levels: Levels
     values: Floats
     costs: Floats
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.costs)
 
-    def where(self, mask: NDArray[np.bool_]) -> Members:
-        """Return some of them."""
-        return Members(levels=self.levels[mask], values=self.values[mask], costs=self.costs[mask])
+    def where(self, which: NDArray[np.bool_] | NDArray[np.intp] | list[int]) -> Members:
+        """Return some of them, by a mask or by their positions."""
+        return Members(levels=self.levels[which], values=self.values[..., which], costs=self.costs[which])
 
 
 class Region:
@@ -65,7 +65,7 @@ class Region:
         return reference_cost(self.cost.lowest, self.cost.highest)
 
     def front(self, surface: Surface, *, closed: Collection[int], random: np.random.Generator) -> Members:
-        """Return the front of a surface among the members whose index (in the space's order) is not closed."""
+        """Return the front of a surface, cheapest first, among the members whose index in the space is not closed."""
         if self.is_enumerated:
             values = surface.everywhere()
             if self.limits:
@@ -192,20 +192,21 @@ def learned_cost(design: Design, costs: Mapping[Placement, float]) -> Tables:
     return replace(mean.effects, main=(first + mean.intercept, *others))
 
 
-def added_volume(candidates: Members, front: Members, *, reference: tuple[float, float]) -> Floats:
-    """Return by how much each candidate alone would add to the area that a front dominates.
+def added_volume(candidates: Members, front: Members, *, reference: tuple[ArrayLike, float]) -> Floats:
+    """Return by how much each candidate alone would add to the area that a front dominates (n,), or (worlds, n).
 
-    The reference is an accuracy and a cost; the area lies above the one and below the other. The front's values need
-    not rise with cost: a dominated member adds nothing.
+    The reference is an accuracy (in each world) and a cost; the area lies above the one and below the other. The
+    front's values need not rise with cost: a dominated member adds nothing.
     """
-    lowest, highest_cost = reference
+    lowest, highest_cost = np.asarray(reference[0])[..., None], reference[1]
     order = np.argsort(front.costs, kind="stable")
     edges = np.concatenate([[-np.inf], front.costs[order], [highest_cost]])
-    heights = np.concatenate([[lowest], np.maximum.accumulate(np.maximum(front.values[order], lowest))])
+    heights = np.maximum.accumulate(np.maximum(front.values[..., order], lowest), axis=-1)
+    heights = np.concatenate([lowest, heights], axis=-1)
     lower = np.maximum(edges[:-1], candidates.costs[:, None])
     widths = np.clip(np.minimum(edges[1:], highest_cost) - lower, 0, None)
-    rise = np.clip(candidates.values[:, None] - heights, 0, None)
-    return np.asarray((widths * rise).sum(axis=1))
+    rise = np.clip(candidates.values[..., None] - heights[..., None, :], 0, None)
+    return np.asarray((widths * rise).sum(axis=-1))
 
 
 def front_members(members: Members) -> Members:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seplace.effects.judgement import Judgement
-from seplace.effects.recommend import leading_members, recommended_front
+from seplace.effects.recommend import recommended_front
 from seplace.results import Job, judge
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def next_round(trainings: Trainings, region: Region, *, yardsticks: Sequence[Pla
         if row.accuracy is None and row.placement not in judgement.position and row.placement in space
     }
     front = recommended_front(judgement.posterior, region, closed=failed)
-    recommended = leading_members(front, region, most=_MEMBERS, lowest=float(judgement.means.min()))
+    recommended = [space.placement_at(int(index)) for index in region.indices(front.levels)[:_MEMBERS]]
     for question in _questions(judgement, recommended, yardsticks):
         wanted = [trainings.job(question.placement, seed) for seed in range(seeds)]
         job = next((each for each in wanted if each.key not in results), None)
