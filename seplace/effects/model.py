@@ -117,19 +117,31 @@ class Posterior:
 
     def sample_observed(self, count: int) -> Floats:
         """Draw the accuracies of the observed placements, shape (count, placements), in percent."""
-        rows = np.hstack([np.ones((len(self.levels), 1)), self.design.rows(self.levels)])
+        return self.sample_at(self.levels, count)
+
+    def sample_at(self, levels: NDArray[np.int64], count: int) -> Floats:
+        """Draw the accuracies of placements by their levels (n, factors), shape (count, n), in percent.
+
+        As quick as a few surfaces for thousands of draws, the placements being few. Draws of one set of scales stand
+        together.
+        """
+        rows = np.hstack([np.ones((len(levels), 1)), self.design.rows(levels)])
+        position = {tuple(row): at for at, row in enumerate(self.levels.tolist())}
+        observed_at = np.array([position.get(tuple(row), -1) for row in levels.tolist()])
         counts = np.bincount(self._placement_of)
         drawn = []
         for draw, share in zip(self.draws, self.random.multinomial(count, self._weights), strict=True):
             normal = self.random.standard_normal((len(draw.mean), share))
             coefficients = draw.mean[:, None] + draw.root @ normal
-            effects = rows @ coefficients[: rows.shape[1]]
-            residuals = np.zeros_like(effects)
+            residuals = np.zeros((len(counts), share))
             np.add.at(residuals, self._placement_of, self._y[:, None] - self._rows @ coefficients)
-            noise, private = draw.noise_sd**2, draw.unit_sd**2
-            total = (noise + counts * private)[:, None]
-            sd = np.sqrt(private * noise / total)
-            drawn.append(effects + private * residuals / total + sd * self.random.standard_normal(effects.shape))
+            noise, own = draw.noise_sd**2, draw.unit_sd**2
+            total = (noise + counts * own)[:, None]
+            sd = np.sqrt(own * noise / total)
+            private = own * residuals / total + sd * self.random.standard_normal(residuals.shape)
+            values = rows @ coefficients[: rows.shape[1]]
+            values[observed_at >= 0] += private[observed_at[observed_at >= 0]]
+            drawn.append(values)
         samples: Floats = self._centre + self._unit_of_scale * np.concatenate(drawn, axis=1).T
         return samples
 

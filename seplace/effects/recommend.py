@@ -6,17 +6,23 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seplace.effects.model import Posterior, Surface
-from seplace.effects.region import Members, Region, front_members
-from seplace.effects.worlds import Worlds
+from seplace.effects.region import Floats, Members, Region, added_volume, front_members
 from seplace.pareto import hypervolume
 
-_WORLDS = 48
-"""So many plausible worlds are asked what is worth recommending, and as many others what that misses."""
+_FRONTS = 24
+"""The fronts of so many plausible worlds are contenders for a recommendation."""
+
+_WORLDS = 256
+"""In so many are the contenders valued."""
 
 _AHEAD = 16
 """So many contenders are valued again at a time."""
+
+_TESTS = 48
+"""In so many others it is looked at what the recommendation misses."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,22 +41,30 @@ def recommended_front(posterior: Posterior, region: Region, *, closed: Collectio
     members of the mean's front itself are often alike, so that they are wrong together; those of a set that is to be
     good in most plausible worlds differ.
     """
-    worlds = Worlds(posterior, region, count=_WORLDS)
-    offered = worlds.contenders(closed=closed)
-    count = len(region.front(posterior.mean(), closed=closed, random=posterior.random))
+    mean = posterior.mean()
+    levels = region.contenders(
+        [mean, *(posterior.sample() for _ in range(_FRONTS))], closed=closed, random=posterior.random
+    )
+    drawn = posterior.sample_at(np.concatenate([levels, posterior.levels]), _WORLDS)
+    offered = Members(levels=levels, values=drawn[:, : len(levels)], costs=region.cost.at(levels))
+    reference = (drawn[:, len(levels) :].min(axis=1), region.highest_cost)
+
+    def gains_of(which: NDArray[np.intp] | list[int], beside: list[int]) -> Floats:
+        return np.asarray(added_volume(offered.where(which), offered.where(beside), reference=reference).mean(axis=0))
+
+    count = len(region.front(mean, closed=closed, random=posterior.random))
     chosen: list[int] = []
-    gains = worlds.gains(offered, offered.where(chosen))
+    gains = gains_of(np.arange(len(levels)), chosen)
     while len(chosen) < count:
         # Whatever is chosen, others never gain by it (Minoux, 1978): only those ahead have to be looked at again.
         ahead = np.argsort(-gains, kind="stable")[:_AHEAD]
-        gains[ahead] = worlds.gains(offered.where(ahead), offered.where(chosen))
+        gains[ahead] = gains_of(ahead, chosen)
         best = int(gains.argmax())
         if gains[best] == 0:
             break
         if best in ahead:
             chosen.append(best)
-    levels = offered.levels[chosen]
-    return Members(levels=levels, values=posterior.mean().at(levels), costs=offered.costs[chosen])
+    return Members(levels=levels[chosen], values=mean.at(levels[chosen]), costs=offered.costs[chosen])
 
 
 def trained_front(posterior: Posterior, region: Region, *, closed: Collection[int]) -> Members:
@@ -65,7 +79,7 @@ def expected_regret(posterior: Posterior, region: Region, *, closed: Collection[
     """Return what the recommended front is believed to miss of the best front of the space."""
     recommended = recommended_front(posterior, region, closed=closed)
     shares = []
-    for _ in range(_WORLDS):
+    for _ in range(_TESTS):
         world = posterior.sample()
         lowest = float(world.observed().min())
         attainable = _volume(region.front(world, closed=closed, random=posterior.random), lowest, region)

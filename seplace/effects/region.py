@@ -82,6 +82,13 @@ class Region:
         levels = levels[~np.isin(self.indices(levels), list(closed))]
         return front_members(Members(levels=levels, values=surface.at(levels), costs=self.cost.at(levels)))
 
+    def contenders(
+        self, surfaces: Sequence[Surface], *, closed: Collection[int], random: np.random.Generator
+    ) -> Levels:
+        """Return the levels of the members that are on the front of one surface or another."""
+        fronts = [self.front(surface, closed=closed, random=random).levels for surface in surfaces]
+        return np.unique(np.concatenate(fronts), axis=0)
+
     def any_open(self, closed: Collection[int], random: np.random.Generator) -> int | None:
         """Return the index of a random member that keeps the limits and is not closed; None if none is found."""
         if self.is_enumerated:

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from seplace.simulation.world import World
 
 OBSERVED, POSTERIOR = "observed", "posterior"
-"""Recommendations: the front of what was trained by mean accuracy, or the model's front over the whole space."""
+"""Recommendations: the front of what was trained by mean accuracy, or what the model recommends of the whole space."""
+
+_SCALES = 24
+"""Sets of scales that stand for what is not known of them; the confirmation of a study asks as many."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +57,7 @@ def hypervolumes(world: World, replayed: Replay, checkpoints: Sequence[float]) -
         past = [evaluation for evaluation, spent in pairs if spent <= trainings]
         observed = [row.placement for row in front_of(summarise(past), world.cost)]
         posterior = Posterior(
-            replayed.design, observations_of(past), draws=8, random=np.random.default_rng(round(trainings))
+            replayed.design, observations_of(past), draws=_SCALES, random=np.random.default_rng(round(trainings))
         )
         recommended = world.placements(recommended_front(posterior, world.region, closed=()))
         for name, placements in ((OBSERVED, observed), (POSTERIOR, recommended)):
