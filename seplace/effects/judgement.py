@@ -46,7 +46,7 @@ class Judgement:
         self.placements = self.posterior.placements
         self.position = {placement: at for at, placement in enumerate(self.placements)}
         self.costs = np.array([costs[placement] for placement in self.placements])
-        self.accuracies: Floats = self.posterior.sample_observed(_SAMPLES)
+        self.accuracies: Floats = self.posterior.sample_at(self.posterior.levels, _SAMPLES)
         """(samples, placements), in percent."""
 
     @cached_property

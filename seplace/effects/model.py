@@ -115,10 +115,6 @@ class Posterior:
         mean, sd = self._private(draw, coefficients)
         return self._surface(coefficients, mean + sd * self.random.standard_normal(len(mean)))
 
-    def sample_observed(self, count: int) -> Floats:
-        """Draw the accuracies of the observed placements, shape (count, placements), in percent."""
-        return self.sample_at(self.levels, count)
-
     def sample_at(self, levels: NDArray[np.int64], count: int) -> Floats:
         """Draw the accuracies of placements by their levels (n, factors), shape (count, n), in percent.
 

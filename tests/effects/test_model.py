@@ -65,9 +65,10 @@ def test_the_mean_is_the_dense_conditional_mean():
 def test_drawn_accuracies_have_the_dense_mean_and_covariance():
     observations = some_observations()
     posterior = posterior_of(observations)
-    mean, covariance = dense(posterior, observations, posterior.placements)
-    samples = posterior.sample_observed(20_000)
-    assert samples.shape == (20_000, len(posterior.placements))
+    asked = [*itertools.islice(SMALL, 0, None, 3), *posterior.placements]
+    mean, covariance = dense(posterior, observations, asked)
+    samples = posterior.sample_at(posterior.design.levels(asked), 20_000)
+    assert samples.shape == (20_000, len(asked))
     sd = np.sqrt(np.diag(covariance))
     assert np.abs((samples.mean(axis=0) - mean) / sd).max() < 4 / np.sqrt(20_000)
     assert np.abs((np.cov(samples.T) - covariance) / np.outer(sd, sd)).max() < 0.05
@@ -88,7 +89,7 @@ def test_drawn_surfaces_have_the_dense_mean_and_covariance():
 def test_several_draws_are_weighted():
     """The mean of many samples is the mean that is told, also over several sets of scales."""
     posterior = posterior_of(some_observations(seed=3), draws=12)
-    samples = posterior.sample_observed(40_000)
+    samples = posterior.sample_at(posterior.levels, 40_000)
     assert len(samples) == 40_000
     sd = samples.std(axis=0)
     assert np.abs((samples.mean(axis=0) - posterior.mean().observed()) / sd).max() < 0.03
@@ -191,8 +192,7 @@ def test_learns_that_a_module_pays_in_one_place():
 def test_little_data_are_no_certainty(count):
     """Trainings that chance to be equally accurate, or a single one, say little of the noise."""
     members = [SMALL.placement_at(at) for at in range(count)]
-    samples = posterior_of([Observation(placement=each, seed=0, accuracy=90.0) for each in members]).sample_observed(
-        500
-    )
+    posterior = posterior_of([Observation(placement=each, seed=0, accuracy=90.0) for each in members])
+    samples = posterior.sample_at(posterior.levels, 500)
     assert samples.mean(axis=0) == pytest.approx([90.0] * count, abs=0.5)
     assert samples.std(axis=0).min() > 0.02
