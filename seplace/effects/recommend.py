@@ -37,7 +37,7 @@ class Regret:
 def recommended_front(posterior: Posterior, region: Region, *, closed: Collection[int]) -> Members:
     """Return the placements that together promise the largest hypervolume, those first that promise most.
 
-    As many as the front of the posterior's mean has, without the members whose index is closed: those that failed. The
+    At most as many as the front of the posterior's mean has, without those whose index is closed: they failed. The
     members of the mean's front itself are often alike, so that they are wrong together; those of a set that is to be
     good in most plausible worlds differ.
     """
