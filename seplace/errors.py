@@ -106,8 +106,11 @@ class StudyBusy(SeplaceError, RuntimeError):
     exit_code = 75
 
 
-class Interrupted(SeplaceError):
-    """The run was stopped by a signal; everything finished is kept."""
+class Interrupted(BaseException):
+    """The run was stopped by a signal; everything finished is kept.
+
+    As KeyboardInterrupt is none, it is no Exception: nobody's `except Exception` may take it for a failed attempt.
+    """
 
     def __init__(self, signum: int) -> None:
         self.signum = signum

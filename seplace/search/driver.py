@@ -55,7 +55,12 @@ def run_study(config: StudyConfig, folder: Path, *, observer: Observer) -> None:
     StudyBusy if another process runs it; StudyChanged if the folder belongs to a study with another meaning;
     TooManyFailures if trainings keep failing; Interrupted on a signal, after which the same call resumes.
     """
-    with study_lock(folder / "lock"), Ledger(folder / "ledger.sqlite") as ledger, signals_as_errors():
+    with study_lock(folder / "lock"), Ledger(folder / "ledger.sqlite") as ledger, signals_as_errors() as raise_again:
+
+        def observe(progress: Progress) -> None:
+            raise_again()
+            observer(progress)
+
         refuse_changes(config, folder, ledger)
         maker = EvaluatorMaker(config, folder)
         evaluator = maker.make(0)
@@ -75,7 +80,7 @@ def run_study(config: StudyConfig, folder: Path, *, observer: Observer) -> None:
             yardsticks=config.search_space.yardsticks,
             make_proxy=functools.partial(make_proxy, config, folder, evaluator),
             study_file=StudyFile(folder / "optuna.db"),
-            observer=observer,
+            observer=observe,
         )
         try:
             driver.run_proxies()

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from seplace.errors import InputError, Interrupted
+from seplace.errors import InputError
 from seplace.placement import Placement
 from seplace.streams import derive_seed
 
@@ -148,10 +148,10 @@ def _scored(proxy: Proxy, placement: Placement) -> dict[str, Any]:
 
 
 def _tried(act: Callable[[], _T], *, fatal: tuple[type[Exception], ...]) -> tuple[_T | None, str]:
-    """Return what an act returns, or None and why it failed; signals and what is fatal are passed on."""
+    """Return what an act returns, or None and why it failed; what is fatal is passed on."""
     try:
         return act(), ""
     except Exception as error:  # a proxy may be anyone's code
-        if isinstance(error, (Interrupted, *fatal)):
+        if isinstance(error, fatal):
             raise
         return None, f"{type(error).__name__}: {error}"
