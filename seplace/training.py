@@ -6,10 +6,11 @@ import io
 import logging
 import math
 import pickle
+import re
 import time
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -314,6 +315,21 @@ def _usable(checkpoint: Checkpoint | None) -> tuple[Path | None, int]:
     return checkpoint.path, epochs
 
 
+_MEMORY_RAN_OUT = re.compile("out of memory|can't allocate memory|_ALLOC_FAILED")
+"""As torch says it of a GPU and of a processor, and as cuDNN and cuBLAS do, which are no OutOfMemoryError."""
+
+
+@contextmanager
+def _naming_lack_of_memory() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        if _MEMORY_RAN_OUT.search(str(error)):
+            raise TrainingFailed("oom", f"memory ran out: {str(error).splitlines()[0]}") from error
+        raise
+
+
+@_naming_lack_of_memory()
 def train(
     network: nn.Module,
     *,
@@ -369,18 +385,13 @@ def train(
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
     )
-    try:
-        with warnings.catch_warnings():
-            # The loaders hold whole sets in memory: they need no worker processes.
-            warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-            warnings.filterwarnings("ignore", message=".*`isinstance.*LeafSpec.*")
-            # The batch norms of a frozen backbone are meant to be so.
-            warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")
-            trainer.fit(classifier, train_dataloaders=batches, ckpt_path=resume, weights_only=True)
-    except RuntimeError as error:
-        if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
-            raise TrainingFailed("oom", f"memory ran out: {str(error).splitlines()[0]}") from error
-        raise
+    with warnings.catch_warnings():
+        # The loaders hold whole sets in memory: they need no worker processes.
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=".*`isinstance.*LeafSpec.*")
+        # The batch norms of a frozen backbone are meant to be so.
+        warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")
+        trainer.fit(classifier, train_dataloaders=batches, ckpt_path=resume, weights_only=True)
     if checkpoint is not None and until == recipe.epochs:
         checkpoint.path.unlink(missing_ok=True)
     return classifier.trained.eval(), [point for point in classifier.curve if point.epoch <= until]
