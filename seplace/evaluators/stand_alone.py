@@ -171,6 +171,7 @@ class StandAlone:
         start = time.perf_counter()
         recipe = self.config.training
         whole = replace(job, epochs=recipe.epochs)
+        checkpoint = Checkpoint(path=self.folder / "checkpoints" / f"{whole.file_name}.ckpt")
         without_result = Evaluation(
             placement=job.placement,
             seed=job.seed,
@@ -187,12 +188,13 @@ class StandAlone:
                 batches=self._training_batches(job.seed),
                 validation=self._validation_batches,
                 device=self.device,
-                checkpoint=Checkpoint(path=self.folder / "checkpoints" / f"{whole.file_name}.ckpt"),
+                checkpoint=checkpoint,
                 on_epoch=on_epoch,
                 until=job.epochs,
                 scored=self.config.scored_epochs,
             )
         except TrainingFailed as error:
+            checkpoint.path.unlink(missing_ok=True)  # it is a result: nobody goes on from there
             seconds = time.perf_counter() - start
             return replace(without_result, seconds=seconds, reason=error.reason, message=str(error))
         result = replace(

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,7 @@ import torch
 from safetensors.torch import save
 
 from seplace.config import differences, load_study
-from seplace.errors import DeviceUnavailable
+from seplace.errors import DeviceUnavailable, TrainingFailed
 from seplace.evaluators.stand_alone import StandAlone, make, read_weights
 from seplace.files import sha256_of
 from seplace.placement import Placement
@@ -87,6 +88,20 @@ def test_a_stopped_training_leaves_a_checkpoint_that_the_full_length_names(tmp_p
     assert (found.state, found.epochs, len(found.curve)) == ("complete", 1, 1)
     assert not (tmp_path / "out" / "weights").exists()
     assert [path.name for path in (tmp_path / "out" / "checkpoints").iterdir()] == ["none-none-none_seed0_epochs3.ckpt"]
+
+
+def test_a_training_that_fails_on_its_way_leaves_no_checkpoint(tmp_path: Path) -> None:
+    config = load_study(write_study(tmp_path, training={"epochs": 3}, search={"rungs": [1]}))
+    evaluator = StandAlone(config, tmp_path / "out", device="cpu")
+    job = Job(placement=Placement.parse("none-none-none"), seed=0, epochs=1)
+    evaluator.evaluate(job, on_epoch=lambda _: None)
+
+    def fail(epoch: int) -> None:
+        raise TrainingFailed("diverged", f"the training loss became nan in epoch {epoch}")
+
+    found = evaluator.evaluate(replace(job, epochs=3), on_epoch=fail)
+    assert (found.state, found.reason) == ("failed", "diverged")
+    assert list((tmp_path / "out" / "checkpoints").iterdir()) == []
 
 
 def test_a_worker_has_the_device_and_the_threads_of_the_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
