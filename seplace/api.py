@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from seplace.config import StudyConfig, load_results_study, load_study
 from seplace.costs.stored import prices_of_results
-from seplace.errors import InputError
+from seplace.errors import InputError, InvalidPlacement, did_you_mean, nearest
 from seplace.files import write_atomically
 from seplace.ledger import ledger_of_results
 from seplace.placement import Placement
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from seplace.effects.covariates import Covariate
     from seplace.effects.judgement import Judgement
     from seplace.search.progress import Observer
+
+PICKS = ("best", "knee", "cheapest")
+"""Points of a front by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,7 +212,8 @@ class Results:
         Of the seeds of that placement it takes the first, since choosing the luckiest would flatter the figures.
         """
         complete = [row for row in self.rows if row.state == "complete"]
-        if choice in ("best", "knee", "cheapest"):
+        check_pick(choice)
+        if choice in PICKS:
             members = self.placements[self.placements["on_front"]] if len(self.placements) else self.placements
             if flops_under is not None:
                 members = members[members["flops"] <= flops_under]
@@ -302,6 +306,19 @@ class Results:
             for suffix in ("png", "svg"):
                 self.plot(self.folder / f"front.{suffix}")
                 self.plot_effects(self.folder / f"effects.{suffix}")
+
+
+def check_pick(choice: str) -> None:
+    """Refuse, as InputError, what is neither a point of a front nor the text of a placement."""
+    if choice in PICKS:
+        return
+    try:
+        Placement.parse(choice)
+    except InvalidPlacement as error:
+        if nearest(choice, PICKS) is None:
+            raise
+        guess = did_you_mean(choice, PICKS)
+        raise InputError(f"unknown pick {choice!r}{guess} (known: {', '.join(PICKS)}, or a placement)") from error
 
 
 def run(

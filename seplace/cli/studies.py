@@ -83,6 +83,8 @@ def run(
     overrides = api.Overrides(
         executor=executor, workers=workers, threads=threads, accelerator=accelerator, data_root=data_root
     )
+    if export is not None:
+        api.check_pick(export)  # before hours of training, not after
     finished = api.run(study, folder=results, overrides=overrides)
     show_front(finished)
     show(f"tables and figures: {finished.folder}")
