@@ -15,6 +15,9 @@ from seplace.pareto import hypervolume
 _FRONTS = 24
 """The fronts of so many plausible worlds are contenders for a recommendation."""
 
+_FEW_ENOUGH = 0.9
+"""The share of those worlds whose fronts have no more members than are recommended."""
+
 _WORLDS = 256
 """In so many are the contenders valued."""
 
@@ -37,14 +40,15 @@ class Regret:
 def recommended_front(posterior: Posterior, region: Region, *, closed: Collection[int]) -> Members:
     """Return the placements that together promise the largest hypervolume, those first that promise most.
 
-    At most as many as the front of the posterior's mean has, without those whose index is closed: they failed. The
-    members of the mean's front itself are often alike, so that they are wrong together; those of a set that is to be
-    good in most plausible worlds differ.
+    At most as many as the true front has, by all but a tenth of what is plausible, without those whose index is closed:
+    they failed. The front of the posterior's mean would be a poorer set: its members are often alike, so that they are
+    wrong together, and where little is known it may have next to none.
     """
     mean = posterior.mean()
-    levels = region.contenders(
-        [mean, *(posterior.sample() for _ in range(_FRONTS))], closed=closed, random=posterior.random
-    )
+    surfaces = [mean, *(posterior.sample() for _ in range(_FRONTS))]
+    fronts = [region.front(surface, closed=closed, random=posterior.random).levels for surface in surfaces]
+    levels = np.unique(np.concatenate(fronts), axis=0)
+    count = int(np.quantile([len(front) for front in fronts[1:]], _FEW_ENOUGH, method="inverted_cdf"))
     drawn = posterior.sample_at(np.concatenate([levels, posterior.levels]), _WORLDS)
     offered = Members(levels=levels, values=drawn[:, : len(levels)], costs=region.cost.at(levels))
     reference = (drawn[:, len(levels) :].min(axis=1), region.highest_cost)
@@ -52,7 +56,6 @@ def recommended_front(posterior: Posterior, region: Region, *, closed: Collectio
     def gains_of(which: NDArray[np.intp] | list[int], beside: list[int]) -> Floats:
         return np.asarray(added_volume(offered.where(which), offered.where(beside), reference=reference).mean(axis=0))
 
-    count = len(region.front(mean, closed=closed, random=posterior.random))
     chosen: list[int] = []
     gains = gains_of(np.arange(len(levels)), chosen)
     while len(chosen) < count:

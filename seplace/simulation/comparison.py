@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -52,7 +53,7 @@ class Outcome:
     """What came of a repetition."""
 
     curve: list[dict[str, Any]]
-    """recommendation, trainings, hypervolume."""
+    """recommendation, trainings, hypervolume, members (unknown before 0.9.0)."""
     belief: dict[str, Any]
     expected_regret: float
     regret: float
@@ -166,7 +167,13 @@ class Comparison:
         """Return one row a repetition, recommendation and checkpoint."""
         import pandas as pd
 
-        return pd.DataFrame([{**each.columns(), **row} for each, outcome in self._ordered() for row in outcome.curve])
+        return pd.DataFrame(
+            [
+                {**each.columns(), **row, "members": row.get("members", math.nan)}
+                for each, outcome in self._ordered()
+                for row in outcome.curve
+            ]
+        )
 
     def beliefs(self) -> pd.DataFrame:
         """Return one row a repetition: how true the final judgement was."""

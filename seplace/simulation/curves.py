@@ -48,7 +48,10 @@ class Belief:
 
 
 def hypervolumes(world: World, replayed: Replay, checkpoints: Sequence[float]) -> list[dict[str, Any]]:
-    """Return the share of the true hypervolume that each recommendation reaches after so many full lengths trained."""
+    """Return the share of the true hypervolume that each recommendation reaches after so many full lengths trained.
+
+    And how many members it has.
+    """
     rows = []
     for trainings in checkpoints:
         if trainings >= replayed.total + 1:  # a search with rungs ends less than a full length before its budget
@@ -61,7 +64,14 @@ def hypervolumes(world: World, replayed: Replay, checkpoints: Sequence[float]) -
         )
         recommended = world.placements(recommended_front(posterior, world.region, closed=()))
         for name, placements in ((OBSERVED, observed), (POSTERIOR, recommended)):
-            rows.append({"recommendation": name, "trainings": trainings, "hypervolume": world.share(placements)})
+            rows.append(
+                {
+                    "recommendation": name,
+                    "trainings": trainings,
+                    "hypervolume": world.share(placements),
+                    "members": len(placements),
+                }
+            )
     return rows
 
 
@@ -104,10 +114,15 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def summary(curves: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean hypervolume with its 95 % interval over repetitions, for each curve at each checkpoint."""
+    """Return the mean hypervolume with its 95 % interval over repetitions, for each curve at each checkpoint.
+
+    And the mean number of members, where it is known.
+    """
     keys = ["world", "sampler", "recommendation", "trainings"]
-    grouped = curves.groupby(keys, sort=False)["hypervolume"]
-    table = grouped.agg(["mean", "std", "count"]).reset_index()
+    grouped = curves.groupby(keys, sort=False)
+    table = grouped["hypervolume"].agg(["mean", "std", "count"])
+    table["members"] = grouped["members"].mean()
+    table = table.reset_index()
     reach = 1.96 * table["std"] / np.sqrt(table["count"])
     return table.rename(columns={"mean": "hypervolume", "count": "repetitions"}).assign(
         lower=table["mean"] - reach, upper=table["mean"] + reach

@@ -85,7 +85,30 @@ def test_each_adds_most_to_those_before_on_average_over_plausible_worlds(monkeyp
         best = max(others, key=lambda at: reached[at].mean())
         behind = reached[best] - reached[index]
         assert behind.mean() <= 4 * behind.std() / np.sqrt(3000 / 2)
-    assert len(found) == len(region.front(posterior.mean(), closed=(), random=posterior.random))
+
+
+@pytest.mark.parametrize("count", [6, 15])
+def test_recommends_as_many_as_all_but_a_tenth_of_plausible_fronts_have_at_most(monkeypatch, count):
+    monkeypatch.setattr(recommend_module, "_FRONTS", 400)
+    posterior, region = learned(count, seeds=1, noise=0.3)
+    recommended = recommended_front(posterior, region, closed=())
+    sizes = np.array([len(region.front(posterior.sample(), closed=(), random=posterior.random)) for _ in range(400)])
+    error = 4 * np.sqrt(0.09 * 2 / 400)
+    assert np.mean(sizes <= len(recommended)) > 0.9 - error
+    assert np.mean(sizes < len(recommended)) < 0.9 + error
+    assert len(recommended) > np.mean(sizes)
+
+
+def test_recommends_more_than_none_where_nothing_is_known_to_help():
+    """The front of the mean is none alone, which is hardly what is believed."""
+    known = {each: 80.0 - 0.3 * sum(choice.module != "none" for choice in each.choices) for each in SMALL}
+    random = np.random.default_rng(0)
+    few = {each: known[each] for each in list(known)[::3]}
+    region = region_of(SMALL, prices_of(SMALL))
+    observations = observed(few, seeds=1, noise=0.3, random=random)
+    posterior = Posterior(Design(SMALL), observations, draws=8, random=random)
+    assert len(region.front(posterior.mean(), closed=(), random=random)) == 1
+    assert len(recommended_front(posterior, region, closed=())) > 1
 
 
 def test_promises_more_than_the_front_of_the_mean():
@@ -95,7 +118,7 @@ def test_promises_more_than_the_front_of_the_mean():
         posterior, region = learned(10, seeds=1, noise=0.6, seed=seed, space=LARGER)
         recommended = recommended_front(posterior, region, closed=())
         plain = region.front(posterior.mean(), closed=(), random=posterior.random)
-        assert len(recommended) <= len(plain)
+        recommended = recommended.where(np.arange(min(len(recommended), len(plain))))  # those that promise most
         worlds = [posterior.sample() for _ in range(100)]
         volumes = [
             [volume(valued(front, world), float(world.observed().min()), region) for world in worlds]

@@ -189,6 +189,19 @@ def test_a_comparison_tells_the_versions_that_searched(tmp_path):
     assert provenance["searched_with"] == {__version__: 1, "0.6.0": 1, "unknown": 1}
 
 
+def test_an_earlier_version_did_not_note_how_many_are_recommended(tmp_path):
+    comparison = Comparison(tmp_path, SHORT)
+    comparison.run([Repetition(world="usual", sampler="random", number=0)], workers=1, on_done=lambda _: None)
+    (made,) = comparison.outcomes.values()
+    recommended = [row["members"] for row in made.curve]
+    assert min(recommended) > 1
+    without = [{key: value for key, value in row.items() if key != "members"} for row in made.curve]
+    comparison.outcomes[Repetition(world="usual", sampler="random", number=1)] = replace(made, curve=without)
+    curves = comparison.curves()
+    assert curves["members"].dropna().tolist() == recommended
+    assert summary(curves)["members"].tolist() == recommended
+
+
 def test_an_unknown_world_is_named_with_the_nearest():
     with pytest.raises(UnknownName, match="Did you mean 'private'"):
         world_of("privat", number=0)
@@ -211,6 +224,7 @@ def test_the_summary_has_the_interval_of_the_mean():
             "repetition": range(4),
             "trainings": 10,
             "hypervolume": [0.5, 0.6, 0.7, 0.8],
+            "members": [3, 4, 5, 6],
         }
     )
     (row,) = summary(curves).to_dict("records")
@@ -218,6 +232,7 @@ def test_the_summary_has_the_interval_of_the_mean():
     assert row["hypervolume"] == pytest.approx(0.65)
     assert (row["lower"], row["upper"]) == pytest.approx((0.65 - half, 0.65 + half))
     assert row["repetitions"] == 4
+    assert row["members"] == 4.5
 
 
 def test_where_nothing_helps_nothing_can_be_missed():
