@@ -16,6 +16,7 @@ from seplace.files import write_atomically
 from seplace.ledger import ledger_of_results
 from seplace.placement import Placement
 from seplace.results import Evaluation, evaluations_frame, judge, rungs_frame, summarise
+from seplace.search.recommendation import recommended, task_of
 from seplace.search.scoring import covariates_of, proxy_records
 from seplace.study_file import Run
 from seplace.tables import (
@@ -24,6 +25,7 @@ from seplace.tables import (
     knee_of,
     placements_frame,
     proxies_frame,
+    recommended_frame,
     rungs_sentence,
     verdict,
 )
@@ -124,6 +126,9 @@ class Results:
     @cached_property
     def judgement(self) -> Judgement | None:
         """What can be believed of the placements that were trained; None before any is."""
+        return self._judged()
+
+    def _judged(self) -> Judgement | None:
         from seplace.effects.covariates import tables_of
         from seplace.effects.design import Design
 
@@ -131,6 +136,25 @@ class Results:
             return None
         design = Design(self.config.search_space, covariates=tables_of(self.covariates))
         return judge(design, self.rows, self.cost)
+
+    @cached_property
+    def recommended(self) -> pd.DataFrame:
+        """What the model recommends of the whole space, trained or not, those first that promise most."""
+        import pandas as pd
+
+        judgement = self._judged()  # draws of its own: no table depends on which others were asked for before
+        if judgement is None:
+            return pd.DataFrame()
+        region = task_of(self.config, self.prices).region_by(
+            {row.placement: row.costs[self.cost] for row in self.rows if row.accuracy is not None}
+        )
+        return recommended_frame(
+            recommended(judgement, region, self.rows),
+            judgement,
+            prices=self.prices,
+            evaluations=self.rows,
+            latencies=self._latencies,
+        )
 
     @cached_property
     def placements(self) -> pd.DataFrame:
@@ -275,6 +299,7 @@ class Results:
             "evaluations": self.evaluations,
             "placements": self.placements,
             "front": self.front,
+            "recommended": self.recommended,
             "effects": self.effects,
         }
         if self.rung_rows:

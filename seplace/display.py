@@ -109,6 +109,25 @@ def front_table(front: pd.DataFrame, *, cost: str, title: str) -> Table:
     return table
 
 
+def recommended_table(recommended: pd.DataFrame, *, cost: str, title: str) -> Table:
+    """Return what is recommended, for a terminal."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    table.add_column("placement", no_wrap=True)
+    for heading in ("seeds", "accuracy %", "over none", cost, f"extra {cost}"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in recommended.to_dict("records"):
+        table.add_row(
+            row["placement"],
+            str(row["n"]),
+            interval(row, "accuracy"),
+            interval(row, "gain", signed=True),
+            quantity(row[cost]),
+            quantity(row.get(f"extra_{cost}", math.nan), signed=True),
+            style="bold" if row["n"] else "",
+        )
+    return table
+
+
 def effects_table(effects: pd.DataFrame, *, kind: str, title: str) -> Table:
     """Return the effects of one kind, for a terminal."""
     table = Table(title=title, title_justify="left", header_style="bold")

@@ -7,6 +7,7 @@ What is printed as a placement's accuracy or gain is the mean of what the model 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -106,6 +107,48 @@ def placements_frame(
                 **{column: timing.get(column, math.nan) for column in LATENCY_COLUMNS},
                 "test_accuracy": test_accuracy,
                 "test_accuracy_se": test_accuracy_se,
+            }
+        )
+    table = pd.DataFrame(rows)
+    return table.fillna({"variant": ""}) if "variant" in table else table
+
+
+def recommended_frame(
+    recommended: Sequence[Placement],
+    judgement: Judgement,
+    *,
+    prices: PriceTable,
+    evaluations: Sequence[Evaluation],
+    latencies: Mapping[str, Mapping[str, float]],
+) -> pd.DataFrame:
+    """Return one row a recommended placement, trained or not, in the order given.
+
+    placement, variant (in a space of several backbones), stage1…
+    n: seeds
+    accuracy, gain (over none): what is believed in percent or points, each with _lower and _upper of its 90 % interval
+    every counted cost and its extra over the plain backbone; latency_ms where it was measured
+    """
+    import pandas as pd
+
+    from seplace.effects.judgement import estimate_of
+
+    plain = next((each for each in judgement.placements if each.is_plain), None)
+    drawn = judgement.foreseen([*recommended, *([] if plain is None else [plain])])
+    seeds = Counter(row.placement for row in evaluations if row.accuracy is not None)
+    rows: list[dict[str, Any]] = []
+    for placement, accuracies in zip(recommended, drawn.T, strict=False):
+        costs = dict(prices.price(placement))
+        gain = None if plain is None else estimate_of(accuracies - drawn[:, -1])
+        rows.append(
+            {
+                "placement": str(placement),
+                **stage_columns(placement),
+                "n": seeds[placement],
+                **_bounds("accuracy", estimate_of(accuracies)),
+                **_bounds("gain", gain),
+                **costs,
+                **{f"extra_{name}": costs[name] - cost for name, cost in zip(prices.names, prices.plain, strict=True)},
+                "latency_ms": latencies.get(str(placement), {}).get("latency_ms", math.nan),
             }
         )
     table = pd.DataFrame(rows)

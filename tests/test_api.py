@@ -11,6 +11,7 @@ from seplace import api
 from seplace.config import load_study
 from seplace.errors import CorruptResults, DataError, InputError
 from seplace.ledger import Ledger
+from seplace.placement import Placement
 from tests.studies import write_study
 
 
@@ -44,7 +45,7 @@ def test_a_run_returns_tables(results):
 
 
 def test_files_hold_the_same_tables(results, finished):
-    for name in ("evaluations", "placements", "front"):
+    for name in ("evaluations", "placements", "front", "recommended"):
         table = pd.read_csv(finished / f"{name}.csv", keep_default_na=False, na_values=[""])
         expected = getattr(results, name)
         assert list(table.columns) == list(expected.columns)
@@ -64,6 +65,35 @@ def test_tables_are_views_that_can_be_made_again(finished, tmp_path):
     seplace.load(copy).write()
     assert {path.name: path.read_bytes() for path in copy.glob("*.csv")} == before
     assert {"front.png", "front.svg"} <= {path.name for path in copy.iterdir()}
+
+
+def test_no_table_depends_on_which_others_were_asked_for(finished):
+    first, second = seplace.load(finished), seplace.load(finished)
+    _ = first.effects, first.placements, second.recommended
+    assert first.recommended.equals(second.recommended)
+    assert first.effects.equals(second.effects)
+
+
+def test_recommended_are_members_of_the_space_trained_or_not(results):
+    recommended, trained = results.recommended, results.placements.set_index("placement")
+    assert recommended["placement"].is_unique
+    assert all(Placement.parse(text) in results.config.search_space for text in recommended["placement"])
+    prices = results.prices
+    for row in recommended.to_dict("records"):
+        assert row["flops"] == prices.price(Placement.parse(row["placement"]))["flops"]
+        assert row["extra_params"] == row["params"] - prices.price(Placement.parse("none-none-none"))["params"]
+        known = trained.loc[row["placement"]] if row["placement"] in trained.index else None
+        assert row["n"] == (0 if known is None else known["n"])
+        spread = row["accuracy_upper"] - row["accuracy_lower"]
+        if known is not None:
+            assert row["accuracy"] == pytest.approx(known["accuracy"], abs=0.1 * spread)
+            assert row["gain"] == pytest.approx(known["gain"], abs=0.1 * spread)
+
+
+def test_nothing_is_recommended_before_anything_was_trained(finished):
+    started = seplace.load(finished)
+    started.rows = []
+    assert started.recommended.empty
 
 
 def test_it_plots(results, tmp_path):

@@ -15,7 +15,7 @@ import typer
 from seplace.cli.costs import bench
 from seplace.cli.machine import doctor
 from seplace.cli.proxies import proxy
-from seplace.cli.results import effects, export, front, noise, plot, status
+from seplace.cli.results import effects, export, front, noise, plot, recommend, status
 from seplace.cli.simulation import simulate
 from seplace.cli.studies import plan, run
 from seplace.errors import Interrupted, InvalidStudy, SeplaceError
@@ -26,6 +26,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     run,
     status,
     front,
+    recommend,
     effects,
     noise,
     plot,

@@ -1,4 +1,4 @@
-"""The commands that read what a study has left: status, front, effects, noise, plot and export."""
+"""The commands that read what a study has left: status, front, recommend, effects, noise, plot, export."""
 
 from __future__ import annotations
 
@@ -51,6 +51,23 @@ def front(results: ResultsArgument, output: Annotated[Format, typer.Option("--fo
         typer.echo(to_csv(study.front), nl=False)
     else:
         show_front(study)
+
+
+def recommend(results: ResultsArgument, output: Annotated[Format, typer.Option("--format")] = Format.table) -> None:
+    """Print what the model recommends of the whole space, trained or not."""
+    from seplace.api import Results, to_csv
+    from seplace.display import recommended_table
+
+    study = Results.load(results)
+    if output is Format.json:
+        typer.echo(study.recommended.to_json(orient="records", indent=1))
+    elif output is Format.csv:
+        typer.echo(to_csv(study.recommended), nl=False)
+    elif len(study.recommended):
+        title = f"{study.config.name}: recommended, those first that promise most (validation split)"
+        show(recommended_table(study.recommended, cost=study.cost, title=title))
+    else:
+        show("nothing was trained, so nothing is recommended")
 
 
 def effects(

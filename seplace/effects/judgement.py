@@ -49,6 +49,10 @@ class Judgement:
         self.accuracies: Floats = self.posterior.sample_at(self.posterior.levels, _SAMPLES)
         """(samples, placements), in percent."""
 
+    def foreseen(self, placements: Sequence[Placement]) -> Floats:
+        """Return draws of the accuracies of placements, trained or not: (samples, placements), in percent."""
+        return self.posterior.sample_at(self.posterior.design.levels(placements), _SAMPLES, is_whole=True)
+
     @cached_property
     def means(self) -> Floats:
         """The mean accuracy of each placement (placements,), in percent."""

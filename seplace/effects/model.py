@@ -115,11 +115,11 @@ class Posterior:
         mean, sd = self._private(draw, coefficients)
         return self._surface(coefficients, mean + sd * self.random.standard_normal(len(mean)))
 
-    def sample_at(self, levels: NDArray[np.int64], count: int) -> Floats:
+    def sample_at(self, levels: NDArray[np.int64], count: int, *, is_whole: bool = False) -> Floats:
         """Draw the accuracies of placements by their levels (n, factors), shape (count, n), in percent.
 
-        As quick as a few surfaces for thousands of draws, the placements being few. Draws of one set of scales stand
-        together.
+        What is private to a placement that was not observed is left out, unless they are to be whole. As quick as a
+        few surfaces for thousands of draws, the placements being few. Draws of one set of scales stand together.
         """
         rows = np.hstack([np.ones((len(levels), 1)), self.design.rows(levels)])
         position = {tuple(row): at for at, row in enumerate(self.levels.tolist())}
@@ -137,6 +137,9 @@ class Posterior:
             private = own * residuals / total + sd * self.random.standard_normal(residuals.shape)
             values = rows @ coefficients[: rows.shape[1]]
             values[observed_at >= 0] += private[observed_at[observed_at >= 0]]
+            if is_whole:
+                others = observed_at < 0
+                values[others] += draw.unit_sd * self.random.standard_normal((others.sum(), share))
             drawn.append(values)
         samples: Floats = self._centre + self._unit_of_scale * np.concatenate(drawn, axis=1).T
         return samples

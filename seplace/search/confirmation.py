@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seplace.effects.judgement import Judgement
-from seplace.effects.recommend import recommended_front
 from seplace.results import Job, judge
+from seplace.search.recommendation import recommended
 
 if TYPE_CHECKING:
     from seplace.effects.region import Region
@@ -48,15 +48,8 @@ def next_round(trainings: Trainings, region: Region, *, yardsticks: Sequence[Pla
     judgement = judge(region.design, list(results.values()), trainings.config.objective.cost)
     plain = next((mark for mark in yardsticks if mark.is_plain), None)
     jobs: list[Job] = []
-    space = region.design.space
-    failed = {
-        space.index(row.placement)
-        for row in results.values()
-        if row.accuracy is None and row.placement not in judgement.position and row.placement in space
-    }
-    front = recommended_front(judgement.posterior, region, closed=failed)
-    recommended = [space.placement_at(int(index)) for index in region.indices(front.levels)[:_MEMBERS]]
-    for question in _questions(judgement, recommended, yardsticks):
+    promising = recommended(judgement, region, results.values())[:_MEMBERS]
+    for question in _questions(judgement, promising, yardsticks):
         wanted = [trainings.job(question.placement, seed) for seed in range(seeds)]
         job = next((each for each in wanted if each.key not in results), None)
         if job is None:

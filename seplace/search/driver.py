@@ -25,13 +25,13 @@ from seplace.files import write_atomically
 from seplace.ledger import Ledger
 from seplace.placement import Placement, placed_alone
 from seplace.results import Job, judge
-from seplace.samplers.task import Task
 from seplace.search.confirmation import next_round
 from seplace.search.interruption import signals_as_errors
 from seplace.search.lock import study_lock
 from seplace.search.prices import Prices, price_table
 from seplace.search.progress import Observer, Progress, Standing, standing_of
 from seplace.search.proposals import StudyFile
+from seplace.search.recommendation import task_of
 from seplace.search.scoring import (
     ProxyMaker,
     covariates_of,
@@ -152,14 +152,7 @@ class Driver:
         self.executor = make_executor(self._report)
         self.trainings = Trainings(config, ledger=ledger, executor=self.executor, prices=prices)
         self.yardsticks = {name: placement for name, placement in yardsticks.items() if prices.within_limits(placement)}
-        self.task = Task(
-            space=config.search_space,
-            prices=prices.table,
-            cost=config.objective.cost,
-            limits=config.objective.limits,
-            seeds=config.search.seeds,
-            seed=config.search.seed,
-        )
+        self.task = task_of(config, prices.table)
         self._standing: tuple[int, Standing] | None = None
 
     def close(self) -> None:

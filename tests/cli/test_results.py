@@ -12,7 +12,7 @@ def test_status_of_a_finished_study(cli, finished):
     assert "0 failed; budget 11 trainings" in output
 
 
-@pytest.mark.parametrize("command", ["status", "front", "plot", "export"])
+@pytest.mark.parametrize("command", ["status", "front", "recommend", "plot", "export"])
 def test_a_folder_that_is_not_there_is_exit_3(cli, tmp_path, command):
     code, output, error = cli(command, tmp_path / "nowhere")
     assert (code, output) == (3, "")
@@ -29,6 +29,17 @@ def test_the_front_in_every_format(cli, finished):
     assert records[0]["placement"] == "none-none-none"
     assert list(records[0]) == list(table.columns)
     assert cli("front", finished, "--format", "yaml")[0] == 2
+
+
+def test_what_is_recommended_in_every_format(cli, finished):
+    code, output, _ = cli("recommend", finished)
+    assert code == 0
+    assert "tiny: recommended, those first that promise most" in output
+    records = json.loads(cli("recommend", finished, "--format", "json")[1])
+    table = pd.read_csv(StringIO(cli("recommend", finished, "--format", "csv")[1]), keep_default_na=False)
+    assert [record["placement"] for record in records] == table["placement"].tolist()
+    assert all(record["placement"] in output for record in records)
+    assert list(records[0]) == list(table.columns)
 
 
 def test_plot_writes_the_file(cli, finished, tmp_path):

@@ -71,6 +71,25 @@ def test_estimates_are_means_and_quantiles():
     assert judgement.is_better(one, one) == 0
 
 
+def test_what_was_not_trained_is_foreseen_with_what_is_its_own():
+    """The truth is private to each placement: what the effects of stages foretell alone is far too sure."""
+    covered: list[tuple[float, float]] = []
+    for seed in range(8):
+        random = np.random.default_rng(seed)
+        truth = {placement: 80 + float(random.normal()) for placement in SMALL}
+        trained, others = list(SMALL)[::2], list(SMALL)[1::2]
+        judgement = judge(observed({each: truth[each] for each in trained}, seeds=3, noise=0.1, random=random))
+        foreseen = judgement.foreseen([*others, *judgement.placements])
+        assert foreseen[:, len(others) :].mean(axis=0) == pytest.approx(judgement.means, abs=0.05)
+        shared = judgement.posterior.sample_at(DESIGN.levels(others), 2000)
+        true = np.array([truth[each] for each in others])
+        bounds = [np.quantile(drawn, [0.05, 0.95], axis=0) for drawn in (foreseen[:, : len(others)], shared)]
+        covered.append(tuple(np.mean((lower < true) & (true < upper)) for lower, upper in bounds))
+    foretold, without = np.mean(covered, axis=0)
+    assert foretold > 0.78
+    assert without < 0.7
+
+
 def test_paired_seeds_make_differences_surer():
     """What a seed gives to all alike is no part of a difference."""
     random = np.random.default_rng(1)

@@ -1,0 +1,41 @@
+"""What a study recommends of its whole space: placements that were trained, and others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from seplace.effects.recommend import recommended_front
+from seplace.samplers.task import Task
+
+if TYPE_CHECKING:
+    from seplace.config import StudyConfig
+    from seplace.costs.table import PriceTable
+    from seplace.effects.judgement import Judgement
+    from seplace.effects.region import Region
+    from seplace.placement import Placement
+    from seplace.results import Evaluation
+
+
+def task_of(config: StudyConfig, prices: PriceTable) -> Task:
+    """Return the task of a study's search, before any proxy has scored."""
+    return Task(
+        space=config.search_space,
+        prices=prices,
+        cost=config.objective.cost,
+        limits=config.objective.limits,
+        seeds=config.search.seeds,
+        seed=config.search.seed,
+    )
+
+
+def recommended(judgement: Judgement, region: Region, evaluations: Iterable[Evaluation]) -> list[Placement]:
+    """Return what the model recommends, those first that promise most; nothing of which every training failed."""
+    space = region.design.space
+    failed = {
+        space.index(row.placement)
+        for row in evaluations
+        if row.accuracy is None and row.placement not in judgement.position and row.placement in space
+    }
+    front = recommended_front(judgement.posterior, region, closed=failed)
+    return [space.placement_at(int(index)) for index in region.indices(front.levels)]
