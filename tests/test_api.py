@@ -84,10 +84,8 @@ def test_recommended_are_members_of_the_space_trained_or_not(results):
         assert row["extra_params"] == row["params"] - prices.price(Placement.parse("none-none-none"))["params"]
         known = trained.loc[row["placement"]] if row["placement"] in trained.index else None
         assert row["n"] == (0 if known is None else known["n"])
-        spread = row["accuracy_upper"] - row["accuracy_lower"]
-        if known is not None:
-            assert row["accuracy"] == pytest.approx(known["accuracy"], abs=0.1 * spread)
-            assert row["gain"] == pytest.approx(known["gain"], abs=0.1 * spread)
+        for name in ("accuracy", "accuracy_lower", "gain", "gain_upper"):
+            assert known is None or row[name] == pytest.approx(known[name])
 
 
 def test_nothing_is_recommended_before_anything_was_trained(finished):

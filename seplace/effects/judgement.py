@@ -6,6 +6,7 @@ All from one set of draws of the posterior, so that statements about several pla
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -46,12 +47,18 @@ class Judgement:
         self.placements = self.posterior.placements
         self.position = {placement: at for at, placement in enumerate(self.placements)}
         self.costs = np.array([costs[placement] for placement in self.placements])
+        self._drawn_from = deepcopy(self.posterior.random)
         self.accuracies: Floats = self.posterior.sample_at(self.posterior.levels, _SAMPLES)
         """(samples, placements), in percent."""
 
     def foreseen(self, placements: Sequence[Placement]) -> Floats:
-        """Return draws of the accuracies of placements, trained or not: (samples, placements), in percent."""
-        return self.posterior.sample_at(self.posterior.design.levels(placements), _SAMPLES, is_whole=True)
+        """Return draws of the accuracies of placements, trained or not: (samples, placements), in percent.
+
+        Those of trained placements are `accuracies`.
+        """
+        levels = self.posterior.design.levels(placements)
+        same, own = deepcopy(self._drawn_from), np.random.default_rng(0)
+        return self.posterior.sample_at(levels, _SAMPLES, random=same, own_random=own)
 
     @cached_property
     def means(self) -> Floats:

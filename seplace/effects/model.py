@@ -115,31 +115,40 @@ class Posterior:
         mean, sd = self._private(draw, coefficients)
         return self._surface(coefficients, mean + sd * self.random.standard_normal(len(mean)))
 
-    def sample_at(self, levels: NDArray[np.int64], count: int, *, is_whole: bool = False) -> Floats:
+    def sample_at(
+        self,
+        levels: NDArray[np.int64],
+        count: int,
+        *,
+        random: np.random.Generator | None = None,
+        own_random: np.random.Generator | None = None,
+    ) -> Floats:
         """Draw the accuracies of placements by their levels (n, factors), shape (count, n), in percent.
 
-        What is private to a placement that was not observed is left out, unless they are to be whole. As quick as a
-        few surfaces for thousands of draws, the placements being few. Draws of one set of scales stand together.
+        What is private to placements that were not observed is drawn with `own_random`, and left out without it. With
+        a `random` in the same state the others are the same draws, whichever placements stand beside them. As quick as
+        a few surfaces for thousands of draws, the placements being few. Draws of one set of scales stand together.
         """
+        random = self.random if random is None else random
         rows = np.hstack([np.ones((len(levels), 1)), self.design.rows(levels)])
         position = {tuple(row): at for at, row in enumerate(self.levels.tolist())}
         observed_at = np.array([position.get(tuple(row), -1) for row in levels.tolist()])
         counts = np.bincount(self._placement_of)
         drawn = []
-        for draw, share in zip(self.draws, self.random.multinomial(count, self._weights), strict=True):
-            normal = self.random.standard_normal((len(draw.mean), share))
+        for draw, share in zip(self.draws, random.multinomial(count, self._weights), strict=True):
+            normal = random.standard_normal((len(draw.mean), share))
             coefficients = draw.mean[:, None] + draw.root @ normal
             residuals = np.zeros((len(counts), share))
             np.add.at(residuals, self._placement_of, self._y[:, None] - self._rows @ coefficients)
             noise, own = draw.noise_sd**2, draw.unit_sd**2
             total = (noise + counts * own)[:, None]
             sd = np.sqrt(own * noise / total)
-            private = own * residuals / total + sd * self.random.standard_normal(residuals.shape)
+            private = own * residuals / total + sd * random.standard_normal(residuals.shape)
             values = rows @ coefficients[: rows.shape[1]]
             values[observed_at >= 0] += private[observed_at[observed_at >= 0]]
-            if is_whole:
+            if own_random is not None:
                 others = observed_at < 0
-                values[others] += draw.unit_sd * self.random.standard_normal((others.sum(), share))
+                values[others] += draw.unit_sd * own_random.standard_normal((others.sum(), share))
             drawn.append(values)
         samples: Floats = self._centre + self._unit_of_scale * np.concatenate(drawn, axis=1).T
         return samples

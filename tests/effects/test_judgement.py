@@ -80,7 +80,7 @@ def test_what_was_not_trained_is_foreseen_with_what_is_its_own():
         trained, others = list(SMALL)[::2], list(SMALL)[1::2]
         judgement = judge(observed({each: truth[each] for each in trained}, seeds=3, noise=0.1, random=random))
         foreseen = judgement.foreseen([*others, *judgement.placements])
-        assert foreseen[:, len(others) :].mean(axis=0) == pytest.approx(judgement.means, abs=0.05)
+        assert foreseen[:, len(others) :] == pytest.approx(judgement.accuracies)
         shared = judgement.posterior.sample_at(DESIGN.levels(others), 2000)
         true = np.array([truth[each] for each in others])
         bounds = [np.quantile(drawn, [0.05, 0.95], axis=0) for drawn in (foreseen[:, : len(others)], shared)]
