@@ -5,7 +5,13 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+import typer
+
+from seplace.cli.options import Format
+
 if TYPE_CHECKING:
+    import pandas as pd
+
     from seplace.api import Results
 
 
@@ -16,6 +22,17 @@ def show(content: object) -> None:
     # A pipe has no width of its own: 200 columns keep rows whole there.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
     console.print(content, markup=False, soft_wrap=isinstance(content, str))
+
+
+def show_data(table: pd.DataFrame, output: Format) -> bool:
+    """Print a table as JSON or CSV where that is asked for; return whether it was."""
+    from seplace.api import to_csv
+
+    if output is Format.json:
+        typer.echo(table.to_json(orient="records", indent=1))
+    elif output is Format.csv:
+        typer.echo(to_csv(table), nl=False)
+    return output is not Format.table
 
 
 def show_front(study: Results) -> None:

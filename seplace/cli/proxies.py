@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from seplace.cli.options import Accelerator, Format, ResultsArgument
-from seplace.cli.printing import show
+from seplace.cli.printing import show, show_data
 from seplace.errors import InputError
 
 
@@ -81,11 +81,7 @@ def proxy(
             device=resolve_device(accelerator, 0),
             on_score=lambda name, done: bar.update(task, description=f"{name}: {done} scored"),
         )
-    if output_format is Format.json:
-        typer.echo(table.to_json(orient="records", indent=1))
-    elif output_format is Format.csv:
-        typer.echo(to_csv(table), nl=False)
-    else:
+    if not show_data(table, output_format):
         show(probation_view(table))
     if output is not None:
         write_atomically(output, to_csv(table))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from seplace.cli.options import Format, ResultsArgument
-from seplace.cli.printing import show, show_front
+from seplace.cli.printing import show, show_data, show_front
 
 
 def status(results: ResultsArgument) -> None:
@@ -42,28 +42,22 @@ def status(results: ResultsArgument) -> None:
 
 def front(results: ResultsArgument, output: Annotated[Format, typer.Option("--format")] = Format.table) -> None:
     """Print the front, and the yardsticks beside it."""
-    from seplace.api import Results, to_csv
+    from seplace.api import Results
 
     study = Results.load(results)
-    if output is Format.json:
-        typer.echo(study.front.to_json(orient="records", indent=1))
-    elif output is Format.csv:
-        typer.echo(to_csv(study.front), nl=False)
-    else:
+    if not show_data(study.front, output):
         show_front(study)
 
 
 def recommend(results: ResultsArgument, output: Annotated[Format, typer.Option("--format")] = Format.table) -> None:
     """Print what the model recommends of the whole space, trained or not."""
-    from seplace.api import Results, to_csv
+    from seplace.api import Results
     from seplace.display import recommended_table
 
     study = Results.load(results)
-    if output is Format.json:
-        typer.echo(study.recommended.to_json(orient="records", indent=1))
-    elif output is Format.csv:
-        typer.echo(to_csv(study.recommended), nl=False)
-    elif len(study.recommended):
+    if show_data(study.recommended, output):
+        return
+    if len(study.recommended):
         title = f"{study.config.name}: recommended, those first that promise most (validation split)"
         show(recommended_table(study.recommended, cost=study.cost, title=title))
     else:
@@ -76,45 +70,38 @@ def effects(
     plot: Annotated[Path | None, typer.Option(help="A .png, .svg or .pdf figure to write as well.")] = None,
 ) -> None:
     """Print what each choice, module, ratio and attachment adds in each stage, and what it costs."""
-    from seplace.api import Results, to_csv
+    from seplace.api import Results
     from seplace.display import effects_table, interval, proxies_table
 
     study = Results.load(results)
     table = study.effects
     if plot is not None:
         study.plot_effects(plot)
-    if output is Format.json:
-        typer.echo(table.to_json(orient="records", indent=1))
-    elif output is Format.csv:
-        typer.echo(to_csv(table), nl=False)
-    else:
-        for kind in dict.fromkeys(table["kind"]) if len(table) else ():
-            if kind not in ("pair", "proxy"):
-                title = f"{study.config.name}: by {kind}, on average over the rest of the space"
-                show(effects_table(table, kind=kind, title=title))
-        pairs = table[table["kind"] == "pair"].to_dict("records") if len(table) else []
-        for pair in pairs:
-            show(f"together: {pair['name']}: {interval(pair, 'effect', signed=True)} points beyond their sum")
-        if not pairs:
-            show("no two modules are known to do more or less together than alone")
-        if len(study.proxies):
-            title = f"{study.config.name}: what the scores of proxies are worth, beside what is learned of each choice"
-            show(proxies_table(study.proxies, title=title))
+    if show_data(table, output):
+        return
+    for kind in dict.fromkeys(table["kind"]) if len(table) else ():
+        if kind not in ("pair", "proxy"):
+            title = f"{study.config.name}: by {kind}, on average over the rest of the space"
+            show(effects_table(table, kind=kind, title=title))
+    pairs = table[table["kind"] == "pair"].to_dict("records") if len(table) else []
+    for pair in pairs:
+        show(f"together: {pair['name']}: {interval(pair, 'effect', signed=True)} points beyond their sum")
+    if not pairs:
+        show("no two modules are known to do more or less together than alone")
+    if len(study.proxies):
+        title = f"{study.config.name}: what the scores of proxies are worth, beside what is learned of each choice"
+        show(proxies_table(study.proxies, title=title))
 
 
 def noise(results: ResultsArgument, output: Annotated[Format, typer.Option("--format")] = Format.table) -> None:
     """Print how much of the trainings is placement and how much is luck, and how early ranks are known."""
-    from seplace.api import Results, to_csv
+    from seplace.api import Results
     from seplace.display import noise_table
     from seplace.noise import noise_frame
 
     study = Results.load(results)
     table = noise_frame(study.rows)
-    if output is Format.json:
-        typer.echo(table.to_json(orient="records", indent=1))
-    elif output is Format.csv:
-        typer.echo(to_csv(table), nl=False)
-    else:
+    if not show_data(table, output):
         show(noise_table(table, title=study.config.name))
 
 
