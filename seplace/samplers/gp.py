@@ -2,18 +2,54 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from optuna.exceptions import ExperimentalWarning
+import numpy as np
 from optuna.samplers import BaseSampler, GPSampler
 
+from seplace.samplers.parameters import Parameters
+from seplace.samplers.past import past_of
+
 if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial
+
     from seplace.samplers.task import Task
 
 
-def make(seed: int, task: Task) -> BaseSampler:  # noqa: ARG001 - Optuna's own need no more than the study
-    """Return Optuna's GP sampler."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        return GPSampler(seed=seed)
+def make(seed: int, task: Task) -> BaseSampler:
+    """Return Optuna's GP sampler, which leaves alone what has no seed left."""
+    return _OpenGPSampler(task, seed=seed)
+
+
+class _OpenGPSampler(GPSampler):
+    """Optuna's GP sampler; where its choice has no seed left, a random member that has one takes its place.
+
+    Told again what it knew, it would mostly choose the same again, and each time with a larger matrix to factor.
+    """
+
+    def __init__(self, task: Task, *, seed: int) -> None:
+        super().__init__(seed=seed)
+        self.task = task
+        self.parameters = Parameters(task.space)
+        self.seed = seed
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Return the proposal: empty until Optuna has enough trials for a model."""
+        chosen = super().sample_relative(study, trial, search_space)
+        if not chosen:
+            return chosen
+        space, past = self.task.space, past_of(study, self.task, before=trial.number)
+        # Optuna leaves out what has one value only, which any member has.
+        placement = self.parameters.placement(self.parameters.of(space.placement_at(0)) | chosen)
+        if space.index(placement) not in past.closed:
+            return chosen
+        random = np.random.default_rng([self.seed, trial.number])
+        index = self.task.region_by(past.costs).any_open(past.closed, random)
+        if index is None:
+            return chosen
+        values = self.parameters.of(space.placement_at(index))
+        return {name: values[name] for name in chosen}
