@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from optuna.samplers import BaseSampler, GPSampler
+from threadpoolctl import threadpool_limits
 
 from seplace.samplers.parameters import Parameters
 from seplace.samplers.past import past_of
@@ -39,7 +40,9 @@ class _OpenGPSampler(GPSampler):
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Return the proposal: empty until Optuna has enough trials for a model."""
-        chosen = super().sample_relative(study, trial, search_space)
+        # On matrices so small threads wait for one another, on cores that train most of all.
+        with threadpool_limits(limits=1):
+            chosen = super().sample_relative(study, trial, search_space)
         if not chosen:
             return chosen
         space, past = self.task.space, past_of(study, self.task, before=trial.number)
