@@ -29,5 +29,5 @@ def test_a_gate_is_worth_nothing_where_local_filters_and_a_mean_suffice(tmp_path
     texts = ("none-none-none", "none-none-eca")
     trained = list(evaluations("negative-control", texts, seeds=2, epochs=EPOCHS, folder=tmp_path))
     best = {text: max(one.accuracy for one in trained if str(one.placement) == text) for text in texts}
-    # What can be had at all; about one training in sixteen, another on each kind of processor, ends at 89 % instead.
+    # What can be had at all; now and then a training ends at 89 % instead, another on each kind of processor.
     assert best == pytest.approx(dict.fromkeys(texts, 95), abs=3)
