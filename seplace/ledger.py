@@ -56,11 +56,11 @@ class Ledger:
         self.path = path
         if path is not None and not read_only:
             path.parent.mkdir(parents=True, exist_ok=True)
-        address = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}" if path else "file::memory:"
+        # Not even to read as `ro`: a run that was killed in a commit leaves a journal that SQLite must play back first.
+        address = f"{path.absolute().as_uri()}?mode={'rw' if read_only else 'rwc'}" if path else "file::memory:"
         try:
             self._connection = sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS)
-            if not read_only:
-                self._connection.executescript(_SCHEMA)
+            self._connection.executescript("PRAGMA query_only = ON" if read_only else _SCHEMA)
             version = self.fact("schema_version")
         except sqlite3.DatabaseError as error:
             raise CorruptResults(f"{path}: not a readable ledger ({error})") from error

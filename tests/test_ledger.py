@@ -1,4 +1,5 @@
 import json
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -133,6 +134,20 @@ def test_a_reader_writes_nothing(tmp_path):
     with Ledger(path, read_only=True) as ledger, pytest.raises(DiskFull, match="readonly"):
         ledger.add(evaluation(5))
     assert path.read_bytes() == before
+
+
+def test_what_a_run_left_that_was_killed_in_a_commit_can_be_read(tmp_path):
+    """Its journal must be played back before a page is read, by whoever opens the file first."""
+    rows = filled(tmp_path / "ledger.sqlite")
+    running = sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None)
+    running.executescript("PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN; DELETE FROM evaluations;")
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    for name in ("ledger.sqlite", "ledger.sqlite-journal"):
+        shutil.copy(tmp_path / name, killed / name)
+    running.close()
+    with Ledger(killed / "ledger.sqlite", read_only=True) as ledger:
+        assert ledger.evaluations() == rows
 
 
 @pytest.mark.parametrize("read_only", [False, True])

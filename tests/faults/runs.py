@@ -56,15 +56,17 @@ class Run:
 
 
 def committed_in(folder: Path) -> list[tuple[int, str, int]]:
-    """(row, placement, seed) of each evaluation in the ledger, read without taking part in anything."""
+    """(row, placement, seed) of each evaluation in the ledger; one that was killed in a commit is rolled back first."""
     path = folder / "ledger.sqlite"
     if not path.exists():
         return []
-    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=10)
+    connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=10)
     try:
         return connection.execute("SELECT rowid, placement, seed FROM evaluations ORDER BY rowid").fetchall()
-    except sqlite3.OperationalError:
-        return []  # the tables are not there yet
+    except sqlite3.OperationalError as error:
+        if "no such table" not in str(error):
+            raise
+        return []
     finally:
         connection.close()
 
