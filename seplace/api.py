@@ -126,9 +126,6 @@ class Results:
     @cached_property
     def judgement(self) -> Judgement | None:
         """What can be believed of the placements that were trained; None before any is."""
-        return self._judged()
-
-    def _judged(self) -> Judgement | None:
         from seplace.effects.covariates import tables_of
         from seplace.effects.design import Design
 
@@ -142,7 +139,7 @@ class Results:
         """What the model recommends of the whole space, trained or not, those first that promise most."""
         import pandas as pd
 
-        judgement = self._judged()  # draws of its own: no table depends on which others were asked for before
+        judgement = self.judgement
         if judgement is None:
             return pd.DataFrame()
         region = task_of(self.config, self.prices).region_by(

@@ -164,15 +164,24 @@ def seed_effects(accuracies: Sequence[Mapping[int, float]]) -> dict[int, float]:
     return {seed: float(effect) for seed, effect in zip(seeds, effects, strict=True)}
 
 
-def observations_of(evaluations: Iterable[Evaluation]) -> list[Observation]:
-    """Return what the model of effects learns from; the order of the evaluations is no matter."""
+def observation_of(evaluation: Evaluation) -> Observation | None:
+    """Return what the model of effects learns from a training; None where it failed."""
     from seplace.effects.model import Observation
 
-    return [
-        Observation(placement=row.placement, seed=row.seed, accuracy=row.accuracy)
-        for row in sorted(evaluations, key=lambda row: row.key)
-        if row.accuracy is not None
-    ]
+    if evaluation.accuracy is None:
+        return None
+    return Observation(
+        placement=evaluation.placement,
+        seed=evaluation.seed,
+        accuracy=evaluation.accuracy,
+        cross_entropy=evaluation.cross_entropy,
+    )
+
+
+def observations_of(evaluations: Iterable[Evaluation]) -> list[Observation]:
+    """Return what the model of effects learns from; the order of the evaluations is no matter."""
+    observations = map(observation_of, sorted(evaluations, key=lambda row: row.key))
+    return [each for each in observations if each is not None]
 
 
 def judge(design: Design, evaluations: Sequence[Evaluation], cost: str) -> Judgement:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from seplace.effects.design import Design
 from seplace.effects.model import Observation, Posterior
+from seplace.effects.sharpened import sharpened
 from seplace.placement import Placement
 
 Floats = NDArray[np.float64]
@@ -43,6 +44,7 @@ class Judgement:
 
     def __init__(self, design: Design, observations: Sequence[Observation], costs: Mapping[Placement, float]) -> None:
         """Learn from at least one observation; `costs` are those of the observed placements."""
+        self._observations = observations
         self.posterior = Posterior(design, observations, draws=_SCALES, random=np.random.default_rng(0))
         self.placements = self.posterior.placements
         self.position = {placement: at for at, placement in enumerate(self.placements)}
@@ -59,6 +61,14 @@ class Judgement:
         levels = self.posterior.design.levels(placements)
         same, own = deepcopy(self._drawn_from), np.random.default_rng(0)
         return self.posterior.sample_at(levels, _SAMPLES, random=same, own_random=own)
+
+    def guide(self) -> Posterior:
+        """Return a posterior to choose by, which knows what cross-entropies tell of accuracies; always the same.
+
+        What it chooses is judged by accuracies.
+        """
+        design = self.posterior.design
+        return Posterior(design, sharpened(design, self._observations), draws=_SCALES, random=np.random.default_rng(0))
 
     @cached_property
     def means(self) -> Floats:

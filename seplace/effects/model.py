@@ -23,12 +23,15 @@ _LEAST_SPREAD = 0.005
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:
-    """The accuracy of one training, in percent; larger is better."""
+    """What one training says of its placement."""
 
     placement: Placement
     seed: int | None
     """What pairs it with others; None if nothing does."""
     accuracy: float
+    """In percent; larger is better. The model learns from it alone."""
+    cross_entropy: float | None = None
+    """In nats, on the same images; None where it is not known."""
 
 
 @dataclass(frozen=True, kw_only=True)

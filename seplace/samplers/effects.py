@@ -19,6 +19,7 @@ from seplace.effects.information import most_telling
 from seplace.effects.model import Posterior
 from seplace.effects.recommend import trained_front
 from seplace.effects.region import Levels, Region
+from seplace.effects.sharpened import sharpened
 from seplace.errors import InputError
 from seplace.samplers.past import Past, past_of
 from seplace.samplers.whole import WholeSampler
@@ -66,7 +67,7 @@ class EffectsSampler(WholeSampler):
 
     def _chosen(self, past: Past, region: Region, random: np.random.Generator, *, tells: bool) -> Placement | None:
         """Return what tells most, or what is expected to add most; None where nothing does."""
-        observations = [*past.observations, *past.stopped]
+        observations = [*sharpened(self.task.design, past.observations), *past.stopped]
         posterior = Posterior(self.task.design, observations, draws=1 if tells else _SCALES, random=random)
         index = None
         if tells:

@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 
 from seplace.effects.model import Observation
 from seplace.samplers.parameters import Parameters
-from seplace.samplers.task import ACCURACY, REPEATED, SEED, STOPPED
+from seplace.samplers.task import ACCURACY, CROSS_ENTROPY, REPEATED, SEED, STOPPED
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -71,8 +71,14 @@ def past_of(study: Study, task: Task, *, before: int) -> Past:
             continue
         costs[placement] = trial.values[1]
         if ACCURACY in trial.user_attrs or not has_failed:
-            accuracy, seed = trial.user_attrs.get(ACCURACY, trial.values[0]), trial.user_attrs.get(SEED)
-            observations.append(Observation(placement=placement, seed=seed, accuracy=accuracy))
+            observations.append(
+                Observation(
+                    placement=placement,
+                    seed=trial.user_attrs.get(SEED),
+                    accuracy=trial.user_attrs.get(ACCURACY, trial.values[0]),
+                    cross_entropy=trial.user_attrs.get(CROSS_ENTROPY),
+                )
+            )
     trained = {each.placement for each in observations}
     spent_up = {placement for placement, count in spent.items() if count >= task.seeds}
     return Past(

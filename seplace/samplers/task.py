@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from seplace.placement import Placement
     from seplace.space import SearchSpace
 
-SEED, ACCURACY = "seed", "accuracy"
-"""User attributes of a trial: the seed of its training, and the accuracy of that training alone."""
+SEED, ACCURACY, CROSS_ENTROPY = "seed", "accuracy", "cross_entropy"
+"""User attributes of a trial: the seed of its training, and what that training alone has."""
 
 STOPPED = "stopped"
 """The user attribute of a trial whose training was stopped early: after so many epochs.

@@ -23,10 +23,11 @@ from seplace.files import DiskFull
 from seplace.samplers import SAMPLERS
 from seplace.samplers.parameters import Parameters
 from seplace.samplers.past import Past, past_of
-from seplace.samplers.task import ACCURACY, REPEATED, SEED, STOPPED, Task
+from seplace.samplers.task import ACCURACY, CROSS_ENTROPY, REPEATED, SEED, STOPPED, Task
 from seplace.streams import derive_seed
 
 if TYPE_CHECKING:
+    from seplace.effects.model import Observation
     from seplace.placement import Placement
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -52,15 +53,13 @@ class Proposals:
         """The number that the next proposal will have."""
         return len(self.study.get_trials(deepcopy=False))
 
-    def add_known(
-        self, placement: Placement, *, accuracy: float, cost: float, constraints: Mapping[str, float], label: str
-    ) -> None:
+    def add_known(self, training: Observation, *, cost: float, constraints: Mapping[str, float], label: str) -> None:
         """Tell a result that was not proposed, such as a yardstick's, before the first proposal."""
         known = create_trial(
-            values=[accuracy, cost],
-            params=self.parameters.of(placement),
+            values=[training.accuracy, cost],
+            params=self.parameters.of(training.placement),
             distributions=self.parameters.distributions,
-            user_attrs={"placement": str(placement), "yardstick": label, SEED: 0, ACCURACY: accuracy},
+            user_attrs={"placement": str(training.placement), "yardstick": label, **_attributes(training)},
         )
         for name, value in constraints.items():
             known.set_constraint(name, value)
@@ -84,9 +83,9 @@ class Proposals:
         accuracy: float,
         cost: float,
         constraints: Mapping[str, float],
-        training: tuple[int, float] | None,
+        training: Observation | None,
     ) -> None:
-        """Tell the result of a proposal: the placement's mean accuracy, and the training (seed, accuracy) it led to.
+        """Tell the result of a proposal: the placement's mean accuracy, and the training that it led to.
 
         Without a training it was answered from earlier ones.
         """
@@ -96,8 +95,8 @@ class Proposals:
         if training is None:
             trial.set_user_attr(REPEATED, True)
         else:
-            trial.set_user_attr(SEED, training[0])
-            trial.set_user_attr(ACCURACY, training[1])
+            for name, value in _attributes(training).items():
+                trial.set_user_attr(name, value)
         self.study.tell(trial, [accuracy, cost], skip_if_finished=True)
 
     def tell_stopped(
@@ -207,6 +206,10 @@ class StudyFile:
         if copy.metric_names is None:
             _name_metrics(copy, study.metric_names or [])
         return copy
+
+
+def _attributes(training: Observation) -> dict[str, Any]:
+    return {SEED: training.seed, ACCURACY: training.accuracy, CROSS_ENTROPY: training.cross_entropy}
 
 
 def _said(trial: FrozenTrial) -> tuple[dict[str, Any], list[float] | None]:

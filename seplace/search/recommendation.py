@@ -37,5 +37,5 @@ def recommended(judgement: Judgement, region: Region, evaluations: Iterable[Eval
         for row in evaluations
         if row.accuracy is None and row.placement not in judgement.position and row.placement in space
     }
-    front = recommended_front(judgement.posterior, region, closed=failed)
+    front = recommended_front(judgement.guide(), region, closed=failed)
     return [space.placement_at(int(index)) for index in region.indices(front.levels)]

@@ -16,6 +16,8 @@ import numpy as np
 
 from seplace.effects.model import Posterior
 from seplace.effects.recommend import Regret, expected_regret
+from seplace.effects.sharpened import sharpened
+from seplace.results import observation_of
 from seplace.search.proposals import Proposals
 from seplace.search.rungs import FIRST_SEED, Bands, Rungs
 from seplace.streams import derive_seed
@@ -132,10 +134,10 @@ class SearchPhase:
         proposals = Proposals(self.task, sampler=self.config.search.sampler, name=self.config.name)
         for label, placement in self.yardsticks.items():
             evaluation = self.trainings.results[self.trainings.job(placement, FIRST_SEED).key]
-            if placement in self.task.space and evaluation.accuracy is not None:
+            training = observation_of(evaluation)
+            if placement in self.task.space and training is not None:
                 proposals.add_known(
-                    placement,
-                    accuracy=evaluation.accuracy,
+                    training,
                     cost=self.prices.of(placement)[self.task.cost],
                     constraints=self._constraints(placement, has_failed=False),
                     label=label,
@@ -252,7 +254,7 @@ class SearchPhase:
             # Finite and pessimistic: a sampler that is told nothing proposes a doomed placement again and again.
             told = [trial.values[0] for trial in self.proposals.study.get_trials(deepcopy=False) if trial.values]
             accuracy = min(told, default=0.0)
-        training = None if last is None or last.accuracy is None else (last.seed, last.accuracy)
+        training = None if last is None else observation_of(last)
         cost = self.prices.of(placement)[self.task.cost]
         self.proposals.tell(number, accuracy=accuracy, cost=cost, constraints=constraints, training=training)
 
@@ -263,7 +265,8 @@ class SearchPhase:
 
     def _regret(self, past: Past) -> Regret:
         """Return what the front that would be recommended now is believed to miss."""
-        posterior = Posterior(self.task.design, past.observations, draws=_DRAWS, random=np.random.default_rng(0))
+        observations = sharpened(self.task.design, past.observations)
+        posterior = Posterior(self.task.design, observations, draws=_DRAWS, random=np.random.default_rng(0))
         return expected_regret(posterior, self.task.region_by(past.costs), closed=past.failed)
 
     def _note_regret(self, past: Past, *, is_settled: bool) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from seplace.effects.model import Posterior
 from seplace.effects.recommend import recommended_front
+from seplace.effects.sharpened import sharpened
 from seplace.results import front_of, judge, observations_of, summarise
 
 if TYPE_CHECKING:
@@ -59,8 +60,9 @@ def hypervolumes(world: World, replayed: Replay, checkpoints: Sequence[float]) -
         pairs = zip(replayed.evaluations, replayed.spent, strict=True)
         past = [evaluation for evaluation, spent in pairs if spent <= trainings]
         observed = [row.placement for row in front_of(summarise(past), world.cost)]
+        observations = sharpened(replayed.design, observations_of(past))
         posterior = Posterior(
-            replayed.design, observations_of(past), draws=_SCALES, random=np.random.default_rng(round(trainings))
+            replayed.design, observations, draws=_SCALES, random=np.random.default_rng(round(trainings))
         )
         recommended = world.placements(recommended_front(posterior, world.region, closed=()))
         for name, placements in ((OBSERVED, observed), (POSTERIOR, recommended)):

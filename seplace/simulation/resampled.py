@@ -34,7 +34,8 @@ def resampled_world(folder: Path, truth: Truth, *, seed: int) -> World:
     """Return a world like the table in a results folder, which can train a placement on any number of seeds.
 
     The truth is the table's means without what is estimated to be noise in them. A training adds what its seed gives
-    to all placements alike, normal, and the residual of some training of the table, at all epochs the same one's.
+    to all placements alike, normal, and the residual of some training of the table, at all epochs the same one's. So
+    does its cross-entropy, with the residual of the same training.
     DataError where a placement lacks one of the seeds, or there is one seed alone.
     """
     table = WholeTable.load(folder)
@@ -42,15 +43,22 @@ def resampled_world(folder: Path, truth: Truth, *, seed: int) -> World:
         raise DataError(f"{folder}: a table with one seed does not tell noise from placements; train a second")
     members = list(table.table.config.search_space)
     parts = {epoch: _Parts.of(scores, members, truth) for epoch, scores in table.by_epoch.items()}
+    losses = _Parts.of(-table.cross_entropies, members, truth)  # larger is better, as of accuracies
 
-    def train(placement: Placement, training_seed: int, epochs: int) -> float:
-        table.after(epochs)  # refuses what was not scored
-        part, member = parts[epochs], table.member(placement)
+    def draw(part: _Parts, placement: Placement, training_seed: int) -> float:
+        member = table.member(placement)
         kindness = np.random.default_rng([_SHARED, seed, training_seed]).standard_normal()
         drawn = np.random.default_rng([_OWN, seed, training_seed, member]).integers(len(part.residuals))
         return float(part.truth[member] + part.seed * kindness + part.residuals[drawn])
 
-    return table.world(truth=parts[table.epochs].truth, train=train, seeds=None)
+    def train(placement: Placement, training_seed: int, epochs: int) -> float:
+        table.after(epochs)  # refuses what was not scored
+        return draw(parts[epochs], placement, training_seed)
+
+    def lose(placement: Placement, training_seed: int) -> float:
+        return -draw(losses, placement, training_seed)
+
+    return table.world(truth=parts[table.epochs].truth, train=train, lose=lose, seeds=None)
 
 
 @dataclass(frozen=True, kw_only=True)

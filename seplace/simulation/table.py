@@ -35,7 +35,10 @@ def table_world(folder: Path, *, seed: int) -> World:
     def train(placement: Placement, training_seed: int, epochs: int) -> float:
         return float(table.after(epochs)[table.member(placement), order[training_seed]])
 
-    return table.world(truth=table.last.mean(axis=1), train=train, seeds=len(order))
+    def lose(placement: Placement, training_seed: int) -> float:
+        return float(table.cross_entropies[table.member(placement), order[training_seed]])
+
+    return table.world(truth=table.last.mean(axis=1), train=train, lose=lose, seeds=len(order))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +48,8 @@ class WholeTable:
     table: TrainedTable
     by_epoch: dict[int, Floats]
     """Percent (members, seeds), members in the space's order, after the epochs that all of them were scored at."""
+    cross_entropies: Floats
+    """Nats (members, seeds), after the full length; NaN where it is not known."""
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -72,7 +77,12 @@ class WholeTable:
 
         curve = rows[space.placement_at(0), seeds[0]].curve
         scored = {epoch: scores(epoch) for epoch in sorted({int(point["epoch"] or 0) for point in curve} | {epochs})}
-        return cls(table=table, by_epoch={epoch: each for epoch, each in scored.items() if not np.isnan(each).any()})
+        losses = [[rows[placement, seed].cross_entropy for seed in seeds] for placement in space]
+        return cls(
+            table=table,
+            by_epoch={epoch: each for epoch, each in scored.items() if not np.isnan(each).any()},
+            cross_entropies=np.array(losses, dtype=np.float64),
+        )
 
     @property
     def epochs(self) -> int:
@@ -95,8 +105,10 @@ class WholeTable:
         """Return the row of a placement."""
         return self.table.config.search_space.index(placement)
 
-    def world(self, *, truth: Floats, train: Training, seeds: int | None) -> World:
-        """Return the world with the table's space and prices in which trainings end as `train` says."""
+    def world(
+        self, *, truth: Floats, train: Training, lose: Callable[[Placement, int], float], seeds: int | None
+    ) -> World:
+        """Return the world with the table's space and prices in which trainings end as `train` and `lose` say."""
         config = self.table.config
         return World(
             name=config.name,
@@ -106,6 +118,7 @@ class WholeTable:
             truth=truth,
             lowest=float(truth.min()),
             observe=lambda placement, seed: train(placement, seed, self.epochs),
+            cross_entropy=None if np.isnan(self.cross_entropies).any() else lose,
             seeds=seeds,
             length=self.epochs,
             early=train,

@@ -37,6 +37,8 @@ class World:
     """The reference accuracy of hypervolumes; the reference cost is that of the dearest member."""
     observe: Callable[[Placement, int], float]
     """The validation accuracy of the training of a placement on a seed, in percent."""
+    cross_entropy: Callable[[Placement, int], float] | None = None
+    """The validation cross-entropy of the same training, in nats; None where the world has none."""
     length: int
     """The epochs of a training."""
     early: Callable[[Placement, int, int], float]
@@ -81,12 +83,14 @@ class World:
         """Answer a training."""
         placement, seed = job.placement, job.seed
         early = {epoch: self.early(placement, seed, epoch) for epoch in self.scored if epoch <= job.epochs}
+        is_whole = job.epochs == self.length
         return Evaluation(
             placement=placement,
             seed=seed,
             epochs=job.epochs,
             state="complete",
-            accuracy=early[job.epochs] if job.epochs < self.length else self.observe(placement, seed),
+            accuracy=self.observe(placement, seed) if is_whole else early[job.epochs],
+            cross_entropy=self.cross_entropy(placement, seed) if is_whole and self.cross_entropy else None,
             curve=tuple({"epoch": epoch, "accuracy": accuracy} for epoch, accuracy in early.items()),
         )
 

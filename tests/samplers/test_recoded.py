@@ -5,7 +5,7 @@ import random
 import pytest
 
 from seplace.samplers import recoded
-from tests.samplers.test_role import KEPT, proposals
+from tests.samplers.test_role import KEPT, proposals, training
 
 
 class Forgetful(dict):
@@ -30,7 +30,7 @@ def proposed(name: str, *, count: int) -> list[str]:
             made.tell_failed(number)
             continue
         accuracy = 50.0 + number % 3
-        made.tell(number, accuracy=accuracy, cost=100.0 + number % 4, constraints=KEPT, training=(0, accuracy))
+        made.tell(number, accuracy=accuracy, cost=100.0 + number % 4, constraints=KEPT, training=training(accuracy))
     return found
 
 
@@ -48,5 +48,5 @@ def test_what_is_known_is_written_once(monkeypatch):
     made = proposals("tpe_ordered")
     for step in range(20):
         number, _ = made.ask(None)
-        made.tell(number, accuracy=50.0 + step, cost=100.0, constraints=KEPT, training=(0, 50.0))
+        made.tell(number, accuracy=50.0 + step, cost=100.0, constraints=KEPT, training=training(50.0))
     assert len(written) == 20  # the one known before, and all that were told but the last

@@ -4,6 +4,7 @@ import optuna
 import pytest
 
 from seplace.costs.table import PriceTable
+from seplace.effects.model import Observation
 from seplace.placement import Placement, StageChoice
 from seplace.samplers import SAMPLERS
 from seplace.samplers.task import Task
@@ -22,9 +23,14 @@ def task(seed: int) -> Task:
     return Task(space=SPACE, prices=prices, cost="flops", seeds=100, seed=seed)
 
 
+def training(accuracy: float, *, seed: int = 0) -> Observation:
+    """Return what a training is told as; of which placement is told elsewhere."""
+    return Observation(placement=Placement.uniform(StageChoice(), 3), seed=seed, accuracy=accuracy)
+
+
 def proposals(name: str, *, seed: int = 0) -> Proposals:
     made = Proposals(task(seed), sampler=name, name="role")
-    made.add_known(Placement.uniform(StageChoice(), 3), accuracy=50.0, cost=100.0, constraints=KEPT, label="none")
+    made.add_known(training(50.0), cost=100.0, constraints=KEPT, label="none")
     return made
 
 
@@ -48,7 +54,11 @@ def proposed(name: str, *, count: int = 14, seed: int = 0) -> list[str]:
         constraints = KEPT | ({"flops over its limit": 0.5} if number % 4 == 0 else {})
         accuracy = 50.0 + gates + number % 3
         made.tell(
-            number, accuracy=accuracy, cost=100.0 + gates, constraints=constraints, training=(number // 9, accuracy)
+            number,
+            accuracy=accuracy,
+            cost=100.0 + gates,
+            constraints=constraints,
+            training=training(accuracy, seed=number // 9),
         )
     states = [trial.state for trial in made.study.get_trials()]
     assert states.count(optuna.trial.TrialState.RUNNING) == 2
@@ -76,7 +86,7 @@ def test_keeps_its_state_in_the_study(name):
     def go_on(made: Proposals, fixed: Placement | None) -> Placement:
         number, placement = made.ask(fixed)
         accuracy = 50.0 + number
-        made.tell(number, accuracy=accuracy, cost=100.0 + number % 4, constraints=KEPT, training=(0, accuracy))
+        made.tell(number, accuracy=accuracy, cost=100.0 + number % 4, constraints=KEPT, training=training(accuracy))
         return placement
 
     count = 12 if name == "gp" else 25  # past its random start; NSGA-II past its first generation

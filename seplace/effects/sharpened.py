@@ -1,0 +1,105 @@
+"""Accuracies as their cross-entropies tell them: less noisy, where both say the same of placements.
+
+Of images near a decision the accuracy counts some and not others, as chance will have it; the cross-entropy weighs them
+all. Where the accuracy is a line in it, and what is left beside the line is noise, the line tells more of a placement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import f as f_distribution
+
+from seplace.effects.design import Design
+from seplace.effects.model import Observation
+
+Floats = NDArray[np.float64]
+
+_FEWEST = 5
+"""A line through fewer trainings is a guess."""
+
+_AGREE = 0.5
+"""The share of the variance of accuracies that the line must explain."""
+
+_CHANCE = 0.01
+"""What is left is noise unless its differences between choices, or placements, are as improbable as this by chance."""
+
+_FAR = 6.0
+_BESIDE = 4.0
+"""So many (robust) standard deviations away from the others, or from the line, a training counts by its accuracy."""
+
+
+def sharpened(design: Design, observations: Sequence[Observation]) -> list[Observation]:
+    """Return the same trainings with the accuracies, in percent, that the line gives them; unchanged where it is none.
+
+    Good to choose by. A placement is judged by its accuracy alone, which is what a user will get.
+    """
+    losses = np.array([np.nan if each.cross_entropy is None else each.cross_entropy for each in observations])
+    accuracies = np.array([each.accuracy for each in observations])
+    taken = np.isfinite(losses)
+    for values in (losses, accuracies):
+        taken &= _is_near(values, centre=values[taken], by=_FAR) if taken.any() else False
+    for _ in range(2):  # the second line is without those beside the first
+        if taken.sum() < _FEWEST or np.ptp(losses[taken]) == 0:
+            return list(observations)
+        slope, height = np.polyfit(losses[taken], accuracies[taken], 1)
+        line = height + slope * losses
+        rest = accuracies - line
+        taken = taken & _is_near(rest, centre=rest[taken], by=_BESIDE)
+    kept = [each for each, is_taken in zip(observations, taken, strict=True) if is_taken]
+    if slope > 0 or rest[taken].var() > (1 - _AGREE) * accuracies[taken].var() or _differs(design, kept, rest[taken]):
+        return list(observations)
+    return [
+        replace(each, accuracy=float(value)) if is_taken else each
+        for each, value, is_taken in zip(observations, line, taken, strict=True)
+    ]
+
+
+def _is_near(values: Floats, *, centre: Floats, by: float) -> NDArray[np.bool_]:
+    """Return which values lie within so many robust standard deviations of others' median; NaN does not."""
+    median = np.median(centre)
+    spread = 1.4826 * np.median(np.abs(centre - median))  # of normal values, their standard deviation
+    return np.asarray(np.abs(values - median) <= by * spread)
+
+
+def _differs(design: Design, observations: Sequence[Observation], rest: Floats) -> bool:
+    """Return whether what is left differs between modules, choices, or placements that were trained again."""
+    placements = [each.placement for each in observations]
+    levels = design.levels(placements)
+    by_seed = _indicators(np.array([str(each.seed) for each in observations]))
+    modules = np.array([[choice.module for choice in each.choices] for each in placements])
+    by_module = _indicators(modules).sum(axis=1)
+    by_choice = np.hstack([_indicators(column) for column in levels.T])
+    left, seeds = _left(rest, by_seed)
+    chances = []
+    for columns in (by_module, by_choice):
+        unexplained, rank = _left(rest, np.hstack([by_seed, columns]))
+        chances.append(_chance(left, unexplained, gained=rank - seeds, freedom=len(rest) - rank))
+    placement = np.unique(levels, axis=0, return_inverse=True)[1].ravel()
+    counts = np.bincount(placement)
+    within = left - (np.bincount(placement, weights=left) / counts)[placement]
+    chances.append(_chance(left, within, gained=len(counts) - 1, freedom=len(rest) - len(counts) - seeds + 1))
+    return min(chances) < _CHANCE
+
+
+def _indicators(values: NDArray[Any]) -> Floats:
+    return np.asarray(values[..., None] == np.unique(values), dtype=float)
+
+
+def _left(values: Floats, columns: Floats) -> tuple[Floats, int]:
+    """Return the residuals of least squares, and how many columns are independent."""
+    found, _, rank, _ = np.linalg.lstsq(columns, values, rcond=None)
+    return values - columns @ found, int(rank)
+
+
+def _chance(before: Floats, after: Floats, *, gained: int, freedom: int) -> float:
+    """Return the probability that noise alone explains as much of itself (F), by so many parameters more."""
+    if gained < 1 or freedom < 1:
+        return 1.0
+    unexplained = float(after @ after)
+    ratio = (float(before @ before) - unexplained) / gained / max(unexplained / freedom, np.finfo(float).tiny)
+    return float(f_distribution.sf(ratio, gained, freedom))
