@@ -47,7 +47,8 @@ class EffectsSampler(WholeSampler):
     """Proposes placements for a study with the directions (maximise accuracy in percent, minimise the task's cost).
 
     It needs nothing but the study: the parameters of `Parameters(space)`, and the values. Where a trial's user
-    attributes tell the seed and the accuracy of its own training, these are taken, so that paired seeds count as such.
+    attributes tell the seed and the accuracy of its own training, these are taken, so that paired seeds count as such;
+    where they tell its cross-entropy too, what that says of the accuracy.
     A trial with a violated constraint failed: its placement is not proposed again.
     """
 

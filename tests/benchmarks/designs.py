@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seplace.effects.design import Design
-from seplace.effects.model import Observation, Posterior
+from seplace.effects.model import Posterior
 from seplace.effects.recommend import recommended_front
+from seplace.effects.sharpened import sharpened
+from seplace.results import Job, observations_of
 from seplace.simulation.comparison import world_of
 from seplace.simulation.world import World
 
@@ -55,10 +57,12 @@ def _most_uncertain(prior: Floats, trained: list[int]) -> int:
 
 def reached(world: World, members: list[int]) -> float:
     """Return the true hypervolume of what the model recommends after training members once, all on one seed."""
-    observations = [
-        Observation(placement=placement, seed=0, accuracy=world.observe(placement, 0))
-        for placement in map(world.space.placement_at, members)
+    epochs = world.length
+    trained = [
+        world.evaluate(Job(placement=world.space.placement_at(index), seed=0, epochs=epochs), on_epoch=lambda _: None)
+        for index in members
     ]
+    observations = sharpened(world.region.design, observations_of(trained))
     posterior = Posterior(world.region.design, observations, draws=24, random=np.random.default_rng(0))
     return world.share(world.placements(recommended_front(posterior, world.region, closed=())))
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from seplace.effects.model import Posterior
 from seplace.effects.recommend import recommended_front
+from seplace.effects.sharpened import sharpened
 from seplace.results import front_of, observations_of, summarise
 from seplace.simulation.comparison import world_of
 from seplace.simulation.replay import Phases, replay
@@ -41,9 +42,8 @@ def main() -> None:
             replayed = replay(world, Phases(trainings=max(TRAININGS), seeds=3), sampler="effects", seed=number)
             for trainings in TRAININGS:
                 past = replayed.evaluations[:trainings]
-                posterior = Posterior(
-                    replayed.design, observations_of(past), draws=24, random=np.random.default_rng(trainings)
-                )
+                observations = sharpened(replayed.design, observations_of(past))
+                posterior = Posterior(replayed.design, observations, draws=24, random=np.random.default_rng(trainings))
                 recommended = world.placements(recommended_front(posterior, world.region, closed=()))
                 observed = [row.placement for row in front_of(summarise(past), world.cost)]
                 fronts = {f"the first {count} recommended": recommended[:count] for count in FIRST}

@@ -1,4 +1,5 @@
 import functools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from seplace.effects.design import SCALES, Design
 from seplace.effects.judgement import Judgement
 from seplace.effects.model import Observation
 from seplace.placement import Placement, StageChoice
-from tests.effects.toy import SMALL, observed, parse, prices_of, space_with
+from tests.effects.toy import SMALL, observed, parse, prices_of, space_with, trainings
 
 NONE = Placement.parse("none-none-none")
 DESIGN = Design(SMALL)
@@ -243,3 +244,15 @@ def test_choices_of_yardsticks_are_judged_too():
     assert set(judgement.placements) == set(SMALL.yardsticks.values())
     assert judgement.means == pytest.approx(list(marks.values()), abs=0.4)
     assert all(isinstance(choice, StageChoice) for placement in judgement.front for choice in placement.choices)
+
+
+def test_what_is_chosen_by_cross_entropies_is_judged_by_accuracies():
+    told = trainings(40)
+    silent = [replace(each, cross_entropy=None) for each in told]
+    told_judgement, silent_judgement = judge(told), judge(silent)
+    assert (told_judgement.accuracies == silent_judgement.accuracies).all()
+    guides = [told_judgement.guide(), told_judgement.guide(), silent_judgement.guide()]
+    means = [guide.mean().everywhere() for guide in guides]
+    assert (means[0] == means[1]).all()
+    assert (means[0] != means[2]).any()
+    assert guides[0].noise_sd < 0.95 * guides[2].noise_sd

@@ -78,3 +78,19 @@ def observed(
         for placement, value in truth.items()
         for seed in range(seeds)
     ]
+
+
+def trainings(count: int, *, seed: int = 0, beside: float = 0.4, slope: float = -45.0) -> list[Observation]:
+    """Draw trainings of the toy space whose accuracy is a line in cross-entropy, but for noise beside it in points."""
+    random = np.random.default_rng(seed)
+    drawn = []
+    for number in range(count):
+        placement = SMALL.placement_at(int(random.integers(len(SMALL))))
+        loss = 1.3 - 0.02 * gates_of(placement) + 0.02 * random.standard_normal()
+        accuracy = 50 + slope * (loss - 1.3) + beside * random.standard_normal()
+        drawn.append(Observation(placement=placement, seed=number % 3, accuracy=accuracy, cross_entropy=loss))
+    return drawn
+
+
+def gates_of(placement: Placement) -> int:
+    return sum(choice.module != "none" for choice in placement.choices)

@@ -2,16 +2,18 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import optuna
 import pytest
 from optuna.trial import TrialState
 
-from seplace.effects.model import Posterior
+from seplace.effects.model import Observation, Posterior
+from seplace.effects.sharpened import sharpened
 from seplace.placement import Placement
 from seplace.samplers import effects as effects_module
 from seplace.samplers.parameters import Parameters
 from seplace.samplers.past import past_of
-from seplace.samplers.task import ACCURACY, REPEATED, SEED, STOPPED
+from seplace.samplers.task import ACCURACY, CROSS_ENTROPY, REPEATED, SEED, STOPPED
 from tests.effects.toy import SMALL, WIDER
 from tests.samplers.toy import add, ask, gates, searched, study_of, task_of
 
@@ -169,3 +171,25 @@ def test_learns_from_each_training_alone_where_it_is_told(monkeypatch):
     add(study, task, Placement.parse("none-none-eca"), value=79.0, violated=1.0)
     ask(study, task)
     assert seen == [[("eca-none-none", 1, 82.0), ("eca-none-none", None, 81.0)]]
+
+
+def test_chooses_by_what_cross_entropies_tell(monkeypatch):
+    seen = []
+
+    def noted(design, observations, *, draws, random):
+        seen.append(observations)
+        return Posterior(design, observations, draws=draws, random=random)
+
+    monkeypatch.setattr(effects_module, "Posterior", noted)
+    task = task_of()
+    study = study_of(task)
+    random = np.random.default_rng(0)
+    trained = []
+    for index in range(10):
+        loss = 1.3 + 0.02 * random.standard_normal()
+        accuracy = 80 - 45 * (loss - 1.3) + 0.3 * random.standard_normal()
+        attrs = {SEED: 0, ACCURACY: accuracy, CROSS_ENTROPY: loss}
+        trained.append(Observation(placement=SMALL.placement_at(index), seed=0, accuracy=accuracy, cross_entropy=loss))
+        add(study, task, SMALL.placement_at(index), value=accuracy, attrs=attrs)
+    ask(study, task)
+    assert seen == [sharpened(task.design, trained)] != [trained]

@@ -10,8 +10,11 @@ from tests.studies import write_small_space, write_study
 from tests.trained import write_table
 
 
-def write_scored_table(folder, scores):
-    """Write the results folder of a study that trained its eight placements, on some seeds; NaN is a failure."""
+def write_scored_table(folder, scores, *, lose=None):
+    """Write the results folder of a study that trained its eight placements, on some seeds; NaN is a failure.
+
+    `lose` gives the cross-entropy of an accuracy.
+    """
     folder.mkdir(exist_ok=True)
     name = write_small_space(folder)
     _, seeds = scores.shape
@@ -30,6 +33,7 @@ def write_scored_table(folder, scores):
                     epochs=3,
                     state="failed" if failed else "complete",
                     accuracy=None if failed else float(accuracy),
+                    cross_entropy=None if failed or lose is None else lose(accuracy),
                     curve=curve,
                     costs={"flops": 1000 + 10 * gates},
                 )

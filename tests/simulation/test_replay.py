@@ -8,6 +8,7 @@ import pytest
 from seplace import __version__
 from seplace.errors import DataError, InputError, UnknownName
 from seplace.ledger import Ledger
+from seplace.results import Job
 from seplace.simulation.comparison import Comparison, Repetition, world_of
 from seplace.simulation.curves import hypervolumes, summary
 from seplace.simulation.landscapes import landscape
@@ -121,6 +122,18 @@ def test_a_table_is_a_world(table):
     assert sorted(round(world.observe(space.placement_at(7), seed)) for seed in range(3)) == [53, 54, 55]
     found = replay(world, Phases(trainings=8, seeds=3), sampler="effects", seed=0)
     assert len({row.placement for row in found.evaluations}) >= 4
+
+
+def test_a_table_tells_its_cross_entropies(tmp_path):
+    scores = 50 + np.random.default_rng(0).standard_normal((8, 3))
+    losing = table_world(write_scored_table(tmp_path / "losing", scores, lose=lambda score: 3 - score / 45), seed=0)
+    job = Job(placement=losing.space.placement_at(5), seed=1, epochs=3)
+    told = losing.evaluate(job, on_epoch=lambda _: None)
+    assert told.cross_entropy == pytest.approx(3 - told.accuracy / 45)
+    early = replace(losing, scored=(1,)).evaluate(replace(job, epochs=1), on_epoch=lambda _: None)
+    assert early.cross_entropy is None
+    plain = table_world(write_scored_table(tmp_path / "plain", scores), seed=0)
+    assert plain.evaluate(job, on_epoch=lambda _: None).cross_entropy is None
 
 
 def test_a_table_is_asked_for_no_more_seeds_than_it_has(table):

@@ -52,3 +52,12 @@ def test_a_table_with_one_seed_cannot_tell_its_noise(tmp_path):
     folder = write_scored_table(tmp_path, np.arange(8.0)[:, None])
     with pytest.raises(DataError, match="one seed does not tell noise from placements"):
         resampled_world(folder, "effects", seed=0)
+
+
+def test_a_cross_entropy_is_of_the_same_training(tmp_path):
+    scores = 50 + np.random.default_rng(0).standard_normal((8, 3))
+    world = resampled_world(write_scored_table(tmp_path, scores, lose=lambda score: 3 - score / 45), "effects", seed=0)
+    placement = world.space.placement_at(5)
+    drawn = np.array([[world.observe(placement, seed), world.cross_entropy(placement, seed)] for seed in range(40)])
+    assert np.ptp(drawn[:, 0]) > 1
+    assert drawn[:, 1] == pytest.approx(3 - drawn[:, 0] / 45)
