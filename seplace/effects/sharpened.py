@@ -91,8 +91,9 @@ def _indicators(values: NDArray[Any]) -> Floats:
 
 
 def _left(values: Floats, columns: Floats) -> tuple[Floats, int]:
-    """Return the residuals of least squares, and how many columns are independent."""
-    found, _, rank, _ = np.linalg.lstsq(columns, values, rcond=None)
+    """Return the residuals of least squares, and how many columns, which count, are independent."""
+    # By the normal equations: exact for counts, and columns are far fewer than rows.
+    found, _, rank, _ = np.linalg.lstsq(columns.T @ columns, columns.T @ values, rcond=1e-9)
     return values - columns @ found, int(rank)
 
 
