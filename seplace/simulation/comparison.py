@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
@@ -18,6 +20,7 @@ from seplace.api import to_csv
 from seplace.errors import InputError, UnknownName
 from seplace.files import write_atomically
 from seplace.samplers import SAMPLERS
+from seplace.search.interruption import signals_as_errors
 from seplace.simulation.curves import belief, hypervolumes, summary
 from seplace.simulation.landscapes import LANDSCAPES, landscape, proxied
 from seplace.simulation.replay import Phases, replay, rungs_in
@@ -111,6 +114,22 @@ def repeat(repetition: Repetition, phases: Phases, checkpoints: Sequence[int]) -
     )
 
 
+@contextmanager
+def _processes(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Open a pool of processes, which end with what is done in it, however it ends."""
+    others = set(active_children())
+    # Ctrl-C reaches all processes of a terminal, and is for this one to hear.
+    context, ignored = get_context("spawn"), (signal.SIGINT, signal.SIG_IGN)
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=signal.signal, initargs=ignored) as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in set(active_children()) - others:
+                process.terminate()
+            raise
+
+
 class Comparison:
     """Outcomes in a folder, in a file that grows by one line a repetition: an interrupted comparison goes on."""
 
@@ -125,7 +144,10 @@ class Comparison:
             self._read()
 
     def run(self, repetitions: Iterable[Repetition], *, workers: int, on_done: Callable[[int], None]) -> None:
-        """Run the repetitions that are not known yet, several at once; `on_done` hears of how many are left."""
+        """Run the repetitions that are not known yet, several at once; `on_done` hears of how many are left.
+
+        Interrupted on a signal: searches that run are left, and begun anew by the next call.
+        """
         missing = [each for each in repetitions if each not in self.outcomes]
         for sampler in dict.fromkeys(each.sampler for each in missing):
             _ = SAMPLERS[sampler]  # refuses an unknown name
@@ -135,7 +157,7 @@ class Comparison:
         if not self._path.exists():
             write_atomically(self._path, json.dumps(asdict(self.phases)) + "\n")
         left = len(missing)
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        with signals_as_errors(), _processes(workers) as pool:
             running = {pool.submit(repeat, each, self.phases, self.checkpoints): each for each in missing}
             for done in as_completed(running):
                 self._keep(running[done], done.result())

@@ -13,14 +13,13 @@ from typing import Self
 RUN = [sys.executable, "-c", "from seplace.cli import main; main()"]
 
 
-class Run:
-    """`seplace run STUDY` in a session of its own."""
+class Command:
+    """`seplace …` in a session of its own."""
 
-    def __init__(self, study: Path, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, *arguments: str) -> None:
         # A user's own Ctrl-C is never ignored; that of `cmd &` in a script is, and Popen would hand it on.
         self.process = subprocess.Popen(
-            [*RUN, "run", str(study), "--results", str(folder)],
+            [*RUN, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -38,13 +37,6 @@ class Run:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.communicate()
 
-    def wait_for(self, committed: int, *, seconds: float = 90) -> None:
-        """Wait until so many evaluations are in the ledger, or the run has ended."""
-        until = time.monotonic() + seconds
-        while len(committed_in(self.folder)) < committed and self.process.poll() is None:
-            assert time.monotonic() < until, "the run does not get on"
-            time.sleep(0.02)
-
     def end(self, *, seconds: float = 90) -> tuple[int, str]:
         """Return the exit code and what was printed; the group has died with its leader soon after."""
         output, _ = self.process.communicate(timeout=seconds)
@@ -53,6 +45,21 @@ class Run:
             assert time.monotonic() < until, "children are left"
             time.sleep(0.05)
         return self.process.returncode, output
+
+
+class Run(Command):
+    """`seplace run STUDY`."""
+
+    def __init__(self, study: Path, folder: Path) -> None:
+        self.folder = folder
+        super().__init__("run", str(study), "--results", str(folder))
+
+    def wait_for(self, committed: int, *, seconds: float = 90) -> None:
+        """Wait until so many evaluations are in the ledger, or the run has ended."""
+        until = time.monotonic() + seconds
+        while len(committed_in(self.folder)) < committed and self.process.poll() is None:
+            assert time.monotonic() < until, "the run does not get on"
+            time.sleep(0.02)
 
 
 def committed_in(folder: Path) -> list[tuple[int, str, int]]:

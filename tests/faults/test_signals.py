@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from tests.faults.runs import Run, committed_in
+from tests.faults.runs import Command, Run, committed_in
 from tests.studies import write_small_space, write_study
 
 
@@ -36,3 +36,21 @@ def test_a_signal_stops_a_run_that_can_go_on(tmp_path, signum, executor):
     assert resume in output.replace("\n", " ")
     assert "Traceback" not in output
     assert committed_in(tmp_path / "out")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_a_comparison_and_its_searches(tmp_path, signum):
+    """Each search takes minutes; the ones that run are left unfinished, the ones that wait are not begun."""
+    several = ["--trainings", "2000", "--repetitions", "8", "--workers", "2"]
+    with Command("simulate", "usual", "--sampler", "effects", *several, "--output", str(tmp_path / "out")) as command:
+        until = time.monotonic() + 60
+        while not (tmp_path / "out" / "repetitions.jsonl").exists():
+            assert time.monotonic() < until, "the comparison does not begin"
+            time.sleep(0.02)
+        time.sleep(3)  # its processes begin
+        command.process.send_signal(signum)
+        code, output = command.end(seconds=10)
+    assert code == 128 + signum, output
+    assert "Go on with: seplace simulate usual" in output.replace("\n", " ")
+    assert "Traceback" not in output
