@@ -50,6 +50,10 @@ class StudyChanged(InputError):
     """A results folder that belongs to a study with another meaning."""
 
 
+class UserCodeError(InputError):
+    """Code of the user's own (a network, a module, a data set …) failed; the message says what it said, and where."""
+
+
 class DataError(SeplaceError):
     """Data that is missing, corrupt, or not what it is said to be."""
 
