@@ -123,7 +123,6 @@ def adopt(model: nn.Module, example_input: Tensor, *, blocks: Sequence[str] | No
     backbone = AdoptedBackbone(
         text=type(model).__name__,
         stages=description.stages,
-        idle=description.idle,
         image_size=max(height, width),
         num_classes=output.shape[-1] if isinstance(output, Tensor) and output.ndim == 2 else 0,
         min_image_size=min(height, width),

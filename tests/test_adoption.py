@@ -119,9 +119,3 @@ def test_a_scripted_network_is_refused() -> None:
     model = torch.jit.script(trained_like("vgg"))
     with pytest.raises(InputError, match="adopt it before scripting"):
         seplace.adopt(model, images())
-
-
-def test_a_module_that_the_network_leaves_idle_is_known() -> None:
-    backbone = adopted("shufflenet").backbone
-    assert backbone.idle == ("stage2.1.branch1", "stage2.2.branch1", "stage3.1.branch1")
-    assert adopted("basic_resnet").backbone.idle == ()

@@ -185,19 +185,12 @@ def test_parallel_without_a_shortcut_can_be_had_by_the_paper() -> None:
     assert not torch.allclose(outputs(network, training=False), outputs(model, training=False))
 
 
-def mark_idle(model: nn.Module, idle: tuple[str, ...]) -> None:
-    """Let the counter take the modules that a network leaves idle by itself, as an adopted one has them."""
-    for path in idle:
-        model.get_submodule(path).may_be_idle = True
-
-
 @each_network
 def test_slots_cost_nothing(name: str) -> None:
     result = adopted(name)
     backbone = result.backbone
     plain = backbone.build(num_classes=5).eval()
     model = copy.deepcopy(backbone.model).eval()
-    mark_idle(model, backbone.idle)
     for cost in ("flops", "macs", "params"):
         assert COSTS[cost].measure(plain, images(1)) == COSTS[cost].measure(model, images(1))
 
@@ -208,7 +201,6 @@ def test_se_costs_what_the_paper_says(name: str) -> None:
     units = result.backbone.units
     network = result.insert("-".join(["se4"] * len(units))).eval()
     model = copy.deepcopy(result.backbone.model).eval()
-    mark_idle(model, result.backbone.idle)
     channels: list[int] = []
     for site in (site for unit in units for site in unit.sites):
         block = model.get_submodule(site.path)

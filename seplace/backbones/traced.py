@@ -43,8 +43,6 @@ class TracedBackbone(Backbone):
     """Of the images that it was traced with."""
     takes: tuple[str, ...]
     """Which of `num_classes` and `in_channels` the function takes."""
-    idle: tuple[str, ...]
-    """The paths of modules that do not run in eval mode, such as auxiliary heads."""
 
     def build(self, *, num_classes: int, in_channels: int = 3) -> nn.Module:
         """Build the plain network with empty slots in its blocks; its weights are drawn as its function draws them."""
@@ -76,8 +74,6 @@ class TracedBackbone(Backbone):
             block.in_channels, block.out_channels = site.in_channels, site.channels
             block.residual_channels = site.channels
             block.inner_channels = site.widths.get("inner", 0)
-        for path in self.idle:
-            network.get_submodule(path).may_be_idle = True  # type: ignore[assignment]  # seen by seplace.costs.counting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +81,6 @@ class Description:
     """What running a network once tells of it."""
 
     stages: tuple[Stage, ...]
-    idle: tuple[str, ...]
     output: Any
 
 
@@ -101,7 +96,6 @@ def describe_blocks(network: nn.Module, images: Tensor, *, paths: Sequence[str] 
     groups = itertools.groupby(sites, key=lambda site: (site.block_type, site.size))
     return Description(
         stages=tuple(Stage(sites=tuple(group)) for _, group in groups),
-        idle=tuple(path for path, _ in network.named_modules() if path not in seen),
         output=output,
     )
 
@@ -185,7 +179,6 @@ def describe_import(name: str, options: str) -> Backbone:
         return TracedBackbone(
             text=text,
             stages=description.stages,
-            idle=description.idle,
             image_size=side,
             num_classes=logits.shape[1],
             min_image_size=_least_side(network, images),

@@ -18,6 +18,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from seplace.attachments.cross import Cross
+from seplace.attachments.kernel import Kernel
+from seplace.attention.applied import Added, Scaled
 from seplace.errors import UncountedOperator
 
 MULTIPLY_ADD_OPERATORS = frozenset({"addmm", "bmm", "conv", "einsum", "linear", "matmul", "mm"})
@@ -52,8 +55,7 @@ def counted_once() -> Iterator[None]:
 def count_operators(network: nn.Module, images: Tensor) -> Counter[str]:
     """Return the FLOPs of one forward pass by operator, for a network in eval mode.
 
-    UncountedOperator names an operator without a handle, and a module that is attached but never runs, unless the
-    network is a foreign one and had the module idle before.
+    UncountedOperator names an operator without a handle, and a gate that was put into the network and never runs.
     """
     if network.training:
         raise ValueError("count a network in eval mode: training changes what batch norm does")
@@ -80,32 +82,32 @@ def _count(network: nn.Module, images: Tensor) -> Counter[str]:
             ("batch_norm", _twice_per_input_element),
         ):
             analysis.set_op_handle(**{f"aten::{name}": handle for name in names.split()})
-        with torch.no_grad(), _called_modules(network) as called:
+        with torch.no_grad(), _called_gates(network) as called:
             counts: Counter[str] = analysis.by_operator()
         unhandled = sorted(analysis.unsupported_ops())
     if unhandled:
         raise UncountedOperator(
             f"no FLOP count for {', '.join(unhandled)}: add the operator to a list in seplace/costs/counting.py"
         )
-    uncalled = sorted(
-        name
-        for name, module in network.named_modules()
-        if type(module).forward is not nn.Module.forward
-        and called.isdisjoint(module.modules())
-        and not getattr(module, "may_be_idle", False)
-    )
+    uncalled = sorted(name for name, module in network.named_modules() if _is_inserted(module) and module not in called)
     if uncalled:
-        raise UncountedOperator(f"modules that are attached but never run: {', '.join(uncalled)}")
+        raise UncountedOperator(f"gates that are attached but never run: {', '.join(uncalled)}")
     return Counter({operator: round(count) for operator, count in counts.items()})
 
 
+def _is_inserted(module: nn.Module) -> bool:
+    """Whether seplace put a module into the network; which of its other modules run is a matter of its author."""
+    return isinstance(module, Scaled | Added | Cross | Kernel)
+
+
 @contextmanager
-def _called_modules(network: nn.Module) -> Iterator[set[nn.Module]]:
-    """Collect the modules that are called: fvcore sees their operators alone, and an identity runs none."""
+def _called_gates(network: nn.Module) -> Iterator[set[nn.Module]]:
+    """Collect the inserted modules that are called: fvcore sees operators alone, and a gate may run none."""
     called: set[nn.Module] = set()
     hooks = [
         module.register_forward_hook(lambda module, _inputs, _output: called.add(module))
         for module in network.modules()
+        if _is_inserted(module)
     ]
     try:
         yield called

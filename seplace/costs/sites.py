@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from seplace.backbones.slotted import SlottedBlock
+
 
 def block_inputs(network: nn.Module, paths: Sequence[str], images: Tensor) -> dict[str, Tensor]:
     """Return what each block, named by its path, is given when the network runs on `images`."""
@@ -24,5 +26,9 @@ def block_inputs(network: nn.Module, paths: Sequence[str], images: Tensor) -> di
 
 
 def likeness(block: nn.Module, inputs: Tensor) -> tuple[str, ...]:
-    """Return what blocks of equal cost share: their layers, the code of a traced one, and the shape of the input."""
-    return type(block).__qualname__, repr(block), str(getattr(block, "code", "")), str(tuple(inputs.shape))
+    """Return what blocks of equal cost share: their layers, the code of a traced one, and the shape of the input.
+
+    Of a foreign block whose code is not known, nothing tells that another costs the same: it is like itself alone.
+    """
+    code = block.code or str(id(block)) if isinstance(block, SlottedBlock) else ""
+    return type(block).__qualname__, repr(block), code, str(tuple(inputs.shape))

@@ -1,15 +1,26 @@
+import functools
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+import seplace
+from seplace.attachments.cross import Cross
+from seplace.attention.applied import Added, Scaled
+from seplace.attention.options import GateOptions
 from seplace.backbones.backbone import describe
 from seplace.costs import counting
 from seplace.costs.counting import count_operators, counted_once
 from seplace.costs.flops import flops
 from seplace.costs.macs import macs
+from seplace.costs.params import params
+from seplace.costs.table import PriceTable
 from seplace.errors import UncountedOperator
+from seplace.models import insert
+from seplace.placement import Placement, StageChoice
+from tests.foreign.idle import IDLE_PARTS, Net
 from tests.networks import GATES, choice_of, network_of, shaped_network_of, takes
 
 C, H, W = 4, 6, 10
@@ -144,28 +155,28 @@ def test_an_operator_without_a_count_is_named(operator, named: str) -> None:
         counted(operator)
 
 
-class Forgetful(nn.Module):
-    """It has a gate that is attached and never runs, and one that does."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.convolution = nn.Conv2d(C, C, 1)
-        self.gates = nn.ModuleList([nn.Conv2d(C, C, 1), nn.Sequential(nn.Conv2d(C, C, 1), nn.Identity())])
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.gates[0](self.convolution(x))
-
-
-def test_a_module_that_never_runs_is_named() -> None:
-    with pytest.raises(UncountedOperator, match=r"never run: gates\.1, gates\.1\.0, gates\.1\.1$"):
-        counted(Forgetful())
-
-
-def test_the_missing_gate_of_a_block_is_named() -> None:
+@pytest.mark.parametrize("gate", [Scaled(nn.Sigmoid()), Added(nn.Identity()), Cross(nn.Sigmoid())])
+def test_a_gate_that_is_attached_and_never_runs_is_named(gate: nn.Module) -> None:
     network = network_of("cifar_resnet8").eval()
-    network.stages[1][0].gate = nn.Linear(2, 2)
-    with pytest.raises(UncountedOperator, match=r"never run: stages\.1\.0\.gate$"):
+    network.stages[1][0].forgotten = gate
+    with pytest.raises(UncountedOperator, match=r"never run: stages\.1\.0\.forgotten$"):
         counted(network, IMAGE)
+
+
+@pytest.mark.parametrize("name", IDLE_PARTS)
+def test_what_a_users_own_network_leaves_idle_is_theirs(name: str) -> None:
+    adopted = seplace.adopt(Net(IDLE_PARTS[name]), torch.zeros(1, 3, 8, 8))
+    choices = [[StageChoice("eca")]] * len(adopted.backbone.units)
+    plain = adopted.backbone.build(num_classes=5).eval()
+    insert_choice = functools.partial(insert, gate=GateOptions(init="paper"))
+    images = torch.zeros(1, 3, 8, 8)
+    table = PriceTable.count(plain, adopted.backbone.units, insert_choice, images, choices, names=("flops", "params"))
+    everywhere = Placement.uniform(StageChoice("eca"), 2)
+    gated = adopted.insert(everywhere).eval()
+    assert table.price(everywhere) == {"flops": flops(gated, images), "params": params(gated, images)}
+    # In each block: the mean of 4 maps, a kernel of one a channel, the sigmoid, and the product with the maps.
+    extra = sum(4 * pixels + 4 + 4 + 4 * pixels for pixels in (8 * 8, 4 * 4))
+    assert table.price(everywhere)["flops"] - table.plain[0] == extra
 
 
 def test_training_mode_is_refused() -> None:
