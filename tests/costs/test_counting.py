@@ -172,7 +172,7 @@ def test_what_a_users_own_network_leaves_idle_is_theirs(name: str) -> None:
     images = torch.zeros(1, 3, 8, 8)
     table = PriceTable.count(plain, adopted.backbone.units, insert_choice, images, choices, names=("flops", "params"))
     everywhere = Placement.uniform(StageChoice("eca"), 2)
-    gated = adopted.insert(everywhere).eval()
+    gated = adopted.insert(everywhere, init="paper").eval()
     assert table.price(everywhere) == {"flops": flops(gated, images), "params": params(gated, images)}
     # In each block: the mean of 4 maps, a kernel of one a channel, the sigmoid, and the product with the maps.
     extra = sum(4 * pixels + 4 + 4 + 4 * pixels for pixels in (8 * 8, 4 * 4))
