@@ -7,16 +7,22 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seplace.errors import DataError, InputError, MissingPackage, SeplaceError
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 # What Pillow may open; among what it otherwise would is EPS, which runs an interpreter.
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 _GREY_MODES = frozenset({"1", "L", "LA"})
 _COLOUR_MODES = frozenset({"RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV", "LAB"})
+_ORIENTATION = 0x0112
+"""The EXIF tag that says how a viewer turns what is stored: phones store each picture as the sensor lies."""
 _IMAGES_PER_TASK = 64
 # Below this most of the time is spent in Python, where threads only get in each other's way.
 _BYTES_WORTH_A_THREAD = 4096
@@ -31,6 +37,7 @@ def decode_images(
 ) -> NDArray[np.uint8]:
     """Decode images (bytes, or paths of files) to one array (N, C, H, W).
 
+    Each is turned as its EXIF orientation says, as a viewer shows it.
     With an `image_size` the middle square is taken and scaled to it with antialiasing; without, all images
     must have one size (InputError). With `channels` None the set has 3 if any image has colour, else 1.
     Grey images in a set of 3 channels are grey in colour; a colour image where 1 is asked for is a
@@ -89,13 +96,42 @@ def _stack(
     return stacked
 
 
+def _upright(image: Image.Image) -> Image.Image:
+    """Return an image as its EXIF orientation says that it is shown.
+
+    It is decoded first: Pillow itself turns a TIFF then, and finds the EXIF data of a PNG behind its pixels.
+    """
+    from PIL.Image import Transpose
+
+    image.load()
+    turns = {
+        2: Transpose.FLIP_LEFT_RIGHT,
+        3: Transpose.ROTATE_180,
+        4: Transpose.FLIP_TOP_BOTTOM,
+        5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270,
+        7: Transpose.TRANSVERSE,
+        8: Transpose.ROTATE_90,
+    }
+    turn = turns.get(_orientation(image))
+    return image if turn is None else image.transpose(turn)
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1 (as it is stored) where there is none or it cannot be read, as viewers do."""
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # which ones damaged EXIF data raise depends on the damage
+        return 1
+
+
 def _decode(source: bytes | str, *, name: str, image_size: int | None) -> NDArray[np.uint8]:
     """Return one image as (H, W, C)."""
     from PIL import Image
 
     try:
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=_FORMATS) as opened:
-            image: Image.Image = opened
+            image = _upright(opened)
             if image.mode in _GREY_MODES:
                 image = image if image.mode == "L" else image.convert("L")
             elif image.mode in ("P", "PA"):
