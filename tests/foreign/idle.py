@@ -65,7 +65,7 @@ IDLE_PARTS: dict[str, Callable[[], nn.Module]] = {
     "stochastic depth": lambda: Plain(Scale()),
     "spare layers": Unused,
     "auxiliary head": Auxiliary,
-    "forward called past its hooks": Direct,
+    "forward called past its hooks": lambda: Direct(nn.Sequential()),
 }
 
 
