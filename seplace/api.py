@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from seplace.config import StudyConfig, load_results_study, load_study
 from seplace.costs.stored import prices_of_results
 from seplace.errors import InputError, InvalidPlacement, did_you_mean, nearest
-from seplace.files import write_atomically
+from seplace.files import safe_name, write_atomically
 from seplace.ledger import ledger_of_results
 from seplace.placement import Placement
 from seplace.results import Evaluation, evaluations_frame, judge, rungs_frame, summarise
@@ -278,7 +278,7 @@ class Results:
         trained = network_of_study(
             evaluation, config=self.config, placements=self.placements, images=self._images, folder=self.folder
         )
-        target = Path(folder) if folder is not None else self.folder / "export" / str(evaluation.placement)
+        target = Path(folder) if folder is not None else self.folder / "export" / safe_name(str(evaluation.placement))
         exported: Path = write(trained, target)
         return exported
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
 from pathlib import Path
 
 from seplace.errors import SeplaceError
+
+_SAFE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,47}")
+_LENGTH_OF_BEGINNING, _LENGTH_OF_DIGEST = 32, 12
 
 
 class DiskFull(SeplaceError, OSError):
@@ -39,6 +43,18 @@ def write_atomically(path: Path, content: bytes | str) -> None:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
     _sync_folder(path.parent)
+
+
+def safe_name(text: str) -> str:
+    """Return a name for a text that every file system takes: up to 48 of `A-Za-z0-9._-`, another for another text.
+
+    A short text of small letters, digits, `.`, `_` and `-` is its own name; of another the name is its beginning and
+    a digest of it, which tells capitals from small letters where a file system does not.
+    """
+    if _SAFE_NAME.fullmatch(text):
+        return text
+    beginning = re.sub(r"[^A-Za-z0-9-]+", "_", text)[:_LENGTH_OF_BEGINNING].strip("_-")
+    return f"{beginning}_{sha256_of(text.encode())[:_LENGTH_OF_DIGEST]}".lstrip("_")
 
 
 def sha256_of(data: bytes) -> str:

@@ -25,6 +25,8 @@ _CHOICE = re.compile(
 _MODULE = re.compile(r"(?P<name>[^\[\]]+)(?:\[(?P<options>[^\[\]]*)\])?")
 _VARIANT = re.compile(r"[\w.:]+(?:\[[\w=.,]*\])?")
 _WITHOUT_ATTACHMENT = ("none", "paper")
+_USUAL_RATIO = 16
+"""What is proposed where a ratio is missing."""
 
 
 @dataclass(frozen=True, order=True)
@@ -40,24 +42,28 @@ class StageChoice:
         try:
             member = ATTENTION.member(self.name)
             attachment_member = ATTACHMENTS.member(self.attachment)
-            module = f"{self.name}{_options_text(self.name, self.options, member)}"
+            module = canonical_module(self.module)
         except UnknownName as error:
             raise InvalidPlacement(str(error)) from error
         taken = ("serial",) if self.name in _WITHOUT_ATTACHMENT else member.attachments
         attachment = self.attachment if taken is None or self.attachment in taken else taken[0]
-        canonical = StageChoice._text(module, self.ratio if member.takes_ratio else None, attachment)
+        lacks_ratio = self.ratio is None and member.takes_ratio and ":" not in self.name
+        # What is proposed is right in every respect, not only in the one that is refused first.
+        canonical = StageChoice._text(
+            module, (_USUAL_RATIO if lacks_ratio else self.ratio) if member.takes_ratio else None, attachment
+        )
         if self.ratio is not None and self.ratio < 1:
             raise InvalidPlacement(f"{self}: a reduction ratio is at least 1")
+        if taken is None and not attachment_member.takes_gates:
+            raise InvalidPlacement(f"{self}: {self.name} is a gate, and {self.attachment} takes none")
         if self.ratio is not None and not member.takes_ratio:
             raise InvalidPlacement(f"{self}: {self.name} has no reduction ratio; write {canonical!r}")
         if attachment != self.attachment and self.name in _WITHOUT_ATTACHMENT:
             raise InvalidPlacement(f"{self}: {self.name} has no attachment; write {canonical!r}")
-        if taken is None and not attachment_member.takes_gates:
-            raise InvalidPlacement(f"{self}: {self.name} is a gate, and {self.attachment} takes none")
         if attachment != self.attachment and taken is not None:
             raise InvalidPlacement(f"{self}: {self.name} takes {' '.join(taken)} only; write {canonical!r}")
-        if self.ratio is None and member.takes_ratio and ":" not in self.name:
-            raise InvalidPlacement(f"{self}: {self.name} needs a reduction ratio, such as {self.module}16")
+        if lacks_ratio:
+            raise InvalidPlacement(f"{self}: {self.name} needs a reduction ratio, such as {canonical}")
         if module != self.module:
             raise InvalidPlacement(f"{self}: write {canonical!r}")
 
@@ -72,8 +78,7 @@ class StageChoice:
         match = _MODULE.fullmatch(self.module)
         if match is None:
             raise InvalidPlacement(f"{self.module!r} is no module; write for example se or se[squeeze=max]")
-        pairs = [part.partition("=") for part in (match["options"] or "").split(",") if part]
-        return {key: value for key, _, value in pairs}
+        return _options_in(match["options"])
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -94,6 +99,25 @@ class StageChoice:
 
     def __str__(self) -> str:
         return self._text(self.module, self.ratio, self.attachment)
+
+
+def canonical_module(text: str) -> str:
+    """Return a module with its options sorted and those at their defaults left out, such as `se[squeeze=max]`.
+
+    InvalidPlacement for a text that is no module, or for an option that it does not have; UnknownName for no module of
+    ours.
+    """
+    match = _MODULE.fullmatch(text)
+    if match is None:
+        raise InvalidPlacement(f"{text!r} is no module; write for example se or se[squeeze=max]")
+    return (
+        f"{match['name']}{_options_text(match['name'], _options_in(match['options']), ATTENTION.member(match['name']))}"
+    )
+
+
+def _options_in(text: str | None) -> dict[str, str]:
+    pairs = [part.partition("=") for part in (text or "").split(",") if part]
+    return {key: value for key, _, value in pairs}
 
 
 def _options_text(name: str, options: Mapping[str, str], member: Member) -> str:

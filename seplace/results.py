@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
+from seplace.files import safe_name
 from seplace.pareto import front, hypervolume, reference_cost
 from seplace.placement import Placement
 
@@ -43,7 +44,12 @@ class Job:
 
     @property
     def file_name(self) -> str:
-        """A file name without suffix; an import path's colon becomes a plus sign."""
+        """A file name without suffix, short and safe on every system; which placement it is stands in the ledger."""
+        return f"{safe_name(str(self.placement))}_seed{self.seed}_epochs{self.epochs}"
+
+    @property
+    def file_name_of_0_10(self) -> str:
+        """The name that version 0.10 gave: the whole placement, an import path's colon as a plus sign."""
         return f"{self.placement}_seed{self.seed}_epochs{self.epochs}".replace(":", "+")
 
 

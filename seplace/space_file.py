@@ -15,7 +15,7 @@ from seplace.attention.options import GateOptions, Init
 from seplace.backbones.backbone import Backbone, Granularity, describe
 from seplace.documents import Document, Keys, Problem, read_document, refuse, spelled
 from seplace.errors import InputError, InvalidPlacement, InvalidSpace, UnknownName
-from seplace.placement import StageChoice
+from seplace.placement import StageChoice, canonical_module
 from seplace.registry import Member, import_from
 from seplace.shapes import Block, Checked, Count, Schema, check_shape
 from seplace.shipped import is_name, locate, name_of
@@ -238,6 +238,8 @@ def _module_problem(text: str) -> str | None:
     member = ATTENTION.member(text.partition("[")[0])
     ratio = 1 if member.takes_ratio else None
     try:
+        if (canonical := canonical_module(text)) != text:
+            return f"write {canonical!r}"  # without a ratio, as a list of modules has it
         choice = StageChoice(text, ratio, (member.attachments or ("serial",))[0])
         return None if StageChoice.parse(str(choice)) == choice else _UNWRITABLE
     except InvalidPlacement as error:

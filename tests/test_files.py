@@ -1,11 +1,12 @@
 import errno
 import os
+import re
 import stat
 from pathlib import Path
 
 import pytest
 
-from seplace.files import DiskFull, sha256_of, write_atomically
+from seplace.files import DiskFull, safe_name, sha256_of, write_atomically
 
 
 @pytest.fixture
@@ -110,3 +111,26 @@ def test_content_is_synced_before_the_rename_and_the_folder_after(tmp_path: Path
 
 def test_the_hash_is_the_one_of_sha256sum() -> None:
     assert sha256_of(b"abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("none-se[excitation=hardsigmoid,squeeze=pyramid]4.parallel-" * 16, id="longer than a name may be"),
+        pytest.param("nets:Gate-none", id="a colon"),
+        pytest.param("none-none@resnet50[width=1.25]", id="brackets and commas"),
+        pytest.param("aux.nets:Gate16", id="a name that Windows keeps"),
+        pytest.param("×/../\n", id="what no placement has"),
+    ],
+)
+def test_a_name_is_short_and_safe_whatever_the_text(text: str) -> None:
+    assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,47}", safe_name(text))
+    assert safe_name(text) != safe_name(f"{text}4")
+
+
+def test_a_name_differs_where_capitals_and_small_letters_are_one() -> None:
+    assert safe_name("nets:Gate").lower() != safe_name("nets:gate").lower()
+
+
+def test_a_short_text_is_its_own_name() -> None:
+    assert safe_name("none-se16-eca.parallel") == "none-se16-eca.parallel"

@@ -1,3 +1,6 @@
+import re
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,6 +65,7 @@ def test_a_text_is_canonical_or_refused(text: str) -> None:
         pytest.param("se[]16-none-none", "se16", id="no options"),
         pytest.param("se[squeeze=avg]16-none-none", "se16", id="an option at its default"),
         pytest.param("se[squeeze=max,bias=yes]16-none-none", r"se\[bias=yes,squeeze=max\]16", id="options are sorted"),
+        pytest.param("gc.parallel-none-none", "gc16", id="what is missing too is in the proposal"),
         pytest.param("gc16.parallel-none-none", "gc16", id="an additive module has one attachment"),
         pytest.param("paper.inner-none-none", "paper", id="the paper knows where"),
     ],
@@ -69,6 +73,20 @@ def test_a_text_is_canonical_or_refused(text: str) -> None:
 def test_another_spelling_is_refused_with_the_canonical_one(text: str, canonical: str) -> None:
     with pytest.raises(InvalidPlacement, match=f"write '{canonical}'$"):
         Placement.parse(text)
+
+
+@given(stage_choices(), st.randoms(use_true_random=False), st.sampled_from(["", "4", "016"]))
+def test_what_is_proposed_is_taken(choice: StageChoice, random: Random, ratio: str) -> None:
+    """Also where several things are wrong: options in another order, and a ratio that is missing or too much."""
+    options = [f"{key}={value}" for key, value in choice.options.items()]
+    random.shuffle(options)
+    text = f"{choice.name}[{','.join(options)}]{ratio}.{random.choice(list(ATTACHMENTS))}"
+    try:
+        StageChoice.parse(text)
+    except InvalidPlacement as error:
+        proposed = re.search(r"(?:write '(.*)'|such as (.*))$", str(error))
+        if proposed is not None:
+            StageChoice.parse(proposed[1] or proposed[2])
 
 
 @pytest.mark.parametrize(

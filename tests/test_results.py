@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from seplace.placement import Placement
 from seplace.results import (
     Evaluation,
+    Job,
     evaluations_frame,
     front_of,
     mean_and_error,
@@ -143,3 +144,13 @@ texts = st.text(st.characters(codec="utf-8"), max_size=20)
 )
 def test_an_evaluation_survives_its_record(one):
     assert Evaluation.from_record(json.loads(json.dumps(one.to_record(), allow_nan=False))) == one
+
+
+def test_the_file_of_a_job_has_a_short_name_of_its_own():
+    """A placement of sixteen blocks was longer than a file system takes, which a training learned at its end."""
+    long = Placement.parse("-".join(["none", *["se[excitation=hardsigmoid,squeeze=pyramid]4.parallel"] * 15]))
+    jobs = [Job(placement=long, seed=seed, epochs=epochs) for seed in (0, 1) for epochs in (1, 10)]
+    names = {job.file_name for job in jobs}
+    assert len(names) == 4
+    assert max(map(len, names)) <= 80
+    assert Job(placement=Placement.parse("none-se4"), seed=0, epochs=3).file_name == "none-se4_seed0_epochs3"

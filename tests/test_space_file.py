@@ -95,6 +95,15 @@ def test_modules_of_a_file_may_have_options_and_attachments_of_their_own(tmp_pat
     assert load_space(path).choices == (parse(*listed),) * 3
 
 
+def test_the_spelling_that_is_proposed_for_a_module_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(f"{HEAD}choices: {{modules: [none, 'se[squeeze=max,bias=yes]'], ratios: [4]}}\n")
+    with pytest.raises(InvalidStudy, match=r"modules\[2\]: write 'se\[bias=yes,squeeze=max\]' \(got "):
+        load_space(path)
+    path.write_text(f"{HEAD}choices: {{modules: [none, 'se[bias=yes,squeeze=max]'], ratios: [4]}}\n")
+    assert load_space(path).choices[0][1] == StageChoice("se[bias=yes,squeeze=max]", 4)
+
+
 @pytest.mark.parametrize(
     ("body", "expected"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import re
 import time
@@ -171,7 +172,7 @@ class StandAlone:
         start = time.perf_counter()
         recipe = self.config.training
         whole = replace(job, epochs=recipe.epochs)
-        checkpoint = Checkpoint(path=self.folder / "checkpoints" / f"{whole.file_name}.ckpt")
+        checkpoint = Checkpoint(path=_checkpoint_path(self.folder / "checkpoints", whole))
         without_result = Evaluation(
             placement=job.placement,
             seed=job.seed,
@@ -259,6 +260,16 @@ class StandAlone:
             shuffle_seed=shuffle_seed,
             memory_format=self._memory_format,
         )
+
+
+def _checkpoint_path(folder: Path, job: Job) -> Path:
+    """Return where the checkpoint of a job is kept; one that version 0.10 has left is given today's name."""
+    path = folder / f"{job.file_name}.ckpt"
+    earlier = path.with_name(f"{job.file_name_of_0_10}.ckpt")
+    with contextlib.suppress(OSError):  # most have none, and a name may be too long for there ever to have been one
+        if earlier != path and not path.exists():
+            earlier.replace(path)
+    return path
 
 
 def read_weights(folder: Path, evaluation: Evaluation) -> dict[str, torch.Tensor]:

@@ -90,6 +90,19 @@ def test_a_stopped_training_leaves_a_checkpoint_that_the_full_length_names(tmp_p
     assert [path.name for path in (tmp_path / "out" / "checkpoints").iterdir()] == ["none-none-none_seed0_epochs3.ckpt"]
 
 
+def test_a_training_goes_on_from_the_checkpoint_that_version_0_10_left(tmp_path: Path) -> None:
+    changes = {"training": {"epochs": 2}, "search": {"rungs": [1]}}
+    evaluator = make(load_study(write_study(tmp_path, **changes)), tmp_path, worker=0)
+    whole = Job(placement=Placement.parse("none-none-se[squeeze=max]4"), seed=0, epochs=2)
+    evaluator.evaluate(replace(whole, epochs=1), on_epoch=lambda _epoch: None)
+    (checkpoint,) = (tmp_path / "checkpoints").iterdir()
+    assert checkpoint.name == f"{whole.file_name}.ckpt" != "none-none-se[squeeze=max]4_seed0_epochs2.ckpt"
+    checkpoint.rename(checkpoint.with_name("none-none-se[squeeze=max]4_seed0_epochs2.ckpt"))
+    epochs: list[int] = []
+    evaluator.evaluate(whole, on_epoch=epochs.append)
+    assert epochs == [2]
+
+
 def test_a_training_that_fails_on_its_way_leaves_no_checkpoint(tmp_path: Path) -> None:
     config = load_study(write_study(tmp_path, training={"epochs": 3}, search={"rungs": [1]}))
     evaluator = StandAlone(config, tmp_path / "out", device="cpu")
