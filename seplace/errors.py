@@ -60,6 +60,10 @@ class DataError(SeplaceError):
     exit_code = 3
 
 
+class MissingTestSplit(DataError):
+    """A data set has no labelled images beside those that are trained on."""
+
+
 class MissingPackage(SeplaceError, ImportError):
     """An optional package that is needed here and cannot be imported."""
 

@@ -46,26 +46,23 @@ def image_folder(root: Path | None) -> RawSet:
     classes = _class_folders(root / "train")
     if not classes:
         raise DataError(f"data set image_folder: {root / 'train'} has no class folders; wanted: {_LAYOUT}")
-    return RawSet(classes=classes, train=_list(root / "train", classes), test=partial(_list_test, root, classes))
-
-
-def _list_test(root: Path, classes: tuple[str, ...]) -> FolderImages:
-    for folder in (root / name for name in _TEST_FOLDERS):
-        found = _class_folders(folder)
-        if not found:
-            continue
-        if found != classes:
-            different = sorted(set(found) ^ set(classes))
-            raise DataError(
-                f"{folder} has {len(found)} classes, {root / 'train'} has {len(classes)}; only in one "
-                f"of them: "
-                f"{', '.join(different[:5])}{', …' if len(different) > 5 else ''}"
-            )
-        return _list(folder, classes)
-    raise DataError(
-        f"data set image_folder: no test split; looked in {root.absolute()} for class folders under "
-        f"{', '.join(_TEST_FOLDERS)}"
+    test = next((root / name for name in _TEST_FOLDERS if _class_folders(root / name)), None)
+    return RawSet(
+        classes=classes,
+        train=_list(root / "train", classes),
+        test=None if test is None else partial(_list_test, test, classes, root / "train"),
     )
+
+
+def _list_test(folder: Path, classes: tuple[str, ...], train: Path) -> FolderImages:
+    found = _class_folders(folder)
+    if found != classes:
+        different = sorted(set(found) ^ set(classes))
+        raise DataError(
+            f"{folder} has {len(found)} classes, {train} has {len(classes)}; only in one of them: "
+            f"{', '.join(different[:5])}{', …' if len(different) > 5 else ''}"
+        )
+    return _list(folder, classes)
 
 
 def _class_folders(folder: Path) -> tuple[str, ...]:

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from seplace.datasets import DATASETS
 from seplace.datasets.decoding import decode_images
 from seplace.datasets.raw_set import ArrayImages, EncodedImages, Images, RawSet
-from seplace.errors import DataError, InputError
+from seplace.errors import DataError, InputError, MissingTestSplit, UserCodeError
 from seplace.streams import derive_seed
+from seplace.user_code import told_as_theirs
 
 MEMORY_LIMIT = 4 * 2**30
 _PROBED_IMAGES = 256
@@ -87,7 +88,10 @@ class ImageSet:
     open_test: Callable[[], Split] = field(repr=False)
 
     def test(self) -> Split:
-        """Return the published test split, which is read on the first call; DataError if it does not fit."""
+        """Return the published test split, which is read on the first call.
+
+        MissingTestSplit where there is none, DataError if it does not fit.
+        """
         return self._test
 
     @cached_property
@@ -117,6 +121,20 @@ class PixelNoise:
         return noisy
 
 
+def open_raw_set(name: str, root: Path | None) -> RawSet:
+    """Open a member of the shelf, or a user's own; an error in that one is told as theirs."""
+    load: Callable[[Path | None], RawSet] = DATASETS[name]
+    if ":" not in name:
+        return load(root)
+    with told_as_theirs(f"data set {name} cannot be loaded"):
+        raw = load(root)
+    if not isinstance(raw, RawSet):
+        raise UserCodeError(
+            f"data set {name} returns a {type(raw).__name__}, wanted: a seplace.datasets.raw_set.RawSet"
+        )
+    return raw
+
+
 def load_image_set(
     name: str,
     *,
@@ -141,7 +159,7 @@ def load_image_set(
     InputError for numbers that do not fit the set, DataError for what is wrong with its files.
     """
     _check_numbers(image_size=image_size, train_images=train_images, validation_images=validation_images, noise=noise)
-    raw: RawSet = DATASETS[name](root)
+    raw = open_raw_set(name, root)
     _check_classes(raw.train.labels, raw.classes, what=f"data set {name}: the training split")
     train_rows, validation_rows = _split(
         raw.train.labels, name=name, train_images=train_images, validation_images=validation_images, seed=seed
@@ -161,6 +179,8 @@ def load_image_set(
     validation = prepare.split(raw.train, validation_rows, stream="validation", shape=(channels, height))
 
     def open_test() -> Split:
+        if raw.test is None:
+            raise MissingTestSplit(f"data set {name} has no test split")
         test = raw.test()
         _check_classes(test.labels, raw.classes, what=f"data set {name}: the test split")
         return prepare.split(test, np.arange(len(test.labels)), stream="test", shape=(channels, height))

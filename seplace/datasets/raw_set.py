@@ -49,8 +49,12 @@ class RawSet:
 
     classes: tuple[str, ...]
     train: Images
-    test: Callable[[], Images]
-    """Opens the test split; nothing of it is read before."""
+    test: Callable[[], Images] | None
+    """Opens the test split; nothing of it is read before. None where there is none."""
+
+    def published(self) -> dict[str, Images]:
+        """Open and return all splits by name."""
+        return {"train": self.train} | ({} if self.test is None else {"test": self.test()})
 
 
 def required_folder(root: Path | None, *, name: str, wanted: str) -> Path:

@@ -19,7 +19,8 @@ from torch import nn
 
 from seplace.config import StudyConfig
 from seplace.costs.table import PriceTable
-from seplace.datasets.image_set import ImageSet, Split, load_image_set
+from seplace.datasets.identity import identities_of
+from seplace.datasets.image_set import ImageSet, Split, load_image_set, open_raw_set
 from seplace.datasets.loader import Augmentation, BatchLoader
 from seplace.errors import CorruptResults, DataError, DeviceUnavailable, MissingWeights, TrainingFailed
 from seplace.evaluators.pricing import count_prices, time_placements
@@ -84,6 +85,7 @@ class StandAlone:
     def describe_images(self) -> dict[str, Any]:
         """Return what a trained network needs to know of its data, as plain JSON types."""
         images = self.images
+        raw = open_raw_set(self.config.data.name, self.config.data_root)
         return {
             "classes": list(images.classes),
             "channels": images.channels,
@@ -92,6 +94,7 @@ class StandAlone:
             "std": list(images.std),
             "training_images": len(images.train),
             "validation_images": len(images.validation),
+            "splits": identities_of(raw.published(), raw.classes),
         }
 
     def prices(self) -> PriceTable:

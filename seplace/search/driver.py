@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from seplace.config import differences
 from seplace.effects.covariates import tables_of
-from seplace.errors import MissingWeights, StudyChanged
+from seplace.errors import MissingTestSplit, MissingWeights, StudyChanged
 from seplace.executors import EXECUTORS
 from seplace.executors.executor import EvaluatorMaker, Executor
 from seplace.files import write_atomically
@@ -233,6 +233,9 @@ class Driver:
                 except MissingWeights as error:
                     unread.append(error)
                     continue
+                except MissingTestSplit:
+                    self.ledger.set_fact("finished", True)
+                    return
                 self.ledger.add_test(evaluation.key, accuracy=tested.accuracy, cross_entropy=tested.cross_entropy)
             self._show(self.done + 1)
         if unread:

@@ -4,7 +4,7 @@ from made_up import encoded, make_folder, picture
 
 from seplace.datasets.image_folder import image_folder
 from seplace.datasets.image_set import load_image_set
-from seplace.errors import DataError, InputError
+from seplace.errors import DataError, InputError, MissingTestSplit
 
 SMALL = {"image_size": None, "train_images": None, "validation_images": 6, "noise": 0.0, "seed": 1}
 
@@ -75,8 +75,9 @@ def test_missing_splits(tmp_path):
     with pytest.raises(DataError, match="has no class folders"):
         image_folder(tmp_path)
     make_folder(tmp_path, test_name="elsewhere")
-    with pytest.raises(DataError, match="no test split; looked in"):
-        image_folder(tmp_path).test()
+    assert image_folder(tmp_path).test is None
+    with pytest.raises(MissingTestSplit, match="image_folder has no test split"):
+        load_image_set("image_folder", root=tmp_path, **SMALL).test()
 
 
 def test_images_of_several_sizes_need_an_image_size(tmp_path):

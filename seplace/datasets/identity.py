@@ -1,0 +1,94 @@
+"""What tells one set of images from another: numbers by class, a digest of the list, and one of a sample's content.
+
+Two of these are compared key by key. They do not depend on the machine, on where the data lie or on when they were
+copied there, and cost well under a second for a hundred thousand images.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seplace.datasets.image_folder import FolderImages
+from seplace.datasets.raw_set import ArrayImages, EncodedImages, Images
+from seplace.errors import DataError
+
+_SAMPLED_BLOCKS = 8
+_IMAGES_OF_A_BLOCK = 8
+"""A block is read together: images that are packed in files need not be unpacked from everywhere."""
+_SAMPLED_ARRAYS = 4096
+
+
+def identities_of(splits: Mapping[str, Images], classes: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return for each published split its identity, as plain JSON types.
+
+    The keys of one are `images`, `classes` (the number of images of each by name), `labels` (a digest of their order),
+    `sample` (a digest of the content of some images) and, where images are files or pixels, `names` (a digest of their
+    names below the split's folder), `bytes` (of all files) or `shape` (C, H, W).
+    """
+    return {name: _identity_of(images, classes) for name, images in splits.items()}
+
+
+def _identity_of(images: Images, classes: Sequence[str]) -> dict[str, Any]:
+    counts = np.bincount(images.labels, minlength=len(classes)).tolist()
+    identity: dict[str, Any] = {
+        "images": len(images.labels),
+        "classes": dict(zip(classes, counts, strict=False)),
+        "labels": hashlib.sha256(images.labels.astype("<i8").tobytes()).hexdigest(),
+    }
+    if isinstance(images, ArrayImages):
+        rows = np.linspace(0, len(images.labels) - 1, min(len(images.labels), _SAMPLED_ARRAYS)).astype(np.int64)
+        sample = hashlib.sha256(np.ascontiguousarray(images.pixels[rows]).tobytes()).hexdigest()
+        return identity | {"shape": list(images.pixels.shape[1:]), "sample": sample}
+    return identity | _of_files(images) | {"sample": _sample_of(images)}
+
+
+def _of_files(images: EncodedImages) -> dict[str, Any]:
+    """Return what is known of images that are files with names of their own; nothing of others."""
+    if not isinstance(images, FolderImages):
+        return {}
+    digest = hashlib.sha256()
+    total = 0
+    for name in images.files:
+        size = _size_of(f"{images.folder}/{name}")
+        total += size
+        digest.update(b"%s\0%d\0" % (os.fsencode(name), size))
+    return {"names": digest.hexdigest(), "bytes": total}
+
+
+def _size_of(path: str) -> int:
+    try:
+        return os.stat(path).st_size  # noqa: PTH116 - a Path for each of a million files takes longer than the look
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}") from error
+
+
+def _sample_of(images: EncodedImages) -> str:
+    """Return a digest of some images' bytes, from blocks that are evenly spaced."""
+    digest = hashlib.sha256()
+    rows = np.array(sorted(_sampled_rows(len(images.labels))), dtype=np.int64)
+    for content in images.read(rows) if len(rows) else ():
+        digest.update(hashlib.sha256(content if isinstance(content, bytes) else _bytes_of(content)).digest())
+    return digest.hexdigest()
+
+
+def _bytes_of(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}") from error
+
+
+def _sampled_rows(count: int) -> set[int]:
+    starts: NDArray[np.int64] = np.linspace(0, max(count - _IMAGES_OF_A_BLOCK, 0), _SAMPLED_BLOCKS).astype(np.int64)
+    return {row for start in starts.tolist() for row in _block(start, count)}
+
+
+def _block(start: int, count: int) -> Iterator[int]:
+    yield from range(start, min(start + _IMAGES_OF_A_BLOCK, count))
