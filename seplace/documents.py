@@ -1,8 +1,8 @@
 """YAML files as plain values that know their place, and everything that is wrong with them, said at once.
 
 The reader works on PyYAML's events, so it never builds what a file asks it to build: no tags, no anchors, no
-aliases, no duplicate keys, at most 1 MiB and 20 levels. Scalars follow the core schema of YAML 1.2: `1e-3` is
-a number, `yes` and `off` are text.
+aliases, no duplicate keys, at most 1 MiB, 20,000 keys and values, and 20 levels. Scalars follow the core schema of
+YAML 1.2: `1e-3` is a number, `yes` and `off` are text.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ Mark = tuple[int, int]
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 20
+MAX_VALUES = 20_000
+MAX_PROBLEMS = 50
+"""As many problems of files are shown; the rest are counted."""
 
 _NULL = re.compile(r"|~|null|Null|NULL")
 _TRUE = re.compile(r"true|True|TRUE")
@@ -36,6 +39,8 @@ _INFINITY = re.compile(r"([-+]?)\.(?:inf|Inf|INF)")
 _NAN = re.compile(r"\.(?:nan|NaN|NAN)")
 _SIMPLE_KEY = re.compile(r"[\w.:-]{1,64}")
 _MAX_DIGITS = 24
+_LONGEST_RULE = 1000
+_LONGEST_LIST = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,13 +65,23 @@ class Problem:
         key = f"{self.key}: " if self.key else ""
         got = "" if self.got is None else f" (got {self.got})"
         suggestion = "" if self.suggestion is None else f". Did you mean {self.suggestion!r}?"
-        return f"{place}: {key}{self.rule}{got}{suggestion}"
+        rule = " ".join(self.rule.split("\n"))
+        rule = rule if len(rule) <= _LONGEST_RULE else f"{rule[: _LONGEST_RULE - 1]}…"
+        return f"{place}: {key}{rule}{got}{suggestion}"
 
 
 def refuse(problems: Iterable[Problem]) -> NoReturn:
     """Raise InvalidStudy with all problems, one a line, sorted by file and position."""
-    ordered = sorted(set(problems), key=lambda each: (each.file, each.line or 0, each.column or 0, str(each)))
-    raise InvalidStudy("\n".join(map(str, ordered)))
+    ordered = sorted(
+        set(problems), key=lambda each: (each.file, each.line or 0, each.column or 0, each.key or "", each.rule)
+    )
+    lines: list[str] = []
+    for problem in ordered[:MAX_PROBLEMS]:
+        if sum(map(len, lines)) < _LONGEST_LIST:
+            lines.append(str(problem))
+    if len(ordered) > len(lines):
+        lines.append(f"… and {len(ordered) - len(lines):,} more problems")
+    raise InvalidStudy("\n".join(lines))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +191,7 @@ class _Reader:
         self.file = file
         self.text = text
         self.problems: list[Problem] = []
+        self.values = 0
         self.key_marks: dict[Keys, Mark] = {}
         self.value_marks: dict[Keys, Mark] = {}
 
@@ -288,7 +304,11 @@ class _Reader:
             event = self._next()
 
     def _next(self) -> Any:
-        return next(self._events)
+        event = next(self._events)
+        self.values += isinstance(event, yaml.NodeEvent)
+        if self.values > MAX_VALUES:
+            self._stop(event, (), f"a file holds at most {MAX_VALUES:,} keys and values")
+        return event
 
     def _problem(self, event: Any, keys: Keys, rule: str, got: str | None) -> Problem:
         line, column = _mark(event)

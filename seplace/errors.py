@@ -29,7 +29,9 @@ class UnknownName(InputError, KeyError):
         self.kind = kind
         self.name = name
         self.known = tuple(known)
-        super().__init__(f"unknown {kind} {name!r}{did_you_mean(name, self.known)} (known: {', '.join(self.known)})")
+        super().__init__(
+            f"unknown {kind} {quoted(name)}{did_you_mean(name, self.known)} (known: {', '.join(self.known)})"
+        )
 
     __str__ = Exception.__str__  # KeyError would print the repr of the message
 
@@ -126,6 +128,15 @@ class Interrupted(BaseException):
         super().__init__(f"stopped by signal {signum}")
 
 
+_LONGEST_NAME = 100
+"""A longer text is no name with a typing error, and comparing it takes time."""
+
+
+def quoted(text: str, *, most: int = 80) -> str:
+    """Return a text in quotes with its control characters escaped, cut after `most` characters."""
+    return repr(text if len(text) <= most else f"{text[: most - 1]}…")
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `. Did you mean 'x'?` for the known name nearest to `name`, or an empty text."""
     match = nearest(name, known)
@@ -134,4 +145,6 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name nearest to `name`, if one is near enough to be meant."""
+    if len(name) > _LONGEST_NAME:
+        return None
     return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)), None)

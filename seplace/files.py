@@ -68,3 +68,23 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+_LONGEST_PATH, _LONGEST_PART = 2048, 255
+
+
+def path_problem(text: str) -> str | None:
+    """Say why no file system takes a path, or return None."""
+    try:
+        data = os.fsencode(text)
+    except UnicodeEncodeError:
+        return "a path cannot hold such a character"
+    if b"\0" in data:
+        return "a path has no null character"
+    if len(data) > _LONGEST_PATH or any(len(part) > _LONGEST_PART for part in data.split(b"/")):
+        return f"a path has at most {_LONGEST_PATH:,} bytes, and each of its parts at most {_LONGEST_PART}"
+    try:
+        Path(text).expanduser()
+    except RuntimeError:
+        return "no such user has a home folder here"
+    return None

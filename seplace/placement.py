@@ -16,14 +16,17 @@ from typing import Self
 
 from seplace.attachments import ATTACHMENTS
 from seplace.attention import ATTENTION
-from seplace.errors import InvalidPlacement, UnknownName, did_you_mean
+from seplace.errors import InvalidPlacement, UnknownName, did_you_mean, quoted
 from seplace.registry import Member
 
 _CHOICE = re.compile(
     r"(?P<module>[a-z_]+(?:\[[\w=,]*\])?|[A-Za-z_][\w.]*:[A-Za-z_]\w*?)(?P<ratio>\d{1,6})?(?:\.(?P<attachment>\w+))?"
 )
 _MODULE = re.compile(r"(?P<name>[^\[\]]+)(?:\[(?P<options>[^\[\]]*)\])?")
-_VARIANT = re.compile(r"[\w.:]+(?:\[[\w=.,]*\])?")
+_VARIANT = re.compile(r"[\w.:]+(?:\[[\w=.,]*\])?", re.ASCII)
+MAX_CHARACTERS = 100_000
+"""Of the text of a placement: hundreds of blocks, each with a module and its options."""
+MAX_STAGE_CHARACTERS = 255
 _WITHOUT_ATTACHMENT = ("none", "paper")
 _USUAL_RATIO = 16
 """What is proposed where a ratio is missing."""
@@ -39,6 +42,8 @@ class StageChoice:
     attachment: str = "serial"
 
     def __post_init__(self) -> None:
+        if len(self.module) + len(self.attachment) > MAX_STAGE_CHARACTERS:
+            raise InvalidPlacement(f"{quoted(self.module)}: a choice has at most {MAX_STAGE_CHARACTERS} characters")
         try:
             member = ATTENTION.member(self.name)
             attachment_member = ATTACHMENTS.member(self.attachment)
@@ -77,15 +82,17 @@ class StageChoice:
         """The module's options that are not at their defaults, as text."""
         match = _MODULE.fullmatch(self.module)
         if match is None:
-            raise InvalidPlacement(f"{self.module!r} is no module; write for example se or se[squeeze=max]")
+            raise InvalidPlacement(f"{quoted(self.module)} is no module; write for example se or se[squeeze=max]")
         return _options_in(match["options"])
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read the text of one stage, such as `se16.parallel`; InvalidPlacement names the canonical spelling."""
-        match = _CHOICE.fullmatch(text)
+        match = _CHOICE.fullmatch(text) if len(text) <= MAX_STAGE_CHARACTERS else None
         if match is None:
-            raise InvalidPlacement(f"{text!r} is not a stage's choice; write for example none, se16 or eca.parallel")
+            raise InvalidPlacement(
+                f"{quoted(text)} is not a stage's choice; write for example none, se16 or eca.parallel"
+            )
         module, ratio, attachment = match.group("module", "ratio", "attachment")
         choice = cls(module, None if ratio is None else int(ratio), attachment or "serial")
         if str(choice) != text:
@@ -157,16 +164,18 @@ class Placement:
     def parse(cls, text: str) -> Self:
         """Read the canonical text, such as `none-se16-eca.parallel`; InvalidPlacement says what to write instead."""
         choices = []
+        if len(text) > MAX_CHARACTERS:
+            raise InvalidPlacement(f"placement {quoted(text)}: it has more than {MAX_CHARACTERS:,} characters")
         stages, at, variant = text.partition("@")
         if at and not _VARIANT.fullmatch(variant):
             raise InvalidPlacement(
-                f"placement {text!r}: after @ stands a backbone, such as @cifar_resnet20[width=1.25]"
+                f"placement {quoted(text)}: after @ stands a backbone, such as @cifar_resnet20[width=1.25]"
             )
         for stage, part in enumerate(stages.split("-"), start=1):
             try:
                 choices.append(StageChoice.parse(part))
             except InvalidPlacement as error:
-                raise InvalidPlacement(f"placement {text!r}, stage {stage}: {error}") from error
+                raise InvalidPlacement(f"placement {quoted(text)}, stage {stage}: {error}") from error
         return cls(tuple(choices), variant)
 
     @classmethod

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from seplace.shapes import Block, Count, Natural, NotNegative, Positive
+from seplace.shapes import Block, NotNegative, Pixels, Positive
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 
@@ -15,8 +15,8 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 class Recipe(Block):
     """SGD with momentum, a schedule a step, and the usual regularisers; what is off by default adds nothing."""
 
-    epochs: Count
-    batch_size: Count
+    epochs: Annotated[int, Field(ge=1, le=1_000_000)]
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000)]
     learning_rate: Positive
     """The peak of the schedule."""
     momentum: Share
@@ -32,10 +32,10 @@ class Recipe(Block):
     compile: bool = False
     freeze: Literal["nothing", "backbone"] = "nothing"
     """`backbone` trains the inserted modules alone: for networks that come with trained weights."""
-    crop_padding: Natural = 0
+    crop_padding: Pixels = 0
     """Pixels that are padded before a random crop."""
     flip: bool = False
-    cutout: Natural = 0
+    cutout: Pixels = 0
     """Side in pixels of the square that is cut out; 0 cuts nothing."""
 
     @property

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from seplace.documents import NUMBER, Document, Keys, Problem, spelled
+from seplace.documents import MAX_PROBLEMS, NUMBER, Document, Keys, Problem, spelled
 from seplace.errors import nearest
 
 SCHEMA = 1
@@ -18,16 +18,21 @@ SCHEMA = 1
 Schema = Annotated[int, Field(ge=SCHEMA, le=SCHEMA)]
 """The type of `schema:`; a Literal[1] would take `true` and `1.0`, which equal 1."""
 
-Count = Annotated[int, Field(ge=1)]
+MANY = 1_000_000_000
+"""No count of ours is larger; what is would end in a lack of memory, or never."""
+
+Count = Annotated[int, Field(ge=1, le=MANY)]
 Natural = Annotated[int, Field(ge=0)]
+Pixels = Annotated[int, Field(ge=0, le=16_384)]
+"""A length inside an image, or its side."""
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 
 
 class Block(BaseModel):
-    """A mapping of a file: strict types, unknown keys refused, numbers finite, frozen once read."""
+    """A mapping of a file: strict types, unknown keys refused, numbers finite, texts short, frozen once read."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False, str_max_length=4096)
 
 
 B = TypeVar("B", bound=Block)
@@ -84,14 +89,13 @@ def check_shape(document: Document, block: type[B]) -> Checked[B]:
 def problems_of(error: ValidationError, document: Document, *, block: type[BaseModel]) -> list[Problem]:
     """Return all errors of holding `document` against the model `block`, located and in plain words."""
     problems = []
-    for each in _errors(error):
+    for number, each in enumerate(_errors(error)):
         keys, kind, value = each["loc"], each["type"], each["input"]
         context = each.get("ctx", {})
         if kind == "extra_forbidden":
-            known = _known_keys(block, keys[:-1])
-            problems.append(
-                document.problem(keys, "unknown key", at_key=True, suggestion=nearest(str(keys[-1]), known))
-            )
+            is_shown = number < MAX_PROBLEMS  # of many unknown keys most are only counted
+            suggestion = nearest(str(keys[-1]), _known_keys(block, keys[:-1])) if is_shown else None
+            problems.append(document.problem(keys, "unknown key", at_key=True, suggestion=suggestion))
         elif kind == "missing":
             problems.append(document.problem(keys, "is missing and required"))
         elif kind == "literal_error":
@@ -134,9 +138,14 @@ def _rule(kind: str, message: str, context: dict[str, Any], value: object) -> st
     }
     if kind in bounds:
         words, name = bounds[kind]
-        return f"must be {words} {context[name]:g}"
+        limit = context[name]
+        return f"must be {words} {f'{limit:,}' if isinstance(limit, int) else f'{limit:g}'}"
     if kind == "too_short":
         return "must not be empty"
+    if kind == "string_too_long":
+        return f"must have at most {context['max_length']:,} characters"
+    if kind == "too_long":
+        return f"must have at most {context['max_length']:,} entries"
     return message[:1].lower() + message[1:]
 
 

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from seplace.errors import InputError, UnknownName
+from seplace.errors import InputError, UnknownName, quoted
+from seplace.files import path_problem
 
 Kind = Literal["search_spaces", "studies"]
 
@@ -42,6 +43,8 @@ def locate(kind: Kind, text: str, *, relative_to: Path | None) -> Path:
     """
     known = shipped(kind)
     if "/" in text or text.endswith(_SUFFIX):
+        if problem := path_problem(text):
+            raise InputError(f"no {_NOUNS[kind]} file at {quoted(text)}: {problem}")
         candidates = [folder / text for folder in (relative_to, Path()) if folder is not None]
         for candidate in candidates:
             if candidate.is_file():

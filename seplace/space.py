@@ -43,8 +43,8 @@ class SearchSpace:
         for number, choices in enumerate(self.choices, start=1):
             if not choices:
                 raise InvalidSpace(f"stage {number} has no choice; write none where no module may stand")
-            repeated = next((each for at, each in enumerate(choices) if each in choices[:at]), None)
-            if repeated is not None:
+            if len(set(choices)) < len(choices):
+                repeated = next(each for at, each in enumerate(choices) if each in choices[:at])
                 raise InvalidSpace(f"stage {number} lists {repeated} twice")
             for choice in choices:
                 if problem := choice_problem(self.backbone, choice, stage=number, init=self.gate.init):

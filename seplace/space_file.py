@@ -17,7 +17,7 @@ from seplace.documents import Document, Keys, Problem, read_document, refuse, sp
 from seplace.errors import InputError, InvalidPlacement, InvalidSpace, UnknownName
 from seplace.placement import StageChoice, canonical_module
 from seplace.registry import Member, import_from
-from seplace.shapes import Block, Checked, Count, Schema, check_shape
+from seplace.shapes import Block, Checked, Schema, check_shape
 from seplace.shipped import is_name, locate, name_of
 from seplace.space import SearchSpace, hidden_unit_problem, site_problem
 
@@ -67,28 +67,33 @@ def space_of(document: Document, *, name: str) -> tuple[SearchSpace | None, list
         return None, [document.problem(at, str(error))]
 
 
-_Some = Annotated[tuple[str, ...], Field(min_length=1)]
+MAX_CHOICES = 1000
+"""The most choices of a stage: modules by ratios by attachments."""
+_Some = Annotated[tuple[str, ...], Field(min_length=1, max_length=256)]
+
+
+_Ratio = Annotated[int, Field(ge=1, le=999_999)]  # as many digits as the text of a placement takes
 
 
 class _Gate(Block):
     init: Init
-    min_hidden: Count = 1
+    min_hidden: Annotated[int, Field(ge=1, le=65_536)] = 1
 
 
 class _Choices(Block):
     modules: _Some
-    ratios: Annotated[tuple[Count, ...], Field(min_length=1)] | None = None
+    ratios: Annotated[tuple[_Ratio, ...], Field(min_length=1, max_length=256)] | None = None
     attachments: _Some = ("serial",)
 
 
 class _SpaceFile(Block):
     schema_version: Schema = Field(alias="schema")
     backbone: str
-    variants: tuple[str, ...] = ()
+    variants: Annotated[tuple[str, ...], Field(max_length=64)] = ()
     granularity: Granularity = "stage"
     gate: _Gate
     choices: _Choices | None = None
-    stages: Annotated[tuple[_Choices, ...], Field(min_length=1)] | None = None
+    stages: Annotated[tuple[_Choices, ...], Field(min_length=1, max_length=1000)] | None = None
 
 
 def _backbone(checked: Checked[_SpaceFile], problems: list[Problem], *keys: str | int) -> Backbone | None:
@@ -156,6 +161,10 @@ class _StageReader:
             attachments = {"serial": self.base}
         ratios = self._distinct("ratios")
         self._check_ratios(modules)
+        if (count := len(modules) * max(len(ratios), 1) * max(len(attachments), 1)) > MAX_CHOICES:
+            rule = f"modules, ratios and attachments make {count:,} choices; a stage has at most {MAX_CHOICES:,}"
+            self.problems.append(self.checked.document.problem(self.base, rule))
+            return {}
         found: dict[StageChoice, _Places] = {}
         for module, (member, place) in modules.items():
             if module in ("none", "paper"):
@@ -213,14 +222,15 @@ class _StageReader:
         return elements
 
     def _check_ratios(self, modules: dict[str, tuple[Member, Keys]]) -> None:
-        if not self.checked.sound(*self.base, "modules"):
+        written = self.checked.sound(*self.base, "modules")
+        if not written:
             return  # refused already; nothing follows about ratios
         needing = [name for name, (member, _) in modules.items() if ":" not in name and member.takes_ratio]
         keys = (*self.base, "ratios")
         if needing and not self._wrote("ratios"):
             rule = f"is missing; {needing[0]} needs reduction ratios, such as [4, 8, 16]"
             self.problems.append(self.checked.document.problem(keys, rule))
-        all_known = len(modules) == len(set(self.checked.sound(*self.base, "modules")))
+        all_known = all(isinstance(each, str) and each in modules for each in written)
         if all_known and not needing and self._wrote("ratios") and not any(":" in name for name in modules):
             rule = f"none of {', '.join(modules)} has a reduction ratio; leave ratios out"
             self.problems.append(self.checked.document.problem(keys, rule, at_key=True))
@@ -230,6 +240,7 @@ class _StageReader:
         return isinstance(block, dict) and block.get(key) is not None
 
 
+_WRITTEN_OUT = 4
 _UNWRITABLE = "this attention module cannot be written in the text of a placement"
 
 
@@ -262,4 +273,10 @@ def _misfits(
                 if rule and keys not in seen:
                     seen.add(keys)
                     rules.setdefault(keys, []).append(rule)
-    return [document.problem(keys, "; ".join(lines)) for keys, lines in rules.items()]
+    return [document.problem(keys, _joined(lines)) for keys, lines in rules.items()]
+
+
+def _joined(lines: list[str]) -> str:
+    """Return what is wrong in several stages, the first few written out."""
+    more = f"; and in {len(lines) - _WRITTEN_OUT} more" if len(lines) > _WRITTEN_OUT else ""
+    return "; ".join(lines[:_WRITTEN_OUT]) + more

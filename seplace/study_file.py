@@ -6,7 +6,7 @@ where it runs and is no part of the study's meaning.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
@@ -15,14 +15,19 @@ from seplace.datasets import DATASETS
 from seplace.documents import Keys, Problem, spelled
 from seplace.errors import UnknownName
 from seplace.evaluators import EVALUATORS
+from seplace.files import path_problem
 from seplace.proxies import PROXIES
 from seplace.recipe import Recipe
 from seplace.registry import Registry
 from seplace.samplers import SAMPLERS
-from seplace.shapes import Block, Checked, Count, Natural, NotNegative, Positive, Schema
+from seplace.shapes import Block, Checked, Count, Natural, NotNegative, Pixels, Positive, Schema
 
 if TYPE_CHECKING:
     from seplace.space import SearchSpace
+
+_LISTED = 64
+"""The most entries of a list of a study."""
+_Parallel = Annotated[int, Field(ge=1, le=1024)]
 
 
 class Data(Block):
@@ -32,7 +37,7 @@ class Data(Block):
     """A data set of seplace.datasets, or `package.module:object`."""
     root: str | None = None
     """As written; StudyConfig.data_root is resolved."""
-    image_size: Count | None = None
+    image_size: Annotated[Pixels, Field(ge=1)] | None = None
     """Side in pixels that images are resized to; None leaves them as they are."""
     train_images: Count | None = None
     """A seeded subset of the training split; None takes all of it."""
@@ -58,7 +63,7 @@ class Objective(Block):
 
     cost: str
     """A cost of seplace.costs."""
-    limits: dict[str, Positive] = Field(default_factory=dict)
+    limits: Annotated[dict[str, Positive], Field(max_length=_LISTED)] = Field(default_factory=dict)
     """The most that a placement may cost, by the name of the cost, in its unit."""
 
 
@@ -68,17 +73,17 @@ class Search(Block):
     sampler: str = "effects"
     """A sampler of seplace.samplers. Where the truth is known `effects` finds better fronts than the others."""
     trainings: Count | None = None
-    hours: Positive | None = None
+    hours: Annotated[Positive, Field(le=1_000_000)] | None = None
     seeds: Count
     """The most seeds that one placement is trained with during the search."""
     seed: Natural
     stop: Literal["budget", "settled"] = "budget"
     """`settled` ends the search before the budget does, when the model believes the front to be nearly found."""
-    rungs: tuple[Count, ...] = ()
+    rungs: Annotated[tuple[Count, ...], Field(max_length=_LISTED)] = ()
     """Epochs, rising and fewer than the training's, after which a training may be stopped; see seplace.search.rungs."""
-    proxies: tuple[str, ...] = ()
+    proxies: Annotated[tuple[str, ...], Field(max_length=_LISTED)] = ()
     """Cheap scores of seplace.proxies that the model of effects may learn from, whichever sampler proposes."""
-    proxy_placements: Count = 64
+    proxy_placements: Annotated[int, Field(ge=1, le=100_000)] = 64
     """So many members of the space, drawn at random, are scored beside the yardsticks."""
 
 
@@ -95,11 +100,11 @@ class Run(Block):
     """Where trainings run; another place gives the same study."""
 
     executor: Literal["inline", "processes"] = "inline"
-    workers: Count = 1
-    threads: Count = 1
+    workers: _Parallel = 1
+    threads: _Parallel = 1
     """Torch threads of one worker."""
     accelerator: Literal["cpu", "gpu", "auto"] = "auto"
-    max_retries: Natural = 2
+    max_retries: Annotated[int, Field(ge=0, le=1000)] = 2
     stop_after_failures: Count = 5
     """So many failed trainings in a row end the run."""
 
@@ -125,6 +130,7 @@ def cross_checks(checked: Checked[StudyFile], space: SearchSpace | None) -> list
         return []
     return [
         *_unknown_names(checked),
+        *_path_problems(checked),
         *_evaluator_problems(checked),
         *_training_problems(checked),
         *_image_size_problems(checked, space),
@@ -152,6 +158,15 @@ def _unknown_names(checked: Checked[StudyFile]) -> list[Problem]:
         for keys, name, registry in names
         if name is not None and name not in registry
     ]
+
+
+def _path_problems(checked: Checked[StudyFile]) -> list[Problem]:
+    problems = []
+    for keys in (("data", "root"), ("evaluator", "folder")):
+        text = checked.sound(*keys)
+        if text is not None and (rule := path_problem(text)):
+            problems.append(checked.document.problem(keys, rule, got=spelled(text)))
+    return problems
 
 
 def _evaluator_problems(checked: Checked[StudyFile]) -> list[Problem]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from seplace.backbones import BACKBONES
 from seplace.backbones.sites import Stage
-from seplace.errors import InputError, did_you_mean
+from seplace.errors import InputError, did_you_mean, quoted
 from seplace.registry import resolve
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Granularity = Literal["stage", "block"]
 
-_TEXT = re.compile(r"(?P<name>[\w.:]+)(?:\[(?P<options>[^\[\]]*)\])?")
+_TEXT = re.compile(r"(?P<name>[\w.:]+)(?:\[(?P<options>[^\[\]]*)\])?", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +72,9 @@ def describe(text: str) -> Backbone:
     """
     match = _TEXT.fullmatch(text)
     if match is None:
-        raise InputError(f"backbone {text!r}: write a name, or a name with options such as cifar_resnet20[width=0.5]")
+        raise InputError(
+            f"backbone {quoted(text)}: write a name, or a name with options such as cifar_resnet20[width=0.5]"
+        )
     name, options = match.group("name", "options")
     if ":" in name:
         from seplace.backbones.traced import describe_import  # only what a user brings needs torch to be described
@@ -82,7 +84,7 @@ def describe(text: str) -> Backbone:
         member: Callable[..., Backbone] = BACKBONES[name]
         backbone = member(**parse_options(name, options or "", _defaults(member)))
     if backbone.text != text:
-        raise InputError(f"backbone {text!r}: write {backbone.text!r}")
+        raise InputError(f"backbone {quoted(text)}: write {backbone.text!r}")
     return backbone
 
 
@@ -113,12 +115,14 @@ def parse_options(name: str, text: str, defaults: Mapping[str, Any]) -> dict[str
         key, equals, value = part.partition("=")
         if key not in defaults or not equals:
             known = ", ".join(defaults) or "none"
-            raise InputError(f"backbone {name}: unknown option {part!r}{did_you_mean(key, defaults)} (known: {known})")
+            raise InputError(
+                f"backbone {name}: unknown option {quoted(part)}{did_you_mean(key, defaults)} (known: {known})"
+            )
         kind = type(defaults[key])
         try:
             options[key] = kind(value)
         except ValueError as error:
-            raise InputError(f"backbone {name}: option {key} takes a {kind.__name__} (got {value!r})") from error
+            raise InputError(f"backbone {name}: option {key} takes a {kind.__name__} (got {quoted(value)})") from error
     return options
 
 
