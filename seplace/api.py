@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from seplace.config import StudyConfig, load_results_study, load_study
 from seplace.costs.stored import prices_of_results
 from seplace.errors import InputError, InvalidPlacement, did_you_mean, nearest
+from seplace.evaluators.identity import Identity, refuse_other_code
 from seplace.files import safe_name, write_atomically
 from seplace.ledger import ledger_of_results
 from seplace.placement import Placement
@@ -78,6 +79,7 @@ class Results:
             self._study_folder: Path = folder / ledger.fact("study_folder")
             self._tests = ledger.tests()
             self._images: dict[str, Any] = ledger.fact("images") or {}
+            self._identity: Identity = ledger.fact("identity") or {}
             self._command: str | None = ledger.fact("command")
             self._regret: dict[str, Any] | None = ledger.fact("regret")
             self._latencies: dict[str, dict[str, Any]] = ledger.fact("latencies") or {}
@@ -273,6 +275,7 @@ class Results:
         from seplace.exporters.trained import network_of_study
 
         evaluation = self.pick(pick, flops_under=flops_under)
+        self.refuse_other_code()
         backbone = self.config.search_space.backbone_of(evaluation.placement)
         write = EXPORTERS[exporter_for(backbone) if exporter is None else exporter]
         trained = network_of_study(
@@ -281,6 +284,10 @@ class Results:
         target = Path(folder) if folder is not None else self.folder / "export" / safe_name(str(evaluation.placement))
         exported: Path = write(trained, target)
         return exported
+
+    def refuse_other_code(self) -> None:
+        """Raise StudyChanged where the user's own networks or modules are others than when the study began."""
+        refuse_other_code(self._identity, self.config, self._images, folder=self.folder)
 
     def _earlier_provenance(self) -> dict[str, Any]:
         """Return what was written before: a ledger of version 0.2 does not know the command."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,9 @@ _LATER_OPTIONS: dict[str, Any] = {
     "evaluator.folder": None,
 }
 """Options that came after version 0.1, with their defaults."""
+
+_DETAILS = ("space.choices", "space.gate", "space.granularity", "space.variants")
+"""What a fingerprint says of its space beside the digest, since version 0.11."""
 
 _NOT_MEANING = {"data.root", "search.trainings", "search.hours"}
 """Where the data lies, and the budgets, which may grow."""
@@ -116,10 +119,16 @@ class StudyConfig:
 
         Left out are `run`, `confirm`, the budget of the search, and where the data lies.
         """
+        space = self.search_space
         meaning: dict[str, Any] = {
-            "space": self.search_space.fingerprint(),
-            "space.backbone": self.search_space.backbone.text,
+            "space": space.fingerprint(),
+            "space.backbone": space.backbone.text,
+            "space.granularity": space.backbone.granularity,
+            "space.variants": [variant.text for variant in space.variants],
+            **_flat("space.gate", asdict(space.gate)),
         }
+        for number, choices in enumerate(space.choices, start=1):
+            meaning[f"space.choices[{number}]"] = [str(choice) for choice in choices]
         for name in ("data", "training", "evaluator", "objective", "search"):
             meaning |= _flat(name, getattr(self, name).model_dump(mode="json"))
         return {key: meaning[key] for key in sorted(meaning) if key not in _NOT_MEANING}
@@ -136,16 +145,32 @@ class StudyConfig:
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Return one line `key: old -> new` for each key in which two fingerprints differ.
 
-    An option that an older version did not have is no difference while it is at its default.
+    An option that an older version did not have is no difference while it is at its default. Until version 0.10 a
+    fingerprint had the digest of its space alone.
     """
     missing = object()
     later = {key: value for key, value in _LATER_OPTIONS.items() if new.get(key) == value}
-    pairs = {key: ({**later, **old}.get(key, missing), new.get(key, missing)) for key in sorted({*old, *new})}
-    return [
-        f"{key}: {' -> '.join('absent' if each is missing else json.dumps(each) for each in pair)}"
-        for key, pair in pairs.items()
-        if pair[0] != pair[1]
-    ]
+    before = {**later, **old}
+    is_in_detail = all(any(key.startswith("space.choices") for key in each) for each in (old, new))
+    compared = [key for key in sorted({*before, *new}) if is_in_detail or not key.startswith(_DETAILS)]
+    changed = {
+        key: (before.get(key, missing), new.get(key, missing))
+        for key in compared
+        if before.get(key, missing) != new.get(key, missing)
+    }
+    if any(key.startswith("space.") for key in changed):
+        changed.pop("space", None)  # which says no more than they do
+    return [f"{key}: {_difference(key, *pair, missing=missing)}" for key, pair in changed.items()]
+
+
+def _difference(key: str, old: Any, new: Any, *, missing: object) -> str:
+    if key == "space":
+        return "has other choices, blocks or gates than before"
+    if key.startswith("space.choices") and missing not in (old, new):
+        removed, added = [each for each in old if each not in new], [each for each in new if each not in old]
+        parts = [f"{verb} {', '.join(some)}" for verb, some in (("added", added), ("removed", removed)) if some]
+        return "; ".join(parts) or "the same choices in another order"
+    return " -> ".join("absent" if each is missing else json.dumps(each) for each in (old, new))
 
 
 def load_study(place: str | Path) -> StudyConfig:

@@ -35,10 +35,11 @@ def describe_error(error: BaseException) -> str:
     """Return `ValueError: the last line of its message (nets.py:12)`; the place is the innermost in the user's code."""
     lines = str(error).strip().splitlines()
     message = f": {lines[-1]}" if lines else ""
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith(_NOT_THEIRS) and not frame.filename.startswith("<")
-    ]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if is_theirs(frame.filename)]
     place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}{message}{place}"
+
+
+def is_theirs(file: str) -> bool:
+    """Whether a source file is the user's own: neither ours, nor a library's, nor none at all."""
+    return not file.startswith((*_NOT_THEIRS, "<"))

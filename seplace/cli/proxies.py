@@ -59,6 +59,7 @@ def proxy(
     from seplace.proxies.table import probation_view
 
     study = Results.load(results)
+    study.refuse_other_code()
     init = "paper" if paper_gates else study.config.search_space.gate.init
     usual = Effort.usual(study.config.training.epochs, gate_init=init)
     effort = Effort(

@@ -17,10 +17,14 @@ def store_prices(path: Path, table: PriceTable, *, key: Mapping[str, object]) ->
 
 
 def read_prices(path: Path, *, key: Mapping[str, object]) -> PriceTable | None:
-    """Read a table back if it is there and was counted for the same thing; needs no torch."""
+    """Read a table back if it is there and was counted for the same thing; needs no torch.
+
+    What the table was counted for may say more than `key` does.
+    """
     try:
         content = json.loads(path.read_text())
-        return PriceTable.from_record(content["table"]) if content["key"] == dict(key) else None
+        is_same = all(content["key"][name] == value for name, value in key.items())
+        return PriceTable.from_record(content["table"]) if is_same else None
     except (OSError, ValueError, KeyError):
         return None
 

@@ -14,11 +14,12 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from seplace.config import differences
 from seplace.effects.covariates import tables_of
-from seplace.errors import MissingTestSplit, MissingWeights, StudyChanged
+from seplace.errors import DataError, MissingTestSplit, MissingWeights
+from seplace.evaluators.identity import Identity, changes_of_identity, changes_of_images, identity_of, other_meaning
 from seplace.executors import EXECUTORS
 from seplace.executors.executor import EvaluatorMaker, Executor
 from seplace.files import write_atomically
@@ -64,14 +65,16 @@ def run_study(config: StudyConfig, folder: Path, *, observer: Observer) -> None:
         refuse_changes(config, folder, ledger)
         maker = EvaluatorMaker(config, folder)
         evaluator = maker.make(0)
-        prices = Prices(config, price_table(config, folder, evaluator), ledger=ledger, evaluator=evaluator)
+        images, identity = _described(config, folder, ledger, evaluator)
+        table = price_table(config, folder, evaluator, identity=identity)
+        prices = Prices(config, table, ledger=ledger, evaluator=evaluator)
         prices.check_limits()
-        images = ledger.fact("images") or evaluator.describe_images()
         claim(config, folder, ledger)  # what may refuse the study stands above: a refused one can be mended
         ledger.set_fact("finished", False)
         is_command = Path(sys.argv[0]).name == "seplace"
         ledger.set_fact("command", " ".join(["seplace", *sys.argv[1:]]) if is_command else "seplace.run")
         ledger.set_fact("images", images)
+        ledger.set_fact("identity", identity)
         driver = Driver(
             config,
             ledger=ledger,
@@ -103,10 +106,28 @@ def refuse_changes(config: StudyConfig, folder: Path, ledger: Ledger) -> None:
     """Refuse, key by key, a folder that belongs to a study with another meaning."""
     known = ledger.fact("fingerprint")
     if known is not None and (changes := differences(known, config.fingerprint())):
-        raise StudyChanged(
-            f"{folder} holds results of a study with another meaning; only its budget may grow. Changed:\n  "
-            + "\n  ".join(changes)
-        )
+        raise other_meaning(folder, changes)
+
+
+def _described(
+    config: StudyConfig, folder: Path, ledger: Ledger, evaluator: Evaluator
+) -> tuple[dict[str, Any], Identity]:
+    """Return what the data and the user's own code are; StudyChanged where they are not what the study began with.
+
+    A finished study needs neither: its results can be read where its images are not.
+    """
+    known, identity = ledger.fact("images"), ledger.fact("identity")
+    try:
+        images = evaluator.describe_images()
+    except DataError:
+        if known is None or not ledger.fact("finished"):
+            raise
+        return known, identity or {}
+    now = identity_of(config, images)
+    if changes := [*changes_of_images(known or {}, images), *changes_of_identity(identity or {}, now)]:
+        raise other_meaning(folder, changes)
+    # What the study began with stays, but for what an earlier version did not describe.
+    return images | (known or {}), now | (identity or {})
 
 
 def claim(config: StudyConfig, folder: Path, ledger: Ledger) -> None:

@@ -69,11 +69,13 @@ def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool) -> Plan:
     table = read_prices(folder / "prices.json", key=config.price_key())
     seconds = None
     if with_batch or config.evaluator.folder is not None:
+        from seplace.evaluators.identity import identity_of
         from seplace.executors.executor import EvaluatorMaker
         from seplace.search.prices import price_table
 
         evaluator = EvaluatorMaker(config, folder).make(0)
-        table = price_table(config, folder, evaluator)
+        identity = identity_of(config, evaluator.describe_images())
+        table = price_table(config, folder, evaluator, identity=identity)
         plain = Placement.uniform(StageChoice(), len(config.search_space.choices))
         dearest = table.dearest(config.search_space.choices, "flops")
         seconds = sum(evaluator.estimate_seconds(placement) for placement in (plain, dearest)) / 2

@@ -9,6 +9,7 @@ from seplace.costs import COSTS
 from seplace.costs.stored import read_prices, store_prices
 from seplace.costs.table import PriceTable
 from seplace.errors import InputError
+from seplace.evaluators.identity import counted_code
 from seplace.placement import Placement
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from seplace.config import StudyConfig
     from seplace.evaluators.evaluator import Evaluator
+    from seplace.evaluators.identity import Identity
     from seplace.ledger import Ledger
 
 _MEASURED = "latency_ms"
@@ -83,9 +85,12 @@ class Prices:
                 )
 
 
-def price_table(config: StudyConfig, folder: Path, evaluator: Evaluator) -> PriceTable:
-    """Return the study's prices: those of an earlier run, or the evaluator's, which are kept."""
-    path, key = folder / "prices.json", config.price_key()
+def price_table(config: StudyConfig, folder: Path, evaluator: Evaluator, *, identity: Identity) -> PriceTable:
+    """Return the study's prices: those of an earlier run, or the evaluator's, which are kept.
+
+    The identity of the user's own code tells whether those of an earlier run are still right.
+    """
+    path, key = folder / "prices.json", config.price_key() | counted_code(identity)
     table = read_prices(path, key=key)
     if table is None:
         table = evaluator.prices()

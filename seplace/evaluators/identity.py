@@ -1,0 +1,218 @@
+"""The identity of what a study was built of, so that a study never goes on with another network, module or data set.
+
+A study file names code and data of the user's own; what they are can change while their names stay. The identity is
+taken when a study begins, kept in its ledger, and compared before anything is trained or exported.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import math
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seplace.errors import StudyChanged
+from seplace.registry import resolve
+from seplace.user_code import is_theirs
+
+if TYPE_CHECKING:
+    from seplace.config import StudyConfig
+
+Identity = dict[str, dict[str, Any]]
+"""By what is described, such as `backbone nets:build`: its properties as plain JSON types."""
+
+_RELATIVE_TOLERANCE = 1e-4
+"""Numbers that are equal to so much are the same: another processor rounds otherwise."""
+
+_WORDS = {
+    "stages": "stages",
+    "parameters": "parameters",
+    "operators": "operators",
+    "values": "loaded weights or constants",
+    "output": "computed values",
+    "code": "code",
+}
+_OF_TORCH = ("operators", "output")
+"""What another version of torch may say differently of the same network."""
+
+_NOT_COMPARED = ("mean", "std")
+"""They follow from the images, and are known to rounding."""
+
+
+def identity_of(config: StudyConfig, images: Mapping[str, Any]) -> Identity:
+    """Return the identity of the user's own code in a study: networks, attention modules, and what else has a path.
+
+    A study that answers from a folder builds no network. `images` says what is known of the data.
+    """
+    named = {
+        "evaluator": [config.evaluator.name],
+        "data set": [config.data.name],
+        "cost": [config.objective.cost, *config.objective.limits],
+        "sampler": [config.search.sampler],
+        "proxy": config.search.proxies,
+    }
+    identity: Identity = {
+        f"{kind} {path}": {"code": _code_digest(path, kind=kind)}
+        for kind, paths in named.items()
+        for path in dict.fromkeys(paths)
+        if ":" in path
+    }
+    if config.evaluator.folder is None:
+        identity |= _identity_of_networks(config, images)
+    return identity
+
+
+def _identity_of_networks(config: StudyConfig, images: Mapping[str, Any]) -> Identity:
+    space = config.search_space
+    own_backbones = [backbone for backbone in space.backbones.values() if ":" in backbone.text]
+    own_choices = {
+        str(choice): (choice, stage)
+        for stage, choices in enumerate(space.choices)
+        for choice in choices
+        if ":" in choice.module
+    }
+    if not own_backbones and not own_choices:
+        return {}
+    from seplace.evaluators.network_identity import identity_of_backbone, identity_of_choice
+
+    identity: Identity = {}
+    for backbone in own_backbones:
+        identity[f"backbone {backbone.text}"] = identity_of_backbone(
+            backbone, num_classes=len(images["classes"]), in_channels=images["channels"], side=images["image_size"]
+        )
+    for text, (choice, stage) in own_choices.items():
+        unit = space.backbone.units[stage]
+        identity[f"attention module {text}"] = identity_of_choice(choice, unit, gate=space.gate)
+    return identity
+
+
+def changes_of_identity(known: Mapping[str, Mapping[str, Any]], now: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return a line for each network, module or other code that is another than it was.
+
+    What only one side describes is no change: the study file tells of that.
+    """
+    lines = []
+    for subject in now:
+        if subject not in known:
+            continue
+        before, after = known[subject], now[subject]
+        compared = [name for name in _WORDS if name in before and name in after]
+        if before.get("torch") != after.get("torch"):
+            compared = [name for name in compared if name not in _OF_TORCH]
+        others = [_WORDS[name] for name in compared if not _is_same(before[name], after[name])]
+        if others:
+            lines.append(f"{subject} is another than when the study began (other {', '.join(others)})")
+    return lines
+
+
+def counted_code(identity: Identity) -> dict[str, object]:
+    """Return what counted prices depend on of the user's own code; empty without any."""
+    counted = ("stages", "parameters", "operators", "code", "torch")
+    own = {subject: {name: each[name] for name in counted if name in each} for subject, each in identity.items()}
+    return {"code": own} if own else {}
+
+
+def changes_of_images(known: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return a line for each property in which the data set is another than it was."""
+    return [
+        f"the data set is another than when the study began: {name}: {_short(known[name])} -> {_short(now[name])}"
+        for name in known
+        if name in now and name not in _NOT_COMPARED and not _is_same(known[name], now[name])
+    ]
+
+
+def refuse_other_code(known: Identity | None, config: StudyConfig, images: Mapping[str, Any], *, folder: Path) -> None:
+    """Raise StudyChanged where the user's own code is another than when the study in `folder` began.
+
+    Results of version 0.10 and before know no identity.
+    """
+    if known and (changes := changes_of_identity(known, identity_of(config, images))):
+        raise other_meaning(folder, changes)
+
+
+def other_meaning(folder: Path, changes: Iterable[str]) -> StudyChanged:
+    """Return the error that a folder holds results of a study with another meaning, with what has changed."""
+    return StudyChanged(
+        f"{folder} holds results of a study with another meaning; only its budget may grow. Changed:\n  "
+        + "\n  ".join(changes)
+    )
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether two JSON values are equal, numbers to a tolerance: those of one list are of one scale."""
+    if not (isinstance(one, list) and isinstance(other, list)):
+        return bool(one == other)
+    if all(isinstance(each, float) for each in (*one, *other)):
+        tolerance = _RELATIVE_TOLERANCE * max(map(abs, (*one, *other)), default=0.0)
+        return len(one) == len(other) and all(
+            math.isclose(left, right, abs_tol=tolerance) for left, right in zip(one, other, strict=True)
+        )
+    return len(one) == len(other) and all(_is_same(left, right) for left, right in zip(one, other, strict=True))
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 80 else f"{text[:77]}…"
+
+
+def _code_digest(path: str, *, kind: str) -> str:
+    """Return the SHA-256 of the code of a module and of the modules of the user's that it imports, comments apart."""
+    resolve(path, kind=kind)
+    trees = _trees_of(path.partition(":")[0])
+    digest = hashlib.sha256()
+    for name in sorted(trees):
+        _drop_docstrings(trees[name])
+        digest.update(f"{name}\n{ast.dump(trees[name])}\n".encode())
+    return digest.hexdigest()
+
+
+def _trees_of(name: str) -> dict[str, ast.Module]:
+    """Return the code of a module and of those that it imports, by name, as far as they are the user's, in Python."""
+    trees: dict[str, ast.Module] = {}
+    waiting = [name]
+    while waiting:
+        one = waiting.pop()
+        file = _file_of(one)
+        if one in trees or file is None or not file.endswith(".py") or not (one == name or is_theirs(file)):
+            continue
+        trees[one] = ast.parse(Path(file).read_bytes())
+        waiting += _imported_by(trees[one], one)
+    return trees
+
+
+def _file_of(name: str) -> str | None:
+    """Return the file of a module, without importing it; None where there is none, or a library's package is meant."""
+    top, _, inside = name.partition(".")
+    try:
+        spec = importlib.util.find_spec(top)
+        if inside and spec is not None and spec.origin is not None and is_theirs(spec.origin):
+            spec = importlib.util.find_spec(name)
+    except Exception:  # of a package of the user's, which is imported for what is inside it
+        return None
+    return None if spec is None else spec.origin
+
+
+def _imported_by(tree: ast.Module, name: str) -> Iterator[str]:
+    """Yield the names of modules that a module imports, and names that may be modules of a package."""
+    package = getattr(sys.modules.get(name), "__package__", None) or ""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            source = f"{'.' * node.level}{node.module or ''}"
+            try:
+                base = importlib.util.resolve_name(source, package)
+            except ImportError:
+                continue
+            yield from (base, *(f"{base}.{alias.name}" for alias in node.names))
+
+
+def _drop_docstrings(tree: ast.AST) -> None:
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    for node in ast.walk(tree):
+        if isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None:
+            del node.body[0]

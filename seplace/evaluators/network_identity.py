@@ -1,0 +1,156 @@
+"""What identifies a network of the user's own: its parameters, the operators it runs, what it loads and computes."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten, tree_leaves
+
+from seplace.backbones.traced import TracedBackbone
+from seplace.models import attention_maker
+
+if TYPE_CHECKING:
+    from seplace.attention.options import GateOptions
+    from seplace.backbones.backbone import Backbone
+    from seplace.backbones.sites import Stage
+    from seplace.placement import StageChoice
+
+_GATED_SIDE = 8
+"""Side of the map that an attention module is run on."""
+
+_SHOWN = 16
+"""So many numbers of an output are kept."""
+
+_WEIGHED = 1 << 20
+"""So many numbers of a tensor, evenly spaced, enter its weighted sum."""
+
+
+def identity_of_backbone(backbone: Backbone, *, num_classes: int, in_channels: int, side: int) -> dict[str, Any]:
+    """Return the identity of a plain network for images of shape (C, side, side)."""
+    stages = [[[site.path, site.in_channels, site.channels] for site in stage.sites] for stage in backbone.stages]
+    # Without our slots, which another version may name otherwise.
+    build = backbone.plain if isinstance(backbone, TracedBackbone) else backbone.build
+    own = _identity(lambda: build(num_classes=num_classes, in_channels=in_channels), shape=(2, in_channels, side, side))
+    return {"stages": stages, **own}
+
+
+def identity_of_choice(choice: StageChoice, unit: Stage, *, gate: GateOptions) -> dict[str, Any]:
+    """Return the identity of an attention module as wide as a stage has it."""
+    width = unit.widths[choice.attachment]
+    make = attention_maker(choice, gate=gate, block_input=unit.in_channels)
+    return _identity(lambda: make(width), shape=(2, width, _GATED_SIDE, _GATED_SIDE))
+
+
+def _identity(build: Callable[[], nn.Module], *, shape: tuple[int, ...]) -> dict[str, Any]:
+    """Return the identity of a network that is built anew three times, on the CPU."""
+    with _seeded(0):
+        network = build()
+    with _seeded(0):
+        again = build()
+    with _seeded(1):
+        other = build()
+    state, others = network.state_dict(), other.state_dict()
+    parameters = [
+        [name, list(tensor.shape), str(tensor.dtype)] for name, tensor in state.items() if isinstance(tensor, Tensor)
+    ]
+    learning = [name for name, parameter in network.named_parameters() if parameter.requires_grad]
+    identity: dict[str, Any] = {
+        "torch": torch.__version__.partition("+")[0],
+        "parameters": _digest([parameters, learning]),
+        "values": _numbers_of(_independent_of_seed(state, others)),
+    }
+    with _seeded(0):
+        images = torch.rand(shape)
+    inference, repeated = (_ran(each, images, is_training=False) for each in (network, again))
+    training = _ran(network, images, is_training=True)
+    # What does not come out the same twice, since it is random in eval mode say, identifies nothing.
+    if inference is not None and inference == repeated:
+        operators, identity["output"] = inference
+        identity["operators"] = _digest([operators, None if training is None else training[0]])
+    return identity
+
+
+def _independent_of_seed(state: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Return the tensors that were not drawn: constants, and what was loaded from a checkpoint."""
+    return {
+        name: tensor
+        for name, tensor in state.items()
+        if isinstance(tensor, Tensor) and name in others and torch.equal(tensor, others[name])
+    }
+
+
+def _numbers_of(tensors: Mapping[str, Tensor]) -> list[list[float]]:
+    """Return for each tensor its norm and a weighted sum: they change with its values, not with their rounding."""
+    numbers = []
+    for tensor in tensors.values():
+        real = torch.view_as_real(tensor) if tensor.is_complex() else tensor
+        flat = real.detach().flatten()
+        some = flat[:: max(1, flat.numel() // _WEIGHED)].double()
+        weights = torch.cos(torch.arange(some.numel(), dtype=torch.float64))
+        numbers.append([_plain(flat.float().norm()), _plain(some @ weights)])
+    return numbers
+
+
+def _plain(number: Tensor) -> float:
+    """Return a number that JSON knows."""
+    return float(number) if bool(torch.isfinite(number)) else 0.0
+
+
+def _ran(network: nn.Module, images: Tensor, *, is_training: bool) -> tuple[list[Any], list[float]] | None:
+    """Return the operators of a forward pass, and the first numbers of its output; None where it fails."""
+    network.train(is_training)
+    with _seeded(0), torch.no_grad(), _Operators() as operators:
+        try:
+            output = network(images)
+        except Exception:  # the forward is the user's, and may not be meant to be run so
+            return None
+    numbers = [leaf.detach().flatten()[:_SHOWN].float() for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
+    return operators.calls, [_plain(number) for number in torch.cat(numbers)] if numbers else []
+
+
+class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes the operators that run, with shapes of tensors and all other arguments."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.calls: list[Any] = []
+
+    def __torch_dispatch__(
+        self,
+        func: Callable[..., Any],
+        types: object,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Run an operator, and note it."""
+        leaves, _ = tree_flatten((args, dict(kwargs or {})))
+        noted = [list(leaf.shape) if isinstance(leaf, Tensor) else repr(leaf) for leaf in leaves]
+        self.calls.append([str(func), noted])
+        return func(*args, **(kwargs or {}))
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed whatever a network may be drawn with, on the CPU; afterwards all is as it was."""
+    states = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+        torch.default_generator.manual_seed(seed)
+        random.seed(seed)
+        np.random.seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(states[0])
+            np.random.set_state(states[1])
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(repr(value).encode()).hexdigest()
