@@ -10,6 +10,7 @@ import ast
 import hashlib
 import importlib.util
 import math
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -38,6 +39,10 @@ _WORDS = {
 }
 _OF_TORCH = ("operators", "output")
 """What another version of torch may say differently of the same network."""
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_LISTED = 8
+"""So many changes of the data set are told."""
 
 _NOT_COMPARED = ("mean", "std")
 """They follow from the images, and are known to rounding."""
@@ -117,12 +122,27 @@ def counted_code(identity: Identity) -> dict[str, object]:
 
 
 def changes_of_images(known: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Return a line for each property in which the data set is another than it was."""
-    return [
-        f"the data set is another than when the study began: {name}: {_short(known[name])} -> {_short(now[name])}"
-        for name in known
-        if name in now and name not in _NOT_COMPARED and not _is_same(known[name], now[name])
+    """Return a line for each property in which the data set is another than it was; the first few of many.
+
+    What an earlier version did not describe is no change.
+    """
+    shared = {name: known[name] for name in known if name in now and name not in _NOT_COMPARED}
+    lines = [
+        f"the data set is another than when the study began: {line}"
+        for name, value in shared.items()
+        for line in _changed_parts(name, value, now[name])
     ]
+    more = [f"the data set has {len(lines) - _LISTED} more changes"] if len(lines) > _LISTED else []
+    return lines[:_LISTED] + more
+
+
+def _changed_parts(name: str, old: Any, new: Any) -> Iterator[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in dict.fromkeys([*old, *new]):
+            yield from _changed_parts(f"{name}.{key}", old.get(key, "absent"), new.get(key, "absent"))
+    elif not _is_same(old, new):
+        digests = all(isinstance(each, str) and _DIGEST.fullmatch(each) for each in (old, new))
+        yield f"other {name}" if digests else f"{name}: {_short(old)} -> {_short(new)}"
 
 
 def refuse_other_code(known: Identity | None, config: StudyConfig, images: Mapping[str, Any], *, folder: Path) -> None:

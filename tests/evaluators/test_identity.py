@@ -199,15 +199,27 @@ def test_a_study_of_the_catalogue_has_no_identity_to_take(tmp_path):
     assert identity_of(load_study(write_study(tmp_path)), {}) == {}
 
 
+ONE, OTHER = "a" * 64, "b" * 64
+
+
 def test_other_images_are_told_by_what_differs():
-    known = {"classes": ["cat", "dog"], "training_images": 90, "mean": [0.5], "digests": {"train": "ab"}}
-    now = {"classes": ["ant", "cat", "dog"], "training_images": 90, "mean": [0.6], "digests": {"train": "ac"}, "new": 1}
+    train = {"images": 3, "classes": {"cat": 1, "dog": 2}, "names": ONE}
+    known = {"classes": ["cat", "dog"], "mean": [0.5], "splits": {"train": train}}
+    more = {"images": 4, "classes": {"ant": 1, "cat": 1, "dog": 2}, "names": OTHER}
+    now = {"classes": ["ant", "cat", "dog"], "mean": [0.6], "splits": {"train": more}, "new": 1}
+    told = "the data set is another than when the study began: "
     assert changes_of_images(known, now) == [
-        "the data set is another than when the study began: classes: ['cat', 'dog'] -> ['ant', 'cat', 'dog']",
-        "the data set is another than when the study began: digests: {'train': 'ab'} -> {'train': 'ac'}",
+        f"{told}classes: ['cat', 'dog'] -> ['ant', 'cat', 'dog']",
+        f"{told}splits.train.images: 3 -> 4",
+        f"{told}splits.train.classes.ant: absent -> 1",
+        f"{told}other splits.train.names",
     ]
+    assert changes_of_images(known, known) == []
 
 
-def test_a_long_list_of_classes_is_cut():
-    (line,) = changes_of_images({"classes": [str(n) for n in range(1000)]}, {"classes": []})
-    assert len(line) < 200
+def test_many_changes_are_told_in_few_lines():
+    known = {"classes": [str(n) for n in range(1000)], "splits": {"train": {str(n): n for n in range(1000)}}}
+    lines = changes_of_images(known, {"classes": [], "splits": {"train": {}}})
+    assert lines[-1] == "the data set has 993 more changes"
+    assert len(lines) == 9
+    assert max(map(len, lines)) < 200
