@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class SeplaceError(Exception):
     """The root of all errors that a user can cause or mend."""
 
     exit_code = 1
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel between processes whatever the arguments of the class are; Python would call it with the message."""
+        return _rebuilt, (type(self), self.args), self.__dict__
 
 
 class InputError(SeplaceError, ValueError):
@@ -135,6 +140,12 @@ _LONGEST_NAME = 100
 def quoted(text: str, *, most: int = 80) -> str:
     """Return a text in quotes with its control characters escaped, cut after `most` characters."""
     return repr(text if len(text) <= most else f"{text[: most - 1]}…")
+
+
+def _rebuilt(kind: type[SeplaceError], arguments: tuple[Any, ...]) -> SeplaceError:
+    error = kind.__new__(kind, *arguments)
+    error.args = arguments
+    return error
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -1,4 +1,5 @@
 import inspect
+import pickle
 import signal
 
 import pytest
@@ -15,6 +16,7 @@ CODES = [
     pytest.param(errors.InvalidSpace, 2, ValueError, id="a search space"),
     pytest.param(errors.InvalidStudy, 2, ValueError, id="a study"),
     pytest.param(errors.StudyChanged, 2, ValueError, id="a folder of another study"),
+    pytest.param(errors.UserCodeError, 2, ValueError, id="code of the user"),
     pytest.param(errors.DataError, 3, Exception, id="data"),
     pytest.param(errors.MissingPackage, 3, ImportError, id="a package"),
     pytest.param(errors.DeviceUnavailable, 3, RuntimeError, id="a device"),
@@ -43,6 +45,15 @@ def test_the_table_of_exit_codes_is_whole() -> None:
         if issubclass(member, SeplaceError) and member.__module__ == errors.__name__
     }
     assert defined == {case.values[0] for case in CODES} - {DiskFull}
+
+
+@pytest.mark.parametrize("error", [case.values[0] for case in CODES])
+def test_an_error_travels_between_processes(error) -> None:
+    made_of = {errors.UnknownName: ("cost", "flop", ["flops"]), errors.TrainingFailed: ("oom", "no memory")}
+    sent = error(*made_of.get(error, ("no room",)))
+    received = pickle.loads(pickle.dumps(sent))
+    assert type(received) is error
+    assert (str(received), received.args, vars(received)) == (str(sent), sent.args, vars(sent))
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -68,6 +68,14 @@ class Executor(Protocol):
         """Epochs finished of the jobs that are running."""
 
 
+def evaluated(evaluator: Evaluates, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:
+    """Evaluate a job; memory that runs out where nothing of ours has named it fails the job, not the run."""
+    try:
+        return evaluator.evaluate(job, on_epoch=on_epoch)
+    except MemoryError as error:
+        return failed(job, reason="oom", message=f"memory ran out: {error}".removesuffix(": "), attempts=1)
+
+
 def failed(job: Job, *, reason: str, message: str, attempts: int) -> Evaluation:
     """Return the evaluation of a job that gave no result."""
     from seplace.results import Evaluation

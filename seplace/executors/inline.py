@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from seplace.executors.executor import Maker
+from seplace.executors.executor import Maker, evaluated
 from seplace.results import Evaluation, Job
 
 
@@ -36,7 +36,7 @@ class Inline:
 
     def wait(self) -> list[Evaluation]:
         """Run the oldest job."""
-        evaluation = self.maker.make(0).evaluate(self.queue[0], on_epoch=self._on_epoch)
+        evaluation = evaluated(self.maker.make(0), self.queue[0], on_epoch=self._on_epoch)
         self.queue.popleft()
         self.epochs_done = 0
         return [evaluation]

@@ -6,23 +6,22 @@ A worker that dies takes only its own job with it: the job goes to a fresh worke
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
-import traceback
+import subprocess
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from typing import Any
 
 from seplace.errors import SeplaceError
 from seplace.executors.executor import EvaluatorMaker, failed
+from seplace.executors.worker import begin
 from seplace.results import Evaluation, Job
 
 _POLL_SECONDS = 0.5
-_CONTEXT = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
+_EXIT_SECONDS = 1.0
+"""So long a worker that has hung up may take to end with its own exit code."""
 
 
 @dataclass
@@ -42,6 +41,7 @@ class Processes:
         self.on_progress = on_progress
         self.queue: deque[_Attempt] = deque()
         self.workers = [_Worker(number, maker) for number in range(workers)]
+        self._errors: list[Exception] = []
 
     @property
     def running(self) -> int:
@@ -59,13 +59,17 @@ class Processes:
         self._deal()
 
     def wait(self) -> list[Evaluation]:
-        """Wait up to half a second for a worker to report, and return what has finished."""
+        """Wait up to half a second for a worker to report, and return what has finished.
+
+        The error of a worker is raised here, after what others have finished meanwhile was returned.
+        """
+        if self._errors:
+            raise self._errors[0]
         busy = [worker for worker in self.workers if worker.attempt is not None]
-        waited_for = {worker.connection: worker for worker in busy} | {worker.sentinel: worker for worker in busy}
-        reported = wait(list(waited_for), timeout=_POLL_SECONDS)
-        finished: list[Evaluation] = []
-        for worker in dict.fromkeys(waited_for[each] for each in reported):  # type: ignore[index]
-            finished += self._hear(worker)
+        wait([worker.connection for worker in busy], timeout=_POLL_SECONDS)
+        finished = [evaluation for worker in busy for evaluation in self._hear(worker)]
+        if self._errors and not finished:
+            raise self._errors[0]
         self._deal()
         self.on_progress()
         return finished
@@ -78,31 +82,28 @@ class Processes:
 
     def _deal(self) -> None:
         for worker in self.workers:
-            if worker.attempt is None and self.queue:
+            if worker.attempt is None and self.queue and not self._errors:
                 worker.start(self.queue.popleft())
 
     def _hear(self, worker: _Worker) -> list[Evaluation]:
         attempt = worker.attempt
         assert attempt is not None
-        try:
-            while worker.connection.poll():
-                message = worker.connection.recv()
-                if isinstance(message, int):
-                    attempt.epochs_done = message
-                    continue
-                worker.attempt = None
-                if isinstance(message, SeplaceError):
-                    raise message  # bad data or a missing device: the same for every job
-                if isinstance(message, str):
-                    raise WorkerError(message)
+        messages, is_gone = worker.hear()
+        for message in messages:
+            if isinstance(message, int):
+                attempt.epochs_done = message
+                continue
+            worker.attempt = None
+            if isinstance(message, Evaluation):
                 return [replace(message, attempts=attempt.attempts)]
-        except (EOFError, OSError):
-            return self._bury(worker, attempt)
-        return [] if worker.alive else self._bury(worker, attempt)
+            # Bad data, a full disk or a missing device are the same for every job: they end the run, as a bug does.
+            self._errors.append(message if isinstance(message, SeplaceError) else WorkerError(message))
+            return []
+        return self._bury(worker, attempt) if is_gone else []
 
     def _bury(self, worker: _Worker, attempt: _Attempt) -> list[Evaluation]:
         """Give the job of a dead worker to another, or give it up."""
-        code = worker.kill()
+        code = worker.kill(after=_EXIT_SECONDS)
         worker.attempt = None
         if attempt.attempts <= self.max_retries:
             self.queue.appendleft(_Attempt(attempt.job, attempts=attempt.attempts + 1))
@@ -122,64 +123,39 @@ class _Worker:
         self.number = number
         self.maker = maker
         self.attempt: _Attempt | None = None
-        self.process: SpawnProcess | None = None
+        self.process: subprocess.Popen[bytes] | None = None
         self.connection: Connection
 
     @property
-    def sentinel(self) -> int:
-        assert self.process is not None
-        return self.process.sentinel
-
-    @property
-    def alive(self) -> bool:
-        return self.process is not None and self.process.is_alive()
+    def is_alive(self) -> bool:
+        return self.process is not None and self.process.poll() is None
 
     def start(self, attempt: _Attempt) -> None:
-        if not self.alive:
-            self.connection, theirs = _CONTEXT.Pipe()
-            self.process = _CONTEXT.Process(
-                target=_work,
-                args=(theirs, self.maker, self.number),
-                name=f"seplace-worker-{self.number}",
-                daemon=True,
-            )
-            self.process.start()
-            theirs.close()
+        if not self.is_alive:
+            self.kill()
+            self.process, self.connection = begin(self.maker, number=self.number)
         self.attempt = attempt
-        self.connection.send(attempt.job)
+        with suppress(OSError):  # one that has died meanwhile is found dead when it is waited for
+            self.connection.send(attempt.job)
 
-    def kill(self) -> int | None:
-        """End the process and return its exit code."""
+    def hear(self) -> tuple[list[Any], bool]:
+        """Return what the process has sent, and whether it is gone: then there will be nothing more."""
+        is_gone = not self.is_alive  # asked first: what it had sent before its end is heard below
+        messages = []
+        try:
+            while self.connection.poll():
+                messages.append(self.connection.recv())
+        except (EOFError, OSError):
+            is_gone = True
+        return messages, is_gone
+
+    def kill(self, *, after: float = 0.0) -> int | None:
+        """End the process, if need be after some seconds in which it may end by itself, and return its exit code."""
         if self.process is None:
             return None
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=after)
         self.process.kill()
-        self.process.join()
+        code, self.process = self.process.wait(), None
         self.connection.close()
-        code, self.process = self.process.exitcode, None
         return code
-
-
-def _work(connection: Connection, maker: EvaluatorMaker, number: int) -> None:
-    """Evaluate jobs until the parent hangs up."""
-    # The parent hears the signals of the terminal and of the system, and ends its workers itself.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_follow_parent, daemon=True).start()
-    try:
-        evaluator = maker.make(number)
-        while True:
-            job = connection.recv()
-            connection.send(evaluator.evaluate(job, on_epoch=connection.send))
-    except EOFError:
-        return
-    except SeplaceError as error:
-        connection.send(error)
-    except Exception:
-        connection.send(traceback.format_exc())
-
-
-def _follow_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)

@@ -4,18 +4,19 @@ import os
 import subprocess
 import sys
 import time
+from multiprocessing import Pipe
 from pathlib import Path
 
 import pytest
 
 from seplace.config import load_study
-from seplace.errors import DataError
 from seplace.executors import EXECUTORS
 from seplace.executors.executor import EvaluatorMaker
 from seplace.executors.processes import WorkerError
+from seplace.files import DiskFull
 from seplace.placement import Placement
-from seplace.results import Job
-from tests.executors.toy import BAD_DATA, BUG, DIES, DIES_ONCE, SLEEPS
+from seplace.results import Evaluation, Job
+from tests.executors.toy import BUG, DIES, DIES_ONCE, ERRORS, NO_MEMORY, SLEEPS
 from tests.studies import write_study
 
 ROOT = Path(__file__).parents[2]
@@ -79,11 +80,52 @@ def test_every_job_comes_back_once(opened, name):
 
 
 @each_executor
-def test_bad_data_is_an_error_of_the_run(opened, name):
+@pytest.mark.parametrize("seed", ERRORS)
+def test_an_error_that_is_the_same_for_every_job_ends_the_run_as_it_is(opened, name, seed):
     executor = opened(name, workers=1)
-    executor.submit(job(BAD_DATA))
-    with pytest.raises(DataError, match="no data here"):
+    executor.submit(job(seed))
+    with pytest.raises(type(ERRORS[seed])) as caught:
         all_of(executor)
+    assert (str(caught.value), vars(caught.value)) == (str(ERRORS[seed]), vars(ERRORS[seed]))
+
+
+def test_an_error_loses_nothing_that_has_finished_beside_it(opened):
+    executor = opened("processes")
+    executor.workers = [Answers(DiskFull("a.ckpt: cannot write")), Answers(Evaluation(**vars(job(1)), state="failed"))]
+    for seed in (0, 1, 2):
+        executor.submit(job(seed))
+    assert [each.seed for each in executor.wait()] == [1]
+    with pytest.raises(DiskFull):
+        executor.wait()
+
+
+class Answers:
+    """A worker that has answered as soon as it is asked."""
+
+    def __init__(self, message: object) -> None:
+        self.message = message
+        self.attempt = None
+        self.connection, _ = Pipe()
+
+    def start(self, attempt) -> None:
+        self.attempt = attempt
+
+    def hear(self) -> tuple[list[object], bool]:
+        return [self.message], False
+
+    def kill(self) -> None:
+        self.connection.close()
+
+
+@each_executor
+def test_memory_that_runs_out_outside_torch_fails_one_training(opened, name):
+    executor = opened(name, workers=1)
+    executor.submit(job(NO_MEMORY))
+    executor.submit(job(1))
+    first, second = all_of(executor)
+    assert (first.state, first.reason) == ("failed", "oom")
+    assert first.message == "memory ran out: Unable to allocate 9 TiB"
+    assert second.state == "complete"
 
 
 def test_a_bug_in_this_process_stays_what_it_is(opened):
@@ -154,6 +196,48 @@ def test_workers_end_with_their_parent(tmp_path):
     while lives(worker):
         assert time.monotonic() < until, "the worker outlives its parent"
         time.sleep(0.05)
+
+
+SCRIPT = """\
+import pathlib
+import sys
+
+from seplace.config import load_study
+from seplace.executors import EXECUTORS
+from seplace.executors.executor import EvaluatorMaker
+from seplace.placement import Placement
+from seplace.results import Job
+
+folder = pathlib.Path(sys.argv[2])
+with (folder / "times").open("a") as file:
+    file.write("run ")
+sys.path.append(sys.argv[1])
+maker = EvaluatorMaker(load_study(folder / "tiny.yaml"), folder)
+executor = EXECUTORS["processes"](maker, workers=2, max_retries=0, on_progress=lambda: None)
+for seed in (1, 2):
+    executor.submit(Job(placement=Placement.parse("none-none-none"), seed=seed, epochs=1))
+while executor.running:
+    for row in executor.wait():
+        print(row.state)
+executor.close()
+"""
+
+
+@pytest.mark.parametrize("given", ["a file", "a standard input"])
+def test_a_main_module_is_not_run_again_in_its_workers(tmp_path, given):
+    write_toy_study(tmp_path)
+    (tmp_path / "plain_script.py").write_text(SCRIPT)
+    program = str(tmp_path / "plain_script.py") if given == "a file" else "-"
+    done = subprocess.run(
+        [sys.executable, program, str(ROOT), str(tmp_path)],
+        cwd=tmp_path,
+        input=SCRIPT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "complete\ncomplete\n", "")
+    assert (tmp_path / "times").read_text() == "run "
 
 
 def wait_for_pid(path: Path) -> int:

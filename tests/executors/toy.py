@@ -5,10 +5,19 @@ import signal
 import time
 from pathlib import Path
 
-from seplace.errors import DataError
+from seplace.errors import DataError, TrainingFailed, UnknownName
+from seplace.files import DiskFull
 from seplace.results import Evaluation
 
-DIES, DIES_ONCE, BUG, BAD_DATA, SLEEPS = 101, 102, 103, 104, 105
+DIES, DIES_ONCE, BUG, SLEEPS, NO_MEMORY = 101, 102, 103, 104, 105
+
+ERRORS = {
+    201: DataError("no data here"),
+    202: DiskFull("a.ckpt: cannot write 1,024 bytes (No space left on device)"),  # an OSError, as a dead pipe gives one
+    203: UnknownName("cost", "flop", ["flops", "macs"]),  # made of more than its message, as the next one
+    204: TrainingFailed("diverged", "nobody has caught it"),
+}
+"""What the run must end with, by seed."""
 
 
 class Toy:
@@ -24,8 +33,10 @@ class Toy:
             os.kill(os.getpid(), signal.SIGKILL)
         if job.seed == BUG:
             raise ZeroDivisionError("a bug")
-        if job.seed == BAD_DATA:
-            raise DataError("no data here")
+        if job.seed == NO_MEMORY:
+            raise MemoryError("Unable to allocate 9 TiB")
+        if job.seed in ERRORS:
+            raise ERRORS[job.seed]
         if job.seed == SLEEPS:
             (self.folder / "sleeping").write_text(str(os.getpid()))
             time.sleep(600)

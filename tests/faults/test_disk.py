@@ -8,6 +8,7 @@ import pytest
 
 from seplace import api
 from seplace.files import DiskFull
+from seplace.ledger import Ledger
 from tests.conftest import made_once
 from tests.studies import write_study
 
@@ -39,13 +40,18 @@ def whole(tmp_path_factory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", ["60k", "400k", "700k"])
-def test_a_study_goes_on_after_the_disk_was_full(tmp_path, small_disk, whole, size):
-    study = write_study(tmp_path)
+@pytest.mark.parametrize(
+    ("size", "executor"), [("60k", "inline"), ("400k", "inline"), ("400k", "processes"), ("700k", "inline")]
+)
+def test_a_study_goes_on_after_the_disk_was_full(tmp_path, small_disk, whole, size, executor):
+    study = write_study(tmp_path, run={"executor": executor})
     folder = small_disk(size) / "out"
     with pytest.raises(DiskFull, match=r"out/\S+: cannot write"):
         api.run(study, folder=folder, observer=lambda _: None)
+    with Ledger(folder / "ledger.sqlite", read_only=True) as ledger:
+        assert not any(row.state == "failed" for row in ledger.evaluations())
     small_disk("100m", "remount")
+    write_study(tmp_path)  # where it goes on is no part of its meaning, and here it is fastest
     results = api.run(study, folder=folder, observer=lambda _: None)
     columns = ["placement", "seed", "accuracy", "cross_entropy", "flops"]
     assert results.evaluations[columns].equals(api.load(whole).evaluations[columns])
