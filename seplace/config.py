@@ -205,7 +205,7 @@ def _load(path: Path, *, name: str, folder: Path, space_path: Path | None) -> St
         space_document, more = read_document(space_file) if space_file else (None, [])
         problems += more
         if space_document is not None:
-            space, more = space_of(space_document, name=name_of(space_name))
+            space, more = space_of(space_document, name=name_of(space_name), is_copy=space_path is not None)
             space_text = space_document.text
             problems += more
     problems += cross_checks(checked, space)

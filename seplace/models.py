@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
@@ -15,7 +16,9 @@ from seplace.attachments.cross import Cross
 from seplace.attachments.kernel import Kernel
 from seplace.attention import ATTENTION
 from seplace.attention.applied import Added, Scaled
+from seplace.attention.signature import CHANNELS, Signature, signature_of
 from seplace.errors import InvalidPlacement
+from seplace.registry import is_import_path
 from seplace.streams import derive_seed
 
 if TYPE_CHECKING:
@@ -91,10 +94,10 @@ def insert(block: Any, choice: StageChoice, *, gate: GateOptions, is_last: bool)
 def attention_maker(choice: StageChoice, *, gate: GateOptions, block_input: int) -> Callable[[int], nn.Module]:
     """Return the function that builds A, the module of `choice` applied to a map of a number of channels."""
     module, apply = ATTENTION[choice.name], applied_by(choice)
-    arguments = gate_arguments(choice, gate=gate, block_input=block_input)
 
     def make(channels: int) -> nn.Module:
-        built: nn.Module = apply(module(channels, **arguments))
+        arguments, keywords = gate_arguments(choice, gate=gate, channels=channels, block_input=block_input)
+        built: nn.Module = apply(module(*arguments, **keywords))
         return built
 
     return make
@@ -110,14 +113,33 @@ def applied_by(choice: StageChoice) -> type[nn.Module]:
     return Added if ATTENTION.member(choice.name).is_additive else Scaled
 
 
-def gate_arguments(choice: StageChoice, *, gate: GateOptions, block_input: Any) -> dict[str, Any]:
-    """Return the keyword arguments of the module's class, all literals but `block_input`, the block's in_channels."""
+def gate_arguments(
+    choice: StageChoice, *, gate: GateOptions, channels: Any, block_input: Any
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the arguments that the module of a choice is built with: all literals but the two that are given here.
+
+    `block_input` are the block's in_channels. Of a module of the user's own they are those that its signature takes:
+    InvalidPlacement where that does not fit the choice.
+    """
     options: dict[str, Any] = {key: int(value) if value.isdecimal() else value for key, value in choice.options.items()}
     if "reduced_from" in options:
         options["reduced_from"] = block_input
-    if choice.ratio is None:
-        return {**options, "init": gate.init}
-    return {"ratio": choice.ratio, "min_hidden": gate.min_hidden, **options, "init": gate.init}
+    reduced = {} if choice.ratio is None else {"ratio": choice.ratio, "min_hidden": gate.min_hidden}
+    keywords = {**reduced, **options, "init": gate.init}
+    if not is_import_path(choice.name):
+        return (channels,), keywords
+    signature = signature_of(choice.name)
+    if problem := signature.problem or _ratio_problem(choice, signature):
+        raise InvalidPlacement(f"{choice}: {problem}")
+    return signature.call({CHANNELS: channels, "min_hidden": gate.min_hidden, **keywords})
+
+
+def _ratio_problem(choice: StageChoice, signature: Signature) -> str | None:
+    if choice.ratio is None and signature.needs_ratio:
+        return f"{choice.name} needs a reduction ratio, such as {choice.name}16"
+    if choice.ratio is not None and not signature.takes_ratio:
+        return f"{choice.name} has no reduction ratio; write {str(replace(choice, ratio=None))!r}"
+    return None
 
 
 class StaysInEval(nn.Module):

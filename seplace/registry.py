@@ -70,6 +70,11 @@ class Registry(Mapping[str, Any]):
         return self._resolved[name]
 
 
+def is_import_path(name: str) -> bool:
+    """Tell whether a name is that of a user's own object, `package.module:object`, and not of a shelf's."""
+    return ":" in name
+
+
 def import_from(folder: Path) -> None:
     """Let import paths name modules in a folder, such as the one of a study file; what is installed goes first."""
     text = str(folder.absolute())

@@ -12,11 +12,12 @@ from pydantic import Field
 from seplace.attachments import ATTACHMENTS
 from seplace.attention import ATTENTION
 from seplace.attention.options import GateOptions, Init
+from seplace.attention.signature import signature_of
 from seplace.backbones.backbone import Backbone, Granularity, describe
 from seplace.documents import Document, Keys, Problem, read_document, refuse, spelled
 from seplace.errors import InputError, InvalidPlacement, InvalidSpace, UnknownName
 from seplace.placement import StageChoice, canonical_module
-from seplace.registry import Member, import_from
+from seplace.registry import import_from, is_import_path
 from seplace.shapes import Block, Checked, Schema, check_shape
 from seplace.shipped import is_name, locate, name_of
 from seplace.space import SearchSpace, hidden_unit_problem, site_problem
@@ -35,8 +36,12 @@ def load_space(place: str | Path) -> SearchSpace:
     return space
 
 
-def space_of(document: Document, *, name: str) -> tuple[SearchSpace | None, list[Problem]]:
-    """Return the space that a document describes, or None and all problems with it."""
+def space_of(document: Document, *, name: str, is_copy: bool = False) -> tuple[SearchSpace | None, list[Problem]]:
+    """Return the space that a document describes, or None and all problems with it.
+
+    Whether modules of the user's own have a ratio is read from their signatures. Of the copy in a results folder they
+    may be out of reach: there they have one where ratios are written, as before version 0.11.
+    """
     import_from(Path(document.file).parent)
     checked = check_shape(document, _SpaceFile)
     problems = list(checked.problems)
@@ -49,7 +54,7 @@ def space_of(document: Document, *, name: str) -> tuple[SearchSpace | None, list
     named = [_backbone(checked, problems, "variants", at) for at in range(len(checked.sound("variants") or ()))]
     variants = [replace(variant, granularity=granularity) for variant in named if variant is not None]
     bases = _choice_blocks(checked, backbone, problems)
-    stages = [_StageReader(checked, base, problems).choices() for base in bases]
+    stages = [_StageReader(checked, base, problems, is_copy=is_copy).choices() for base in bases]
     if len(stages) == 1 and bases[0] == ("choices",) and backbone is not None:
         stages *= len(backbone.units)
         bases *= len(backbone.units)
@@ -136,6 +141,16 @@ def _choice_blocks(checked: Checked[_SpaceFile], backbone: Backbone | None, prob
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Module:
+    """A module that is listed in a file."""
+
+    keys: Keys
+    takes_ratio: bool
+    needs_ratio: bool
+    attachments: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Places:
     """Where a choice is written in a file."""
 
@@ -148,10 +163,11 @@ class _Places:
 class _StageReader:
     """Turn one block of a space file into canonical choices, and note what is wrong with it."""
 
-    def __init__(self, checked: Checked[_SpaceFile], base: Keys, problems: list[Problem]) -> None:
+    def __init__(self, checked: Checked[_SpaceFile], base: Keys, problems: list[Problem], *, is_copy: bool) -> None:
         self.checked = checked
         self.base = base
         self.problems = problems
+        self.is_copy = is_copy
 
     def choices(self) -> dict[StageChoice, _Places]:
         """Return the choices in order, each with where it is written."""
@@ -166,21 +182,22 @@ class _StageReader:
             self.problems.append(self.checked.document.problem(self.base, rule))
             return {}
         found: dict[StageChoice, _Places] = {}
-        for module, (member, place) in modules.items():
+        for module, listed in modules.items():
+            place = listed.keys
             if module in ("none", "paper"):
                 found[StageChoice(module)] = _Places(ratio=place, attachment=place)
                 continue
             pairs: dict[Any, Keys] = {None: place}
-            if member.takes_ratio and (ratios or ":" not in module):
+            if listed.needs_ratio or (listed.takes_ratio and ratios):
                 pairs = ratios
             # A module with an attachment of its own takes that; the list is for gates.
-            placed = attachments if member.attachments is None else dict.fromkeys(member.attachments, place)
+            placed = attachments if listed.attachments is None else dict.fromkeys(listed.attachments, place)
             for (ratio, at), (attachment, where) in itertools.product(pairs.items(), placed.items()):
                 found[StageChoice(module, ratio, attachment)] = _Places(ratio=at, attachment=where)
         return found
 
-    def _modules(self) -> dict[str, tuple[Member, Keys]]:
-        modules: dict[str, tuple[Member, Keys]] = {}
+    def _modules(self) -> dict[str, _Module]:
+        modules: dict[str, _Module] = {}
         for text, keys in self._distinct("modules").items():
             name = text.partition("[")[0]
             if name not in ATTENTION:
@@ -189,9 +206,29 @@ class _StageReader:
                 )
             elif problem := _module_problem(text):
                 self.problems.append(self.checked.document.problem(keys, problem, got=spelled(text)))
+            elif is_import_path(name):
+                self._add_own(name, keys, modules)
             else:
-                modules[text] = ATTENTION.member(name), keys
+                member = ATTENTION.member(name)
+                has_ratio = member.takes_ratio
+                modules[text] = _Module(
+                    keys=keys, takes_ratio=has_ratio, needs_ratio=has_ratio, attachments=member.attachments
+                )
         return modules
+
+    def _add_own(self, name: str, keys: Keys, modules: dict[str, _Module]) -> None:
+        """Add a module of the user's own, which is imported for that, or note why it cannot be had."""
+        takes_ratio, needs_ratio, problem = True, False, None
+        try:
+            signature = signature_of(name)
+            takes_ratio, needs_ratio = signature.takes_ratio, signature.needs_ratio
+            problem = signature.problem and f"{name} {signature.problem}"
+        except InputError as error:
+            problem = None if self.is_copy else str(error)
+        if problem:
+            self.problems.append(self.checked.document.problem(keys, problem))
+            return
+        modules[name] = _Module(keys=keys, takes_ratio=takes_ratio, needs_ratio=needs_ratio, attachments=None)
 
     def _attachments(self) -> dict[str, Keys]:
         attachments: dict[str, Keys] = {}
@@ -221,17 +258,17 @@ class _StageReader:
                 elements[value] = keys
         return elements
 
-    def _check_ratios(self, modules: dict[str, tuple[Member, Keys]]) -> None:
+    def _check_ratios(self, modules: dict[str, _Module]) -> None:
         written = self.checked.sound(*self.base, "modules")
         if not written:
             return  # refused already; nothing follows about ratios
-        needing = [name for name, (member, _) in modules.items() if ":" not in name and member.takes_ratio]
+        needing = [name for name, listed in modules.items() if listed.needs_ratio]
         keys = (*self.base, "ratios")
         if needing and not self._wrote("ratios"):
             rule = f"is missing; {needing[0]} needs reduction ratios, such as [4, 8, 16]"
             self.problems.append(self.checked.document.problem(keys, rule))
         all_known = all(isinstance(each, str) and each in modules for each in written)
-        if all_known and not needing and self._wrote("ratios") and not any(":" in name for name in modules):
+        if all_known and self._wrote("ratios") and not any(listed.takes_ratio for listed in modules.values()):
             rule = f"none of {', '.join(modules)} has a reduction ratio; leave ratios out"
             self.problems.append(self.checked.document.problem(keys, rule, at_key=True))
 
@@ -241,7 +278,10 @@ class _StageReader:
 
 
 _WRITTEN_OUT = 4
-_UNWRITABLE = "this attention module cannot be written in the text of a placement"
+_UNWRITABLE = (
+    "this attention module cannot be written in the text of a placement: the name ends in a letter, since a ratio may "
+    "follow it"
+)
 
 
 def _module_problem(text: str) -> str | None:
@@ -254,7 +294,7 @@ def _module_problem(text: str) -> str | None:
         choice = StageChoice(text, ratio, (member.attachments or ("serial",))[0])
         return None if StageChoice.parse(str(choice)) == choice else _UNWRITABLE
     except InvalidPlacement as error:
-        return _UNWRITABLE if ":" in text else str(error)
+        return _UNWRITABLE if is_import_path(text) else str(error)
 
 
 def _misfits(

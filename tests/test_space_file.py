@@ -57,10 +57,11 @@ def test_choices_are_canonical_and_in_order(tmp_path: Path) -> None:
 
 def test_each_stage_may_have_its_own_choices(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
-    stages = "stages: [{modules: [none]}, {modules: [none, se], ratios: [4]}, {modules: [eca, 'my.gates:Gate']}]\n"
+    own = "{modules: [eca, 'seplace.attention.ese:ESE']}"
+    stages = f"stages: [{{modules: [none]}}, {{modules: [none, se], ratios: [4]}}, {own}]\n"
     path.write_text(HEAD.replace("paper", "identity, min_hidden: 2") + stages)
     space = load_space(path)
-    assert space.choices == (parse("none"), parse("none", "se4"), parse("eca", "my.gates:Gate"))
+    assert space.choices == (parse("none"), parse("none", "se4"), parse("eca", "seplace.attention.ese:ESE"))
     assert space.gate == GateOptions(init="identity", min_hidden=2)
 
 
@@ -232,9 +233,8 @@ def test_the_spelling_that_is_proposed_for_a_module_is_taken(tmp_path: Path) -> 
         pytest.param(
             "choices: {modules: ['my.gates:Gate2']}\n",
             [
-                "4:21: choices.modules[1]: this attention module cannot be written in the text of a "
-                "placement "
-                "(got 'my.gates:Gate2')"
+                "4:21: choices.modules[1]: this attention module cannot be written in the text of a placement: the "
+                "name ends in a letter, since a ratio may follow it (got 'my.gates:Gate2')"
             ],
             id="an import path that ends in what looks like a ratio",
         ),

@@ -145,12 +145,15 @@ def _build_function(
     for choice, placed in units.items():
         loops = _loops(backbone, choice, placed)
         lines += loops
-        arguments = gate_arguments(choice, gate=gate, block_input=_Code("block.in_channels"))
-        bound = ", block=block" if any(isinstance(value, _Code) for value in arguments.values()) else ""
+        arguments, keywords = gate_arguments(
+            choice, gate=gate, channels=_Code("channels"), block_input=_Code("block.in_channels")
+        )
+        bound = ", block=block" if _Code("block.in_channels") in keywords.values() else ""
+        first = ", ".join([*map(_literal, arguments), *([""] if arguments and keywords else [])])
         lines += _call(
             f"{ATTACHMENTS[attachment_name(choice)].__qualname__}.attach(block, lambda channels{bound}: "
-            f"{applied_by(choice).__qualname__}({ATTENTION[choice.name].__qualname__}(channels, ",
-            arguments,
+            f"{applied_by(choice).__qualname__}({ATTENTION[choice.name].__qualname__}({first}",
+            keywords,
             ")))",
             indent=4 + 4 * sum(line.endswith(":") for line in loops),
         )
