@@ -8,27 +8,24 @@ trained on its next seed.
 from __future__ import annotations
 
 import functools
-import os
 import sys
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from seplace.config import differences
 from seplace.effects.covariates import tables_of
-from seplace.errors import DataError, MissingTestSplit, MissingWeights
-from seplace.evaluators.identity import Identity, changes_of_identity, changes_of_images, identity_of, other_meaning
+from seplace.errors import MissingTestSplit, MissingWeights
 from seplace.executors import EXECUTORS
 from seplace.executors.executor import EvaluatorMaker, Executor
-from seplace.files import write_atomically
 from seplace.ledger import Ledger
 from seplace.placement import Placement, placed_alone
 from seplace.results import Job, judge
 from seplace.search.confirmation import next_round
 from seplace.search.interruption import signals_as_errors
 from seplace.search.lock import study_lock
+from seplace.search.meaning import claim, described, refuse_changes
 from seplace.search.prices import Prices, price_table
 from seplace.search.progress import Observer, Progress, Standing, standing_of
 from seplace.search.proposals import StudyFile
@@ -65,7 +62,7 @@ def run_study(config: StudyConfig, folder: Path, *, observer: Observer) -> None:
         refuse_changes(config, folder, ledger)
         maker = EvaluatorMaker(config, folder)
         evaluator = maker.make(0)
-        images, identity = _described(config, folder, ledger, evaluator)
+        images, identity = described(config, folder, ledger, evaluator)
         table = price_table(config, folder, evaluator, identity=identity)
         prices = Prices(config, table, ledger=ledger, evaluator=evaluator)
         prices.check_limits()
@@ -100,44 +97,6 @@ def _make_executor(config: StudyConfig, maker: EvaluatorMaker, on_progress: Call
         maker, workers=config.run.workers, max_retries=config.run.max_retries, on_progress=on_progress
     )
     return executor
-
-
-def refuse_changes(config: StudyConfig, folder: Path, ledger: Ledger) -> None:
-    """Refuse, key by key, a folder that belongs to a study with another meaning."""
-    known = ledger.fact("fingerprint")
-    if known is not None and (changes := differences(known, config.fingerprint())):
-        raise other_meaning(folder, changes)
-
-
-def _described(
-    config: StudyConfig, folder: Path, ledger: Ledger, evaluator: Evaluator
-) -> tuple[dict[str, Any], Identity]:
-    """Return what the data and the user's own code are; StudyChanged where they are not what the study began with.
-
-    A finished study needs neither: its results can be read where its images are not.
-    """
-    known, identity = ledger.fact("images"), ledger.fact("identity")
-    try:
-        images = evaluator.describe_images()
-    except DataError:
-        if known is None or not ledger.fact("finished"):
-            raise
-        return known, identity or {}
-    now = identity_of(config, images)
-    if changes := [*changes_of_images(known or {}, images), *changes_of_identity(identity or {}, now)]:
-        raise other_meaning(folder, changes)
-    # What the study began with stays, but for what an earlier version did not describe.
-    return images | (known or {}), now | (identity or {})
-
-
-def claim(config: StudyConfig, folder: Path, ledger: Ledger) -> None:
-    """Make `folder` this study's."""
-    if ledger.fact("fingerprint") is None:
-        ledger.set_fact("fingerprint", config.fingerprint())
-    # Relative, so that a folder of results can be moved with its studies.
-    ledger.set_fact("study_folder", os.path.relpath(config.folder, folder.resolve()))
-    write_atomically(folder / "study.yaml", config.source_text)
-    write_atomically(folder / "space.yaml", config.space_text)
 
 
 _TIMED_ALONE = 60

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,13 +70,19 @@ def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool) -> Plan:
     table = read_prices(folder / "prices.json", key=config.price_key())
     seconds = None
     if with_batch or config.evaluator.folder is not None:
-        from seplace.evaluators.identity import identity_of
+        from seplace.evaluators.identity import identity_of, other_meaning
         from seplace.executors.executor import EvaluatorMaker
+        from seplace.search.meaning import changes_since
         from seplace.search.prices import price_table
 
         evaluator = EvaluatorMaker(config, folder).make(0)
-        identity = identity_of(config, evaluator.describe_images())
-        table = price_table(config, folder, evaluator, identity=identity)
+        images = evaluator.describe_images()
+        identity = identity_of(config, images)
+        if changes := changes_since(config, folder, images, identity):
+            warnings.warn(f"a run would be refused: {other_meaning(folder, changes)}", stacklevel=2)
+            table = evaluator.prices()  # its folder keeps those of the study whose results it holds
+        else:
+            table = price_table(config, folder, evaluator, identity=identity)
         plain = Placement.uniform(StageChoice(), len(config.search_space.choices))
         dearest = table.dearest(config.search_space.choices, "flops")
         seconds = sum(evaluator.estimate_seconds(placement) for placement in (plain, dearest)) / 2

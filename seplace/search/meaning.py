@@ -1,0 +1,74 @@
+"""What a results folder was begun with: a study goes on there only while it means the same."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seplace.config import differences
+from seplace.errors import DataError
+from seplace.evaluators.identity import Identity, changes_of_identity, changes_of_images, identity_of, other_meaning
+from seplace.files import write_atomically
+from seplace.ledger import Ledger
+
+if TYPE_CHECKING:
+    from seplace.config import StudyConfig
+    from seplace.evaluators.evaluator import Evaluator
+
+
+def refuse_changes(config: StudyConfig, folder: Path, ledger: Ledger) -> None:
+    """Refuse, key by key, a folder that belongs to a study with another meaning."""
+    known = ledger.fact("fingerprint")
+    if known is not None and (changes := differences(known, config.fingerprint())):
+        raise other_meaning(folder, changes)
+
+
+def described(
+    config: StudyConfig, folder: Path, ledger: Ledger, evaluator: Evaluator
+) -> tuple[dict[str, Any], Identity]:
+    """Return what the data and the user's own code are; StudyChanged where they are not what the study began with.
+
+    A finished study needs neither: its results can be read where its images are not.
+    """
+    known, identity = ledger.fact("images"), ledger.fact("identity")
+    try:
+        images = evaluator.describe_images()
+    except DataError:
+        if known is None or not ledger.fact("finished"):
+            raise
+        return known, identity or {}
+    now = identity_of(config, images)
+    if changes := _built_otherwise(ledger, images, now):
+        raise other_meaning(folder, changes)
+    # What the study began with stays, but for what an earlier version did not describe.
+    return images | (known or {}), now | (identity or {})
+
+
+def changes_since(config: StudyConfig, folder: Path, images: Mapping[str, Any], identity: Identity) -> list[str]:
+    """Return a line for each way in which a study is another than the one that `folder` holds results of."""
+    path = folder / "ledger.sqlite"
+    if not path.is_file():
+        return []
+    with Ledger(path, read_only=True) as ledger:
+        known = ledger.fact("fingerprint")
+        changes = [] if known is None else differences(known, config.fingerprint())
+        return changes or _built_otherwise(ledger, images, identity)
+
+
+def _built_otherwise(ledger: Ledger, images: Mapping[str, Any], identity: Identity) -> list[str]:
+    return [
+        *changes_of_images(ledger.fact("images") or {}, images),
+        *changes_of_identity(ledger.fact("identity") or {}, identity),
+    ]
+
+
+def claim(config: StudyConfig, folder: Path, ledger: Ledger) -> None:
+    """Make `folder` this study's."""
+    if ledger.fact("fingerprint") is None:
+        ledger.set_fact("fingerprint", config.fingerprint())
+    # Relative, so that a folder of results can be moved with its studies.
+    ledger.set_fact("study_folder", os.path.relpath(config.folder, folder.resolve()))
+    write_atomically(folder / "study.yaml", config.source_text)
+    write_atomically(folder / "space.yaml", config.space_text)
