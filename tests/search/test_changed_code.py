@@ -75,7 +75,7 @@ def test_a_study_does_not_go_on_with_another_network_of_the_same_name(tmp_path, 
     with pytest.raises(StudyChanged, match="backbone changing:build"):
         Results.load(folder).export(pick="none-none")
     priced = (folder / "prices.json").read_bytes()
-    with pytest.warns(UserWarning, match="a run would be refused: .* is another than"):
+    with pytest.warns(UserWarning, match=r"(?s)a run would be refused: .* is another than"):
         make_plan(load_study(written(tmp_path, 8)), folder, with_batch=True)
     assert (folder / "prices.json").read_bytes() == priced
 
