@@ -7,18 +7,22 @@ import os
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, get_args
+
+from pydantic import ValidationError
 
 from seplace.config import StudyConfig, load_results_study, load_study
 from seplace.costs.stored import prices_of_results
-from seplace.errors import InputError, InvalidPlacement, did_you_mean, nearest
+from seplace.errors import InputError, InvalidPlacement, UnknownName, did_you_mean, nearest
 from seplace.evaluators.identity import Identity, refuse_other_code
+from seplace.executors import EXECUTORS
 from seplace.files import safe_name, write_atomically
 from seplace.ledger import ledger_of_results
 from seplace.placement import Placement
 from seplace.results import Evaluation, evaluations_frame, judge, rungs_frame, summarise
 from seplace.search.recommendation import recommended, task_of
 from seplace.search.scoring import covariates_of, proxy_records
+from seplace.shapes import rules_of
 from seplace.study_file import Run
 from seplace.tables import (
     effects_frame,
@@ -58,10 +62,21 @@ class Overrides:
     def apply(self, config: StudyConfig) -> StudyConfig:
         """Return the study with this `run` block; it means the same study."""
         given = {key: value for key, value in vars(self).items() if value is not None and key != "data_root"}
-        changed: dict[str, Any] = {"run": Run.model_validate(config.run.model_dump() | given)}
+        changed: dict[str, Any] = {"run": _run_of(config.run.model_dump() | given)}
         if self.data_root is not None:
             changed["data"] = config.data.model_copy(update={"root": str(self.data_root.absolute())})
         return replace(config, file=config.file.model_copy(update=changed))
+
+
+def _run_of(values: dict[str, Any]) -> Run:
+    """Return a `run` block; InputError (UnknownName for a name) for what its study file could not say either."""
+    for key, known in (("executor", EXECUTORS), ("accelerator", get_args(Run.model_fields["accelerator"].annotation))):
+        if values[key] not in known:
+            raise UnknownName(key, str(values[key]), known)
+    try:
+        return Run.model_validate(values)
+    except ValidationError as error:
+        raise InputError("; ".join(rules_of(error))) from error
 
 
 class Results:

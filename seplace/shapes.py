@@ -23,7 +23,8 @@ MANY = 1_000_000_000
 
 Count = Annotated[int, Field(ge=1, le=MANY)]
 Natural = Annotated[int, Field(ge=0)]
-Pixels = Annotated[int, Field(ge=0, le=16_384)]
+MAX_PIXELS = 16_384
+Pixels = Annotated[int, Field(ge=0, le=MAX_PIXELS)]
 """A length inside an image, or its side."""
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -106,6 +107,15 @@ def problems_of(error: ValidationError, document: Document, *, block: type[BaseM
         else:
             problems.append(document.problem(keys, _rule(kind, each["msg"], context, value), got=spelled(value)))
     return problems
+
+
+def rules_of(error: ValidationError) -> list[str]:
+    """Return a sentence for each error of values that stand in no file, as `workers must be at least 1 (got 0)`."""
+    return [
+        f"{'.'.join(map(str, each['loc']))} {_rule(each['type'], each['msg'], each.get('ctx', {}), each['input'])} "
+        f"(got {spelled(each['input'])})"
+        for each in _errors(error)
+    ]
 
 
 def _errors(error: ValidationError) -> list[ErrorDetails]:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 _LISTED = 64
 """The most entries of a list of a study."""
-_Parallel = Annotated[int, Field(ge=1, le=1024)]
+MAX_PARALLEL = 1024
+_Parallel = Annotated[int, Field(ge=1, le=MAX_PARALLEL)]
 
 
 class Data(Block):

@@ -9,9 +9,11 @@ import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
+from seplace import __version__
 from seplace.cli.costs import bench
 from seplace.cli.machine import doctor
 from seplace.cli.proxies import proxy
@@ -42,7 +44,7 @@ app = typer.Typer(
     name="seplace",
     help="Where in a CNN does channel attention pay, at what cost, and can the answer be believed?",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 
@@ -50,12 +52,27 @@ for _each in _COMMANDS:
     app.command()(_each)
 
 
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"seplace {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", "-V", help="Print the version and exit.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    pass
+
+
 def main() -> None:
     """Run the command line; errors that a user can mend are one message and the right exit code."""
     import_from(Path())
     warnings.showwarning = _show_warning
     try:
-        app()
+        app(prog_name="seplace")  # also as `python -m seplace`
     except Interrupted as error:
         typer.echo(f"\n{error}; everything finished is kept. Go on with: {' '.join(_command())}", err=True)
         sys.exit(error.exit_code)

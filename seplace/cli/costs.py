@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from seplace.cli.options import Accelerator, Format
+from seplace.cli.options import Accelerator, AcceleratorOption, Format, FormatOption
 from seplace.cli.printing import show
 from seplace.errors import InputError
 
@@ -23,19 +23,25 @@ def bench(
             show_default=False,
         ),
     ] = None,
-    output_format: Annotated[Format, typer.Option("--format")] = Format.table,
+    output_format: FormatOption = Format.table,
     output: Annotated[Path | None, typer.Option(help="A .csv file to write as well.")] = None,
     plot: Annotated[Path | None, typer.Option(help="A .png, .svg or .pdf figure to write as well.")] = None,
     by_block: Annotated[bool, typer.Option("--by-block", help="A placement has a choice a block.")] = False,
     latency: Annotated[
         bool, typer.Option("--latency", help="Measure latency of one image, throughput and peak memory too.")
     ] = False,
-    batch: Annotated[int, typer.Option(min=1, help="Images a pass, for throughput and peak memory.")] = 32,
-    repeats: Annotated[int, typer.Option(min=2, help="Timed rounds, in each of which all placements run.")] = 10,
-    accelerator: Annotated[Accelerator, typer.Option(help="Where to measure.")] = Accelerator.auto,
+    batch: Annotated[int, typer.Option(min=1, max=100_000, help="Images a pass, for throughput and peak memory.")] = 32,
+    repeats: Annotated[
+        int, typer.Option(min=2, max=100_000, help="Timed rounds, in each of which all placements run.")
+    ] = 10,
+    accelerator: AcceleratorOption = Accelerator.auto,
     paper: Annotated[bool, typer.Option("--paper", help="Print published complexity figures beside ours.")] = False,
-    image_size: Annotated[int | None, typer.Option(min=1, help="Side in pixels; default the backbone's.")] = None,
-    classes: Annotated[int | None, typer.Option(min=2, help="Number of classes; default the backbone's.")] = None,
+    image_size: Annotated[
+        int | None, typer.Option(min=1, max=4096, help="Side in pixels; default the backbone's.")
+    ] = None,
+    classes: Annotated[
+        int | None, typer.Option(min=2, max=1_000_000, help="Number of classes; default the backbone's.")
+    ] = None,
 ) -> None:
     """Print what placements cost on backbones: parameters, MACs, FLOPs, and measured latency, throughput and memory."""
     import json

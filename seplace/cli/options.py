@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
+
+from seplace.errors import UnknownName
+
+E = TypeVar("E", bound=StrEnum)
 
 StudyArgument = Annotated[str, typer.Argument(help="A study file, or the name of a shipped study.", show_default=False)]
 ResultsArgument = Annotated[
@@ -30,3 +34,23 @@ class Accelerator(StrEnum):
     auto = "auto"
     cpu = "cpu"
     gpu = "gpu"
+
+
+def _one_of(names: type[E]) -> dict[str, Any]:
+    """Return what makes an option take the names of `names`: a miss tells them, and the nearest."""
+
+    def parse(text: str) -> E:
+        if text not in list(names):
+            raise typer.BadParameter(str(UnknownName(names.__name__.lower(), text, [name.value for name in names])))
+        return names(text)
+
+    def complete(incomplete: str) -> list[str]:
+        return [name for name in names if name.startswith(incomplete)]
+
+    return {"parser": parse, "autocompletion": complete, "metavar": f"[{'|'.join(names)}]"}
+
+
+FormatOption = Annotated[Format, typer.Option("--format", help="How figures are printed.", **_one_of(Format))]
+AcceleratorOption = Annotated[
+    Accelerator, typer.Option("--accelerator", help="Where networks run.", **_one_of(Accelerator))
+]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from seplace.cli.options import Accelerator, Format, ResultsArgument
+from seplace.cli.options import Accelerator, AcceleratorOption, Format, FormatOption, ResultsArgument
 from seplace.cli.printing import show, show_data
 from seplace.errors import InputError
 
@@ -40,8 +40,8 @@ def proxy(
         int | None,
         typer.Option(min=1, help="Training batches that give a path of supernet its batch-norm statistics; default 8."),
     ] = None,
-    accelerator: Annotated[Accelerator, typer.Option(help="Where to compute.")] = Accelerator.auto,
-    output_format: Annotated[Format, typer.Option("--format")] = Format.table,
+    accelerator: AcceleratorOption = Accelerator.auto,
+    output_format: FormatOption = Format.table,
     output: Annotated[Path | None, typer.Option(help="A .csv file to write as well.")] = None,
 ) -> None:
     """Put cheap scores on probation: how they rank a study's placements, beside its trainings and FLOPs."""

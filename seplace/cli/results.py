@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from seplace.cli.options import Format, ResultsArgument
+from seplace.cli.options import Format, FormatOption, ResultsArgument
 from seplace.cli.printing import show, show_data, show_front
 
 
@@ -40,7 +40,7 @@ def status(results: ResultsArgument) -> None:
         show(study.verdict)
 
 
-def front(results: ResultsArgument, output: Annotated[Format, typer.Option("--format")] = Format.table) -> None:
+def front(results: ResultsArgument, output: FormatOption = Format.table) -> None:
     """Print the front, and the yardsticks beside it."""
     from seplace.api import Results
 
@@ -49,7 +49,7 @@ def front(results: ResultsArgument, output: Annotated[Format, typer.Option("--fo
         show_front(study)
 
 
-def recommend(results: ResultsArgument, output: Annotated[Format, typer.Option("--format")] = Format.table) -> None:
+def recommend(results: ResultsArgument, output: FormatOption = Format.table) -> None:
     """Print what the model recommends of the whole space, trained or not."""
     from seplace.api import Results
     from seplace.display import recommended_table
@@ -66,7 +66,7 @@ def recommend(results: ResultsArgument, output: Annotated[Format, typer.Option("
 
 def effects(
     results: ResultsArgument,
-    output: Annotated[Format, typer.Option("--format")] = Format.table,
+    output: FormatOption = Format.table,
     plot: Annotated[Path | None, typer.Option(help="A .png, .svg or .pdf figure to write as well.")] = None,
 ) -> None:
     """Print what each choice, module, ratio and attachment adds in each stage, and what it costs."""
@@ -93,7 +93,7 @@ def effects(
         show(proxies_table(study.proxies, title=title))
 
 
-def noise(results: ResultsArgument, output: Annotated[Format, typer.Option("--format")] = Format.table) -> None:
+def noise(results: ResultsArgument, output: FormatOption = Format.table) -> None:
     """Print how much of the trainings is placement and how much is luck, and how early ranks are known."""
     from seplace.api import Results
     from seplace.display import noise_table

@@ -23,16 +23,20 @@ def simulate(
         ),
     ],
     sampler: Annotated[list[str], typer.Option(help="A sampler; may be given several times.", show_default=False)],
-    trainings: Annotated[int, typer.Option(min=8, help="Of yardsticks and search together.")] = 100,
-    repetitions: Annotated[int, typer.Option(min=1, help="Searches of each sampler in each world.")] = 20,
-    seeds: Annotated[int, typer.Option(min=1, help="The most seeds of one placement, as far as a table has them.")] = 3,
-    confirm: Annotated[int, typer.Option(min=0, help="Further trainings that confirm the front.")] = 0,
+    trainings: Annotated[int, typer.Option(min=8, max=100_000, help="Of yardsticks and search together.")] = 100,
+    repetitions: Annotated[int, typer.Option(min=1, max=100_000, help="Searches of each sampler in each world.")] = 20,
+    seeds: Annotated[
+        int, typer.Option(min=1, max=1000, help="The most seeds of one placement, as far as a table has them.")
+    ] = 3,
+    confirm: Annotated[int, typer.Option(min=0, max=100_000, help="Further trainings that confirm the front.")] = 0,
     settle: Annotated[bool, typer.Option(help="End a search when its front is settled (stop: settled).")] = False,
     rungs: Annotated[
         str, typer.Option(help="Where trainings may stop early, such as 0.11,0.33: shares of their length, or epochs.")
     ] = "",
-    concurrent: Annotated[int, typer.Option(min=1, help="Trainings that run at once in the simulated search.")] = 1,
-    workers: Annotated[int, typer.Option(min=1, help="Processes of this machine.")] = 1,
+    concurrent: Annotated[
+        int, typer.Option(min=1, max=1024, help="Trainings that run at once in the simulated search.")
+    ] = 1,
+    workers: Annotated[int, typer.Option(min=1, max=1024, help="Processes of this machine.")] = 1,
     output: Annotated[Path, typer.Option(help="The folder that results go to; a comparison in it goes on.")] = Path(
         "results/simulation"
     ),

@@ -22,6 +22,7 @@ from seplace.executors.executor import EvaluatorMaker, Executor
 from seplace.ledger import Ledger
 from seplace.placement import Placement, placed_alone
 from seplace.results import Job, judge
+from seplace.search.budget import warn_of_a_smaller_budget
 from seplace.search.confirmation import next_round
 from seplace.search.interruption import signals_as_errors
 from seplace.search.lock import study_lock
@@ -66,6 +67,7 @@ def run_study(config: StudyConfig, folder: Path, *, observer: Observer) -> None:
         table = price_table(config, folder, evaluator, identity=identity)
         prices = Prices(config, table, ledger=ledger, evaluator=evaluator)
         prices.check_limits()
+        warn_of_a_smaller_budget(config, folder)
         claim(config, folder, ledger)  # what may refuse the study stands above: a refused one can be mended
         ledger.set_fact("finished", False)
         is_command = Path(sys.argv[0]).name == "seplace"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -96,6 +97,8 @@ def replay(world: World, phases: Phases, *, sampler: str, seed: int) -> Replay:
 
 def rungs_in(world: World, rungs: tuple[float, ...]) -> tuple[int, ...]:
     """Return rungs in epochs of a world; InputError where they do not rise or lie beyond its trainings."""
+    if not all(map(math.isfinite, rungs)):
+        raise InputError(f"rungs are finite numbers (got {', '.join(map(str, rungs))})")
     epochs = tuple(round(rung * world.length) if rung < 1 else round(rung) for rung in rungs)
     if list(epochs) != sorted(set(epochs)) or any(not 1 <= epoch < world.length for epoch in epochs):
         raise InputError(

@@ -5,6 +5,7 @@ import warnings
 
 import pytest
 
+import seplace
 from seplace.cli import app, main
 from tests.studies import write_study
 
@@ -26,12 +27,41 @@ def test_each_command_explains_itself(cli, command):
     assert "Usage" in output
 
 
+@pytest.mark.parametrize("option", ["--version", "-V"])
+def test_the_version(cli, option):
+    assert cli(option) == (0, f"seplace {seplace.__version__}\n", "")
+
+
+@pytest.mark.parametrize("arguments", [("-h",), ("front", "-h")])
+def test_a_short_option_helps_too(cli, arguments):
+    code, output, _ = cli(*arguments)
+    assert code == 0
+    assert "Usage: seplace" in output
+
+
+def test_the_package_is_the_command_line():
+    call = [sys.executable, "-m", "seplace", "front", "-h"]
+    done = subprocess.run(call, capture_output=True, text=True, check=True)
+    assert "Usage: seplace front" in done.stdout
+
+
+@pytest.mark.parametrize(("words", "offered"), [("seplace pl", "plan\nplot"), ("seplace front --format j", "json")])
+def test_a_shell_completes_commands_and_names(monkeypatch, capsys, words, offered):
+    monkeypatch.setenv("_SEPLACE_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert not caught.value.code
+    assert capsys.readouterr().out.strip() == offered
+
+
 def test_an_unknown_command_is_bad_input(cli):
     assert cli("nothing")[0] == 2
 
 
 def test_a_warning_is_one_line_without_the_code_that_noticed_it(monkeypatch, capsys):
-    monkeypatch.setattr("seplace.cli.app", lambda: warnings.warn("the weights are gone", stacklevel=1))
+    monkeypatch.setattr("seplace.cli.app", lambda **_: warnings.warn("the weights are gone", stacklevel=1))
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         main()

@@ -159,6 +159,14 @@ def test_a_budget_that_grew_gives_the_longer_study(tmp_path, sampler):
     assert grown["proposals"] == long["proposals"]
 
 
+@pytest.mark.usefixtures("no_study_file", "toy")
+def test_a_budget_that_shrank_is_told_and_keeps_what_is_there(tmp_path):
+    go(write_study(tmp_path, search={"trainings": 9}), tmp_path / "out")
+    with pytest.warns(UserWarning, match=r"the budget was search.trainings 9 and is now search.trainings 8: "):
+        go(write_study(tmp_path, search={"trainings": 8}), tmp_path / "out")
+    assert len(keys_in(tmp_path / "out")) == 9
+
+
 def test_a_finished_study_is_not_trained_again(tmp_path, toy):
     path = write_study(tmp_path, confirm=CONFIRM)
     go(path, tmp_path / "out")
