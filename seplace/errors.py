@@ -94,7 +94,9 @@ class MissingWeights(CorruptResults):
 
 
 class UncountedOperator(SeplaceError, RuntimeError):
-    """A network runs an operator for which no FLOP count is registered, or holds a module that never runs."""
+    """A network runs an operator for which no FLOP count is registered, or holds a gate that never runs."""
+
+    exit_code = 2
 
 
 class TrainingFailed(SeplaceError, RuntimeError):

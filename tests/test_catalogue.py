@@ -130,7 +130,9 @@ def check(backbone: Backbone, placement: Placement, *, is_counted: bool) -> None
         assert parameter.grad.isfinite().all(), key
     network.eval()
     if is_counted:
-        assert count_operators(network, images[:1])["conv"] > 0  # an operator without a count raises
+        counts = count_operators(network, images[:1])
+        assert counts.flops["conv"] > 0
+        assert not counts.unknown
     scope: dict[str, object] = {"__name__": "exported"}
     text = source_text(backbone, placement, gate=gate, num_classes=3, in_channels=3)
     exec(compile(text, "model.py", "exec", dont_inherit=True), scope)

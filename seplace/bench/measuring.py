@@ -13,9 +13,10 @@ from torch import Tensor, nn
 
 from seplace.attention.options import GateOptions
 from seplace.backbones.backbone import Backbone
-from seplace.costs.counting import MULTIPLY_ADD_OPERATORS, count_operators
+from seplace.costs.counting import count_operators
 from seplace.costs.latency import Quartiles, paired_ratios, time_rounds
 from seplace.costs.memory import peak_memory_bytes
+from seplace.costs.operators import MULTIPLY_ADD_OPERATORS
 from seplace.models import build, without_weights
 from seplace.placement import Placement
 
@@ -62,7 +63,7 @@ class Counts:
         """FLOPs by operator."""
         counted = count_operators(self._network.to_empty(device="cpu"), self._images)  # shapes alone are counted
         self._network.to(device="meta")  # gives the room for weights back
-        return counted
+        return counted.flops
 
     @property
     def macs(self) -> int:

@@ -1,18 +1,17 @@
 """Operator counts with fvcore: the only place where it is imported.
 
 fvcore's own total charges some spellings of an operator and not others, so every operator that a network runs has a
-handle here, and one that has none is an error: 1 a multiply-add, 1 an element for element-wise operators, 1 an input
-element for reductions and pooling, 2 an element for batch norm in eval mode, nothing for moving data.
+rule (see `operators`), is counted by what it is made of, or is registered by the user; one that is unknown is told.
 """
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -21,25 +20,54 @@ from torch import Tensor, nn
 from seplace.attachments.cross import Cross
 from seplace.attachments.kernel import Kernel
 from seplace.attention.applied import Added, Scaled
-from seplace.errors import UncountedOperator
+from seplace.costs.decomposed import CountingMode
+from seplace.costs.operators import RULES, Count, Rule, rule_of
+from seplace.costs.traced import inner_nodes, name_of, run_again, value_of
+from seplace.errors import InputError, SeplaceError, UncountedOperator
+from seplace.user_code import told_as_theirs
 
-MULTIPLY_ADD_OPERATORS = frozenset({"addmm", "bmm", "conv", "einsum", "linear", "matmul", "mm"})
-"""The operators that MACs are counted of, as fvcore names them."""
+SMALL_SHARE = 0.01
+"""Of the FLOPs that are known: what unknown operators may read and write, one an element, and be left out."""
 
-_ELEMENTWISE = (
-    "add add_ sub sub_ rsub mul mul_ div div_ pow square sqrt rsqrt exp log abs neg maximum minimum "
-    "sigmoid sigmoid_ tanh tanh_ relu relu_ relu6 relu6_ hardtanh hardtanh_ hardsigmoid hardsigmoid_ hardswish "
-    "hardswish_ silu silu_ softmax gelu leaky_relu leaky_relu_ softplus clamp clamp_ clamp_min masked_fill where "
-    "eq ge gt floor floor_divide remainder"
-)
-_REDUCTIONS = (
-    "mean sum amax amin max min var std norm linalg_vector_norm "
-    "adaptive_avg_pool2d adaptive_max_pool2d avg_pool2d max_pool2d avg_pool1d max_pool1d"
-)
-_MOVES = "to pad type_as expand_as detach alias dropout feature_dropout dropout_ unsqueeze squeeze pixel_shuffle"
+_registered: dict[str, Rule] = {}
 
 
-_counted: ContextVar[dict[tuple[nn.Module, int], Counter[str]] | None] = ContextVar("_counted", default=None)
+def register_count(operator: str, rule: Rule) -> None:
+    """Tell what an operator costs that torch does not have, such as `my_library::my_operator`.
+
+    Call it in the module that defines the network. `rule(inputs, outputs)` is given the arguments and the results of a
+    call, whose tensors have shapes and no values, and returns its FLOPs, one a multiply-add. A subclass of
+    torch.autograd.Function has the name of its class. InputError for an operator of torch that has a rule.
+    """
+    name = operator.removeprefix("aten::").removesuffix("_")
+    if ("::" not in operator or operator.startswith("aten::")) and name in RULES:
+        raise InputError(f"register_count: {operator} has a count already")
+    _registered[operator] = rule
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorCounts:
+    """The FLOPs of one forward pass by operator, and what is not in them."""
+
+    flops: Counter[str] = field(default_factory=Counter)
+    unknown: Counter[str] = field(default_factory=Counter)
+    """The elements that operators without a count read and write, by their names."""
+
+    @property
+    def share(self) -> float:
+        """What unknown operators read and write, over the FLOPs that are known."""
+        return self.unknown.total() / max(self.flops.total(), 1)
+
+    @property
+    def note(self) -> str:
+        """Names what is unknown, and how large it is."""
+        return (
+            f"no FLOP count for {', '.join(sorted(self.unknown))}, which read and write {self.unknown.total():,} "
+            f"elements ({100 * self.share:.2g} % of the {self.flops.total():,} FLOPs that are known)"
+        )
+
+
+_counted: ContextVar[dict[tuple[nn.Module, int], OperatorCounts] | None] = ContextVar("_counted", default=None)
 
 
 @contextmanager
@@ -52,10 +80,10 @@ def counted_once() -> Iterator[None]:
         _counted.reset(token)
 
 
-def count_operators(network: nn.Module, images: Tensor) -> Counter[str]:
+def count_operators(network: nn.Module, images: Tensor) -> OperatorCounts:
     """Return the FLOPs of one forward pass by operator, for a network in eval mode.
 
-    UncountedOperator names an operator without a handle, and a gate that was put into the network and never runs.
+    UncountedOperator names a gate that was put into the network and never runs.
     """
     if network.training:
         raise ValueError("count a network in eval mode: training changes what batch norm does")
@@ -65,34 +93,115 @@ def count_operators(network: nn.Module, images: Tensor) -> Counter[str]:
     key = (network, id(images))
     if key not in known:
         known[key] = _count(network, images)
-    return known[key].copy()
+    return known[key]
 
 
-def _count(network: nn.Module, images: Tensor) -> Counter[str]:
+def known_flops(network: nn.Module, images: Tensor) -> int:
+    """Return the FLOPs of one forward pass.
+
+    Operators without a count are a warning and left out where they are small, and UncountedOperator where not.
+    """
+    counts = count_operators(network, images)
+    if counts.share > SMALL_SHARE:
+        raise UncountedOperator(
+            f"{counts.note}: tell what they cost with seplace.costs.counting.register_count in the module of the "
+            "network, or choose a cost that needs no FLOPs: macs, params or latency_ms"
+        )
+    if counts.unknown:
+        warnings.warn(f"{counts.note}: left out of flops", stacklevel=2)
+    return counts.flops.total()
+
+
+def _count(network: nn.Module, images: Tensor) -> OperatorCounts:
+    with torch.no_grad(), _called_gates(network) as called, _without_fused_attention():
+        try:
+            counts = _traced(network, images)
+        except SeplaceError:
+            raise
+        except Exception:  # torch cannot trace every network that runs, and says so in many ways
+            called.clear()
+            counts = _dispatched(network, images)
+    uncalled = sorted(name for name, module in network.named_modules() if _is_inserted(module) and module not in called)
+    if uncalled:
+        raise UncountedOperator(f"gates that are attached but never run: {', '.join(uncalled)}")
+    return counts
+
+
+def _traced(network: nn.Module, images: Tensor) -> OperatorCounts:
+    unknown: Counter[str] = Counter()
+
+    def handle(_inputs: list[Any], outputs: list[Any]) -> Counter[str]:
+        return _count_node(outputs[0].node(), unknown) if outputs else Counter()
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # fvcore traces with torch.jit, which torch deprecates
         from fvcore.nn import FlopCountAnalysis
 
         analysis = FlopCountAnalysis(network, (images,))
         analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
-        for names, handle in (
-            (_ELEMENTWISE, _per_output_element),
-            (_REDUCTIONS, _per_input_element),
-            (_MOVES, _free),
-            ("batch_norm", _twice_per_input_element),
-        ):
-            analysis.set_op_handle(**{f"aten::{name}": handle for name in names.split()})
-        with torch.no_grad(), _called_gates(network) as called:
-            counts: Counter[str] = analysis.by_operator()
-        unhandled = sorted(analysis.unsupported_ops())
-    if unhandled:
-        raise UncountedOperator(
-            f"no FLOP count for {', '.join(unhandled)}: add the operator to a list in seplace/costs/counting.py"
-        )
-    uncalled = sorted(name for name, module in network.named_modules() if _is_inserted(module) and module not in called)
-    if uncalled:
-        raise UncountedOperator(f"gates that are attached but never run: {', '.join(uncalled)}")
-    return Counter({operator: round(count) for operator, count in counts.items()})
+        names = [f"aten::{name}{end}" for name in (*RULES, "einsum") for end in ("", "_")]  # fvcore has its own einsum
+        analysis.set_op_handle(**dict.fromkeys(names, handle))
+        counts = analysis.by_operator()
+        further = list(analysis.unsupported_ops())
+        if further:
+            unknown.clear()
+            analysis.set_op_handle(**dict.fromkeys(further, handle))
+            counts = analysis.by_operator()
+    return OperatorCounts(flops=Counter({operator: int(count) for operator, count in counts.items()}), unknown=unknown)
+
+
+def _count_node(node: Any, unknown: Counter[str]) -> Counter[str]:
+    """Return the FLOPs of an operator of a trace; add what it reads and writes to `unknown` where they are unknown."""
+    name = name_of(node)
+    inputs, outputs = ([value_of(value) for value in values()] for values in (node.inputs, node.outputs))
+    counter = CountingMode(_rule_of)
+    inner = inner_nodes(node)
+    if _rule_of(name) is not None:
+        counter.tell(name, inputs, outputs)
+    elif inner:
+        for each in inner:
+            counter.counts.update(_count_node(each, unknown))
+    else:
+        try:
+            with counter:
+                run_again(node, inputs)
+        except Exception:  # an operator need not run without values, and says so in many ways
+            counter = CountingMode(_rule_of)
+            counter.tell(name, inputs, outputs)
+    unknown.update(counter.unknown)
+    return counter.counts
+
+
+def _rule_of(name: str) -> Rule | None:
+    if name in _registered:
+        return _told(name, _registered[name])
+    return rule_of(name.removeprefix("aten::")) if name.startswith("aten::") else None
+
+
+def _told(name: str, rule: Rule) -> Rule:
+    def told(inputs: Sequence[Any], outputs: Sequence[Any]) -> Count:
+        with told_as_theirs(f"the count that is registered for {name}"):
+            return rule(inputs, outputs)
+
+    return told
+
+
+def _dispatched(network: nn.Module, images: Tensor) -> OperatorCounts:
+    """Count what a network runs that cannot be traced, with the operators that torch dispatches."""
+    with CountingMode(_rule_of) as counter:
+        network(images)
+    return OperatorCounts(flops=counter.counts, unknown=counter.unknown)
+
+
+@contextmanager
+def _without_fused_attention() -> Iterator[None]:
+    """Let attention layers run the operators that they are made of, as they do on any other device."""
+    is_enabled = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(is_enabled)
 
 
 def _is_inserted(module: nn.Module) -> bool:
@@ -114,31 +223,3 @@ def _called_gates(network: nn.Module) -> Iterator[set[nn.Module]]:
     finally:
         for hook in hooks:
             hook.remove()
-
-
-def _elements(value: Any) -> int:
-    """Return the number of elements of a traced tensor, 0 for a number and for the arithmetic of shapes."""
-    traced = value.type()
-    if traced.kind() != "TensorType" or traced.sizes() is None or (not traced.sizes() and _is_whole(traced)):
-        return 0
-    return math.prod(traced.sizes())
-
-
-def _is_whole(traced: Any) -> bool:
-    return traced.scalarType() in ("Int", "Long")
-
-
-def _per_output_element(_inputs: list[Any], outputs: list[Any]) -> int:
-    return _elements(outputs[0])
-
-
-def _per_input_element(inputs: list[Any], _outputs: list[Any]) -> int:
-    return _elements(inputs[0])
-
-
-def _twice_per_input_element(inputs: list[Any], _outputs: list[Any]) -> int:
-    return 2 * _elements(inputs[0])
-
-
-def _free(_inputs: list[Any], _outputs: list[Any]) -> int:
-    return 0

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
 def macs(network: nn.Module, images: Tensor) -> int:
     """Return the multiply-adds of one forward pass: half of what torch's FlopCounterMode counts."""
-    from seplace.costs.counting import MULTIPLY_ADD_OPERATORS, count_operators
+    from seplace.costs.counting import count_operators
+    from seplace.costs.operators import MULTIPLY_ADD_OPERATORS
 
-    counts = count_operators(network, images)
+    counts = count_operators(network, images).flops
     return sum(count for operator, count in counts.items() if operator in MULTIPLY_ADD_OPERATORS)
 
 
