@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +14,10 @@ from seplace.errors import CorruptResults, DataError
 from seplace.files import DiskFull
 from seplace.placement import Placement
 from seplace.results import Evaluation, EvaluationKey
+
+_Table = Literal["evaluations", "rungs", "failures"]
+_Statement = tuple[str, tuple[str | int | float, ...]]
+"""What SQLite executes, and its values."""
 
 _SCHEMA_VERSION = 1
 _BUSY_SECONDS = 120.0
@@ -26,6 +30,9 @@ CREATE TABLE IF NOT EXISTS evaluations (
 CREATE TABLE IF NOT EXISTS rungs (
     placement TEXT NOT NULL, seed INTEGER NOT NULL, epochs INTEGER NOT NULL, record TEXT NOT NULL,
     PRIMARY KEY (placement, seed, epochs)
+);
+CREATE TABLE IF NOT EXISTS failures (
+    placement TEXT NOT NULL, seed INTEGER NOT NULL, epochs INTEGER NOT NULL, record TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS proposals (number INTEGER PRIMARY KEY, placement TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS tests (
@@ -83,30 +90,44 @@ class Ledger:
         """Close the file."""
         self._connection.close()
 
-    def add(self, evaluation: Evaluation) -> None:
-        """Commit one evaluation; a second one with the same key is refused, since finished work is never altered."""
-        record = json.dumps(evaluation.to_record(), allow_nan=False)
-        self._write("INSERT INTO evaluations VALUES (?, ?, ?, ?)", *evaluation.key, record)
+    def add(self, evaluation: Evaluation, *, instead_of: Evaluation | None = None) -> None:
+        """Commit one evaluation; a second one with the same key is refused, since finished work is never altered.
+
+        A failed one that was made again goes to the failures in the same transaction: `instead_of` it.
+        """
+        self._write(*_moved(instead_of), _inserted("evaluations", evaluation))
 
     def evaluations(self) -> list[Evaluation]:
         """Return all evaluations of the full length in the order in which they were committed."""
         return self._evaluations_in("evaluations")
 
-    def add_rung(self, evaluation: Evaluation) -> None:
+    def add_rung(self, evaluation: Evaluation, *, instead_of: Evaluation | None = None) -> None:
         """Commit the result of a training at a rung, apart from those that were trained to the end.
 
         In a table of its own, so that nothing that reads evaluations can take it for one.
         """
-        record = json.dumps(evaluation.to_record(), allow_nan=False)
-        self._write("INSERT INTO rungs VALUES (?, ?, ?, ?)", *evaluation.key, record)
+        self._write(*_moved(instead_of), _inserted("rungs", evaluation))
+
+    def add_failure(self, evaluation: Evaluation) -> None:
+        """Commit a failed attempt of a training that is made again; there may be several."""
+        self._write(_inserted("failures", evaluation))
+
+    def withdraw(self, failed: Iterable[Evaluation], *, last_proposal: int) -> None:
+        """Move failed evaluations to the failures, and forget what was proposed after a number, in one transaction."""
+        moves = [statement for evaluation in failed for statement in _moved(evaluation)]
+        self._write(*moves, ("DELETE FROM proposals WHERE number > ?", (last_proposal,)))
+
+    def failures(self) -> list[Evaluation]:
+        """Return the failed attempts that were made again, in order; ledgers before 0.11 have none."""
+        return self._evaluations_in("failures")
 
     def rungs(self) -> list[Evaluation]:
         """Return the results at rungs in the order in which they were committed; ledgers before 0.4 have none."""
-        if not self._read("SELECT name FROM sqlite_master WHERE name = 'rungs'"):
-            return []
         return self._evaluations_in("rungs")
 
-    def _evaluations_in(self, table: Literal["evaluations", "rungs"]) -> list[Evaluation]:
+    def _evaluations_in(self, table: _Table) -> list[Evaluation]:
+        if not self._read("SELECT name FROM sqlite_master WHERE name = ?", table):
+            return []
         rows = self._read(f"SELECT record FROM {table} ORDER BY rowid")
         try:
             return [Evaluation.from_record(json.loads(record)) for (record,) in rows]
@@ -115,7 +136,7 @@ class Ledger:
 
     def add_test(self, key: EvaluationKey, *, accuracy: float, cross_entropy: float) -> None:
         """Commit the score on the test split of one evaluation's network."""
-        self._write("INSERT INTO tests VALUES (?, ?, ?, ?, ?)", *key, accuracy, cross_entropy)
+        self._write(("INSERT INTO tests VALUES (?, ?, ?, ?, ?)", (*key, accuracy, cross_entropy)))
 
     def tests(self) -> dict[EvaluationKey, tuple[float, float]]:
         """Return (accuracy in percent, cross-entropy in nats) on the test split by evaluation."""
@@ -124,7 +145,7 @@ class Ledger:
 
     def add_proposal(self, number: int, placement: Placement) -> None:
         """Commit what the sampler proposed, before anything is done about it; a known number stays as it is."""
-        self._write("INSERT OR IGNORE INTO proposals VALUES (?, ?)", number, str(placement))
+        self._write(("INSERT OR IGNORE INTO proposals VALUES (?, ?)", (number, str(placement))))
 
     def proposals(self) -> dict[int, Placement]:
         """Return the placements that were proposed, by number."""
@@ -143,7 +164,7 @@ class Ledger:
 
     def set_fact(self, key: str, value: Mapping[str, Any] | str | float | bool | list[Any] | None) -> None:
         """Commit a fact of plain JSON types."""
-        self._write("INSERT OR REPLACE INTO facts VALUES (?, ?)", key, json.dumps(value, allow_nan=False))
+        self._write(("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, json.dumps(value, allow_nan=False))))
 
     def _read(self, query: str, *values: str) -> list[Any]:
         try:
@@ -151,10 +172,26 @@ class Ledger:
         except sqlite3.DatabaseError as error:
             raise CorruptResults(f"{self.path}: not a readable ledger ({error})") from error
 
-    def _write(self, statement: str, *values: str | int | float) -> None:
-        """Commit one row; DiskFull where it cannot be written, which leaves the ledger as it was."""
+    def _write(self, *statements: _Statement) -> None:
+        """Commit rows in one transaction; DiskFull where they cannot be written, which leaves the ledger as it was."""
         try:
             with self._connection:
-                self._connection.execute(statement, values)
+                for statement, values in statements:
+                    self._connection.execute(statement, values)
         except sqlite3.OperationalError as error:
-            raise DiskFull(f"{self.path}: cannot write {len(str(values)):,} bytes ({error})") from error
+            size = sum(len(str(values)) for _, values in statements)
+            raise DiskFull(f"{self.path}: cannot write {size:,} bytes ({error})") from error
+
+
+def _inserted(table: _Table, evaluation: Evaluation) -> _Statement:
+    record = json.dumps(evaluation.to_record(), allow_nan=False)
+    return f"INSERT INTO {table} VALUES (?, ?, ?, ?)", (*evaluation.key, record)
+
+
+def _moved(failed: Evaluation | None) -> list[_Statement]:
+    """Return what takes a failed evaluation from the results to the failures; it stays where it was complete."""
+    if failed is None:
+        return []
+    assert failed.state == "failed"
+    delete = "DELETE FROM evaluations WHERE placement = ? AND seed = ? AND epochs = ?"
+    return [_inserted("failures", failed), (delete, failed.key)]

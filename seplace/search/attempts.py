@@ -1,0 +1,84 @@
+"""Which failed trainings are made again, and what a user can do about the others.
+
+A failure of the machine (a worker that was killed, memory that ran out) says nothing about its placement. It is made
+again in the same run, behind all others; where it fails again it is a result, so that the study gets on, but one that
+the next run replaces. A failure of the placement's own (it diverged, its code raised) is a result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from seplace.config import StudyConfig
+    from seplace.ledger import Ledger
+    from seplace.results import Evaluation, EvaluationKey
+
+_OF_THE_MACHINE = frozenset({"oom", "crashed"})
+
+
+class Attempts:
+    """The failed attempts of a study's trainings, by the key of the whole training."""
+
+    def __init__(
+        self, config: StudyConfig, known: Iterable[Evaluation], failures: Iterable[Evaluation], *, retry_failed: bool
+    ) -> None:
+        """Take the ledger's evaluations, and the attempts that it keeps apart; `retry_failed` replaces all failures."""
+        self.config = config
+        self.retry_failed = retry_failed
+        self.replaced: dict[EvaluationKey, Evaluation] = {row.key: row for row in known if self._is_made_again(row)}
+        """Failed results of earlier runs: each is made again as soon as it is asked for."""
+        self._last = {row.key: row for row in failures} | self.replaced
+        self.failed_before = frozenset(self._last)
+        """What has failed in earlier runs: it says nothing new of the machine."""
+
+    def counted(self, evaluation: Evaluation, key: EvaluationKey) -> Evaluation:
+        """Return an evaluation with the earlier attempts of its training counted in."""
+        last = self._last.get(key)
+        return evaluation if last is None else replace(evaluation, attempts=last.attempts + evaluation.attempts)
+
+    def is_of_the_machine(self, failed: Evaluation) -> bool:
+        """Return whether a failure says nothing about its placement."""
+        # A table of earlier trainings gives the same answer again.
+        return failed.reason in _OF_THE_MACHINE and self.config.evaluator.folder is None
+
+    def is_made_again(self, failed: Evaluation) -> bool:
+        """Return whether a training that has just failed gets another attempt in this run, and note that it does."""
+        if not self.is_of_the_machine(failed) or failed.key in self._last:
+            return False
+        self._last[failed.key] = failed
+        return True
+
+    @staticmethod
+    def described(failed: Evaluation) -> str:
+        """Return which training failed, and why."""
+        return f"{failed.placement} on seed {failed.seed}: {failed.reason}: {failed.message}"
+
+    def advice(self, failed: Evaluation) -> str:
+        """Return what can be done about a failed training."""
+        if self.is_of_the_machine(failed):
+            return "run the study again, and it is tried again"
+        return "when its cause is mended, --retry-failed (in Python retry_failed=True) tries it again"
+
+    def _is_made_again(self, row: Evaluation) -> bool:
+        return row.state == "failed" and (self.retry_failed or self.is_of_the_machine(row))
+
+
+class Streak:
+    """Failures that were committed since anything was complete, and what had been planned before the first of them."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.failed: list[Evaluation] = []
+        self._last_proposal = max(ledger.proposals(), default=-1)
+        self._rounds = ledger.fact("confirm_rounds")
+
+    def withdraw(self) -> None:
+        """Take the failures of a machine that is out of order back, with all that was planned on the strength of them.
+
+        So the study that goes on when it is mended is the one that would have been without them.
+        """
+        self.ledger.withdraw(self.failed, last_proposal=self._last_proposal)
+        self.ledger.set_fact("confirm_rounds", self._rounds)

@@ -1,0 +1,184 @@
+"""Failures of the machine say nothing about a placement; those of its own are results until a user says otherwise."""
+
+import random
+
+import pytest
+
+from seplace.errors import TooManyFailures
+from seplace.ledger import Ledger
+from seplace.search import driver
+from tests.search.toy import Scrambled, Stop, go, left_in
+from tests.studies import write_small_space, write_study
+
+PLAIN = "none-none-none"
+OTHERS = ["eca-eca-eca", "none-none-eca", "eca-none-none", "none-eca-eca"]
+"""Two yardsticks, and two that only the search trains."""
+
+pytestmark = pytest.mark.usefixtures("no_study_file")
+
+
+def small_study(folder, *, stop_after: int = 5, **search):
+    return write_study(
+        folder,
+        space=write_small_space(folder),
+        search={"trainings": 18, **search},
+        confirm={"seeds": 3, "trainings": 4},
+        run={"stop_after_failures": stop_after},
+    )
+
+
+def rows_of(folder):
+    with Ledger(folder / "ledger.sqlite", read_only=True) as ledger:
+        return ledger.evaluations(), ledger.failures(), ledger.fact("finished")
+
+
+@pytest.mark.parametrize(
+    ("executor", "sampler", "reason"), [("inline", "effects", "oom"), ("scrambled", "nsga2", "crashed")]
+)
+def test_a_study_whose_machine_failed_once_equals_one_that_had_no_trouble(
+    tmp_path, toy, monkeypatch, executor, sampler, reason
+):
+    monkeypatch.setattr(driver, "EXECUTORS", {"inline": Scrambled} if executor == "scrambled" else driver.EXECUTORS)
+    monkeypatch.setattr(Scrambled, "order", random.Random(0))
+    path = small_study(tmp_path, sampler=sampler)
+    go(path, tmp_path / "whole")
+    toy.trained.clear()
+    toy.failing, toy.fails_once = dict.fromkeys([PLAIN, *OTHERS], reason), True
+    go(path, tmp_path / "out")
+    assert left_in(tmp_path / "out") == left_in(tmp_path / "whole")
+    rows, failures, _ = rows_of(tmp_path / "out")
+    assert {str(row.placement) for row in failures} == {PLAIN, *OTHERS}
+    assert {row.reason for row in failures} == {reason}
+    assert sum(row.attempts for row in rows) == len(toy.trained) == len(rows) + 5
+
+
+@pytest.mark.parametrize("sampler", ["effects", "nsga2"])
+def test_what_the_machine_fails_for_a_whole_run_is_made_again_by_the_next(tmp_path, toy, sampler):
+    path = small_study(tmp_path, sampler=sampler, stop_after=99)
+    toy.failing = dict.fromkeys(OTHERS, "crashed")
+    go(path, tmp_path / "out")
+    before, _, finished = rows_of(tmp_path / "out")
+    assert finished
+    proposals = left_in(tmp_path / "out")["proposals"]
+    lost = [row for row in before if row.state == "failed"]
+    assert {str(row.placement) for row in lost} == set(OTHERS)
+    assert {row.attempts for row in lost} == {2}
+    toy.failing = {}
+    toy.trained.clear()
+    toy.stop_after = 2
+    with pytest.raises(Stop):
+        go(path, tmp_path / "out")
+    toy.stop_after = None
+    go(path, tmp_path / "out")
+    after, failures, _ = rows_of(tmp_path / "out")
+    assert all(row.state == "complete" for row in after)
+    assert {key for row in lost if (key := row.key)} <= {row.key for row in failures}
+    assert {row.attempts for row in after if row.key in {each.key for each in lost}} == {3}
+    complete = [row for row in before if row.state == "complete"]
+    assert [row for row in after if row in complete] == complete  # neither lost nor altered
+    assert proposals.items() <= left_in(tmp_path / "out")["proposals"].items()
+    trained = len(toy.trained)
+    left = left_in(tmp_path / "out")
+    go(path, tmp_path / "out")
+    assert len(toy.trained) == trained
+    assert left_in(tmp_path / "out") == left
+
+
+def test_what_fails_at_a_rung_goes_to_that_rung_again(tmp_path, toy):
+    toy.length, toy.rungs = 6, (2,)
+    path = write_study(tmp_path, training={"epochs": 6}, search={"trainings": 30, "rungs": [2]})
+    go(path, tmp_path / "whole")
+    stopped = [key for key, _ in left_in(tmp_path / "whole")["rungs"]][:3]
+    toy.failing = dict.fromkeys((text for text, _, _ in stopped), "crashed")
+    go(path, tmp_path / "out")
+    assert {str(row.placement) for row in rows_of(tmp_path / "out")[0] if row.state == "failed"} == set(toy.failing)
+    toy.failing = {}
+    go(path, tmp_path / "out")
+    rows, failures, _ = rows_of(tmp_path / "out")
+    assert all(row.state == "complete" for row in rows)
+    assert {row.epochs for row in failures} == {6}
+    rungs = {key for key, _ in left_in(tmp_path / "out")["rungs"]}
+    assert set(stopped) <= rungs | {row.key for row in rows}
+
+
+def test_a_failure_of_the_placement_is_a_result_until_a_user_says_otherwise(tmp_path, toy):
+    path = small_study(tmp_path)
+    toy.failing = {OTHERS[0]: "diverged", OTHERS[1]: "error"}
+    go(path, tmp_path / "out")
+    toy.failing = {}
+    trained = len(toy.trained)
+    go(path, tmp_path / "out")
+    assert len(toy.trained) == trained
+    go(path, tmp_path / "out", retry_failed=True)
+    rows, failures, finished = rows_of(tmp_path / "out")
+    assert all(row.state == "complete" for row in rows)
+    assert {str(row.placement) for row in failures} == set(OTHERS[:2])
+    assert finished
+
+
+@pytest.mark.parametrize(
+    ("reason", "attempts", "advice"),
+    [
+        ("oom", 2, "run the study again, and it is tried again"),
+        ("diverged", 1, "--retry-failed .* tries it again"),
+    ],
+)
+def test_a_study_whose_plain_backbone_failed_is_not_finished(tmp_path, toy, reason, attempts, advice):
+    path = small_study(tmp_path)
+    go(path, tmp_path / "whole")
+    toy.trained.clear()
+    toy.failing = {PLAIN: reason}
+    with pytest.raises(TooManyFailures, match=rf"the training of {PLAIN}, .* failed: .*{reason}.*; .*{advice}"):
+        go(path, tmp_path / "out")
+    assert [text for text, _, _ in toy.trained].count(PLAIN) == attempts
+    assert not rows_of(tmp_path / "out")[2]
+    toy.failing = {}
+    go(path, tmp_path / "out", retry_failed=reason == "diverged")
+    assert left_in(tmp_path / "out") == left_in(tmp_path / "whole")
+
+
+def test_a_machine_that_fails_everything_leaves_no_results(tmp_path, toy):
+    path = small_study(tmp_path)
+    go(path, tmp_path / "whole")
+    for kind, after in (("yardsticks", 0), ("search", 9)):
+        folder = tmp_path / kind
+        if after:
+            toy.stop_after = len(toy.trained) + after
+            with pytest.raises(Stop):
+                go(path, folder)
+            toy.stop_after = None
+        done = len(rows_of(folder)[0]) if after else 0
+        assert done == after
+        toy.failing = Always("crashed")
+        for _ in range(2):
+            with pytest.raises(TooManyFailures, match="run the study again, and it is tried again"):
+                go(path, folder)
+        toy.failing = {}
+        assert sum(row.state == "complete" for row in rows_of(folder)[0]) == done
+        go(path, folder)
+        assert left_in(folder) == left_in(tmp_path / "whole")
+
+
+class Always(dict):
+    """One reason for every placement."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+    def get(self, _: str) -> str:
+        return self.reason
+
+
+def test_placements_that_always_crash_do_not_hold_up_a_study(tmp_path, toy):
+    path = small_study(tmp_path, stop_after=2)
+    toy.failing = dict.fromkeys(OTHERS, "oom")
+    for _ in range(6):
+        try:
+            go(path, tmp_path / "out")
+        except TooManyFailures:
+            continue
+        break
+    else:
+        pytest.fail("the study does not get on")
+    assert rows_of(tmp_path / "out")[2]
+    go(path, tmp_path / "out")
