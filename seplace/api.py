@@ -20,6 +20,7 @@ from seplace.files import safe_name, write_atomically
 from seplace.ledger import ledger_of_results
 from seplace.placement import Placement
 from seplace.results import Evaluation, evaluations_frame, judge, rungs_frame, summarise
+from seplace.search.attempts import told
 from seplace.search.recommendation import recommended, task_of
 from seplace.search.scoring import covariates_of, proxy_records
 from seplace.shapes import rules_of
@@ -90,7 +91,9 @@ class Results:
         with ledger_of_results(folder) as ledger:
             self.rows: list[Evaluation] = ledger.evaluations()
             self.rung_rows: list[Evaluation] = ledger.rungs()
-            self.finished: bool = bool(ledger.fact("finished"))
+            self._reached_its_end: bool = bool(ledger.fact("finished"))
+            self.stopped: str = ledger.fact("stopped") or ""
+            """What the last run ended with, where that was an error."""
             self._study_folder: Path = folder / ledger.fact("study_folder")
             self._tests = ledger.tests()
             self._images: dict[str, Any] = ledger.fact("images") or {}
@@ -107,6 +110,17 @@ class Results:
     def load(cls, folder: str | Path) -> Self:
         """Load the results in a folder."""
         return cls(Path(folder))
+
+    @property
+    def finished(self) -> bool:
+        """Whether the study has come to its end; one that can compare nothing with its plain backbone has not."""
+        return self._reached_its_end and self.plain_failure is None
+
+    @property
+    def plain_failure(self) -> Evaluation | None:
+        """The failed training of the plain backbone where none has succeeded."""
+        plain = [row for row in self.rows if row.placement.is_plain]
+        return plain[0] if plain and all(row.state == "failed" for row in plain) else None
 
     @cached_property
     def config(self) -> StudyConfig:
@@ -203,6 +217,8 @@ class Results:
     @property
     def verdict(self) -> str:
         """In a sentence or two: whether anything was better than no attention at all."""
+        if self.plain_failure is not None:
+            return f"Nothing can be compared with none: {told(self.plain_failure, self.config)}."
         return verdict(self.judgement, self.config.search_space.yardsticks)
 
     @property
@@ -371,22 +387,24 @@ def run(
     folder: str | Path | None = None,
     overrides: Overrides | None = None,
     observer: Observer | None = None,
+    retry_failed: bool = False,
 ) -> Results:
     """Run a study (a file, or the name of a shipped one) to its end, or go on with it; return its results.
 
     Results go to `folder`, by default `results/<name of the study>`. Without an observer a progress bar is shown.
+    Trainings that the machine has failed in an earlier run are made again, with `retry_failed` all that failed.
     """
     from seplace.search.driver import run_study
 
     config = (overrides or Overrides()).apply(load_study(study))
     target = Path(folder) if folder is not None else Path("results") / config.name
     if observer is not None:
-        run_study(config, target, observer=observer)
+        run_study(config, target, observer=observer, retry_failed=retry_failed)
     else:
         from seplace.display import progress_bar
 
         with progress_bar() as show:
-            run_study(config, target, observer=show)
+            run_study(config, target, observer=show, retry_failed=retry_failed)
     results = Results.load(target)
     results.write()
     return results

@@ -51,7 +51,7 @@ def ledger_of_results(folder: Path) -> Iterator[Ledger]:
         raise DataError(f"{folder}: no results here (looked for {path.name})")
     with Ledger(path, read_only=True) as ledger:
         if ledger.fact("study_folder") is None:
-            raise DataError(f"{folder}: no results here yet; its run ended before it had begun")
+            raise DataError(f"{folder}: no results here yet: its run is starting, or ended before it had begun")
         yield ledger
 
 

@@ -9,18 +9,31 @@ import typer
 
 from seplace.cli.options import Format, FormatOption, ResultsArgument
 from seplace.cli.printing import show, show_data, show_front
+from seplace.errors import SeplaceError
 
 
 def status(results: ResultsArgument) -> None:
     """Show how far a study is."""
     from seplace.api import Results
+    from seplace.search.attempts import told
     from seplace.search.lock import holder
 
-    study = Results.load(results)
     running = holder(results / "lock")
-    state = (
-        "finished" if study.finished else f"being run by {running}" if running else "interrupted; run it again to go on"
-    )
+    try:
+        study = Results.load(results)
+    except SeplaceError:
+        if running is None:
+            raise
+        show(f"study in {results}: starting, run by {running}; nothing is trained yet")
+        return
+    if running:
+        state = f"being run by {running}"
+    elif study.finished:
+        state = "finished"
+    elif study.plain_failure is not None:
+        state = "not finished"  # the verdict says why
+    else:
+        state = f"stopped: {study.stopped}" if study.stopped else "interrupted; run it again to go on"
     complete = sum(row.state == "complete" for row in study.rows)
     search, confirm = study.config.search, study.config.confirm
     budget = f"{search.trainings} trainings" if search.trainings is not None else f"{search.hours:g} h"
@@ -33,10 +46,11 @@ def status(results: ResultsArgument) -> None:
     show(f"{complete} trainings complete, {len(study.rows) - complete} failed{early}; budget {budget}{more}")
     for row in study.rows:
         if row.state == "failed":
-            show(f"  failed: {row.placement}, seed {row.seed}: {row.reason}: {row.message}")
+            show(f"  failed: {told(row, study.config)}")
     if complete:
         members = study.placements[study.placements["on_front"]]
         show(f"{len(study.placements)} placements trained, {len(members)} on the front")
+    if complete or study.plain_failure is not None:
         show(study.verdict)
 
 

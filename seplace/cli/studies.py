@@ -75,6 +75,9 @@ def run(
     threads: Annotated[int | None, typer.Option(min=1, help="Torch threads of one training.")] = None,
     accelerator: Annotated[str | None, typer.Option(help="cpu, gpu or auto, instead of the study's.")] = None,
     data_root: Annotated[Path | None, typer.Option(help="Where the data lies, instead of the study's root.")] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Make all failed trainings again, not only those of the machine.")
+    ] = False,
     export: Annotated[str | None, typer.Option(help="Export afterwards: best, knee, cheapest or a placement.")] = None,
 ) -> None:
     """Run a study to its end, or go on with one that was interrupted."""
@@ -85,7 +88,7 @@ def run(
     )
     if export is not None:
         api.check_pick(export)  # before hours of training, not after
-    finished = api.run(study, folder=results, overrides=overrides)
+    finished = api.run(study, folder=results, overrides=overrides, retry_failed=retry_failed)
     show_front(finished)
     show(f"tables and figures: {finished.folder}")
     if export is not None:

@@ -19,6 +19,21 @@ if TYPE_CHECKING:
 _OF_THE_MACHINE = frozenset({"oom", "crashed"})
 
 
+def is_of_the_machine(failed: Evaluation, config: StudyConfig) -> bool:
+    """Return whether a failure says nothing about its placement; a table of trainings gives the same answer again."""
+    return failed.reason in _OF_THE_MACHINE and config.evaluator.folder is None
+
+
+def told(failed: Evaluation, config: StudyConfig) -> str:
+    """Return which training failed, why, and what can be done about it."""
+    advice = (
+        "run the study again, and it is tried again"
+        if is_of_the_machine(failed, config)
+        else "when its cause is mended, --retry-failed (in Python retry_failed=True) tries it again"
+    )
+    return f"{failed.placement} on seed {failed.seed}: {failed.reason}: {failed.message}; {advice}"
+
+
 class Attempts:
     """The failed attempts of a study's trainings, by the key of the whole training."""
 
@@ -39,31 +54,15 @@ class Attempts:
         last = self._last.get(key)
         return evaluation if last is None else replace(evaluation, attempts=last.attempts + evaluation.attempts)
 
-    def is_of_the_machine(self, failed: Evaluation) -> bool:
-        """Return whether a failure says nothing about its placement."""
-        # A table of earlier trainings gives the same answer again.
-        return failed.reason in _OF_THE_MACHINE and self.config.evaluator.folder is None
-
     def is_made_again(self, failed: Evaluation) -> bool:
         """Return whether a training that has just failed gets another attempt in this run, and note that it does."""
-        if not self.is_of_the_machine(failed) or failed.key in self._last:
+        if not is_of_the_machine(failed, self.config) or failed.key in self._last:
             return False
         self._last[failed.key] = failed
         return True
 
-    @staticmethod
-    def described(failed: Evaluation) -> str:
-        """Return which training failed, and why."""
-        return f"{failed.placement} on seed {failed.seed}: {failed.reason}: {failed.message}"
-
-    def advice(self, failed: Evaluation) -> str:
-        """Return what can be done about a failed training."""
-        if self.is_of_the_machine(failed):
-            return "run the study again, and it is tried again"
-        return "when its cause is mended, --retry-failed (in Python retry_failed=True) tries it again"
-
     def _is_made_again(self, row: Evaluation) -> bool:
-        return row.state == "failed" and (self.retry_failed or self.is_of_the_machine(row))
+        return row.state == "failed" and (self.retry_failed or is_of_the_machine(row, self.config))
 
 
 class Streak:

@@ -11,14 +11,16 @@ import functools
 import sys
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seplace.effects.covariates import tables_of
-from seplace.errors import MissingTestSplit, MissingWeights
+from seplace.errors import MissingTestSplit, MissingWeights, SeplaceError
 from seplace.executors import EXECUTORS
 from seplace.executors.executor import EvaluatorMaker, Executor
+from seplace.files import DiskFull
 from seplace.ledger import Ledger
 from seplace.placement import Placement, placed_alone
 from seplace.results import Job, judge
@@ -42,6 +44,7 @@ from seplace.search.scoring import (
 )
 from seplace.search.search_phase import SearchPhase
 from seplace.search.trainings import Trainings
+from seplace.user_code import describe_error
 
 if TYPE_CHECKING:
     from seplace.config import StudyConfig
@@ -70,6 +73,7 @@ def run_study(config: StudyConfig, folder: Path, *, observer: Observer, retry_fa
         warn_of_a_smaller_budget(config, folder)
         claim(config, folder, ledger)  # what may refuse the study stands above: a refused one can be mended
         ledger.set_fact("finished", False)
+        ledger.set_fact("stopped", None)
         is_command = Path(sys.argv[0]).name == "seplace"
         ledger.set_fact("command", " ".join(["seplace", *sys.argv[1:]]) if is_command else "seplace.run")
         ledger.set_fact("images", images)
@@ -91,6 +95,10 @@ def run_study(config: StudyConfig, folder: Path, *, observer: Observer, retry_fa
             driver.run_search()
             driver.run_confirmation()
             driver.run_test(evaluator)
+        except Exception as error:
+            with suppress(DiskFull):
+                ledger.set_fact("stopped", str(error) if isinstance(error, SeplaceError) else describe_error(error))
+            raise
         finally:
             driver.close()
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from seplace.errors import TooManyFailures
 from seplace.results import Evaluation, EvaluationKey, Job
-from seplace.search.attempts import Attempts, Streak
+from seplace.search.attempts import Attempts, Streak, is_of_the_machine, told
 
 if TYPE_CHECKING:
     from seplace.config import StudyConfig
@@ -113,15 +113,13 @@ class Trainings:
         """Raise TooManyFailures where the first training of a placement failed that all others are compared with."""
         row = self.results[self.job(placement, 0).key]
         if row.state == "failed":
-            raise TooManyFailures(
-                f"the training of {placement}, with which everything is compared, failed: {self._told(row)}"
-            )
+            raise TooManyFailures(f"what everything is compared with has failed: {told(row, self.config)}")
 
     def refuse_if_all_failed(self) -> None:
         """Raise TooManyFailures where no training gave a result: there is nothing to recommend, nor to learn from."""
         if all(row.accuracy is None for row in self.results.values()):
             *_, last = self.results.values()
-            raise TooManyFailures(f"none of {len(self.results)} trainings finished, last {self._told(last)}")
+            raise TooManyFailures(f"none of {len(self.results)} trainings finished, last {told(last, self.config)}")
 
     def _watch_failures(self, evaluation: Evaluation) -> None:
         if evaluation.state == "complete":
@@ -130,10 +128,7 @@ class Trainings:
             self._failed_in_a_row.add(evaluation.key)
         if len(self._failed_in_a_row) < self.config.run.stop_after_failures:
             return
-        if self._streak is not None and all(map(self.attempts.is_of_the_machine, self._streak.failed)):
+        if self._streak is not None and all(is_of_the_machine(row, self.config) for row in self._streak.failed):
             self._streak.withdraw()
         count = len(self._failed_in_a_row)
-        raise TooManyFailures(f"{count} trainings failed in a row, last {self._told(evaluation)}")
-
-    def _told(self, failed: Evaluation) -> str:
-        return f"{self.attempts.described(failed)}; {self.attempts.advice(failed)}"
+        raise TooManyFailures(f"{count} trainings failed in a row, last {told(evaluation, self.config)}")

@@ -1,8 +1,15 @@
 import json
+import re
+import shutil
+import sqlite3
+from contextlib import closing
 from io import StringIO
 
 import pandas as pd
 import pytest
+
+from seplace.ledger import Ledger
+from seplace.search.lock import study_lock
 
 
 def test_status_of_a_finished_study(cli, finished):
@@ -74,3 +81,53 @@ def test_what_cannot_be_exported_is_exit_2(cli, finished, tmp_path, arguments, m
     assert code == 2
     assert message in error
     assert not (tmp_path / "exported").exists()
+
+
+def altered(finished, folder, statement, *values):
+    """A copy of a finished study with one more statement in its ledger."""
+    copy = shutil.copytree(finished, folder / "tiny", ignore=shutil.ignore_patterns("weights"))
+    with closing(sqlite3.connect(copy / "ledger.sqlite")) as connection, connection:
+        connection.execute(statement, values)
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("facts", "state"),
+    [
+        ({"finished": "false"}, "interrupted; run it again to go on"),
+        ({"finished": "false", "stopped": '"a.ckpt: cannot write"'}, "stopped: a.ckpt: cannot write"),
+    ],
+)
+def test_status_says_how_the_last_run_ended(cli, finished, tmp_path, facts, state):
+    rows = ", ".join(f"('{key}', '{value}')" for key, value in facts.items())
+    copy = altered(finished, tmp_path, f"INSERT OR REPLACE INTO facts VALUES {rows}")
+    assert f"study tiny: {state}\n" in cli("status", copy)[1]
+
+
+@pytest.mark.parametrize("reason", ["oom", "diverged"])
+def test_a_study_without_its_plain_backbone_is_not_finished(cli, finished, tmp_path, reason):
+    """As version 0.10 left it."""
+    copy = altered(
+        finished,
+        tmp_path,
+        "UPDATE evaluations SET record = json_set(record, '$.state', 'failed', '$.accuracy', NULL, '$.reason', ?) "
+        "WHERE placement = 'none-none-none'",
+        reason,
+    )
+    code, output, _ = cli("status", copy)
+    assert code == 0
+    assert "study tiny: not finished" in output
+    advice = "run the study again, and it is tried again" if reason == "oom" else "--retry-failed"
+    assert re.search(rf"Nothing can be compared with none: none-none-none on seed 0: {reason}: .*{advice}", output)
+
+
+def test_status_of_a_study_that_is_starting(cli, tmp_path):
+    with study_lock(tmp_path / "lock"):
+        code, output, _ = cli("status", tmp_path)
+        assert (code, "starting, run by process" in output) == (0, True)
+        Ledger(tmp_path / "ledger.sqlite").close()
+        code, output, _ = cli("status", tmp_path)
+        assert (code, "starting, run by process" in output) == (0, True)
+    code, output, error = cli("status", tmp_path)
+    assert (code, output) == (3, "")
+    assert "no results here yet" in error

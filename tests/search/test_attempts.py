@@ -128,7 +128,9 @@ def test_a_study_whose_plain_backbone_failed_is_not_finished(tmp_path, toy, reas
     go(path, tmp_path / "whole")
     toy.trained.clear()
     toy.failing = {PLAIN: reason}
-    with pytest.raises(TooManyFailures, match=rf"the training of {PLAIN}, .* failed: .*{reason}.*; .*{advice}"):
+    with pytest.raises(
+        TooManyFailures, match=rf"what everything is compared with has failed: {PLAIN} .*{reason}.*; .*{advice}"
+    ):
         go(path, tmp_path / "out")
     assert [text for text, _, _ in toy.trained].count(PLAIN) == attempts
     assert not rows_of(tmp_path / "out")[2]
