@@ -401,10 +401,10 @@ def run(
     if observer is not None:
         run_study(config, target, observer=observer, retry_failed=retry_failed)
     else:
-        from seplace.display import progress_bar
+        from seplace.display import progress_bar, tell_images
 
         with progress_bar() as show:
-            run_study(config, target, observer=show, retry_failed=retry_failed)
+            run_study(config, target, observer=show, retry_failed=retry_failed, on_images=tell_images)
     results = Results.load(target)
     results.write()
     return results

@@ -19,6 +19,7 @@ from seplace.space_file import space_of
 from seplace.study_file import Confirm, Data, Evaluator, Objective, Run, Search, StudyFile, cross_checks
 
 _LATER_OPTIONS: dict[str, Any] = {
+    "data.skip_damaged": False,
     "training.freeze": "nothing",
     "search.stop": "budget",
     "search.rungs": [],
@@ -149,9 +150,9 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     fingerprint had the digest of its space alone.
     """
     missing = object()
-    later = {key: value for key, value in _LATER_OPTIONS.items() if new.get(key) == value}
+    later = {key: value for key, value in _LATER_OPTIONS.items() if key in new and new[key] == value}
     before = {**later, **old}
-    is_in_detail = all(any(key.startswith("space.choices") for key in each) for each in (old, new))
+    is_in_detail = all("space.granularity" in each for each in (old, new))
     compared = [key for key in sorted({*before, *new}) if is_in_detail or not key.startswith(_DETAILS)]
     changed = {
         key: (before.get(key, missing), new.get(key, missing))

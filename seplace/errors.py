@@ -7,7 +7,7 @@ running, 130 and 143 signals.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 
@@ -65,6 +65,21 @@ class DataError(SeplaceError):
     """Data that is missing, corrupt, or not what it is said to be."""
 
     exit_code = 3
+
+
+class DamagedImages(DataError):
+    """Images that cannot be used; `reasons` says of each what it is, and where."""
+
+    _SHOWN = 5
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        self.reasons = tuple(reasons)
+        more = len(self.reasons) - self._SHOWN
+        if len(self.reasons) == 1:
+            super().__init__(self.reasons[0])
+        else:
+            shown = [*self.reasons[: self._SHOWN], *([f"and {more:,} more"] if more > 0 else [])]
+            super().__init__("\n  ".join([f"{len(self.reasons):,} images cannot be used:", *shown]))
 
 
 class MissingTestSplit(DataError):

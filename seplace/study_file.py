@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _LISTED = 64
 """The most entries of a list of a study."""
+_WITH_OWN_VALIDATION = ("image_folder", "image_parquet")
+"""Data sets of the shelf that may have a validation split of their own."""
 MAX_PARALLEL = 1024
 _Parallel = Annotated[int, Field(ge=1, le=MAX_PARALLEL)]
 
@@ -42,12 +44,14 @@ class Data(Block):
     """Side in pixels that images are resized to; None leaves them as they are."""
     train_images: Count | None = None
     """A seeded subset of the training split; None takes all of it."""
-    validation_images: Count
-    """How many images of the training split are held out for the search."""
+    validation_images: Count | None = None
+    """How many images of the training split are held out for the search; None takes the set's own validation split."""
     noise: NotNegative = 0.0
     """Standard deviation of seeded Gaussian pixel noise, in units of the full pixel range."""
     seed: Natural = 0
     """The seed of the split, the subset and the noise."""
+    skip_damaged: bool = False
+    """Whether images that cannot be used (damaged, empty, no files, in colour among grey ones) are left out."""
 
 
 class Evaluator(Block):
@@ -134,6 +138,7 @@ def cross_checks(checked: Checked[StudyFile], space: SearchSpace | None) -> list
         *_path_problems(checked),
         *_evaluator_problems(checked),
         *_training_problems(checked),
+        *_validation_problems(checked),
         *_image_size_problems(checked, space),
         *_budget_problems(checked, space),
         *_rung_problems(checked),
@@ -197,6 +202,16 @@ def _training_problems(checked: Checked[StudyFile]) -> list[Problem]:
         rule = f"must be at most the {images:,} training images"
         problems.append(checked.document.problem(("training", "batch_size"), rule, got=spelled(batch)))
     return problems
+
+
+def _validation_problems(checked: Checked[StudyFile]) -> list[Problem]:
+    keys: Keys = ("data", "validation_images")
+    name = checked.sound("data", "name")
+    has_own = name in _WITH_OWN_VALIDATION or (name is not None and (":" in name or name not in DATASETS))
+    if name is None or has_own or keys in checked.refused or checked.sound(*keys) is not None:
+        return []
+    rule = f"is missing and required: {name} has no validation split of its own"
+    return [checked.document.problem(keys, rule)]
 
 
 def _image_size_problems(checked: Checked[StudyFile], space: SearchSpace | None) -> list[Problem]:

@@ -18,13 +18,15 @@ def plan(
 ) -> None:
     """Show what a run would do: the space, its prices, what is compared, how long it takes."""
     from seplace.config import load_study
-    from seplace.display import duration, plain_table, quantity
+    from seplace.display import duration, image_lines, plain_table, quantity
     from seplace.search.plan import make_plan
 
     config = load_study(study)
     made = make_plan(config, results or Path("results") / config.name, with_batch=batch)
     space, search = config.search_space, config.search
     show(f"study {config.name}: {space.backbone.text} on {config.data.name}, space {space.name}")
+    for line in image_lines(made.images):
+        show(line)
     for number, choices in enumerate(space.choices, start=1):
         unit = space.backbone.units[number - 1]
         blocks = f"{len(unit.sites)} blocks, " if len(unit.sites) > 1 else ""

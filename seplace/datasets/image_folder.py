@@ -1,7 +1,9 @@
-"""Image files in folders named after their classes, as ImageNet and Places365 are laid out.
+"""Image files in folders named after their classes, as ImageNet, Places365 and Tiny ImageNet are laid out.
 
-`root/train/<class>/*` is the training split; the test split is the first of `root/test`, `root/val` and
-`root/validation` that has class folders (ImageNet's own `test` has no labels). Classes are sorted by name.
+`root/train/<class>/*` is the training split; folder_layout says what else is read. The test split is the first of
+`root/test`, `root/val`, `root/validation` and `root/valid` with images of the same classes (ImageNet's own `test` has
+no labels). The set's own validation split, for a study that holds out no training images, is the first of `root/val`,
+`root/validation` and `root/valid`; its test split is then `root/test`. Classes are sorted by name.
 """
 
 from __future__ import annotations
@@ -14,11 +16,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from seplace.datasets.folder_layout import Listing, found_in, holds_images, list_classes, some
 from seplace.datasets.raw_set import RawSet, required_folder
 from seplace.errors import DataError
 
-_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
-_TEST_FOLDERS = ("test", "val", "validation")
+_VALIDATION_FOLDERS = ("val", "validation", "valid")
+_TEST_FOLDERS = ("test", *_VALIDATION_FOLDERS)
 _LAYOUT = "train/<class>/<image files>, and the same under test, val or validation"
 
 
@@ -30,6 +33,13 @@ class FolderImages:
     files: Sequence[str]
     """Paths under `folder`."""
     labels: NDArray[np.int64]
+    unusable: Sequence[tuple[str, str]] = ()
+    """What is named like an image and is none: its path under `folder`, and what it is."""
+
+    @property
+    def place(self) -> str:
+        """The name of the folder."""
+        return self.folder.name
 
     def read(self, indices: NDArray[np.int64]) -> list[str]:
         """Return the path of each image."""
@@ -43,43 +53,75 @@ class FolderImages:
 def image_folder(root: Path | None) -> RawSet:
     """List the training images under `root`; DataError where the layout is another."""
     root = required_folder(root, name="image_folder", wanted=_LAYOUT)
-    classes = _class_folders(root / "train")
-    if not classes:
-        raise DataError(f"data set image_folder: {root / 'train'} has no class folders; wanted: {_LAYOUT}")
-    test = next((root / name for name in _TEST_FOLDERS if _class_folders(root / name)), None)
+    train = list_classes(root / "train") if (root / "train").is_dir() else None
+    if train is None:
+        raise DataError(_unknown_layout(root))
+    classes = tuple(train.files)
+    labelled: dict[str, Listing] = {}
+    notes = [f"train: {note}" for note in train.notes]
+    for name in _TEST_FOLDERS:
+        if not (root / name).is_dir():
+            continue
+        listing = list_classes(root / name)
+        if listing is None or not set(listing.files) & set(classes):
+            notes.append(f"{name} is not read: {_why_not(root / name, listing)}")
+            continue
+        notes += [f"{name}: {note}" for note in listing.notes]
+        labelled[name] = listing
+    tests = [name for name in _TEST_FOLDERS if name in labelled]
+    own = next((name for name in _VALIDATION_FOLDERS if name in labelled), None)
+    opened = {name: partial(_open, root / name, listing, classes) for name, listing in labelled.items()}
     return RawSet(
         classes=classes,
-        train=_list(root / "train", classes),
-        test=None if test is None else partial(_list_test, test, classes, root / "train"),
+        train=_images(root / "train", train, classes),
+        test=opened[tests[0]] if tests else None,
+        validation=None if own is None else opened[own],
+        has_test_beside_validation="test" in labelled,
+        notes=tuple(notes),
     )
 
 
-def _list_test(folder: Path, classes: tuple[str, ...], train: Path) -> FolderImages:
-    found = _class_folders(folder)
-    if found != classes:
-        different = sorted(set(found) ^ set(classes))
+def _why_not(folder: Path, listing: Listing | None) -> str:
+    if listing is None:
+        what = "images without labels" if holds_images(folder) else "no class folders"
+        return f"{what} ({found_in(folder)})"
+    return f"no folder in it is a class of train ({some(list(listing.files))})"
+
+
+def _open(folder: Path, listing: Listing, classes: tuple[str, ...]) -> FolderImages:
+    found = tuple(listing.files)
+    missing, more = sorted(set(classes) - set(found)), sorted(set(found) - set(classes))
+    if missing or more:
+        different = sorted({*missing, *more})
+        only = " and ".join(
+            [*([f"{some(missing)} only in train"] if missing else []), *([f"{some(more)} only here"] if more else [])]
+        )
         raise DataError(
-            f"{folder} has {len(found)} classes, {train} has {len(classes)}; only in one of them: "
-            f"{', '.join(different[:5])}{', …' if len(different) > 5 else ''}"
+            f"{folder} has {len(found)} classes, {folder.parent / 'train'} has {len(classes)}; only in one of them: "
+            f"{some(different)} ({only})"
         )
-    return _list(folder, classes)
+    return _images(folder, listing, classes)
 
 
-def _class_folders(folder: Path) -> tuple[str, ...]:
-    if not folder.is_dir():
-        return ()
-    return tuple(sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")))
+def _images(folder: Path, listing: Listing, classes: tuple[str, ...]) -> FolderImages:
+    files = [file for name in classes for file in listing.files[name]]
+    labels = np.repeat(np.arange(len(classes)), [len(listing.files[name]) for name in classes])
+    return FolderImages(folder, files, labels.astype(np.int64), tuple(listing.unusable))
 
 
-def _list(folder: Path, classes: tuple[str, ...]) -> FolderImages:
-    files: list[str] = []
-    labels: list[int] = []
-    for label, name in enumerate(classes):
-        images = sorted(
-            path.name
-            for path in (folder / name).iterdir()
-            if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")
-        )
-        files += (f"{name}/{image}" for image in images)
-        labels += [label] * len(images)
-    return FolderImages(folder, files, np.array(labels, dtype=np.int64))
+def _unknown_layout(root: Path) -> str:
+    """Explain what was found in a root that is laid out otherwise, and what is wanted."""
+    train = root / "train"
+    found = [f"In {root.absolute()} there are {found_in(root)}"]
+    if train.is_dir():
+        found.append(f"in train {found_in(train)}")
+    inner = [path for path in sorted(root.iterdir()) if path.is_dir() and (path / "train").is_dir()]
+    if train.is_dir():
+        hint = " Images without class folders have no labels: put those of each class into a folder with its name."
+    elif len(inner) == 1:
+        hint = f" Did you mean the root {inner[0]}?"
+    elif any(holds_images(path) for path in sorted(root.iterdir()) if path.is_dir()):
+        hint = " If its folders are the classes, move them into a folder train, and some images of each into test."
+    else:
+        hint = ""
+    return f"data set image_folder: {train} has no class folders. {'; '.join(found)}. Wanted: {_LAYOUT}.{hint}"

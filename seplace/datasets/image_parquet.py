@@ -1,9 +1,10 @@
 """Images in Parquet files, as image-classification sets are published on data hubs.
 
-`root` (or `root/data`) holds `train.parquet` and `test.parquet`, or shards `train-*.parquet` and
-`test-*.parquet`. A row has the image as a struct {bytes, path} in the column `img` or `image` and its class
-in the column `label` or `fine_label`. Class names are taken from the files' own description where they have
-one.
+`root` (or `root/data`) holds `train.parquet` and `test.parquet`, or shards `train-*.parquet` and `test-*.parquet`;
+`validation`, `val`, `valid` or `dev` stand in for a missing `test`, or beside it for the set's own validation split
+(for a study that holds out no training images). A split whose labels are all -1 has none and is not read. A row has the
+image as a struct {bytes, path} in the column `img` or `image` and its class in the column `label` or `fine_label`.
+Class names are taken from the files' own description where they have one.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from seplace.datasets.raw_set import RawSet, required_folder
 from seplace.errors import DataError, MissingPackage
 
 _IMAGE_COLUMNS = ("img", "image")
+_VALIDATION_NAMES = ("validation", "val", "valid", "dev")
+_TEST_NAMES = ("test", *_VALIDATION_NAMES)
 _LABEL_COLUMNS = ("label", "fine_label")
 _SHARD = re.compile(r".*-\d+-of-(\d+)\.parquet")
 
@@ -37,8 +40,14 @@ class ParquetImages:
     image_column: str
     labels: NDArray[np.int64]
 
+    @property
+    def place(self) -> str:
+        """The name of the file, or of the first and the last."""
+        first, last = self.files[0].name, self.files[-1].name
+        return first if first == last else f"{first} … {last}"
+
     def read(self, indices: NDArray[np.int64]) -> list[bytes]:
-        """Return the bytes of each image; row groups without a wanted row are not read."""
+        """Return the bytes of each image, b"" where a row has none; row groups without a wanted row are not read."""
         contents: dict[int, bytes] = {}
         wanted = np.unique(indices)
         for file, start in zip(self.files, self.starts, strict=True):
@@ -51,10 +60,7 @@ class ParquetImages:
                         images = column.field("bytes").take(rows - start).to_pylist()
                         contents.update(zip(rows.tolist(), images, strict=True))
                     start = end
-        for index, content in contents.items():
-            if content is None:
-                raise DataError(f"{self.where(index)}: no image")
-        return [contents[index] for index in indices.tolist()]
+        return [contents[index] or b"" for index in indices.tolist()]
 
     def where(self, index: int) -> str:
         """Return the file of an image and its row in it, counted from 0."""
@@ -69,7 +75,10 @@ def image_parquet(root: Path | None) -> RawSet:
         name="image_parquet",
         wanted="train.parquet and test.parquet, or train-*.parquet and test-*.parquet",
     )
-    train, names = _open_split(root, "train")
+    files = _find(root, "train")
+    if files is None:
+        raise DataError(_nothing_found(root))
+    train, names = _open_split(files)
     count = int(train.labels.max(initial=-1)) + 1
     if count > len(train.labels):
         raise DataError(
@@ -82,11 +91,21 @@ def image_parquet(root: Path | None) -> RawSet:
             f"{train.where(int(train.labels.argmax()))}: label {count - 1}, but only {len(names)} classes are named"
         )
     classes = tuple(map(str, range(count))) if names is None else names
-    return RawSet(classes=classes, train=train, test=partial(_open_test, root, classes))
+    found = {name: files for name in _TEST_NAMES if (files := _find(root, name)) is not None}
+    labelled = {name: partial(_open_test, files, classes) for name, files in found.items() if _is_labelled(files)}
+    own = next((name for name in _VALIDATION_NAMES if name in labelled), None)
+    return RawSet(
+        classes=classes,
+        train=train,
+        test=next((labelled[name] for name in _TEST_NAMES if name in labelled), None),
+        validation=None if own is None else labelled[own],
+        has_test_beside_validation="test" in labelled,
+        notes=tuple(f"{name} is not read: its labels are all -1" for name in found if name not in labelled),
+    )
 
 
-def _open_test(root: Path, classes: tuple[str, ...]) -> ParquetImages:
-    test, names = _open_split(root, "test")
+def _open_test(files: list[Path], classes: tuple[str, ...]) -> ParquetImages:
+    test, names = _open_split(files)
     if names is not None and names != classes:
         raise DataError(f"{test.files[0]} names other classes than the training split: {', '.join(names[:5])}, …")
     wrong = np.flatnonzero(test.labels >= len(classes))
@@ -98,8 +117,7 @@ def _open_test(root: Path, classes: tuple[str, ...]) -> ParquetImages:
     return test
 
 
-def _open_split(root: Path, split: str) -> tuple[ParquetImages, tuple[str, ...] | None]:
-    files = _find(root, split)
+def _open_split(files: list[Path]) -> tuple[ParquetImages, tuple[str, ...] | None]:
     starts: list[int] = []
     labels: list[NDArray[np.int64]] = []
     rows = 0
@@ -121,7 +139,23 @@ def _open_split(root: Path, split: str) -> tuple[ParquetImages, tuple[str, ...] 
     return ParquetImages(files, starts, columns[0], np.concatenate([np.empty(0, np.int64), *labels])), names
 
 
-def _find(root: Path, split: str) -> list[Path]:
+def _is_labelled(files: list[Path]) -> bool:
+    """Return whether a split has labels; a file that cannot be read is told where it is opened."""
+    try:
+        with _opened(files[0]) as parquet:
+            name = _one_of(_LABEL_COLUMNS, parquet, files[0])
+            labels = (
+                _column(parquet, 0, name, file=files[0]).to_numpy(zero_copy_only=False)
+                if parquet.num_row_groups
+                else ()
+            )
+    except DataError:
+        return True
+    return len(labels) == 0 or bool(np.any(np.asarray(labels) != -1))
+
+
+def _find(root: Path, split: str) -> list[Path] | None:
+    """Return the files of a split, None where there are none."""
     for folder in (root, root / "data"):
         single = folder / f"{split}.parquet"
         if single.is_file():
@@ -132,10 +166,16 @@ def _find(root: Path, split: str) -> list[Path]:
             if numbered and int(numbered[1]) != len(shards):
                 raise DataError(f"{folder}: {len(shards)} of the {int(numbered[1])} files {split}-*.parquet are there")
             return shards
-    raise DataError(
-        f"data set image_parquet: looked in {root.absolute()} for {split}.parquet or {split}-*.parquet, "
-        f"there and "
-        "under data; there is none"
+    return None
+
+
+def _nothing_found(root: Path) -> str:
+    names = sorted(path.name for path in (*root.glob("*.parquet"), *root.glob("data/*.parquet")))
+    there = f"{len(names)} Parquet files ({', '.join(names[:5])}{', …' if len(names) > 5 else ''})" if names else "none"
+    return (
+        f"data set image_parquet: looked in {root.absolute()} for train.parquet or train-*.parquet, there and under "
+        f"data; there is none. Found: {there}. Wanted: train, and test or validation, each as NAME.parquet or "
+        "NAME-*.parquet"
     )
 
 

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from seplace.datasets import DATASETS
 from seplace.datasets.decoding import decode_images
+from seplace.datasets.examination import examine_what_fits, has_colour, not_files
+from seplace.datasets.partition import check_classes, split_rows
 from seplace.datasets.raw_set import ArrayImages, EncodedImages, Images, RawSet
-from seplace.errors import DataError, InputError, MissingTestSplit, UserCodeError
+from seplace.errors import DamagedImages, DataError, InputError, MissingTestSplit, UserCodeError
 from seplace.streams import derive_seed
 from seplace.user_code import told_as_theirs
 
@@ -77,7 +79,7 @@ class ImageSet:
     classes: tuple[str, ...]
     train: Split
     validation: Split
-    """Taken from the published training split; shares no image with `train`."""
+    """Taken from the published training split, sharing no image with `train`, or the set's own."""
     channels: int
     image_size: int
     """Side in pixels; all images are square."""
@@ -141,15 +143,18 @@ def load_image_set(
     root: Path | None,
     image_size: int | None,
     train_images: int | None,
-    validation_images: int,
+    validation_images: int | None,
     noise: float,
     seed: int,
+    skip_damaged: bool = False,
     memory_limit: int = MEMORY_LIMIT,
 ) -> ImageSet:
     """Load and prepare a member of the shelf.
 
     `validation_images` are taken from the training split, class by class in proportion, then `train_images`
-    (None: all) of what is left; a larger number with the same seed takes the same images and more.
+    (None: all) of what is left; a larger number with the same seed takes the same images and more. With
+    `validation_images` None the set's own validation split is taken instead. With `skip_damaged` images that
+    cannot be used are left out before that.
     `image_size` None keeps the images' own. `noise` is the standard deviation of Gaussian pixel noise in
     units of the full range, the same for an image whenever it is read. Every image that is used is decoded
     here, so that a damaged one is found before training, except in a split whose pixels would take more
@@ -160,30 +165,47 @@ def load_image_set(
     """
     _check_numbers(image_size=image_size, train_images=train_images, validation_images=validation_images, noise=noise)
     raw = open_raw_set(name, root)
-    _check_classes(raw.train.labels, raw.classes, what=f"data set {name}: the training split")
-    train_rows, validation_rows = _split(
-        raw.train.labels, name=name, train_images=train_images, validation_images=validation_images, seed=seed
-    )
-    empty = np.flatnonzero(np.bincount(raw.train.labels[train_rows], minlength=len(raw.classes)) == 0)
-    if len(empty):
+    check_classes(raw.train.labels, raw.classes, what=f"data set {name}: the training split")
+    openers = raw.openers(own_validation=validation_images is None)
+    if validation_images is None and "validation" not in openers:
         raise InputError(
-            f"data set {name}: {len(train_rows)} training images beside {validation_images} for "
-            f"validation leave none "
-            f"for class {raw.classes[empty[0]]!r}"
+            f"data set {name} has no validation split of its own: say with validation_images how many training images "
+            "are held out"
         )
-    prepare = _Preparation(name=name, image_size=image_size, noise=noise, seed=seed, memory_limit=memory_limit)
+    prepare = _Preparation(
+        name=name, image_size=image_size, noise=noise, seed=seed, memory_limit=memory_limit, skip_damaged=skip_damaged
+    )
+    train_rows, validation_rows = split_rows(
+        raw,
+        prepare.usable_rows(raw.train, channels=None),
+        name=name,
+        train_images=train_images,
+        validation_images=validation_images,
+        seed=seed,
+    )
     train = prepare.split(raw.train, train_rows, stream="train", shape=None)
     channels, height, width = train.images.shape[1:]
     if height != width:
         raise InputError(f"data set {name}: its images are {width}x{height}, not square: give an image_size")
-    validation = prepare.split(raw.train, validation_rows, stream="validation", shape=(channels, height))
+    if channels == 1 and has_colour(raw.train, np.concatenate([train_rows, validation_rows])):
+        channels = 3  # not those that are trained on, by chance
+        train = prepare.split(raw.train, train_rows, stream="train", shape=(channels, height))
+
+    def open_split(stream: str) -> Split:
+        images = openers[stream]()
+        check_classes(images.labels, raw.classes, what=f"data set {name}: the {stream} split")
+        rows = prepare.usable_rows(images, channels=channels)
+        return prepare.split(images, rows, stream=stream, shape=(channels, height))
 
     def open_test() -> Split:
-        if raw.test is None:
+        if "test" not in openers:
             raise MissingTestSplit(f"data set {name} has no test split")
-        test = raw.test()
-        _check_classes(test.labels, raw.classes, what=f"data set {name}: the test split")
-        return prepare.split(test, np.arange(len(test.labels)), stream="test", shape=(channels, height))
+        return open_split("test")
+
+    if validation_images is None:
+        validation = open_split("validation")
+    else:
+        validation = prepare.split(raw.train, validation_rows, stream="validation", shape=(channels, height))
 
     mean, std = _moments(train)
     return ImageSet(
@@ -199,65 +221,17 @@ def load_image_set(
     )
 
 
-def _check_numbers(*, image_size: int | None, train_images: int | None, validation_images: int, noise: float) -> None:
+def _check_numbers(
+    *, image_size: int | None, train_images: int | None, validation_images: int | None, noise: float
+) -> None:
     if image_size is not None and image_size < 1:
         raise InputError(f"image_size is at least 1 pixel, got {image_size}")
     if train_images is not None and train_images < 1:
         raise InputError(f"train_images is at least 1, got {train_images}")
-    if validation_images < 0:
+    if validation_images is not None and validation_images < 0:
         raise InputError(f"validation_images is at least 0, got {validation_images}")
     if not (math.isfinite(noise) and noise >= 0):
         raise InputError(f"noise is a finite standard deviation of at least 0, got {noise}")
-
-
-def _check_classes(labels: NDArray[np.int64], classes: tuple[str, ...], *, what: str) -> None:
-    counts = np.bincount(labels, minlength=len(classes))
-    if len(counts) > len(classes):
-        raise DataError(f"{what} has labels up to {len(counts) - 1}, but there are {len(classes)} classes")
-    empty = np.flatnonzero(counts == 0)
-    if len(empty):
-        raise DataError(
-            f"{what} has images of {len(classes) - len(empty)} of the {len(classes)} classes; without any: "
-            f"{', '.join(classes[label] for label in empty[:5])}{', …' if len(empty) > 5 else ''}"
-        )
-
-
-def _split(
-    labels: NDArray[np.int64], *, name: str, train_images: int | None, validation_images: int, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the rows for training and for validation, disjoint, each in ascending order."""
-    if validation_images >= len(labels):
-        raise InputError(
-            f"data set {name}: {validation_images} validation images asked for, its training split has {len(labels)}"
-        )
-    rows = np.arange(len(labels))
-    validation, rest = _stratified(rows, labels, validation_images, seed=derive_seed(seed, "validation"))
-    if train_images is None:
-        return rest, validation
-    if train_images > len(rest):
-        raise InputError(
-            f"data set {name}: {train_images} training images asked for, {len(rest)} are left of "
-            f"{len(labels)} beside "
-            f"{validation_images} for validation"
-        )
-    return _stratified(rest, labels, train_images, seed=derive_seed(seed, "train_images"))[0], validation
-
-
-def _stratified(
-    rows: NDArray[np.int64], labels: NDArray[np.int64], count: int, *, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return `count` of `rows` and the others: classes in proportion to within one image, nested in `count`.
-
-    In a random order, the k-th image of a class of n stands at (k - 1/2) / n; the first `count` places are
-    taken, which is Sainte-Laguë's apportionment.
-    """
-    shuffled = np.random.default_rng(seed).permutation(rows)
-    place = np.empty(len(shuffled))
-    for label in np.unique(labels[rows]):
-        members = np.flatnonzero(labels[shuffled] == label)
-        place[members] = (np.arange(len(members)) + 0.5) / len(members)
-    order = shuffled[np.argsort(place, kind="stable")]
-    return np.sort(order[:count]), np.sort(order[count:])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -269,6 +243,18 @@ class _Preparation:
     noise: float
     seed: int
     memory_limit: int
+    skip_damaged: bool
+
+    def usable_rows(self, images: Images, *, channels: int | None) -> NDArray[np.int64]:
+        """Return the rows of the images that are used, of a set of `channels`: all of them unless damaged are skipped.
+
+        Whether an image is damaged is known for sure where it is decoded, in a split that fits into the memory.
+        """
+        if not self.skip_damaged and (no_files := not_files(images)):
+            raise DamagedImages(no_files)
+        if not self.skip_damaged or isinstance(images, ArrayImages):
+            return np.arange(len(images.labels))
+        return examine_what_fits(images, image_size=self.image_size, memory_limit=self.memory_limit).usable_as(channels)
 
     def split(
         self,

@@ -51,10 +51,24 @@ class RawSet:
     train: Images
     test: Callable[[], Images] | None
     """Opens the test split; nothing of it is read before. None where there is none."""
+    validation: Callable[[], Images] | None = None
+    """Opens the set's own validation split; None where there is none. It may be the one that `test` opens."""
+    has_test_beside_validation: bool = True
+    """Whether `test` opens another split than `validation`."""
+    notes: tuple[str, ...] = ()
+    """What lies there and is not read, for whoever runs a study."""
 
-    def published(self) -> dict[str, Images]:
-        """Open and return all splits by name."""
-        return {"train": self.train} | ({} if self.test is None else {"test": self.test()})
+    def openers(self, *, own_validation: bool) -> dict[str, Callable[[], Images]]:
+        """Return what opens each split beside the training split that a study uses.
+
+        With `own_validation` the set's own validation split is one, and serves as no test split.
+        """
+        opened = {}
+        if own_validation and self.validation is not None:
+            opened["validation"] = self.validation
+        if self.test is not None and (self.has_test_beside_validation or not own_validation):
+            opened["test"] = self.test
+        return opened
 
 
 def required_folder(root: Path | None, *, name: str, wanted: str) -> Path:

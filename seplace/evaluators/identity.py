@@ -44,8 +44,8 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _LISTED = 8
 """So many changes of the data set are told."""
 
-_NOT_COMPARED = ("mean", "std")
-"""They follow from the images, and are known to rounding."""
+_NOT_COMPARED = ("mean", "std", "uses", "notes")
+"""They follow from the images: the first two are known to rounding, the others are for whoever reads them."""
 
 
 def identity_of(config: StudyConfig, images: Mapping[str, Any]) -> Identity:

@@ -19,10 +19,10 @@ from torch import nn
 
 from seplace.config import StudyConfig
 from seplace.costs.table import PriceTable
-from seplace.datasets.identity import identities_of
-from seplace.datasets.image_set import ImageSet, Split, load_image_set, open_raw_set
+from seplace.datasets.image_set import ImageSet, Split, load_image_set
 from seplace.datasets.loader import Augmentation, BatchLoader
-from seplace.errors import CorruptResults, DataError, DeviceUnavailable, MissingWeights, TrainingFailed
+from seplace.errors import CorruptResults, DamagedImages, DataError, DeviceUnavailable, MissingWeights, TrainingFailed
+from seplace.evaluators.data_look import look_at_study
 from seplace.evaluators.pricing import count_prices, time_placements
 from seplace.files import sha256_of, write_atomically
 from seplace.models import build, freeze_backbone
@@ -68,6 +68,7 @@ class StandAlone:
             validation_images=data.validation_images,
             noise=data.noise,
             seed=data.seed,
+            skip_damaged=data.skip_damaged,
         )
         for backbone in self.config.search_space.backbones.values():
             if images.image_size < backbone.min_image_size:
@@ -83,9 +84,19 @@ class StandAlone:
         return images
 
     def describe_images(self) -> dict[str, Any]:
-        """Return what a trained network needs to know of its data, as plain JSON types."""
-        images = self.images
-        raw = open_raw_set(self.config.data.name, self.config.data_root)
+        """Return what a trained network needs to know of its data, as plain JSON types.
+
+        All splits are looked at, the test split too, so that what is wrong with one is known before any training.
+        DataError names all of it.
+        """
+        look = look_at_study(self.config, whole=self.config.data.skip_damaged)
+        try:
+            images = self.images
+            if "test" in look.uses:
+                images.test()
+        except DamagedImages:
+            look_at_study(self.config, whole=True)  # names those of all splits
+            raise
         return {
             "classes": list(images.classes),
             "channels": images.channels,
@@ -94,7 +105,7 @@ class StandAlone:
             "std": list(images.std),
             "training_images": len(images.train),
             "validation_images": len(images.validation),
-            "splits": identities_of(raw.published(), raw.classes),
+            **look.to_record(),
         }
 
     def prices(self) -> PriceTable:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from seplace.effects.covariates import tables_of
 from seplace.errors import MissingTestSplit, MissingWeights, SeplaceError
@@ -51,8 +51,18 @@ if TYPE_CHECKING:
     from seplace.evaluators.evaluator import Evaluator
 
 
-def run_study(config: StudyConfig, folder: Path, *, observer: Observer, retry_failed: bool = False) -> None:
+def run_study(
+    config: StudyConfig,
+    folder: Path,
+    *,
+    observer: Observer,
+    retry_failed: bool = False,
+    on_images: Callable[[Mapping[str, Any]], None] | None = None,
+) -> None:
     """Run a study to its end in `folder`, or go on with it; `retry_failed` makes all failed trainings again.
+
+    `on_images` hears what the data are before any training.
+
 
     StudyBusy if another process runs it; StudyChanged if the folder belongs to a study with another meaning;
     TooManyFailures if trainings keep failing; Interrupted on a signal, after which the same call resumes.
@@ -67,6 +77,8 @@ def run_study(config: StudyConfig, folder: Path, *, observer: Observer, retry_fa
         maker = EvaluatorMaker(config, folder)
         evaluator = maker.make(0)
         images, identity = described(config, folder, ledger, evaluator)
+        if on_images is not None:
+            on_images(images)
         table = price_table(config, folder, evaluator, identity=identity)
         prices = Prices(config, table, ledger=ledger, evaluator=evaluator)
         prices.check_limits()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from seplace.costs.stored import read_prices
 from seplace.ledger import Ledger
@@ -41,6 +42,8 @@ class Plan:
     """None until the space has been priced once."""
     seconds_a_training: float | None
     """Estimated from timed steps; None without a batch."""
+    images: Mapping[str, Any]
+    """What is known of the data, as the ledger of a run has it; empty where nothing was looked at."""
     proxy_seconds: float | None
     """Of all scores of the study's proxies, by those that were timed in an earlier run; None where some were not."""
 
@@ -69,6 +72,9 @@ def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool) -> Plan:
     """
     table = read_prices(folder / "prices.json", key=config.price_key())
     seconds = None
+    images: Mapping[str, Any] = {}
+    if config.evaluator.name == "stand_alone" and not with_batch:
+        images = _light_look(config)
     if with_batch or config.evaluator.folder is not None:
         from seplace.evaluators.identity import identity_of, other_meaning
         from seplace.executors.executor import EvaluatorMaker
@@ -93,8 +99,22 @@ def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool) -> Plan:
         confirmations=0 if config.confirm is None else config.confirm.trainings,
         spans=None if table is None else spans_of(config, table),
         seconds_a_training=seconds,
+        images=images,
         proxy_seconds=_proxy_seconds(config, folder),
     )
+
+
+def _light_look(config: StudyConfig) -> Mapping[str, Any]:
+    """Look at data that lie in files, without decoding images; they need not be there yet."""
+    from seplace.evaluators.data_look import look_at_study
+
+    root = config.data_root
+    if root is None:
+        return {}
+    if not root.exists():
+        return {"not_found": str(root)}
+    look = look_at_study(config, whole=False)
+    return {"classes": list(look.classes), **look.to_record()}
 
 
 def _proxy_seconds(config: StudyConfig, folder: Path) -> float | None:

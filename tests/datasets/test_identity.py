@@ -14,7 +14,8 @@ from seplace.datasets.raw_set import ArrayImages
 
 def identities(name: str, root: Path | None) -> dict:
     raw = open_raw_set(name, root)
-    found = identities_of(raw.published(), raw.classes)
+    assert raw.test is not None
+    found = identities_of({"train": raw.train, "test": raw.test()}, raw.classes)
     assert json.loads(json.dumps(found)) == found
     return found
 

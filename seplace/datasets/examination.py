@@ -1,0 +1,137 @@
+"""What can be known of encoded images without their pixels: whether they are images, their sizes, whether in colour."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seplace.datasets.decoding import channels_of, in_threads, opened_image, orientation_of, upright
+from seplace.datasets.image_folder import FolderImages
+from seplace.datasets.raw_set import ArrayImages, EncodedImages, Images
+from seplace.errors import DamagedImages
+
+_READ_TOGETHER = 4096
+_TAIL = 64
+_TURNED = frozenset({5, 6, 7, 8})
+"""EXIF orientations that exchange width and height."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Examination:
+    """What is known of the images of one split."""
+
+    in_colour: NDArray[np.bool_]
+    """(N,); False where an image is damaged."""
+    sizes: NDArray[np.int64]
+    """(N, 2), width and height in pixels as a viewer shows the image; 0 where it is damaged."""
+    damaged: dict[int, str]
+    """Why an image cannot be used, by its row."""
+
+    @property
+    def usable(self) -> NDArray[np.int64]:
+        """The rows of the images that can be used."""
+        return np.setdiff1d(np.arange(len(self.sizes)), np.array(list(self.damaged), dtype=np.int64))
+
+    def usable_as(self, channels: int | None) -> NDArray[np.int64]:
+        """Return the rows that can be used in a set of so many channels; None for those that the set itself decides."""
+        return self.usable[~self.in_colour[self.usable]] if channels == 1 else self.usable
+
+
+def examine(images: EncodedImages, *, whole: bool) -> Examination:
+    """Look at the header and the end of each image, or with `whole` decode it and forget the pixels."""
+    count = len(images.labels)
+    in_colour, sizes = np.zeros(count, dtype=np.bool_), np.zeros((count, 2), dtype=np.int64)
+    damaged: dict[int, str] = {}
+    for start in range(0, count, _READ_TOGETHER):
+        rows = np.arange(start, min(start + _READ_TOGETHER, count))
+        _examine_some(images.read(rows), start, whole=whole, in_colour=in_colour, sizes=sizes, damaged=damaged)
+    return Examination(in_colour=in_colour, sizes=sizes, damaged=dict(sorted(damaged.items())))
+
+
+def examine_what_fits(images: EncodedImages, *, image_size: int | None, memory_limit: int) -> Examination:
+    """Decode each image of a split whose pixels fit into `memory_limit` bytes; of a larger one look at the headers."""
+    found = examine(images, whole=False)
+    height_times_width = int(found.sizes.prod(axis=1).max(initial=0)) if image_size is None else image_size**2
+    return examine(images, whole=True) if len(images.labels) * 3 * height_times_width <= memory_limit else found
+
+
+def has_colour(images: Images, rows: NDArray[np.int64]) -> bool:
+    """Return whether any of the encoded images at `rows` is in colour."""
+    return not isinstance(images, ArrayImages) and bool(examine(images, whole=False).in_colour[rows].any())
+
+
+def not_files(images: Images) -> tuple[str, ...]:
+    """Name what lies among the image files of a split and is none."""
+    if not isinstance(images, FolderImages):
+        return ()
+    return tuple(f"{images.folder / name}: {what}, not an image file" for name, what in images.unusable)
+
+
+def _examine_some(
+    sources: Sequence[bytes | str],
+    start: int,
+    *,
+    whole: bool,
+    in_colour: NDArray[np.bool_],
+    sizes: NDArray[np.int64],
+    damaged: dict[int, str],
+) -> None:
+    def look_at(positions: range) -> None:
+        for position in positions:
+            try:
+                channels, *size = _look_at(sources[position], whole=whole)
+            except DamagedImages as error:
+                damaged[start + position] = str(error)
+            else:
+                in_colour[start + position] = channels > 1
+                sizes[start + position] = size
+
+    in_threads(look_at, sources)
+
+
+def _look_at(source: bytes | str, *, whole: bool) -> tuple[int, int, int]:
+    """Return channels, width and height."""
+    with opened_image(source) as image:
+        channels = channels_of(image.mode)
+        if whole or not _ends_well(source, image.format):
+            shown = upright(image)
+            return channels, shown.width, shown.height
+        width, height = image.size
+        # Pillow itself exchanges those of a TIFF; the EXIF data of a PNG that stand behind its pixels are not sought.
+        is_told = image.format != "TIFF" and (image.format != "PNG" or "exif" in image.info)
+        return (channels, height, width) if is_told and orientation_of(image) in _TURNED else (channels, width, height)
+
+
+def _ends_well(source: bytes | str, kind: str | None) -> bool:
+    """Return whether the end of a file is that of its format; where that is not known it must be decoded."""
+    if kind in ("JPEG", "MPO"):
+        return _tail(source).rstrip(b"\0\r\n").endswith(b"\xff\xd9")
+    if kind == "PNG":
+        return b"IEND" in _tail(source)
+    if kind == "GIF":
+        return _tail(source).endswith(b"\x3b")
+    if kind == "WEBP":
+        head, size = _head_and_size(source)
+        return int.from_bytes(head[4:8], "little") + 8 <= size
+    return False
+
+
+def _head_and_size(source: bytes | str) -> tuple[bytes, int]:
+    if isinstance(source, bytes):
+        return source[:8], len(source)
+    with Path(source).open("rb") as stream:
+        return stream.read(8), os.fstat(stream.fileno()).st_size
+
+
+def _tail(source: bytes | str) -> bytes:
+    if isinstance(source, bytes):
+        return source[-_TAIL:]
+    with Path(source).open("rb") as stream:
+        stream.seek(0, os.SEEK_END)
+        stream.seek(max(stream.tell() - _TAIL, 0))
+        return stream.read()

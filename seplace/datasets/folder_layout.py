@@ -1,0 +1,229 @@
+"""How image files lie in the folder of a split: by class in folders, nested or not, or with a list of their labels."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from seplace.errors import DataError
+
+_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+_WRAPPERS = frozenset({"images", "image", "imgs", "img"})
+"""Folders that hold the images of a class, or of a split, and mean nothing."""
+_SHOWN = 5
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """The images of one split by class."""
+
+    files: dict[str, list[str]]
+    """Paths below the split's folder, sorted, by the name of the class; a class may have none."""
+    unusable: list[tuple[str, str]]
+    """What is named like an image and is no file: its path below the split's folder, and what it is."""
+    notes: list[str]
+    """What else lies there and is not read."""
+
+
+@dataclass(frozen=True)
+class _Entries:
+    """What lies in a folder; hidden files and files that are not named like images are passed over."""
+
+    folders: list[str] = field(default_factory=list)
+    images: list[str] = field(default_factory=list)
+    unusable: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def named_like_images(self) -> int:
+        return len(self.images) + len(self.unusable)
+
+
+def list_classes(folder: Path) -> Listing | None:
+    """List the images of a split by class; None where it has no class folders and no list of labels.
+
+    A class is a folder with images in it. Where no folder at the top has any, the classes are the innermost folders,
+    named by their path (`a/abbey`). A folder `images` in a class means nothing. DataError where both ways are mixed.
+    """
+    by_list = _listed(folder)
+    if by_list is not None:
+        return by_list
+    top = _entries(folder, top=True)
+    if not top.folders:
+        return None
+    inside = {name: _entries(folder / name) for name in top.folders}
+    direct = [name for name, entries in inside.items() if entries.named_like_images]
+    listing = Listing(files={}, unusable=[], notes=[])
+    if direct:
+        nested = [name for name in top.folders if name not in direct and _leads_to_images(folder / name)]
+        wrapped = [name for name in nested if _is_wrapper(inside[name])]
+        if len(wrapped) < len(nested):
+            other = next(name for name in nested if name not in wrapped)
+            raise DataError(
+                f"{folder}: {direct[0]} holds images, {other} only folders with images: which are the classes? "
+                "Lay all out alike"
+            )
+    else:
+        wrapped = []
+    for name, entries in inside.items():
+        if direct and name not in wrapped:
+            _add(listing, name, name, entries)
+            below = [each for each in entries.folders if _entries(folder / name / each).named_like_images]
+            if below:
+                listing.notes.append(f"{name} holds folders beside its images, which are not read: {some(below)}")
+        else:
+            _descend(folder, name, listing, above=frozenset())
+    return Listing(
+        files=dict(sorted(listing.files.items())), unusable=sorted(listing.unusable), notes=sorted(listing.notes)
+    )
+
+
+def found_in(folder: Path) -> str:
+    """Say what lies in a folder, for a message: `3 folders (cat, dog, owl), 12 image files`."""
+    if not folder.is_dir():
+        return "it is not there"
+    top = _entries(folder, top=True)
+    folders = f"{len(top.folders)} folder{'s' * (len(top.folders) != 1)}" + (
+        f" ({some(top.folders)})" if top.folders else ""
+    )
+    return f"{folders}, {len(top.images)} image file{'s' * (len(top.images) != 1)}"
+
+
+def holds_images(folder: Path) -> bool:
+    """Return whether image files lie in a folder, directly."""
+    return folder.is_dir() and bool(_entries(folder).images)
+
+
+def some(names: list[str]) -> str:
+    """Return the first few of some names."""
+    return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+
+
+def _listed(folder: Path) -> Listing | None:
+    """List a split whose labels stand in `<split>_annotations.txt`, as Tiny ImageNet's validation split."""
+    file = folder / f"{folder.name}_annotations.txt"
+    if not file.is_file():
+        return None
+    wrapper = next((f"{name}/" for name in _WRAPPERS if (folder / name).is_dir()), "")
+    there = _entries(folder / wrapper, top=not wrapper)
+    listing = Listing(files={}, unusable=[(f"{wrapper}{name}", why) for name, why in there.unusable], notes=[])
+    labels: dict[str, str] = {}
+    try:
+        lines = file.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{file}: the labels cannot be read ({error})") from error
+    for number, line in enumerate(lines, start=1):
+        words = line.split("\t") if "\t" in line else line.split()
+        if not words:
+            continue
+        if len(words) < 2:
+            raise DataError(f"{file}:{number}: wanted: the name of an image and its class (got {line!r})")
+        labels[words[0]] = words[1]
+    without = [name for name in there.images if name not in labels]
+    missing = sorted(set(labels) - set(there.images) - {name for name, _ in there.unusable})
+    if missing:
+        raise DataError(f"{file} names {len(missing)} images that are not in {folder / wrapper}: {some(missing)}")
+    if without:
+        raise DataError(f"{file} has no label for {len(without)} images in {folder / wrapper}: {some(without)}")
+    for name in there.images:
+        listing.files.setdefault(labels[name], []).append(f"{wrapper}{name}")
+    return Listing(files=dict(sorted(listing.files.items())), unusable=listing.unusable, notes=[])
+
+
+def _descend(folder: Path, name: str, listing: Listing, *, above: frozenset[tuple[int, int]]) -> None:
+    """Add the class that the folder `name` is, or the classes inside it."""
+    key = _identity(folder / name)
+    if key in above:
+        raise DataError(f"{folder / name}: a link to a folder around it")
+    entries = _entries(folder / name)
+    with_images = [each for each in entries.folders if _leads_to_images(folder / name / each)]
+    if entries.named_like_images and with_images:
+        raise DataError(
+            f"{folder / name} holds images and also folders with images ({some(with_images)}); separate them"
+        )
+    if _is_wrapper(entries):
+        inner = f"{name}/{entries.folders[0]}"
+        _add(listing, name, inner, _entries(folder / inner))
+    elif entries.named_like_images or not entries.folders:
+        _add(listing, name, name, entries)
+    else:
+        for each in entries.folders:
+            _descend(folder, f"{name}/{each}", listing, above=above | {key})
+
+
+def _add(listing: Listing, name: str, place: str, entries: _Entries) -> None:
+    listing.files[name] = [f"{place}/{image}" for image in entries.images]
+    listing.unusable.extend((f"{place}/{each}", why) for each, why in entries.unusable)
+
+
+def _is_wrapper(entries: _Entries) -> bool:
+    """Return whether a folder holds nothing but one folder that means nothing."""
+    return not entries.named_like_images and len(entries.folders) == 1 and entries.folders[0].lower() in _WRAPPERS
+
+
+def _leads_to_images(folder: Path) -> bool:
+    """Return whether images lie in a folder or below it."""
+    seen: set[tuple[int, int]] = set()
+    folders = [folder]
+    while folders:
+        each = folders.pop()
+        key = _identity(each)
+        if key in seen:
+            continue
+        seen.add(key)
+        entries = _entries(each)
+        if entries.named_like_images:
+            return True
+        folders += [each / name for name in entries.folders]
+    return False
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    try:
+        place = folder.stat()
+    except OSError as error:
+        raise DataError(f"{folder}: {error.strerror}") from error
+    return place.st_dev, place.st_ino
+
+
+def _entries(folder: Path, *, top: bool = False) -> _Entries:
+    """List a folder in the order of names; at the `top` of a split every folder is one, whatever it is called."""
+    found = _Entries()
+    try:
+        with os.scandir(folder) as entries:
+            for entry in sorted(entries, key=lambda each: each.name):
+                if entry.name.startswith("."):
+                    continue
+                if top and entry.is_dir():
+                    found.folders.append(entry.name)
+                elif not _named_like_an_image(entry.name):
+                    if entry.is_dir():
+                        found.folders.append(entry.name)
+                elif entry.is_file():
+                    found.images.append(entry.name)
+                else:
+                    found.unusable.append((entry.name, _kind_of(entry)))
+    except OSError as error:
+        raise DataError(f"{error.filename or folder}: {error.strerror}") from error
+    return found
+
+
+def _named_like_an_image(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in _SUFFIXES  # noqa: PTH122 - a Path for each of a million names is slow
+
+
+def _kind_of(entry: os.DirEntry[str]) -> str:
+    """Say what something is that is no regular file."""
+    try:
+        mode = entry.stat().st_mode
+    except OSError as error:
+        return f"a link that leads nowhere ({error.strerror})" if entry.is_symlink() else str(error.strerror)
+    return _KINDS.get(stat.S_IFMT(mode), "not a file")

@@ -1,0 +1,74 @@
+"""Which images of the published training split are trained on, and which are held out for validation."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seplace.datasets.raw_set import RawSet
+from seplace.errors import DataError, InputError
+from seplace.streams import derive_seed
+
+
+def check_classes(labels: NDArray[np.int64], classes: tuple[str, ...], *, what: str) -> None:
+    """Raise DataError where a class has no image, or a label no class; `what` has these labels."""
+    counts = np.bincount(labels, minlength=len(classes))
+    if len(counts) > len(classes):
+        raise DataError(f"{what} has labels up to {len(counts) - 1}, but there are {len(classes)} classes")
+    empty = np.flatnonzero(counts == 0)
+    if len(empty):
+        raise DataError(
+            f"{what} has images of {len(classes) - len(empty)} of the {len(classes)} classes; without any: "
+            f"{', '.join(classes[label] for label in empty[:5])}{', …' if len(empty) > 5 else ''}"
+        )
+
+
+def split_rows(
+    raw: RawSet,
+    rows: NDArray[np.int64],
+    *,
+    name: str,
+    train_images: int | None,
+    validation_images: int | None,
+    seed: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return which of the `rows` of the training split are for training and for validation, each in ascending order.
+
+    InputError where there are too few, DataError where a class has none.
+    """
+    labels, held_out = raw.train.labels, validation_images or 0
+    check_classes(labels[rows], raw.classes, what=f"data set {name}: the training split")
+    if held_out >= len(rows):
+        raise InputError(f"data set {name}: {held_out} validation images asked for, its training split has {len(rows)}")
+    validation, train = _stratified(rows, labels, held_out, seed=derive_seed(seed, "validation"))
+    if train_images is not None:
+        if train_images > len(train):
+            raise InputError(
+                f"data set {name}: {train_images} training images asked for, {len(train)} are left of "
+                f"{len(rows)} beside {held_out} for validation"
+            )
+        train, _ = _stratified(train, labels, train_images, seed=derive_seed(seed, "train_images"))
+    empty = np.flatnonzero(np.bincount(labels[train], minlength=len(raw.classes)) == 0)
+    if len(empty):
+        raise InputError(
+            f"data set {name}: {len(train)} training images beside {held_out} for validation leave none "
+            f"for class {raw.classes[empty[0]]!r}"
+        )
+    return train, validation
+
+
+def _stratified(
+    rows: NDArray[np.int64], labels: NDArray[np.int64], count: int, *, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return `count` of `rows` and the others: classes in proportion to within one image, nested in `count`.
+
+    In a random order, the k-th image of a class of n stands at (k - 1/2) / n; the first `count` places are
+    taken, which is Sainte-Laguë's apportionment.
+    """
+    shuffled = np.random.default_rng(seed).permutation(rows)
+    place = np.empty(len(shuffled))
+    for label in np.unique(labels[rows]):
+        members = np.flatnonzero(labels[shuffled] == label)
+        place[members] = (np.arange(len(members)) + 0.5) / len(members)
+    order = shuffled[np.argsort(place, kind="stable")]
+    return np.sort(order[:count]), np.sort(order[count:])
