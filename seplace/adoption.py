@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from seplace.attention.options import GateOptions, Init
 from seplace.backbones.backbone import Granularity
+from seplace.backbones.copying import copy_of
 from seplace.backbones.traced import TracedBackbone, TracedSite, describe_blocks
 from seplace.errors import InputError
 from seplace.models import freeze_backbone, place
@@ -36,7 +36,7 @@ class AdoptedBackbone(TracedBackbone):
                 f"{self.text} has {self.num_classes} classes and {self.in_channels} image channels "
                 f"(asked for {num_classes} and {in_channels})"
             )
-        return copy.deepcopy(self.model)
+        return copy_of(self.model)
 
 
 class Adopted:
@@ -118,7 +118,7 @@ def adopt(model: nn.Module, example_input: Tensor, *, blocks: Sequence[str] | No
     if isinstance(blocks, str):
         raise InputError(f"blocks is a list of paths (got {blocks!r})")
     _, in_channels, height, width = example_input.shape
-    description = describe_blocks(copy.deepcopy(model).eval(), example_input, paths=blocks)
+    description = describe_blocks(copy_of(model).eval(), example_input, paths=blocks)
     output = description.output
     backbone = AdoptedBackbone(
         text=type(model).__name__,

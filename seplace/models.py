@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,8 @@ from seplace.attachments.kernel import Kernel
 from seplace.attention import ATTENTION
 from seplace.attention.applied import Added, Scaled
 from seplace.attention.signature import CHANNELS, Signature, signature_of
+from seplace.backbones.recast import recast, recipe_of
+from seplace.backbones.slotted import slotted
 from seplace.errors import InvalidPlacement
 from seplace.registry import is_import_path
 from seplace.streams import derive_seed
@@ -79,11 +81,12 @@ def place(network: nn.Module, backbone: Backbone, placement: Placement, *, gate:
                 insert(network.get_submodule(site.path), choice, gate=gate, is_last=site is unit.sites[-1])
 
 
-def insert(block: Any, choice: StageChoice, *, gate: GateOptions, is_last: bool) -> None:
+def insert(module: nn.Module, choice: StageChoice, *, gate: GateOptions, is_last: bool) -> None:
     """Attach the module of `choice` to a block; `none` leaves it as it is, `paper` where its paper has no gate.
 
     `is_last` tells whether the block is the last of its stage, which alone takes an attachment of once a stage.
     """
+    block: Any = slotted(module) or module
     if choice.name == "none" or (choice.name == "paper" and not block.has_paper_gate):
         return
     attachment = ATTACHMENTS[attachment_name(choice)]
@@ -142,12 +145,20 @@ def _ratio_problem(choice: StageChoice, signature: Signature) -> str | None:
     return None
 
 
-class StaysInEval(nn.Module):
-    """What a batch norm that is frozen is beside its own class."""
+class StaysInEval:
+    """The recipe of a batch norm that is frozen."""
 
-    def train(self, mode: bool = True) -> Self:  # noqa: ARG002 - torch gives it its name
-        """Stay in inference, whatever the mode of the network."""
-        return super().train(False)
+    def members(self, kind: type[nn.Module]) -> dict[str, Any]:
+        """Return a `train` that stays in inference, whatever the mode of the network."""
+
+        def train(self: nn.Module, mode: bool = True) -> nn.Module:  # noqa: ARG001 - torch gives it its name
+            return kind.train(self, False)
+
+        return {"train": train}
+
+    def modules(self) -> tuple[str, ...]:
+        """Return none."""
+        return ()
 
 
 def freeze_backbone(network: nn.Module) -> None:
@@ -163,7 +174,6 @@ def freeze_backbone(network: nn.Module) -> None:
     for module in [module for module in modules if module not in learning]:
         for parameter in module.parameters(recurse=False):
             parameter.requires_grad_(False)
-        if isinstance(module, nn.modules.batchnorm._BatchNorm) and not isinstance(module, StaysInEval):
-            # A class of its own, as torch's parametrizations have: the module, its state and its keys stay.
-            module.__class__ = type(f"Frozen{type(module).__name__}", (StaysInEval, type(module)), {})
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and recipe_of(module, StaysInEval) is None:
+            recast(module, StaysInEval())
             module.eval()

@@ -10,11 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from seplace.backbones.slotted import SlottedBlock
+from seplace.backbones.slotted import slots_of
 from seplace.backbones.tracing import BlockGraph, trace
 from seplace.errors import InputError, did_you_mean
 
-_CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+_NO_FORWARDS = (nn.Sequential.forward, nn.Module.forward)
+"""Those of containers, also of a user's own."""
 _ACTIVATIONS = (
     nn.ReLU,
     nn.Hardtanh,  # ReLU6 is one
@@ -146,9 +147,9 @@ def _is_map(value: Any) -> bool:
 
 
 def _is_composite(module: nn.Module) -> bool:
-    if isinstance(module, SlottedBlock):
+    if slots_of(module) is not None:
         raise InputError(f"{type(module).__name__}: the network was adopted already; adopt it as it was before")
-    is_container = isinstance(module, nn.Sequential) or type(module) in _CONTAINERS
+    is_container = type(module).forward in _NO_FORWARDS
     return not is_container and not type(module).__module__.startswith("torch.") and any(module.children())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +14,11 @@ from torch import Tensor, nn
 
 from seplace.backbones import BACKBONES
 from seplace.backbones.backbone import Backbone, parse_options, text_of
+from seplace.backbones.copying import copy_of
 from seplace.backbones.finding import Calls, find_blocks, named_blocks, record
+from seplace.backbones.fitting import are_equal, outputs_of, widths_of
 from seplace.backbones.sites import Site, Stage
-from seplace.backbones.slotted import FORMS, Form, SlottedBlock, give_slots, widths_of
+from seplace.backbones.slotted import FORMS, Channels, Form, give_slots
 from seplace.backbones.tracing import source_of, trace
 from seplace.errors import InputError
 
@@ -65,15 +67,23 @@ class TracedBackbone(Backbone):
 
     def give_slots(self, network: nn.Module) -> None:
         """Turn the blocks of a plain network into such that take gates, in place."""
-        for site in itertools.chain.from_iterable(stage.sites for stage in self.stages):
-            assert isinstance(site, TracedSite)
-            block = network.get_submodule(site.path)
-            if not give_slots(block, site.form):
-                raise InputError(f"backbone {self.text}: {site.path} is not the block that it was when it was traced")
-            assert isinstance(block, SlottedBlock)
-            block.in_channels, block.out_channels = site.in_channels, site.channels
-            block.residual_channels = site.channels
-            block.inner_channels = site.widths.get("inner", 0)
+        for path in _without_slots(network, _sites_of(self.stages)):
+            raise InputError(f"backbone {self.text}: {path} is not the block that it was when it was traced")
+
+
+def _sites_of(stages: Iterable[Stage]) -> list[TracedSite]:
+    sites = itertools.chain.from_iterable(stage.sites for stage in stages)
+    return [site for site in sites if isinstance(site, TracedSite)]
+
+
+def _without_slots(network: nn.Module, sites: Iterable[TracedSite]) -> list[str]:
+    """Give slots to the blocks of a network, in place; return the paths of those that have no such form."""
+    refused = []
+    for site in sites:
+        channels = Channels(entering=site.in_channels, leaving=site.channels, inner=site.widths.get("inner", 0))
+        if not give_slots(network.get_submodule(site.path), site.form, channels):
+            refused.append(site.path)
+    return refused
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,11 +103,28 @@ def describe_blocks(network: nn.Module, images: Tensor, *, paths: Sequence[str] 
     blocks = find_blocks(network, seen) if paths is None else named_blocks(network, seen, paths)
     known: dict[tuple[object, ...], tuple[Form, dict[str, int]]] = {}
     sites = [_site_of(calls, known) for calls in blocks]
+    _check_whole(network, sites, images)
     groups = itertools.groupby(sites, key=lambda site: (site.block_type, site.size))
     return Description(
         stages=tuple(Stage(sites=tuple(group)) for _, group in groups),
         output=output,
     )
+
+
+def _check_whole(network: nn.Module, sites: Sequence[TracedSite], images: Tensor) -> None:
+    """Refuse (InputError) blocks with whose slots the network, as it is built, does not what it did without."""
+    expected = outputs_of(network, images)
+
+    def is_as_before(some: Sequence[TracedSite]) -> bool:
+        changed = copy_of(network)
+        return not _without_slots(changed, some) and are_equal(outputs_of(changed, images), expected)
+
+    if not is_as_before(sites):
+        changing = ", ".join(site.path for site in sites if not is_as_before([site])) or "its blocks together"
+        raise InputError(
+            f"{type(network).__name__}: it computes something else with empty slots in {changing}, whose outside looks "
+            "at what they are; name the blocks without them"
+        )
 
 
 def _site_of(calls: Calls, known: dict[tuple[object, ...], tuple[Form, dict[str, int]]]) -> TracedSite:
@@ -125,7 +152,7 @@ def _site_of(calls: Calls, known: dict[tuple[object, ...], tuple[Form, dict[str,
 
 def _form_of(calls: Calls, images: Tensor) -> tuple[Form, dict[str, int]]:
     # An activation has no inside: a gate before it would stand between a norm and its non-linearity.
-    forms: Sequence[Form] = FORMS if any(calls.module.children()) else ("opaque",)
+    forms: Sequence[Form] = FORMS if any(calls.module.children()) else FORMS[2:]
     for form in forms:
         widths = widths_of(calls.module, form, images)
         if widths:

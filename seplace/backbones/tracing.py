@@ -5,10 +5,13 @@ from __future__ import annotations
 import inspect
 import operator
 import random
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
+
+from seplace.backbones.copying import copy_of
 
 _ADDITIONS = (operator.add, operator.iadd, torch.add, "add", "add_")
 _CONCATENATIONS = (torch.cat, torch.concat, torch.concatenate)
@@ -31,32 +34,57 @@ class BlockTracer(fx.Tracer):
 
 
 def trace(block: nn.Module) -> fx.Graph | None:
-    """Return the code of a block, or None where it has no single one: untraceable, random, or another in training."""
-    if len(inspect.signature(type(block).forward).parameters) != 2:
+    """Return the code of a block, or None where it has no single one: untraceable, random, or another in training.
+
+    So it is where the code keeps something in the block, such as a count of its calls, or makes a tensor without its
+    input: the traced code would not. It is a copy of the block that is traced.
+    """
+    if "forward" in vars(block) or len(inspect.signature(type(block).forward).parameters) != 2:
         return None
-    modes = {module: module.training for module in block.modules()}
-    attributes = set(vars(block))
+    traced = copy_of(block)
     torch_state, python_state = torch.get_rng_state(), random.getstate()
+    graphs = []
     try:
-        graphs = []
         for mode in (True, False):
-            block.train(mode)
-            graphs.append(BlockTracer().trace(block))
+            traced.train(mode)
+            before = _contents(traced)
+            graphs.append(BlockTracer().trace(traced))
+            if not _are_same(before, _contents(traced)):
+                return None
+        drew = not torch.equal(torch.get_rng_state(), torch_state) or random.getstate() != python_state
     except Exception:  # the code is the user's, and whatever tracing trips over in it means the same
         return None
     finally:
-        for module, mode in modes.items():
-            module.training = mode
-        constants = set(vars(block)) - attributes
-        for name in constants:
-            delattr(block, name)
-        drew = not torch.equal(torch.get_rng_state(), torch_state) or random.getstate() != python_state
         torch.set_rng_state(torch_state)
         random.setstate(python_state)
-    # A tensor or a random number that the forward made without its input would be the same for ever.
-    if constants or drew or source_of(graphs[0]) != source_of(graphs[1]):
-        return None
-    return graphs[1]
+    # A random number that the forward drew without its input would be the same for ever.
+    return None if drew or source_of(graphs[0]) != source_of(graphs[1]) else graphs[1]
+
+
+def _contents(block: nn.Module) -> list[tuple[Any, ...]]:
+    """Return all that a module holds, and how often its tensors were written; lists and the like by their elements."""
+    found: list[tuple[Any, ...]] = []
+    for module in block.modules():
+        for name, value in (*vars(module).items(), *module._buffers.items(), *module._parameters.items()):
+            version = value._version if isinstance(value, Tensor) and not value.is_inference() else None
+            elements = (*value.items(),) if isinstance(value, dict) else ()
+            if isinstance(value, list | tuple | set):
+                elements = (*value,)
+            found.append((module, name, value, version, *elements))
+    return found
+
+
+def _are_same(some: list[tuple[Any, ...]], others: list[tuple[Any, ...]]) -> bool:
+    """Whether contents are the same objects."""
+    return len(some) == len(others) and all(
+        len(one) == len(other) and all(map(_is_same, one, other)) for one, other in zip(some, others, strict=True)
+    )
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    if isinstance(one, tuple) and isinstance(other, tuple) and len(one) == len(other):
+        return all(left is right for left, right in zip(one, other, strict=True))
+    return one is other or (isinstance(one, str | int) and type(one) is type(other) and one == other)
 
 
 def source_of(graph: fx.Graph) -> str:
@@ -152,10 +180,10 @@ def _is_number(node: fx.Node, sources: list[fx.Node], numbers: set[fx.Node]) -> 
     return node.op == "call_function" and all(source in numbers for source in sources)
 
 
-def add_joined_slots(code: BlockGraph) -> bool:
+def add_joined_slots(code: BlockGraph, names: Mapping[str, str]) -> bool:
     """Put slots into F, S and φ of a block that joins them, and a call of `join` for the addition.
 
-    False, and nothing done, where there is no such join.
+    The modules that are called there have the names of `names`. False, and nothing done, where there is no such join.
     """
     found = code.join()
     if found is None:
@@ -166,41 +194,41 @@ def add_joined_slots(code: BlockGraph) -> bool:
     entries = {source for node in own for source in node.all_input_nodes if source in code.behind} - own
     graph = code.graph
     if entries == {code.input}:
-        _slot_before("entry", code, code.input, [node for node in graph.nodes if node in own])
+        _slot_before(names["entry"], code, code.input, [node for node in graph.nodes if node in own])
     end = code.end_of_first_kernel(own, only=False)
     if end is not None:
-        _slot_after("inner", code, end)
+        _slot_after(names["inner"], code, end)
     residual, shortcut = (addition.all_input_nodes[at] for at in (position, 1 - position))
     with graph.inserting_before(addition):
-        joined = graph.call_module(
-            "join",
-            (graph.call_module("slot_residual", (residual,)), graph.call_module("slot_shortcut", (shortcut,))),
+        slots = tuple(
+            graph.call_module(names[slot], (value,)) for slot, value in (("residual", residual), ("shortcut", shortcut))
         )
+        joined = graph.call_module(names["join"], slots)
     addition.replace_all_uses_with(joined)
     graph.erase_node(addition)
-    _slot_before("output", code, code.output.all_input_nodes[0], [code.output])
+    _slot_before(names["output"], code, code.output.all_input_nodes[0], [code.output])
     return True
 
 
-def add_chain_slots(code: BlockGraph) -> None:
+def add_chain_slots(code: BlockGraph, names: Mapping[str, str]) -> None:
     """Put slots at the end of a block, and at its entry and after its 3x3 convolution where there is one of them."""
     if len(code.input.users) == 1:
-        _slot_before("entry", code, code.input, list(code.input.users))
+        _slot_before(names["entry"], code, code.input, list(code.input.users))
     end = code.end_of_first_kernel(code.behind.keys(), only=True)
     if end is not None:
-        _slot_after("inner", code, end)
-    _slot_before("residual", code, code.output.all_input_nodes[0], [code.output])
+        _slot_after(names["inner"], code, end)
+    _slot_before(names["residual"], code, code.output.all_input_nodes[0], [code.output])
 
 
 def _slot_before(name: str, code: BlockGraph, value: fx.Node, users: list[fx.Node]) -> None:
     using = [node for node in users if value in node.all_input_nodes]
     with code.graph.inserting_before(using[0]):
-        slot = code.graph.call_module(f"slot_{name}", (value,))
+        slot = code.graph.call_module(name, (value,))
     for node in using:
         node.replace_input_with(value, slot)
 
 
 def _slot_after(name: str, code: BlockGraph, value: fx.Node) -> None:
     with code.graph.inserting_after(value):
-        slot = code.graph.call_module(f"slot_{name}", (value,))
+        slot = code.graph.call_module(name, (value,))
     value.replace_all_uses_with(slot, delete_user_cb=lambda user: user is not slot)

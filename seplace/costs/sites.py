@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from seplace.backbones.slotted import SlottedBlock
+from seplace.backbones.slotted import slots_of
 
 
 def block_inputs(network: nn.Module, paths: Sequence[str], images: Tensor) -> dict[str, Tensor]:
@@ -30,5 +30,6 @@ def likeness(block: nn.Module, inputs: Tensor) -> tuple[str, ...]:
 
     Of a foreign block whose code is not known, nothing tells that another costs the same: it is like itself alone.
     """
-    code = block.code or str(id(block)) if isinstance(block, SlottedBlock) else ""
+    slots = slots_of(block)
+    code = "" if slots is None else slots.source or str(id(block))
     return type(block).__qualname__, repr(block), code, str(tuple(inputs.shape))

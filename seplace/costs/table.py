@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -59,6 +58,7 @@ class PriceTable:
         A block is counted alone, on an input of the shape that it has in the plain network, and once for all that are
         like it. At the end the dearest placement is counted directly: UncountedOperator if that is not the sum.
         """
+        from seplace.backbones.copying import copy_of
         from seplace.costs.counting import counted_once  # torch is needed to count, not to price
         from seplace.costs.sites import block_inputs, likeness
 
@@ -77,7 +77,7 @@ class PriceTable:
                 known[like] = count(block, given)
             key = (*like, site.has_paper_gate, is_last, choice)
             if key not in known:
-                changed = copy.deepcopy(block)
+                changed = copy_of(block)
                 insert(changed, choice, is_last=is_last)
                 known[key] = count(changed.eval(), given) - known[like]
             return known[key]
@@ -90,7 +90,7 @@ class PriceTable:
                 extras[-1][choice] = tuple(int(value) for value in np.sum(parts, axis=0))
         table = cls(names=tuple(names), plain=tuple(count(plain, images).tolist()), extras=tuple(extras))
         dearest = Placement(tuple(max(unit, key=lambda choice: unit[choice]) for unit in extras))
-        direct = copy.deepcopy(plain)
+        direct = copy_of(plain)
         for unit, choice in zip(units, dearest.choices, strict=True):
             for site in unit.sites:
                 insert(direct.get_submodule(site.path), choice, is_last=site is unit.sites[-1])

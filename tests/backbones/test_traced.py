@@ -177,9 +177,10 @@ def test_it_reaches_another_process() -> None:
     assert pickle.loads(pickle.dumps(backbone)) == backbone
     program = (
         "import pickle, sys\n"
+        "from seplace.backbones.slotted import slots_of\n"
         "backbone = pickle.loads(sys.stdin.buffer.read())\n"
         "network = backbone.build(num_classes=4)\n"
-        "sys.exit(type(network.layer1[0]).__name__ != 'SlottedBasicBlock')\n"
+        "sys.exit(slots_of(network.layer1[0]) is None)\n"
     )
     subprocess.run([sys.executable, "-c", program], input=pickle.dumps(backbone), check=True)
 

@@ -11,7 +11,9 @@ from torch import Tensor, fx, nn
 
 from seplace.attachments import ATTACHMENTS
 from seplace.attention.applied import Scaled
-from seplace.backbones.slotted import FORMS, SlottedBlock, give_slots, widths_of
+from seplace.backbones.fitting import widths_of
+from seplace.backbones.slotted import FORMS, Channels, give_slots
+from seplace.backbones.slotted import slotted as slotted_view
 from seplace.backbones.tracing import BlockGraph, trace
 from tests.attachments.toy import ToyGate, gate_of
 from tests.foreign.chains import Inception
@@ -183,7 +185,7 @@ OPAQUE = {"serial": 8, "parallel": 8}
         pytest.param(DrawsInTorch, "opaque", OPAQUE, id="a random number of torch"),
         pytest.param(MakesATensor, "opaque", OPAQUE, id="a tensor made on the way"),
         pytest.param(TakesMore, "opaque", OPAQUE, id="further parameters"),
-        pytest.param(HasAJoin, "chain", OPAQUE | {"inner": 8}, id="a join of its own"),
+        pytest.param(HasAJoin, "joined", JOINED | {"pre": 8, "inner": 8}, id="a join of its own"),
         pytest.param(AsksWhatItGot, "opaque", OPAQUE, id="code that sees the tracing"),
     ],
 )
@@ -234,11 +236,10 @@ def residual(block: BasicBlock, x: Tensor) -> Tensor:
     return block.bn2(block.conv2(torch.relu(block.bn1(block.conv1(x)))))
 
 
-def slotted(block: nn.Module, form: str) -> SlottedBlock:
+def slotted(block: nn.Module, form: str) -> nn.Module:
     """A copy of a block with slots, as a backbone builds it."""
     block = copy.deepcopy(block)
-    assert give_slots(block, form)
-    block.in_channels = block.out_channels = block.residual_channels = block.inner_channels = 8
+    assert give_slots(block, form, Channels(entering=8, leaving=8, inner=8))
     return block
 
 
@@ -248,7 +249,7 @@ def test_attachments_mean_what_they_mean_in_other_blocks(name: str) -> None:
     torch.manual_seed(0)
     plain = BasicBlock(8, 8).eval()
     block = slotted(plain, "joined")
-    ATTACHMENTS[name].attach(block, lambda channels: Scaled(ToyGate(channels)))
+    ATTACHMENTS[name].attach(slotted_view(block), lambda channels: Scaled(ToyGate(channels)))
     x = torch.randn(2, 8, 6, 6)
     expected = EQUATIONS[name](plain, gate_of(block), x)
     torch.testing.assert_close(block(x), expected, atol=1e-6, rtol=0)
@@ -263,7 +264,7 @@ def test_the_output_of_a_block_without_a_join_is_gated(form: str) -> None:
     u = plain(x)
     for name, sign in {"serial": 0, "parallel": 1, "exit": 0}.items():
         block = slotted(plain, form)
-        ATTACHMENTS[name].attach(block, lambda channels: Scaled(ToyGate(channels)))
+        ATTACHMENTS[name].attach(slotted_view(block), lambda channels: Scaled(ToyGate(channels)))
         torch.testing.assert_close(block(x), sign * u + scaled(u, gate_of(block)), atol=1e-6, rtol=0)
 
 
@@ -300,7 +301,7 @@ def test_a_block_stays_what_it_was(form: str) -> None:
 def test_copies_are_independent(form: str) -> None:
     block = slotted(BasicBlock(8, 8).eval(), form)
     other = copy.deepcopy(block)
-    other.put("residual", Scaled(ToyGate(8)))
+    slotted_view(other).put("residual", Scaled(ToyGate(8)))
     with torch.no_grad():
         other.conv1.weight.zero_()
     x = torch.randn(2, 8, 4, 4)

@@ -1,0 +1,118 @@
+"""Modules of a further class: a module that stays the object that it is, and runs other code.
+
+Torch's parametrizations work in the same way. A further class has the name of the module's own, and of seplace's it has
+one name alone, of the form that Python keeps for itself. Such modules copy and pickle as others do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol, TypeVar
+
+from torch import nn
+
+_RECIPE = "__seplace__"
+
+_R = TypeVar("_R")
+
+_bare = threading.RLock()
+"""Held while a module is without ours: it cannot be so for one thread alone."""
+
+
+class Recipe(Protocol):
+    """How a further class is made; it is of the same value for all copies of a module."""
+
+    def members(self, kind: type[nn.Module]) -> Mapping[str, Any]:
+        """Return what the further class of a class has."""
+
+    def modules(self) -> tuple[str, ...]:
+        """Return the names of the modules in it that are not the user's."""
+
+
+class _Quiet:
+    """Classes that tell their bases nothing: a user's class may count or register its subclasses."""
+
+    def __init_subclass__(cls) -> None:
+        pass
+
+
+def recast(module: nn.Module, recipe: Recipe) -> None:
+    """Give a module a further class, in place."""
+    kind = type(module)
+    members = {
+        **recipe.members(kind),
+        _RECIPE: recipe,
+        "__module__": kind.__module__,
+        "__qualname__": kind.__qualname__,
+    }
+    members["__reduce_ex__"] = _reducing(recipe)
+    if hasattr(kind, "__deepcopy__"):
+        members["__deepcopy__"] = _copying(recipe)
+    # The user's metaclass is told nothing either.
+    further = type.__new__(type(kind), kind.__name__, (_Quiet, kind), members)
+    object.__setattr__(module, "__class__", further)
+
+
+def recipe_of(module: nn.Module, kind: type[_R]) -> _R | None:
+    """Return the recipe of a kind by which a module was recast, None where it was not."""
+    recipes = (vars(each).get(_RECIPE) for each in type(module).__mro__)
+    return next((recipe for recipe in recipes if isinstance(recipe, kind)), None)
+
+
+@contextlib.contextmanager
+def bare(module: nn.Module, recipe: Recipe) -> Iterator[dict[str, nn.Module | None]]:
+    """Let a module be without the modules that are not the user's meanwhile; yields these by their names."""
+    with _bare:
+        ours = {name: module._modules.pop(name) for name in recipe.modules()}
+        try:
+            yield ours
+        finally:
+            module._modules.update(ours)
+
+
+def _class_before(module: nn.Module, recipe: Recipe) -> type[nn.Module]:
+    mro = type(module).__mro__
+    at = next(at for at, kind in enumerate(mro) if vars(kind).get(_RECIPE) is recipe)
+    return mro[at + 2]  # after the further class and its _Quiet
+
+
+def _reducing(recipe: Recipe) -> Callable[[nn.Module, Any], Any]:
+    def __reduce_ex__(self: nn.Module, protocol: Any) -> Any:
+        kind = _class_before(self, recipe)
+        reduced = kind.__reduce_ex__(self, protocol)
+        if isinstance(reduced, str):
+            return reduced
+        make, arguments, *rest = reduced
+        own = type(self)
+        make = kind if make is own else make
+        return _remade, (recipe, make, tuple(kind if each is own else each for each in arguments)), *rest
+
+    return __reduce_ex__
+
+
+def _remade(recipe: Recipe, make: Callable[..., nn.Module], arguments: tuple[Any, ...]) -> nn.Module:
+    module = make(*arguments)
+    recast(module, recipe)
+    return module
+
+
+def _copying(recipe: Recipe) -> Callable[[nn.Module, dict[int, Any]], nn.Module]:
+    """Return how to copy a module whose class says itself how it is copied."""
+
+    def __deepcopy__(self: nn.Module, memo: dict[int, Any]) -> nn.Module:
+        further = type(self)
+        own: Any = _class_before(self, recipe)
+        with bare(self, recipe) as ours:
+            object.__setattr__(self, "__class__", own)
+            try:
+                twin: nn.Module = own.__deepcopy__(self, memo)
+            finally:
+                object.__setattr__(self, "__class__", further)
+        recast(twin, recipe)
+        twin._modules.update({name: copy.deepcopy(each, memo) for name, each in ours.items()})
+        return twin
+
+    return __deepcopy__
