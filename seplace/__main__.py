@@ -1,6 +1,12 @@
 """`python -m seplace` is the command line."""
 
 import sys
+from pathlib import Path
+
+import seplace
+
+if sys.path[:1] == [str(Path.cwd())] and Path.cwd() != Path(seplace.__file__).parents[1]:
+    del sys.path[0]  # -m puts the current folder first, where a file may have the name of a library
 
 from seplace.cli import main
 

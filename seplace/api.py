@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, get_args
 
 from pydantic import ValidationError
 
-from seplace.config import StudyConfig, load_results_study, load_study
+from seplace.config import STUDY_FACTS, StudyConfig, load_results_study, load_study
 from seplace.costs.stored import prices_of_results
 from seplace.errors import InputError, InvalidPlacement, UnknownName, did_you_mean, nearest
 from seplace.evaluators.identity import Identity, refuse_other_code
@@ -94,7 +94,7 @@ class Results:
             self._reached_its_end: bool = bool(ledger.fact("finished"))
             self.stopped: str = ledger.fact("stopped") or ""
             """What the last run ended with, where that was an error."""
-            self._study_folder: Path = folder / ledger.fact("study_folder")
+            self._study_facts: dict[str, Any] = {name: ledger.fact(name) for name in STUDY_FACTS}
             self._tests = ledger.tests()
             self._images: dict[str, Any] = ledger.fact("images") or {}
             self._identity: Identity = ledger.fact("identity") or {}
@@ -124,8 +124,13 @@ class Results:
 
     @cached_property
     def config(self) -> StudyConfig:
-        """The study, from its copy in the folder."""
-        return load_results_study(self.folder, study_folder=self._study_folder)
+        """The study, from its copy in the folder; no code of the user's own is imported."""
+        return load_results_study(self.folder, self._study_facts)
+
+    @cached_property
+    def live_config(self) -> StudyConfig:
+        """The study with its code, which is imported, so that its networks can be built."""
+        return load_results_study(self.folder, self._study_facts, live=True)
 
     @cached_property
     def prices(self) -> PriceTable:
@@ -307,10 +312,10 @@ class Results:
 
         evaluation = self.pick(pick, flops_under=flops_under)
         self.refuse_other_code()
-        backbone = self.config.search_space.backbone_of(evaluation.placement)
+        backbone = self.live_config.search_space.backbone_of(evaluation.placement)
         write = EXPORTERS[exporter_for(backbone) if exporter is None else exporter]
         trained = network_of_study(
-            evaluation, config=self.config, placements=self.placements, images=self._images, folder=self.folder
+            evaluation, config=self.live_config, placements=self.placements, images=self._images, folder=self.folder
         )
         target = Path(folder) if folder is not None else self.folder / "export" / safe_name(str(evaluation.placement))
         exported: Path = write(trained, target)
@@ -318,7 +323,7 @@ class Results:
 
     def refuse_other_code(self) -> None:
         """Raise StudyChanged where the user's own networks or modules are others than when the study began."""
-        refuse_other_code(self._identity, self.config, self._images, folder=self.folder)
+        refuse_other_code(self._identity, self.live_config, self._images, folder=self.folder)
 
     def _earlier_provenance(self) -> dict[str, Any]:
         """Return what was written before: a ledger of version 0.2 does not know the command."""

@@ -13,9 +13,10 @@ from seplace.errors import InputError, UnknownName
 from seplace.recipe import Recipe
 from seplace.registry import import_from
 from seplace.shapes import Checked, check_shape
-from seplace.shipped import is_name, locate, name_of
+from seplace.shipped import is_name, locate, name_of, valid_name
 from seplace.space import SearchSpace
 from seplace.space_file import space_of
+from seplace.space_record import space_of_record
 from seplace.study_file import Confirm, Data, Evaluator, Objective, Run, Search, StudyFile, cross_checks
 
 _LATER_OPTIONS: dict[str, Any] = {
@@ -33,6 +34,9 @@ _LATER_OPTIONS: dict[str, Any] = {
 _DETAILS = ("space.choices", "space.gate", "space.granularity", "space.variants")
 """What a fingerprint says of its space beside the digest, since version 0.11."""
 
+STUDY_FACTS = ("study_folder", "name", "space")
+"""What a ledger says of its study beside the copies of its files; the latter two since version 0.11."""
+
 _NOT_MEANING = {"data.root", "search.trainings", "search.hours"}
 """Where the data lies, and the budgets, which may grow."""
 
@@ -42,7 +46,7 @@ class StudyConfig:
     """A study that was read and found sound, with its search space."""
 
     name: str
-    """The stem of the study file, or the name of the results folder that it was read back from."""
+    """The stem of the study file."""
     path: Path
     folder: Path
     """Absolute; what a relative `data.root` is relative to."""
@@ -180,18 +184,38 @@ def load_study(place: str | Path) -> StudyConfig:
     return _load(path, name=name_of(path.name), folder=path.parent, space_path=None)
 
 
-def load_results_study(folder: Path, *, study_folder: Path) -> StudyConfig:
-    """Read a study back from the copies `study.yaml` and `space.yaml` in its results folder, which names it.
+def load_results_study(folder: Path, facts: Mapping[str, Any], *, live: bool = False) -> StudyConfig:
+    """Read a study back from its results: the copies of its files, and what the ledger says of it by `STUDY_FACTS`.
 
-    A relative `data.root` stays relative to `study_folder`, the folder of the file that was copied.
+    Nothing is imported: the space is what the ledger keeps of it. With `live` its code is imported, and networks can be
+    built. A relative `data.root` stays relative to the folder of the file that was copied. DataError for results of
+    version 0.10, which kept no space, with a network of the user's own.
     """
-    name = folder.resolve().name
-    return _load(folder / "study.yaml", name=name, folder=study_folder, space_path=folder / "space.yaml")
+    return _load(
+        folder / "study.yaml",
+        name=facts["name"] or valid_name(folder.resolve().name),
+        folder=folder / facts["study_folder"],
+        space_path=folder / "space.yaml",
+        space=None if live or facts["space"] is None else space_of_record(facts["space"]),
+        imports=live,
+    )
 
 
-def _load(path: Path, *, name: str, folder: Path, space_path: Path | None) -> StudyConfig:
-    """Read both files, check all rules, and raise everything that is wrong in either of them at once."""
-    import_from(folder)
+def _load(
+    path: Path,
+    *,
+    name: str,
+    folder: Path,
+    space_path: Path | None,
+    space: SearchSpace | None = None,
+    imports: bool = True,
+) -> StudyConfig:
+    """Read both files, check all rules, and raise everything that is wrong in either of them at once.
+
+    With a space, its file is read for its text alone.
+    """
+    if imports:
+        import_from(folder)
     document, problems = read_document(path)
     if document is None:
         refuse(problems)
@@ -199,15 +223,16 @@ def _load(path: Path, *, name: str, folder: Path, space_path: Path | None) -> St
         problems.append(Problem(file=str(path), rule="a study needs a valid name", got=spelled(name)))
     checked = check_shape(document, StudyFile)
     problems += checked.problems
-    space, space_text = None, ""
+    space_text = ""
     space_name = checked.sound("space")
     if space_name is not None:
         space_file = space_path or _locate_space(checked, space_name, path.parent, problems)
         space_document, more = read_document(space_file) if space_file else (None, [])
         problems += more
         if space_document is not None:
-            space, more = space_of(space_document, name=name_of(space_name), is_copy=space_path is not None)
             space_text = space_document.text
+        if space_document is not None and space is None:
+            space, more = space_of(space_document, name=name_of(space_name), is_copy=not imports)
             problems += more
     problems += cross_checks(checked, space)
     if problems or checked.block is None or space is None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from seplace.errors import InputError, UnknownName
@@ -71,15 +73,75 @@ class Registry(Mapping[str, Any]):
 
 
 def is_import_path(name: str) -> bool:
-    """Tell whether a name is that of a user's own object, `package.module:object`, and not of a shelf's."""
+    """Whether a name is an import path, `package.module:object`, and so that of a user's own member."""
     return ":" in name
+
+
+class OwnModules:
+    """A finder for modules of the user's own, which lie in a folder such as the one of a study file.
+
+    It is asked last, after what is installed, and answers for import paths and for what the modules that it has found
+    import themselves. A path entry would answer everybody: a library that looks for an optional package, `import pytz`
+    say, would run a file of that name that lies in the folder, or in the current one.
+    """
+
+    def __init__(self) -> None:
+        self.folders: list[str] = []
+        self.named: set[str] = set()
+        """The first parts of the import paths that were asked for."""
+        self.found: set[str] = set()
+
+    def find_spec(
+        self,
+        name: str,
+        path: object = None,
+        target: object = None,  # noqa: ARG002 - the protocol's
+    ) -> ModuleSpec | None:
+        """Return where a top-level module lies; None for what is none of the user's own."""
+        if path is not None or not (name in self.named or _importer().partition(".")[0] in self.found):
+            return None  # what is inside a package is found by the package's own path
+        spec = self.locate(name)
+        if spec is not None:
+            self.found.add(name)
+        return spec
+
+    def locate(self, name: str) -> ModuleSpec | None:
+        """Return where a top-level module lies in the folders, whoever asks; it is not imported."""
+        return PathFinder.find_spec(name, self.folders)
+
+    def invalidate_caches(self) -> None:
+        """Do nothing: the caches are those of the path finder."""
+
+    def to_record(self) -> dict[str, list[str]]:
+        """Return what another process needs to find the same modules."""
+        return {"folders": self.folders, "named": sorted(self.named | self.found)}
+
+
+OWN_MODULES = OwnModules()
+
+
+def _importer() -> str:
+    """Return the name of the module whose import statement, or call of `import_module`, is being answered."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "importlib":
+        frame = frame.f_back
+    return "" if frame is None else str(frame.f_globals.get("__name__", ""))
 
 
 def import_from(folder: Path) -> None:
     """Let import paths name modules in a folder, such as the one of a study file; what is installed goes first."""
     text = str(folder.absolute())
-    if text not in sys.path:
-        sys.path.append(text)
+    if text not in OWN_MODULES.folders:
+        OWN_MODULES.folders.append(text)
+    if OWN_MODULES not in sys.meta_path:
+        sys.meta_path.append(OWN_MODULES)
+
+
+def find_own_modules(record: Mapping[str, Sequence[str]]) -> None:
+    """Find the modules that are the user's own in another process, by what `OwnModules.to_record` gave there."""
+    for folder in record["folders"]:
+        import_from(Path(folder))
+    OWN_MODULES.named.update(record["named"])
 
 
 def resolve(path: str, *, kind: str) -> Any:
@@ -87,6 +149,7 @@ def resolve(path: str, *, kind: str) -> Any:
     module_name, _, attribute = path.partition(":")
     if not all(part.isidentifier() for part in (*module_name.split("."), attribute)):
         raise InputError(f"{kind} {path!r}: an import path is package.module:object")
+    OWN_MODULES.named.add(module_name.partition(".")[0])
     try:
         module = importlib.import_module(module_name)
     except Exception as error:  # the module is the user's, or a library that does not fit the others

@@ -21,6 +21,11 @@ def is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
+def valid_name(text: str) -> str:
+    """Return a name like a text, such as that of a folder, that may be none: `cifar10 (2)` is `cifar10-2-`."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).lstrip("._-")[:64] or "study"
+
+
 def name_of(text: str) -> str:
     """Return the name in a text that is a name or the path of a `.yaml` file; it may be no valid one."""
     return Path(text).name.removesuffix(_SUFFIX)

@@ -15,7 +15,7 @@ from seplace.attention.options import GateOptions, Init
 from seplace.attention.signature import signature_of
 from seplace.backbones.backbone import Backbone, Granularity, describe
 from seplace.documents import Document, Keys, Problem, read_document, refuse, spelled
-from seplace.errors import InputError, InvalidPlacement, InvalidSpace, UnknownName
+from seplace.errors import DataError, InputError, InvalidPlacement, InvalidSpace, UnknownName
 from seplace.placement import StageChoice, canonical_module
 from seplace.registry import import_from, is_import_path
 from seplace.shapes import Block, Checked, Schema, check_shape
@@ -39,11 +39,15 @@ def load_space(place: str | Path) -> SearchSpace:
 def space_of(document: Document, *, name: str, is_copy: bool = False) -> tuple[SearchSpace | None, list[Problem]]:
     """Return the space that a document describes, or None and all problems with it.
 
-    Whether modules of the user's own have a ratio is read from their signatures. Of the copy in a results folder they
-    may be out of reach: there they have one where ratios are written, as before version 0.11.
+    Whether modules of the user's own have a ratio is read from their signatures. Of the copy in a results folder
+    nothing is imported: there they have one where ratios are written, as before version 0.11; DataError where its
+    network is the user's own.
     """
-    import_from(Path(document.file).parent)
+    if not is_copy:
+        import_from(Path(document.file).parent)
     checked = check_shape(document, _SpaceFile)
+    if is_copy:
+        _refuse_own_networks(checked)
     problems = list(checked.problems)
     if not is_name(name):
         problems.append(Problem(file=document.file, rule="a space needs a valid name", got=spelled(name)))
@@ -113,6 +117,17 @@ def _backbone(checked: Checked[_SpaceFile], problems: list[Problem], *keys: str 
     except InputError as error:
         problems.append(checked.document.problem(keys, str(error)))
     return None
+
+
+def _refuse_own_networks(checked: Checked[_SpaceFile]) -> None:
+    """Refuse the copy of a space whose network cannot be described without running the user's code."""
+    folder = Path(checked.document.file).parent
+    for text in (checked.sound("backbone"), *(checked.sound("variants") or ())):
+        if text is not None and is_import_path(text):
+            raise DataError(
+                f"{folder}: these results are of seplace 0.10, which kept no description of the network {text}, and "
+                f"reading results imports none. Run their study once more: seplace run STUDY --results {folder}"
+            )
 
 
 def _choice_blocks(checked: Checked[_SpaceFile], backbone: Backbone | None, problems: list[Problem]) -> list[Keys]:

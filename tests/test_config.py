@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from seplace.attention import ATTENTION
+from seplace.backbones.sites import Site, Stage
 from seplace.config import StudyConfig, differences, load_results_study, load_study
-from seplace.errors import InvalidStudy, UnknownName
+from seplace.errors import CorruptResults, DataError, InputError, InvalidStudy, UnknownName
+from seplace.space_record import space_record
 from tests.study_texts import STUDY, TINY_SPACE, problems_of, replaced, write
 
 
@@ -201,13 +203,18 @@ def copy_to_results(config: StudyConfig, folder: Path) -> None:
     write(folder, config.space_text, "space.yaml")
 
 
+def facts_of(config: StudyConfig, **others: object) -> dict[str, object]:
+    """What the ledger of version 0.10 says, and others."""
+    return {"study_folder": str(config.folder), "name": None, "space": None, **others}
+
+
 def test_a_study_is_read_back_from_its_results(tmp_path: Path) -> None:
     (tmp_path / "studies").mkdir()
     write(tmp_path / "studies", TINY_SPACE, "tiny.yaml")
     text = replaced("digits-resnet8", "./tiny.yaml").replace("name: digits", "name: digits\n  root: ../images")
     config = load_study(write(tmp_path / "studies", text.replace("trainings: 60", "trainings: 8"), "first.yaml"))
     copy_to_results(config, tmp_path / "first")
-    again = load_results_study(tmp_path / "first", study_folder=config.folder)
+    again = load_results_study(tmp_path / "first", facts_of(config))
     assert again.path == tmp_path / "first" / "study.yaml"
     assert (again.name, again.folder, again.file) == (config.name, config.folder, config.file)
     assert again.search_space == config.search_space
@@ -220,9 +227,70 @@ def test_results_without_their_copies_are_refused(tmp_path: Path) -> None:
     copy_to_results(config, tmp_path / "first")
     (tmp_path / "first" / "space.yaml").unlink()
     with pytest.raises(InvalidStudy, match=r"space\.yaml: cannot be read: No such file"):
-        load_results_study(tmp_path / "first", study_folder=tmp_path)
+        load_results_study(tmp_path / "first", facts_of(config))
     with pytest.raises(InvalidStudy, match=r"study\.yaml: cannot be read: No such file"):
-        load_results_study(tmp_path / "second", study_folder=tmp_path)
+        load_results_study(tmp_path / "second", facts_of(config))
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [("cifar10 (2)", "cifar10-2-"), ("été", "t-"), ("x" * 70, "x" * 64), ("--", "study"), ("a.b_c-1", "a.b_c-1")],
+)
+def test_results_of_version_0_10_are_named_like_their_folder(tmp_path: Path, folder: str, name: str) -> None:
+    config = load_study(write(tmp_path, STUDY))
+    copy_to_results(config, tmp_path / folder)
+    assert load_results_study(tmp_path / folder, facts_of(config)).name == name
+    assert load_results_study(tmp_path / folder, facts_of(config, name="tiny")).name == "tiny"
+
+
+OWN_NETWORK = """\
+from torch import nn
+from tests.foreign.residual import basic_resnet
+
+class Gate(nn.Identity):
+    def __init__(self, channels):
+        super().__init__()
+
+def build():
+    return basic_resnet()
+"""
+
+
+def test_results_of_an_own_network_are_read_without_its_code(tmp_path: Path) -> None:
+    (tmp_path / "seplace_config_nets.py").write_text(OWN_NETWORK)
+    space = "schema: 1\nbackbone: seplace_config_nets:build[image_size=32]\ngate: {init: paper}\n"
+    choices = "choices: {modules: [none, eca, seplace_config_nets:Gate], attachments: [serial, parallel]}\n"
+    write(tmp_path, f"{space}variants: ['cifar_resnet14[width=0.5]']\n{choices}", "own.yaml")
+    config = load_study(write(tmp_path, replaced("digits-resnet8", "./own.yaml")))
+    copy_to_results(config, tmp_path / "out")
+    kept = json.loads(json.dumps(space_record(config.search_space)))
+    del sys.modules["seplace_config_nets"]
+    (tmp_path / "seplace_config_nets.py").unlink()
+
+    again = load_results_study(tmp_path / "out", facts_of(config, space=kept))
+    assert again.fingerprint() == config.fingerprint()
+    assert again.price_key() == config.price_key()
+    assert again.search_space.yardsticks == config.search_space.yardsticks
+    assert again.search_space.backbone.units == tuple(
+        Stage(sites=tuple(Site(**{name: getattr(site, name) for name in _KEPT}) for site in unit.sites))
+        for unit in config.search_space.backbone.units
+    )
+    with pytest.raises(InputError, match="builds nothing"):
+        again.search_space.backbone.build(num_classes=5)
+    with pytest.raises(DataError, match=r"out: these results are of seplace 0\.10, which .* seplace run STUDY"):
+        load_results_study(tmp_path / "out", facts_of(config))
+
+
+_KEPT = ("path", "widths", "in_channels", "channels", "has_paper_gate")
+
+
+def test_what_is_no_space_is_named(tmp_path: Path) -> None:
+    config = load_study(write(tmp_path, STUDY))
+    copy_to_results(config, tmp_path / "first")
+    kept = space_record(config.search_space)
+    for damaged in ([], {}, kept | {"choices": [["none"]]}, kept | {"backbone": {}}, kept | {"gate": {"init": 1}}):
+        with pytest.raises(CorruptResults, match="of their space cannot be read"):
+            load_results_study(tmp_path / "first", facts_of(config, space=damaged))
 
 
 def test_a_study_before_rungs_goes_on(tmp_path: Path) -> None:

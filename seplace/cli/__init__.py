@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,7 +20,6 @@ from seplace.cli.results import effects, export, front, noise, plot, recommend, 
 from seplace.cli.simulation import simulate
 from seplace.cli.studies import plan, run
 from seplace.errors import Interrupted, InvalidStudy, SeplaceError
-from seplace.registry import import_from
 
 _COMMANDS: tuple[Callable[..., None], ...] = (
     plan,
@@ -69,7 +67,6 @@ def _options(
 
 def main() -> None:
     """Run the command line; errors that a user can mend are one message and the right exit code."""
-    import_from(Path())
     warnings.showwarning = _show_warning
     try:
         app(prog_name="seplace")  # also as `python -m seplace`

@@ -11,6 +11,7 @@ import typer
 from seplace.cli.options import Accelerator, AcceleratorOption, Format, FormatOption
 from seplace.cli.printing import show
 from seplace.errors import InputError
+from seplace.registry import import_from
 
 
 def bench(
@@ -48,6 +49,7 @@ def bench(
 
     from seplace.bench.compare import compare_placements, compare_published, read_cases
 
+    import_from(Path())
     for option, file, suffixes in (("--output", output, (".csv",)), ("--plot", plot, (".png", ".svg", ".pdf"))):
         if file is not None and file.suffix not in suffixes:
             raise InputError(f"{option}: write a file that ends in {' or '.join(suffixes)} (got {file})")

@@ -10,6 +10,7 @@ import typer
 from seplace.cli.options import Accelerator, AcceleratorOption, Format, FormatOption, ResultsArgument
 from seplace.cli.printing import show, show_data
 from seplace.errors import InputError
+from seplace.registry import import_from
 
 
 def proxy(
@@ -58,6 +59,7 @@ def proxy(
     from seplace.proxies.proxy import Effort
     from seplace.proxies.table import probation_view
 
+    import_from(Path())
     study = Results.load(results)
     study.refuse_other_code()
     init = "paper" if paper_gates else study.config.search_space.gate.init
@@ -72,7 +74,7 @@ def proxy(
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("scoring", total=None)
         table = probation_table(
-            study.config,
+            study.live_config,
             study.rows,
             folder=study.folder,
             proxies=names or WITHOUT_TRAINING,

@@ -10,6 +10,7 @@ import typer
 from seplace.cli.options import Format, FormatOption, ResultsArgument
 from seplace.cli.printing import show, show_data, show_front
 from seplace.errors import SeplaceError
+from seplace.registry import import_from
 
 
 def status(results: ResultsArgument) -> None:
@@ -146,5 +147,6 @@ def export(
     """Write a trained network as files that need torch alone, and verify it in a fresh process."""
     from seplace.api import Results
 
+    import_from(Path())
     folder = Results.load(results).export(output, pick=pick, flops_under=flops_under, exporter=exporter)
     show(f"exported and verified: {folder}")

@@ -9,6 +9,7 @@ import typer
 
 from seplace.cli.printing import show
 from seplace.errors import InputError
+from seplace.registry import import_from
 
 
 def simulate(
@@ -60,6 +61,7 @@ def simulate(
         concurrent=concurrent,
         rungs=early,
     )
+    import_from(Path())
     comparison = Comparison(output, phases)
     wanted = [
         Repetition(world=world, sampler=name, number=number)

@@ -9,6 +9,7 @@ import typer
 
 from seplace.cli.options import FolderOption, StudyArgument
 from seplace.cli.printing import show, show_front
+from seplace.registry import import_from
 
 
 def plan(
@@ -21,6 +22,7 @@ def plan(
     from seplace.display import duration, image_lines, plain_table, quantity
     from seplace.search.plan import make_plan
 
+    import_from(Path())
     config = load_study(study)
     made = make_plan(config, results or Path("results") / config.name, with_batch=batch)
     space, search = config.search_space, config.search
@@ -85,6 +87,7 @@ def run(
     """Run a study to its end, or go on with one that was interrupted."""
     from seplace import api
 
+    import_from(Path())
     overrides = api.Overrides(
         executor=executor, workers=workers, threads=threads, accelerator=accelerator, data_root=data_root
     )

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seplace.errors import StudyChanged
-from seplace.registry import resolve
+from seplace.registry import OWN_MODULES, resolve
 from seplace.user_code import is_theirs
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ def _file_of(name: str) -> str | None:
     """Return the file of a module, without importing it; None where there is none, or a library's package is meant."""
     top, _, inside = name.partition(".")
     try:
-        spec = importlib.util.find_spec(top)
+        spec = importlib.util.find_spec(top) or OWN_MODULES.locate(top)
         if inside and spec is not None and spec.origin is not None and is_theirs(spec.origin):
             spec = importlib.util.find_spec(name)
     except Exception:  # of a package of the user's, which is imported for what is inside it

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from seplace.config import load_results_study
+from seplace.config import STUDY_FACTS, load_results_study
 from seplace.costs.stored import prices_of_results
 from seplace.ledger import ledger_of_results
 from seplace.results import Job
@@ -41,7 +41,7 @@ class TrainedTable:
     def load(cls, folder: Path) -> Self:
         """Read a results folder; DataError where it is none, or has not been priced."""
         with ledger_of_results(folder) as ledger:
-            config = load_results_study(folder, study_folder=folder / ledger.fact("study_folder"))
+            config = load_results_study(folder, {name: ledger.fact(name) for name in STUDY_FACTS})
             return cls(
                 folder=folder,
                 config=config,

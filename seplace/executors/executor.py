@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from seplace.evaluators import EVALUATORS
+from seplace.registry import OWN_MODULES, find_own_modules
 
 if TYPE_CHECKING:
     from seplace.config import StudyConfig
@@ -23,7 +25,12 @@ class EvaluatorMaker:
         self._made: dict[int, Evaluator] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_made": {}}
+        return {"own_modules": OWN_MODULES.to_record(), "content": pickle.dumps((self.config, self.folder))}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        find_own_modules(state["own_modules"])  # before what they may have made is read
+        self.config, self.folder = pickle.loads(state["content"])
+        self._made = {}
 
     def make(self, worker: int) -> Evaluator:
         """Return the evaluator of worker 0, 1, …, made once a process."""

@@ -12,6 +12,7 @@ from seplace.errors import DataError
 from seplace.evaluators.identity import Identity, changes_of_identity, changes_of_images, identity_of, other_meaning
 from seplace.files import write_atomically
 from seplace.ledger import Ledger
+from seplace.space_record import space_record
 
 if TYPE_CHECKING:
     from seplace.config import StudyConfig
@@ -68,6 +69,8 @@ def claim(config: StudyConfig, folder: Path, ledger: Ledger) -> None:
     """Make `folder` this study's."""
     if ledger.fact("fingerprint") is None:
         ledger.set_fact("fingerprint", config.fingerprint())
+    ledger.set_fact("name", config.name)
+    ledger.set_fact("space", space_record(config.search_space))  # so that its results are read without its code
     # Relative, so that a folder of results can be moved with its studies.
     ledger.set_fact("study_folder", os.path.relpath(config.folder, folder.resolve()))
     write_atomically(folder / "study.yaml", config.source_text)

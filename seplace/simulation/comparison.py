@@ -7,7 +7,7 @@ import math
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -19,6 +19,7 @@ from seplace import __version__
 from seplace.api import to_csv
 from seplace.errors import InputError, UnknownName
 from seplace.files import write_atomically
+from seplace.registry import OWN_MODULES, find_own_modules
 from seplace.samplers import SAMPLERS
 from seplace.search.interruption import signals_as_errors
 from seplace.simulation.curves import belief, hypervolumes, summary
@@ -114,13 +115,18 @@ def repeat(repetition: Repetition, phases: Phases, checkpoints: Sequence[int]) -
     )
 
 
+def _begin_process(own_modules: Mapping[str, Sequence[str]]) -> None:
+    """Leave Ctrl-C, which reaches all processes of a terminal, to the parent; a sampler may be the user's own."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    find_own_modules(own_modules)
+
+
 @contextmanager
 def _processes(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Open a pool of processes, which end with what is done in it, however it ends."""
     others = set(active_children())
-    # Ctrl-C reaches all processes of a terminal, and is for this one to hear.
-    context, ignored = get_context("spawn"), (signal.SIGINT, signal.SIG_IGN)
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=signal.signal, initargs=ignored) as pool:
+    context, own = get_context("spawn"), (OWN_MODULES.to_record(),)
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_process, initargs=own) as pool:
         try:
             yield pool
         except BaseException:

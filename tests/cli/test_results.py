@@ -2,6 +2,8 @@ import json
 import re
 import shutil
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from io import StringIO
 
@@ -131,3 +133,34 @@ def test_status_of_a_study_that_is_starting(cli, tmp_path):
     code, output, error = cli("status", tmp_path)
     assert (code, output) == (3, "")
     assert "no results here yet" in error
+
+
+_OPTIONAL = ("pytz", "torchvision", "triton", "regex", "pyarrow", "numexpr", "bottleneck", "xarray", "IPython", "mine")
+"""Modules that libraries look for, and one that a study may name."""
+
+_READING = ("status", "front", "recommend", "effects", "noise", "plot")
+
+
+def test_reading_runs_no_code_that_lies_in_the_folder(finished, tmp_path):
+    """Nor in the current one, whatever the study names."""
+    folder = shutil.copytree(finished, tmp_path / "strange")
+    study = (folder / "study.yaml").read_text().replace("sampler: random", "sampler: mine:Sampler")
+    (folder / "study.yaml").write_text(study)
+    for name in _OPTIONAL:
+        (folder / f"{name}.py").write_text(f"open({str(tmp_path / 'was-run')!r}, 'a').write('{name} ')\n")
+    program = (
+        "import sys\nfrom seplace.cli import main\n"
+        "for command in sys.argv[1:]:\n    sys.argv = ['', command, '.']\n    try:\n        main()\n"
+        "    except SystemExit as error:\n        assert error.code in (0, 3 * (command == 'noise')), command\n"
+    )
+    # As the command does it, -P leaves the current folder out of the path.
+    subprocess.run([sys.executable, "-P", "-c", program, *_READING], check=True, cwd=folder, stdout=subprocess.DEVNULL)
+    assert not (tmp_path / "was-run").exists()
+
+
+@pytest.mark.parametrize("name", ["my results", "été", "a+b", "cifar10 (2)", "x" * 70, "[none]", "-"])
+def test_results_are_read_in_a_folder_of_any_name(cli, finished, tmp_path, name):
+    folder = shutil.copytree(finished, tmp_path / name)
+    code, output, error = cli("status", folder)
+    assert (code, error) == (0, "")
+    assert "study tiny: finished" in output
