@@ -29,9 +29,9 @@ from seplace.search.confirmation import next_round
 from seplace.search.interruption import signals_as_errors
 from seplace.search.lock import study_lock
 from seplace.search.meaning import claim, described, refuse_changes
+from seplace.search.optuna_file import StudyFile
 from seplace.search.prices import Prices, price_table
 from seplace.search.progress import Observer, Progress, Standing, standing_of
-from seplace.search.proposals import StudyFile
 from seplace.search.recommendation import task_of
 from seplace.search.scoring import (
     ProxyMaker,

@@ -1,4 +1,4 @@
-"""Proposals: an Optuna study in memory that is asked and told in a fixed order, and its copy in a file.
+"""Proposals: an Optuna study in memory that is asked and told in a fixed order.
 
 The ledger is the truth; the study is a view of it. The k-th proposal is made from a seed of its own when a fixed number
 of earlier ones has been told, whatever finished first, so a study that was interrupted is rebuilt by asking again:
@@ -10,16 +10,12 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.exceptions import StorageInternalError
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from sqlalchemy.exc import SQLAlchemyError
 
-from seplace.files import DiskFull
 from seplace.samplers import SAMPLERS
 from seplace.samplers.parameters import Parameters
 from seplace.samplers.past import Past, past_of
@@ -29,6 +25,9 @@ from seplace.streams import derive_seed
 if TYPE_CHECKING:
     from seplace.effects.model import Observation
     from seplace.placement import Placement
+
+PLACEMENT = "placement"
+"""The user attribute of every trial of ours."""
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -45,7 +44,7 @@ class Proposals:
         self.make_sampler = SAMPLERS[sampler]
         self.parameters = Parameters(task.space)
         self.study = optuna.create_study(study_name=name, directions=["maximize", "minimize"])
-        _name_metrics(self.study, ["accuracy", task.cost])
+        name_metrics(self.study, ["accuracy", task.cost])
         self.asked: dict[int, optuna.Trial] = {}
 
     @property
@@ -59,7 +58,7 @@ class Proposals:
             values=[training.accuracy, cost],
             params=self.parameters.of(training.placement),
             distributions=self.parameters.distributions,
-            user_attrs={"placement": str(training.placement), "yardstick": label, **_attributes(training)},
+            user_attrs={PLACEMENT: str(training.placement), "yardstick": label, **_attributes(training)},
         )
         for name, value in constraints.items():
             known.set_constraint(name, value)
@@ -72,7 +71,7 @@ class Proposals:
         self.study.sampler = sampler if fixed is None else _Overruled(sampler, self.parameters.of(fixed))
         trial = self.study.ask(self.parameters.distributions)
         placement = self.parameters.placement(trial.params)
-        trial.set_user_attr("placement", str(placement))
+        trial.set_user_attr(PLACEMENT, str(placement))
         self.asked[number] = trial
         return number, placement
 
@@ -160,63 +159,12 @@ class _Overruled(optuna.samplers.BaseSampler):
         self.sampler.after_trial(study, trial, state, values)
 
 
-class StudyFile:
-    """The copy of a study in a SQLite file that `optuna.load_study` and dashboards open."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.study: optuna.Study | None = None
-
-    def update(self, study: optuna.Study) -> None:
-        """Append the trials that are told, in order; write the file anew if it is not a beginning of `study`."""
-        trials = study.get_trials(deepcopy=False)
-        told = trials[: next((t.number for t in trials if not t.state.is_finished()), len(trials))]
-        try:
-            if self.study is None:
-                self.study = self._open(study, told)
-            present = len(self.study.get_trials(deepcopy=False))
-            self.study.add_trials(told[present:])
-        except (SQLAlchemyError, StorageInternalError) as error:
-            reason = str(error.__cause__ or error).splitlines()[0]
-            raise DiskFull(f"{self.path}: cannot write the Optuna study ({reason})") from error
-
-    def _open(self, study: optuna.Study, told: Sequence[FrozenTrial]) -> optuna.Study:
-        try:
-            copy = self._create(study)
-            present = copy.get_trials(deepcopy=False)
-            # A budget that grew lets a training go on that had been stopped for the want of it, and told as such.
-            if [_said(trial) for trial in present] == [_said(trial) for trial in told[: len(present)]]:
-                return copy
-        except Exception:
-            pass
-        self.path.unlink(missing_ok=True)
-        return self._create(study)
-
-    def _create(self, study: optuna.Study) -> optuna.Study:
-        storage = optuna.storages.RDBStorage(
-            f"sqlite:///{self.path.absolute()}", engine_kwargs={"connect_args": {"timeout": 120}}
-        )
-        copy = optuna.create_study(
-            study_name=study.study_name,
-            storage=storage,
-            sampler=optuna.samplers.RandomSampler(),
-            directions=study.directions,
-            load_if_exists=True,
-        )
-        if copy.metric_names is None:
-            _name_metrics(copy, study.metric_names or [])
-        return copy
-
-
 def _attributes(training: Observation) -> dict[str, Any]:
     return {SEED: training.seed, ACCURACY: training.accuracy, CROSS_ENTROPY: training.cross_entropy}
 
 
-def _said(trial: FrozenTrial) -> tuple[dict[str, Any], list[float] | None]:
-    return trial.params, trial.values
-
-
-def _name_metrics(study: optuna.Study, names: list[str]) -> None:
+def name_metrics(study: optuna.Study, names: list[str]) -> None:
+    """Name the values of a study's trials."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study.set_metric_names(names)

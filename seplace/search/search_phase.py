@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from seplace.results import Evaluation, Job
     from seplace.samplers.past import Past
     from seplace.samplers.task import Task
-    from seplace.search.proposals import StudyFile
+    from seplace.search.optuna_file import StudyFile
     from seplace.search.trainings import Trainings
 
 _PATIENCE = 25

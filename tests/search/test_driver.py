@@ -1,5 +1,6 @@
 import random
 from collections import Counter
+from contextlib import nullcontext
 
 import optuna
 import pytest
@@ -224,6 +225,48 @@ def test_the_optuna_study_holds_every_proposal_and_none_running(tmp_path, toy):
     assert study_in(tmp_path / "out").metric_names == ["accuracy", "flops"]
 
 
+def test_the_optuna_study_is_appended_to(tmp_path, toy):
+    path = write_study(tmp_path, search={"trainings": 14})
+    go(path, tmp_path / "whole")
+    toy.stop_after = len(toy.trained) + 11
+    with pytest.raises(Stop):
+        go(path, tmp_path / "out")
+    toy.stop_after = None
+    left = study_in(tmp_path / "out")
+    before = left.get_trials()
+    left.set_user_attr("note", "mine")
+    left.add_trial(optuna.trial.create_trial(values=[1.0, 2.0]))  # of a user's own
+    file = (tmp_path / "out" / "optuna.db").stat().st_ino
+    go(path, tmp_path / "out")
+    after = study_in(tmp_path / "out")
+    assert (tmp_path / "out" / "optuna.db").stat().st_ino == file
+    assert after.user_attrs == {"note": "mine"}
+    assert after.get_trials()[: len(before)] == before
+    ours = [(t.user_attrs["placement"], t.values) for t in after.get_trials() if "placement" in t.user_attrs]
+    assert ours == numbers_of(tmp_path / "whole")
+
+
+def test_a_training_that_is_made_again_is_told_by_a_further_trial(tmp_path, toy):
+    path = write_study(tmp_path, space=write_small_space(tmp_path), search={"trainings": 16, "seeds": 2})
+    toy.failing = {"eca-none-none": "crashed", "none-eca-none": "oom"}
+    go(path, tmp_path / "out")
+    first = study_in(tmp_path / "out").get_trials()
+    toy.failing = {}
+    for _ in range(2):
+        go(path, tmp_path / "out")
+    left = study_in(tmp_path / "out")
+    trials = left.get_trials()
+    assert trials[: len(first)] == first
+    superseded = left.user_attrs["superseded"]
+    assert all(trials[new].user_attrs["proposal"] == int(old) for old, new in superseded.items())
+    told = {str(trial.number): trial.user_attrs["placement"] for trial in first}
+    assert {told[old] for old in superseded} == {"eca-none-none", "none-eca-none"}
+    valid = [trial for trial in trials if str(trial.number) not in superseded]
+    assert all(trial.values and max(trial.constraints.values()) <= 0 for trial in valid)
+    proposals = [trial.user_attrs.get("proposal", trial.number) for trial in valid]
+    assert sorted(proposals) == list(range(len(proposals)))
+
+
 def test_a_damaged_optuna_study_is_written_anew(tmp_path, toy):
     path = write_study(tmp_path)
     go(path, tmp_path / "out")
@@ -233,7 +276,8 @@ def test_a_damaged_optuna_study_is_written_anew(tmp_path, toy):
             (tmp_path / "out" / "optuna.db").unlink()
         else:
             (tmp_path / "out" / "optuna.db").write_bytes(content)
-        go(path, tmp_path / "out")
+        with pytest.warns(match="is kept as optuna.damaged.db") if content else nullcontext():
+            go(path, tmp_path / "out")
         assert numbers_of(tmp_path / "out") == first
     assert len(toy.trained) == 10
 

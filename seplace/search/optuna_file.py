@@ -1,0 +1,106 @@
+"""The copy of a study in a SQLite file that `optuna.load_study` and dashboards open.
+
+It is only ever appended to: notes and attributes that its users have left there stay, and dashboards that are open go
+on. What is told of a proposal may change later, when a training that had failed is made again or one that had stopped
+goes on: then a further trial tells it, with the user attribute `proposal`, and the study's attribute `superseded` maps
+the number of the old trial to that of the new one.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.exceptions import StorageInternalError
+from optuna.trial import FrozenTrial
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+
+from seplace.files import DiskFull
+from seplace.search.proposals import PLACEMENT, name_metrics
+
+PROPOSAL = "proposal"
+"""The user attribute of a trial whose number is not that of its proposal."""
+
+SUPERSEDED = "superseded"
+"""The user attribute of a study that maps the numbers of trials to those that tell the same proposals anew."""
+
+_Said = tuple[dict[str, Any], list[float] | None, bool]
+
+
+class StudyFile:
+    """Appends to the file what a study in memory has been told, in order."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._study: optuna.Study | None = None
+        self._present: dict[int, tuple[int, _Said]] = {}
+        """By proposal: the number of the trial in the file that tells it last, and what it says."""
+        self._checked = 0
+
+    def update(self, study: optuna.Study) -> None:
+        """Append the trials that are told, as far as the file does not say the same; DiskFull where that fails."""
+        trials = study.get_trials(deepcopy=False)
+        told = trials[: next((t.number for t in trials if not t.state.is_finished()), len(trials))]
+        try:
+            if self._study is None:
+                self._study = self._opened(study)
+            for trial in told[self._checked :]:
+                number, said = self._present.get(trial.number, (None, None))
+                if said != _said(trial):
+                    self._append(self._study, trial, instead_of=number)
+            self._checked = len(told)
+        except (SQLAlchemyError, StorageInternalError) as error:
+            raise DiskFull(f"{self.path}: cannot write the Optuna study ({_reason(error)})") from error
+
+    def _append(self, study: optuna.Study, trial: FrozenTrial, *, instead_of: int | None) -> None:
+        number = len(study.get_trials(deepcopy=False))
+        if number != trial.number:
+            trial = copy.copy(trial)
+            trial.user_attrs = {**trial.user_attrs, PROPOSAL: trial.number}
+        study.add_trial(trial)
+        if instead_of is not None:
+            study.set_user_attr(SUPERSEDED, {**study.user_attrs.get(SUPERSEDED, {}), str(instead_of): number})
+
+    def _opened(self, study: optuna.Study) -> optuna.Study:
+        try:
+            return self._open(study)
+        except Exception as error:
+            if isinstance(error, OperationalError) or isinstance(error.__cause__, OperationalError):
+                raise  # busy, or there is no room: nothing is wrong with the file
+            aside = next(
+                path for n in range(10**6) if not (path := self.path.with_suffix(f".damaged{n or ''}.db")).exists()
+            )
+            self.path.rename(aside)
+            warnings.warn(
+                f"{self.path}: cannot be read ({_reason(error)}); it is kept as {aside.name}, and written anew",
+                stacklevel=2,
+            )
+            return self._open(study)
+
+    def _open(self, study: optuna.Study) -> optuna.Study:
+        storage = optuna.storages.RDBStorage(
+            f"sqlite:///{self.path.absolute()}", engine_kwargs={"connect_args": {"timeout": 120}}
+        )
+        filed = optuna.create_study(
+            study_name=study.study_name,
+            storage=storage,
+            sampler=optuna.samplers.RandomSampler(),
+            directions=study.directions,
+            load_if_exists=True,
+        )
+        if filed.metric_names is None:
+            name_metrics(filed, study.metric_names or [])
+        ours = [trial for trial in filed.get_trials(deepcopy=False) if PLACEMENT in trial.user_attrs]
+        self._present = {trial.user_attrs.get(PROPOSAL, trial.number): (trial.number, _said(trial)) for trial in ours}
+        return filed
+
+
+def _said(trial: FrozenTrial) -> _Said:
+    return trial.params, trial.values, max(trial.constraints.values(), default=-1.0) > 0
+
+
+def _reason(error: Exception) -> str:
+    return str(error.__cause__ or error).splitlines()[0]
