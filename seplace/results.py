@@ -75,7 +75,7 @@ class Evaluation:
     """File name in the study's `weights` folder."""
     weights_sha256: str | None = None
     reason: str = ""
-    """One word for a failure: diverged, oom, crashed, error."""
+    """One word for a failure: diverged, oom, crashed, timeout, error."""
     message: str = ""
     attempts: int = 1
     versions: Mapping[str, str] = field(default_factory=dict)

@@ -112,6 +112,8 @@ class Run(Block):
     max_retries: Annotated[int, Field(ge=0, le=1000)] = 2
     stop_after_failures: Count = 5
     """So many failed trainings in a row end the run."""
+    timeout_minutes: Positive | None = None
+    """A training that takes longer, each time that it is begun, has failed; it runs in a process of its own."""
 
 
 class StudyFile(Block):

@@ -1,12 +1,14 @@
 """Trainings in worker processes of this machine, each with its threads, and its GPU or its share of one.
 
 A worker that dies takes only its own job with it: the job goes to a fresh worker, from its last checkpoint, at most
-`max_retries` times. Workers end with their parent.
+`max_retries` times. A worker whose job takes longer than the study's time limit is killed, and the job has failed.
+Workers end with their parent.
 """
 
 from __future__ import annotations
 
 import subprocess
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -29,6 +31,13 @@ class _Attempt:
     job: Job
     attempts: int = 1
     epochs_done: int = 0
+    begun: float | None = None
+    """When its worker took it up."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been running."""
+        return 0.0 if self.begun is None else time.monotonic() - self.begun
 
 
 class Processes:
@@ -38,6 +47,7 @@ class Processes:
         self, maker: EvaluatorMaker, *, workers: int, max_retries: int, on_progress: Callable[[], None]
     ) -> None:
         self.max_retries = max_retries
+        self.timeout_minutes = maker.config.run.timeout_minutes
         self.on_progress = on_progress
         self.queue: deque[_Attempt] = deque()
         self.workers = [_Worker(number, maker) for number in range(workers)]
@@ -92,6 +102,7 @@ class Processes:
         for message in messages:
             if isinstance(message, int):
                 attempt.epochs_done = message
+                attempt.begun = attempt.begun or time.monotonic()
                 continue
             worker.attempt = None
             if isinstance(message, Evaluation):
@@ -99,7 +110,20 @@ class Processes:
             # Bad data, a full disk or a missing device are the same for every job: they end the run, as a bug does.
             self._errors.append(message if isinstance(message, SeplaceError) else WorkerError(message))
             return []
-        return self._bury(worker, attempt) if is_gone else []
+        if is_gone:
+            return self._bury(worker, attempt)
+        return [] if self.timeout_minutes is None else self._ended_in_time(worker, attempt, self.timeout_minutes)
+
+    def _ended_in_time(self, worker: _Worker, attempt: _Attempt, minutes: float) -> list[Evaluation]:
+        """Kill a worker, whatever it is doing, whose job has had its time; return what became of the job."""
+        seconds = attempt.seconds
+        if seconds <= 60 * minutes:
+            return []
+        worker.kill()
+        worker.attempt = None
+        message = f"it took longer than the {minutes:g} minutes that a training may take (run: timeout_minutes)"
+        timed_out = failed(attempt.job, reason="timeout", message=message, attempts=attempt.attempts)
+        return [replace(timed_out, seconds=seconds)]
 
     def _bury(self, worker: _Worker, attempt: _Attempt) -> list[Evaluation]:
         """Give the job of a dead worker to another, or give it up."""

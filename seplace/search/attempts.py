@@ -16,21 +16,31 @@ if TYPE_CHECKING:
     from seplace.ledger import Ledger
     from seplace.results import Evaluation, EvaluationKey
 
+_TIMEOUT = "timeout"
 _OF_THE_MACHINE = frozenset({"oom", "crashed"})
 
 
 def is_of_the_machine(failed: Evaluation, config: StudyConfig) -> bool:
-    """Return whether a failure says nothing about its placement; a table of trainings gives the same answer again."""
-    return failed.reason in _OF_THE_MACHINE and config.evaluator.folder is None
+    """Return whether a failure says nothing about its placement; a table of trainings gives the same answer again.
+
+    One that ran out of time says nothing where it has more of it now.
+    """
+    if config.evaluator.folder is not None:
+        return False
+    if failed.reason == _TIMEOUT:
+        minutes = config.run.timeout_minutes
+        return minutes is None or 60 * minutes > failed.seconds
+    return failed.reason in _OF_THE_MACHINE
 
 
 def told(failed: Evaluation, config: StudyConfig) -> str:
     """Return which training failed, why, and what can be done about it."""
-    advice = (
-        "run the study again, and it is tried again"
-        if is_of_the_machine(failed, config)
-        else "when its cause is mended, --retry-failed (in Python retry_failed=True) tries it again"
-    )
+    if is_of_the_machine(failed, config):
+        advice = "run the study again, and it is tried again"
+    elif failed.reason == _TIMEOUT:
+        advice = "with more time, or with --retry-failed (in Python retry_failed=True), it is tried again"
+    else:
+        advice = "when its cause is mended, --retry-failed (in Python retry_failed=True) tries it again"
     return f"{failed.placement} on seed {failed.seed}: {failed.reason}: {failed.message}; {advice}"
 
 

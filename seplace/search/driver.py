@@ -116,8 +116,11 @@ def run_study(
 
 
 def _make_executor(config: StudyConfig, maker: EvaluatorMaker, on_progress: Callable[[], None]) -> Executor:
-    executor: Executor = EXECUTORS[config.run.executor](
-        maker, workers=config.run.workers, max_retries=config.run.max_retries, on_progress=on_progress
+    name, workers = config.run.executor, config.run.workers
+    if name == "inline" and config.run.timeout_minutes is not None:
+        name, workers = "processes", 1  # a training can be ended only from outside, whatever it is doing
+    executor: Executor = EXECUTORS[name](
+        maker, workers=workers, max_retries=config.run.max_retries, on_progress=on_progress
     )
     return executor
 

@@ -16,7 +16,7 @@ from seplace.executors.processes import WorkerError
 from seplace.files import DiskFull
 from seplace.placement import Placement
 from seplace.results import Evaluation, Job
-from tests.executors.toy import BUG, DIES, DIES_ONCE, ERRORS, NO_MEMORY, SLEEPS
+from tests.executors.toy import BUG, DIES, DIES_ONCE, ERRORS, NO_MEMORY, SLEEPS, SPINS
 from tests.studies import write_study
 
 ROOT = Path(__file__).parents[2]
@@ -29,8 +29,9 @@ def opened(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [str(ROOT), *sys.path])  # workers import the toy by its name
     executors = []
 
-    def open_executor(name: str, *, workers: int = 2, max_retries: int = 1):
-        maker = EvaluatorMaker(load_study(write_toy_study(tmp_path)), tmp_path)
+    def open_executor(name: str, *, workers: int = 2, max_retries: int = 1, timeout_minutes: float | None = None):
+        study = write_toy_study(tmp_path, run={"timeout_minutes": timeout_minutes})
+        maker = EvaluatorMaker(load_study(study), tmp_path)
         progress = []
         executor = EXECUTORS[name](
             maker, workers=workers, max_retries=max_retries, on_progress=lambda: progress.append(executor.epochs_done)
@@ -44,8 +45,8 @@ def opened(tmp_path, monkeypatch):
         executor.close()
 
 
-def write_toy_study(folder: Path) -> Path:
-    return write_study(folder, evaluator={"name": "tests.executors.toy:Toy"})
+def write_toy_study(folder: Path, **changes) -> Path:
+    return write_study(folder, evaluator={"name": "tests.executors.toy:Toy"}, **changes)
 
 
 def job(seed: int) -> Job:
@@ -158,6 +159,18 @@ def test_a_dead_worker_takes_only_its_own_job_with_it(opened):
     assert finished[DIES].attempts == 2
     assert finished[DIES].message == "its worker process died 2 times, last with exit code -9"
     assert finished[1].attempts == 1
+
+
+def test_a_job_that_takes_too_long_fails_and_the_others_go_on(opened):
+    executor = opened("processes", timeout_minutes=0.5 / 60)
+    for seed in (SPINS, 1, SLEEPS, 2):
+        executor.submit(job(seed))
+    finished = {each.seed: each for each in all_of(executor)}
+    assert {seed for seed, each in finished.items() if each.state == "complete"} == {1, 2}
+    for seed in (SPINS, SLEEPS):
+        assert (finished[seed].reason, finished[seed].attempts) == ("timeout", 1)
+        assert 0.5 < finished[seed].seconds < 30
+        assert "longer than the 0.00833333 minutes" in finished[seed].message
 
 
 def test_closing_kills_what_runs(opened, tmp_path):

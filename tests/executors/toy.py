@@ -1,6 +1,7 @@
 """An evaluator that trains nothing and does what a job's seed says; workers import it by its path."""
 
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -9,7 +10,7 @@ from seplace.errors import DataError, TrainingFailed, UnknownName
 from seplace.files import DiskFull
 from seplace.results import Evaluation
 
-DIES, DIES_ONCE, BUG, SLEEPS, NO_MEMORY = 101, 102, 103, 104, 105
+DIES, DIES_ONCE, BUG, SLEEPS, NO_MEMORY, SPINS = range(101, 107)
 
 ERRORS = {
     201: DataError("no data here"),
@@ -37,6 +38,8 @@ class Toy:
             raise MemoryError("Unable to allocate 9 TiB")
         if job.seed in ERRORS:
             raise ERRORS[job.seed]
+        if job.seed == SPINS:
+            re.match("(a+)+$", "a" * 60 + "b")  # one call into C, which holds the interpreter for ever
         if job.seed == SLEEPS:
             (self.folder / "sleeping").write_text(str(os.getpid()))
             time.sleep(600)

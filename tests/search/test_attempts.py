@@ -4,9 +4,13 @@ import random
 
 import pytest
 
+from seplace.config import load_study
 from seplace.errors import TooManyFailures
 from seplace.ledger import Ledger
+from seplace.placement import Placement
+from seplace.results import Evaluation
 from seplace.search import driver
+from seplace.search.attempts import Attempts
 from tests.search.toy import Scrambled, Stop, go, left_in
 from tests.studies import write_small_space, write_study
 
@@ -114,6 +118,23 @@ def test_a_failure_of_the_placement_is_a_result_until_a_user_says_otherwise(tmp_
     assert all(row.state == "complete" for row in rows)
     assert {str(row.placement) for row in failures} == set(OTHERS[:2])
     assert finished
+
+
+@pytest.mark.parametrize(
+    ("minutes", "is_made_again"),
+    [
+        pytest.param(0.001, False, id="no more time"),
+        pytest.param(1.0, True, id="more time"),
+        pytest.param(None, True, id="no limit any more"),
+    ],
+)
+def test_what_ran_out_of_time_is_made_again_where_it_has_more(tmp_path, minutes, is_made_again):
+    config = load_study(write_study(tmp_path, run={"timeout_minutes": minutes}))
+    row = Evaluation(
+        placement=Placement.parse(PLAIN), seed=0, epochs=1, state="failed", reason="timeout", seconds=1.0, message="it"
+    )
+    assert (row.key in Attempts(config, [row], [], retry_failed=False).replaced) == is_made_again
+    assert row.key in Attempts(config, [row], [], retry_failed=True).replaced
 
 
 @pytest.mark.parametrize(

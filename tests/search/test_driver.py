@@ -10,6 +10,8 @@ from seplace.backbones.backbone import describe
 from seplace.config import load_study
 from seplace.costs import COSTS
 from seplace.errors import InputError, MissingWeights, StudyBusy, StudyChanged, TooManyFailures
+from seplace.executors.executor import EvaluatorMaker
+from seplace.executors.processes import Processes
 from seplace.ledger import Ledger
 from seplace.placement import Placement
 from seplace.search import driver, plan, search_phase
@@ -424,3 +426,11 @@ def test_a_plan_says_what_a_run_does(tmp_path):
     assert made.seconds == pytest.approx(25 * made.seconds_a_training)
     again = plan.make_plan(config, tmp_path / "out", with_batch=False)
     assert again.spans == made.spans
+
+
+def test_a_training_that_may_be_ended_runs_where_it_can_be(tmp_path):
+    config = load_study(write_study(tmp_path, run={"executor": "inline", "workers": 3, "timeout_minutes": 1.5}))
+    executor = driver._make_executor(config, EvaluatorMaker(config, tmp_path), lambda: None)
+    assert isinstance(executor, Processes)
+    assert len(executor.workers) == 1
+    assert executor.timeout_minutes == 1.5
