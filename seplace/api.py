@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, get_args
 
@@ -13,7 +15,18 @@ from pydantic import ValidationError
 
 from seplace.config import STUDY_FACTS, StudyConfig, load_results_study, load_study
 from seplace.costs.stored import prices_of_results
-from seplace.errors import InputError, InvalidPlacement, UnknownName, did_you_mean, nearest
+from seplace.errors import (
+    DataError,
+    InputError,
+    Interrupted,
+    InvalidPlacement,
+    SeplaceError,
+    StudyBusy,
+    StudyChanged,
+    UnknownName,
+    did_you_mean,
+    nearest,
+)
 from seplace.evaluators.identity import Identity, refuse_other_code
 from seplace.executors import EXECUTORS
 from seplace.files import safe_name, write_atomically
@@ -21,6 +34,7 @@ from seplace.ledger import ledger_of_results
 from seplace.placement import Placement
 from seplace.results import Evaluation, evaluations_frame, judge, rungs_frame, summarise
 from seplace.search.attempts import told
+from seplace.search.interruption import signals_as_errors
 from seplace.search.recommendation import recommended, task_of
 from seplace.search.scoring import covariates_of, proxy_records
 from seplace.shapes import rules_of
@@ -35,6 +49,7 @@ from seplace.tables import (
     rungs_sentence,
     verdict,
 )
+from seplace.user_code import describe_error
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -331,23 +346,33 @@ class Results:
             known: dict[str, Any] = json.loads((self.folder / "provenance.json").read_text())
         except (OSError, ValueError):
             return {}
-        return known
+        return known if isinstance(known, dict) else {}
 
-    def write(self) -> None:
-        """Write the tables, the figure and the provenance; they can be made again from the ledger at any time."""
-        tables = {
-            "evaluations": self.evaluations,
-            "placements": self.placements,
-            "front": self.front,
-            "recommended": self.recommended,
-            "effects": self.effects,
-        }
-        if self.rung_rows:
-            tables["rungs"] = self.rungs
-        if self._proxies:
-            tables["proxies"] = self.proxies
-        for name, table in tables.items():
-            write_atomically(self.folder / f"{name}.csv", to_csv(table))
+    def write(self, *, figures: bool = True) -> None:
+        """Write the tables, the figures and the provenance; they can be made again from the ledger at any time.
+
+        One that fails keeps none of the others from being written; the first error is raised at the end.
+        """
+        names = ["evaluations", "placements", "front", "recommended", "effects"]
+        names += ["rungs"] * bool(self.rung_rows) + ["proxies"] * bool(self._proxies)
+        views = [partial(self._write_table, name) for name in names]
+        views.append(partial(self._write_provenance))
+        if figures:
+            for suffix in ("png", "svg"):
+                views.append(partial(self._draw, self.plot, f"front.{suffix}"))
+                views.append(partial(self._draw, self.plot_effects, f"effects.{suffix}"))
+        failures = [error for error in map(_failure_of, views) if error is not None]
+        if failures:
+            raise failures[0]
+
+    def _write_table(self, name: str) -> None:
+        write_atomically(self.folder / f"{name}.csv", to_csv(getattr(self, name)))
+
+    def _draw(self, plot: Callable[[Path], Figure], name: str) -> None:
+        if len(self.placements):
+            plot(self.folder / name)
+
+    def _write_provenance(self) -> None:
         trained = [*self.rows, *self.rung_rows]
         provenance = {
             "study": self.config.name,
@@ -367,10 +392,14 @@ class Results:
             "rungs": self.rungs_note,
         }
         write_atomically(self.folder / "provenance.json", json.dumps(provenance, indent=1) + "\n")
-        if len(self.placements):
-            for suffix in ("png", "svg"):
-                self.plot(self.folder / f"front.{suffix}")
-                self.plot_effects(self.folder / f"effects.{suffix}")
+
+
+def _failure_of(view: Callable[[], None]) -> Exception | None:
+    try:
+        view()
+    except Exception as error:
+        return error
+    return None
 
 
 def check_pick(choice: str) -> None:
@@ -401,18 +430,40 @@ def run(
     """
     from seplace.search.driver import run_study
 
-    config = (overrides or Overrides()).apply(load_study(study))
-    target = Path(folder) if folder is not None else Path("results") / config.name
-    if observer is not None:
-        run_study(config, target, observer=observer, retry_failed=retry_failed)
-    else:
-        from seplace.display import progress_bar, tell_images
+    with signals_as_errors():  # from the first line to the last table
+        config = (overrides or Overrides()).apply(load_study(study))
+        target = Path(folder) if folder is not None else Path("results") / config.name
+        try:
+            if observer is not None:
+                run_study(config, target, observer=observer, retry_failed=retry_failed)
+            else:
+                from seplace.display import progress_bar, tell_images
 
-        with progress_bar() as show:
-            run_study(config, target, observer=show, retry_failed=retry_failed, on_images=tell_images)
-    results = Results.load(target)
-    results.write()
+                with progress_bar() as show:
+                    run_study(config, target, observer=show, retry_failed=retry_failed, on_images=tell_images)
+        except (StudyBusy, StudyChanged):
+            raise  # what is there is another's
+        except (Exception, Interrupted) as error:
+            _write_what_there_is(target, has_time=not isinstance(error, Interrupted))
+            raise
+        results = Results.load(target)
+        results.write()
     return results
+
+
+def _write_what_there_is(folder: Path, *, has_time: bool) -> None:
+    """Write the tables of a run that ended early, and the figures if there is time; never an error of its own."""
+    try:
+        results = Results.load(folder)
+        if results.rows:
+            results.write(figures=has_time)
+    except Interrupted:
+        return  # nobody waits for tables who has asked twice
+    except DataError:
+        return  # the run ended before it had begun
+    except Exception as error:
+        reason = error if isinstance(error, SeplaceError) else describe_error(error)
+        warnings.warn(f"{folder}: the tables could not be written: {reason}", stacklevel=2)
 
 
 def load(folder: str | Path) -> Results:

@@ -6,9 +6,14 @@ import hashlib
 import os
 import re
 import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
-from seplace.errors import SeplaceError
+from seplace.errors import DataError, SeplaceError
+
+_TEMPORARY = re.compile(r"\.(?:probe|.+\.(?:csv|json|jsonl|png|svg|pdf|yaml|ckpt|safetensors))\.[a-z0-9_]{8}")
+"""What `write_atomically` writes to before it has its name."""
 
 _SAFE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,47}")
 _LENGTH_OF_BEGINNING, _LENGTH_OF_DIGEST = 32, 12
@@ -26,9 +31,9 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     DiskFull names the path and the bytes when there is no room.
     """
     data = content.encode() if isinstance(content, str) else content
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary: Path | None = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             temporary = Path(file.name)
             file.write(data)
@@ -37,12 +42,67 @@ def write_atomically(path: Path, content: bytes | str) -> None:
         temporary.chmod(0o644)
         temporary.replace(path)
         temporary = None
+        _sync_folder(path.parent)
     except OSError as error:
         raise DiskFull(f"{path}: cannot write {len(data):,} bytes ({error.strerror})") from error
     finally:
         if temporary is not None:
-            temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path, *, files: Iterable[str], folders: Iterable[str] = ()) -> None:
+    """Make a folder that `files` and `folders` are to be written in; DataError says what stands against it."""
+    try:
+        if folder.is_symlink() and not folder.exists():
+            raise DataError(f"{folder}: is a link to nothing, so no results can be written there")
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in (folder, *(folder / name for name in folders)):
+            if path.is_symlink() or path.exists():
+                _check_folder(path)
+        for path in (folder / name for name in files):
+            if path.exists():
+                _check_file(path)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{folder}: no results can be written there ({_reason(error)})") from error
+
+
+def _check_folder(path: Path) -> None:
+    if not path.is_dir():
+        raise DataError(f"{path}: is no folder, so no results can be written there")
+    try:
+        with tempfile.NamedTemporaryFile(dir=path, prefix=".probe."):
+            pass
+    except OSError as error:
+        raise DataError(f"{path}: no results can be written there ({_reason(error)})") from error
+
+
+def _check_file(path: Path) -> None:
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder, where a file is to be written")
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise DataError(f"{path}: cannot be read and written by this user")
+
+
+def remove_unfinished(folders: Iterable[Path]) -> None:
+    """Remove what writes that were killed have left in folders, in which nobody else may be writing."""
+    for folder in folders:
+        with suppress(OSError):  # a folder that is not there yet
+            for path in folder.iterdir():
+                if _TEMPORARY.fullmatch(path.name) and path.is_file():
+                    path.unlink()
+
+
+def is_file(path: Path) -> bool:
+    """Tell whether a file is there and can be looked at; a name that is too long is that of none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
 
 
 def safe_name(text: str) -> str:

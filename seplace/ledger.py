@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from seplace.errors import CorruptResults, DataError
-from seplace.files import DiskFull
+from seplace.files import DiskFull, is_file
 from seplace.placement import Placement
 from seplace.results import Evaluation, EvaluationKey
 
@@ -47,7 +47,7 @@ CREATE TABLE IF NOT EXISTS tests (
 def ledger_of_results(folder: Path) -> Iterator[Ledger]:
     """Open what a study has left in its results folder, to read; DataError where there is none, or no run has begun."""
     path = folder / "ledger.sqlite"
-    if not path.is_file():
+    if not is_file(path):
         raise DataError(f"{folder}: no results here (looked for {path.name})")
     with Ledger(path, read_only=True) as ledger:
         if ledger.fact("study_folder") is None:

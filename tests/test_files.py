@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from seplace.files import DiskFull, safe_name, sha256_of, write_atomically
+from seplace.errors import DataError
+from seplace.files import DiskFull, is_file, make_folder, remove_unfinished, safe_name, sha256_of, write_atomically
 
 
 @pytest.fixture
@@ -134,3 +135,76 @@ def test_a_name_differs_where_capitals_and_small_letters_are_one() -> None:
 
 def test_a_short_text_is_its_own_name() -> None:
     assert safe_name("none-se16-eca.parallel") == "none-se16-eca.parallel"
+
+
+def test_a_file_below_a_file_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DiskFull, match=r"below: cannot write 3 bytes \(File exists\)"):
+        write_atomically(tmp_path / "file" / "below", "abc")
+
+
+def link_to_nothing(path: Path) -> None:
+    path.symlink_to(path.with_name("nowhere"))
+
+
+def link_to_itself(path: Path) -> None:
+    path.symlink_to(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "says"),
+    [
+        pytest.param("out", Path.touch, r"out: .*File exists", id="a file"),
+        pytest.param("out", link_to_nothing, "out: is a link to nothing", id="a bad link"),
+        pytest.param("out", link_to_itself, "out: is a link to nothing", id="a link to itself"),
+        pytest.param("file/out", lambda path: path.parent.touch(), "out: .*Not a directory", id="below a file"),
+        pytest.param("x" * 300, lambda _: None, "File name too long", id="too long"),
+        pytest.param("/proc/out", lambda _: None, "no results can be written there", id="a folder of the system"),
+        pytest.param("out\0", lambda _: None, "null byte", id="no name"),
+        pytest.param("out", lambda path: (path / "ledger").mkdir(parents=True), "ledger: is a folder", id="no file"),
+        pytest.param("out", lambda path: write_atomically(path / "weights", ""), "is no folder", id="no folder"),
+        pytest.param(
+            "out", lambda path: path.mkdir() or link_to_nothing(path / "weights"), "is no folder", id="a bad link in it"
+        ),
+    ],
+)
+def test_a_folder_that_cannot_be_written_to_is_told(tmp_path: Path, name: str, make, says: str) -> None:
+    make(tmp_path / name)
+    with pytest.raises(DataError, match=says) as caught:
+        make_folder(tmp_path / name, files=["ledger"], folders=["weights"])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_without_the_right_to_write_is_told(tmp_path: Path, monkeypatch) -> None:
+    def refuse(**_others: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    (tmp_path / "ledger").touch()
+    make_folder(tmp_path, files=["ledger"])
+    monkeypatch.setattr("tempfile.NamedTemporaryFile", refuse)  # root may write anywhere
+    with pytest.raises(DataError, match=r"no results can be written there \(Permission denied\)"):
+        make_folder(tmp_path, files=["ledger"])
+    monkeypatch.undo()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(DataError, match="ledger: cannot be read and written"):
+        make_folder(tmp_path, files=["ledger"])
+
+
+def test_what_killed_writes_have_left_is_removed(tmp_path: Path, monkeypatch) -> None:
+    kept = {".hidden", "a.csv", ".b.csv.old", ".c.12345678"}
+    for name in (*kept, ".a.csv.ab12_xyz", ".none_seed0_epochs1.safetensors.abcdefgh"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)  # as if it were killed at the end
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, "killed")))
+        with pytest.raises(DiskFull):
+            write_atomically(tmp_path / "prices.json", "{}")
+    monkeypatch.undo()
+    assert len(list(tmp_path.iterdir())) == 7
+    remove_unfinished([tmp_path, tmp_path / "weights"])
+    assert {path.name for path in tmp_path.iterdir()} == kept
+
+
+def test_a_name_that_none_can_have_is_that_of_no_file(tmp_path: Path) -> None:
+    assert not is_file(tmp_path / ("x" * 300))
+    assert not is_file(tmp_path / "a\0")

@@ -20,7 +20,7 @@ from seplace.effects.covariates import tables_of
 from seplace.errors import MissingTestSplit, MissingWeights, SeplaceError
 from seplace.executors import EXECUTORS
 from seplace.executors.executor import EvaluatorMaker, Executor
-from seplace.files import DiskFull
+from seplace.files import DiskFull, make_folder, remove_unfinished
 from seplace.ledger import Ledger
 from seplace.placement import Placement, placed_alone
 from seplace.results import Job, judge
@@ -51,6 +51,14 @@ if TYPE_CHECKING:
     from seplace.evaluators.evaluator import Evaluator
 
 
+_FILES = (
+    *("lock", "ledger.sqlite", "optuna.db", "study.yaml", "space.yaml", "prices.json", "provenance.json"),
+    *(f"{name}.csv" for name in ("evaluations", "placements", "front", "recommended", "effects", "rungs", "proxies")),
+    *(f"{name}.{suffix}" for name in ("front", "effects") for suffix in ("png", "svg")),
+)
+_FOLDERS = ("weights", "checkpoints")
+
+
 def run_study(
     config: StudyConfig,
     folder: Path,
@@ -67,7 +75,9 @@ def run_study(
     StudyBusy if another process runs it; StudyChanged if the folder belongs to a study with another meaning;
     TooManyFailures if trainings keep failing; Interrupted on a signal, after which the same call resumes.
     """
+    make_folder(folder, files=_FILES, folders=_FOLDERS)
     with study_lock(folder / "lock"), Ledger(folder / "ledger.sqlite") as ledger, signals_as_errors() as raise_again:
+        remove_unfinished([folder, *(folder / name for name in _FOLDERS)])
 
         def observe(progress: Progress) -> None:
             raise_again()

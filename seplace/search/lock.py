@@ -6,10 +6,11 @@ import fcntl
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from seplace.errors import StudyBusy
+from seplace.errors import DataError, StudyBusy
+from seplace.files import DiskFull
 
 
 @contextmanager
@@ -18,24 +19,32 @@ def study_lock(path: Path) -> Iterator[None]:
 
     The lock falls with its process, however that ends, so a dead one never has to be cleared away.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as file:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+")
+    except OSError as error:
+        raise DataError(f"{path.parent}: no results can be written there ({error.strerror})") from error
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             file.seek(0)
             raise StudyBusy(f"{path.parent}: this study is already being run by {file.read().strip()}") from error
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}")
-        file.flush()
+        except OSError as error:
+            raise DataError(f"{path}: cannot be locked ({error.strerror}); use another file system") from error
+        holder = f"process {os.getpid()} on {socket.gethostname()}"
+        try:
+            file.truncate(0)
+            file.write(holder)
+            file.flush()
+        except OSError as error:
+            raise DiskFull(f"{path}: cannot write {len(holder)} bytes ({error.strerror})") from error
         yield
 
 
 def holder(path: Path) -> str | None:
     """Return who holds the lock of a study, or None."""
-    if not path.exists():
-        return None
-    with path.open() as file:
+    with suppress(OSError), path.open() as file:  # one that is not there, or not ours to look at, tells of nobody
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:

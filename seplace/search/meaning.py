@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from seplace.config import differences
 from seplace.errors import DataError
 from seplace.evaluators.identity import Identity, changes_of_identity, changes_of_images, identity_of, other_meaning
-from seplace.files import write_atomically
+from seplace.files import is_file, write_atomically
 from seplace.ledger import Ledger
 from seplace.space_record import space_record
 
@@ -50,7 +50,7 @@ def described(
 def changes_since(config: StudyConfig, folder: Path, images: Mapping[str, Any], identity: Identity) -> list[str]:
     """Return a line for each way in which a study is another than the one that `folder` holds results of."""
     path = folder / "ledger.sqlite"
-    if not path.is_file():
+    if not is_file(path):
         return []
     with Ledger(path, read_only=True) as ledger:
         known = ledger.fact("fingerprint")

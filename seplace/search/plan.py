@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seplace.costs.stored import read_prices
+from seplace.files import is_file
 from seplace.ledger import Ledger
 from seplace.placement import Placement, StageChoice
 from seplace.search.scoring import placements_to_score, proxy_records
@@ -119,7 +120,7 @@ def _light_look(config: StudyConfig) -> Mapping[str, Any]:
 
 def _proxy_seconds(config: StudyConfig, folder: Path) -> float | None:
     names, path = config.search.proxies, folder / "ledger.sqlite"
-    if not names or not path.is_file():
+    if not names or not is_file(path):
         return None
     with Ledger(path, read_only=True) as ledger:
         records = proxy_records(ledger)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 from seplace import __version__
 from seplace.api import to_csv
 from seplace.errors import InputError, UnknownName
-from seplace.files import write_atomically
+from seplace.files import is_file, make_folder, remove_unfinished, write_atomically
 from seplace.registry import OWN_MODULES, find_own_modules
 from seplace.samplers import SAMPLERS
 from seplace.search.interruption import signals_as_errors
@@ -80,7 +80,7 @@ def world_of(name: str, *, number: int) -> World:
     if kind in LANDSCAPES:
         return landscape(kind, seed=number, correlation=correlation)
     folder, truth = _table_of(name)
-    if (folder / "ledger.sqlite").exists():
+    if is_file(folder / "ledger.sqlite"):
         return resampled_world(folder, truth, seed=number) if truth else table_world(folder, seed=number)
     raise UnknownName("landscape or results folder of a table", name, LANDSCAPES)
 
@@ -136,6 +136,12 @@ def _processes(workers: int) -> Iterator[ProcessPoolExecutor]:
             raise
 
 
+_FILES = (
+    *("repetitions.jsonl", "curves.csv", "beliefs.csv", "summary.csv", "rungs.csv"),
+    *("provenance.json", "curves.png", "curves.svg"),
+)
+
+
 class Comparison:
     """Outcomes in a folder, in a file that grows by one line a repetition: an interrupted comparison goes on."""
 
@@ -146,6 +152,8 @@ class Comparison:
         self.checkpoints = sorted({each for each in _CHECKPOINTS if each < phases.trainings} | {phases.trainings})
         self.outcomes: dict[Repetition, Outcome] = {}
         self._path = folder / "repetitions.jsonl"
+        make_folder(folder, files=_FILES)
+        remove_unfinished([folder])
         if self._path.exists():
             self._read()
 
@@ -159,7 +167,6 @@ class Comparison:
             _ = SAMPLERS[sampler]  # refuses an unknown name
         for world in dict.fromkeys(each.world for each in missing):
             rungs_in(world_of(world, number=0), self.phases.rungs)
-        self.folder.mkdir(parents=True, exist_ok=True)
         if not self._path.exists():
             write_atomically(self._path, json.dumps(asdict(self.phases)) + "\n")
         left = len(missing)
