@@ -38,8 +38,11 @@ def plot_front(placements: pd.DataFrame, *, cost: str, title: str) -> Figure:
     """Draw believed accuracy (with its 90 % interval) against the extra cost over the plain backbone.
 
     The front is a line with numbered members; yardsticks are marked, on the front or not; everything else that was
-    trained is grey. A note says so when the cost hardly moves over what was trained.
+    trained is grey. A note says so when the cost hardly moves over what was trained. Before anything is trained there
+    are axes with a sentence in them.
     """
+    if placements.empty:
+        return _empty(title, f"extra {COSTS[cost].unit} over the plain backbone", "validation accuracy in %")
     lines = placements["on_front"].sum() + placements.loc[placements["yardstick"] != "", "yardstick"].nunique()
     figure = Figure(figsize=(10.0, max(5.2, 1.0 + 0.19 * float(lines))), layout="constrained")
     FigureCanvasAgg(figure)
@@ -127,7 +130,9 @@ def plot_effects(effects: pd.DataFrame, *, title: str) -> Figure:
 
     One colour a module. A filled marker says that the sign is known with 95 % probability, a hollow one that it is not.
     """
-    table = effects[effects["kind"].isin(["choice", "backbone"])]
+    table = effects[effects["kind"].isin(["choice", "backbone"])] if len(effects) else effects
+    if table.empty:
+        return _empty(title, "points of accuracy over none", "")
     stages = list(table["stage"].unique())
     counts = [int((table["stage"] == stage).sum()) for stage in stages]
     figure = Figure(figsize=(8.0, 1.1 + 0.22 * sum(counts) + 0.45 * len(stages)), layout="constrained")
@@ -212,6 +217,16 @@ def save_figure(figure: Figure, path: Path) -> None:
     with matplotlib.rc_context({"svg.hashsalt": "seplace"}):  # else the names inside an SVG are drawn at random
         figure.savefig(buffer, format=path.suffix[1:], dpi=160, metadata=_UNDATED[path.suffix])
     write_atomically(path, buffer.getvalue())
+
+
+def _empty(title: str, x: str, y: str) -> Figure:
+    figure = Figure(figsize=(8.0, 4.0), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot(xlabel=x, ylabel=y, xticks=[], yticks=[])
+    axes.set_title(title, loc="left", fontsize=11, color=_INK)
+    axes.text(0.5, 0.5, "no training is complete yet", ha="center", va="center", color=_INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
 
 
 def _points(

@@ -32,6 +32,8 @@ def show_data(table: pd.DataFrame, output: Format) -> bool:
         typer.echo(table.to_json(orient="records", indent=1))
     elif output is Format.csv:
         typer.echo(to_csv(table), nl=False)
+    if output is not Format.table and table.empty:
+        typer.echo("no training is complete yet", err=True)
     return output is not Format.table
 
 

@@ -94,11 +94,14 @@ def effects(
         study.plot_effects(plot)
     if show_data(table, output):
         return
-    for kind in dict.fromkeys(table["kind"]) if len(table) else ():
+    if table.empty:
+        show("no training is complete yet, so no effect is known")
+        return
+    for kind in dict.fromkeys(table["kind"]):
         if kind not in ("pair", "proxy"):
             title = f"{study.config.name}: by {kind}, on average over the rest of the space"
             show(effects_table(table, kind=kind, title=title))
-    pairs = table[table["kind"] == "pair"].to_dict("records") if len(table) else []
+    pairs = table[table["kind"] == "pair"].to_dict("records")
     for pair in pairs:
         show(f"together: {pair['name']}: {interval(pair, 'effect', signed=True)} points beyond their sum")
     if not pairs:
