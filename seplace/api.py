@@ -111,6 +111,10 @@ class Results:
             """What the last run ended with, where that was an error."""
             self._study_facts: dict[str, Any] = {name: ledger.fact(name) for name in STUDY_FACTS}
             self._tests = ledger.tests()
+            self.test_note: str = ledger.fact("test_note") or ""
+            """One sentence: that there is no test split, where a study has none."""
+            self.untested: str = ledger.fact("untested") or ""
+            """What kept the last run from reading the test split; empty where nothing did."""
             self._images: dict[str, Any] = ledger.fact("images") or {}
             self._identity: Identity = ledger.fact("identity") or {}
             self._command: str | None = ledger.fact("command")
@@ -239,7 +243,9 @@ class Results:
         """In a sentence or two: whether anything was better than no attention at all."""
         if self.plain_failure is not None:
             return f"Nothing can be compared with none: {told(self.plain_failure, self.config)}."
-        return verdict(self.judgement, self.config.search_space.yardsticks)
+        return " ".join(
+            each for each in (verdict(self.judgement, self.config.search_space.yardsticks), self.test_note) if each
+        )
 
     @property
     def outlook(self) -> str:

@@ -127,13 +127,13 @@ def _sizes(use: Mapping[str, Any]) -> str:
     return f", {smallest} pixels" if smallest == largest else f", {smallest} to {largest} pixels"
 
 
-def front_table(front: pd.DataFrame, *, cost: str, title: str) -> Table:
+def front_table(front: pd.DataFrame, *, cost: str, title: str, has_test: bool = True) -> Table:
     """Return the front, and below a line the yardsticks beside it, for a terminal."""
     table = Table(title=title, title_justify="left", header_style="bold")
     table.add_column("placement", no_wrap=True)
     table.add_column("", no_wrap=True)
-    headings = ("seeds", "on front", "accuracy %", "over none", "over yardstick", cost, f"extra {cost}", "test %")
-    for heading in headings:
+    headings = ("seeds", "on front", "accuracy %", "over none", "over yardstick", cost, f"extra {cost}")
+    for heading in (*headings, *(["test %"] if has_test else [])):
         table.add_column(heading, justify="right", no_wrap=True)
     for at, row in enumerate(front.to_dict("records")):
         is_last_member = row["on_front"] and at + 1 < len(front) and not front["on_front"].iloc[at + 1]
@@ -148,7 +148,7 @@ def front_table(front: pd.DataFrame, *, cost: str, title: str) -> Table:
             "" if is_plain else interval(row, "over_yardstick", signed=True),
             quantity(row[cost]),
             quantity(row[f"extra_{cost}"], signed=True),
-            plus_minus(row["test_accuracy"], row["test_accuracy_se"]),
+            *([plus_minus(row["test_accuracy"], row["test_accuracy_se"])] if has_test else []),
             style="bold" if row["on_front"] else "",
             end_section=is_last_member,
         )

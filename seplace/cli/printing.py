@@ -46,5 +46,7 @@ def show_front(study: Results) -> None:
         if note:
             show(note)
     if len(study.front):
-        title = f"{study.config.name}: front, and the yardsticks beside it (validation split)"
-        show(front_table(study.front, cost=study.cost, title=title))
+        has_test = not study.test_note
+        splits = "validation split" if has_test else "validation split; no test split"
+        title = f"{study.config.name}: front, and the yardsticks beside it ({splits})"
+        show(front_table(study.front, cost=study.cost, title=title, has_test=has_test))

@@ -9,6 +9,7 @@ import typer
 
 from seplace.cli.options import FolderOption, StudyArgument
 from seplace.cli.printing import show, show_front
+from seplace.errors import DataError
 from seplace.registry import import_from
 
 
@@ -96,5 +97,7 @@ def run(
     finished = api.run(study, folder=results, overrides=overrides, retry_failed=retry_failed)
     show_front(finished)
     show(f"tables and figures: {finished.folder}")
+    if finished.untested:
+        raise DataError(f"the test split could not be read, all else is done: {finished.untested}")
     if export is not None:
         show(f"exported and verified: {finished.export(pick=export)}")

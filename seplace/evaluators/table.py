@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from seplace.config import StudyConfig, differences
 from seplace.documents import Document, Problem, read_document, refuse, spelled
-from seplace.errors import DataError, MissingWeights
+from seplace.errors import DataError, MissingTestSplit, MissingWeights
 from seplace.evaluators.pricing import priced_choices
 from seplace.evaluators.trained_table import TrainedTable
 from seplace.scores import Score
@@ -52,6 +52,9 @@ class Table:
 
     def test(self, evaluation: Evaluation) -> Score:
         """Return the table's own test score; MissingWeights where it has none."""
+        uses = self.table.images.get("uses")
+        if uses is not None and "test" not in uses:
+            raise MissingTestSplit(f"{self.table.folder}: its data set has no test split")
         if evaluation.key not in self.table.tests:
             raise MissingWeights(
                 f"{self.table.folder}: no test score of {evaluation.placement}, seed {evaluation.seed}"

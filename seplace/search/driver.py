@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import sys
-import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seplace.effects.covariates import tables_of
-from seplace.errors import MissingTestSplit, MissingWeights, SeplaceError
+from seplace.errors import SeplaceError
 from seplace.executors import EXECUTORS
 from seplace.executors.executor import EvaluatorMaker, Executor
 from seplace.files import DiskFull, make_folder, remove_unfinished
@@ -43,6 +42,7 @@ from seplace.search.scoring import (
     warn_of_the_left_out,
 )
 from seplace.search.search_phase import SearchPhase
+from seplace.search.test_phase import run_test_phase
 from seplace.search.trainings import Trainings
 from seplace.user_code import describe_error
 
@@ -70,7 +70,6 @@ def run_study(
     """Run a study to its end in `folder`, or go on with it; `retry_failed` makes all failed trainings again.
 
     `on_images` hears what the data are before any training.
-
 
     StudyBusy if another process runs it; StudyChanged if the folder belongs to a study with another meaning;
     TooManyFailures if trainings keep failing; Interrupted on a signal, after which the same call resumes.
@@ -245,28 +244,21 @@ class Driver:
         results = self.trainings.results
         members = judge(self.task.design, list(results.values()), self.task.cost).front
         placements = list(dict.fromkeys([*members, *self.yardsticks.values()]))
-        self._begin("test", len(placements))
-        self._time(placements)
         known = self.ledger.tests()
-        unread: list[MissingWeights] = []
-        for placement in placements:
-            for evaluation in results.values():
-                if evaluation.placement != placement or evaluation.state != "complete" or evaluation.key in known:
-                    continue
-                try:
-                    tested = evaluator.test(evaluation)
-                except MissingWeights as error:
-                    unread.append(error)
-                    continue
-                except MissingTestSplit:
-                    self.ledger.set_fact("finished", True)
-                    return
-                self.ledger.add_test(evaluation.key, accuracy=tested.accuracy, cross_entropy=tested.cross_entropy)
-            self._show(self.done + 1)
-        if unread:
-            others = f", nor for {len(unread) - 1} others" if len(unread) > 1 else ""
-            warnings.warn(f"{unread[0]}; the test split is not read for it{others}", stacklevel=2)
-        self.ledger.set_fact("finished", True)
+        unread = [
+            evaluation
+            for placement in placements
+            for evaluation in results.values()
+            if evaluation.placement == placement and evaluation.state == "complete" and evaluation.key not in known
+        ]
+        self._begin("test", len(unread))
+        run_test_phase(
+            unread,
+            evaluator=evaluator,
+            ledger=self.ledger,
+            time=lambda: self._time(placements),
+            on_done=lambda: self._show(self.done + 1),
+        )
 
     def _time(self, placements: list[Placement]) -> None:
         """Time placements, their choices alone, and others that were trained."""

@@ -1,5 +1,11 @@
+import contextlib
 import shutil
+import sqlite3
 
+from made_up import make_folder
+
+from seplace.errors import DataError
+from seplace.evaluators.stand_alone import StandAlone
 from tests.studies import write_study
 
 
@@ -42,3 +48,45 @@ def test_what_cannot_be_exported_is_refused_before_anything_runs(cli, tmp_path):
         assert code == 2
         assert told in errors
     assert not (tmp_path / "out").exists()
+
+
+def test_an_error_of_the_test_phase_leaves_tables_and_verdict(cli, finished, tmp_path, monkeypatch):
+    copy = shutil.copytree(finished.parent.parent, tmp_path / "copy")
+    results = copy / "results" / "tiny"
+    with contextlib.closing(sqlite3.connect(results / "ledger.sqlite")) as ledger:
+        ledger.execute("DELETE FROM tests")
+        ledger.commit()
+    (results / "front.csv").unlink()
+
+    def broken(_evaluator, _evaluation):
+        raise DataError("val/a/1.png: not a readable image")
+
+    monkeypatch.setattr(StandAlone, "test", broken)
+    code, output, errors = cli("run", copy / "tiny.yaml", "--results", results)
+    assert code == 3
+    assert "better than none" in output
+    assert "the test split could not be read, all else is done: val/a/1.png: not a readable image" in errors
+    assert (results / "front.csv").is_file()
+
+
+def test_a_plan_says_what_the_data_are_used_for(cli, tmp_path):
+    make_folder(tmp_path / "images")
+    data = {"name": "image_folder", "root": "images", "image_size": 8, "train_images": None, "validation_images": None}
+    study = write_study(tmp_path, data=data)
+    code, output, _ = cli("plan", study, "--results", tmp_path / "out", "--no-batch")
+    assert code == 0
+    for line in (
+        "3 classes: class_0, class_1, class_2",
+        "  train: 30 images, 10 a class, from train, 8x8 pixels",
+        "  validation: 12 images, 4 a class, from val, 8x8 pixels",
+        "  test: none; the study ends without test figures",
+    ):
+        assert line in output.splitlines()
+    (tmp_path / "images" / "val" / "class_1" / "000.png").write_bytes(b"")
+    for options in ([], ["--no-batch"]):
+        code, _, errors = cli("plan", study, "--results", tmp_path / "out", *options)
+        assert code == 3
+        assert "val/class_1/000.png: no image, 0 bytes" in errors
+        assert "skip_damaged: true" in errors
+    shutil.rmtree(tmp_path / "images")
+    assert "images is not there" in cli("plan", study, "--results", tmp_path / "out", "--no-batch")[1]

@@ -1,0 +1,68 @@
+"""The end of a run: what was trained is timed, and the test split is read once."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from seplace.errors import CorruptResults, MissingTestSplit, MissingWeights, SeplaceError
+from seplace.files import DiskFull
+from seplace.user_code import describe_error
+
+if TYPE_CHECKING:
+    from seplace.evaluators.evaluator import Evaluator
+    from seplace.ledger import Ledger
+    from seplace.results import Evaluation
+
+NO_TEST_SPLIT = "The data set has no test split: there are no test figures."
+
+
+def run_test_phase(
+    evaluations: Iterable[Evaluation],
+    *,
+    evaluator: Evaluator,
+    ledger: Ledger,
+    time: Callable[[], None],
+    on_done: Callable[[], None],
+) -> None:
+    """Call `time`, and read the test split for those evaluations whose weights are there and sound.
+
+    An error here loses nothing of the search, so that it is no error of the run: it is kept as the ledger's fact
+    `untested`, and the study is not finished. Damaged and missing weights are warned of; the others are read.
+    """
+    unread: list[CorruptResults] = []
+    note = ""
+    try:
+        time()
+        for evaluation in evaluations:
+            try:
+                tested = evaluator.test(evaluation)
+            except CorruptResults as error:
+                unread.append(error)
+            else:
+                ledger.add_test(evaluation.key, accuracy=tested.accuracy, cross_entropy=tested.cross_entropy)
+            on_done()
+    except MissingTestSplit:
+        note = NO_TEST_SPLIT
+    except DiskFull:
+        raise
+    except Exception as error:
+        ledger.set_fact("untested", str(error) if isinstance(error, SeplaceError) else describe_error(error))
+        return
+    _warn_of(unread)
+    ledger.set_fact("test_note", note)
+    ledger.set_fact("untested", "")
+    ledger.set_fact("finished", True)
+
+
+def _warn_of(unread: list[CorruptResults]) -> None:
+    """Warn of each damaged file, and of the first of those that are not there: published results have none."""
+    missing = [error for error in unread if isinstance(error, MissingWeights)]
+    lines = [str(error) for error in unread if error not in missing]
+    if missing:
+        others = f", nor for {len(missing) - 1} others" if len(missing) > 1 else ""
+        lines.append(f"{missing[0]}; the test split is not read for it{others}")
+    if lines:
+        read = "; the test split is not read for it" if len(lines) == 1 and not missing else ""
+        warnings.warn("\n  ".join(lines) + read, stacklevel=2)
