@@ -49,7 +49,7 @@ from seplace.tables import (
     rungs_sentence,
     verdict,
 )
-from seplace.user_code import describe_error
+from seplace.user_code import describe_error, told_if
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -330,6 +330,7 @@ class Results:
         """
         from seplace.exporters import EXPORTERS, exporter_for
         from seplace.exporters.trained import network_of_study
+        from seplace.models import holds_own_code
 
         evaluation = self.pick(pick, flops_under=flops_under)
         self.refuse_other_code()
@@ -339,7 +340,8 @@ class Results:
             evaluation, config=self.live_config, placements=self.placements, images=self._images, folder=self.folder
         )
         target = Path(folder) if folder is not None else self.folder / "export" / safe_name(str(evaluation.placement))
-        exported: Path = write(trained, target)
+        with told_if(holds_own_code(backbone, evaluation.placement), f"{evaluation.placement} cannot be exported"):
+            exported: Path = write(trained, target)
         return exported
 
     def refuse_other_code(self) -> None:

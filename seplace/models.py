@@ -19,9 +19,10 @@ from seplace.attention.applied import Added, Scaled
 from seplace.attention.signature import CHANNELS, Signature, signature_of
 from seplace.backbones.recast import recast, recipe_of
 from seplace.backbones.slotted import slotted
-from seplace.errors import InvalidPlacement
+from seplace.errors import InvalidPlacement, UserCodeError
 from seplace.registry import is_import_path
 from seplace.streams import derive_seed
+from seplace.user_code import told_if
 
 if TYPE_CHECKING:
     from seplace.attention.options import GateOptions
@@ -49,6 +50,8 @@ def build(
         torch.default_generator.manual_seed(derive_seed(seed, "backbone"))
         network = backbone.build(num_classes=num_classes, in_channels=in_channels)
     place(network, backbone, placement, gate=gate, seed=seed)
+    if holds_own_code(backbone, placement):
+        watch_own_gates(network)
     return network
 
 
@@ -100,10 +103,51 @@ def attention_maker(choice: StageChoice, *, gate: GateOptions, block_input: int)
 
     def make(channels: int) -> nn.Module:
         arguments, keywords = gate_arguments(choice, gate=gate, channels=channels, block_input=block_input)
-        built: nn.Module = apply(module(*arguments, **keywords))
-        return built
+        with told_if(is_import_path(choice.name), f"{choice} cannot be built for {channels:,} channels"):
+            built = module(*arguments, **keywords)
+        if not isinstance(built, nn.Module):
+            raise UserCodeError(f"{choice}: {choice.name} returned a {type(built).__name__}, not a torch module")
+        applied: nn.Module = apply(built)
+        return applied
 
     return make
+
+
+def watch_own_gates(network: nn.Module) -> None:
+    """Let what the user's own gates return be looked at whenever they run."""
+    for module in network.modules():
+        if isinstance(module, Scaled | Cross) and not type(module.gate).__module__.startswith("seplace."):
+            module.gate.register_forward_hook(_refuse_no_gate)
+
+
+def _refuse_no_gate(gate: nn.Module, given: tuple[Any, ...], output: Any) -> None:
+    # What traces a network would take the shapes of this image for conditions on all.
+    if torch._C._get_tracing_state() is not None or torch.compiler.is_compiling():
+        return
+    if problem := gate_problem(given[0], output):
+        raise UserCodeError(f"the gate {type(gate).__module__}:{type(gate).__name__} {problem}")
+
+
+def gate_problem(u: Tensor, gate: Any) -> str | None:
+    """Say why a map u (N, C, H, W) cannot be scaled by what a gate returned, or return None."""
+    if not isinstance(gate, Tensor):
+        return f"returned {'None' if gate is None else f'a {type(gate).__name__}'}, not a tensor"
+    told = f"returned a tensor of shape {tuple(gate.shape)} for a map of shape {tuple(u.shape)}"
+    if gate.ndim > u.ndim or any(
+        own not in (1, side) for own, side in zip(gate.shape[::-1], u.shape[::-1], strict=False)
+    ):
+        return f"{told}, which does not broadcast against it"
+    if gate.device != u.device and gate.ndim:
+        return f"{told} on {gate.device}, and the map is on {u.device}"
+    # Under autocast layers take any of its types; elsewhere what follows expects the type of its weights.
+    if torch.result_type(u, gate) != u.dtype and not torch.is_autocast_enabled(u.device.type):
+        return f"{told} of {gate.dtype}, which would make {torch.result_type(u, gate)} of its {u.dtype}"
+    return None
+
+
+def holds_own_code(backbone: Backbone, placement: Placement) -> bool:
+    """Whether the network of a placement, or a module in it, is the user's own."""
+    return backbone.is_own or any(is_import_path(choice.name) for choice in placement.choices)
 
 
 def attachment_name(choice: StageChoice) -> str:

@@ -11,7 +11,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from seplace.errors import InputError, UnknownName
+from seplace.errors import InputError, UnknownName, did_you_mean
+from seplace.user_code import describe_error
 
 
 @dataclass(frozen=True)
@@ -152,12 +153,12 @@ def resolve(path: str, *, kind: str) -> Any:
     OWN_MODULES.named.add(module_name.partition(".")[0])
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # the module is the user's, or a library that does not fit the others
+    except (Exception, SystemExit) as error:  # the module is the user's, or a library that does not fit the others
         if isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}."):
             raise InputError(f"{kind} {path!r}: no module named {error.name!r} can be imported") from error
-        reason = f"{type(error).__name__}: {error}"
-        raise InputError(f"{kind} {path!r}: {module_name} cannot be imported ({reason})") from error
+        raise InputError(f"{kind} {path!r}: {module_name} cannot be imported: {describe_error(error)}") from error
     try:
         return getattr(module, attribute)
     except AttributeError as error:
-        raise InputError(f"{kind} {path!r}: module {module_name!r} has no {attribute!r}") from error
+        guess = did_you_mean(attribute, [name for name in vars(module) if not name.startswith("_")])
+        raise InputError(f"{kind} {path!r}: module {module_name!r} has no {attribute!r}{guess}") from error

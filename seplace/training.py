@@ -6,7 +6,6 @@ import io
 import logging
 import math
 import pickle
-import re
 import time
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -26,6 +25,7 @@ from seplace.files import sha256_of, write_atomically
 from seplace.heap import keep_freed_memory
 from seplace.recipe import Recipe
 from seplace.scores import Score
+from seplace.user_code import is_lack_of_memory
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # deprecations inside Lightning's own imports
@@ -315,16 +315,12 @@ def _usable(checkpoint: Checkpoint | None) -> tuple[Path | None, int]:
     return checkpoint.path, epochs
 
 
-_MEMORY_RAN_OUT = re.compile("out of memory|can't allocate memory|_ALLOC_FAILED")
-"""As torch says it of a GPU and of a processor, and as cuDNN and cuBLAS do, which are no OutOfMemoryError."""
-
-
 @contextmanager
 def _naming_lack_of_memory() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if _MEMORY_RAN_OUT.search(str(error)):
+        if is_lack_of_memory(error):
             raise TrainingFailed("oom", f"memory ran out: {str(error).splitlines()[0]}") from error
         raise
 

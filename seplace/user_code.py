@@ -2,39 +2,63 @@
 
 from __future__ import annotations
 
+import re
 import sysconfig
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from seplace.errors import SeplaceError, UserCodeError
 
-_NOT_THEIRS = tuple(
-    str(folder)
-    for folder in (Path(__file__).parent, *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")))
-)
+_OURS = str(Path(__file__).parent)
+_NOT_THEIRS = (_OURS, *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")))
 
 
 @contextmanager
 def told_as_theirs(what: str) -> Iterator[None]:
     """Raise UserCodeError for an error of the user's code, with `what` was asked of it in front.
 
-    An error of seplace passes as it is. SystemExit is an error too: `sys.exit(0)` in a network must not end a run as if
-    it were finished.
+    An error of seplace passes as it is, and so do those of the machine: a lack of memory, and a file of ours that
+    cannot be read or written. SystemExit is an error too: `sys.exit(0)` in a network must not end a run as if it were
+    finished.
     """
     try:
         yield
     except SeplaceError:
         raise
     except (Exception, SystemExit) as error:
+        if is_lack_of_memory(error) or (isinstance(error, OSError) and not is_raised_by_theirs(error)):
+            raise
         raise UserCodeError(f"{what}: {describe_error(error)}") from error
+
+
+def told_if(is_own: bool, what: str) -> AbstractContextManager[None]:
+    """Tell errors as the user's where code of theirs takes part in what follows; elsewhere an error is ours."""
+    return told_as_theirs(what) if is_own else nullcontext()
+
+
+_MEMORY_RAN_OUT = re.compile("out of memory|can't allocate memory|_ALLOC_FAILED")
+"""As torch says it of a GPU and of a processor, and as cuDNN and cuBLAS do, which are no OutOfMemoryError."""
+
+
+def is_lack_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory has run out."""
+    in_torch = isinstance(error, RuntimeError) and _MEMORY_RAN_OUT.search(str(error))
+    return isinstance(error, MemoryError) or bool(in_torch)
+
+
+def is_raised_by_theirs(error: BaseException) -> bool:
+    """Whether an error comes from the user's code, or from a library that it has called, and not from ours."""
+    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    known = [file for file in files if is_theirs(file) or file.startswith(_OURS)]
+    return bool(known) and is_theirs(known[-1])
 
 
 def describe_error(error: BaseException) -> str:
     """Return `ValueError: the last line of its message (nets.py:12)`; the place is the innermost in the user's code."""
     lines = str(error).strip().splitlines()
-    message = f": {lines[-1]}" if lines else ""
+    message = f": {lines[-1].strip()}" if lines else ""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if is_theirs(frame.filename)]
     place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}{message}{place}"

@@ -149,7 +149,7 @@ def _with_caught(make: Callable[..., Any], read: Signature) -> Signature:
                 make(*arguments, **keywords)
         except TypeError:
             return False
-        except Exception:  # the code is the user's: it took the arguments, and does not like their values
+        except (Exception, SystemExit):  # the code is the user's: it took the arguments, and does not like their values
             return True
         return True
 

@@ -13,6 +13,7 @@ from seplace.backbones import BACKBONES
 from seplace.backbones.sites import Stage
 from seplace.errors import InputError, did_you_mean, quoted
 from seplace.registry import resolve
+from seplace.user_code import told_if
 
 if TYPE_CHECKING:
     from torch import nn
@@ -54,9 +55,15 @@ class Backbone:
         """How many units the last stage is."""
         return 1 if self.granularity == "stage" else len(self.stages[-1].sites)
 
+    @property
+    def is_own(self) -> bool:
+        """Whether the network is the user's own."""
+        return not self.network.startswith("seplace.")
+
     def build(self, *, num_classes: int, in_channels: int = 3) -> nn.Module:
         """Build the plain network; its weights are drawn from torch's global random state."""
-        network: nn.Module = self.network_class(**self.arguments, num_classes=num_classes, in_channels=in_channels)
+        with told_if(self.is_own, f"backbone {self.text} cannot be built for {num_classes} classes"):
+            network: nn.Module = self.network_class(**self.arguments, num_classes=num_classes, in_channels=in_channels)
         return network
 
     @property

@@ -91,7 +91,7 @@ def _output(module: nn.Module, images: Tensor, *, is_training: bool) -> Any:
         random.seed(0)
         try:
             return module(batch)
-        except Exception:  # the user's own, who may not mean the block to train; then it must fail with slots too
+        except (Exception, SystemExit):  # the user's own, not meant to train say; then it must fail with slots too
             return None
         finally:
             random.setstate(state)

@@ -20,10 +20,13 @@ from seplace.backbones.fitting import are_equal, outputs_of, widths_of
 from seplace.backbones.sites import Site, Stage
 from seplace.backbones.slotted import FORMS, Channels, Form, give_slots
 from seplace.backbones.tracing import source_of, trace
-from seplace.errors import InputError
+from seplace.errors import InputError, UserCodeError
+from seplace.user_code import describe_error, is_lack_of_memory, told_as_theirs
 
 _GIVEN = ("num_classes", "in_channels")
 """What a network is built for; the rest of what its function takes are options."""
+
+_WORDS = {"num_classes": ("classes", "class"), "in_channels": ("channels", "channel")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +65,12 @@ class TracedBackbone(Backbone):
                     f"{getattr(self, name)} (asked for {value})"
                 )
         given = {name: asked[name] for name in self.takes}
-        network: nn.Module = self.network_class(**self.arguments, **given)
+        amounts = [f"{value:,} {_WORDS[name][value == 1]}" for name, value in given.items()]
+        what = f"backbone {self.text} cannot be built{' for ' if amounts else ''}{' and '.join(amounts)}"
+        with told_as_theirs(what):
+            network = self.network_class(**self.arguments, **given)
+        if not isinstance(network, nn.Module):
+            raise UserCodeError(f"{what}: it returned a {type(network).__name__}, not a torch module")
         return network
 
     def give_slots(self, network: nn.Module) -> None:
@@ -167,6 +175,9 @@ def describe_import(name: str, options: str) -> Backbone:
     A network is built and traced on the CPU, and the global random state is left as it was.
     """
     function: Callable[..., Any] = BACKBONES[name]
+    if not callable(function) or isinstance(function, nn.Module):
+        kind = type(function).__name__
+        raise InputError(f"backbone {name} is a {kind}, not a function or class that returns a network")
     parameters = inspect.signature(function).parameters
     defaults = _defaults(parameters)
     given = parse_options(name, options, defaults)
@@ -183,20 +194,23 @@ def describe_import(name: str, options: str) -> Backbone:
         takes = tuple(key for key in _GIVEN if key in parameters)
         required = {key: 1000 for key in takes if parameters[key].default is inspect.Parameter.empty}
         channels = {"in_channels": in_channels} if "in_channels" in takes else {}
-        network = _called(name, function, {**arguments, **required, **channels})
+        with told_as_theirs(f"backbone {name} cannot be built"):
+            network = function(**{**arguments, **required, **channels})
         if isinstance(network, Backbone):
             return network
         if not isinstance(network, nn.Module):
-            raise InputError(f"backbone {name}: returns a {type(network).__name__}, not a torch module")
+            raise InputError(f"backbone {name}: it returned a {type(network).__name__}, not a torch module")
         images = torch.randn(1, in_channels, side, side)
         try:
             description = describe_blocks(network.eval(), images)
         except InputError as error:
             raise InputError(f"backbone {text}: {error}") from error
-        except Exception as error:  # the forward is the user's
-            raise InputError(
-                f"backbone {text}: cannot be run on an image of {side}x{side} pixels ({error}); "
-                f"give its size, as in {name}[image_size=32]"
+        except (Exception, SystemExit) as error:  # the forward is the user's
+            if is_lack_of_memory(error):
+                raise
+            raise UserCodeError(
+                f"backbone {text} cannot be run on an image of {side}x{side} pixels, whose size can be given as in "
+                f"{name}[image_size=32]: {describe_error(error)}"
             ) from error
         logits = description.output
         if not isinstance(logits, Tensor) or logits.ndim != 2:
@@ -226,13 +240,6 @@ def _defaults(parameters: Mapping[str, inspect.Parameter]) -> dict[str, str | in
     return {"image_size": 224, "in_channels": 3} | own
 
 
-def _called(name: str, function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
-    try:
-        return function(**arguments)
-    except Exception as error:  # the function is the user's
-        raise InputError(f"backbone {name}: cannot be built ({type(error).__name__}: {error})") from error
-
-
 def _passes_classes_on(
     function: Callable[..., Any],
     parameters: Mapping[str, inspect.Parameter],
@@ -244,10 +251,10 @@ def _passes_classes_on(
         return False
     try:
         network = function(**arguments, num_classes=7)
-    except TypeError:
+        with torch.no_grad():
+            classes: int = network.eval()(images).shape[1]
+    except (Exception, SystemExit):  # what it does with it is the user's
         return False
-    with torch.no_grad():
-        classes: int = network.eval()(images).shape[1]
     return classes == 7
 
 
@@ -259,7 +266,7 @@ def _least_side(network: nn.Module, images: Tensor) -> int:
         try:
             with torch.no_grad():
                 network(images[:, :, :side, :side])
-        except Exception:  # the forward is the user's
+        except (Exception, SystemExit):  # the forward is the user's
             side *= 2
         else:
             return side

@@ -52,7 +52,7 @@ def trace(block: nn.Module) -> fx.Graph | None:
             if not _are_same(before, _contents(traced)):
                 return None
         drew = not torch.equal(torch.get_rng_state(), torch_state) or random.getstate() != python_state
-    except Exception:  # the code is the user's, and whatever tracing trips over in it means the same
+    except (Exception, SystemExit):  # the code is the user's, and whatever tracing trips over in it means the same
         return None
     finally:
         torch.set_rng_state(torch_state)

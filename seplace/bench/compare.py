@@ -105,14 +105,16 @@ def compare_placements(cases: Sequence[Case], timing: Timing | None) -> list[dic
             )
             for placement in (Placement.uniform(StageChoice(), len(case.backbone.units)), *case.placements.values())
         )
-        reference = Counts(plain)
+        with plain.told():
+            reference = Counts(plain)
         rows: list[dict[str, Any]] = []
         for name, subject in zip(case.placements, subjects, strict=True):
-            counts = reference if subject == plain else Counts(subject)
+            with subject.told():
+                counts = reference if subject == plain else Counts(subject)
+                counted = {column: (getattr(counts, column), getattr(reference, column)) for column in COUNTS}
             row: dict[str, Any] = {"backbone": case.backbone.text, "name": name, "placement": str(subject.placement)}
             row["image_size"] = case.image_size
-            for column in COUNTS:
-                count, base = getattr(counts, column), getattr(reference, column)
+            for column, (count, base) in counted.items():
                 row |= {
                     column: count,
                     f"extra_{column}": count - base,
@@ -121,7 +123,10 @@ def compare_placements(cases: Sequence[Case], timing: Timing | None) -> list[dic
             rows.append(row)
         if timing is not None:
             conditions = describe_timing(timing)
-            for row, columns in zip(rows, measured(plain, subjects, timing), strict=True):
+            own = next((each for each in subjects if each.holds_own_code), plain)
+            with own.told():
+                times = list(measured(plain, subjects, timing))
+            for row, columns in zip(rows, times, strict=True):
                 row |= columns | conditions
         records += rows
     return records

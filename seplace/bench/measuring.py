@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,8 +18,9 @@ from seplace.costs.counting import count_operators
 from seplace.costs.latency import Quartiles, paired_ratios, time_rounds
 from seplace.costs.memory import peak_memory_bytes
 from seplace.costs.operators import MULTIPLY_ADD_OPERATORS
-from seplace.models import build, without_weights
+from seplace.models import build, holds_own_code, without_weights
 from seplace.placement import Placement
+from seplace.user_code import told_if
 
 _GATE = GateOptions(init="paper")
 _WARMUP = 2
@@ -39,6 +41,15 @@ class Subject:
             self.backbone, self.placement, gate=_GATE, num_classes=self.num_classes, in_channels=3, seed=0
         ).eval()
 
+    @property
+    def holds_own_code(self) -> bool:
+        """Whether the network, or a module in it, is the user's own."""
+        return holds_own_code(self.backbone, self.placement)
+
+    def told(self) -> AbstractContextManager[None]:
+        """Tell errors of the user's own network or gates as theirs."""
+        return told_if(self.holds_own_code, f"{self.placement} on {self.backbone.text} cannot be measured")
+
     def images(self, count: int) -> Tensor:
         """Return blank images (count, 3, H, W)."""
         return torch.zeros(count, 3, self.image_size, self.image_size)
@@ -49,7 +60,8 @@ class Counts:
 
     def __init__(self, subject: Subject) -> None:
         self._images = subject.images(1)
-        with without_weights():
+        self._has_weights = subject.holds_own_code  # which may look at them, or read them from a file
+        with nullcontext() if self._has_weights else without_weights():
             self._network = subject.network()
         self.params = sum(parameter.numel() for parameter in self._network.parameters() if parameter.requires_grad)
         self.running_statistics = sum(
@@ -61,6 +73,8 @@ class Counts:
     @cached_property
     def operators(self) -> Counter[str]:
         """FLOPs by operator."""
+        if self._has_weights:
+            return count_operators(self._network, self._images).flops
         counted = count_operators(self._network.to_empty(device="cpu"), self._images)  # shapes alone are counted
         self._network.to(device="meta")  # gives the room for weights back
         return counted.flops

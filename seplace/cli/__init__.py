@@ -5,6 +5,7 @@ Imports stand inside the commands, so that what needs no torch does not wait for
 
 from __future__ import annotations
 
+import functools
 import sys
 import warnings
 from collections.abc import Callable
@@ -19,7 +20,8 @@ from seplace.cli.proxies import proxy
 from seplace.cli.results import effects, export, front, noise, plot, recommend, status
 from seplace.cli.simulation import simulate
 from seplace.cli.studies import plan, run
-from seplace.errors import Interrupted, InvalidStudy, SeplaceError
+from seplace.errors import Interrupted, InvalidStudy, SeplaceError, UserCodeError
+from seplace.user_code import describe_error, is_raised_by_theirs
 
 _COMMANDS: tuple[Callable[..., None], ...] = (
     plan,
@@ -46,8 +48,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+
+def _without_exits(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command that `sys.exit` in code of the user's own does not end as if it were done."""
+
+    @functools.wraps(command)
+    def run(*arguments: object, **options: object) -> None:
+        try:
+            command(*arguments, **options)
+        except SystemExit as error:
+            raise UserCodeError(f"code of your own ended the program: {describe_error(error)}") from error
+
+    return run
+
+
 for _each in _COMMANDS:
-    app.command()(_each)
+    app.command()(_without_exits(_each))
 
 
 def _show_version(is_asked: bool) -> None:
@@ -79,6 +95,11 @@ def main() -> None:
     except SeplaceError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
+    except Exception as error:
+        if not is_raised_by_theirs(error):
+            raise  # a bug of ours
+        typer.echo(f"error: code of your own failed: {describe_error(error)}", err=True)
+        sys.exit(UserCodeError.exit_code)
 
 
 def _show_warning(message: Warning | str, *_where: object, **_also: object) -> None:

@@ -110,7 +110,7 @@ def _ran(network: nn.Module, images: Tensor, *, is_training: bool) -> tuple[list
     with _seeded(0), torch.no_grad(), _Operators() as operators:
         try:
             output = network(images)
-        except Exception:  # the forward is the user's, and may not be meant to be run so
+        except (Exception, SystemExit):  # the forward is the user's, and may not be meant to be run so
             return None
     numbers = [leaf.detach().flatten()[:_SHOWN].float() for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
     return operators.calls, [_plain(number) for number in torch.cat(numbers)] if numbers else []

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from seplace.costs import COSTS
 from seplace.costs.table import PriceTable
 from seplace.placement import Placement, StageChoice
+from seplace.registry import is_import_path
+from seplace.user_code import told_if
 
 if TYPE_CHECKING:
     from seplace.evaluators.stand_alone import StandAlone
@@ -29,7 +31,11 @@ def priced_choices(space: SearchSpace, variant: str) -> list[list[StageChoice]]:
 
 
 def count_prices(evaluator: StandAlone) -> PriceTable:
-    """Count every choice of the space and of the yardsticks."""
+    """Count every choice of the space and of the yardsticks.
+
+    UserCodeError where a network or a module of the user's own cannot be run.
+    """
+    from seplace.evaluators.checking import check_modules, check_network
     from seplace.models import insert
 
     space = evaluator.config.search_space
@@ -40,7 +46,12 @@ def count_prices(evaluator: StandAlone) -> PriceTable:
         plain = evaluator.build(Placement.uniform(StageChoice(), len(backbone.units), variant=variant), seed=0)
         choices = priced_choices(space, variant)
         images = evaluator.example.cpu()
-        tables[variant] = PriceTable.count(plain, backbone.units, inserted, images, choices, names=names)
+        if backbone.is_own:
+            check_network(backbone, plain, images, num_classes=len(evaluator.images.classes))
+        check_modules(backbone, plain, images, choices, gate=space.gate)
+        own = backbone.is_own or any(is_import_path(choice.name) for listed in choices for choice in listed)
+        with told_if(own, f"the costs of {backbone.text} and its modules cannot be counted"):
+            tables[variant] = PriceTable.count(plain, backbone.units, inserted, images, choices, names=names)
     return replace(tables.pop(""), variants=tables)
 
 
@@ -48,13 +59,17 @@ def time_placements(evaluator: StandAlone, placements: Sequence[Placement]) -> d
     """Time placements, one image a pass, interleaved with the plain backbone; by the text of the placement."""
     from seplace.costs.latency import measure_latencies
     from seplace.evaluators.stand_alone import device_name
+    from seplace.models import holds_own_code
 
     plain = Placement.uniform(StageChoice(), len(placements[0]))
     latencies: dict[str, dict[str, Any]] = {}
     for start in range(0, len(placements), _TIMED_TOGETHER):
         some = placements[start : start + _TIMED_TOGETHER]
         networks = [evaluator.untrained(placement) for placement in (plain, *some)]
-        measured = measure_latencies(networks, evaluator.example)
+        space = evaluator.config.search_space
+        own = any(holds_own_code(space.backbone_of(placement), placement) for placement in some)
+        with told_if(own, "a network that holds code of your own cannot be timed"):
+            measured = measure_latencies(networks, evaluator.example)
         for placement, latency in zip(some, measured[1:], strict=True):
             latencies[str(placement)] = {
                 "latency_ms": latency.median_ms,

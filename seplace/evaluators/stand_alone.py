@@ -7,6 +7,7 @@ import platform
 import re
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -21,17 +22,27 @@ from seplace.config import StudyConfig
 from seplace.costs.table import PriceTable
 from seplace.datasets.image_set import ImageSet, Split, load_image_set
 from seplace.datasets.loader import Augmentation, BatchLoader
-from seplace.errors import CorruptResults, DamagedImages, DataError, DeviceUnavailable, MissingWeights, TrainingFailed
+from seplace.errors import (
+    CorruptResults,
+    DamagedImages,
+    DataError,
+    DeviceUnavailable,
+    MissingWeights,
+    TrainingFailed,
+    UserCodeError,
+)
 from seplace.evaluators.data_look import look_at_study
 from seplace.evaluators.pricing import count_prices, time_placements
 from seplace.files import sha256_of, write_atomically
-from seplace.models import build, freeze_backbone
+from seplace.models import build, freeze_backbone, holds_own_code
 from seplace.placement import Placement
 from seplace.recipe import Recipe
+from seplace.registry import is_import_path
 from seplace.results import Evaluation, Job
 from seplace.scores import Score
 from seplace.streams import derive_seed
 from seplace.training import Checkpoint, CurvePoint, measure_score, time_step, train
+from seplace.user_code import told_if
 from seplace.versions import versions
 
 _GATE_OF_0_1 = re.compile(r"(?P<block>stages\.(?P<stage>\d+)\.\d+)\.(?:join|residual\.pre)\.gate\.(?P<tensor>[\w.]+)")
@@ -60,16 +71,17 @@ class StandAlone:
     def images(self) -> ImageSet:
         """The study's data; DataError where it does not fit the recipe."""
         data = self.config.data
-        images = load_image_set(
-            data.name,
-            root=self.config.data_root,
-            image_size=data.image_size,
-            train_images=data.train_images,
-            validation_images=data.validation_images,
-            noise=data.noise,
-            seed=data.seed,
-            skip_damaged=data.skip_damaged,
-        )
+        with self._told_of_data():
+            images = load_image_set(
+                data.name,
+                root=self.config.data_root,
+                image_size=data.image_size,
+                train_images=data.train_images,
+                validation_images=data.validation_images,
+                noise=data.noise,
+                seed=data.seed,
+                skip_damaged=data.skip_damaged,
+            )
         for backbone in self.config.search_space.backbones.values():
             if images.image_size < backbone.min_image_size:
                 raise DataError(
@@ -89,14 +101,15 @@ class StandAlone:
         All splits are looked at, the test split too, so that what is wrong with one is known before any training.
         DataError names all of it.
         """
-        look = look_at_study(self.config, whole=self.config.data.skip_damaged)
-        try:
-            images = self.images
-            if "test" in look.uses:
-                images.test()
-        except DamagedImages:
-            look_at_study(self.config, whole=True)  # names those of all splits
-            raise
+        with self._told_of_data():
+            look = look_at_study(self.config, whole=self.config.data.skip_damaged)
+            try:
+                images = self.images
+                if "test" in look.uses:
+                    images.test()
+            except DamagedImages:
+                look_at_study(self.config, whole=True)  # names those of all splits
+                raise
         return {
             "classes": list(images.classes),
             "channels": images.channels,
@@ -173,7 +186,8 @@ class StandAlone:
         """Estimate the time of one training from a few timed steps, scoring the validation split included."""
         recipe = self.config.training
         batches = self._training_batches(seed=0)
-        step = time_step(self._placed(self._trainable(placement, seed=0)), batches, recipe=recipe)
+        with self._told(placement, f"{placement}, seed 0, cannot be trained"):
+            step = time_step(self._placed(self._trainable(placement, seed=0)), batches, recipe=recipe)
         scored = len(self.config.scored_epochs) * len(self.images.validation) / recipe.batch_size
         return step * (recipe.epochs * len(batches) + scored / 3)  # a forward pass is about a third of a step
 
@@ -197,21 +211,25 @@ class StandAlone:
             versions=versions(),
         )
         try:
-            network, curve = train(
-                self._trainable(job.placement, seed=job.seed),
-                recipe=recipe,
-                batches=self._training_batches(job.seed),
-                validation=self._validation_batches,
-                device=self.device,
-                checkpoint=checkpoint,
-                on_epoch=on_epoch,
-                until=job.epochs,
-                scored=self.config.scored_epochs,
-            )
-        except TrainingFailed as error:
+            with self._told(job.placement, "code of your own failed"):
+                network, curve = train(
+                    self._trainable(job.placement, seed=job.seed),
+                    recipe=recipe,
+                    batches=self._training_batches(job.seed),
+                    validation=self._validation_batches,
+                    device=self.device,
+                    checkpoint=checkpoint,
+                    on_epoch=on_epoch,
+                    until=job.epochs,
+                    scored=self.config.scored_epochs,
+                )
+        except (TrainingFailed, UserCodeError) as error:
             checkpoint.path.unlink(missing_ok=True)  # it is a result: nobody goes on from there
+            if isinstance(error, UserCodeError) and job.placement.is_plain and job.seed == 0:
+                raise  # nothing else would do better
+            reason = error.reason if isinstance(error, TrainingFailed) else "error"
             seconds = time.perf_counter() - start
-            return replace(without_result, seconds=seconds, reason=error.reason, message=str(error))
+            return replace(without_result, seconds=seconds, reason=reason, message=str(error))
         result = replace(
             without_result,
             state="complete",
@@ -233,7 +251,18 @@ class StandAlone:
 
     def test(self, evaluation: Evaluation) -> Score:
         """Score the trained network of an evaluation on the test split."""
-        return measure_score(self.trained(evaluation), self._test_batches, precision=self.config.training.precision)
+        batches = self._test_batches
+        with self._told(evaluation.placement, f"{evaluation.placement}, seed {evaluation.seed}, cannot be tested"):
+            return measure_score(self.trained(evaluation), batches, precision=self.config.training.precision)
+
+    def _told(self, placement: Placement, what: str) -> AbstractContextManager[None]:
+        """Tell errors of the user's own network or gates as theirs."""
+        return told_if(holds_own_code(self.config.search_space.backbone_of(placement), placement), what)
+
+    def _told_of_data(self) -> AbstractContextManager[None]:
+        """Tell errors of the user's own data set as theirs."""
+        name = self.config.data.name
+        return told_if(is_import_path(name), f"data set {name} cannot be read")
 
     def trained(self, evaluation: Evaluation) -> nn.Module:
         """Return the network of an evaluation with its trained weights, on this device, in eval mode."""
@@ -260,7 +289,9 @@ class StandAlone:
 
     @cached_property
     def _test_batches(self) -> BatchLoader:
-        return self._batches(self.images.test(), augmentation=None, shuffle_seed=None)
+        with self._told_of_data():
+            split = self.images.test()
+        return self._batches(split, augmentation=None, shuffle_seed=None)
 
     def _batches(self, split: Split, *, augmentation: Augmentation | None, shuffle_seed: int | None) -> BatchLoader:
         recipe = self.config.training

@@ -7,8 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from seplace.errors import UserCodeError
 from seplace.evaluators import EVALUATORS
-from seplace.registry import OWN_MODULES, find_own_modules
+from seplace.evaluators.own import OwnEvaluator
+from seplace.registry import OWN_MODULES, find_own_modules, is_import_path
+from seplace.user_code import told_if
 
 if TYPE_CHECKING:
     from seplace.config import StudyConfig
@@ -35,8 +38,11 @@ class EvaluatorMaker:
     def make(self, worker: int) -> Evaluator:
         """Return the evaluator of worker 0, 1, …, made once a process."""
         if worker not in self._made:
-            make = EVALUATORS[self.config.evaluator.name]
-            self._made[worker] = make(self.config, self.folder, worker=worker)
+            name = self.config.evaluator.name
+            make = EVALUATORS[name]
+            with told_if(is_import_path(name), f"evaluator {name} cannot be made"):
+                made = make(self.config, self.folder, worker=worker)
+            self._made[worker] = OwnEvaluator(made, name) if is_import_path(name) else made
         return self._made[worker]
 
 
@@ -76,9 +82,16 @@ class Executor(Protocol):
 
 
 def evaluated(evaluator: Evaluates, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:
-    """Evaluate a job; memory that runs out where nothing of ours has named it fails the job, not the run."""
+    """Evaluate a job; memory that runs out where nothing of ours has named it fails the job, not the run.
+
+    So does an error of the user's code, but for the first training of the plain backbone: nothing else would do better.
+    """
     try:
         return evaluator.evaluate(job, on_epoch=on_epoch)
+    except UserCodeError as error:
+        if job.placement.is_plain and job.seed == 0:
+            raise UserCodeError(f"{job.placement}, seed 0: {error}") from error
+        return failed(job, reason="error", message=str(error), attempts=1)
     except MemoryError as error:
         return failed(job, reason="oom", message=f"memory ran out: {error}".removesuffix(": "), attempts=1)
 

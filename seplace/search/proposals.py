@@ -16,11 +16,13 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from seplace.registry import is_import_path
 from seplace.samplers import SAMPLERS
 from seplace.samplers.parameters import Parameters
 from seplace.samplers.past import Past, past_of
 from seplace.samplers.task import ACCURACY, CROSS_ENTROPY, REPEATED, SEED, STOPPED, Task
 from seplace.streams import derive_seed
+from seplace.user_code import told_if
 
 if TYPE_CHECKING:
     from seplace.effects.model import Observation
@@ -41,6 +43,7 @@ class Proposals:
 
     def __init__(self, task: Task, *, sampler: str, name: str) -> None:
         self.task = task
+        self.sampler = sampler
         self.make_sampler = SAMPLERS[sampler]
         self.parameters = Parameters(task.space)
         self.study = optuna.create_study(study_name=name, directions=["maximize", "minimize"])
@@ -67,9 +70,10 @@ class Proposals:
     def ask(self, fixed: Placement | None) -> tuple[int, Placement]:
         """Return the number and the placement of the next proposal: the sampler's, or `fixed` if one is given."""
         number = self.next_number
-        sampler = self.make_sampler(derive_seed(self.task.seed, "proposal", number) % 2**32, self.task)
-        self.study.sampler = sampler if fixed is None else _Overruled(sampler, self.parameters.of(fixed))
-        trial = self.study.ask(self.parameters.distributions)
+        with told_if(is_import_path(self.sampler), f"sampler {self.sampler} fails"):
+            sampler = self.make_sampler(derive_seed(self.task.seed, "proposal", number) % 2**32, self.task)
+            self.study.sampler = sampler if fixed is None else _Overruled(sampler, self.parameters.of(fixed))
+            trial = self.study.ask(self.parameters.distributions)
         placement = self.parameters.placement(trial.params)
         trial.set_user_attr(PLACEMENT, str(placement))
         self.asked[number] = trial

@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from seplace.errors import InputError
+from seplace.errors import InputError, UserCodeError
 from seplace.placement import Placement
 from seplace.streams import derive_seed
+from seplace.user_code import describe_error
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -151,7 +152,7 @@ def _tried(act: Callable[[], _T], *, fatal: tuple[type[Exception], ...]) -> tupl
     """Return what an act returns, or None and why it failed; what is fatal is passed on."""
     try:
         return act(), ""
-    except Exception as error:  # a proxy may be anyone's code
-        if isinstance(error, fatal):
+    except (Exception, SystemExit) as error:  # a proxy may be anyone's code
+        if isinstance(error, fatal) and not isinstance(error, UserCodeError):
             raise
-        return None, f"{type(error).__name__}: {error}"
+        return None, str(error) if isinstance(error, UserCodeError) else describe_error(error)

@@ -151,11 +151,15 @@ def test_a_function_may_take_the_size_of_images() -> None:
         pytest.param(f"{NAME}[depth=1]", f"write '{NAME}'", id="a default"),
         pytest.param(f"{NAME}[image_size=224]", f"write '{NAME}'", id="the default size"),
         pytest.param(f"{NAME}[image_size=0]", "image_size and in_channels are at least 1", id="no pixels"),
-        pytest.param(f"{HERE}:broken", r"test_traced:broken: cannot be built \(RuntimeError: no 1\)", id="raises"),
-        pytest.param(f"{HERE}:of_one_size", r"on an image of 224x224 pixels .*image_size=32", id="another size"),
+        pytest.param(
+            f"{HERE}:broken",
+            r":broken cannot be built: RuntimeError: no 1 \(test_traced\.py:\d+\)",
+            id="raises",
+        ),
+        pytest.param(f"{HERE}:of_one_size", r"on an image of 224x224 pixels, .*image_size=32\]: ", id="another size"),
         pytest.param(f"{HERE}:segmenter", "does not map images .* to logits", id="no classifier"),
         pytest.param(f"{HERE}:blockless", "Sequential: no blocks found", id="no blocks"),
-        pytest.param(f"{HERE}:number", "returns a int, not a torch module", id="no network"),
+        pytest.param(f"{HERE}:number", "it returned a int, not a torch module", id="no network"),
         pytest.param(f"{HERE}:nothing_but[image_size=32]", "write 'cifar_resnet8'", id="a backbone by another name"),
     ],
 )

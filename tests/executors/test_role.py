@@ -1,22 +1,25 @@
 """What every executor must do, wherever it runs its jobs."""
 
 import os
+import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from multiprocessing import Pipe
 from pathlib import Path
 
 import pytest
 
 from seplace.config import load_study
+from seplace.errors import UserCodeError
 from seplace.executors import EXECUTORS
 from seplace.executors.executor import EvaluatorMaker
 from seplace.executors.processes import WorkerError
 from seplace.files import DiskFull
 from seplace.placement import Placement
 from seplace.results import Evaluation, Job
-from tests.executors.toy import BUG, DIES, DIES_ONCE, ERRORS, NO_MEMORY, SLEEPS, SPINS
+from tests.executors.toy import BUG, DIES, DIES_ONCE, ERRORS, NO_MEMORY, SLEEPS, SPINS, Toy
 from tests.studies import write_study
 
 ROOT = Path(__file__).parents[2]
@@ -129,8 +132,34 @@ def test_memory_that_runs_out_outside_torch_fails_one_training(opened, name):
     assert second.state == "complete"
 
 
+@each_executor
+def test_an_error_of_the_users_evaluator_fails_one_training(opened, name):
+    executor = opened(name, workers=1)
+    executor.submit(job(BUG))
+    executor.submit(job(1))
+    first, second = all_of(executor)
+    assert (first.state, first.reason, second.state) == ("failed", "error", "complete")
+    told = r"evaluator tests\.executors\.toy:Toy fails in evaluate: ZeroDivisionError: a bug \(toy\.py:\d+\)"
+    assert re.fullmatch(told, first.message)
+
+
+def test_it_ends_the_run_where_the_plain_backbone_fails_first(opened):
+    executor = opened("inline")
+    executor.submit(replace(job(0), placement=Placement.parse("none-none-none")))
+    with pytest.raises(UserCodeError, match=r"none-none-none, seed 0: .*SystemExit: 0 \(toy\.py:\d+\)"):
+        all_of(executor)
+
+
+class OfOurs:
+    """Makes evaluators that nothing tells as theirs."""
+
+    def make(self, worker: int) -> Toy:
+        return Toy(None, Path(), worker=worker)
+
+
 def test_a_bug_in_this_process_stays_what_it_is(opened):
     executor = opened("inline")
+    executor.maker = OfOurs()
     executor.submit(job(BUG))
     with pytest.raises(ZeroDivisionError):
         all_of(executor)
@@ -138,6 +167,7 @@ def test_a_bug_in_this_process_stays_what_it_is(opened):
 
 def test_a_bug_in_a_worker_comes_with_its_traceback(opened):
     executor = opened("processes", workers=1)
+    executor.workers[0].maker = OfOurs()
     executor.submit(job(BUG))
     with pytest.raises(WorkerError, match=r"Traceback[\s\S]*in evaluate[\s\S]*ZeroDivisionError: a bug"):
         all_of(executor)

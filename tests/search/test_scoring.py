@@ -168,11 +168,13 @@ def test_placements_without_a_score_are_left_out(tmp_path, proxies):
     assert found.finished
     with Ledger(tmp_path / "out" / "ledger.sqlite", read_only=True) as ledger:
         record = proxy_records(ledger)["synflow"]
+    raised = record.failed[bad[3]]
+    assert raised.startswith("RuntimeError: out of memory (test_scoring.py:")
     assert dict(record.failed) == {
         bad[0]: "the score is nan",
         bad[1]: "the score is -inf",
         bad[2]: "the score is inf",
-        bad[3]: "RuntimeError: out of memory",
+        bad[3]: raised,
     }
     assert len(record.scores) == len(proxies.scored) - 4
     (row,) = found.proxies.to_dict("records")
@@ -192,7 +194,7 @@ def test_a_proxy_that_says_nothing_leaves_the_search_as_it_was(tmp_path, proxies
     assert left_in(tmp_path / "out") == left_in(tmp_path / "without")
     found = Results.load(tmp_path / "out")
     assert found.judgement.posterior.design.covariates == {}
-    assert found.proxies["verdict"].tolist() == [f"left out: {reason}"]
+    assert found.proxies["verdict"].str.startswith(f"left out: {reason}").all()
     assert "proxy" not in set(found.effects["kind"])
 
 
