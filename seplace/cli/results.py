@@ -31,6 +31,8 @@ def status(results: ResultsArgument) -> None:
         state = f"being run by {running}"
     elif study.finished:
         state = "finished"
+    elif study.untested:
+        state = f"the test split could not be read, run it again: {study.untested}"
     elif study.plain_failure is not None:
         state = "not finished"  # the verdict says why
     else:

@@ -93,7 +93,9 @@ def _load(layout: Layout, root: Path | None) -> RawSet:
         )
     parts = [_records(layout, place, file, contents.pop(file)) for file in layout.train_files]
     train = ArrayImages(
-        np.concatenate([part.pixels for part in parts]), np.concatenate([part.labels for part in parts])
+        np.concatenate([part.pixels for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+        place=" … ".join(dict.fromkeys((layout.train_files[0], layout.train_files[-1]))),
     )
     return RawSet(classes=classes, train=train, test=partial(_load_test, layout, place))
 
@@ -179,4 +181,4 @@ def _records(layout: Layout, place: Path, file: str, content: bytearray) -> Arra
     wrong = np.flatnonzero(labels >= layout.classes)
     if len(wrong):
         raise DataError(f"{place}: {file}, record {wrong[0]}: label {labels[wrong[0]]} is not below {layout.classes}")
-    return ArrayImages(rows[:, layout.label_bytes :].reshape(-1, 3, 32, 32), labels)
+    return ArrayImages(rows[:, layout.label_bytes :].reshape(-1, 3, 32, 32), labels, place=file)

@@ -11,14 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from seplace.datasets import DATASETS
 from seplace.datasets.decoding import decode_images
 from seplace.datasets.examination import examine_what_fits, has_colour, not_files
+from seplace.datasets.opening import open_raw_set
 from seplace.datasets.partition import check_classes, split_rows
-from seplace.datasets.raw_set import ArrayImages, EncodedImages, Images, RawSet
-from seplace.errors import DamagedImages, DataError, InputError, MissingTestSplit, UserCodeError
+from seplace.datasets.raw_set import ArrayImages, EncodedImages, Images
+from seplace.errors import DamagedImages, DataError, InputError, MissingTestSplit
 from seplace.streams import derive_seed
-from seplace.user_code import told_as_theirs
 
 MEMORY_LIMIT = 4 * 2**30
 _PROBED_IMAGES = 256
@@ -121,20 +120,6 @@ class PixelNoise:
             noise += pixels[position]
             noisy[position] = np.clip(np.rint(noise, out=noise), 0, 255, out=noise)
         return noisy
-
-
-def open_raw_set(name: str, root: Path | None) -> RawSet:
-    """Open a member of the shelf, or a user's own; an error in that one is told as theirs."""
-    load: Callable[[Path | None], RawSet] = DATASETS[name]
-    if ":" not in name:
-        return load(root)
-    with told_as_theirs(f"data set {name} cannot be loaded"):
-        raw = load(root)
-    if not isinstance(raw, RawSet):
-        raise UserCodeError(
-            f"data set {name} returns a {type(raw).__name__}, wanted: a seplace.datasets.raw_set.RawSet"
-        )
-    return raw
 
 
 def load_image_set(

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from seplace.datasets.decoding import need_pillow
 from seplace.datasets.examination import Examination, examine, examine_what_fits, not_files
 from seplace.datasets.identity import identities_of
-from seplace.datasets.image_set import MEMORY_LIMIT, open_raw_set
+from seplace.datasets.image_set import MEMORY_LIMIT
+from seplace.datasets.opening import open_raw_set
 from seplace.datasets.partition import check_classes, split_rows
 from seplace.datasets.raw_set import ArrayImages, Images, RawSet
 from seplace.errors import DamagedImages, DataError, InputError
@@ -175,8 +176,11 @@ def _use_of(looking: _Looking, split: str, rows: NDArray[np.int64], *, own_valid
     }
     if published == split:
         use["left_out"] = len(images.labels) - len(looking.usable[split]) + len(not_files(images))
-    if split in looking.found:
-        sizes = looking.found[split].sizes[rows]
+    if isinstance(images, ArrayImages):
+        size = list(images.pixels.shape[:1:-1])
+        use |= {"smallest": size, "largest": size}
+    elif len(rows):
+        sizes = looking.found[published].sizes[rows]
         use |= {"smallest": sizes.min(axis=0).tolist(), "largest": sizes.max(axis=0).tolist()}
     return use
 

@@ -21,6 +21,8 @@ class ArrayImages:
     """(N, C, H, W), C 1 or 3."""
     labels: NDArray[np.int64]
     """(N,), each an index into the classes."""
+    place: str = ""
+    """Where they come from, for whoever runs a study."""
 
 
 class EncodedImages(Protocol):

@@ -8,7 +8,7 @@ import pytest
 from made_up import encoded, make_folder, make_parquet, picture
 
 from seplace.datasets.identity import identities_of
-from seplace.datasets.image_set import open_raw_set
+from seplace.datasets.opening import open_raw_set
 from seplace.datasets.raw_set import ArrayImages
 
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seplace.datasets import image_set
+from seplace.datasets import opening
 from seplace.datasets.image_set import load_image_set
 from seplace.datasets.raw_set import ArrayImages, RawSet
 from seplace.errors import DataError, InputError, UnknownName
@@ -86,7 +86,7 @@ def test_statistics_of_noisy_images_are_those_of_what_is_trained_on():
 def test_a_constant_channel_has_a_deviation_that_can_be_divided_by(monkeypatch):
     black = ArrayImages(np.zeros((40, 1, 8, 8), dtype=np.uint8), np.arange(40) % 3)
     monkeypatch.setitem(globals(), "arrays", lambda root: RawSet(("a", "b", "c"), black, lambda: TEST))  # noqa: ARG005
-    monkeypatch.setattr(image_set, "DATASETS", {f"{__name__}:arrays": arrays})
+    monkeypatch.setattr(opening, "DATASETS", {f"{__name__}:arrays": arrays})
     assert load().std == (1 / 255,)
 
 
