@@ -36,6 +36,7 @@ def count_prices(evaluator: StandAlone) -> PriceTable:
     UserCodeError where a network or a module of the user's own cannot be run.
     """
     from seplace.evaluators.checking import check_modules, check_network
+    from seplace.evaluators.stand_alone import weights_of
     from seplace.models import insert
 
     space = evaluator.config.search_space
@@ -44,6 +45,7 @@ def count_prices(evaluator: StandAlone) -> PriceTable:
     tables = {}
     for variant, backbone in space.backbones.items():
         plain = evaluator.build(Placement.uniform(StageChoice(), len(backbone.units), variant=variant), seed=0)
+        weights_of(plain)  # whether they can be kept is seen before they are trained
         choices = priced_choices(space, variant)
         images = evaluator.example.cpu()
         if backbone.is_own:

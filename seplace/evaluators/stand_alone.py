@@ -27,6 +27,7 @@ from seplace.errors import (
     DamagedImages,
     DataError,
     DeviceUnavailable,
+    InputError,
     MissingWeights,
     TrainingFailed,
     UserCodeError,
@@ -240,7 +241,7 @@ class StandAlone:
         if job != whole:
             return replace(result, seconds=time.perf_counter() - start)
         file_name = f"{job.file_name}.safetensors"
-        weights = save_safetensors({name: tensor.contiguous() for name, tensor in network.state_dict().items()})
+        weights = weights_of(network)
         write_atomically(self.folder / "weights" / file_name, weights)
         return replace(
             result,
@@ -315,6 +316,22 @@ def _checkpoint_path(folder: Path, job: Job) -> Path:
         if earlier != path and not path.exists():
             earlier.replace(path)
     return path
+
+
+def weights_of(network: nn.Module) -> bytes:
+    """Return the state of a network in the safetensors format; a tensor of several names is there under each.
+
+    InputError where the state holds what is no tensor.
+    """
+    tensors = {}
+    for name, value in network.state_dict().items():
+        if not isinstance(value, torch.Tensor):
+            raise InputError(
+                f"{type(network).__name__}: its state holds {name}, a {type(value).__name__}; only tensors can be kept"
+            )
+        # A copy each: the format takes no two tensors that share memory, as tied weights and views do.
+        tensors[name] = value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+    return save_safetensors(tensors)
 
 
 def read_weights(folder: Path, evaluation: Evaluation) -> dict[str, torch.Tensor]:

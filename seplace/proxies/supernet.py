@@ -90,9 +90,16 @@ class Supernet(nn.Module):
             switches = []
             for site in unit.sites:
                 switch = Switch([network.get_submodule(site.path) for network in networks[: len(listed)]])
-                self.network.set_submodule(site.path, switch)
+                self._replace(self.network.get_submodule(site.path), switch)
                 switches.append(switch)
             self._switches.append(switches)
+
+    def _replace(self, block: nn.Module, switch: Switch) -> None:
+        """Put a switch into all places of a block, which may have several names."""
+        for parent in list(self.network.modules()):
+            for name, child in parent._modules.items():
+                if child is block and parent is not switch.blocks:
+                    parent._modules[name] = switch
 
     @classmethod
     def build(cls, evaluator: StandAlone, variant: str, *, seed: int) -> Supernet:
@@ -141,12 +148,12 @@ class Supernet(nn.Module):
 
     def state_of(self, placement: Placement) -> dict[str, Tensor]:
         """Return the weights of a placement's path under the names that its own network has for them."""
-        chosen = {
-            f"{site.path}.blocks.{at}.": f"{site.path}."
-            for unit, at in zip(self.units, self.path_of(placement), strict=True)
-            for site in unit.sites
-        }
-        switched = tuple(f"{site.path}.blocks." for unit in self.units for site in unit.sites)
+        chosen: dict[str, str] = {}
+        names = list(self.network.named_modules(remove_duplicate=False))
+        for switches, at in zip(self._switches, self.path_of(placement), strict=True):
+            paths = [path for path, module in names if module in switches]
+            chosen |= {f"{path}.blocks.{at}.": f"{path}." for path in paths}
+        switched = tuple(f"{path}.blocks." for path, module in names if isinstance(module, Switch))
         state = {}
         for name, tensor in self.network.state_dict().items():
             if not name.startswith(switched):
