@@ -67,7 +67,8 @@ class Adopted:
         return pd.DataFrame(rows)
 
     def __str__(self) -> str:
-        return f"{self.backbone.text}, {len(self.backbone.stages)} stages\n{self.table.to_string(index=False)}"
+        lines = [f"{self.backbone.text}, {len(self.backbone.stages)} stages", self.table.to_string(index=False)]
+        return "\n".join([*lines, *(f"left out: {sentence}" for sentence in self.backbone.left_out)])
 
     __repr__ = __str__
 
@@ -109,7 +110,8 @@ class Adopted:
 def adopt(model: nn.Module, example_input: Tensor, *, blocks: Sequence[str] | None = None) -> Adopted:
     """Find the stages of a CNN by running it once on images (N, C, H, W); the model is left as it is.
 
-    `blocks` names the paths of the blocks, such as `["layer1.0", "layer1.1"]`, where others are found than are meant.
+    `blocks` names the paths of the blocks, such as `["layer1.0", "layer2.*"]`, where others are found than are meant;
+    `*` stands for any text without a dot.
     """
     if isinstance(model, torch.jit.ScriptModule):
         raise InputError(f"{type(model).__name__}: a scripted network has no code to trace; adopt it before scripting")
@@ -123,6 +125,8 @@ def adopt(model: nn.Module, example_input: Tensor, *, blocks: Sequence[str] | No
     backbone = AdoptedBackbone(
         text=type(model).__name__,
         stages=description.stages,
+        left_out=description.left_out,
+        blocks=tuple(blocks or ()),
         image_size=max(height, width),
         num_classes=output.shape[-1] if isinstance(output, Tensor) and output.ndim == 2 else 0,
         min_image_size=min(height, width),

@@ -49,6 +49,14 @@ class InvalidSpace(InputError):
     """A search space that breaks a rule."""
 
 
+class InvalidBlocks(InputError):
+    """Blocks that are named and cannot be had; `faults` says for the position of each what is wrong with it."""
+
+    def __init__(self, network: str, faults: Iterable[tuple[int, str, str]]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(f"{network}: blocks[{at}] {name!r}: {fault}" for at, name, fault in self.faults))
+
+
 class InvalidStudy(InputError):
     """A study or search space file with one or more located problems, one a line."""
 

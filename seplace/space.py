@@ -142,9 +142,11 @@ class SearchSpace:
             "choices": [[str(choice) for choice in choices] for choices in self.choices],
             "gate": asdict(self.gate),
         }
-        # Left out where a space has neither, as those of version 0.1: their studies go on.
+        # Left out where a space has none, as those of version 0.1: their studies go on.
         if self.backbone.granularity != "stage":
             meaning["granularity"] = self.backbone.granularity
+        if self.backbone.blocks:
+            meaning["blocks"] = self.backbone.blocks
         if self.variants:
             meaning["variants"] = [variant.text for variant in self.variants]
         return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()

@@ -13,9 +13,9 @@ from seplace.attachments import ATTACHMENTS
 from seplace.attention import ATTENTION
 from seplace.attention.options import GateOptions, Init
 from seplace.attention.signature import signature_of
-from seplace.backbones.backbone import Backbone, Granularity, describe
+from seplace.backbones.backbone import Backbone, Granularity, NoBlocksToName, describe
 from seplace.documents import Document, Keys, Problem, read_document, refuse, spelled
-from seplace.errors import DataError, InputError, InvalidPlacement, InvalidSpace, UnknownName
+from seplace.errors import DataError, InputError, InvalidBlocks, InvalidPlacement, InvalidSpace, UnknownName
 from seplace.placement import StageChoice, canonical_module
 from seplace.registry import import_from, is_import_path
 from seplace.shapes import Block, Checked, Schema, check_shape
@@ -99,6 +99,7 @@ class _SpaceFile(Block):
     schema_version: Schema = Field(alias="schema")
     backbone: str
     variants: Annotated[tuple[str, ...], Field(max_length=64)] = ()
+    blocks: _Some | None = None
     granularity: Granularity = "stage"
     gate: _Gate
     choices: _Choices | None = None
@@ -110,8 +111,16 @@ def _backbone(checked: Checked[_SpaceFile], problems: list[Problem], *keys: str 
     text = checked.sound(*keys)
     if text is None:
         return None
+    if any(refused[:1] == ("blocks",) for refused in checked.refused):
+        return None
+    blocks = checked.sound("blocks") or ()
     try:
-        return describe(text)
+        return describe(text, blocks=tuple(blocks))
+    except NoBlocksToName as error:
+        problems.append(checked.document.problem(("blocks",), str(error), at_key=True))
+    except InvalidBlocks as error:
+        for at, name, fault in error.faults:
+            problems.append(checked.document.problem(("blocks", at), f"{text}: {fault}", got=spelled(name)))
     except UnknownName as error:
         problems.append(checked.document.unknown_name(keys, error))
     except InputError as error:

@@ -42,6 +42,10 @@ class Backbone:
     """Literal arguments of the network class, beside `num_classes` and `in_channels`."""
     granularity: Granularity = "stage"
     """What one choice of a placement holds for."""
+    blocks: tuple[str, ...] = ()
+    """How a user names the blocks of a network of their own; empty where they were found, or are described."""
+    left_out: tuple[str, ...] = ()
+    """What looks like a block of such a network and is none, a sentence each."""
 
     @cached_property
     def units(self) -> tuple[Stage, ...]:
@@ -72,9 +76,17 @@ class Backbone:
         return resolve(self.network, kind="network")
 
 
-def describe(text: str) -> Backbone:
+class NoBlocksToName(InputError):
+    """Blocks are named of a backbone that describes its own."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"{text} describes its blocks itself; name blocks of a network of your own alone")
+
+
+def describe(text: str, *, blocks: tuple[str, ...] = ()) -> Backbone:
     """Return the backbone that a text names, such as `cifar_resnet20[shortcut=B,width=0.5]`.
 
+    `blocks` names the blocks of a network of the user's own by their paths; NoBlocksToName for any other backbone.
     Options are sorted and defaults left out; a text in another form is an InputError that names the canonical one.
     """
     match = _TEXT.fullmatch(text)
@@ -86,8 +98,10 @@ def describe(text: str) -> Backbone:
     if ":" in name:
         from seplace.backbones.traced import describe_import  # only what a user brings needs torch to be described
 
-        backbone = describe_import(name, options or "")
+        backbone = describe_import(name, options or "", blocks)
     else:
+        if blocks:
+            raise NoBlocksToName(text)
         member: Callable[..., Backbone] = BACKBONES[name]
         backbone = member(**parse_options(name, options or "", _defaults(member)))
     if backbone.text != text:

@@ -1,21 +1,18 @@
-"""The blocks of a foreign network: what it calls when it runs, and which of that is a block where gates may stand."""
+"""The blocks of a foreign network: which of the modules that it calls are blocks where gates may stand."""
 
 from __future__ import annotations
 
+import fnmatch
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
+from seplace.backbones.calls import Calls, is_composite
 from seplace.backbones.slotted import slots_of
-from seplace.backbones.tracing import BlockGraph, trace
-from seplace.errors import InputError, did_you_mean
+from seplace.errors import InputError, InvalidBlocks, did_you_mean
 
-_NO_FORWARDS = (nn.Sequential.forward, nn.Module.forward)
-"""Those of containers, also of a user's own."""
 _ACTIVATIONS = (
     nn.ReLU,
     nn.Hardtanh,  # ReLU6 is one
@@ -32,131 +29,156 @@ _ACTIVATIONS = (
 _NORMS = ("torch.nn.modules.batchnorm", "torch.nn.modules.instancenorm", "torch.nn.modules.normalization")
 
 
-@dataclass
-class Calls:
-    """What was seen of one module while its network ran."""
+@dataclass(frozen=True)
+class Found:
+    """The blocks of a network, and what looks like one and is none."""
 
-    path: str
-    module: nn.Module
-    count: int = 0
-    images: Tensor | None = field(default=None, repr=False)
-    """The input of the last call, where it was one map (N, C, H, W)."""
-    output_shape: torch.Size | None = None
-    """Of the output of the last call, where it was one map."""
-
-    @property
-    def is_map_to_map(self) -> bool:
-        """Whether the module was called once, with one map, and returned one."""
-        return self.count == 1 and self.images is not None and self.output_shape is not None
+    blocks: list[Calls]
+    """In the order in which they run."""
+    left_out: list[str]
+    """A sentence each, such as `layer1 (Block) is called 2 times in one pass`."""
 
 
-def record(network: nn.Module, images: Tensor) -> tuple[dict[str, Calls], Any]:
-    """Run a network on images; return the calls of its modules by path, in the order of their ends, and the output."""
-    seen: dict[str, Calls] = {}
+def find_blocks(network: nn.Module, seen: dict[str, Calls]) -> Found:
+    """Return the blocks of a network.
 
-    def note(path: str, module: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any], output: Any) -> None:
-        calls = seen.setdefault(path, Calls(path, module))
-        calls.count += 1
-        is_one = len(arguments) == 1 and not keywords
-        calls.images = inputs.get(path) if is_one else None
-        calls.output_shape = output.shape if _is_map(output) else None
-
-    def keep(path: str, arguments: tuple[Any, ...]) -> None:
-        inputs.pop(path, None)
-        if arguments and _is_map(arguments[0]):
-            inputs[path] = arguments[0].clone()  # what follows may change it in place
-
-    inputs: dict[str, Tensor] = {}
-    hooks = []
-    for path, module in network.named_modules():
-        hooks.append(module.register_forward_pre_hook(lambda _module, arguments, path=path: keep(path, arguments)))
-        hooks.append(
-            module.register_forward_hook(
-                lambda module, arguments, keywords, output, path=path: note(path, module, arguments, keywords, output),
-                with_kwargs=True,
-            )
-        )
-    try:
-        with torch.no_grad():
-            output = network(images)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return seen, output
-
-
-def find_blocks(network: nn.Module, seen: dict[str, Calls]) -> list[Calls]:
-    """Return the blocks of a network, in the order in which they run.
-
-    They are modules of a repeated class that map one map to one map: of those classes that join two paths, where there
-    are any, and the outermost. A network without such modules is a chain of layers; its blocks are its activations
-    after convolutions. InputError where there is nothing of either kind.
+    A block is a module of the user's own code over other modules, of a class that runs several times, called once with
+    one map, which it maps to one by convolutions or linear layers over positions. So no norm is a block, with or
+    without an activation, nor is an attention module, which scales its input. Where some classes add two maps, or
+    concatenate maps and have none in them that adds, these are the blocks, the outermost of them. Where none does, they
+    are the innermost with several convolutions, or else with one: a convolution with its norm and activation is a block
+    only where there is nothing larger. A network without such modules is a chain of layers; its blocks are its
+    activations after convolutions. InputError where there is nothing of any kind.
     """
-    candidates = [calls for calls in seen.values() if calls.is_map_to_map and _is_composite(calls.module)]
-    kinds = Counter(type(calls.module) for calls in candidates)
-    candidates = [calls for calls in candidates if calls.path and kinds[type(calls.module)] > 1]
-    joining = {type(calls.module) for calls in candidates if _may_join(calls.module)}
-    blocks = _outermost([calls for calls in candidates if not joining or type(calls.module) in joining])
-    if not blocks:
-        blocks = _activations_after_convolutions(seen)
-    if not blocks:
-        raise InputError(
-            f"{type(network).__name__}: no blocks found (a class of modules that occurs several times, each called "
-            "once with one map (N, C, H, W)); name their paths: blocks=['layer1.0', …]"
-        )
-    return blocks
-
-
-def named_blocks(network: nn.Module, seen: dict[str, Calls], paths: Sequence[str]) -> list[Calls]:
-    """Return the blocks that a user names by their paths, in the order in which they run; InputError lists all faults.
-
-    A module of several paths has the first, as in `named_modules`.
-    """
-    known = {path for path, _ in network.named_modules() if path}
-    faults = [
-        f"blocks[{at}] {path!r}: {fault}" for at, path in enumerate(paths) if (fault := _fault(path, seen, known))
+    _refuse_adopted(network)
+    layered = [
+        calls
+        for calls in seen.values()
+        if calls.path and calls.convolutions and is_composite(calls.module) and not _is_gate(calls)
     ]
-    for at, path in enumerate(paths):
-        outer = next((other for other in paths if path.startswith(f"{other}.")), None)
-        if path in paths[:at]:
-            faults.append(f"blocks[{at}] {path!r}: is listed twice")
-        elif outer is not None:
-            faults.append(f"blocks[{at}] {path!r}: is inside {outer!r}")
-    if not paths:
-        faults.append("blocks: name at least one path, or leave blocks out")
-    if faults:
-        raise InputError("\n".join(f"{type(network).__name__}: {fault}" for fault in faults))
-    return [calls for path, calls in seen.items() if path in paths]
+    runs: Counter[type] = Counter()
+    for calls in layered:
+        runs[type(calls.module)] += calls.count
+    usable = [calls for calls in layered if calls.is_map_to_map and runs[type(calls.module)] > 1]
+    kinds = _kinds_of_blocks(usable)
+    blocks = _outermost([calls for calls in usable if type(calls.module) in kinds])
+    left_out = _left_out(network, layered, blocks, kinds, runs=runs)
+    if not blocks:
+        activations = _activations_after_convolutions(seen)
+        blocks = [calls for calls in activations if calls.is_map_to_map]
+        left_out += [f"{_named(calls)} {why}" for calls in activations if (why := _why_not(calls))]
+    if not blocks:
+        known = "".join(f"; {sentence}" for sentence in left_out)
+        raise InputError(
+            f"{type(network).__name__}: no blocks found (a class of modules with convolutions that occurs several "
+            f"times, each called once with one map (N, C, H, W)){known}; name their paths: blocks=['layer1.0', …]"
+        )
+    return Found(blocks, left_out)
 
 
-def _fault(path: str, seen: dict[str, Calls], known: set[str]) -> str | None:
-    if path not in known:
-        return f"there is no such module{did_you_mean(path, known)}"
-    calls = seen.get(path)
-    if calls is None:
-        return "is never called by itself"
+def _is_gate(calls: Calls) -> bool:
+    return calls.scales_its_input and not (calls.adds or calls.concatenates)
+
+
+def _kinds_of_blocks(usable: Sequence[Calls]) -> set[type]:
+    adding = {type(calls.module) for calls in usable if calls.adds}
+    around = {type(calls.module) for calls in usable if _holds(calls, usable, adding)}
+    joining = adding | {type(calls.module) for calls in usable if calls.concatenates} - (around - adding)
+    if joining:
+        return joining
+    several = {type(calls.module) for calls in usable if calls.convolutions > 1}
+    kinds = several or {type(calls.module) for calls in usable}
+    return kinds - {type(calls.module) for calls in usable if _holds(calls, usable, kinds - {type(calls.module)})}
+
+
+def _holds(calls: Calls, others: Iterable[Calls], kinds: set[type]) -> bool:
+    """Whether a module of one of some classes stands in another."""
+    return any(type(other.module) in kinds and other.path.startswith(f"{calls.path}.") for other in others)
+
+
+def _left_out(
+    network: nn.Module, layered: Sequence[Calls], blocks: Sequence[Calls], kinds: set[type], *, runs: Counter[type]
+) -> list[str]:
+    """Say of each module that is like a block, and stands in none and holds none, why it is no block."""
+    sentences = {}
+    ran = {calls.path for calls in layered}
+    for calls in layered:
+        kind = type(calls.module)
+        joins = calls.adds or calls.concatenates
+        if kind in kinds or (joins and runs[kind] > 1) or (calls.count > 1 and calls.convolutions > 1):
+            sentences[calls.path] = _why_not(calls)
+        elif joins:
+            sentences[calls.path] = f"is the only {kind.__name__}"
+    for path, module in network.named_modules():
+        if path not in ran and type(module) in kinds:
+            sentences[path] = "does not run by itself"
+    paths = [calls.path for calls in blocks]
+    names = {path: type(module).__name__ for path, module in network.named_modules()}
+    apart = {
+        path: why
+        for path, why in sentences.items()
+        if why and not any(f"{path}.".startswith(f"{one}.") or one.startswith(f"{path}.") for one in paths)
+    }
+    return [
+        f"{path} ({names[path]}) {why}"
+        for path, why in apart.items()
+        if not any(path.startswith(f"{other}.") for other in apart)
+    ]
+
+
+def _named(calls: Calls) -> str:
+    return f"{calls.path} ({type(calls.module).__name__})"
+
+
+def _why_not(calls: Calls) -> str | None:
     if calls.count > 1:
         return f"is called {calls.count} times in one pass, and a block only once"
-    if not calls.is_map_to_map:
-        return "does not map one map (N, C, H, W) to one"
-    return None
+    return None if calls.is_map_to_map else "does not map one map (N, C, H, W) to one"
 
 
-def _is_map(value: Any) -> bool:
-    return isinstance(value, Tensor) and value.ndim == 4
+def named_blocks(network: nn.Module, seen: dict[str, Calls], patterns: Sequence[str]) -> list[Calls]:
+    """Return the blocks that a user names by their paths, in the order in which they run; InputError lists all faults.
+
+    In a path `*` stands for any text without a dot, as in `layer*.*`. A module of several paths has the first, as in
+    `named_modules`.
+    """
+    _refuse_adopted(network)
+    if not patterns:
+        raise InputError(f"{type(network).__name__}: blocks: name at least one path, or leave blocks out")
+    known = [path for path, _ in network.named_modules() if path]
+    meant = [[path for path in known if _is_meant(pattern, path)] for pattern in patterns]
+    every = [path for paths in meant for path in paths]
+    faults = []
+    for at, (pattern, paths) in enumerate(zip(patterns, meant, strict=True)):
+        if not paths:
+            faults.append((at, pattern, f"there is no such module{did_you_mean(pattern, known)}"))
+        for path in paths:
+            of = "" if path == pattern else f"{path} "
+            outer = next((other for other in every if path.startswith(f"{other}.")), None)
+            if any(path in earlier for earlier in meant[:at]):
+                faults.append((at, pattern, f"{of}is listed twice"))
+            elif outer is not None:
+                faults.append((at, pattern, f"{of}is inside {outer!r}"))
+            elif fault := _fault(seen.get(path)):
+                faults.append((at, pattern, f"{of}{fault}"))
+    if faults:
+        raise InvalidBlocks(type(network).__name__, faults)
+    return [calls for path, calls in seen.items() if path in every]
 
 
-def _is_composite(module: nn.Module) -> bool:
-    if slots_of(module) is not None:
-        raise InputError(f"{type(module).__name__}: the network was adopted already; adopt it as it was before")
-    is_container = type(module).forward in _NO_FORWARDS
-    return not is_container and not type(module).__module__.startswith("torch.") and any(module.children())
+def _is_meant(pattern: str, path: str) -> bool:
+    parts, names = pattern.split("."), path.split(".")
+    return len(parts) == len(names) and all(map(fnmatch.fnmatchcase, names, parts))
 
 
-def _may_join(block: nn.Module) -> bool:
-    """Whether the forward of a block joins two paths; of one that cannot be traced nobody knows."""
-    graph = trace(block)
-    return graph is None or BlockGraph(block, graph).has_join
+def _fault(calls: Calls | None) -> str | None:
+    return "is never called by itself" if calls is None else _why_not(calls)
+
+
+def _refuse_adopted(network: nn.Module) -> None:
+    for module in network.modules():
+        if slots_of(module) is not None:
+            raise InputError(f"{type(module).__name__}: the network was adopted already; adopt it as it was before")
 
 
 def _outermost(found: list[Calls]) -> list[Calls]:
@@ -170,7 +192,7 @@ def _activations_after_convolutions(seen: dict[str, Calls]) -> list[Calls]:
     for calls in seen.values():
         if any(calls.module.children()):
             continue
-        if is_after and isinstance(calls.module, _ACTIVATIONS) and calls.is_map_to_map:
+        if is_after and isinstance(calls.module, _ACTIVATIONS):
             found.append(calls)
         is_convolution = isinstance(calls.module, nn.Conv2d | nn.ConvTranspose2d)
         is_after = is_convolution or (is_after and type(calls.module).__module__ in _NORMS)

@@ -33,7 +33,9 @@ def backbone_record(backbone: Backbone) -> dict[str, Any]:
         for stage in backbone.stages
     ]
     figures = {name: getattr(backbone, name) for name in _FIGURES}
-    return {"text": backbone.text, "granularity": backbone.granularity, "stages": stages, **figures}
+    return {"text": backbone.text, "granularity": backbone.granularity, "stages": stages, **figures} | (
+        {"blocks": list(backbone.blocks)} if backbone.blocks else {}
+    )
 
 
 def backbone_of_record(record: Mapping[str, Any]) -> StoredBackbone:
@@ -45,5 +47,8 @@ def backbone_of_record(record: Mapping[str, Any]) -> StoredBackbone:
         network="",
         arguments={},
         granularity=granularity,
-        **{name: int(record[name]) for name in _FIGURES},
+        blocks=tuple(map(str, record.get("blocks", ()))),
+        image_size=int(record["image_size"]),
+        num_classes=int(record["num_classes"]),
+        min_image_size=int(record["min_image_size"]),
     )

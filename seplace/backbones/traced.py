@@ -13,14 +13,15 @@ import torch
 from torch import Tensor, nn
 
 from seplace.backbones import BACKBONES
-from seplace.backbones.backbone import Backbone, parse_options, text_of
+from seplace.backbones.backbone import Backbone, NoBlocksToName, parse_options, text_of
+from seplace.backbones.calls import Calls, record
 from seplace.backbones.copying import copy_of
-from seplace.backbones.finding import Calls, find_blocks, named_blocks, record
+from seplace.backbones.finding import Found, find_blocks, named_blocks
 from seplace.backbones.fitting import are_equal, outputs_of, widths_of
 from seplace.backbones.sites import Site, Stage
 from seplace.backbones.slotted import FORMS, Channels, Form, give_slots
 from seplace.backbones.tracing import source_of, trace
-from seplace.errors import InputError, UserCodeError
+from seplace.errors import InputError, InvalidBlocks, UserCodeError
 from seplace.user_code import describe_error, is_lack_of_memory, told_as_theirs
 
 _GIVEN = ("num_classes", "in_channels")
@@ -99,6 +100,8 @@ class Description:
     """What running a network once tells of it."""
 
     stages: tuple[Stage, ...]
+    left_out: tuple[str, ...]
+    """What looks like a block and is none, a sentence each."""
     output: Any
 
 
@@ -108,13 +111,22 @@ def describe_blocks(network: nn.Module, images: Tensor, *, paths: Sequence[str] 
     A stage is consecutive blocks of one class and one resolution. `paths` names the blocks, which are found otherwise.
     """
     seen, output = record(network, images)
-    blocks = find_blocks(network, seen) if paths is None else named_blocks(network, seen, paths)
-    known: dict[tuple[object, ...], tuple[Form, dict[str, int]]] = {}
-    sites = [_site_of(calls, known) for calls in blocks]
+    found = find_blocks(network, seen) if paths is None else Found(named_blocks(network, seen, paths), [])
+    known: dict[tuple[object, ...], tuple[Form, dict[str, int]] | None] = {}
+    looked_at = {calls.path: _site_of(calls, known) for calls in found.blocks}
+    sites = [site for site in looked_at.values() if site is not None]
+    unfit = [
+        f"{calls.path} ({type(calls.module).__name__}) takes no gate: it computes something else with a slot in it"
+        for calls in found.blocks
+        if looked_at[calls.path] is None
+    ]
+    if unfit and (paths is not None or not sites):
+        raise InputError(f"{type(network).__name__}: {'; '.join(unfit)}; name the blocks without it")
     _check_whole(network, sites, images)
     groups = itertools.groupby(sites, key=lambda site: (site.block_type, site.size))
     return Description(
         stages=tuple(Stage(sites=tuple(group)) for _, group in groups),
+        left_out=(*found.left_out, *unfit),
         output=output,
     )
 
@@ -135,8 +147,11 @@ def _check_whole(network: nn.Module, sites: Sequence[TracedSite], images: Tensor
         )
 
 
-def _site_of(calls: Calls, known: dict[tuple[object, ...], tuple[Form, dict[str, int]]]) -> TracedSite:
-    """Describe a block; `known` holds what was found of blocks of the same code, layers and input."""
+def _site_of(calls: Calls, known: dict[tuple[object, ...], tuple[Form, dict[str, int]] | None]) -> TracedSite | None:
+    """Describe a block, None of one that takes no gate.
+
+    `known` holds what was found of blocks of the same code, layers and input.
+    """
     assert calls.images is not None
     assert calls.output_shape is not None
     graph = trace(calls.module)
@@ -144,8 +159,11 @@ def _site_of(calls: Calls, known: dict[tuple[object, ...], tuple[Form, dict[str,
     code = calls.path if graph is None else source_of(graph)
     key = (type(calls.module), repr(calls.module), code, calls.images.shape)
     if key not in known:
-        known[key] = _form_of(calls, calls.images)
-    form, widths = known[key]
+        known[key] = _form_of(calls.module, calls.images)
+    fit = known[key]
+    if fit is None:
+        return None
+    form, widths = fit
     _, channels, height, width = calls.output_shape
     return TracedSite(
         path=calls.path,
@@ -158,21 +176,22 @@ def _site_of(calls: Calls, known: dict[tuple[object, ...], tuple[Form, dict[str,
     )
 
 
-def _form_of(calls: Calls, images: Tensor) -> tuple[Form, dict[str, int]]:
+def _form_of(block: nn.Module, images: Tensor) -> tuple[Form, dict[str, int]] | None:
     # An activation has no inside: a gate before it would stand between a norm and its non-linearity.
-    forms: Sequence[Form] = FORMS if any(calls.module.children()) else FORMS[2:]
+    forms: Sequence[Form] = FORMS if any(block.children()) else FORMS[2:]
     for form in forms:
-        widths = widths_of(calls.module, form, images)
+        widths = widths_of(block, form, images)
         if widths:
             return form, widths
-    raise InputError(f"{calls.path}: no gate fits into this {type(calls.module).__name__}; name the blocks without it")
+    return None
 
 
 @functools.cache
-def describe_import(name: str, options: str) -> Backbone:
+def describe_import(name: str, options: str, blocks: tuple[str, ...] = ()) -> Backbone:
     """Describe what an import path and the text of its options name: a function that returns a Backbone or a network.
 
-    A network is built and traced on the CPU, and the global random state is left as it was.
+    `blocks` names the blocks of the network, which are found otherwise. A network is built and traced on the CPU, and
+    the global random state is left as it was.
     """
     function: Callable[..., Any] = BACKBONES[name]
     if not callable(function) or isinstance(function, nn.Module):
@@ -197,12 +216,16 @@ def describe_import(name: str, options: str) -> Backbone:
         with told_as_theirs(f"backbone {name} cannot be built"):
             network = function(**{**arguments, **required, **channels})
         if isinstance(network, Backbone):
+            if blocks:
+                raise NoBlocksToName(network.text)
             return network
         if not isinstance(network, nn.Module):
             raise InputError(f"backbone {name}: it returned a {type(network).__name__}, not a torch module")
         images = torch.randn(1, in_channels, side, side)
         try:
-            description = describe_blocks(network.eval(), images)
+            description = describe_blocks(network.eval(), images, paths=blocks or None)
+        except InvalidBlocks:
+            raise
         except InputError as error:
             raise InputError(f"backbone {text}: {error}") from error
         except (Exception, SystemExit) as error:  # the forward is the user's
@@ -220,6 +243,8 @@ def describe_import(name: str, options: str) -> Backbone:
         return TracedBackbone(
             text=text,
             stages=description.stages,
+            left_out=description.left_out,
+            blocks=blocks,
             image_size=side,
             num_classes=logits.shape[1],
             min_image_size=_least_side(network, images),
