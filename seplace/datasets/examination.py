@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from seplace.datasets.decoding import channels_of, in_threads, opened_image, ori
 from seplace.datasets.image_folder import FolderImages
 from seplace.datasets.raw_set import ArrayImages, EncodedImages, Images
 from seplace.errors import DamagedImages
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 _READ_TOGETHER = 4096
 _TAIL = 64
@@ -98,7 +101,7 @@ def _look_at(source: bytes | str, *, whole: bool) -> tuple[int, int, int]:
     """Return channels, width and height."""
     with opened_image(source) as image:
         channels = channels_of(image.mode)
-        if whole or not _ends_well(source, image.format):
+        if whole or not _ends_well(image):
             shown = upright(image)
             return channels, shown.width, shown.height
         width, height = image.size
@@ -107,31 +110,25 @@ def _look_at(source: bytes | str, *, whole: bool) -> tuple[int, int, int]:
         return (channels, height, width) if is_told and orientation_of(image) in _TURNED else (channels, width, height)
 
 
-def _ends_well(source: bytes | str, kind: str | None) -> bool:
+def _ends_well(image: Image.Image) -> bool:
     """Return whether the end of a file is that of its format; where that is not known it must be decoded."""
-    if kind in ("JPEG", "MPO"):
-        return _tail(source).rstrip(b"\0\r\n").endswith(b"\xff\xd9")
-    if kind == "PNG":
-        return b"IEND" in _tail(source)
-    if kind == "GIF":
-        return _tail(source).endswith(b"\x3b")
-    if kind == "WEBP":
-        head, size = _head_and_size(source)
-        return int.from_bytes(head[4:8], "little") + 8 <= size
-    return False
-
-
-def _head_and_size(source: bytes | str) -> tuple[bytes, int]:
-    if isinstance(source, bytes):
-        return source[:8], len(source)
-    with Path(source).open("rb") as stream:
-        return stream.read(8), os.fstat(stream.fileno()).st_size
-
-
-def _tail(source: bytes | str) -> bytes:
-    if isinstance(source, bytes):
-        return source[-_TAIL:]
-    with Path(source).open("rb") as stream:
-        stream.seek(0, os.SEEK_END)
-        stream.seek(max(stream.tell() - _TAIL, 0))
-        return stream.read()
+    stream = getattr(image, "fp", None)
+    if stream is None:
+        return False
+    at = stream.tell()
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(max(size - _TAIL, 0))
+    tail: bytes = stream.read()
+    if image.format in ("JPEG", "MPO"):
+        is_end = tail.rstrip(b"\0\r\n").endswith(b"\xff\xd9")
+    elif image.format == "PNG":
+        is_end = b"IEND" in tail
+    elif image.format == "GIF":
+        is_end = tail.endswith(b"\x3b")
+    elif image.format == "WEBP":
+        stream.seek(4)
+        is_end = int.from_bytes(stream.read(4), "little") + 8 <= size
+    else:
+        is_end = False
+    stream.seek(at)
+    return is_end

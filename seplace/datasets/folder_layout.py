@@ -10,6 +10,7 @@ from pathlib import Path
 from seplace.errors import DataError
 
 _SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+_OTHER_SUFFIXES = frozenset({".avif", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".npy", ".npz", ".tga"})
 _WRAPPERS = frozenset({"images", "image", "imgs", "img"})
 """Folders that hold the images of a class, or of a split, and mean nothing."""
 _SHOWN = 5
@@ -41,6 +42,9 @@ class _Entries:
     folders: list[str] = field(default_factory=list)
     images: list[str] = field(default_factory=list)
     unusable: list[tuple[str, str]] = field(default_factory=list)
+
+    others: list[str] = field(default_factory=list)
+    """Image files of kinds that are not read."""
 
     @property
     def named_like_images(self) -> int:
@@ -161,6 +165,9 @@ def _descend(folder: Path, name: str, listing: Listing, *, above: frozenset[tupl
 
 def _add(listing: Listing, name: str, place: str, entries: _Entries) -> None:
     listing.files[name] = [f"{place}/{image}" for image in entries.images]
+    if entries.others:
+        count = f"{len(entries.others)} file{'s' * (len(entries.others) != 1)}"
+        listing.notes.append(f"{place} holds {count} of kinds that are not read: {some(entries.others)}")
     listing.unusable.extend((f"{place}/{each}", why) for each, why in entries.unusable)
 
 
@@ -204,9 +211,11 @@ def _entries(folder: Path, *, top: bool = False) -> _Entries:
                     continue
                 if top and entry.is_dir():
                     found.folders.append(entry.name)
-                elif not _named_like_an_image(entry.name):
+                elif (suffix := os.path.splitext(entry.name)[1].lower()) not in _SUFFIXES:  # noqa: PTH122 - Path is slow
                     if entry.is_dir():
                         found.folders.append(entry.name)
+                    elif suffix in _OTHER_SUFFIXES:
+                        found.others.append(entry.name)
                 elif entry.is_file():
                     found.images.append(entry.name)
                 else:
@@ -214,10 +223,6 @@ def _entries(folder: Path, *, top: bool = False) -> _Entries:
     except OSError as error:
         raise DataError(f"{error.filename or folder}: {error.strerror}") from error
     return found
-
-
-def _named_like_an_image(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in _SUFFIXES  # noqa: PTH122 - a Path for each of a million names is slow
 
 
 def _kind_of(entry: os.DirEntry[str]) -> str:

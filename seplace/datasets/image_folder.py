@@ -43,7 +43,8 @@ class FolderImages:
 
     def read(self, indices: NDArray[np.int64]) -> list[str]:
         """Return the path of each image."""
-        return [self.where(index) for index in indices.tolist()]
+        folder = str(self.folder)
+        return [f"{folder}/{self.files[index]}" for index in indices.tolist()]
 
     def where(self, index: int) -> str:
         """Return the path of an image."""

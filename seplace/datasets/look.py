@@ -160,7 +160,8 @@ def _refuse(looking: _Looking) -> None:
     if looking.damaged and not looking.skip_damaged:
         faults.append(f"{DamagedImages(looking.damaged)}\n  {_HINT}")
     if faults:
-        raise DataError("\n".join(faults))
+        notes = [f"note: {note}" for note in looking.raw.notes]
+        raise DataError("\n".join(faults + notes))
 
 
 def _use_of(looking: _Looking, split: str, rows: NDArray[np.int64], *, own_validation: bool) -> dict[str, Any]:

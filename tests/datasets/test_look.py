@@ -163,6 +163,17 @@ def test_classes_that_do_not_fit_are_named(tmp_path, fault):
         look(tmp_path)
 
 
+def test_a_class_of_files_that_are_not_read_is_explained(tmp_path):
+    make_folder(tmp_path)
+    (tmp_path / "train" / "class_9").mkdir()
+    (tmp_path / "train" / "class_9" / "1.heic").write_bytes(b"x")
+    (tmp_path / "val" / "class_9").mkdir()
+    with pytest.raises(
+        DataError, match=r"(?s)without any: class_9.*class_9 holds 1 file of kinds .* not read: 1\.heic"
+    ):
+        look(tmp_path)
+
+
 def test_images_of_several_sizes_in_any_split(tmp_path):
     make_folder(tmp_path)
     (tmp_path / "val" / "class_0" / "wide.png").write_bytes(encoded(np.zeros((4, 12, 3), np.uint8)))
