@@ -40,6 +40,8 @@ class Backbone:
     """`module:Class` of the torch network; its blocks stand at `stages.<stage>.<block>`."""
     arguments: Mapping[str, Any]
     """Literal arguments of the network class, beside `num_classes` and `in_channels`."""
+    note: str = ""
+    """What a user should know of how the network is used; empty where there is nothing to tell."""
     granularity: Granularity = "stage"
     """What one choice of a placement holds for."""
     blocks: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten
 
 from seplace.backbones.copying import copy_of
+from seplace.backbones.logits import as_plain
 from seplace.backbones.slotted import Form, give_slots, slotted
 
 
@@ -90,7 +91,7 @@ def _output(module: nn.Module, images: Tensor, *, is_training: bool) -> Any:
         state = random.getstate()
         random.seed(0)
         try:
-            return module(batch)
+            return as_plain(module(batch))
         except (Exception, SystemExit):  # the user's own, not meant to train say; then it must fail with slots too
             return None
         finally:

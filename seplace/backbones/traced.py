@@ -18,6 +18,7 @@ from seplace.backbones.calls import Calls, record
 from seplace.backbones.copying import copy_of
 from seplace.backbones.finding import Found, find_blocks, named_blocks
 from seplace.backbones.fitting import are_equal, outputs_of, widths_of
+from seplace.backbones.logits import AS_RETURNED, Place, TakesLogits, as_plain, find_logits, told_place
 from seplace.backbones.sites import Site, Stage
 from seplace.backbones.slotted import FORMS, Channels, Form, give_slots
 from seplace.backbones.tracing import source_of, trace
@@ -49,11 +50,18 @@ class TracedBackbone(Backbone):
     """Of the images that it was traced with."""
     takes: tuple[str, ...]
     """Which of `num_classes` and `in_channels` the function takes."""
+    logits: TakesLogits = AS_RETURNED
+    """Where they are in what the network returns."""
 
     def build(self, *, num_classes: int, in_channels: int = 3) -> nn.Module:
-        """Build the plain network with empty slots in its blocks; its weights are drawn as its function draws them."""
+        """Build the plain network with empty slots in its blocks; its weights are drawn as its function draws them.
+
+        It returns its logits alone.
+        """
         network = self.plain(num_classes=num_classes, in_channels=in_channels)
         self.give_slots(network)
+        if self.logits.inference or self.logits.training:
+            network.register_forward_hook(self.logits)
         return network
 
     def plain(self, *, num_classes: int, in_channels: int) -> nn.Module:
@@ -235,10 +243,9 @@ def describe_import(name: str, options: str, blocks: tuple[str, ...] = ()) -> Ba
                 f"backbone {text} cannot be run on an image of {side}x{side} pixels, whose size can be given as in "
                 f"{name}[image_size=32]: {describe_error(error)}"
             ) from error
-        logits = description.output
-        if not isinstance(logits, Tensor) or logits.ndim != 2:
-            raise InputError(f"backbone {text}: does not map images (N, C, H, W) to logits (N, classes)")
-        if "num_classes" not in takes and _passes_classes_on(function, parameters, arguments, images):
+        asked = required.get("num_classes", parameters["num_classes"].default if "num_classes" in takes else None)
+        logits, num_classes = _logits_of(text, network, images, description.output, asked=asked)
+        if "num_classes" not in takes and _passes_classes_on(function, parameters, arguments, images, logits):
             takes = ("num_classes", *takes)
         return TracedBackbone(
             text=text,
@@ -246,13 +253,67 @@ def describe_import(name: str, options: str, blocks: tuple[str, ...] = ()) -> Ba
             left_out=description.left_out,
             blocks=blocks,
             image_size=side,
-            num_classes=logits.shape[1],
-            min_image_size=_least_side(network, images),
+            num_classes=num_classes,
+            min_image_size=_least_side(network.eval(), images),
             network=name,
             arguments=arguments,
             in_channels=in_channels,
             takes=takes,
+            logits=logits,
+            note=_note_of(text, logits),
         )
+
+
+def _logits_of(text: str, network: nn.Module, images: Tensor, output: Any, *, asked: Any) -> tuple[TakesLogits, int]:
+    """Find the logits in what a network returns in inference, and in training; return where, and their classes.
+
+    `asked` is how many classes it was built for, if that is known; the network is left in training mode.
+    """
+
+    def found(returned: Any, *, count: int, classes: int | None, mode: str) -> Place:
+        place = find_logits(returned, images=count, num_classes=classes)
+        if place is None:
+            wanted = f"(N, {'classes' if classes is None else classes})"
+            raise InputError(
+                f"backbone {text}: does not map images (N, C, H, W) to logits {wanted}: {mode} it returns "
+                f"{_told(returned)}; let the logits be what it returns, the first of a tuple, or an entry 'logits'"
+            )
+        return place
+
+    plain = as_plain(output)
+    is_as_asked = isinstance(asked, int) and find_logits(plain, images=1, num_classes=asked) is not None
+    inference = found(plain, count=1, classes=asked if is_as_asked else None, mode="in inference")
+    classes: int = _at(plain, inference).shape[1]
+    with told_as_theirs(f"backbone {text} cannot be run in training mode"), torch.no_grad():
+        returned = as_plain(network.train()(torch.cat([images, images.flip(3)])))
+    training = found(returned, count=2, classes=classes, mode="in training")
+    return TakesLogits(inference=inference, training=training), classes
+
+
+def _at(output: Any, place: Place) -> Any:
+    for step in place:
+        output = output[step]
+    return output
+
+
+def _told(output: Any) -> str:
+    if isinstance(output, Tensor):
+        return f"a tensor of shape {tuple(output.shape)}"
+    if isinstance(output, dict):
+        return f"entries {', '.join(map(str, output))}"
+    return f"{len(output)} elements" if isinstance(output, tuple) else f"a {type(output).__name__}"
+
+
+def _note_of(text: str, logits: TakesLogits) -> str:
+    if not (logits.inference or logits.training):
+        return ""
+    modes = [f"{told_place(place)} in {mode}" for mode, place in vars(logits).items() if place]
+    if logits.inference == logits.training:
+        modes = [told_place(logits.training)]
+    return (
+        f"backbone {text} returns more than its logits, which are {' and '.join(modes)}: the other outputs, auxiliary "
+        "heads say, are not used and not trained"
+    )
 
 
 def _defaults(parameters: Mapping[str, inspect.Parameter]) -> dict[str, str | int | float]:
@@ -270,14 +331,15 @@ def _passes_classes_on(
     parameters: Mapping[str, inspect.Parameter],
     arguments: Mapping[str, Any],
     images: Tensor,
+    logits: TakesLogits,
 ) -> bool:
     """Whether a function with a keyword catch-all builds for a number of classes all the same, as torchvision's do."""
     if all(parameter.kind is not inspect.Parameter.VAR_KEYWORD for parameter in parameters.values()):
         return False
     try:
-        network = function(**arguments, num_classes=7)
+        network = function(**arguments, num_classes=7).eval()
         with torch.no_grad():
-            classes: int = network.eval()(images).shape[1]
+            classes: int = logits(network, (), network(images)).shape[1]
     except (Exception, SystemExit):  # what it does with it is the user's
         return False
     return classes == 7

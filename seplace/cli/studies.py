@@ -36,6 +36,9 @@ def plan(
         width = f"{blocks}{unit.channels} channels"
         names = " ".join(map(str, choices))
         show(f"  {space.backbone.granularity} {number}: {width}, {len(choices)} choices: {names}")
+    for backbone in space.backbones.values():
+        if backbone.note:
+            show(f"note: {backbone.note}")
     if space.variants:
         show("  the same in " + ", ".join(variant.text for variant in space.variants))
     budget = f"{made.trainings} trainings" if made.trainings is not None else f"{search.hours:g} h"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -91,6 +92,9 @@ def run_study(
         table = price_table(config, folder, evaluator, identity=identity)
         prices = Prices(config, table, ledger=ledger, evaluator=evaluator)
         prices.check_limits()
+        for backbone in config.search_space.backbones.values():
+            if backbone.note:
+                warnings.warn(backbone.note, stacklevel=2)
         warn_of_a_smaller_budget(config, folder)
         claim(config, folder, ledger)  # what may refuse the study stands above: a refused one can be mended
         ledger.set_fact("finished", False)
