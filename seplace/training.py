@@ -25,7 +25,7 @@ from seplace.files import sha256_of, write_atomically
 from seplace.heap import keep_freed_memory
 from seplace.recipe import Recipe
 from seplace.scores import Score
-from seplace.user_code import is_lack_of_memory
+from seplace.user_code import is_lack_of_memory, told_lack_of_memory
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # deprecations inside Lightning's own imports
@@ -319,9 +319,9 @@ def _usable(checkpoint: Checkpoint | None) -> tuple[Path | None, int]:
 def _naming_lack_of_memory() -> Iterator[None]:
     try:
         yield
-    except RuntimeError as error:
+    except (MemoryError, RuntimeError) as error:
         if is_lack_of_memory(error):
-            raise TrainingFailed("oom", f"memory ran out: {str(error).splitlines()[0]}") from error
+            raise TrainingFailed("oom", told_lack_of_memory(error)) from error
         raise
 
 

@@ -48,6 +48,12 @@ def is_lack_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or bool(in_torch)
 
 
+def told_lack_of_memory(error: BaseException) -> str:
+    """Return the first line of what an error says of memory that has run out."""
+    said = str(error).strip().splitlines()
+    return f"memory ran out: {said[0]}" if said else "memory ran out"
+
+
 def is_raised_by_theirs(error: BaseException) -> bool:
     """Whether an error comes from the user's code, or from a library that it has called, and not from ours."""
     files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]

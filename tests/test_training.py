@@ -148,6 +148,7 @@ class Hungry(nn.Module):
         torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 2 GiB"),
         RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried"),
         RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        MemoryError(),
     ],
 )
 def test_memory_that_runs_out_has_a_name(error, moves):

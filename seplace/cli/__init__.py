@@ -20,8 +20,8 @@ from seplace.cli.proxies import proxy
 from seplace.cli.results import effects, export, front, noise, plot, recommend, status
 from seplace.cli.simulation import simulate
 from seplace.cli.studies import plan, run
-from seplace.errors import Interrupted, InvalidStudy, SeplaceError, UserCodeError
-from seplace.user_code import describe_error, is_raised_by_theirs
+from seplace.errors import DataError, Interrupted, InvalidStudy, SeplaceError, UserCodeError
+from seplace.user_code import describe_error, is_raised_by_theirs, told_lack_of_memory
 
 _COMMANDS: tuple[Callable[..., None], ...] = (
     plan,
@@ -95,6 +95,9 @@ def main() -> None:
     except SeplaceError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
+    except MemoryError as error:
+        typer.echo(f"error: {told_lack_of_memory(error)}", err=True)
+        sys.exit(DataError.exit_code)
     except Exception as error:
         if not is_raised_by_theirs(error):
             raise  # a bug of ours

@@ -225,10 +225,11 @@ class StandAlone:
                     scored=self.config.scored_epochs,
                 )
         except (TrainingFailed, UserCodeError) as error:
-            checkpoint.path.unlink(missing_ok=True)  # it is a result: nobody goes on from there
+            reason = error.reason if isinstance(error, TrainingFailed) else "error"
+            if reason != "oom":  # it is a result: nobody goes on from there
+                checkpoint.path.unlink(missing_ok=True)
             if isinstance(error, UserCodeError) and job.placement.is_plain and job.seed == 0:
                 raise  # nothing else would do better
-            reason = error.reason if isinstance(error, TrainingFailed) else "error"
             seconds = time.perf_counter() - start
             return replace(without_result, seconds=seconds, reason=reason, message=str(error))
         result = replace(

@@ -11,7 +11,7 @@ from seplace.errors import UserCodeError
 from seplace.evaluators import EVALUATORS
 from seplace.evaluators.own import OwnEvaluator
 from seplace.registry import OWN_MODULES, find_own_modules, is_import_path
-from seplace.user_code import told_if
+from seplace.user_code import is_lack_of_memory, told_if, told_lack_of_memory
 
 if TYPE_CHECKING:
     from seplace.config import StudyConfig
@@ -92,8 +92,10 @@ def evaluated(evaluator: Evaluates, job: Job, *, on_epoch: Callable[[int], None]
         if job.placement.is_plain and job.seed == 0:
             raise UserCodeError(f"{job.placement}, seed 0: {error}") from error
         return failed(job, reason="error", message=str(error), attempts=1)
-    except MemoryError as error:
-        return failed(job, reason="oom", message=f"memory ran out: {error}".removesuffix(": "), attempts=1)
+    except (MemoryError, RuntimeError) as error:
+        if not is_lack_of_memory(error):
+            raise
+        return failed(job, reason="oom", message=told_lack_of_memory(error), attempts=1)
 
 
 def failed(job: Job, *, reason: str, message: str, attempts: int) -> Evaluation:

@@ -19,7 +19,7 @@ from seplace.executors.processes import WorkerError
 from seplace.files import DiskFull
 from seplace.placement import Placement
 from seplace.results import Evaluation, Job
-from tests.executors.toy import BUG, DIES, DIES_ONCE, ERRORS, NO_MEMORY, SLEEPS, SPINS, Toy
+from tests.executors.toy import BUG, DIES, DIES_ONCE, ERRORS, NO_GPU_MEMORY, NO_MEMORY, SLEEPS, SPINS, Toy
 from tests.studies import write_study
 
 ROOT = Path(__file__).parents[2]
@@ -122,14 +122,17 @@ class Answers:
 
 
 @each_executor
-def test_memory_that_runs_out_outside_torch_fails_one_training(opened, name):
+def test_memory_that_runs_out_outside_a_training_fails_one_job(opened, name):
     executor = opened(name, workers=1)
-    executor.submit(job(NO_MEMORY))
-    executor.submit(job(1))
-    first, second = all_of(executor)
-    assert (first.state, first.reason) == ("failed", "oom")
-    assert first.message == "memory ran out: Unable to allocate 9 TiB"
-    assert second.state == "complete"
+    for seed in (NO_MEMORY, NO_GPU_MEMORY, 1):
+        executor.submit(job(seed))
+    *failed, last = all_of(executor)
+    assert [each.reason for each in failed] == ["oom", "oom"]
+    assert [each.message for each in failed] == [
+        "memory ran out: Unable to allocate 9 TiB",
+        "memory ran out: CUDA out of memory.",
+    ]
+    assert last.state == "complete"
 
 
 @each_executor

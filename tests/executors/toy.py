@@ -11,7 +11,7 @@ from seplace.errors import DataError, TrainingFailed, UnknownName
 from seplace.files import DiskFull
 from seplace.results import Evaluation
 
-DIES, DIES_ONCE, BUG, SLEEPS, NO_MEMORY, SPINS = range(101, 107)
+DIES, DIES_ONCE, BUG, SLEEPS, NO_MEMORY, SPINS, NO_GPU_MEMORY = range(101, 108)
 
 ERRORS = {
     201: DataError("no data here"),
@@ -39,6 +39,8 @@ class Toy:
             sys.exit(0)
         if job.seed == NO_MEMORY:
             raise MemoryError("Unable to allocate 9 TiB")
+        if job.seed == NO_GPU_MEMORY:
+            raise RuntimeError("CUDA out of memory.\nTried to allocate 9 TiB")
         if job.seed in ERRORS:
             raise ERRORS[job.seed]
         if job.seed == SPINS:
