@@ -17,7 +17,17 @@ from seplace.shipped import is_name, locate, name_of, valid_name
 from seplace.space import SearchSpace
 from seplace.space_file import space_of
 from seplace.space_record import space_of_record
-from seplace.study_file import Confirm, Data, Evaluator, Objective, Run, Search, StudyFile, cross_checks
+from seplace.study_file import (
+    Confirm,
+    Data,
+    Evaluator,
+    Objective,
+    Run,
+    Search,
+    StudyFile,
+    cross_checks,
+    own_code_problems,
+)
 
 _LATER_OPTIONS: dict[str, Any] = {
     "data.skip_damaged": False,
@@ -235,6 +245,8 @@ def _load(
             space, more = space_of(space_document, name=name_of(space_name), is_copy=not imports)
             problems += more
     problems += cross_checks(checked, space)
+    if space_path is None:
+        problems += own_code_problems(checked)
     if problems or checked.block is None or space is None:
         refuse(problems)
     return StudyConfig(

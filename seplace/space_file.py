@@ -243,12 +243,13 @@ class _StageReader:
     def _add_own(self, name: str, keys: Keys, modules: dict[str, _Module]) -> None:
         """Add a module of the user's own, which is imported for that, or note why it cannot be had."""
         takes_ratio, needs_ratio, problem = True, False, None
-        try:
-            signature = signature_of(name)
-            takes_ratio, needs_ratio = signature.takes_ratio, signature.needs_ratio
-            problem = signature.problem and f"{name} {signature.problem}"
-        except InputError as error:
-            problem = None if self.is_copy else str(error)
+        if not self.is_copy:
+            try:
+                signature = signature_of(name)
+                takes_ratio, needs_ratio = signature.takes_ratio, signature.needs_ratio
+                problem = signature.problem and f"{name} {signature.problem}"
+            except InputError as error:
+                problem = str(error)
         if problem:
             self.problems.append(self.checked.document.problem(keys, problem))
             return

@@ -13,12 +13,12 @@ from pydantic import Field
 from seplace.costs import COSTS
 from seplace.datasets import DATASETS
 from seplace.documents import Keys, Problem, spelled
-from seplace.errors import UnknownName
+from seplace.errors import InputError, UnknownName
 from seplace.evaluators import EVALUATORS
 from seplace.files import path_problem
 from seplace.proxies import PROXIES
 from seplace.recipe import Recipe
-from seplace.registry import Registry
+from seplace.registry import Registry, is_import_path
 from seplace.samplers import SAMPLERS
 from seplace.shapes import Block, Checked, Count, Natural, NotNegative, Pixels, Positive, Schema
 
@@ -148,7 +148,35 @@ def cross_checks(checked: Checked[StudyFile], space: SearchSpace | None) -> list
     ]
 
 
+def own_code_problems(checked: Checked[StudyFile]) -> list[Problem]:
+    """Import what a study names of the user's own, and return what of it cannot be had."""
+    return [
+        checked.document.problem(keys, problem, at_key="limits" in keys)
+        for keys, name, registry in _names(checked)
+        if name is not None and is_import_path(name) and (problem := _problem_of_path(name, registry))
+    ]
+
+
+def _problem_of_path(name: str, registry: Registry) -> str | None:
+    try:
+        named = registry[name]
+    except InputError as error:
+        return str(error)
+    if callable(named) or registry is COSTS:
+        return None
+    return f"{registry.kind} {name!r}: is a {type(named).__name__}, not a function or class"
+
+
 def _unknown_names(checked: Checked[StudyFile]) -> list[Problem]:
+    return [
+        checked.document.unknown_name(keys, UnknownName(registry.kind, name, registry), at_key="limits" in keys)
+        for keys, name, registry in _names(checked)
+        if name is not None and name not in registry
+    ]
+
+
+def _names(checked: Checked[StudyFile]) -> list[tuple[Keys, str | None, Registry]]:
+    """Return what a study names of each shelf but that of executors, and where."""
     names: list[tuple[Keys, str | None, Registry]] = [
         (("data", "name"), checked.sound("data", "name"), DATASETS),
         (("evaluator", "name"), checked.sound("evaluator", "name"), EVALUATORS),
@@ -161,11 +189,7 @@ def _unknown_names(checked: Checked[StudyFile]) -> list[Problem]:
     names += [
         (("search", "proxies", at), checked.sound("search", "proxies", at), PROXIES) for at in range(len(proxies))
     ]
-    return [
-        checked.document.unknown_name(keys, UnknownName(registry.kind, name, registry), at_key="limits" in keys)
-        for keys, name, registry in names
-        if name is not None and name not in registry
-    ]
+    return names
 
 
 def _path_problems(checked: Checked[StudyFile]) -> list[Problem]:

@@ -334,3 +334,18 @@ def test_the_whole_space_may_be_the_budget(tmp_path: Path) -> None:
     write(tmp_path, TINY_SPACE, "tiny.yaml")
     text = replaced("digits-resnet8", "tiny.yaml").replace("trainings: 60", "trainings: 12")
     assert len(load_study(write(tmp_path, text)).search_space) * 3 == 12
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("name: digits", "name: 'my_data:load'", "4:9: data.name: data set 'my_data:load': no module named 'my_data'"),
+        ("name: digits", "name: 'json:lode'", "'json' has no 'lode'. Did you mean 'load'?"),
+        ("name: digits", "name: 'string:digits'", "data set 'string:digits': is a str, not a function or class"),
+        ("sampler: nsga2", "sampler: 'tests.broken:make'", "search.sampler: sampler 'tests.broken:make': no module"),
+        ("cost: flops", "cost: 'my_costs:BYTES'", "objective.cost: cost 'my_costs:BYTES': no module named 'my_costs'"),
+    ],
+)
+def test_an_import_path_that_cannot_be_had_is_refused_when_a_study_is_read(tmp_path, old, new, problem):
+    (told,) = problems_of(write(tmp_path, replaced(old, new)))
+    assert problem in told
