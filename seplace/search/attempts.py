@@ -55,6 +55,8 @@ class Attempts:
         self.retry_failed = retry_failed
         self.replaced: dict[EvaluationKey, Evaluation] = {row.key: row for row in known if self._is_made_again(row)}
         """Failed results of earlier runs: each is made again as soon as it is asked for."""
+        self.had_failed = frozenset(self.replaced)
+        """What they were before any is made again."""
         self._last = {row.key: row for row in failures} | self.replaced
         self.failed_before = frozenset(self._last)
         """What has failed in earlier runs: it says nothing new of the machine."""

@@ -119,6 +119,7 @@ def run_study(
             driver.run_yardsticks()
             driver.run_search()
             driver.run_confirmation()
+            driver.trainings.refuse_a_bad_end()
             driver.run_test(evaluator)
         except Exception as error:
             with suppress(DiskFull):

@@ -130,5 +130,14 @@ class Trainings:
             return
         if self._streak is not None and all(is_of_the_machine(row, self.config) for row in self._streak.failed):
             self._streak.withdraw()
-        count = len(self._failed_in_a_row)
-        raise TooManyFailures(f"{count} trainings failed in a row, last {told(evaluation, self.config)}")
+        raise self._too_many(len(self._failed_in_a_row), evaluation)
+
+    def refuse_a_bad_end(self) -> None:
+        """Raise TooManyFailures where all that was trained last has failed, though an earlier run has seen it fail."""
+        failed = [] if self._streak is None else self._streak.failed
+        news = [row for row in failed if row.key not in self.attempts.had_failed]
+        if len(news) >= self.config.run.stop_after_failures:
+            raise self._too_many(len(news), news[-1])
+
+    def _too_many(self, count: int, last: Evaluation) -> TooManyFailures:
+        return TooManyFailures(f"{count} trainings failed in a row, last {told(last, self.config)}")
