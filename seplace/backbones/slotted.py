@@ -19,7 +19,7 @@ from typing import Any, Literal, Self
 
 from torch import Tensor, nn
 
-from seplace.backbones.block import Addition, insert_layer
+from seplace.backbones.block import Addition, AdditionToResidual, insert_layer
 from seplace.backbones.recast import bare, recast, recipe_of
 from seplace.backbones.tracing import BlockGraph, add_chain_slots, add_joined_slots, trace
 
@@ -61,6 +61,8 @@ class Slots:
     """What names in the source mean."""
     imports: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The modules that other names in it mean."""
+    adds_to_residual: bool = False
+    """Whether F comes first where the block joins its paths: the sum has the memory layout of the first."""
     has_own_forward: bool = False
     """Whether the block, and not its class alone, has a forward."""
 
@@ -180,7 +182,7 @@ def give_slots(block: nn.Module, form: Form, channels: Channels | None) -> bool:
     if slots is None:
         return False
     for slot, name in slots.names.items():
-        module = Addition() if slot == "join" else nn.Sequential()
+        module = nn.Sequential() if slot != "join" else AdditionToResidual() if slots.adds_to_residual else Addition()
         # Not by add_module, which a user's container may have for itself.
         block._modules[name] = module.train(block.training)
     recast(block, slots)
@@ -200,9 +202,10 @@ def _slots_for(block: nn.Module, form: Form, channels: Channels | None) -> Slots
     if graph is None:
         return None
     code = BlockGraph(block, graph)
+    position = None
     if form == "chain":
         add_chain_slots(code, names)
-    elif not add_joined_slots(code, names):
+    elif (position := add_joined_slots(code, names)) is None:
         return None
     called = {node.target for node in graph.nodes if node.op == "call_module"}
     text = graph.python_code("self")
@@ -212,6 +215,7 @@ def _slots_for(block: nn.Module, form: Form, channels: Channels | None) -> Slots
         names={slot: name for slot, name in names.items() if name in called},
         channels=channels,
         source=text.src,
+        adds_to_residual=position == 0,
         constants={name: each for name, each in text.globals.items() if name not in imports},
         imports=imports,
     )

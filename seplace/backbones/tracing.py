@@ -180,14 +180,15 @@ def _is_number(node: fx.Node, sources: list[fx.Node], numbers: set[fx.Node]) -> 
     return node.op == "call_function" and all(source in numbers for source in sources)
 
 
-def add_joined_slots(code: BlockGraph, names: Mapping[str, str]) -> bool:
+def add_joined_slots(code: BlockGraph, names: Mapping[str, str]) -> int | None:
     """Put slots into F, S and φ of a block that joins them, and a call of `join` for the addition.
 
-    The modules that are called there have the names of `names`. False, and nothing done, where there is no such join.
+    The modules that are called there have the names of `names`. Returns the position of F in the addition; None, and
+    nothing is done, where there is no such join.
     """
     found = code.join()
     if found is None:
-        return False
+        return None
     addition, residual, shortcut = found
     position = addition.all_input_nodes.index(residual)
     own = code.behind[residual] - code.behind[shortcut]
@@ -207,7 +208,7 @@ def add_joined_slots(code: BlockGraph, names: Mapping[str, str]) -> bool:
     addition.replace_all_uses_with(joined)
     graph.erase_node(addition)
     _slot_before(names["output"], code, code.output.all_input_nodes[0], [code.output])
-    return True
+    return position
 
 
 def add_chain_slots(code: BlockGraph, names: Mapping[str, str]) -> None:
