@@ -106,6 +106,10 @@ class DeviceUnavailable(SeplaceError, RuntimeError):
     exit_code = 3
 
 
+class DeviceFailed(DeviceUnavailable):
+    """A GPU that stopped working in a training: its process can do nothing more on it, another may."""
+
+
 class CorruptResults(SeplaceError):
     """A file of a results folder that is damaged, or newer than this version of seplace."""
 

@@ -19,16 +19,20 @@ _NOT_THEIRS = (_OURS, *(sysconfig.get_path(name) for name in ("stdlib", "purelib
 def told_as_theirs(what: str) -> Iterator[None]:
     """Raise UserCodeError for an error of the user's code, with `what` was asked of it in front.
 
-    An error of seplace passes as it is, and so do those of the machine: a lack of memory, and a file of ours that
-    cannot be read or written. SystemExit is an error too: `sys.exit(0)` in a network must not end a run as if it were
-    finished.
+    An error of seplace passes as it is, and so do those of the machine: a lack of memory, a GPU that has stopped, and a
+    file of ours that cannot be read or written. SystemExit is an error too: `sys.exit(0)` in a network must not end a
+    run as if it were finished.
     """
     try:
         yield
     except SeplaceError:
         raise
     except (Exception, SystemExit) as error:
-        if is_lack_of_memory(error) or (isinstance(error, OSError) and not is_raised_by_theirs(error)):
+        if (
+            is_lack_of_memory(error)
+            or is_failure_of_a_device(error)
+            or (isinstance(error, OSError) and not is_raised_by_theirs(error))
+        ):
             raise
         raise UserCodeError(f"{what}: {describe_error(error)}") from error
 
@@ -46,6 +50,14 @@ def is_lack_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory has run out."""
     in_torch = isinstance(error, RuntimeError) and _MEMORY_RAN_OUT.search(str(error))
     return isinstance(error, MemoryError) or bool(in_torch)
+
+
+_DEVICE_FAILED = re.compile("CUDA error|(CUDNN|CUBLAS)_STATUS_(EXECUTION_FAILED|INTERNAL_ERROR)")
+
+
+def is_failure_of_a_device(error: BaseException) -> bool:
+    """Whether an error says that a GPU has stopped working for this process, whoever's code it was in."""
+    return isinstance(error, RuntimeError) and bool(_DEVICE_FAILED.search(str(error)))
 
 
 def told_lack_of_memory(error: BaseException) -> str:

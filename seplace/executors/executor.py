@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from seplace.errors import UserCodeError
+from seplace.errors import DeviceFailed, UserCodeError
 from seplace.evaluators import EVALUATORS
 from seplace.evaluators.own import OwnEvaluator
 from seplace.registry import OWN_MODULES, find_own_modules, is_import_path
-from seplace.user_code import is_lack_of_memory, told_if, told_lack_of_memory
+from seplace.user_code import is_failure_of_a_device, is_lack_of_memory, told_if, told_lack_of_memory
 
 if TYPE_CHECKING:
     from seplace.config import StudyConfig
@@ -85,6 +85,7 @@ def evaluated(evaluator: Evaluates, job: Job, *, on_epoch: Callable[[int], None]
     """Evaluate a job; memory that runs out where nothing of ours has named it fails the job, not the run.
 
     So does an error of the user's code, but for the first training of the plain backbone: nothing else would do better.
+    DeviceFailed where this process can train nothing more.
     """
     try:
         return evaluator.evaluate(job, on_epoch=on_epoch)
@@ -93,9 +94,12 @@ def evaluated(evaluator: Evaluates, job: Job, *, on_epoch: Callable[[int], None]
             raise UserCodeError(f"{job.placement}, seed 0: {error}") from error
         return failed(job, reason="error", message=str(error), attempts=1)
     except (MemoryError, RuntimeError) as error:
-        if not is_lack_of_memory(error):
-            raise
-        return failed(job, reason="oom", message=told_lack_of_memory(error), attempts=1)
+        if is_lack_of_memory(error):
+            return failed(job, reason="oom", message=told_lack_of_memory(error), attempts=1)
+        if is_failure_of_a_device(error):
+            said = str(error).splitlines()[0]
+            raise DeviceFailed(f"{job.placement}, seed {job.seed}: the GPU has stopped ({said}); run again") from error
+        raise
 
 
 def failed(job: Job, *, reason: str, message: str, attempts: int) -> Evaluation:

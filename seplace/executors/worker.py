@@ -18,7 +18,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from multiprocessing.spawn import get_executable
 
-from seplace.errors import DeviceUnavailable, SeplaceError
+from seplace.errors import DeviceFailed, DeviceUnavailable, SeplaceError
 from seplace.executors.executor import Maker, evaluated
 
 BEGUN = 0
@@ -38,7 +38,7 @@ def begin(maker: Maker, *, number: int) -> tuple[subprocess.Popen[bytes], Connec
     """Start worker 0, 1, …, which finds modules where this process does; DeviceUnavailable where it cannot be.
 
     It takes jobs from the connection, and sends BEGUN, the epochs of each job as they finish, and its evaluation. An
-    error of seplace ends it and is sent as it is, any other one as the text of its traceback.
+    error of seplace ends it and is sent as it is, any other one as the text of its traceback; with its GPU it dies.
     """
     ours, theirs = Pipe()
     warned = [f"-W{option}" for option in sys.warnoptions]
@@ -69,6 +69,8 @@ def work(connection: Connection) -> None:
             connection.send(evaluated(evaluator, job, on_epoch=connection.send))
     except EOFError:
         return
+    except DeviceFailed as error:
+        sys.exit(str(error))  # a fresh process may do better
     except SeplaceError as error:
         connection.send(error)
     except Exception:

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from seplace.config import load_study
-from seplace.errors import UserCodeError
+from seplace.errors import DeviceFailed, UserCodeError
 from seplace.executors import EXECUTORS
 from seplace.executors.executor import EvaluatorMaker
 from seplace.executors.processes import WorkerError
 from seplace.files import DiskFull
 from seplace.placement import Placement
 from seplace.results import Evaluation, Job
-from tests.executors.toy import BUG, DIES, DIES_ONCE, ERRORS, NO_GPU_MEMORY, NO_MEMORY, SLEEPS, SPINS, Toy
+from tests.executors.toy import BUG, DIES, DIES_ONCE, ERRORS, GPU_STOPS, NO_GPU_MEMORY, NO_MEMORY, SLEEPS, SPINS, Toy
 from tests.studies import write_study
 
 ROOT = Path(__file__).parents[2]
@@ -151,6 +151,18 @@ def test_it_ends_the_run_where_the_plain_backbone_fails_first(opened):
     executor.submit(replace(job(0), placement=Placement.parse("none-none-none")))
     with pytest.raises(UserCodeError, match=r"none-none-none, seed 0: .*SystemExit: 0 \(toy\.py:\d+\)"):
         all_of(executor)
+
+
+def test_a_gpu_that_has_stopped_fails_nothing_else(opened):
+    executor = opened("inline")
+    executor.submit(job(GPU_STOPS))
+    with pytest.raises(DeviceFailed, match=r"seed 108: the GPU has stopped \(CUDA error: an illegal memory access was"):
+        all_of(executor)
+    executor = opened("processes", workers=1, max_retries=1)
+    for seed in (GPU_STOPS, 1):
+        executor.submit(job(seed))
+    finished = {each.seed: (each.reason, each.attempts) for each in all_of(executor)}
+    assert finished == {GPU_STOPS: ("crashed", 2), 1: ("", 1)}
 
 
 class OfOurs:

@@ -11,7 +11,7 @@ from seplace.errors import DataError, TrainingFailed, UnknownName
 from seplace.files import DiskFull
 from seplace.results import Evaluation
 
-DIES, DIES_ONCE, BUG, SLEEPS, NO_MEMORY, SPINS, NO_GPU_MEMORY = range(101, 108)
+DIES, DIES_ONCE, BUG, SLEEPS, NO_MEMORY, SPINS, NO_GPU_MEMORY, GPU_STOPS = range(101, 109)
 
 ERRORS = {
     201: DataError("no data here"),
@@ -41,6 +41,8 @@ class Toy:
             raise MemoryError("Unable to allocate 9 TiB")
         if job.seed == NO_GPU_MEMORY:
             raise RuntimeError("CUDA out of memory.\nTried to allocate 9 TiB")
+        if job.seed == GPU_STOPS:
+            raise RuntimeError("CUDA error: an illegal memory access was encountered\nmore")
         if job.seed in ERRORS:
             raise ERRORS[job.seed]
         if job.seed == SPINS:
