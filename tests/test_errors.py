@@ -53,7 +53,12 @@ def test_the_table_of_exit_codes_is_whole() -> None:
 
 @pytest.mark.parametrize("error", [case.values[0] for case in CODES])
 def test_an_error_travels_between_processes(error) -> None:
-    made_of = {errors.UnknownName: ("cost", "flop", ["flops"]), errors.TrainingFailed: ("oom", "no memory")}
+    made_of = {
+        errors.UnknownName: ("cost", "flop", ["flops"]),
+        errors.TrainingFailed: ("oom", "no memory"),
+        errors.InvalidBlocks: ("nets:build", [(0, "stem", "is no block")]),
+        errors.DamagedImages: (["a.png", "b.png"],),
+    }
     sent = error(*made_of.get(error, ("no room",)))
     received = pickle.loads(pickle.dumps(sent))
     assert type(received) is error
