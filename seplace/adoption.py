@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -15,7 +16,7 @@ from seplace.attention.options import GateOptions, Init
 from seplace.backbones.backbone import Granularity
 from seplace.backbones.copying import copy_of
 from seplace.backbones.traced import TracedBackbone, TracedSite, describe_blocks
-from seplace.errors import InputError
+from seplace.errors import InputError, did_you_mean
 from seplace.models import freeze_backbone, place
 from seplace.placement import Placement
 from seplace.space import check_placement
@@ -80,12 +81,15 @@ class Adopted:
         min_hidden: int = 1,
         seed: int = 0,
         freeze: Freeze = "nothing",
+        new: Sequence[str] | None = None,
         granularity: Granularity = "stage",
     ) -> nn.Module:
         """Return a copy of the network with the modules of a placement in its blocks.
 
-        With the init `identity` it computes what the network computes until it is trained. With freeze `backbone` only
-        the inserted modules learn. With granularity `block` a placement has one choice a block. InvalidPlacement for
+        With the init `identity` it computes what the network computes until it is trained. With freeze `backbone` the
+        inserted modules learn, and the parts of the network at the paths `new`, such as `["fc"]`: those that were not
+        trained before. Where `new` is None and the network ends in a layer with values as torch draws them, a warning
+        says that it is frozen too. With granularity `block` a placement has one choice a block. InvalidPlacement for
         one that the blocks do not take.
         """
         if freeze not in ("nothing", "backbone"):
@@ -103,8 +107,34 @@ class Adopted:
         for module in [module for module in network.modules() if module not in own]:
             module.to(device).train(network.training)
         if freeze == "backbone":
-            freeze_backbone(network)
+            paths = {path for path, _ in network.named_modules()}
+            for path in new or ():
+                if path not in paths:
+                    raise InputError(f"new: there is no module {path!r}{did_you_mean(path, paths)}")
+            within = [path for path in paths if any(f"{path}.".startswith(f"{one}.") for one in new or ())]
+            freeze_backbone(network, new=within)
+            if new is None and (drawn := drawn_head(self.backbone.model)):
+                warnings.warn(
+                    f"{drawn} is frozen with values as they are drawn: if it was not trained, let it learn with "
+                    f"new=[{drawn!r}], else say new=[]",
+                    stacklevel=2,
+                )
         return network
+
+
+def drawn_head(network: nn.Module) -> str | None:
+    """Return the path of the last linear layer of a network if its values look as torch draws them, uniformly."""
+    layers = [(path, module) for path, module in network.named_modules() if isinstance(module, nn.Linear)]
+    if not layers:
+        return None
+    path, layer = layers[-1]
+    bound = layer.in_features**-0.5
+    values = [layer.weight.detach(), *([] if layer.bias is None else [layer.bias.detach()])]
+    if any(value.is_meta or float(value.abs().max()) > bound for value in values):
+        return None
+    # The deviation of as many uniform numbers: four standard errors around 1/√3, whose own is √(1/15n) of the bound.
+    deviation = float(values[0].float().square().mean().sqrt()) / bound
+    return path if abs(deviation - 3**-0.5) < 4 * (15 * values[0].numel()) ** -0.5 else None
 
 
 def adopt(model: nn.Module, example_input: Tensor, *, blocks: Sequence[str] | None = None) -> Adopted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -205,8 +205,8 @@ class StaysInEval:
         return ()
 
 
-def freeze_backbone(network: nn.Module) -> None:
-    """Let nothing learn but what was inserted, in place.
+def freeze_backbone(network: nn.Module, *, new: Collection[str] = ()) -> None:
+    """Let nothing learn but what was inserted, and the modules at the paths `new`, in place.
 
     The other parameters take no gradient, and the other batch norms use and keep their running statistics, also after
     `network.train()`.
@@ -215,6 +215,7 @@ def freeze_backbone(network: nn.Module) -> None:
     inserted = [module for module in modules if isinstance(module, Scaled | Added | Cross)]
     kernels = [part for module in modules if isinstance(module, Kernel) for part in (module.dilated, module.gate)]
     learning = {part for module in (*inserted, *kernels) for part in module.modules()}
+    learning |= {network.get_submodule(path) for path in new}
     for module in [module for module in modules if module not in learning]:
         for parameter in module.parameters(recurse=False):
             parameter.requires_grad_(False)

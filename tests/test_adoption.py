@@ -48,7 +48,7 @@ def test_adopting_leaves_the_network_as_it_was(name: str) -> None:
     torch.manual_seed(1)
     state = torch.get_rng_state()
     result = seplace.adopt(model, images())
-    result.insert("-".join(["se4"] * len(result.backbone.units)), freeze="backbone")
+    result.insert("-".join(["se4"] * len(result.backbone.units)), freeze="backbone", new=[])
     assert torch.equal(torch.get_rng_state(), state)
     assert [type(module) for module in model.modules()] == [type(module) for module in before.modules()]
     assert [module.training for module in model.modules()] == [module.training for module in before.modules()]

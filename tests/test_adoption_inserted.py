@@ -99,7 +99,7 @@ FROZEN = ["basic_resnet", "mobilenet", "googlenet", "wide_resnet"]
 @pytest.mark.parametrize("name", FROZEN)
 def test_a_frozen_backbone_does_not_move(name: str) -> None:
     result = adopted(name)
-    network = result.insert("-".join(["cbam4"] * len(result.backbone.units)), freeze="backbone")
+    network = result.insert("-".join(["cbam4"] * len(result.backbone.units)), freeze="backbone", new=[])
     before, moved = step(network)
     assert moved
     assert all(map(is_gate, moved))
@@ -121,14 +121,14 @@ def test_without_freezing_all_moves(name: str) -> None:
 
 
 def test_cross_gates_are_no_part_of_the_frozen_backbone() -> None:
-    network = adopted("basic_resnet").insert("se4.cross-none-se4.parallel", freeze="backbone")
+    network = adopted("basic_resnet").insert("se4.cross-none-se4.parallel", freeze="backbone", new=[])
     _, moved = step(network)
     assert {key.split(".")[0] for key in moved} == {"layer1", "layer3"}
     assert any(".join.gate." in key for key in moved)
 
 
 def test_freezing_twice_is_freezing_once() -> None:
-    network = adopted("basic_resnet").insert("se4-none-none", freeze="backbone")
+    network = adopted("basic_resnet").insert("se4-none-none", freeze="backbone", new=[])
     kinds = [type(module) for module in network.modules()]
     freeze_backbone(network)
     assert [type(module) for module in network.modules()] == kinds

@@ -39,6 +39,10 @@ def plan(
     for backbone in space.backbones.values():
         if backbone.note:
             show(f"note: {backbone.note}")
+        for sentence in backbone.left_out:
+            show(f"  left out: {sentence}")
+    for sentence in made.frozen:
+        show(sentence)
     if space.variants:
         show("  the same in " + ", ".join(variant.text for variant in space.variants))
     budget = f"{made.trainings} trainings" if made.trainings is not None else f"{search.hours:g} h"

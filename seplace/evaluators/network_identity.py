@@ -51,11 +51,11 @@ def identity_of_choice(choice: StageChoice, unit: Stage, *, gate: GateOptions) -
 
 def _identity(build: Callable[[], nn.Module], *, shape: tuple[int, ...]) -> dict[str, Any]:
     """Return the identity of a network that is built anew three times, on the CPU."""
-    with _seeded(0):
+    with seeded(0):
         network = build()
-    with _seeded(0):
+    with seeded(0):
         again = build()
-    with _seeded(1):
+    with seeded(1):
         other = build()
     state, others = network.state_dict(), other.state_dict()
     parameters = [
@@ -67,7 +67,7 @@ def _identity(build: Callable[[], nn.Module], *, shape: tuple[int, ...]) -> dict
         "parameters": _digest([parameters, learning]),
         "values": _numbers_of(_independent_of_seed(state, others)),
     }
-    with _seeded(0):
+    with seeded(0):
         images = torch.rand(shape)
     inference, repeated = (_ran(each, images, is_training=False) for each in (network, again))
     training = _ran(network, images, is_training=True)
@@ -107,7 +107,7 @@ def _plain(number: Tensor) -> float:
 def _ran(network: nn.Module, images: Tensor, *, is_training: bool) -> tuple[list[Any], list[float]] | None:
     """Return the operators of a forward pass, and the first numbers of its output; None where it fails."""
     network.train(is_training)
-    with _seeded(0), torch.no_grad(), _Operators() as operators:
+    with seeded(0), torch.no_grad(), _Operators() as operators:
         try:
             output = network(images)
         except (Exception, SystemExit):  # the forward is the user's, and may not be meant to be run so
@@ -138,7 +138,7 @@ class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 @contextmanager
-def _seeded(seed: int) -> Iterator[None]:
+def seeded(seed: int) -> Iterator[None]:
     """Seed whatever a network may be drawn with, on the CPU; afterwards all is as it was."""
     states = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):

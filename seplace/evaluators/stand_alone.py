@@ -33,6 +33,7 @@ from seplace.errors import (
     UserCodeError,
 )
 from seplace.evaluators.data_look import look_at_study
+from seplace.evaluators.new_parts import new_modules
 from seplace.evaluators.pricing import count_prices, time_placements
 from seplace.files import sha256_of, write_atomically
 from seplace.models import build, freeze_backbone, holds_own_code
@@ -65,6 +66,7 @@ class StandAlone:
         self.config = config
         self.folder = folder
         self.device = torch.device(device)
+        self._new: dict[str, frozenset[str]] = {}
         if config.training.precision == "bf16" and self.device.type == "cuda" and not torch.cuda.is_bf16_supported():
             raise DeviceUnavailable(f"{torch.cuda.get_device_name(self.device)} has no bf16: use precision fp32")
 
@@ -146,8 +148,16 @@ class StandAlone:
         """Build a network with the backbone frozen where the recipe says so."""
         network = self.build(placement, seed=seed)
         if self.config.training.freeze == "backbone":
-            freeze_backbone(network)
+            freeze_backbone(network, new=self._new_modules(placement.variant))
         return network
+
+    def _new_modules(self, variant: str) -> frozenset[str]:
+        """Return the paths of the modules of a backbone that learn although it is frozen; see `new_modules`."""
+        backbone = self.config.search_space.backbones[variant]
+        if variant not in self._new:
+            found = new_modules(backbone, len(self.images.classes), self.images.channels) if backbone.is_own else None
+            self._new[variant] = found or frozenset()
+        return self._new[variant]
 
     def startable(self, placement: Placement, *, seed: int) -> nn.Module:
         """Build the network that a training starts from, on this device."""

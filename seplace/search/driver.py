@@ -28,7 +28,7 @@ from seplace.search.budget import warn_of_a_smaller_budget
 from seplace.search.confirmation import next_round
 from seplace.search.interruption import signals_as_errors
 from seplace.search.lock import study_lock
-from seplace.search.meaning import claim, described, refuse_changes
+from seplace.search.meaning import claim, described, refuse_changes, refuse_other_learning
 from seplace.search.optuna_file import StudyFile
 from seplace.search.prices import Prices, price_table
 from seplace.search.progress import Observer, Progress, Standing, standing_of
@@ -75,6 +75,8 @@ def run_study(
     StudyBusy if another process runs it; StudyChanged if the folder belongs to a study with another meaning;
     TooManyFailures if trainings keep failing; Interrupted on a signal, after which the same call resumes.
     """
+    from seplace.evaluators.new_parts import parts_that_learn, sentences_of  # torch
+
     make_folder(folder, files=_FILES, folders=_FOLDERS)
     with study_lock(folder / "lock"), Ledger(folder / "ledger.sqlite") as ledger, signals_as_errors() as raise_again:
         remove_unfinished([folder, *(folder / name for name in _FOLDERS)])
@@ -87,6 +89,8 @@ def run_study(
         maker = EvaluatorMaker(config, folder)
         evaluator = maker.make(0)
         images, identity = described(config, folder, ledger, evaluator)
+        learning = parts_that_learn(config, images)
+        refuse_other_learning(folder, ledger, learning)
         if on_images is not None:
             on_images(images)
         table = price_table(config, folder, evaluator, identity=identity)
@@ -95,6 +99,8 @@ def run_study(
         for backbone in config.search_space.backbones.values():
             if backbone.note:
                 warnings.warn(backbone.note, stacklevel=2)
+        for sentence in sentences_of({text: paths for text, paths in learning.items() if paths is None}):
+            warnings.warn(sentence, stacklevel=2)
         warn_of_a_smaller_budget(config, folder)
         claim(config, folder, ledger)  # what may refuse the study stands above: a refused one can be mended
         ledger.set_fact("finished", False)
@@ -103,6 +109,7 @@ def run_study(
         ledger.set_fact("command", " ".join(["seplace", *sys.argv[1:]]) if is_command else "seplace.run")
         ledger.set_fact("images", images)
         ledger.set_fact("identity", identity)
+        ledger.set_fact("learning", learning)
         driver = Driver(
             config,
             ledger=ledger,

@@ -17,6 +17,7 @@ from seplace.space_record import space_record
 if TYPE_CHECKING:
     from seplace.config import StudyConfig
     from seplace.evaluators.evaluator import Evaluator
+    from seplace.evaluators.new_parts import Learning
 
 
 def refuse_changes(config: StudyConfig, folder: Path, ledger: Ledger) -> None:
@@ -63,6 +64,24 @@ def _built_otherwise(ledger: Ledger, images: Mapping[str, Any], identity: Identi
         *changes_of_images(ledger.fact("images") or {}, images),
         *changes_of_identity(ledger.fact("identity") or {}, identity),
     ]
+
+
+def refuse_other_learning(folder: Path, ledger: Ledger, learning: Learning) -> None:
+    """Refuse a frozen backbone of which other parts learn than in the trainings that are there.
+
+    Before version 0.11 nothing of it did.
+    """
+    known = ledger.fact("learning")
+    if known is None:
+        known = {} if ledger.evaluations() else learning
+    changes = [
+        f"training.freeze: of {text} {', '.join(paths or []) or 'nothing'} learns, and "
+        f"{', '.join(known.get(text) or []) or 'nothing'} did"
+        for text, paths in learning.items()
+        if (paths or []) != (known.get(text) or [])
+    ]
+    if changes:
+        raise other_meaning(folder, changes)
 
 
 def claim(config: StudyConfig, folder: Path, ledger: Ledger) -> None:

@@ -45,6 +45,8 @@ class Plan:
     """Estimated from timed steps; None without a batch."""
     images: Mapping[str, Any]
     """What is known of the data, as the ledger of a run has it; empty where nothing was looked at."""
+    frozen: list[str]
+    """What learns in frozen networks of the user's own, a sentence each; empty without a batch."""
     proxy_seconds: float | None
     """Of all scores of the study's proxies, by those that were timed in an earlier run; None where some were not."""
 
@@ -74,10 +76,12 @@ def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool) -> Plan:
     table = read_prices(folder / "prices.json", key=config.price_key())
     seconds = None
     images: Mapping[str, Any] = {}
+    frozen: list[str] = []
     if config.evaluator.name == "stand_alone" and not with_batch:
         images = _light_look(config)
     if with_batch or config.evaluator.folder is not None:
         from seplace.evaluators.identity import identity_of, other_meaning
+        from seplace.evaluators.new_parts import parts_that_learn, sentences_of
         from seplace.executors.executor import EvaluatorMaker
         from seplace.search.meaning import changes_since
         from seplace.search.prices import price_table
@@ -85,6 +89,7 @@ def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool) -> Plan:
         evaluator = EvaluatorMaker(config, folder).make(0)
         images = evaluator.describe_images()
         identity = identity_of(config, images)
+        frozen = sentences_of(parts_that_learn(config, images))
         if changes := changes_since(config, folder, images, identity):
             warnings.warn(f"a run would be refused: {other_meaning(folder, changes)}", stacklevel=2)
             table = evaluator.prices()  # its folder keeps those of the study whose results it holds
@@ -101,6 +106,7 @@ def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool) -> Plan:
         spans=None if table is None else spans_of(config, table),
         seconds_a_training=seconds,
         images=images,
+        frozen=frozen,
         proxy_seconds=_proxy_seconds(config, folder),
     )
 

@@ -1,0 +1,101 @@
+"""Which parts of a network that comes with trained weights are new: a frozen backbone lets them learn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from seplace.backbones.traced import TracedBackbone
+from seplace.evaluators.network_identity import seeded
+
+if TYPE_CHECKING:
+    from seplace.backbones.backbone import Backbone
+    from seplace.config import StudyConfig
+
+Learning = Mapping[str, list[str] | None]
+"""By backbone: the paths of its new parts; None where all of it is new, or nothing tells."""
+
+
+def parts_that_learn(config: StudyConfig, images: Mapping[str, Any]) -> Learning:
+    """Return the new parts of the user's own networks in a study that freezes the backbone; of another nothing."""
+    if config.training.freeze != "backbone" or config.evaluator.folder is not None:
+        return {}
+    return {
+        backbone.text: _outermost(new_modules(backbone, len(images["classes"]), images["channels"]))
+        for backbone in config.search_space.backbones.values()
+        if backbone.is_own
+    }
+
+
+def sentences_of(learning: Learning) -> list[str]:
+    """Say of each network what learns in it."""
+    return [
+        f"freeze: {text} comes without trained weights: all of it stays as it was drawn, its head too, and the "
+        "inserted modules alone learn"
+        if paths is None
+        else f"freeze: of {text} {', '.join(paths)} learns too: it was drawn, and not loaded"
+        if paths
+        else f"freeze: nothing of {text} learns: all of it was loaded"
+        for text, paths in learning.items()
+    ]
+
+
+def _outermost(paths: frozenset[str] | None) -> list[str] | None:
+    if paths is None:
+        return None
+    return sorted(path for path in paths if not any(path.startswith(f"{other}.") for other in paths))
+
+
+def new_modules(backbone: Backbone, num_classes: int, in_channels: int) -> frozenset[str] | None:
+    """Return the paths of the modules of a network that its function draws, and loads from nowhere.
+
+    It is built on two seeds: what differs was drawn. A part that was drawn in part is new as a whole unless something
+    in it was loaded; norms begin at ones and zeros, drawn or not. None where no parameter was loaded.
+    """
+    build = backbone.plain if isinstance(backbone, TracedBackbone) else backbone.build
+    networks = []
+    for seed in (0, 1):
+        with seeded(seed):
+            networks.append(build(num_classes=num_classes, in_channels=in_channels))
+    origins = _origins(*networks)
+    if "loaded" not in origins.values():
+        return None
+    new: set[str] = set()
+    _collect_new(networks[0], "", origins, new)
+    return frozenset(new)
+
+
+def _origins(network: nn.Module, other: nn.Module) -> dict[str, str]:
+    """Return where each parameter, and each statistic of a norm, comes from: drawn, loaded, or a constant."""
+    others = {**dict(other.named_parameters()), **dict(other.named_buffers())}
+    statistics = {
+        f"{path}.{name}".lstrip("."): tensor
+        for path, module in network.named_modules()
+        if isinstance(module, nn.modules.batchnorm._BatchNorm)
+        for name, tensor in module.named_buffers(recurse=False)
+    }
+    own = {**dict(network.named_parameters()), **statistics}
+    return {name: _origin(tensor, others.get(name)) for name, tensor in own.items()}
+
+
+def _origin(tensor: Tensor, other: Tensor | None) -> str:
+    if other is None or tensor.shape != other.shape or not torch.equal(tensor, other):
+        return "drawn"
+    return "constant" if tensor.numel() < 2 or bool((tensor == tensor.flatten()[0]).all()) else "loaded"
+
+
+def _collect_new(module: nn.Module, path: str, origins: Mapping[str, str], new: set[str]) -> None:
+    here = f"{path}." if path else ""
+    within = {name.removeprefix(here): origin for name, origin in origins.items() if name.startswith(here)}
+    if "drawn" not in within.values():
+        return
+    if "loaded" not in within.values():
+        new.update(f"{here}{name}".rstrip(".") for name, _ in module.named_modules())
+        return
+    if any(origin == "drawn" for name, origin in within.items() if "." not in name):
+        new.add(path)
+    for name, child in module.named_children():
+        _collect_new(child, f"{here}{name}", origins, new)
