@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, get_args
 from pydantic import ValidationError
 
 from seplace.config import STUDY_FACTS, StudyConfig, load_results_study, load_study
+from seplace.costs import COSTS
 from seplace.costs.stored import prices_of_results
 from seplace.errors import (
     DataError,
@@ -32,6 +33,7 @@ from seplace.executors import EXECUTORS
 from seplace.files import safe_name, write_atomically
 from seplace.ledger import ledger_of_results
 from seplace.placement import Placement
+from seplace.registry import is_import_path
 from seplace.results import Evaluation, evaluations_frame, judge, rungs_frame, summarise
 from seplace.search.attempts import told
 from seplace.search.interruption import signals_as_errors
@@ -122,6 +124,7 @@ class Results:
             self._latencies: dict[str, dict[str, Any]] = ledger.fact("latencies") or {}
             self._rungs: dict[str, Any] | None = ledger.fact("rungs")
             self._proxies = proxy_records(ledger)
+            self._units: dict[str, str] = ledger.fact("units") or {}
         for rows in (self.rows, self.rung_rows):
             rows.sort(key=lambda row: (str(row.placement), row.seed, row.epochs))
 
@@ -160,6 +163,13 @@ class Results:
     def cost(self) -> str:
         """The name of the study's cost axis."""
         return self.config.objective.cost
+
+    @property
+    def unit(self) -> str:
+        """The unit of the study's cost axis; of a cost of the user's own what was noted when the study ran."""
+        if is_import_path(self.cost):
+            return self._units.get(self.cost, "")
+        return str(COSTS[self.cost].unit)
 
     @cached_property
     def evaluations(self) -> pd.DataFrame:
@@ -271,6 +281,7 @@ class Results:
         figure = plot_front(
             self.placements,
             cost=self.cost,
+            unit=self.unit,
             title=f"{self.config.name}: {self.config.search_space.backbone.text}",
         )
         if path is not None:
@@ -293,9 +304,11 @@ class Results:
         """
         complete = [row for row in self.rows if row.state == "complete"]
         check_pick(choice)
+        if flops_under is not None and "flops" not in self.prices.names:
+            raise InputError(f"{self.folder}: the FLOPs of this study's networks are not known")
         if choice in PICKS:
             members = self.placements[self.placements["on_front"]] if len(self.placements) else self.placements
-            if flops_under is not None:
+            if flops_under is not None and "flops" in members:
                 members = members[members["flops"] <= flops_under]
             if not len(members):
                 limit = "" if flops_under is None else f" under {flops_under:,.0f} FLOPs"

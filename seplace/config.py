@@ -108,6 +108,11 @@ class StudyConfig:
         return self.file.run
 
     @property
+    def wanted_costs(self) -> tuple[str, ...]:
+        """The names of the costs that the study asks for: its axis, and those that it limits."""
+        return tuple(dict.fromkeys([self.objective.cost, *self.objective.limits]))
+
+    @property
     def scored_epochs(self) -> tuple[int, ...]:
         """The epochs after which the validation split is scored: the recipe's, and the rungs."""
         return tuple(sorted({*self.training.check_epochs, *self.search.rungs}))

@@ -189,8 +189,8 @@ def effects_table(effects: pd.DataFrame, *, kind: str, title: str) -> Table:
             interval(row, "effect", signed=True),
             f"{100 * row['p_positive']:.0f} %",
             f"{row['trainings']:.0f}",
-            quantity(row["extra_flops"], signed=True),
-            quantity(row["extra_params"], signed=True),
+            quantity(row.get("extra_flops", math.nan), signed=True),
+            quantity(row.get("extra_params", math.nan), signed=True),
             "" if math.isnan(row["extra_latency_ms"]) else f"{row['extra_latency_ms']:+.3f}",
             style="bold" if is_sure else "",
         )

@@ -16,7 +16,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import NullLocator
 
-from seplace.costs import COSTS
 from seplace.errors import InputError
 from seplace.files import write_atomically
 
@@ -34,7 +33,7 @@ _UNDATED: dict[str, dict[str, Any] | None] = {".png": None, ".svg": {"Date": Non
 _SCALES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 
 
-def plot_front(placements: pd.DataFrame, *, cost: str, title: str) -> Figure:
+def plot_front(placements: pd.DataFrame, *, cost: str, unit: str, title: str) -> Figure:
     """Draw believed accuracy (with its 90 % interval) against the extra cost over the plain backbone.
 
     The front is a line with numbered members; yardsticks are marked, on the front or not; everything else that was
@@ -42,7 +41,7 @@ def plot_front(placements: pd.DataFrame, *, cost: str, title: str) -> Figure:
     are axes with a sentence in them.
     """
     if placements.empty:
-        return _empty(title, f"extra {COSTS[cost].unit} over the plain backbone", "validation accuracy in %")
+        return _empty(title, f"extra {unit} over the plain backbone", "validation accuracy in %")
     lines = placements["on_front"].sum() + placements.loc[placements["yardstick"] != "", "yardstick"].nunique()
     figure = Figure(figsize=(10.0, max(5.2, 1.0 + 0.19 * float(lines))), layout="constrained")
     FigureCanvasAgg(figure)
@@ -62,7 +61,6 @@ def plot_front(placements: pd.DataFrame, *, cost: str, title: str) -> Figure:
         _points(axes, yardstick, label=str(name), **style)
     names = _numbers(axes, members)
     plain = float(placements[cost].iloc[0] - extra[0])
-    unit = COSTS[cost].unit
     plain_scale, plain_prefix = _scale_of(plain)
     axes.set_xlabel(
         f"extra {prefix}{unit} over the plain backbone, which has {plain / plain_scale:.4g} {plain_prefix}{unit}"

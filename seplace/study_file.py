@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from seplace.costs import COSTS
+from seplace.costs import COSTS, cost_named
 from seplace.datasets import DATASETS
 from seplace.documents import Keys, Problem, spelled
 from seplace.errors import InputError, UnknownName
 from seplace.evaluators import EVALUATORS
+from seplace.executors import EXECUTORS
 from seplace.files import path_problem
 from seplace.proxies import PROXIES
 from seplace.recipe import Recipe
@@ -104,7 +105,8 @@ class Confirm(Block):
 class Run(Block):
     """Where trainings run; another place gives the same study."""
 
-    executor: Literal["inline", "processes"] = "inline"
+    executor: str = "inline"
+    """An executor of seplace.executors, or `package.module:object`."""
     workers: _Parallel = 1
     threads: _Parallel = 1
     """Torch threads of one worker."""
@@ -159,7 +161,7 @@ def own_code_problems(checked: Checked[StudyFile]) -> list[Problem]:
 
 def _problem_of_path(name: str, registry: Registry) -> str | None:
     try:
-        named = registry[name]
+        named = cost_named(name) if registry is COSTS else registry[name]
     except InputError as error:
         return str(error)
     if callable(named) or registry is COSTS:
@@ -176,12 +178,13 @@ def _unknown_names(checked: Checked[StudyFile]) -> list[Problem]:
 
 
 def _names(checked: Checked[StudyFile]) -> list[tuple[Keys, str | None, Registry]]:
-    """Return what a study names of each shelf but that of executors, and where."""
+    """Return what a study names of each shelf, and where."""
     names: list[tuple[Keys, str | None, Registry]] = [
         (("data", "name"), checked.sound("data", "name"), DATASETS),
         (("evaluator", "name"), checked.sound("evaluator", "name"), EVALUATORS),
         (("objective", "cost"), checked.sound("objective", "cost"), COSTS),
         (("search", "sampler"), checked.sound("search", "sampler"), SAMPLERS),
+        (("run", "executor"), checked.sound("run", "executor"), EXECUTORS),
     ]
     limits = checked.sound("objective", "limits") or ()
     names += [(("objective", "limits", cost), cost, COSTS) for cost in limits]

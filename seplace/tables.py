@@ -70,6 +70,7 @@ def placements_frame(
 
     if judgement is None:
         return pd.DataFrame()
+    measured = (*LATENCY_COLUMNS, *_own_costs(latencies))
     plain = next((row for row in summaries if row.placement.is_plain), None)
     marks = [Placement.parse(text) for text in yardsticks]
     on_front = set(judgement.front)
@@ -104,7 +105,7 @@ def placements_frame(
                 "cross_entropy_se": cross_entropy_se,
                 **{name: value for name, value in summary.costs.items() if name in plain_costs},
                 **{f"extra_{name}": summary.costs[name] - plain_costs[name] for name in plain_costs},
-                **{column: timing.get(column, math.nan) for column in LATENCY_COLUMNS},
+                **{column: timing.get(column, math.nan) for column in measured},
                 "test_accuracy": test_accuracy,
                 "test_accuracy_se": test_accuracy_se,
             }
@@ -132,6 +133,7 @@ def recommended_frame(
 
     from seplace.effects.judgement import estimate_of
 
+    measured = ("latency_ms", *_own_costs(latencies))
     plain = next((each for each in judgement.placements if each.is_plain), None)
     drawn = judgement.foreseen([*recommended, *([] if plain is None else [plain])])
     seeds = Counter(row.placement for row in evaluations if row.accuracy is not None)
@@ -148,7 +150,7 @@ def recommended_frame(
                 **_bounds("gain", gain),
                 **costs,
                 **{f"extra_{name}": costs[name] - cost for name, cost in zip(prices.names, prices.plain, strict=True)},
-                "latency_ms": latencies.get(str(placement), {}).get("latency_ms", math.nan),
+                **{name: latencies.get(str(placement), {}).get(name, math.nan) for name in measured},
             }
         )
     table = pd.DataFrame(rows)
@@ -350,6 +352,11 @@ def _mean_latency(contribution: Contribution, latencies: Mapping[str, Mapping[st
     alone = [str(placed_alone(choice, stage, stages=stages)) for stage, choice in contribution.choices]
     timed = [latencies[text]["extra_latency_ms"] for text in alone if text in latencies]
     return float(np.mean(timed)) if timed and len(timed) == len(alone) else math.nan
+
+
+def _own_costs(latencies: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the columns of costs of the user's own that were measured beside latency; an import path has a colon."""
+    return list(dict.fromkeys(name for row in latencies.values() for name in row if ":" in name))
 
 
 def _bounds(name: str, estimate: Estimate | None) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from seplace.attention.options import GateOptions
 from seplace.backbones.backbone import Backbone
-from seplace.costs.counting import count_operators
+from seplace.costs.counting import count_operators, unknown_names
 from seplace.costs.latency import Quartiles, paired_ratios, time_rounds
 from seplace.costs.memory import peak_memory_bytes
 from seplace.costs.operators import MULTIPLY_ADD_OPERATORS
@@ -77,6 +78,8 @@ class Counts:
             return count_operators(self._network, self._images).flops
         counted = count_operators(self._network.to_empty(device="cpu"), self._images)  # shapes alone are counted
         self._network.to(device="meta")  # gives the room for weights back
+        if counted.unknown:
+            warnings.warn(f"{unknown_names(counted.unknown)}: left out of FLOPs", stacklevel=2)
         return counted.flops
 
     @property

@@ -18,4 +18,4 @@ class Cost:
     measure: Callable[[nn.Module, Tensor], float]
     """Returns the cost in `unit`; an int where the cost is a count."""
     is_count: bool = True
-    """A count depends on shapes alone, is exactly additive over stages: weights may hold anything."""
+    """A count is a whole number, depends on shapes alone, and is exactly additive over stages; else it is measured."""

@@ -53,21 +53,21 @@ class OperatorCounts:
     unknown: Counter[str] = field(default_factory=Counter)
     """The elements that operators without a count read and write, by their names."""
 
-    @property
-    def share(self) -> float:
-        """What unknown operators read and write, over the FLOPs that are known."""
-        return self.unknown.total() / max(self.flops.total(), 1)
-
-    @property
-    def note(self) -> str:
-        """Names what is unknown, and how large it is."""
-        return (
-            f"no FLOP count for {', '.join(sorted(self.unknown))}, which read and write {self.unknown.total():,} "
-            f"elements ({100 * self.share:.2g} % of the {self.flops.total():,} FLOPs that are known)"
-        )
-
 
 _counted: ContextVar[dict[tuple[nn.Module, int], OperatorCounts] | None] = ContextVar("_counted", default=None)
+
+
+_in_parts: ContextVar[bool] = ContextVar("_in_parts", default=False)
+
+
+@contextmanager
+def in_parts() -> Iterator[None]:
+    """Let `known_flops` be those of parts of a network meanwhile: what is unknown was judged of the whole."""
+    token = _in_parts.set(True)
+    try:
+        yield
+    finally:
+        _in_parts.reset(token)
 
 
 @contextmanager
@@ -102,14 +102,27 @@ def known_flops(network: nn.Module, images: Tensor) -> int:
     Operators without a count are a warning and left out where they are small, and UncountedOperator where not.
     """
     counts = count_operators(network, images)
-    if counts.share > SMALL_SHARE:
-        raise UncountedOperator(
-            f"{counts.note}: tell what they cost with seplace.costs.counting.register_count in the module of the "
-            "network, or choose a cost that needs no FLOPs: macs, params or latency_ms"
-        )
-    if counts.unknown:
-        warnings.warn(f"{counts.note}: left out of flops", stacklevel=2)
-    return counts.flops.total()
+    total = counts.flops.total()
+    if counts.unknown and not _in_parts.get():
+        share = counts.unknown.total() / max(total, 1)
+        size = f"{100 * share:.2g} % of the {total:,} FLOPs that are known"
+        if share > SMALL_SHARE:
+            raise UncountedOperator(f"{unknown_note(counts.unknown)} ({size})")
+        warnings.warn(f"{unknown_names(counts.unknown)} ({size}): left out of flops", stacklevel=2)
+    return total
+
+
+def unknown_note(unknown: Counter[str]) -> str:
+    """Name operators without a count, and say what to do."""
+    return (
+        f"{unknown_names(unknown)}: tell what they cost with seplace.costs.counting.register_count in the module that "
+        "defines them, or choose a cost that needs no FLOPs (macs, params, latency_ms)"
+    )
+
+
+def unknown_names(unknown: Counter[str]) -> str:
+    """Name operators without a count, and how much they touch."""
+    return f"no FLOP count for {', '.join(sorted(unknown))}, which read and write {unknown.total():,} elements"
 
 
 def _count(network: nn.Module, images: Tensor) -> OperatorCounts:

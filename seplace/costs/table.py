@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -10,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from seplace.costs import COSTS
-from seplace.errors import UncountedOperator
+from seplace.costs import cost_named
+from seplace.errors import InputError, UncountedOperator
 from seplace.placement import Placement, StageChoice
+from seplace.registry import is_import_path
+from seplace.user_code import told_as_theirs
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -56,46 +59,61 @@ class PriceTable:
         """Count the plain network on images (1, C, H, W), and the blocks of each unit with each of its choices.
 
         A block is counted alone, on an input of the shape that it has in the plain network, and once for all that are
-        like it. At the end the dearest placement is counted directly: UncountedOperator if that is not the sum.
+        like it. At the end the dearest placement is counted directly: UncountedOperator if that is not the sum, or if
+        a choice runs an operator that nobody can count.
         """
         from seplace.backbones.copying import copy_of
-        from seplace.costs.counting import counted_once  # torch is needed to count, not to price
+        from seplace.costs.counting import count_operators, counted_once, in_parts, unknown_note  # needs torch
         from seplace.costs.sites import block_inputs, likeness
 
-        def count(network: nn.Module, inputs: Tensor) -> NDArray[np.int64]:
+        def count(network: nn.Module, inputs: Tensor) -> tuple[NDArray[np.int64], Counter[str]]:
             with counted_once():
-                return np.array([COSTS[name].measure(network, inputs) for name in names], dtype=np.int64)
+                values = [_counted(name, network, inputs) for name in names]
+                unknown = count_operators(network, inputs).unknown if "flops" in names else Counter[str]()
+            return np.array(values, dtype=np.int64), unknown
 
         plain.eval()
+        own, _ = count(plain, images)
         inputs = block_inputs(plain, [site.path for unit in units for site in unit.sites], images)
+        blocks: dict[tuple[object, ...], tuple[NDArray[np.int64], Counter[str]]] = {}
         known: dict[tuple[object, ...], NDArray[np.int64]] = {}
 
         def extra(site: Site, choice: StageChoice, *, is_last: bool) -> NDArray[np.int64]:
             block, given = plain.get_submodule(site.path), inputs[site.path]
             like = likeness(block, given)
-            if like not in known:
-                known[like] = count(block, given)
+            if like not in blocks:
+                blocks[like] = count(block, given)
             key = (*like, site.has_paper_gate, is_last, choice)
             if key not in known:
                 changed = copy_of(block)
                 insert(changed, choice, is_last=is_last)
-                known[key] = count(changed.eval(), given) - known[like]
+                values, unknown = count(changed.eval(), given)
+                if further := unknown - blocks[like][1]:
+                    raise UncountedOperator(f"{choice}: {unknown_note(further)}")
+                known[key] = values - blocks[like][0]
             return known[key]
 
         extras: list[dict[StageChoice, tuple[int, ...]]] = []
-        for unit, unit_choices in zip(units, choices, strict=True):
-            extras.append({StageChoice(): (0,) * len(names)})
-            for choice in dict.fromkeys(unit_choices):
-                parts = [extra(site, choice, is_last=site is unit.sites[-1]) for site in unit.sites]
-                extras[-1][choice] = tuple(int(value) for value in np.sum(parts, axis=0))
-        table = cls(names=tuple(names), plain=tuple(count(plain, images).tolist()), extras=tuple(extras))
+        with in_parts():
+            for unit, unit_choices in zip(units, choices, strict=True):
+                extras.append({StageChoice(): (0,) * len(names)})
+                for choice in dict.fromkeys(unit_choices):
+                    parts = [extra(site, choice, is_last=site is unit.sites[-1]) for site in unit.sites]
+                    extras[-1][choice] = tuple(int(value) for value in np.sum(parts, axis=0))
+        table = cls(names=tuple(names), plain=tuple(own.tolist()), extras=tuple(extras))
         dearest = Placement(tuple(max(unit, key=lambda choice: unit[choice]) for unit in extras))
         direct = copy_of(plain)
         for unit, choice in zip(units, dearest.choices, strict=True):
             for site in unit.sites:
                 insert(direct.get_submodule(site.path), choice, is_last=site is unit.sites[-1])
-        if count(direct.eval(), images).tolist() != list(table.price(dearest).values()):
-            raise UncountedOperator(f"the costs of {dearest} are not the sum of those of its blocks")
+        with in_parts():
+            values, _ = count(direct.eval(), images)
+        expected = table.price(dearest)
+        others = [name for name, value in zip(names, values.tolist(), strict=True) if value != expected[name]]
+        if any(is_import_path(name) for name in others):
+            raise InputError(f"cost {others[0]}: that of {dearest} is not the sum of its blocks'; say is_count=False")
+        if others:
+            raise UncountedOperator(f"the {', '.join(others)} of {dearest} are not the sum of those of its blocks")
         return table
 
     def price(self, placement: Placement) -> dict[str, int]:
@@ -178,3 +196,16 @@ class PriceTable:
             ),
             variants={name: cls.from_record(table) for name, table in record.get("variants", {}).items()},
         )
+
+
+def _counted(name: str, network: nn.Module, inputs: Tensor) -> int:
+    """Measure a cost that is a count; InputError for one of the user's own that gives no whole number."""
+    measure = cost_named(name).measure
+    if not is_import_path(name):
+        return int(measure(network, inputs))
+    with told_as_theirs(f"cost {name} cannot be measured"):
+        value = measure(network, inputs)
+        is_whole = float(value).is_integer()
+    if not is_whole:
+        raise InputError(f"cost {name}: a count is a whole number (got {value!r}); say is_count=False for what is not")
+    return int(value)

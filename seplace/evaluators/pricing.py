@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import functools
+import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from seplace.costs import COSTS
+from seplace.costs import cost_named, counted_names, measured_names
 from seplace.costs.table import PriceTable
+from seplace.errors import InputError, UncountedOperator
 from seplace.placement import Placement, StageChoice
 from seplace.registry import is_import_path
-from seplace.user_code import told_if
+from seplace.user_code import told_as_theirs, told_if
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
+
     from seplace.evaluators.stand_alone import StandAlone
     from seplace.space import SearchSpace
 
@@ -31,16 +36,27 @@ def priced_choices(space: SearchSpace, variant: str) -> list[list[StageChoice]]:
 
 
 def count_prices(evaluator: StandAlone) -> PriceTable:
-    """Count every choice of the space and of the yardsticks.
+    """Count every choice of the space and of the yardsticks; FLOPs only if they are known or asked for.
 
     UserCodeError where a network or a module of the user's own cannot be run.
     """
+    config = evaluator.config
+    names = counted_names(config.wanted_costs)
+    try:
+        return _counted(evaluator, names)
+    except UncountedOperator as error:
+        if "flops" in config.wanted_costs:
+            raise
+        warnings.warn(f"flops are left out of all tables: {error}", stacklevel=2)
+    return _counted(evaluator, [name for name in names if name != "flops"])
+
+
+def _counted(evaluator: StandAlone, names: list[str]) -> PriceTable:
     from seplace.evaluators.checking import check_modules, check_network
     from seplace.evaluators.stand_alone import weights_of
     from seplace.models import insert
 
     space = evaluator.config.search_space
-    names = [name for name in COSTS if COSTS[name].is_count]
     inserted = functools.partial(insert, gate=space.gate)
     tables = {}
     for variant, backbone in space.backbones.items():
@@ -58,21 +74,26 @@ def count_prices(evaluator: StandAlone) -> PriceTable:
 
 
 def time_placements(evaluator: StandAlone, placements: Sequence[Placement]) -> dict[str, dict[str, Any]]:
-    """Time placements, one image a pass, interleaved with the plain backbone; by the text of the placement."""
+    """Time placements, one image a pass, interleaved with the plain backbone; by the text of the placement.
+
+    Costs of the user's own that are measured, and that the study asks for, are measured beside.
+    """
     from seplace.costs.latency import measure_latencies
     from seplace.evaluators.stand_alone import device_name
     from seplace.models import holds_own_code
 
     plain = Placement.uniform(StageChoice(), len(placements[0]))
+    names = measured_names(evaluator.config.wanted_costs)
     latencies: dict[str, dict[str, Any]] = {}
     for start in range(0, len(placements), _TIMED_TOGETHER):
         some = placements[start : start + _TIMED_TOGETHER]
         networks = [evaluator.untrained(placement) for placement in (plain, *some)]
         space = evaluator.config.search_space
-        own = any(holds_own_code(space.backbone_of(placement), placement) for placement in some)
-        with told_if(own, "a network that holds code of your own cannot be timed"):
+        is_own = any(holds_own_code(space.backbone_of(placement), placement) for placement in some)
+        with told_if(is_own, "a network that holds code of your own cannot be timed"):
             measured = measure_latencies(networks, evaluator.example)
-        for placement, latency in zip(some, measured[1:], strict=True):
+        own = {name: _measured(name, networks, evaluator.example) for name in names}
+        for at, (placement, latency) in enumerate(zip(some, measured[1:], strict=True), start=1):
             latencies[str(placement)] = {
                 "latency_ms": latency.median_ms,
                 "latency_ms_lower": latency.lower_ms,
@@ -82,5 +103,17 @@ def time_placements(evaluator: StandAlone, placements: Sequence[Placement]) -> d
                 "batch": len(evaluator.example),
                 "precision": "fp32",
                 "device": device_name(evaluator.device),
+                **{name: values[at] for name, values in own.items()},
+                **{f"extra_{name}": values[at] - values[0] for name, values in own.items()},
             }
     return latencies
+
+
+def _measured(name: str, networks: Sequence[nn.Module], images: Tensor) -> list[float]:
+    """Measure a cost of the user's own of several networks, in eval mode; InputError for what is no number."""
+    measure = cost_named(name).measure
+    with told_as_theirs(f"cost {name} cannot be measured"):
+        values = [float(measure(network, images)) for network in networks]
+    if not all(math.isfinite(value) for value in values):
+        raise InputError(f"cost {name}: a cost is a finite number (got {values})")
+    return values

@@ -99,7 +99,8 @@ def _figures(trained: TrainedNetwork, *, params: int, size: str) -> list[tuple[s
         rows.append(("validation cross-entropy", f"{known['cross_entropy']:.4f} nats"))
     if "test_accuracy" in known:
         rows.append(("test accuracy", f"{known['test_accuracy']:.2f} %"))
-    return [*rows, ("FLOPs", f"{trained.flops:,} for an image of {size}"), ("parameters", f"{params:,}")]
+    flops = "not known" if trained.flops is None else f"{trained.flops:,} for an image of {size}"
+    return [*rows, ("FLOPs", flops), ("parameters", f"{params:,}")]
 
 
 def _notes(trained: TrainedNetwork) -> str:

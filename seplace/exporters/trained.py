@@ -41,7 +41,8 @@ class TrainedNetwork:
     std: tuple[float, ...]
     state: Mapping[str, Tensor] = field(repr=False)
     """The state_dict of the network that `models.build` gives."""
-    flops: int
+    flops: int | None
+    """None where the study could not count them."""
     """What the price table says of the placement, for one image."""
     provenance: Mapping[str, str | int | float | None]
     """Where the weights come from, in the order to show: study, seed, epochs, n, accuracy with accuracy_lower and
@@ -100,7 +101,7 @@ def network_of_study(
         mean=tuple(images["mean"]),
         std=tuple(images["std"]),
         state=read_weights(folder, evaluation),
-        flops=int(evaluation.costs["flops"]),
+        flops=int(evaluation.costs["flops"]) if "flops" in evaluation.costs else None,
         provenance={
             "study": config.name,
             "data": config.data.name,

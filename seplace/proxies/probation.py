@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seplace.config import StudyConfig
+from seplace.costs import main_count
 from seplace.errors import InputError
 from seplace.placement import Placement
 from seplace.proxies import PROXIES
@@ -115,7 +116,12 @@ def trained_placements(evaluations: Iterable[Evaluation], *, epochs: int) -> lis
         [{row.seed: -row.cross_entropy for row in each if row.cross_entropy is not None} for each in groups]
     )
     return [
-        Trained(placement=placement, flops=group[0].costs[FLOPS], accuracy=accuracy, negative_cross_entropy=gain)
+        Trained(
+            placement=placement,
+            flops=group[0].costs[main_count(group[0].costs)],
+            accuracy=accuracy,
+            negative_cross_entropy=gain,
+        )
         for (placement, group), accuracy, gain in zip(members, accuracies, gains, strict=True)
     ]
 

@@ -16,13 +16,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seplace.costs import cost_named
 from seplace.effects.covariates import tables_of
 from seplace.errors import SeplaceError
 from seplace.executors import EXECUTORS
 from seplace.executors.executor import EvaluatorMaker, Executor
 from seplace.files import DiskFull, make_folder, remove_unfinished
 from seplace.ledger import Ledger
-from seplace.placement import Placement, placed_alone
+from seplace.placement import Placement, StageChoice, placed_alone
+from seplace.registry import is_import_path
 from seplace.results import Job, judge
 from seplace.search.budget import warn_of_a_smaller_budget
 from seplace.search.confirmation import next_round
@@ -45,7 +47,7 @@ from seplace.search.scoring import (
 from seplace.search.search_phase import SearchPhase
 from seplace.search.test_phase import run_test_phase
 from seplace.search.trainings import Trainings
-from seplace.user_code import describe_error
+from seplace.user_code import describe_error, told_if
 
 if TYPE_CHECKING:
     from seplace.config import StudyConfig
@@ -96,6 +98,8 @@ def run_study(
         table = price_table(config, folder, evaluator, identity=identity)
         prices = Prices(config, table, ledger=ledger, evaluator=evaluator)
         prices.check_limits()
+        if prices.measured:
+            prices.of(Placement.uniform(StageChoice(), len(config.search_space.choices)))  # told before any training
         for backbone in config.search_space.backbones.values():
             if backbone.note:
                 warnings.warn(backbone.note, stacklevel=2)
@@ -108,6 +112,7 @@ def run_study(
         is_command = Path(sys.argv[0]).name == "seplace"
         ledger.set_fact("command", " ".join(["seplace", *sys.argv[1:]]) if is_command else "seplace.run")
         ledger.set_fact("images", images)
+        ledger.set_fact("units", {name: cost_named(name).unit for name in config.wanted_costs})
         ledger.set_fact("identity", identity)
         ledger.set_fact("learning", learning)
         driver = Driver(
@@ -140,10 +145,9 @@ def _make_executor(config: StudyConfig, maker: EvaluatorMaker, on_progress: Call
     name, workers = config.run.executor, config.run.workers
     if name == "inline" and config.run.timeout_minutes is not None:
         name, workers = "processes", 1  # a training can be ended only from outside, whatever it is doing
-    executor: Executor = EXECUTORS[name](
-        maker, workers=workers, max_retries=config.run.max_retries, on_progress=on_progress
-    )
-    return executor
+    make: Callable[..., Executor] = EXECUTORS[name]
+    with told_if(is_import_path(name), f"executor {name} cannot be made"):
+        return make(maker, workers=workers, max_retries=config.run.max_retries, on_progress=on_progress)
 
 
 _TIMED_ALONE = 60

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seplace.costs import main_count, measured_names
 from seplace.costs.stored import read_prices
 from seplace.files import is_file
 from seplace.ledger import Ledger
@@ -96,7 +97,9 @@ def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool) -> Plan:
         else:
             table = price_table(config, folder, evaluator, identity=identity)
         plain = Placement.uniform(StageChoice(), len(config.search_space.choices))
-        dearest = table.dearest(config.search_space.choices, "flops")
+        if config.evaluator.folder is None and measured_names(config.wanted_costs):
+            evaluator.latencies([plain])  # what cannot be measured is told before anything is trained
+        dearest = table.dearest(config.search_space.choices, main_count(table.names))
         seconds = sum(evaluator.estimate_seconds(placement) for placement in (plain, dearest)) / 2
     return Plan(
         config=config,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from seplace.costs import COSTS
+from seplace.costs import cost_named, counted_names
 from seplace.costs.stored import read_prices, store_prices
 from seplace.costs.table import PriceTable
 from seplace.errors import InputError
@@ -32,17 +32,18 @@ class Prices:
         self.config = config
         self.ledger = ledger
         self.evaluator = evaluator
-        wanted = {config.objective.cost, *config.objective.limits}
-        self.needs_latency = _MEASURED in wanted
+        self.measured = [name for name in config.wanted_costs if name not in table.names]
+        """The costs that the study asks for and that are measured."""
         self.latencies: dict[str, dict[str, Any]] = ledger.fact("latencies") or {}
 
     def of(self, placement: Placement) -> dict[str, float]:
-        """Return the costs of a placement by name; latency only where the study asks for it or it is known."""
+        """Return the costs of a placement by name; measured ones where the study asks for them, or latency is known."""
         costs: dict[str, float] = dict(self.table.price(placement))
-        if self.needs_latency and str(placement) not in self.latencies:
+        if self.measured and str(placement) not in self.latencies:
             self.measure_latencies([placement])
         if str(placement) in self.latencies:
-            costs[_MEASURED] = float(self.latencies[str(placement)][_MEASURED])
+            known = self.latencies[str(placement)]
+            costs |= {name: float(known[name]) for name in dict.fromkeys([*self.measured, _MEASURED])}
         return costs
 
     def excess(self, placement: Placement) -> dict[str, float]:
@@ -81,7 +82,7 @@ class Prices:
             if limit < cheapest:
                 raise InputError(
                     f"{self.config.path}: objective.limits.{name}: no placement of {self.config.search_space.name} is "
-                    f"so cheap (got {limit:,.0f}; the space spans {cheapest:,} to {dearest:,} {COSTS[name].unit})"
+                    f"so cheap (got {limit:,.0f}; the space spans {cheapest:,} to {dearest:,} {cost_named(name).unit})"
                 )
 
 
@@ -92,7 +93,8 @@ def price_table(config: StudyConfig, folder: Path, evaluator: Evaluator, *, iden
     """
     path, key = folder / "prices.json", config.price_key() | counted_code(identity)
     table = read_prices(path, key=key)
-    if table is None:
+    needed = set(counted_names(config.wanted_costs)) & set(config.wanted_costs)
+    if table is None or not needed <= set(table.names):
         table = evaluator.prices()
         store_prices(path, table, key=key)
     return table

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.stats import kendalltau
 
+from seplace.costs import main_count
 from seplace.effects.region import Region, cost_tables
 from seplace.streams import derive_seed
 
@@ -100,12 +101,13 @@ class Bands:
     def __init__(self, task: Task) -> None:
         """Take the quartiles over the members that keep the counted limits; of a big space over a seeded sample."""
         self.prices = task.prices
+        self.name = main_count(task.prices.names)
         count = len(task.space)
         if count > _BAND_SAMPLE:
             chosen = np.random.default_rng(derive_seed(task.seed, "bands")).integers(count, size=_BAND_SAMPLE)
         else:
             chosen = np.arange(count)
-        flops = cost_tables(task.design, task.prices, "flops")
+        flops = cost_tables(task.design, task.prices, self.name)
         region = Region(task.design, flops, limits=task.counted_limits)
         levels = np.stack(np.unravel_index(chosen, region.shape), axis=1)
         kept = levels[region.keeps_limits(levels)]
@@ -115,7 +117,7 @@ class Bands:
     def of(self, placement: Placement) -> int:
         """Return the band of a placement, from 0 for the cheapest."""
         if placement not in self._known:
-            self._known[placement] = int(np.searchsorted(self.edges, self.prices.price(placement)["flops"]))
+            self._known[placement] = int(np.searchsorted(self.edges, self.prices.price(placement)[self.name]))
         return self._known[placement]
 
 
