@@ -92,7 +92,8 @@ def tell_images(images: Mapping[str, Any]) -> None:
 def image_lines(images: Mapping[str, Any]) -> list[str]:
     """Return what is known of the data of a study, a line each: classes, splits, what is used as what, notes.
 
-    Of an evaluator that trains nothing, or is a user's own, nothing may be known.
+    Nothing may be known of an evaluator that trains nothing, or is a user's own. What cannot be printed is escaped, as
+    the names may be a stranger's.
     """
     if "not_found" in images:
         return [f"  data: not looked at, {images['not_found']} is not there"]
@@ -111,7 +112,8 @@ def image_lines(images: Mapping[str, Any]) -> list[str]:
         lines.append(f"  {split}: {use['images']:,} images, {each} a class{_origin(use)}{_sizes(use)}")
         if use.get("left_out"):
             lines.append(f"    {use['left_out']:,} more are left out: they cannot be used")
-    return lines + [f"  note: {note}" for note in images.get("notes", ())]
+    lines += [f"  note: {note}" for note in images.get("notes", ())]
+    return ["".join(each if each.isprintable() else repr(each)[1:-1] for each in line) for line in lines]
 
 
 def _origin(use: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ import sqlite3
 
 from made_up import make_folder
 
+from seplace.display import image_lines
 from seplace.errors import DataError
 from seplace.evaluators.stand_alone import StandAlone
 from tests.studies import write_study
@@ -67,6 +68,13 @@ def test_an_error_of_the_test_phase_leaves_tables_and_verdict(cli, finished, tmp
     assert "better than none" in output
     assert "the test split could not be read, all else is done: val/a/1.png: not a readable image" in errors
     assert (results / "front.csv").is_file()
+
+
+def test_names_of_classes_do_not_steer_a_terminal():
+    use = {"images": 2, "fewest": 1, "most": 1, "place": "train", "is_held_out": False}
+    lines = image_lines({"classes": ["a\x1b[31m", "b\udcff"], "uses": {"train": use}, "notes": ["x\r"]})
+    assert lines[0] == r"2 classes: a\x1b[31m, b\udcff"
+    assert lines[-1] == r"  note: x\r"
 
 
 def test_a_plan_says_what_the_data_are_used_for(cli, tmp_path):

@@ -6,6 +6,8 @@ from made_up import write_parquet
 from PIL import Image, ImageOps
 
 from seplace.datasets.decoding import decode_images
+from seplace.datasets.examination import examine
+from seplace.datasets.image_folder import FolderImages
 from seplace.datasets.image_set import load_image_set
 
 SCENE = np.zeros((20, 12, 3), np.uint8)
@@ -35,6 +37,16 @@ def test_images_are_turned_as_a_viewer_shows_them(kind, orientation):
     assert (decoded(content) == shown).all()
     if 2 <= orientation <= 8:
         assert shown.shape != SCENE.shape or (shown != SCENE).mean() > 0.1
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+@pytest.mark.parametrize("kind", KINDS)
+def test_their_sizes_are_known_from_the_headers(kind, orientation, tmp_path):
+    (tmp_path / "a.png").write_bytes(stored(kind, orientation))
+    images = FolderImages(tmp_path, ["a.png"], np.zeros(1, np.int64))
+    height, width = decoded(stored(kind, orientation)).shape[:2]
+    for whole in (False, True):
+        assert examine(images, whole=whole).sizes.tolist() == [[width, height]]
 
 
 def test_they_are_turned_before_they_are_cut_and_scaled():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up import encoded, make_folder, make_parquet, picture, write_parquet
+from made_up import encoded, make_folder, make_parquet, picture, use_tiny_cifar, write_parquet
 
 from seplace.datasets.image_set import load_image_set
 from seplace.datasets.look import Look, look_at_data
@@ -192,3 +192,13 @@ def test_rows_without_an_image(tmp_path):
     with pytest.raises(DataError, match=r"test.parquet: row 1: no image"):
         look(tmp_path, name="image_parquet")
     assert len(load(tmp_path, name="image_parquet", skip_damaged=True).test()) == 3
+
+
+def test_archives_get_the_same_look(tmp_path, monkeypatch):
+    root = use_tiny_cifar(tmp_path, monkeypatch, "CIFAR10")
+    uses = look(root, name="cifar10").uses
+    assert [use["place"] for use in uses.values()][::2] == ["data_batch_1.bin … data_batch_5.bin", "test_batch.bin"]
+    assert [use["largest"] for use in uses.values()] == [[32, 32]] * 3
+    (tmp_path / "cifar-10-batches-bin" / "test_batch.bin").write_bytes(b"cut")
+    with pytest.raises(DataError, match=r"test_batch\.bin has 3 bytes, expected"):
+        look(root, name="cifar10")
