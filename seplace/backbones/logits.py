@@ -10,7 +10,11 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+
+from seplace.errors import InputError
+from seplace.user_code import told_as_theirs
 
 Place = tuple[str | int, ...]
 """The way to the logits: names of entries or fields, and positions; empty where the output itself is the logits."""
@@ -57,7 +61,7 @@ def find_logits(output: Any, *, images: int, num_classes: int | None) -> Place |
     return None
 
 
-def told_place(place: Place) -> str:
+def _told_place(place: Place) -> str:
     """Return a place in words, such as `element 1` or `logits`."""
     return " of ".join(f"element {step + 1}" if isinstance(step, int) else repr(step) for step in reversed(place))
 
@@ -78,5 +82,57 @@ class TakesLogits:
             output = getattr(output, str(step)) if is_field else output[step]
         return output
 
+    def note(self, text: str) -> str:
+        """Say of a backbone, by its text, what it returns beside its logits; empty where that is nothing."""
+        if not (self.inference or self.training):
+            return ""
+        places = [f"{_told_place(place)} in {mode}" for mode, place in vars(self).items() if place]
+        if self.inference == self.training:
+            places = [_told_place(self.training)]
+        return (
+            f"backbone {text} returns more than its logits, which are {' and '.join(places)}: the other outputs, "
+            "auxiliary heads say, are not used and not trained"
+        )
+
 
 AS_RETURNED = TakesLogits(inference=(), training=())
+
+
+def logits_of(text: str, network: nn.Module, images: Tensor, output: Any, *, asked: Any) -> tuple[TakesLogits, int]:
+    """Find the logits in what a network returns in inference, and in training; return where, and their classes.
+
+    `asked` is how many classes it was built for, if that is known; the network is left in training mode.
+    """
+
+    def found(returned: Any, *, count: int, classes: int | None, mode: str) -> Place:
+        place = find_logits(returned, images=count, num_classes=classes)
+        if place is None:
+            wanted = f"(N, {'classes' if classes is None else classes})"
+            raise InputError(
+                f"backbone {text}: does not map images (N, C, H, W) to logits {wanted}: {mode} it returns "
+                f"{_told(returned)}; let the logits be what it returns, the first of a tuple, or an entry 'logits'"
+            )
+        return place
+
+    plain = as_plain(output)
+    is_as_asked = isinstance(asked, int) and find_logits(plain, images=1, num_classes=asked) is not None
+    inference = found(plain, count=1, classes=asked if is_as_asked else None, mode="in inference")
+    classes: int = _at(plain, inference).shape[1]
+    with told_as_theirs(f"backbone {text} cannot be run in training mode"), torch.no_grad():
+        returned = as_plain(network.train()(torch.cat([images, images.flip(3)])))
+    training = found(returned, count=2, classes=classes, mode="in training")
+    return TakesLogits(inference=inference, training=training), classes
+
+
+def _at(output: Any, place: Place) -> Any:
+    for step in place:
+        output = output[step]
+    return output
+
+
+def _told(output: Any) -> str:
+    if isinstance(output, Tensor):
+        return f"a tensor of shape {tuple(output.shape)}"
+    if isinstance(output, dict):
+        return f"entries {', '.join(map(str, output))}"
+    return f"{len(output)} elements" if isinstance(output, tuple) else f"a {type(output).__name__}"

@@ -18,7 +18,7 @@ from seplace.backbones.calls import Calls, record
 from seplace.backbones.copying import copy_of
 from seplace.backbones.finding import Found, find_blocks, named_blocks
 from seplace.backbones.fitting import are_equal, outputs_of, widths_of
-from seplace.backbones.logits import AS_RETURNED, Place, TakesLogits, as_plain, find_logits, told_place
+from seplace.backbones.logits import AS_RETURNED, TakesLogits, logits_of
 from seplace.backbones.sites import Site, Stage
 from seplace.backbones.slotted import FORMS, Channels, Form, give_slots
 from seplace.backbones.tracing import source_of, trace
@@ -244,7 +244,7 @@ def describe_import(name: str, options: str, blocks: tuple[str, ...] = ()) -> Ba
                 f"{name}[image_size=32]: {describe_error(error)}"
             ) from error
         asked = required.get("num_classes", parameters["num_classes"].default if "num_classes" in takes else None)
-        logits, num_classes = _logits_of(text, network, images, description.output, asked=asked)
+        logits, num_classes = logits_of(text, network, images, description.output, asked=asked)
         if "num_classes" not in takes and _passes_classes_on(function, parameters, arguments, images, logits):
             takes = ("num_classes", *takes)
         return TracedBackbone(
@@ -260,60 +260,8 @@ def describe_import(name: str, options: str, blocks: tuple[str, ...] = ()) -> Ba
             in_channels=in_channels,
             takes=takes,
             logits=logits,
-            note=_note_of(text, logits),
+            note=logits.note(text),
         )
-
-
-def _logits_of(text: str, network: nn.Module, images: Tensor, output: Any, *, asked: Any) -> tuple[TakesLogits, int]:
-    """Find the logits in what a network returns in inference, and in training; return where, and their classes.
-
-    `asked` is how many classes it was built for, if that is known; the network is left in training mode.
-    """
-
-    def found(returned: Any, *, count: int, classes: int | None, mode: str) -> Place:
-        place = find_logits(returned, images=count, num_classes=classes)
-        if place is None:
-            wanted = f"(N, {'classes' if classes is None else classes})"
-            raise InputError(
-                f"backbone {text}: does not map images (N, C, H, W) to logits {wanted}: {mode} it returns "
-                f"{_told(returned)}; let the logits be what it returns, the first of a tuple, or an entry 'logits'"
-            )
-        return place
-
-    plain = as_plain(output)
-    is_as_asked = isinstance(asked, int) and find_logits(plain, images=1, num_classes=asked) is not None
-    inference = found(plain, count=1, classes=asked if is_as_asked else None, mode="in inference")
-    classes: int = _at(plain, inference).shape[1]
-    with told_as_theirs(f"backbone {text} cannot be run in training mode"), torch.no_grad():
-        returned = as_plain(network.train()(torch.cat([images, images.flip(3)])))
-    training = found(returned, count=2, classes=classes, mode="in training")
-    return TakesLogits(inference=inference, training=training), classes
-
-
-def _at(output: Any, place: Place) -> Any:
-    for step in place:
-        output = output[step]
-    return output
-
-
-def _told(output: Any) -> str:
-    if isinstance(output, Tensor):
-        return f"a tensor of shape {tuple(output.shape)}"
-    if isinstance(output, dict):
-        return f"entries {', '.join(map(str, output))}"
-    return f"{len(output)} elements" if isinstance(output, tuple) else f"a {type(output).__name__}"
-
-
-def _note_of(text: str, logits: TakesLogits) -> str:
-    if not (logits.inference or logits.training):
-        return ""
-    modes = [f"{told_place(place)} in {mode}" for mode, place in vars(logits).items() if place]
-    if logits.inference == logits.training:
-        modes = [told_place(logits.training)]
-    return (
-        f"backbone {text} returns more than its logits, which are {' and '.join(modes)}: the other outputs, auxiliary "
-        "heads say, are not used and not trained"
-    )
 
 
 def _defaults(parameters: Mapping[str, inspect.Parameter]) -> dict[str, str | int | float]:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from seplace.attention.options import GateOptions
 from seplace.backbones.backbone import Backbone
+from seplace.backbones.traced import TracedBackbone
 from seplace.costs.counting import count_operators, unknown_names
 from seplace.costs.latency import Quartiles, paired_ratios, time_rounds
 from seplace.costs.memory import peak_memory_bytes
@@ -39,7 +40,12 @@ class Subject:
     def network(self) -> nn.Module:
         """Build the network in eval mode."""
         return build(
-            self.backbone, self.placement, gate=_GATE, num_classes=self.num_classes, in_channels=3, seed=0
+            self.backbone,
+            self.placement,
+            gate=_GATE,
+            num_classes=self.num_classes,
+            in_channels=self.in_channels,
+            seed=0,
         ).eval()
 
     @property
@@ -52,8 +58,13 @@ class Subject:
         return told_if(self.holds_own_code, f"{self.placement} on {self.backbone.text} cannot be measured")
 
     def images(self, count: int) -> Tensor:
-        """Return blank images (count, 3, H, W)."""
-        return torch.zeros(count, 3, self.image_size, self.image_size)
+        """Return blank images (count, C, H, W)."""
+        return torch.zeros(count, self.in_channels, self.image_size, self.image_size)
+
+    @property
+    def in_channels(self) -> int:
+        """Three, but for a network of the user's own that was described for others."""
+        return self.backbone.in_channels if isinstance(self.backbone, TracedBackbone) else 3
 
 
 class Counts:

@@ -57,6 +57,8 @@ def _without_exits(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(*arguments, **options)
         except SystemExit as error:
+            if not is_raised_by_theirs(error):
+                raise  # as where what is printed goes nowhere
             raise UserCodeError(f"code of your own ended the program: {describe_error(error)}") from error
 
     return run

@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 import warnings
@@ -7,6 +8,7 @@ import pytest
 
 import seplace
 from seplace.cli import app, main
+from tests.evaluators import own_code
 from tests.studies import write_study
 
 COMMANDS = ("plan", "run", "status", "front", "plot", "export", "bench", "doctor")
@@ -86,3 +88,17 @@ def test_what_needs_no_torch_does_not_import_it(finished, tmp_path):
         ["status", str(finished)],
     ]
     subprocess.run([sys.executable, "-c", program, json.dumps(lines)], check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (own_code.leave, r"error: code of your own ended the program: SystemExit: 0 \(own_code\.py:\d+\)\n"),
+        (own_code.fail, r"error: code of your own failed: LookupError: no such thing \(own_code\.py:\d+\)\n"),
+    ],
+)
+def test_what_is_raised_in_code_of_the_users_is_told_as_theirs(cli, monkeypatch, fault, told):
+    monkeypatch.setattr("seplace.bench.compare.read_cases", fault)
+    code, _, errors = cli("bench", "resnet50")
+    assert code == 2
+    assert re.fullmatch(told, errors)

@@ -134,3 +134,11 @@ def tired(num_classes=10):
 
 def read_nothing(root):
     sys.exit(root)
+
+
+def leave(*_arguments, **_options):
+    sys.exit(0)
+
+
+def fail(*_arguments, **_options):
+    raise LookupError("no such thing")
