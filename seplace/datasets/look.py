@@ -105,7 +105,7 @@ def look_at_data(
         classes=raw.classes,
         splits=identities_of(looking.images, raw.classes),
         uses={split: _use_of(looking, split, of, own_validation=own_validation) for split, of in rows.items()},
-        notes=(*raw.notes, *_notes(looking)),
+        notes=(*raw.notes, *_notes(looking, own_validation=own_validation)),
     )
 
 
@@ -186,8 +186,10 @@ def _use_of(looking: _Looking, split: str, rows: NDArray[np.int64], *, own_valid
     return use
 
 
-def _notes(looking: _Looking) -> list[str]:
+def _notes(looking: _Looking, *, own_validation: bool) -> list[str]:
     notes = []
+    if looking.raw.validation is not None and looking.raw.has_test_beside_validation and not own_validation:
+        notes.append("the validation split of the data set is not used; leave out validation_images to validate on it")
     for split, found in looking.found.items():
         colour, usable = int(found.in_colour.sum()), len(found.usable)
         if split == "train" and 0 < colour < usable:

@@ -1,4 +1,5 @@
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,6 +50,14 @@ def test_the_sets_own_validation_split(tmp_path):
         look(tmp_path / "more", validation_images=None)
     with pytest.raises(InputError, match="no validation split of its own"):
         load(tmp_path / "more", validation_images=None)
+
+
+def test_an_own_validation_split_that_is_not_used_is_said(tmp_path):
+    make_folder(tmp_path)
+    assert look(tmp_path).notes == ()  # it is the test split
+    shutil.copytree(tmp_path / "val", tmp_path / "test")
+    assert look(tmp_path).notes[0].startswith("the validation split of the data set is not used; leave out")
+    assert look(tmp_path, validation_images=None).notes == ()
 
 
 def test_the_own_validation_split_of_parquet_files_and_one_without_labels(tmp_path):
