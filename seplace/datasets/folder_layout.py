@@ -45,6 +45,8 @@ class _Entries:
 
     others: list[str] = field(default_factory=list)
     """Image files of kinds that are not read."""
+    lost: list[tuple[str, str]] = field(default_factory=list)
+    """Links that lead nowhere and are not named like images: folders, perhaps."""
 
     @property
     def named_like_images(self) -> int:
@@ -65,7 +67,9 @@ def list_classes(folder: Path) -> Listing | None:
         return None
     inside = {name: _entries(folder / name) for name in top.folders}
     direct = [name for name, entries in inside.items() if entries.named_like_images]
-    listing = Listing(files={}, unusable=[], notes=[])
+    listing = Listing(files={}, unusable=list(top.lost), notes=[])
+    if top.images:
+        listing.notes.append(f"{_files(top.images)} beside the class folders, not read: {some(top.images)}")
     if direct:
         nested = [name for name in top.folders if name not in direct and _leads_to_images(folder / name)]
         wrapped = [name for name in nested if _is_wrapper(inside[name])]
@@ -109,6 +113,10 @@ def holds_images(folder: Path) -> bool:
 def some(names: list[str]) -> str:
     """Return the first few of some names."""
     return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+
+
+def _files(names: list[str]) -> str:
+    return f"{len(names)} file{'s' * (len(names) != 1)}"
 
 
 def _listed(folder: Path) -> Listing | None:
@@ -166,8 +174,9 @@ def _descend(folder: Path, name: str, listing: Listing, *, above: frozenset[tupl
 def _add(listing: Listing, name: str, place: str, entries: _Entries) -> None:
     listing.files[name] = [f"{place}/{image}" for image in entries.images]
     if entries.others:
-        count = f"{len(entries.others)} file{'s' * (len(entries.others) != 1)}"
-        listing.notes.append(f"{place} holds {count} of kinds that are not read: {some(entries.others)}")
+        listing.notes.append(
+            f"{place} holds {_files(entries.others)} of kinds that are not read: {some(entries.others)}"
+        )
     listing.unusable.extend((f"{place}/{each}", why) for each, why in entries.unusable)
 
 
@@ -216,6 +225,8 @@ def _entries(folder: Path, *, top: bool = False) -> _Entries:
                         found.folders.append(entry.name)
                     elif suffix in _OTHER_SUFFIXES:
                         found.others.append(entry.name)
+                    elif entry.is_symlink() and not entry.is_file():
+                        found.lost.append((entry.name, _kind_of(entry)))
                 elif entry.is_file():
                     found.images.append(entry.name)
                 else:

@@ -58,12 +58,16 @@ def image_folder(root: Path | None) -> RawSet:
     if train is None:
         raise DataError(_unknown_layout(root))
     classes = tuple(train.files)
-    labelled: dict[str, Listing] = {}
+    labelled: dict[str, Listing | DataError] = {}
     notes = [f"train: {note}" for note in train.notes]
     for name in _TEST_FOLDERS:
         if not (root / name).is_dir():
             continue
-        listing = list_classes(root / name)
+        try:
+            listing = list_classes(root / name)
+        except DataError as error:
+            labelled[name] = error  # told where the split is used
+            continue
         if listing is None or not set(listing.files) & set(classes):
             notes.append(f"{name} is not read: {_why_not(root / name, listing)}")
             continue
@@ -89,7 +93,9 @@ def _why_not(folder: Path, listing: Listing | None) -> str:
     return f"no folder in it is a class of train ({some(list(listing.files))})"
 
 
-def _open(folder: Path, listing: Listing, classes: tuple[str, ...]) -> FolderImages:
+def _open(folder: Path, listing: Listing | DataError, classes: tuple[str, ...]) -> FolderImages:
+    if isinstance(listing, DataError):
+        raise listing
     found = tuple(listing.files)
     missing, more = sorted(set(classes) - set(found)), sorted(set(found) - set(classes))
     if missing or more:

@@ -161,6 +161,9 @@ def _find(root: Path, split: str) -> list[Path] | None:
         if single.is_file():
             return [single]
         shards = sorted(folder.glob(f"{split}-*.parquet"))
+        odd = next((each for each in shards if not each.is_file()), None)
+        if odd is not None:
+            raise DataError(f"{odd} is not a file")
         if shards:
             numbered = _SHARD.fullmatch(shards[0].name)
             if numbered and int(numbered[1]) != len(shards):

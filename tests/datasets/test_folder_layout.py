@@ -107,6 +107,24 @@ def test_which_folder_is_used_as_what(tmp_path, folders, test, own):
     }
 
 
+def test_what_is_wrong_with_a_split_is_told_only_where_it_is_used(tmp_path):
+    put(tmp_path, *(f"{split}/{name}/1.png" for split in ("train", "test") for name in "ab"))
+    put(tmp_path, "val/a/1.png", "val/b/c/1.png")
+    raw = image_folder(tmp_path)
+    assert raw.test().place == "test"
+    with pytest.raises(DataError, match="a holds images, b only folders"):
+        raw.openers(own_validation=True)["validation"]()
+
+
+def test_what_lies_beside_the_class_folders_is_said(tmp_path):
+    put(tmp_path, "train/a/1.png", "train/b/1.png", "train/1.png")
+    (tmp_path / "train" / "c").symlink_to("nowhere")
+    raw = image_folder(tmp_path)
+    assert raw.classes == ("a", "b")
+    assert raw.notes == ("train: 1 file beside the class folders, not read: 1.png",)
+    assert raw.train.unusable == (("c", "a link that leads nowhere (No such file or directory)"),)
+
+
 def test_what_is_no_file_is_no_image(tmp_path):
     put(tmp_path, "train/a/1.png", "train/b/1.png", "elsewhere/2.png")
     folder = tmp_path / "train" / "a"
