@@ -157,7 +157,7 @@ class Results:
     @cached_property
     def prices(self) -> PriceTable:
         """The prices of every placement of the study."""
-        return prices_of_results(self.folder, key=self.config.price_key())
+        return prices_of_results(self.folder, key=self.config.price_key(), rows=self.rows)
 
     @property
     def cost(self) -> str:

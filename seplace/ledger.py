@@ -10,7 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from seplace.errors import CorruptResults, DataError
+from seplace.check_sums import COLUMNS, SUMS, add_missing_sums, damage_in, keep_sums, tables_in
+from seplace.errors import CorruptResults, DataError, InputError
 from seplace.files import DiskFull, is_file
 from seplace.placement import Placement
 from seplace.results import Evaluation, EvaluationKey
@@ -19,28 +20,22 @@ _Table = Literal["evaluations", "rungs", "failures"]
 _Statement = tuple[str, tuple[str | int | float, ...]]
 """What SQLite executes, and its values."""
 
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
+"""Since version 0.11, in which rows have check sums; before it was 1."""
+
 _BUSY_SECONDS = 120.0
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS evaluations (
-    placement TEXT NOT NULL, seed INTEGER NOT NULL, epochs INTEGER NOT NULL, record TEXT NOT NULL,
-    PRIMARY KEY (placement, seed, epochs)
-);
-CREATE TABLE IF NOT EXISTS rungs (
-    placement TEXT NOT NULL, seed INTEGER NOT NULL, epochs INTEGER NOT NULL, record TEXT NOT NULL,
-    PRIMARY KEY (placement, seed, epochs)
-);
-CREATE TABLE IF NOT EXISTS failures (
-    placement TEXT NOT NULL, seed INTEGER NOT NULL, epochs INTEGER NOT NULL, record TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS proposals (number INTEGER PRIMARY KEY, placement TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS tests (
-    placement TEXT NOT NULL, seed INTEGER NOT NULL, epochs INTEGER NOT NULL,
-    accuracy REAL NOT NULL, cross_entropy REAL NOT NULL,
-    PRIMARY KEY (placement, seed, epochs)
-);
-"""
+_KEY = "placement TEXT NOT NULL, seed INTEGER NOT NULL, epochs INTEGER NOT NULL"
+_UNIQUE = "PRIMARY KEY (placement, seed, epochs)"
+_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    f"CREATE TABLE IF NOT EXISTS evaluations ({_KEY}, record TEXT NOT NULL, {_UNIQUE})",
+    f"CREATE TABLE IF NOT EXISTS rungs ({_KEY}, record TEXT NOT NULL, {_UNIQUE})",
+    f"CREATE TABLE IF NOT EXISTS failures ({_KEY}, record TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS proposals (number INTEGER PRIMARY KEY, placement TEXT NOT NULL)",
+    f"CREATE TABLE IF NOT EXISTS tests ({_KEY}, accuracy REAL NOT NULL, cross_entropy REAL NOT NULL, {_UNIQUE})",
+    SUMS,
+)
+_OF_THE_DISK = ("SQLITE_FULL", "SQLITE_READONLY", "SQLITE_BUSY")
 
 
 @contextmanager
@@ -67,16 +62,60 @@ class Ledger:
         address = f"{path.absolute().as_uri()}?mode={'rw' if read_only else 'rwc'}" if path else "file::memory:"
         try:
             self._connection = sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS)
-            self._connection.executescript("PRAGMA query_only = ON" if read_only else _SCHEMA)
-            version = self.fact("schema_version")
-        except sqlite3.DatabaseError as error:
+        except sqlite3.Error as error:
             raise CorruptResults(f"{path}: not a readable ledger ({error})") from error
-        if version is None and not read_only:
-            self.set_fact("schema_version", _SCHEMA_VERSION)
-        elif version is not None and version > _SCHEMA_VERSION:
+        try:
+            self._open(read_only=read_only)
+        except BaseException as error:
+            self._connection.close()  # or it would hold its lock
+            if not isinstance(error, sqlite3.Error | UnicodeDecodeError):  # the latter of a table's own definition
+                raise
+            if (getattr(error, "sqlite_errorname", None) or "").startswith(_OF_THE_DISK):
+                raise DiskFull(f"{path}: cannot be opened ({error})") from error
+            raise CorruptResults(f"{path}: not a readable ledger ({error})") from error
+
+    def _open(self, *, read_only: bool) -> None:
+        self._connection.text_factory = _decoded
+        if read_only:
+            self._connection.execute("PRAGMA query_only = ON")
+        if read_only or tables_in(self._connection, ["sums", *COLUMNS]):
+            self._check(thoroughly=not read_only)
+        if not read_only:
+            self._prepare()
+
+    def _check(self, *, thoroughly: bool) -> None:
+        """Raise CorruptResults where the file is of a newer version or damaged; to readers an index is of no matter."""
+        self._connection.execute("BEGIN")  # all that is compared is of one moment
+        version = self.fact("schema_version")
+        if isinstance(version, int) and version > _SCHEMA_VERSION:
             raise CorruptResults(
-                f"{path}: written by a newer seplace (ledger schema {version}, this one reads {_SCHEMA_VERSION})"
+                f"{self.path}: written by a newer seplace (ledger schema {version}, this one reads {_SCHEMA_VERSION})"
             )
+        damage = None
+        if tables_in(self._connection, ["sums"]):
+            damage = damage_in(self._connection)
+        elif version is not None and version != 1:  # none is that of a run that was killed as it began
+            damage = "its check sums are not there"
+        if damage is None and thoroughly:
+            ((first,), *_) = self._connection.execute("PRAGMA integrity_check(1)")
+            damage = None if first == "ok" else str(first)
+        self._connection.rollback()
+        if damage is not None:
+            raise CorruptResults(f"{self.path}: the ledger is damaged: {damage}")
+
+    def _prepare(self) -> None:
+        """Make the tables that are not there, and the check sums of a ledger of version 0.10, in one transaction."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        had_sums = bool(tables_in(self._connection, ["sums"]))
+        for statement in _SCHEMA:
+            self._connection.execute(statement)
+        if not had_sums:
+            add_missing_sums(self._connection)
+        if self.path is not None:  # memory is not damaged, and simulations write much
+            keep_sums(self._connection)
+        if self.fact("schema_version") != _SCHEMA_VERSION:
+            self.set_fact("schema_version", _SCHEMA_VERSION)
+        self._connection.commit()
 
     def __enter__(self) -> Self:
         return self
@@ -126,12 +165,12 @@ class Ledger:
         return self._evaluations_in("rungs")
 
     def _evaluations_in(self, table: _Table) -> list[Evaluation]:
-        if not self._read("SELECT name FROM sqlite_master WHERE name = ?", table):
+        if not tables_in(self._connection, [table]):
             return []
         rows = self._read(f"SELECT record FROM {table} ORDER BY rowid")
         try:
             return [Evaluation.from_record(json.loads(record)) for (record,) in rows]
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise CorruptResults(f"{self.path}: an evaluation cannot be read ({error})") from error
 
     def add_test(self, key: EvaluationKey, *, accuracy: float, cross_entropy: float) -> None:
@@ -150,17 +189,26 @@ class Ledger:
     def proposals(self) -> dict[int, Placement]:
         """Return the placements that were proposed, by number."""
         rows = self._read("SELECT number, placement FROM proposals ORDER BY number")
-        return {number: Placement.parse(text) for number, text in rows}
+        try:
+            return {number: Placement.parse(text) for number, text in rows}
+        except (InputError, TypeError) as error:
+            raise CorruptResults(f"{self.path}: a proposal cannot be read ({error})") from error
 
     def fact(self, key: str) -> Any:
         """Return a fact, or None."""
-        rows = self._read("SELECT value FROM facts WHERE key = ?", key)
-        return json.loads(rows[0][0]) if rows else None
+        rows = self._read("SELECT value FROM facts WHERE +key = ?", key)  # + is to look at the rows, not at their index
+        return self._parsed(key, rows[0][0]) if rows else None
 
     def facts(self, prefix: str) -> dict[str, Any]:
         """Return the facts whose keys begin with a prefix, by what follows it."""
-        rows = self._read("SELECT key, value FROM facts WHERE substr(key, 1, length(?1)) = ?1 ORDER BY key", prefix)
-        return {key.removeprefix(prefix): json.loads(value) for key, value in rows}
+        rows = self._read("SELECT key, value FROM facts WHERE substr(key, 1, length(?1)) = ?1", prefix)
+        return {key.removeprefix(prefix): self._parsed(key, value) for key, value in sorted(rows)}
+
+    def _parsed(self, key: str, value: str) -> Any:
+        try:
+            return json.loads(value)
+        except (ValueError, TypeError) as error:
+            raise CorruptResults(f"{self.path}: the fact {key!r} cannot be read ({error})") from error
 
     def set_fact(self, key: str, value: Mapping[str, Any] | str | float | bool | list[Any] | None) -> None:
         """Commit a fact of plain JSON types."""
@@ -169,7 +217,7 @@ class Ledger:
     def _read(self, query: str, *values: str) -> list[Any]:
         try:
             return self._connection.execute(query, values).fetchall()
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise CorruptResults(f"{self.path}: not a readable ledger ({error})") from error
 
     def _write(self, *statements: _Statement) -> None:
@@ -181,6 +229,15 @@ class Ledger:
         except sqlite3.OperationalError as error:
             size = sum(len(str(values)) for _, values in statements)
             raise DiskFull(f"{self.path}: cannot write {size:,} bytes ({error})") from error
+        except sqlite3.IntegrityError:
+            raise
+        except sqlite3.Error as error:
+            raise CorruptResults(f"{self.path}: the ledger is damaged ({error})") from error
+
+
+def _decoded(data: bytes) -> str:
+    """Return a text also where it is damaged, so that its row can be named."""
+    return data.decode(errors="surrogateescape")
 
 
 def _inserted(table: _Table, evaluation: Evaluation) -> _Statement:

@@ -97,8 +97,22 @@ class Evaluation:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
-        """Read what `to_record` gave."""
+        """Read what `to_record` gave; ValueError, TypeError or KeyError for anything else."""
+        scores = [
+            record["accuracy"],
+            record["cross_entropy"],
+            *(each for point in record["curve"] for each in point.values()),
+        ]
+        numbers = [record["seed"], record["epochs"], record["seconds"], *record["costs"].values()]
+        strange = [each for each in scores if each is not None and not _is_number(each)]
+        strange += [each for each in numbers if not _is_number(each)]
+        if strange:
+            raise ValueError(f"{strange[0]!r} is no number")
         return cls(**{**record, "placement": Placement.parse(record["placement"]), "curve": tuple(record["curve"])})
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True, kw_only=True)

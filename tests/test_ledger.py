@@ -1,7 +1,9 @@
 import json
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -10,6 +12,7 @@ from seplace.files import DiskFull
 from seplace.ledger import Ledger
 from seplace.placement import Placement
 from seplace.results import Evaluation
+from tests.ledgers import alter, make_of_0_10
 
 
 def evaluation(seed: int = 0, text: str = "none-se16-eca.parallel", **changes) -> Evaluation:
@@ -81,9 +84,7 @@ def test_results_at_rungs_are_kept_apart(tmp_path):
 
 def test_a_ledger_of_a_time_before_rungs_has_none(tmp_path):
     rows = filled(tmp_path / "ledger.sqlite", count=2)
-    with sqlite3.connect(tmp_path / "ledger.sqlite") as connection:
-        connection.execute("DROP TABLE rungs")
-    connection.close()
+    alter(tmp_path / "ledger.sqlite", "DROP TABLE rungs")
     with Ledger(tmp_path / "ledger.sqlite", read_only=True) as ledger:
         assert ledger.rungs() == []
         assert ledger.evaluations() == rows
@@ -155,8 +156,8 @@ def test_a_newer_schema_is_refused_by_name(tmp_path, read_only):
     path = tmp_path / "ledger.sqlite"
     filled(path, count=1)
     with Ledger(path) as ledger:
-        ledger.set_fact("schema_version", 2)
-    with pytest.raises(CorruptResults, match=r"written by a newer seplace \(ledger schema 2, this one reads 1\)"):
+        ledger.set_fact("schema_version", 3)
+    with pytest.raises(CorruptResults, match=r"written by a newer seplace \(ledger schema 3, this one reads 2\)"):
         Ledger(path, read_only=read_only)
 
 
@@ -175,10 +176,7 @@ def test_a_foreign_file_is_named(tmp_path, read_only):
 def test_a_record_that_is_none_is_named(tmp_path, record):
     path = tmp_path / "ledger.sqlite"
     filled(path, count=1)
-    connection = sqlite3.connect(path)
-    with connection:
-        connection.execute("UPDATE evaluations SET record = ?", (record,))
-    connection.close()
+    alter(path, "UPDATE evaluations SET record = ?", record)
     with Ledger(path, read_only=True) as ledger, pytest.raises(CorruptResults, match="an evaluation cannot be read"):
         ledger.evaluations()
 
@@ -224,3 +222,110 @@ def test_a_full_disk_has_a_name_and_leaves_the_rows(tmp_path):
         ledger._connection.execute("PRAGMA max_page_count = 10000")
         ledger.add(evaluation(7))
         assert ledger.evaluations() == [*rows, evaluation(7)]
+
+
+def everything_in(path: Path) -> object:
+    with Ledger(path, read_only=True) as ledger:
+        rows = ledger.evaluations(), ledger.rungs(), ledger.failures()
+        return *rows, ledger.tests(), ledger.proposals(), ledger.facts(""), ledger.fact("rounds"), ledger.fact("none")
+
+
+def written_of_all_kinds(path: Path) -> None:
+    """A small ledger whose rows were added, replaced, moved and taken away."""
+    filled(path, count=6)
+    with Ledger(path) as ledger:
+        ledger.add_rung(evaluation(0, epochs=1))
+        ledger.add(FAILED)
+        ledger.add(evaluation(9), instead_of=FAILED)
+        ledger.add_failure(FAILED)
+        ledger.withdraw([], last_proposal=4)
+        for number in range(3):
+            ledger.set_fact("rounds", [["none", number]])
+
+
+def test_no_damaged_byte_gives_other_results_or_a_traceback(tmp_path):
+    path, damaged = tmp_path / "ledger.sqlite", tmp_path / "damaged.sqlite"
+    written_of_all_kinds(path)
+    whole, data = everything_in(path), path.read_bytes()
+    random = Random(0)
+    told = 0
+    for offset in (*range(100), *random.sample(range(len(data)), 400)):
+        altered = bytearray(data)
+        altered[offset] ^= random.randrange(1, 256)
+        damaged.write_bytes(altered)
+        try:
+            assert everything_in(damaged) == whole, offset
+            with Ledger(damaged) as ledger:
+                ledger.add(evaluation(20))
+        except (CorruptResults, DiskFull) as error:
+            assert str(error).startswith(str(damaged))  # noqa: PT017 - most damage is none
+            told += 1
+    assert told > 50
+
+
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        (
+            "UPDATE evaluations SET seed = 8 WHERE seed = 3",
+            "the row 'none-se16-eca.parallel', 8, 2 of evaluations is not",
+        ),
+        ("UPDATE tests SET accuracy = 70.6 WHERE seed = 3", "the row 'none-se16-eca.parallel', 3, 2 of tests is not"),
+        ("UPDATE proposals SET placement = 'none' WHERE number = 3", "the row 3 of proposals is not"),
+        ("UPDATE facts SET value = '4' WHERE key = 'rounds'", "the row 'rounds' of facts is not"),
+        ("UPDATE rungs SET record = 'a'", "the row 'none-se16-eca.parallel', 0, 1 of rungs is not"),
+        ("INSERT INTO failures SELECT * FROM evaluations WHERE seed = 3", "the row .* 3, 2 of failures is not"),
+        ("INSERT INTO failures SELECT * FROM failures", "the row .* 9, 2 of failures is not"),
+        ("DELETE FROM evaluations WHERE seed IN (3, 4)", "2 rows of evaluations are not there"),
+        ("DELETE FROM sums WHERE of = 'tests'", "the row 'none-se16-eca.parallel', 0, 2 of tests is not"),
+        ("DROP TABLE sums", "its check sums are not there"),
+        ("DROP TABLE tests", "6 rows of tests are not there"),
+    ],
+)
+def test_damage_is_told_by_the_row(tmp_path, statement, says):
+    path = tmp_path / "ledger.sqlite"
+    written_of_all_kinds(path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(statement)
+    data = path.read_bytes()
+    for read_only in (True, False):
+        with pytest.raises(CorruptResults, match=rf"ledger\.sqlite: the ledger is damaged: {says}"):
+            Ledger(path, read_only=read_only)
+    assert path.read_bytes() == data
+
+
+def test_a_ledger_of_0_10_is_read_and_gets_its_sums_when_it_is_written_to(tmp_path):
+    path = tmp_path / "ledger.sqlite"
+    rows = filled(path, count=3)
+    make_of_0_10(path)
+    data = path.read_bytes()
+    with Ledger(path, read_only=True) as ledger:
+        assert (ledger.evaluations(), ledger.failures()) == (rows, [])
+    assert path.read_bytes() == data
+    with Ledger(path) as ledger:
+        assert (ledger.evaluations(), ledger.fact("schema_version")) == (rows, 2)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE tests SET accuracy = 3 WHERE seed = 1")
+    with pytest.raises(CorruptResults, match="of tests is not what was written"):
+        Ledger(path, read_only=True)
+
+
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        ("UPDATE facts SET value = '{' WHERE key = 'a'", "the fact 'a' cannot be read"),
+        ("UPDATE proposals SET placement = 'se'", "a proposal cannot be read"),
+        ("UPDATE facts SET value = x'fe' WHERE key = 'a'", "the fact 'a' cannot be read"),
+        ("UPDATE evaluations SET record = json_set(record, '$.accuracy', 'x')", "an evaluation cannot be read"),
+        ("UPDATE evaluations SET record = json_set(record, '$.curve', 3)", "an evaluation cannot be read"),
+        ("UPDATE evaluations SET record = json_set(record, '$.costs.flops', 'x')", "an evaluation cannot be read"),
+    ],
+)
+def test_damage_in_a_ledger_of_0_10_is_named_where_it_can_be_told(tmp_path, statement, says):
+    path = tmp_path / "ledger.sqlite"
+    filled(path, count=1)
+    with Ledger(path) as ledger:
+        ledger.set_fact("a", 3)
+    alter(path, statement)
+    with Ledger(path, read_only=True) as ledger, pytest.raises(CorruptResults, match=says):
+        _ = ledger.fact("a"), ledger.proposals(), ledger.evaluations()

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Protocol
 
 from seplace.costs.table import PriceTable
-from seplace.errors import DataError
-from seplace.files import write_atomically
+from seplace.errors import CorruptResults, DataError, InputError
+from seplace.files import sha256_of, write_atomically
+from seplace.placement import Placement
+
+_KEYS = {"key", "table", "sha256"}
+_OF_0_10 = "no check sum, as in results of version 0.10"
 
 
 def store_prices(path: Path, table: PriceTable, *, key: Mapping[str, object]) -> None:
-    """Write a table with what it was counted for."""
-    write_atomically(path, json.dumps({"key": dict(key), "table": table.to_record()}, indent=1) + "\n")
+    """Write a table with what it was counted for, and a check sum of both."""
+    content = {"key": dict(key), "table": table.to_record()}
+    write_atomically(path, json.dumps(content | {"sha256": _sum_of(content)}, indent=1) + "\n")
+
+
+def _sum_of(content: Mapping[str, object]) -> str:
+    return sha256_of(json.dumps({name: content[name] for name in ("key", "table")}, sort_keys=True).encode())
 
 
 def read_prices(path: Path, *, key: Mapping[str, object]) -> PriceTable | None:
@@ -22,16 +32,61 @@ def read_prices(path: Path, *, key: Mapping[str, object]) -> PriceTable | None:
     What the table was counted for may say more than `key` does.
     """
     try:
-        content = json.loads(path.read_text())
-        is_same = all(content["key"][name] == value for name, value in key.items())
-        return PriceTable.from_record(content["table"]) if is_same else None
-    except (OSError, ValueError, KeyError):
+        data = path.read_bytes()
+    except OSError:
         return None
+    try:
+        content = json.loads(data)
+        is_damaged = content.get("sha256", _OF_0_10) not in (_OF_0_10, _sum_of(content)) or not _KEYS.issuperset(
+            content
+        )
+        table = PriceTable.from_record(content["table"])
+        is_same = all(content["key"].get(name) == value for name, value in key.items())
+    except (ValueError, KeyError, TypeError, AttributeError, InputError) as error:
+        raise _damaged(path, str(error)) from error
+    if is_damaged:
+        raise _damaged(path, "its content is not what was written")
+    return table if is_same else None
 
 
-def prices_of_results(folder: Path, *, key: Mapping[str, object]) -> PriceTable:
-    """Read the prices that a study has left in its results folder; DataError where they are not there, or another's."""
+def add_missing_sum(path: Path) -> None:
+    """Give the prices that version 0.10 has left their check sum; they were read before."""
+    content = json.loads(path.read_bytes())
+    if "sha256" not in content:
+        write_atomically(path, json.dumps(content | {"sha256": _sum_of(content)}, indent=1) + "\n")
+
+
+def _damaged(path: Path, how: str) -> CorruptResults:
+    return CorruptResults(
+        f"{path}: the prices are damaged ({how}); remove the file, and the next run of the study counts them again"
+    )
+
+
+class Priced(Protocol):
+    """What was trained, with its costs."""
+
+    @property
+    def placement(self) -> Placement:
+        """What was trained."""
+
+    @property
+    def costs(self) -> Mapping[str, float]:
+        """By name."""
+
+
+def prices_of_results(folder: Path, *, key: Mapping[str, object], rows: Iterable[Priced]) -> PriceTable:
+    """Read the prices that a study has left in its results folder; DataError where they are not there, or another's.
+
+    CorruptResults where they are not those of the rows that were trained: of version 0.10 they have no check sum.
+    """
     table = read_prices(folder / "prices.json", key=key)
     if table is None:
         raise DataError(f"{folder}: prices.json is not there, or is of another space; run the study first")
+    for row in rows:
+        try:
+            costs = table.price(row.placement)
+        except (KeyError, ValueError) as error:
+            raise _damaged(folder / "prices.json", f"{row.placement} has none") from error
+        if any(row.costs.get(name, value) != value for name, value in costs.items()):
+            raise _damaged(folder / "prices.json", f"those of {row.placement} are others in the ledger")
     return table

@@ -186,12 +186,13 @@ class PriceTable:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
-        """Read what `to_record` gave."""
+        """Read what `to_record` gave; KeyError, TypeError, ValueError or InputError for anything else."""
+        names = tuple(record["names"])
         return cls(
-            names=tuple(record["names"]),
-            plain=tuple(record["plain"]),
+            names=names,
+            plain=_whole_numbers(record["plain"], like=names),
             extras=tuple(
-                {StageChoice.parse(choice): tuple(extra) for choice, extra in extras.items()}
+                {StageChoice.parse(choice): _whole_numbers(extra, like=names) for choice, extra in extras.items()}
                 for extras in record["extras"]
             ),
             variants={name: cls.from_record(table) for name, table in record.get("variants", {}).items()},
@@ -209,3 +210,10 @@ def _counted(name: str, network: nn.Module, inputs: Tensor) -> int:
     if not is_whole:
         raise InputError(f"cost {name}: a count is a whole number (got {value!r}); say is_count=False for what is not")
     return int(value)
+
+
+def _whole_numbers(values: Sequence[Any], *, like: Sequence[str]) -> tuple[int, ...]:
+    """Return one whole number a cost; ValueError for anything else."""
+    if len(values) != len(like) or any(type(value) is not int for value in values):
+        raise ValueError(f"{values!r} are no costs")
+    return tuple(values)

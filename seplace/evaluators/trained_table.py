@@ -42,14 +42,15 @@ class TrainedTable:
         """Read a results folder; DataError where it is none, or has not been priced."""
         with ledger_of_results(folder) as ledger:
             config = load_results_study(folder, {name: ledger.fact(name) for name in STUDY_FACTS})
+            rows = ledger.evaluations()
             return cls(
                 folder=folder,
                 config=config,
-                rows={row.key: row for row in ledger.evaluations()},
+                rows={row.key: row for row in rows},
                 tests=ledger.tests(),
                 images=ledger.fact("images") or {},
                 latencies=ledger.fact("latencies") or {},
-                prices=prices_of_results(folder, key=config.price_key()),
+                prices=prices_of_results(folder, key=config.price_key(), rows=rows),
             )
 
     def row(self, placement: Placement, seed: int) -> Evaluation | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from seplace.costs import cost_named, counted_names
-from seplace.costs.stored import read_prices, store_prices
+from seplace.costs.stored import add_missing_sum, read_prices, store_prices
 from seplace.costs.table import PriceTable
 from seplace.errors import InputError
 from seplace.evaluators.identity import counted_code
@@ -97,4 +97,5 @@ def price_table(config: StudyConfig, folder: Path, evaluator: Evaluator, *, iden
     if table is None or not needed <= set(table.names):
         table = evaluator.prices()
         store_prices(path, table, key=key)
+    add_missing_sum(path)
     return table

@@ -1,10 +1,8 @@
 import json
 import re
 import shutil
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from io import StringIO
 
 import pandas as pd
@@ -12,6 +10,7 @@ import pytest
 
 from seplace.ledger import Ledger
 from seplace.search.lock import study_lock
+from tests.ledgers import alter
 
 
 def test_status_of_a_finished_study(cli, finished):
@@ -88,8 +87,7 @@ def test_what_cannot_be_exported_is_exit_2(cli, finished, tmp_path, arguments, m
 def altered(finished, folder, statement, *values):
     """A copy of a finished study with one more statement in its ledger."""
     copy = shutil.copytree(finished, folder / "tiny", ignore=shutil.ignore_patterns("weights"))
-    with closing(sqlite3.connect(copy / "ledger.sqlite")) as connection, connection:
-        connection.execute(statement, values)
+    alter(copy / "ledger.sqlite", statement, *values)
     return copy
 
 

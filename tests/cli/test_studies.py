@@ -1,12 +1,11 @@
-import contextlib
 import shutil
-import sqlite3
 
 from made_up import make_folder
 
 from seplace.display import image_lines
 from seplace.errors import DataError
 from seplace.evaluators.stand_alone import StandAlone
+from tests.ledgers import alter
 from tests.studies import write_study
 
 
@@ -54,9 +53,7 @@ def test_what_cannot_be_exported_is_refused_before_anything_runs(cli, tmp_path):
 def test_an_error_of_the_test_phase_leaves_tables_and_verdict(cli, finished, tmp_path, monkeypatch):
     copy = shutil.copytree(finished.parent.parent, tmp_path / "copy")
     results = copy / "results" / "tiny"
-    with contextlib.closing(sqlite3.connect(results / "ledger.sqlite")) as ledger:
-        ledger.execute("DELETE FROM tests")
-        ledger.commit()
+    alter(results / "ledger.sqlite", "DELETE FROM tests")
     (results / "front.csv").unlink()
 
     def broken(_evaluator, _evaluation):
