@@ -54,7 +54,7 @@ def test_a_list_of_labels_that_does_not_fit_its_images(tmp_path, lines, message)
     put(tmp_path, "train/n1/a.png", "train/n2/a.png", "val/images/x.png", "val/images/y.png")
     (tmp_path / "val" / "val_annotations.txt").write_text(lines)
     with pytest.raises(DataError, match=message):
-        image_folder(tmp_path)
+        image_folder(tmp_path).test()
 
 
 def test_folders_beside_images_are_not_read_and_said(tmp_path):
