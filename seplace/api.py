@@ -44,6 +44,7 @@ from seplace.study_file import Run
 from seplace.tables import (
     effects_frame,
     front_frame,
+    front_of_candidates,
     knee_of,
     placements_frame,
     proxies_frame,
@@ -124,6 +125,7 @@ class Results:
             self._latencies: dict[str, dict[str, Any]] = ledger.fact("latencies") or {}
             self._rungs: dict[str, Any] | None = ledger.fact("rungs")
             self._proxies = proxy_records(ledger)
+            self._is_front_of_space = bool(ledger.fact("front_of_space"))
             self._units: dict[str, str] = ledger.fact("units") or {}
         for rows in (self.rows, self.rung_rows):
             rows.sort(key=lambda row: (str(row.placement), row.seed, row.epochs))
@@ -197,7 +199,7 @@ class Results:
         if not any(row.accuracy is not None for row in self.rows):
             return None
         design = Design(self.config.search_space, covariates=tables_of(self.covariates))
-        return judge(design, self.rows, self.cost)
+        return judge(design, self.rows, self.cost, is_front_of_space=self._is_front_of_space)
 
     @cached_property
     def recommended(self) -> pd.DataFrame:
@@ -307,7 +309,7 @@ class Results:
         if flops_under is not None and "flops" not in self.prices.names:
             raise InputError(f"{self.folder}: the FLOPs of this study's networks are not known")
         if choice in PICKS:
-            members = self.placements[self.placements["on_front"]] if len(self.placements) else self.placements
+            members = front_of_candidates(self.placements, self.config.search_space, cost=self.cost)
             if flops_under is not None and "flops" in members:
                 members = members[members["flops"] <= flops_under]
             if not len(members):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from seplace.effects.design import Design
     from seplace.effects.judgement import Judgement
     from seplace.effects.model import Observation
+    from seplace.space import SearchSpace
 
 EvaluationKey = tuple[str, int, int]
 """(placement, seed, epochs): what an evaluation is; no two in a ledger are equal."""
@@ -204,12 +205,22 @@ def observations_of(evaluations: Iterable[Evaluation]) -> list[Observation]:
     return [each for each in observations if each is not None]
 
 
-def judge(design: Design, evaluations: Sequence[Evaluation], cost: str) -> Judgement:
-    """Learn what can be believed of the placements that were trained; at least one evaluation must be complete."""
+def judge(design: Design, evaluations: Sequence[Evaluation], cost: str, *, is_front_of_space: bool) -> Judgement:
+    """Learn what can be believed of the placements that were trained; at least one evaluation must be complete.
+
+    The front is that of the space and the plain backbone; without `is_front_of_space`, as in studies that began with
+    version 0.10, yardsticks that the space does not have may be on it.
+    """
     from seplace.effects.judgement import Judgement
 
     costs = {row.placement: row.costs[cost] for row in evaluations if row.accuracy is not None}
-    return Judgement(design, observations_of(evaluations), costs)
+    beside = [placement for placement in costs if not is_candidate(placement, design.space)]
+    return Judgement(design, observations_of(evaluations), costs, beside=beside if is_front_of_space else ())
+
+
+def is_candidate(placement: Placement, space: SearchSpace) -> bool:
+    """Whether a placement may be on a front, recommended and picked: a member of the space, or the plain backbone."""
+    return placement.is_plain or placement in space
 
 
 def losses_of(summaries: Sequence[PlacementSummary], cost: str) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from seplace.pareto import knee
 from seplace.placement import Placement, placed_alone
-from seplace.results import Evaluation, PlacementSummary, mean_and_error, stage_columns
+from seplace.results import Evaluation, PlacementSummary, is_candidate, mean_and_error, stage_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from seplace.effects.contributions import Contribution
     from seplace.effects.covariates import Covariate
     from seplace.effects.judgement import Estimate, Judgement
+    from seplace.space import SearchSpace
 
 _NAMED = 0.95
 """The probability of its sign from which an interaction is named, or a proxy believed."""
@@ -269,6 +270,15 @@ def front_frame(placements: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([members, beside], ignore_index=True)
 
 
+def front_of_candidates(placements: pd.DataFrame, space: SearchSpace, *, cost: str) -> pd.DataFrame:
+    """Return the rows that a front point is picked from: of the space and the plain backbone, cheapest first."""
+    if placements.empty:
+        return placements
+    listed = [is_candidate(Placement.parse(text), space) for text in placements["placement"]]
+    ordered = placements[listed].sort_values([cost, "accuracy"], ascending=[True, False], kind="stable")
+    return ordered[ordered["accuracy"] > ordered["accuracy"].cummax().shift(fill_value=-np.inf)]
+
+
 def knee_of(members: pd.DataFrame, cost: str) -> int:
     """Return the position of the front's knee among its members (one row each)."""
     return knee(np.stack([100 - members["accuracy"].to_numpy(), members[cost].to_numpy(dtype=float)], axis=1))
@@ -288,7 +298,11 @@ def verdict(judgement: Judgement | None, yardsticks: Mapping[str, Placement]) ->
         f"{counted(others, 'placement')} compared, taken together; one training has a noise of "
         f"{judgement.posterior.noise_sd:.2f} points"
     )
-    better = judgement.surely_better(plain)
+    surely = judgement.surely_better(plain)
+    better = [placement for placement in surely if placement not in judgement.beside]
+    if not better and surely:
+        named = ", ".join(name for name, mark in yardsticks.items() if mark in surely)
+        return f"No placement of the space is better than none at 95 %; of the yardsticks beside it, {named} ({basis})."
     if not better:
         return f"No placement is better than none at 95 % ({basis})."
     best = max(better, key=lambda placement: judgement.means[judgement.position[placement]])

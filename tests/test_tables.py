@@ -29,12 +29,12 @@ def frame(evaluations: list[Evaluation], **changes) -> pd.DataFrame:
         "tests": {},
         "latencies": {},
     }
-    judgement = judge(DESIGN, evaluations, "flops") if evaluations else None
+    judgement = judge(DESIGN, evaluations, "flops", is_front_of_space=True) if evaluations else None
     return placements_frame(summarise(evaluations), judgement, **(values | changes))
 
 
 def said(evaluations: list[Evaluation], *, names: tuple[str, ...] = tuple(MARKS)) -> str:
-    judgement = judge(DESIGN, evaluations, "flops") if evaluations else None
+    judgement = judge(DESIGN, evaluations, "flops", is_front_of_space=True) if evaluations else None
     return verdict(judgement, {name: Placement.parse(MARKS[name]) for name in names})
 
 
@@ -172,7 +172,7 @@ def test_effects_in_a_table():
     prices = PriceTable(names=("flops", "params"), plain=(1000, 100), extras=extras)
     evaluations = rows(plain=BASE, se=above(2.0), eca=above(0.0))
     timed = {SE: {"extra_latency_ms": 0.25}}
-    judgement = judge(DESIGN, evaluations, "flops")
+    judgement = judge(DESIGN, evaluations, "flops", is_front_of_space=True)
     table = effects_frame(judgement, prices=prices, evaluations=evaluations, latencies=timed)
     assert list(table.columns) == [
         *("kind", "stage", "name", "effect", "effect_lower", "effect_upper", "p_positive", "trainings"),

@@ -5,7 +5,7 @@ All from one set of draws of the posterior, so that statements about several pla
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
@@ -42,8 +42,19 @@ class Estimate:
 class Judgement:
     """Draws of the accuracies of all trained placements, and what follows from them."""
 
-    def __init__(self, design: Design, observations: Sequence[Observation], costs: Mapping[Placement, float]) -> None:
-        """Learn from at least one observation; `costs` are those of the observed placements."""
+    def __init__(
+        self,
+        design: Design,
+        observations: Sequence[Observation],
+        costs: Mapping[Placement, float],
+        *,
+        beside: Collection[Placement] = (),
+    ) -> None:
+        """Learn from at least one observation; `costs` are those of the observed placements.
+
+        Those that stand `beside` the space are compared with the others, and never on the front.
+        """
+        self.beside = frozenset(beside)
         self._observations = observations
         self.posterior = Posterior(design, observations, draws=_SCALES, random=np.random.default_rng(0))
         self.placements = self.posterior.placements
@@ -71,6 +82,10 @@ class Judgement:
         return Posterior(design, sharpened(design, self._observations), draws=_SCALES, random=np.random.default_rng(0))
 
     @cached_property
+    def _is_candidate(self) -> NDArray[np.bool_]:
+        return np.array([placement not in self.beside for placement in self.placements])
+
+    @cached_property
     def means(self) -> Floats:
         """The mean accuracy of each placement (placements,), in percent."""
         return np.asarray(self.accuracies.mean(axis=0))
@@ -89,19 +104,20 @@ class Judgement:
 
     @cached_property
     def front(self) -> list[Placement]:
-        """The placements that no other trained one dominates by mean accuracy and cost, cheapest first."""
+        """The candidates that no other trained one dominates by mean accuracy and cost, cheapest first."""
         order = self._by_cost(self.means)
+        order = order[self._is_candidate[order]]
         best = np.maximum.accumulate(self.means[order])
-        rises = np.concatenate([[True], best[1:] > best[:-1]])
+        rises = np.concatenate([[True], best[1:] > best[:-1]])[: len(order)]
         return [self.placements[at] for at in order[rises]]
 
     @cached_property
     def front_probabilities(self) -> dict[Placement, float]:
-        """The probability of each placement that no other trained one dominates it."""
+        """The probability of each placement that no other candidate that was trained dominates it."""
         order = np.argsort(self.costs, kind="stable")
         accuracies, costs = self.accuracies[:, order], self.costs[order]
         # Best of all that cost no more; of equal cost the better one stays.
-        best = np.maximum.accumulate(accuracies, axis=1)
+        best = np.maximum.accumulate(np.where(self._is_candidate[order], accuracies, -np.inf), axis=1)
         last_of_cost = np.searchsorted(costs, costs, side="right") - 1
         on_front = accuracies >= best[:, last_of_cost]
         return {self.placements[at]: float(share) for at, share in zip(order, on_front.mean(axis=0), strict=True)}

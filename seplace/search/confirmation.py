@@ -45,7 +45,8 @@ def next_round(trainings: Trainings, region: Region, *, yardsticks: Sequence[Pla
     A placement gets at most `seeds` seeds, in their order.
     """
     results = trainings.results
-    judgement = judge(region.design, list(results.values()), trainings.config.objective.cost)
+    rows, cost = list(results.values()), trainings.config.objective.cost
+    judgement = judge(region.design, rows, cost, is_front_of_space=trainings.is_front_of_space)
     plain = next((mark for mark in yardsticks if mark.is_plain), None)
     jobs: list[Job] = []
     promising = recommended(judgement, region, results.values())[:_MEMBERS]
@@ -68,6 +69,8 @@ def _questions(
     doubts = dict.fromkeys([each for each in recommended if each not in judgement.position], 1.0)
     members = [placement for placement in recommended if placement in judgement.position]
     for placement in judgement.placements:
+        if placement in judgement.beside:
+            continue
         on_front = judgement.front_probabilities[placement]
         if placement in members or placement in judgement.front or on_front > _DECIDED:
             _raise(doubts, placement, _doubt(on_front))

@@ -25,7 +25,7 @@ from seplace.files import DiskFull, make_folder, remove_unfinished
 from seplace.ledger import Ledger
 from seplace.placement import Placement, StageChoice, placed_alone
 from seplace.registry import is_import_path
-from seplace.results import Job, judge
+from seplace.results import Job, is_candidate, judge
 from seplace.search.budget import warn_of_a_smaller_budget
 from seplace.search.confirmation import next_round
 from seplace.search.interruption import signals_as_errors
@@ -258,7 +258,8 @@ class Driver:
     def run_test(self, evaluator: Evaluator) -> None:
         """Time what was trained; read the test split once, for the front and the yardsticks whose weights are there."""
         results = self.trainings.results
-        members = judge(self.task.design, list(results.values()), self.task.cost).front
+        is_of_space = self.trainings.is_front_of_space
+        members = judge(self.task.design, list(results.values()), self.task.cost, is_front_of_space=is_of_space).front
         placements = list(dict.fromkeys([*members, *self.yardsticks.values()]))
         known = self.ledger.tests()
         unread = [
@@ -312,7 +313,9 @@ class Driver:
             return
         results = self.trainings.results
         if self._standing is None or self._standing[0] != len(results):
-            standing = standing_of(results.values(), self.task.cost, self.prices.range_of(self.task.cost))
+            is_of_space, space = self.trainings.is_front_of_space, self.config.search_space
+            rows = [row for row in results.values() if not is_of_space or is_candidate(row.placement, space)]
+            standing = standing_of(rows, self.task.cost, self.prices.range_of(self.task.cost))
             self._standing = (len(results), standing)
         is_by_the_clock = self.phase == "search" and self.config.search.trainings is None
         running = 0.0 if is_by_the_clock else self.executor.epochs_done / self.config.training.epochs

@@ -88,6 +88,7 @@ def claim(config: StudyConfig, folder: Path, ledger: Ledger) -> None:
     """Make `folder` this study's."""
     if ledger.fact("fingerprint") is None:
         ledger.set_fact("fingerprint", config.fingerprint())
+        ledger.set_fact("front_of_space", True)  # a study that began with 0.10 keeps the front that it had
     ledger.set_fact("name", config.name)
     ledger.set_fact("space", space_record(config.search_space))  # so that its results are read without its code
     # Relative, so that a folder of results can be moved with its studies.

@@ -30,6 +30,8 @@ class Trainings:
         self.ledger = ledger
         self.executor = executor
         self.prices = prices
+        self.is_front_of_space = bool(ledger.fact("front_of_space"))
+        """Whether yardsticks beside the space stay off the front; not in studies that began with version 0.10."""
         known = ledger.evaluations()
         self.attempts = Attempts(config, known, ledger.failures(), retry_failed=retry_failed)
         self.results: dict[EvaluationKey, Evaluation] = {

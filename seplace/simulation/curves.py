@@ -80,7 +80,7 @@ def hypervolumes(world: World, replayed: Replay, checkpoints: Sequence[float]) -
 def belief(world: World, replayed: Replay) -> Belief:
     """Compare what is believed of the trained front with the truth."""
     space, evaluations = world.space, replayed.evaluations
-    judgement = judge(replayed.design, evaluations, world.cost)
+    judgement = judge(replayed.design, evaluations, world.cost, is_front_of_space=False)
     true = {placement: float(world.truth[space.index(placement)]) for placement in judgement.placements}
     plain = next(placement for placement in judgement.placements if placement.is_plain)
     accuracies = {placement: judgement.accuracy(placement) for placement in judgement.front}

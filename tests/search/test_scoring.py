@@ -210,7 +210,9 @@ def test_what_the_user_wrote_wrongly_ends_the_run_before_any_training(tmp_path, 
 def test_results_are_judged_as_the_search_was(tmp_path, monkeypatch):
     designs = []
     judge = driver.judge
-    monkeypatch.setattr(driver, "judge", lambda design, *rest: designs.append(design) or judge(design, *rest))
+    monkeypatch.setattr(
+        driver, "judge", lambda design, *rest, **named: designs.append(design) or judge(design, *rest, **named)
+    )
     go(study(tmp_path), tmp_path / "out")
     found = Results.load(tmp_path / "out")
     again = found.judgement.posterior.design.covariates
