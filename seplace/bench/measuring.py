@@ -85,10 +85,10 @@ class Counts:
     @cached_property
     def operators(self) -> Counter[str]:
         """FLOPs by operator."""
-        if self._has_weights:
-            return count_operators(self._network, self._images).flops
-        counted = count_operators(self._network.to_empty(device="cpu"), self._images)  # shapes alone are counted
-        self._network.to(device="meta")  # gives the room for weights back
+        network = self._network if self._has_weights else self._network.to_empty(device="cpu")
+        counted = count_operators(network, self._images)  # shapes alone are counted
+        if not self._has_weights:
+            self._network.to(device="meta")  # gives the room for weights back
         if counted.unknown:
             warnings.warn(f"{unknown_names(counted.unknown)}: left out of FLOPs", stacklevel=2)
         return counted.flops
