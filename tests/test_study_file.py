@@ -349,3 +349,13 @@ def test_the_whole_space_may_be_the_budget(tmp_path: Path) -> None:
 def test_an_import_path_that_cannot_be_had_is_refused_when_a_study_is_read(tmp_path, old, new, problem):
     (told,) = problems_of(write(tmp_path, replaced(old, new)))
     assert problem in told
+
+
+def test_only_a_set_with_a_validation_split_of_its_own_needs_no_validation_images(tmp_path: Path) -> None:
+    without = replaced("  validation_images: 400\n", "")
+    assert problems_of(write(tmp_path, without)) == [
+        "a.yaml:4:3: data.validation_images: is missing and required: digits has no validation split of its own"
+    ]
+    for name in ("image_folder", "image_parquet"):
+        config = load_study(write(tmp_path, without.replace("name: digits", f"name: {name}")))
+        assert (config.data.validation_images, config.data.skip_damaged) == (None, False)
