@@ -77,7 +77,7 @@ def find_blocks(network: nn.Module, seen: dict[str, Calls]) -> Found:
 
 
 def _is_gate(calls: Calls) -> bool:
-    return calls.scales_its_input and not (calls.adds or calls.concatenates)
+    return calls.scales_its_input and not calls.adds  # what is concatenated may be two statistics of the input
 
 
 def _kinds_of_blocks(usable: Sequence[Calls]) -> set[type]:

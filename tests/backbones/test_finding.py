@@ -78,6 +78,15 @@ class PairStage(nn.Module):
         return self.two(self.one(x))
 
 
+class SpatialGate(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(2, 1, 7, padding=3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.sigmoid(self.conv(torch.cat([x.mean(1, keepdim=True), x.amax(1, keepdim=True)], 1)))
+
+
 @pytest.mark.parametrize(
     ("stages", "channels", "paths"),
     [
@@ -92,6 +101,12 @@ class PairStage(nn.Module):
             8,
             ["stages.0", "stages.2"],
             id="gates between, and no join",
+        ),
+        pytest.param(
+            [nn.Conv2d(8, 8, 3), nn.ReLU(), SpatialGate(), nn.Conv2d(8, 8, 3), nn.ReLU(), SpatialGate()],
+            8,
+            ["stages.1", "stages.4"],
+            id="spatial gates in a chain of layers",
         ),
         pytest.param(
             [PairStage(8, 12), PairStage(12, 16)],
