@@ -15,6 +15,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     import pandas as pd
 
+    from seplace.search.plan import Plan
     from seplace.search.progress import Progress as RunProgress
 
 
@@ -328,6 +329,31 @@ def plain_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title
     return table
 
 
+def limit_lines(plan: Plan) -> list[str]:
+    """Return how many placements keep the limits of a study, and what these cost."""
+    limits = plan.config.objective.limits
+    if not limits:
+        return []
+    wanted = ", ".join(f"{name} at most {quantity(limit)}" for name, limit in limits.items())
+    if plan.kept is None:
+        return [f"limits ({wanted}): known once the costs are counted, or measured"]
+    count = plan.kept.share * len(plan.config.search_space)
+    if plan.kept.is_exact:
+        kept = f"{round(count):,} of {len(plan.config.search_space):,} placements keep the limits"
+    elif plan.kept.spans:
+        kept = (
+            f"about {100 * plan.kept.share:.2g} % of the placements ({count:.2g}) keep the limits, by a random sample"
+        )
+    else:
+        kept = "less than 0.1 % of the placements keep the limits: none of a random sample does"
+    spans = ", ".join(f"{name} {quantity(low)} to {quantity(high)}" for name, (low, high) in plan.kept.spans.items())
+    lines = [f"{kept} ({wanted})" + (f": {spans}" if spans else "")]
+    left_out = [name for name in plan.config.search_space.yardsticks if name not in plan.yardsticks]
+    if left_out:
+        lines.append(f"not trained, since they are over a limit: {', '.join(left_out)}")
+    return lines
+
+
 def plus_minus(value: float, error: float, *, signed: bool = False) -> str:
     """Return `81.00 ± 0.25`; without an error where there is none, empty where there is no value."""
     if math.isnan(value):
@@ -348,7 +374,9 @@ def quantity(value: float, *, signed: bool = False) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return `45 s`, `12 min` or `3.5 h`."""
+    """Return `0.31 s`, `45 s`, `12 min` or `3.5 h`."""
+    if seconds < 10:
+        return f"{seconds:.2g} s"
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

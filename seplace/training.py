@@ -279,29 +279,6 @@ def _constant_curve(
     return [CurvePoint(epoch=epoch, train_loss=None, **asdict(score)) for epoch in sorted(scored) if epoch <= until]
 
 
-def time_step(network: nn.Module, batches: TrainingBatches, *, recipe: Recipe, steps: int = 4) -> float:
-    """Return the seconds of one training step: the fastest of a few, after a first one that warms up.
-
-    0 for a network of which nothing learns: it is not trained.
-    """
-    parameters = trainable_parameters(network)
-    if not parameters:
-        return 0.0
-    optimizer = torch.optim.SGD(parameters, lr=recipe.learning_rate, fused=True)
-    seconds = []
-    for (images, labels), _ in zip(batches, range(steps), strict=False):
-        start = time.perf_counter()
-        with torch.autocast(images.device.type, torch.bfloat16) if recipe.precision == "bf16" else nullcontext():
-            logits = network(images)
-        optimizer.zero_grad()
-        torch.autograd.backward(F.cross_entropy(logits.float(), labels))
-        optimizer.step()
-        if images.device.type == "cuda":
-            torch.cuda.synchronize(images.device)
-        seconds.append(time.perf_counter() - start)
-    return min(seconds)
-
-
 def _usable(checkpoint: Checkpoint | None) -> tuple[Path | None, int]:
     """Return the path of a whole checkpoint and the epochs it has; a damaged one is put aside with a warning."""
     if checkpoint is None or not checkpoint.path.exists():

@@ -10,7 +10,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from seplace.errors import TrainingFailed
 from seplace.models import freeze_backbone
 from seplace.recipe import Recipe
-from seplace.training import Score, measure_score, time_step
+from seplace.training import Score, measure_score
 from tests.networks import network_of
 from tests.toy_training import EPOCHS, assert_equal, network, recipe, trained, training_batches, validation
 
@@ -210,7 +210,6 @@ def test_a_frozen_backbone_without_attention_is_scored_as_it_is():
     assert {(point.accuracy, point.cross_entropy) for point in curve} == {(score.accuracy, score.cross_entropy)}
     assert {point.train_loss for point in curve} == {None}
     assert heard == [EPOCHS]
-    assert time_step(start, training_batches(), recipe=recipe()) == 0
 
 
 def test_a_score_by_arithmetic():
@@ -224,7 +223,3 @@ def test_a_score_by_arithmetic():
     expected = (math.log1p(math.exp(-1)) + math.log(2) + math.log1p(math.exp(2))) / 3
     assert score.cross_entropy == pytest.approx(expected, rel=1e-6)
     assert net.training
-
-
-def test_a_step_takes_time_and_leaves_the_first_batches():
-    assert 0 < time_step(network(), training_batches(), recipe=recipe(), steps=2) < 10

@@ -20,7 +20,7 @@ def plan(
 ) -> None:
     """Show what a run would do: the space, its prices, what is compared, how long it takes."""
     from seplace.config import load_study
-    from seplace.display import duration, image_lines, plain_table, quantity
+    from seplace.display import duration, image_lines, limit_lines, plain_table, quantity
     from seplace.search.plan import make_plan
 
     import_from(Path())
@@ -74,9 +74,12 @@ def plan(
             for span in made.spans
         ]
         show(plain_table(["cost", "plain", "cheapest", "dearest", "span"], rows))
-    if made.seconds is not None:
-        each = "" if made.seconds_a_training is None else f" ({duration(made.seconds_a_training)} a training)"
-        show(f"estimated time with {config.run.workers} workers: {duration(made.seconds)}{each}{made.proxies_note}")
+    for line in limit_lines(made):
+        show(line)
+    if made.seconds is not None and made.estimate is not None:
+        side = "one after the other" if made.estimate.at_once == 1 else f"{made.estimate.at_once} at once"
+        each = f"{duration(made.estimate.training)} a training, {side}"
+        show(f"estimated time: {duration(made.seconds)} ({each}, with start and end{made.proxies_note})")
 
 
 def run(

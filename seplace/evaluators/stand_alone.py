@@ -35,6 +35,7 @@ from seplace.errors import (
 from seplace.evaluators.data_look import look_at_study
 from seplace.evaluators.new_parts import new_modules
 from seplace.evaluators.pricing import count_prices, time_placements
+from seplace.evaluators.timing import estimate_training
 from seplace.files import sha256_of, write_atomically
 from seplace.models import build, freeze_backbone, holds_own_code
 from seplace.placement import Placement
@@ -43,7 +44,7 @@ from seplace.registry import is_import_path
 from seplace.results import Evaluation, Job
 from seplace.scores import Score
 from seplace.streams import derive_seed
-from seplace.training import Checkpoint, CurvePoint, measure_score, time_step, train
+from seplace.training import Checkpoint, CurvePoint, measure_score, train
 from seplace.user_code import told_if
 from seplace.versions import versions
 
@@ -173,7 +174,7 @@ class StandAlone:
             network,
             recipe=recipe,
             batches=self._training_batches(seed),
-            validation=self._validation_batches,
+            validation=self.validation_batches,
             device=self.device,
             checkpoint=None,
             on_epoch=lambda _epoch: None,
@@ -181,7 +182,7 @@ class StandAlone:
 
     def score(self, network: nn.Module) -> Score:
         """Score a network on the validation split."""
-        return measure_score(network, self._validation_batches, precision=self.config.training.precision)
+        return measure_score(network, self.validation_batches, precision=self.config.training.precision)
 
     def untrained(self, placement: Placement) -> nn.Module:
         """Build a network on this device in eval mode, to be timed."""
@@ -194,13 +195,9 @@ class StandAlone:
         return torch.zeros(1, self.images.channels, side, side, device=self.device)
 
     def estimate_seconds(self, placement: Placement) -> float:
-        """Estimate the time of one training from a few timed steps, scoring the validation split included."""
-        recipe = self.config.training
-        batches = self._training_batches(seed=0)
+        """Estimate the time of one training from timed short ones, set-up and scores included."""
         with self._told(placement, f"{placement}, seed 0, cannot be trained"):
-            step = time_step(self._placed(self._trainable(placement, seed=0)), batches, recipe=recipe)
-        scored = len(self.config.scored_epochs) * len(self.images.validation) / recipe.batch_size
-        return step * (recipe.epochs * len(batches) + scored / 3)  # a forward pass is about a third of a step
+            return estimate_training(self, placement)
 
     def evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:
         """Train one placement on one seed; a training that fails by itself is an evaluation too.
@@ -227,7 +224,7 @@ class StandAlone:
                     self._trainable(job.placement, seed=job.seed),
                     recipe=recipe,
                     batches=self._training_batches(job.seed),
-                    validation=self._validation_batches,
+                    validation=self.validation_batches,
                     device=self.device,
                     checkpoint=checkpoint,
                     on_epoch=on_epoch,
@@ -296,7 +293,8 @@ class StandAlone:
         return self._batches(self.images.train, augmentation=augmentation, shuffle_seed=derive_seed(seed, "data"))
 
     @cached_property
-    def _validation_batches(self) -> BatchLoader:
+    def validation_batches(self) -> BatchLoader:
+        """The validation split, in order."""
         return self._batches(self.images.validation, augmentation=None, shuffle_seed=None)
 
     @cached_property

@@ -29,6 +29,7 @@ from seplace.results import Job, is_candidate, judge
 from seplace.search.budget import warn_of_a_smaller_budget
 from seplace.search.confirmation import next_round
 from seplace.search.interruption import signals_as_errors
+from seplace.search.limits import check_limits
 from seplace.search.lock import study_lock
 from seplace.search.meaning import claim, described, refuse_changes, refuse_other_learning
 from seplace.search.optuna_file import StudyFile
@@ -97,7 +98,7 @@ def run_study(
             on_images(images)
         table = price_table(config, folder, evaluator, identity=identity)
         prices = Prices(config, table, ledger=ledger, evaluator=evaluator)
-        prices.check_limits()
+        check_limits(config, table)
         if prices.measured:
             prices.of(Placement.uniform(StageChoice(), len(config.search_space.choices)))  # told before any training
         for backbone in config.search_space.backbones.values():

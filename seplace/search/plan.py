@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,11 +14,14 @@ from seplace.costs.stored import read_prices
 from seplace.files import is_file
 from seplace.ledger import Ledger
 from seplace.placement import Placement, StageChoice
+from seplace.search.estimate import Estimate, at_once
+from seplace.search.limits import Kept, check_limits, counted_limits, kept_of
 from seplace.search.scoring import placements_to_score, proxy_records
 
 if TYPE_CHECKING:
     from seplace.config import StudyConfig
     from seplace.costs.table import PriceTable
+    from seplace.evaluators.evaluator import Evaluator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +46,10 @@ class Plan:
     """The most trainings that confirm the front afterwards."""
     spans: tuple[PriceSpan, ...] | None
     """None until the space has been priced once."""
-    seconds_a_training: float | None
-    """Estimated from timed steps; None without a batch."""
+    estimate: Estimate | None
+    """From timed trainings of a few steps; None without a batch."""
+    kept: Kept | None
+    """What keeps the limits on counted costs; None without any, and before the space has been priced once."""
     images: Mapping[str, Any]
     """What is known of the data, as the ledger of a run has it; empty where nothing was looked at."""
     frozen: list[str]
@@ -54,12 +60,12 @@ class Plan:
     @property
     def seconds(self) -> float | None:
         """The estimated time of the run, with the scores of proxies where these were timed."""
-        if self.seconds_a_training is None:
+        if self.estimate is None:
             return None
-        hours = self.config.search.hours
-        trained = self.confirmations + (len(self.yardsticks) if self.trainings is None else self.trainings)
-        searched = 0.0 if hours is None else 3600 * hours
-        return searched + self.seconds_a_training * trained / self.config.run.workers + (self.proxy_seconds or 0.0)
+        space = len(self.config.search_space)
+        return self.estimate.seconds(self.config, yardsticks=len(self.yardsticks), space=space) + (
+            self.proxy_seconds or 0.0
+        )
 
     @property
     def proxies_note(self) -> str:
@@ -74,8 +80,10 @@ def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool) -> Plan:
 
     An evaluator that answers from a folder has no batch, and is always asked: it refuses what it cannot answer.
     """
+    begun = time.perf_counter()
     table = read_prices(folder / "prices.json", key=config.price_key())
-    seconds = None
+    estimate = None
+    running, note = at_once(config, gpus=0 if config.run.accelerator == "cpu" else None)
     images: Mapping[str, Any] = {}
     frozen: list[str] = []
     if config.evaluator.name == "stand_alone" and not with_batch:
@@ -89,6 +97,7 @@ def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool) -> Plan:
 
         evaluator = EvaluatorMaker(config, folder).make(0)
         images = evaluator.describe_images()
+        read = time.perf_counter() - begun
         identity = identity_of(config, images)
         frozen = sentences_of(parts_that_learn(config, images))
         if changes := changes_since(config, folder, images, identity):
@@ -96,21 +105,64 @@ def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool) -> Plan:
             table = evaluator.prices()  # its folder keeps those of the study whose results it holds
         else:
             table = price_table(config, folder, evaluator, identity=identity)
+        check_limits(config, table)
         plain = Placement.uniform(StageChoice(), len(config.search_space.choices))
         if config.evaluator.folder is None and measured_names(config.wanted_costs):
             evaluator.latencies([plain])  # what cannot be measured is told before anything is trained
+        running, note = at_once(config, gpus=_gpus(config))
         dearest = table.dearest(config.search_space.choices, main_count(table.names))
-        seconds = sum(evaluator.estimate_seconds(placement) for placement in (plain, dearest)) / 2
+        estimate = _estimated(evaluator, plain, dearest, read=read, running=running)
+    elif table is not None:
+        check_limits(config, table)
+    if note:
+        warnings.warn(note, stacklevel=2)
+    kept = None if table is None else kept_of(config, table)
+    yardsticks = config.search_space.yardsticks
+    if table is not None:
+        limits = counted_limits(config, table)
+        yardsticks = {
+            name: mark
+            for name, mark in yardsticks.items()
+            if all(table.price(mark)[cost] <= limit for cost, limit in limits.items())
+        }
     return Plan(
         config=config,
-        yardsticks=config.search_space.yardsticks,
+        yardsticks=yardsticks,
         trainings=config.search.trainings,
         confirmations=0 if config.confirm is None else config.confirm.trainings,
         spans=None if table is None else spans_of(config, table),
-        seconds_a_training=seconds,
+        estimate=estimate,
+        kept=kept,
         images=images,
         frozen=frozen,
         proxy_seconds=_proxy_seconds(config, folder),
+    )
+
+
+def _gpus(config: StudyConfig) -> int | None:
+    """Return the GPUs that trainings use here; None where the evaluator is the user's own, or trains nothing."""
+    if config.evaluator.name != "stand_alone":
+        return None
+    import torch
+
+    from seplace.evaluators.stand_alone import resolve_device
+
+    return 0 if resolve_device(config.run.accelerator, 0) == "cpu" else torch.cuda.device_count()
+
+
+def _estimated(evaluator: Evaluator, plain: Placement, dearest: Placement, *, read: float, running: int) -> Estimate:
+    """Time what a run does; `read` are the seconds that imports and the reading of the data took."""
+    begun = time.perf_counter()
+    first = evaluator.estimate_seconds(plain)
+    setting_up = time.perf_counter() - begun
+    training = (first + evaluator.estimate_seconds(dearest)) / 2
+    begun = time.perf_counter()
+    evaluator.latencies([plain, dearest])
+    return Estimate(
+        starting=read + setting_up,
+        training=training,
+        timing=(time.perf_counter() - begun) / 3,  # the plain network is timed beside both
+        at_once=running,
     )
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from seplace.costs import cost_named, counted_names
+from seplace.costs import counted_names
 from seplace.costs.stored import add_missing_sum, read_prices, store_prices
 from seplace.costs.table import PriceTable
-from seplace.errors import InputError
 from seplace.evaluators.identity import counted_code
 from seplace.placement import Placement
 
@@ -72,18 +71,6 @@ class Prices:
         if name not in self.table.names:
             return None
         return self.table.span(None, name)
-
-    def check_limits(self) -> None:
-        """Refuse a hard budget that no placement of the space keeps; the error names what is attainable."""
-        for name, limit in self.config.objective.limits.items():
-            if name not in self.table.names:
-                continue
-            cheapest, dearest = self.table.span(self.config.search_space.choices, name)
-            if limit < cheapest:
-                raise InputError(
-                    f"{self.config.path}: objective.limits.{name}: no placement of {self.config.search_space.name} is "
-                    f"so cheap (got {limit:,.0f}; the space spans {cheapest:,} to {dearest:,} {cost_named(name).unit})"
-                )
 
 
 def price_table(config: StudyConfig, folder: Path, evaluator: Evaluator, *, identity: Identity) -> PriceTable:

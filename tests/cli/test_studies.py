@@ -1,12 +1,13 @@
 import shutil
 
+import pytest
 from made_up import make_folder
 
 from seplace.display import image_lines
 from seplace.errors import DataError
 from seplace.evaluators.stand_alone import StandAlone
 from tests.ledgers import alter
-from tests.studies import write_study
+from tests.studies import write_small_space, write_study
 
 
 def test_running_again_shows_the_front(cli, finished, tmp_path):
@@ -95,3 +96,24 @@ def test_a_plan_says_what_the_data_are_used_for(cli, tmp_path):
         assert "skip_damaged: true" in errors
     shutil.rmtree(tmp_path / "images")
     assert "images is not there" in cli("plan", study, "--results", tmp_path / "out", "--no-batch")[1]
+
+
+@pytest.mark.filterwarnings("default:999 workers")
+def test_a_plan_says_what_limits_leave_and_that_workers_wait(cli, tmp_path):
+    study = write_study(
+        tmp_path,
+        space=write_small_space(tmp_path),
+        objective={"limits": {"params": 4940}},
+        run={"executor": "processes", "workers": 999},
+    )
+    code, output, errors = cli("plan", study, "--results", tmp_path / "out")
+    assert code == 0
+    assert "7 of 8 placements keep the limits (params at most 4,940): flops " in output
+    assert "not trained, since they are over a limit: SE everywhere" in output
+    assert "estimated time: " in output
+    assert "999 workers of 1 thread are more than this machine has room for" in errors
+    impossible = write_study(tmp_path, name="none", objective={"limits": {"params": 7}})
+    for options in ((), ("--no-batch",)):
+        code, _, errors = cli("plan", impossible, "--results", tmp_path / "other", *options)
+        assert code == 2
+        assert "no placement of digits-resnet8 is so cheap (got 7" in errors

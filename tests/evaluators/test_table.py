@@ -340,7 +340,7 @@ def test_a_plan_asks_the_table_also_without_a_batch(made, tmp_path: Path) -> Non
     )
     plan = make_plan(load_study(study), tmp_path / "out", with_batch=False)
     assert [(span.name, span.plain) for span in plan.spans] == [("flops", 1000), ("macs", 900), ("params", 800)]
-    assert plan.seconds == 0
+    assert plan.estimate.training == 0
 
 
 def test_the_evaluator_is_part_of_the_meaning(made, tmp_path: Path) -> None:

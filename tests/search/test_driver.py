@@ -423,7 +423,7 @@ def test_a_plan_says_what_a_run_does(tmp_path):
     flops = next(span for span in made.spans if span.name == "flops")
     assert flops.plain == flops.cheapest == 197_184
     assert flops.dearest > flops.plain
-    assert made.seconds == pytest.approx(25 * made.seconds_a_training)
+    assert made.seconds > 25 * made.estimate.training > 0
     again = plan.make_plan(config, tmp_path / "out", with_batch=False)
     assert again.spans == made.spans
 

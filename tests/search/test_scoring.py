@@ -14,6 +14,7 @@ from seplace.errors import InputError, Interrupted
 from seplace.ledger import Ledger
 from seplace.placement import Placement
 from seplace.search import driver
+from seplace.search.estimate import Estimate
 from seplace.search.plan import make_plan
 from seplace.search.scoring import covariates_of, placements_to_score, proxy_records
 from tests.search.toy import go, left_in
@@ -93,13 +94,16 @@ def test_yardsticks_and_members_are_scored_before_any_training(tmp_path, proxies
     )
 
 
+TWO_SECONDS = Estimate(starting=0.0, training=2.0, timing=0.0, at_once=1)
+
+
 @pytest.mark.usefixtures("toy", "proxies")
 def test_a_plan_knows_what_scoring_takes_once_it_was_timed(tmp_path):
     config = load_study(study(tmp_path))
 
     def plan():
         # A batch would say how long a training takes: two seconds.
-        return replace(make_plan(config, tmp_path / "out", with_batch=False), seconds_a_training=2.0)
+        return replace(make_plan(config, tmp_path / "out", with_batch=False), estimate=TWO_SECONDS)
 
     assert (plan().proxy_seconds, plan().seconds) == (None, 2.0 * 12)
     assert "not included" in plan().proxies_note
@@ -115,7 +119,7 @@ def test_a_plan_knows_what_scoring_takes_once_it_was_timed(tmp_path):
     assert plan().proxies_note == ", proxies included"
     # Of a budget in hours, the yardsticks and the confirmation come beside these.
     path = write_study(tmp_path, search={"trainings": None, "hours": 2.0}, confirm={"seeds": 2, "trainings": 5})
-    timed = replace(make_plan(load_study(path), tmp_path / "new", with_batch=False), seconds_a_training=2.0)
+    timed = replace(make_plan(load_study(path), tmp_path / "new", with_batch=False), estimate=TWO_SECONDS)
     assert (timed.seconds, timed.proxies_note) == (7200 + 2.0 * (7 + 5), "")
 
 

@@ -1,0 +1,95 @@
+"""How long trainings take: a few steps of the real training, timed, and what follows for all of its epochs."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from seplace.errors import DeviceUnavailable, TrainingFailed
+from seplace.training import measure_score, train, trainable_parameters
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from seplace.datasets.loader import BatchLoader
+    from seplace.evaluators.stand_alone import StandAlone
+    from seplace.placement import Placement
+
+_STEPS = 16
+_SCORED = 8
+"""So many batches of the validation split are scored, at most."""
+_PATIENCE = 4.0
+"""Where one step with all that stands around it takes as many seconds, three are timed instead."""
+
+
+class FirstBatches:
+    """The first few training batches of each epoch."""
+
+    def __init__(self, batches: BatchLoader, count: int) -> None:
+        self.batches = batches
+        self.count = min(count, len(batches))
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        return itertools.islice(iter(self.batches), self.count)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch that the next iteration goes through."""
+        self.batches.set_epoch(epoch)
+
+
+def estimate_training(evaluator: StandAlone, placement: Placement) -> float:
+    """Return the seconds of one training, from short ones that differ in steps and in epochs.
+
+    What they take includes building the network and setting up its training, and the present load of the machine.
+    DeviceUnavailable where a batch does not fit into the memory.
+    """
+    recipe, scored = evaluator.config.training, evaluator.config.scored_epochs
+    batches = evaluator.training_batches(seed=0)
+    validation = evaluator.validation_batches
+    gentle = recipe.model_copy(update={"learning_rate": min(recipe.learning_rate, 1e-6)})  # it is not to diverge
+
+    def timed(steps: int, epochs: int) -> float:
+        start = time.perf_counter()
+        train(
+            evaluator.startable(placement, seed=0),
+            recipe=gentle,
+            batches=FirstBatches(batches, steps),
+            validation=[],
+            device=evaluator.device,
+            checkpoint=None,
+            on_epoch=lambda _epoch: None,
+            until=min(epochs, recipe.epochs),
+            scored=(),
+        )
+        return time.perf_counter() - start
+
+    network = evaluator.startable(placement, seed=0)
+    some = list(itertools.islice(validation, _SCORED))
+    start = time.perf_counter()
+    measure_score(network, some, precision=recipe.precision)
+    score = (time.perf_counter() - start) * len(validation) / len(some)
+    if not trainable_parameters(network):
+        return score
+    try:
+        timed(1, 1)  # warms up
+        short = timed(1, 1)
+        steps = min(_STEPS if short < _PATIENCE else 3, len(batches))
+        step = (timed(steps, 1) - short) / (steps - 1) if steps > 1 else 0.0
+        epoch = (timed(1, 2) - short) if recipe.epochs > 1 else 0.0  # with one step
+    except TrainingFailed as error:
+        if error.reason == "oom":
+            raise DeviceUnavailable(
+                f"{placement}: a batch of {recipe.batch_size} images of {evaluator.images.image_size} pixels does not "
+                f"fit here: {error}"
+            ) from error
+        raise
+    step = max(step, 0.0)
+    around = max(epoch - step, 0.0)
+    return (
+        short + (recipe.epochs - 1) * (around + step) + recipe.epochs * (len(batches) - 1) * step + len(scored) * score
+    )

@@ -1,0 +1,109 @@
+"""Limits on counted costs: which placements of a space keep them all, and whether any does."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seplace.costs import cost_named
+from seplace.errors import InputError
+from seplace.placement import StageChoice
+
+if TYPE_CHECKING:
+    from seplace.config import StudyConfig
+    from seplace.costs.table import PriceTable
+
+Integers = NDArray[np.int64]
+
+_MOST_ENUMERATED = 2_000_000
+_DRAWN = 20_000
+_MOST_SUMS = 5_000
+"""So many sums that none beats in every cost are followed, at most, to tell whether a placement keeps the limits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """The placements of a space that keep every limit."""
+
+    share: float
+    """Of the space, from 0 to 1; an estimate where the space is too large to be counted."""
+    is_exact: bool
+    spans: Mapping[str, tuple[int, int]]
+    """The least and greatest of each counted cost among those that were looked at; empty without any."""
+
+
+def counted_limits(config: StudyConfig, table: PriceTable) -> dict[str, float]:
+    """Return the study's limits on costs that are counted, and so known before anything is trained."""
+    return {name: limit for name, limit in config.objective.limits.items() if name in table.names}
+
+
+def kept_of(config: StudyConfig, table: PriceTable) -> Kept | None:
+    """Return what keeps the counted limits of a study; None without any."""
+    space, limits = config.search_space, counted_limits(config, table)
+    if not limits:
+        return None
+    if is_exact := len(space) <= _MOST_ENUMERATED:
+        costs = {name: table.price_all(space.choices, name) for name in table.names}
+    else:
+        drawn = random.Random(0).choices(range(len(space)), k=_DRAWN)
+        priced = [table.price(space.placement_at(index)) for index in drawn]
+        costs = {name: np.array([each[name] for each in priced]) for name in table.names}
+    keeps = np.all([costs[name] <= limit for name, limit in limits.items()], axis=0)
+    spans = {
+        name: (int(values[keeps].min()), int(values[keeps].max())) for name, values in costs.items() if keeps.any()
+    }
+    return Kept(share=float(keeps.mean()), is_exact=is_exact, spans=spans)
+
+
+def check_limits(config: StudyConfig, table: PriceTable) -> None:
+    """Refuse (InputError) limits that no placement of the space keeps, alone or all of them together."""
+    space, limits = config.search_space, counted_limits(config, table)
+    for name, limit in limits.items():
+        cheapest, dearest = table.span(space.choices, name)
+        if limit < cheapest:
+            raise InputError(
+                f"{config.path}: objective.limits.{name}: no placement of {space.name} is so cheap (got {limit:,.0f}; "
+                f"the space spans {cheapest:,} to {dearest:,} {cost_named(name).unit})"
+            )
+    tables = [table, *table.variants.values()]
+    if len(limits) > 1 and not any(_can_be_kept(each, space.choices, limits) for each in tables):
+        listed = ", ".join(f"{name} {limit:,.0f}" for name, limit in limits.items())
+        raise InputError(
+            f"{config.path}: objective.limits: no placement of {space.name} keeps all of them together ({listed}), "
+            "though some keep each"
+        )
+
+
+def _can_be_kept(table: PriceTable, choices: Sequence[Sequence[StageChoice]], limits: Mapping[str, float]) -> bool:
+    """Return whether a placement on one backbone keeps all limits, or whether that is too much to tell.
+
+    Unit after unit, the sums of costs that no other sum beats in every cost are kept: nothing else can be needed.
+    """
+    columns = [table.names.index(name) for name in limits]
+    added = [
+        np.unique([[extras[choice][column] for column in columns] for choice in unit], axis=0)
+        for extras, unit in zip(table.extras, choices, strict=True)
+    ]
+    least = np.sum([each.min(axis=0) for each in added], axis=0)
+    room = np.array(list(limits.values())) - np.array([table.plain[column] for column in columns])
+    sums = np.zeros((1, len(columns)), dtype=np.int64)
+    for each in added:
+        least = least - each.min(axis=0)
+        sums = np.unique((sums[:, None] + each).reshape(-1, len(columns)), axis=0)
+        sums = _undominated(sums[(sums + least <= room).all(axis=1)])
+        if len(sums) > _MOST_SUMS:
+            return True
+    return len(sums) > 0
+
+
+def _undominated(sums: Integers) -> Integers:
+    """Return sorted rows of two costs without those that another is at most as dear as; other rows as they are."""
+    if sums.shape[1] != 2 or not len(sums):
+        return sums
+    best = np.minimum.accumulate(sums[:, 1])
+    return np.asarray(sums[np.concatenate([[True], sums[1:, 1] < best[:-1]])])
