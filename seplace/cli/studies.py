@@ -97,6 +97,7 @@ def run(
 ) -> None:
     """Run a study to its end, or go on with one that was interrupted."""
     from seplace import api
+    from seplace.tables import counted
 
     import_from(Path())
     overrides = api.Overrides(
@@ -106,6 +107,8 @@ def run(
         api.check_pick(export)  # before hours of training, not after
     finished = api.run(study, folder=results, overrides=overrides, retry_failed=retry_failed)
     show_front(finished)
+    if failed := sum(row.state == "failed" for row in finished.rows):
+        show(f"{counted(failed, 'training')} failed: seplace status {finished.folder} says why, and what can be done")
     show(f"tables and figures: {finished.folder}")
     if finished.untested:
         raise DataError(f"the test split could not be read, all else is done: {finished.untested}")

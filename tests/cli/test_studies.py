@@ -1,8 +1,11 @@
+import re
 import shutil
+from dataclasses import replace
 
 import pytest
 from made_up import make_folder
 
+from seplace import api
 from seplace.display import image_lines
 from seplace.errors import DataError
 from seplace.evaluators.stand_alone import StandAlone
@@ -117,3 +120,12 @@ def test_a_plan_says_what_limits_leave_and_that_workers_wait(cli, tmp_path):
         code, _, errors = cli("plan", impossible, "--results", tmp_path / "other", *options)
         assert code == 2
         assert "no placement of digits-resnet8 is so cheap (got 7" in errors
+
+
+def test_a_run_says_that_trainings_failed_and_makes_them_again_on_demand(cli, finished, monkeypatch):
+    asked, results = [], api.load(finished)
+    results.rows[1] = replace(results.rows[1], state="failed")
+    monkeypatch.setattr(api, "run", lambda _study, *, retry_failed, **_: (asked.append(retry_failed), results)[1])
+    assert re.search(r"1 training failed: seplace status \S+tiny says why", cli("run", "tiny")[1])
+    cli("run", "tiny", "--retry-failed")
+    assert asked == [False, True]

@@ -14,7 +14,7 @@ def test_a_signal_stops_a_run_that_can_go_on(tmp_path, signum, executor):
     study = write_study(
         tmp_path,
         space=write_small_space(tmp_path),
-        training={"epochs": 200},
+        training={"epochs": 60},
         search={"trainings": 16},
         run={"executor": executor, "workers": 2},
     )
