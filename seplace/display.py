@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.segment import Segment
 from rich.table import Table
+
+from seplace.plain_text import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +23,17 @@ if TYPE_CHECKING:
 
 
 _LINE_SECONDS = 30.0
+
+
+class OutsideConsole(Console):
+    """A console that shows text from outside without obeying it."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Render something; what is no control of rich's own is made printable."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=printable(segment.text))
+
+
 _CLASSES_SHOWN = 8
 
 
@@ -29,7 +43,7 @@ def progress_bar() -> Iterator[Callable[[RunProgress], None]]:
 
     Where no one watches (a pipe, a log) a line is written for each phase and every half minute instead of a bar.
     """
-    console = Console(stderr=True)
+    console = OutsideConsole(stderr=True)
     if not console.is_terminal:
         yield _progress_lines(console)
         return
@@ -85,7 +99,7 @@ def standing(news: RunProgress) -> str:
 
 def tell_images(images: Mapping[str, Any]) -> None:
     """Show on the error stream what the data of a run are."""
-    console = Console(stderr=True, highlight=False)
+    console = OutsideConsole(stderr=True, highlight=False)
     for line in image_lines(images):
         console.print(line, markup=False, soft_wrap=True)
 

@@ -18,6 +18,7 @@ from matplotlib.ticker import NullLocator
 
 from seplace.errors import InputError
 from seplace.files import write_atomically
+from seplace.plain_text import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +67,7 @@ def plot_front(placements: pd.DataFrame, *, cost: str, unit: str, title: str) ->
         f"extra {prefix}{unit} over the plain backbone, which has {plain / plain_scale:.4g} {plain_prefix}{unit}"
     )
     axes.set_ylabel("validation accuracy in %, believed mean and 90 % interval")
-    axes.set_title(title, loc="left", fontsize=11, color=_INK)
+    axes.set_title(_plain(title), loc="left", fontsize=11, color=_INK)
     spread = 100 * (extra.max() - extra.min()) / plain if plain else 0.0
     if spread < _NARROW_PERCENT:
         axes.set_title(f"{unit} differ by {spread:.2g} % only", loc="right", fontsize=9, color=_INK)
@@ -113,7 +114,7 @@ def plot_bench(records: pd.DataFrame, *, title: str) -> Figure:
         if has_latency
         else "extra parameters over the plain backbone in %"
     )
-    axes.set_title(title, loc="left", fontsize=11, color=_INK)
+    axes.set_title(_plain(title), loc="left", fontsize=11, color=_INK)
     axes.grid(color="#e8e8e8", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
@@ -161,7 +162,7 @@ def plot_effects(effects: pd.DataFrame, *, title: str) -> Figure:
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(axis="y", length=0)
     panels[-1].set_xlabel("points of accuracy over none, on average over the rest of the space; 90 % interval")
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=_INK)
+    figure.suptitle(_plain(title), x=0.01, ha="left", fontsize=11, color=_INK)
     return figure
 
 
@@ -203,7 +204,7 @@ def plot_simulation(summary: pd.DataFrame, *, title: str) -> Figure:
         for name, colour in colours.items()
     ]
     figure.legend(handles=keys, loc="outside right upper", frameon=False, fontsize=9)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=_INK)
+    figure.suptitle(_plain(title), x=0.01, ha="left", fontsize=11, color=_INK)
     return figure
 
 
@@ -217,11 +218,16 @@ def save_figure(figure: Figure, path: Path) -> None:
     write_atomically(path, buffer.getvalue())
 
 
+def _plain(title: str) -> str:
+    """Return a title from outside as it is meant: a dollar begins no formula."""
+    return printable(title).replace("$", r"\$")
+
+
 def _empty(title: str, x: str, y: str) -> Figure:
     figure = Figure(figsize=(8.0, 4.0), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot(xlabel=x, ylabel=y, xticks=[], yticks=[])
-    axes.set_title(title, loc="left", fontsize=11, color=_INK)
+    axes.set_title(_plain(title), loc="left", fontsize=11, color=_INK)
     axes.text(0.5, 0.5, "no training is complete yet", ha="center", va="center", color=_INK)
     axes.spines[["top", "right"]].set_visible(False)
     return figure

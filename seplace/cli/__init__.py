@@ -16,6 +16,7 @@ import typer
 from seplace import __version__
 from seplace.cli.costs import bench
 from seplace.cli.machine import doctor
+from seplace.cli.printing import complain
 from seplace.cli.proxies import proxy
 from seplace.cli.results import effects, export, front, noise, plot, recommend, status
 from seplace.cli.simulation import simulate
@@ -89,27 +90,27 @@ def main() -> None:
     try:
         app(prog_name="seplace")  # also as `python -m seplace`
     except Interrupted as error:
-        typer.echo(f"\n{error}; everything finished is kept. Go on with: {' '.join(_command())}", err=True)
+        complain(f"\n{error}; everything finished is kept. Go on with: {' '.join(_command())}")
         sys.exit(error.exit_code)
     except InvalidStudy as error:
-        typer.echo(str(error), err=True)  # located problems, one a line, as editors and compilers have them
+        complain(str(error))  # located problems, one a line, as editors and compilers have them
         sys.exit(error.exit_code)
     except SeplaceError as error:
-        typer.echo(f"error: {error}", err=True)
+        complain(f"error: {error}")
         sys.exit(error.exit_code)
     except MemoryError as error:
-        typer.echo(f"error: {told_lack_of_memory(error)}", err=True)
+        complain(f"error: {told_lack_of_memory(error)}")
         sys.exit(DataError.exit_code)
     except Exception as error:
         if not is_raised_by_theirs(error):
             raise  # a bug of ours
-        typer.echo(f"error: code of your own failed: {describe_error(error)}", err=True)
+        complain(f"error: code of your own failed: {describe_error(error)}")
         sys.exit(UserCodeError.exit_code)
 
 
 def _show_warning(message: Warning | str, *_where: object, **_also: object) -> None:
     """Tell a user what is the matter, not which line of code noticed it."""
-    typer.echo(f"warning: {message}", err=True)
+    complain(f"warning: {message}")
 
 
 def _command() -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from seplace.cli.options import Format
+from seplace.plain_text import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,11 +18,16 @@ if TYPE_CHECKING:
 
 def show(content: object) -> None:
     """Print a text or a table."""
-    from rich.console import Console
+    from seplace.display import OutsideConsole
 
     # A pipe has no width of its own: 200 columns keep rows whole there.
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+    console = OutsideConsole(highlight=False, width=None if sys.stdout.isatty() else 200)
     console.print(content, markup=False, soft_wrap=isinstance(content, str))
+
+
+def complain(text: str) -> None:
+    """Print a line on the error stream."""
+    typer.echo(printable(text), err=True)
 
 
 def show_data(table: pd.DataFrame, output: Format) -> bool:
@@ -33,7 +39,7 @@ def show_data(table: pd.DataFrame, output: Format) -> bool:
     elif output is Format.csv:
         typer.echo(to_csv(table), nl=False)
     if output is not Format.table and table.empty:
-        typer.echo("no training is complete yet", err=True)
+        complain("no training is complete yet")
     return output is not Format.table
 
 

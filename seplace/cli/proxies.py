@@ -48,10 +48,10 @@ def proxy(
     """Put cheap scores on probation: how they rank a study's placements, beside its trainings and FLOPs."""
     if output is not None and output.suffix != ".csv":
         raise InputError(f"--output: write a file that ends in .csv (got {output})")
-    from rich.console import Console
     from rich.progress import Progress
 
     from seplace.api import Results, to_csv
+    from seplace.display import OutsideConsole
     from seplace.evaluators.stand_alone import resolve_device
     from seplace.files import write_atomically
     from seplace.proxies import WITHOUT_TRAINING
@@ -71,7 +71,7 @@ def proxy(
         supernet_epochs=supernet_epochs or usual.supernet_epochs,
         recalibration_batches=recalibration_batches or usual.recalibration_batches,
     )
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    with Progress(console=OutsideConsole(stderr=True), transient=True) as bar:
         task = bar.add_task("scoring", total=None)
         table = probation_table(
             study.live_config,

@@ -83,7 +83,8 @@ def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool) -> Plan:
     begun = time.perf_counter()
     table = read_prices(folder / "prices.json", key=config.price_key())
     estimate = None
-    running, note = at_once(config, gpus=0 if config.run.accelerator == "cpu" else None)
+    has_gpus = config.run.accelerator == "gpu" or (config.run.accelerator == "auto" and Path("/dev/nvidia0").exists())
+    running, note = at_once(config, gpus=None if has_gpus else 0)  # as far as that is known without torch
     images: Mapping[str, Any] = {}
     frozen: list[str] = []
     if config.evaluator.name == "stand_alone" and not with_batch:
