@@ -37,6 +37,7 @@ from seplace.registry import is_import_path
 from seplace.results import Evaluation, evaluations_frame, judge, rungs_frame, summarise
 from seplace.search.attempts import told
 from seplace.search.interruption import signals_as_errors
+from seplace.search.meaning import own_yardsticks
 from seplace.search.recommendation import recommended, task_of
 from seplace.search.scoring import covariates_of, proxy_records
 from seplace.shapes import rules_of
@@ -126,6 +127,7 @@ class Results:
             self._rungs: dict[str, Any] | None = ledger.fact("rungs")
             self._proxies = proxy_records(ledger)
             self._is_front_of_space = bool(ledger.fact("front_of_space"))
+            self._own_yardsticks = own_yardsticks(ledger)
             self._units: dict[str, str] = ledger.fact("units") or {}
         for rows in (self.rows, self.rung_rows):
             rows.sort(key=lambda row: (str(row.placement), row.seed, row.epochs))
@@ -165,6 +167,11 @@ class Results:
     def cost(self) -> str:
         """The name of the study's cost axis."""
         return self.config.objective.cost
+
+    @property
+    def yardsticks(self) -> dict[str, Placement]:
+        """The yardsticks of the study, by name."""
+        return self.config.search_space.yardsticks | self._own_yardsticks
 
     @property
     def unit(self) -> str:
@@ -223,7 +230,7 @@ class Results:
     @cached_property
     def placements(self) -> pd.DataFrame:
         """One row a placement that was trained, cheapest first."""
-        marks = self.config.search_space.yardsticks
+        marks = self.yardsticks
         return placements_frame(
             summarise(self.rows),
             self.judgement,
@@ -255,9 +262,7 @@ class Results:
         """In a sentence or two: whether anything was better than no attention at all."""
         if self.plain_failure is not None:
             return f"Nothing can be compared with none: {told(self.plain_failure, self.config)}."
-        return " ".join(
-            each for each in (verdict(self.judgement, self.config.search_space.yardsticks), self.test_note) if each
-        )
+        return " ".join(each for each in (verdict(self.judgement, self.yardsticks), self.test_note) if each)
 
     @property
     def outlook(self) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from seplace.documents import Problem, read_document, refuse, spelled
 from seplace.errors import InputError, UnknownName
+from seplace.placement import Placement
 from seplace.recipe import Recipe
 from seplace.registry import import_from
 from seplace.shapes import Checked, check_shape
@@ -106,6 +107,13 @@ class StudyConfig:
     def run(self) -> Run:
         """The block `run`."""
         return self.file.run
+
+    @property
+    def own_yardsticks(self) -> dict[str, Placement]:
+        """The user's own modules as yardsticks of a study that begins now; none where the budget is too small."""
+        own, trainings = self.search_space.own_yardsticks, self.search.trainings
+        fits = trainings is None or trainings >= len(self.search_space.yardsticks) + len(own)
+        return own if fits else {}
 
     @property
     def wanted_costs(self) -> tuple[str, ...]:

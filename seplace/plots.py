@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,9 +57,10 @@ def plot_front(placements: pd.DataFrame, *, cost: str, unit: str, title: str) ->
     _points(axes, rest, color=_GREY, marker="o", size=4, label="trained", faint=True)
     axes.step(members["x"], members["accuracy"], where="post", color=_BLUE, linewidth=1.4, alpha=0.7, zorder=2)
     _points(axes, members, color=_BLUE, marker="o", size=8.5, label="front")
+    own = list(dict.fromkeys(name.split()[0] for name in yardsticks["yardstick"] if ":" in name.split()[0]))
     others = [name for name in yardsticks["yardstick"] if " on " in name]
     for name, yardstick in yardsticks.groupby("yardstick", sort=False):
-        style = _style_on(others.index(name)) if name in others else _style(str(name))
+        style = _style_on(others.index(name)) if name in others else _style(str(name), own)
         _points(axes, yardstick, label=str(name), **style)
     names = _numbers(axes, members)
     plain = float(placements[cost].iloc[0] - extra[0])
@@ -262,12 +264,16 @@ def _points(
         bar.set_alpha(0.45 if faint else 1.0)
 
 
-def _style(yardstick: str) -> dict[str, Any]:
-    """Return a marker for each module, filled where it stands everywhere and hollow in the last stage only."""
+def _style(yardstick: str, own: Sequence[str]) -> dict[str, Any]:
+    """Return a marker for each module, filled where it stands everywhere and hollow in the last stage only.
+
+    `own` are the modules of the user's own.
+    """
     module = yardstick.split()[0]
+    markers = {"none": "X", "SE": "^", "CBAM": "s", "ECA": "D"} | dict(zip(own, itertools.cycle("hvp8"), strict=False))
     return {
         "color": _ORANGE,
-        "marker": {"none": "X", "SE": "^", "CBAM": "s", "ECA": "D"}[module],
+        "marker": markers[module],
         "size": 6.5,
         "hollow": "last" in yardstick,
     }

@@ -19,7 +19,7 @@ from seplace.attention.options import GateOptions, Init
 from seplace.backbones.backbone import Backbone
 from seplace.errors import InvalidPlacement, InvalidSpace
 from seplace.placement import Placement, StageChoice
-from seplace.yardsticks import yardsticks
+from seplace.yardsticks import own_yardsticks, yardsticks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +73,11 @@ class SearchSpace:
     def yardsticks(self) -> dict[str, Placement]:
         """The placements that anyone would try by hand, by name."""
         return yardsticks(self.backbone, variants=self.variants)
+
+    @property
+    def own_yardsticks(self) -> dict[str, Placement]:
+        """The user's own modules in all stages and in the last only, members of the space, by name."""
+        return own_yardsticks(self.choices, last=self.backbone.units_of_last_stage)
 
     def __len__(self) -> int:
         return math.prod(map(len, self.choices)) * len(self.backbones)

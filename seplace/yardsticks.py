@@ -6,11 +6,38 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from seplace.placement import Placement, StageChoice
+from seplace.registry import is_import_path
 
 if TYPE_CHECKING:
     from seplace.backbones.backbone import Backbone
 
 _RATIO = 16
+
+
+def own_yardsticks(stages: Sequence[Sequence[StageChoice]], *, last: int) -> dict[str, Placement]:
+    """Return, for each module of the user's own in the choices of a space, itself in all stages and in the last only.
+
+    Each is a member of the space: a stage that does not list the module has none, and where that is not listed either,
+    there is no such yardstick. `last` is the number of units that the last stage is.
+    """
+    modules = dict.fromkeys(choice.name for listed in stages for choice in listed if is_import_path(choice.name))
+    named: dict[str, Placement] = {}
+    for module in modules:
+        everywhere = [_own_choice(listed, module) for listed in stages]
+        last_only = [*(_own_choice(listed, "") for listed in stages[:-last]), *everywhere[-last:]]
+        for label, chosen in (("everywhere", everywhere), ("in the last stage", last_only)):
+            placement = Placement(tuple(choice for choice in chosen if choice is not None))
+            if len(placement) == len(stages) and not placement.is_plain and placement not in named.values():
+                named[f"{module} {label}"] = placement
+    return named
+
+
+def _own_choice(listed: Sequence[StageChoice], module: str) -> StageChoice | None:
+    """Return a module's choice in a stage, serial and of a ratio near 16 if can be; else `none`, if that is listed."""
+    own = [choice for choice in listed if choice.name == module]
+    if own:
+        return min(own, key=lambda choice: (choice.attachment != "serial", abs((choice.ratio or _RATIO) - _RATIO)))
+    return next((choice for choice in listed if choice.name == "none"), None)
 
 
 def yardsticks(backbone: Backbone, *, variants: Sequence[Backbone] = ()) -> dict[str, Placement]:

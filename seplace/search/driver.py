@@ -31,7 +31,7 @@ from seplace.search.confirmation import next_round
 from seplace.search.interruption import signals_as_errors
 from seplace.search.limits import check_limits
 from seplace.search.lock import study_lock
-from seplace.search.meaning import claim, described, refuse_changes, refuse_other_learning
+from seplace.search.meaning import claim, described, own_yardsticks, refuse_changes, refuse_other_learning
 from seplace.search.optuna_file import StudyFile
 from seplace.search.prices import Prices, price_table
 from seplace.search.progress import Observer, Progress, Standing, standing_of
@@ -121,7 +121,7 @@ def run_study(
             ledger=ledger,
             make_executor=functools.partial(_make_executor, config, maker),
             prices=prices,
-            yardsticks=config.search_space.yardsticks,
+            yardsticks=config.search_space.yardsticks | own_yardsticks(ledger),
             make_proxy=functools.partial(make_proxy, config, folder, evaluator),
             study_file=StudyFile(folder / "optuna.db"),
             observer=observe,

@@ -12,6 +12,7 @@ from seplace.errors import DataError
 from seplace.evaluators.identity import Identity, changes_of_identity, changes_of_images, identity_of, other_meaning
 from seplace.files import is_file, write_atomically
 from seplace.ledger import Ledger
+from seplace.placement import Placement
 from seplace.space_record import space_record
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ def claim(config: StudyConfig, folder: Path, ledger: Ledger) -> None:
     """Make `folder` this study's."""
     if ledger.fact("fingerprint") is None:
         ledger.set_fact("fingerprint", config.fingerprint())
+        own = {name: str(placement) for name, placement in config.own_yardsticks.items()}
+        ledger.set_fact("own_yardsticks", own)
         ledger.set_fact("front_of_space", True)  # a study that began with 0.10 keeps the front that it had
     ledger.set_fact("name", config.name)
     ledger.set_fact("space", space_record(config.search_space))  # so that its results are read without its code
@@ -95,3 +98,8 @@ def claim(config: StudyConfig, folder: Path, ledger: Ledger) -> None:
     ledger.set_fact("study_folder", os.path.relpath(config.folder, folder.resolve()))
     write_atomically(folder / "study.yaml", config.source_text)
     write_atomically(folder / "space.yaml", config.space_text)
+
+
+def own_yardsticks(ledger: Ledger) -> dict[str, Placement]:
+    """Return the user's own modules that a study took as yardsticks when it began; none until version 0.10."""
+    return {name: Placement.parse(text) for name, text in (ledger.fact("own_yardsticks") or {}).items()}

@@ -118,7 +118,7 @@ def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool) -> Plan:
     if note:
         warnings.warn(note, stacklevel=2)
     kept = None if table is None else kept_of(config, table)
-    yardsticks = config.search_space.yardsticks
+    yardsticks = config.search_space.yardsticks | config.own_yardsticks
     if table is not None:
         limits = counted_limits(config, table)
         yardsticks = {
@@ -186,7 +186,7 @@ def _proxy_seconds(config: StudyConfig, folder: Path) -> float | None:
         return None
     with Ledger(path, read_only=True) as ledger:
         records = proxy_records(ledger)
-    count = len(placements_to_score(config, list(config.search_space.yardsticks.values())))
+    count = len(placements_to_score(config, list((config.search_space.yardsticks | config.own_yardsticks).values())))
     estimates = [records[name].seconds_of(count) for name in names if name in records]
     timed = [each for each in estimates if each is not None]
     return sum(timed) if len(timed) == len(names) else None

@@ -1,5 +1,6 @@
-"""Costs as users bring them, by import path."""
+"""Costs, an executor and a gate as users bring them, by import path."""
 
+import torch
 from torch import Tensor, nn
 
 from seplace.costs.cost import Cost
@@ -29,3 +30,14 @@ no_cost = _weights
 
 class OneByOne(Inline):
     """An executor of the user's own."""
+
+
+class Half(nn.Module):
+    """A gate of the user's own."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.full((1, channels, 1, 1), 0.5))
+
+    def forward(self, u: Tensor) -> Tensor:
+        return self.scale.expand(len(u), -1, -1, -1)
