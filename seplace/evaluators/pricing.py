@@ -67,8 +67,9 @@ def _counted(evaluator: StandAlone, names: list[str]) -> PriceTable:
         if backbone.is_own:
             check_network(backbone, plain, images, num_classes=len(evaluator.images.classes))
         check_modules(backbone, plain, images, choices, gate=space.gate)
-        own = backbone.is_own or any(is_import_path(choice.name) for listed in choices for choice in listed)
-        with told_if(own, f"the costs of {backbone.text} and its modules cannot be counted"):
+        modules = [choice.name for listed in choices for choice in listed]
+        own = backbone.is_own or any(map(is_import_path, [*modules, *names]))
+        with told_if(own, f"{', '.join(names)} of {backbone.text} with its modules cannot be counted"):
             tables[variant] = PriceTable.count(plain, backbone.units, inserted, images, choices, names=names)
     return replace(tables.pop(""), variants=tables)
 

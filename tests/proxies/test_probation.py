@@ -166,7 +166,7 @@ def probation_of(finished, **changes):
         "device": "cpu",
         "on_score": lambda _name, _done: None,
     }
-    return probation_table(results.config, results.rows, **(arguments | changes))
+    return probation_table(results.live_config, results.rows, **(arguments | changes))
 
 
 def test_a_finished_study_puts_proxies_on_probation(finished) -> None:
