@@ -92,7 +92,7 @@ def placements_frame(
                 "on_front": placement in on_front,
                 "p_front": judgement.front_probabilities[placement],
                 "n": summary.n,
-                **_bounds("accuracy", judgement.accuracy(placement)),
+                **_percent("accuracy", judgement.accuracy(placement)),
                 **_bounds("gain", None if plain is None else judgement.difference(placement, plain.placement)),
                 "p_better": math.nan if plain is None else judgement.is_better(placement, plain.placement),
                 **_bounds("over_yardstick", None if rival is None else judgement.difference(placement, rival)),
@@ -147,7 +147,7 @@ def recommended_frame(
                 "placement": str(placement),
                 **stage_columns(placement),
                 "n": seeds[placement],
-                **_bounds("accuracy", estimate_of(accuracies)),
+                **_percent("accuracy", estimate_of(accuracies)),
                 **_bounds("gain", gain),
                 **costs,
                 **{f"extra_{name}": costs[name] - cost for name, cost in zip(prices.names, prices.plain, strict=True)},
@@ -377,6 +377,11 @@ def _bounds(name: str, estimate: Estimate | None) -> dict[str, float]:
     if estimate is None:
         return dict.fromkeys((name, f"{name}_lower", f"{name}_upper"), math.nan)
     return {name: estimate.mean, f"{name}_lower": estimate.lower, f"{name}_upper": estimate.upper}
+
+
+def _percent(name: str, estimate: Estimate) -> dict[str, float]:
+    """Return the bounds of an accuracy, which ends at 0 and 100 %: the model itself knows no such ends."""
+    return {key: min(max(value, 0.0), 100.0) for key, value in _bounds(name, estimate).items()}
 
 
 def _spoken(estimate: Estimate) -> str:

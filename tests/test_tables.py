@@ -101,6 +101,14 @@ def test_what_is_believed_is_more_careful_than_what_was_observed():
     assert table.loc[SE, "p_front"] > 0.9 > 0.1 > table.loc[ECA, "p_front"]
 
 
+def test_an_accuracy_ends_at_100_and_its_gain_does_not():
+    table = frame(rows(plain=[90.0, 99.0], se=[99.9, 100.0], eca=[0.0, 0.5])).set_index("placement")
+    percent = table[["accuracy", "accuracy_lower", "accuracy_upper"]]
+    assert percent.min(axis=None) == 0
+    assert percent.max(axis=None) == 100
+    assert table.loc[SE, "gain_upper"] > 100 - table.loc[PLAIN, "accuracy"]
+
+
 def test_the_rival_is_the_best_yardstick_that_costs_no_more():
     table = frame(rows(plain=BASE, se=above(1.0), eca=above(2.0), cbam=above(0.5))).set_index("placement")
     assert table["compared_yardstick"].to_dict() == {PLAIN: "", SE: "none", ECA: "none", CBAM: "ECA in two stages"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from seplace.backbones.backbone import Backbone, describe
 from seplace.bench.published import figures
 from seplace.errors import InputError, InvalidPlacement, did_you_mean, nearest
 from seplace.placement import Placement, StageChoice
-from seplace.space import check_placement
+from seplace.space import check_placement, choice_problem
 from seplace.yardsticks import yardsticks
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ def read_cases(texts: Sequence[str], *, by_block: bool, image_size: int | None, 
     """Return every backbone of a list of texts with every placement of it, or with the yardsticks if it has none.
 
     The first text is a backbone, and so is each whose part before `[` is the name of one, or an import path without a
-    `-`. A placement of a single choice stands for that choice in every stage, or block if `by_block`. InputError for
-    what is neither, for a placement that does not fit a backbone, and for images that are too small.
+    `-`. A placement of a single choice stands for that choice in every stage (block if `by_block`) that takes it.
+    InputError for what is neither, for a placement that does not fit a backbone, and for images that are too small.
     """
     if not texts:
         raise InputError("name at least one backbone, such as resnet50_v1")
@@ -77,14 +78,47 @@ def _named(text: str, backbone: Backbone) -> tuple[str, Placement]:
             placement = Placement.parse(text)
             name = text
         else:
-            placement = Placement.uniform(StageChoice.parse(text), len(backbone.units))
-            name = f"{text} everywhere"
+            name, placement = _everywhere(StageChoice.parse(text), backbone)
     except InvalidPlacement as error:
         near = text.partition("[")[0]
         if "-" in text or nearest(near, BACKBONES) is None:
             raise
         raise InputError(f"{text!r} is no backbone{did_you_mean(near, BACKBONES)} Nor a placement: {error}") from error
     return "none" if placement.is_plain else name, placement
+
+
+def _everywhere(choice: StageChoice, backbone: Backbone) -> tuple[str, Placement]:
+    """Return the placement of a choice in every unit that takes it, with its name; a warning names the others."""
+    noun = backbone.granularity
+    problems = {
+        number: problem
+        for number in range(1, len(backbone.units) + 1)
+        if (problem := choice_problem(backbone, choice, stage=number, init="paper"))
+    }
+    if len(problems) == len(backbone.units):
+        raise InvalidPlacement(f"{choice} stands in no {noun} of {backbone.text}: {problems[1]}")
+    if not problems:
+        return f"{choice} everywhere", Placement.uniform(choice, len(backbone.units))
+    numbers = [number for number in range(1, len(backbone.units) + 1) if number not in problems]
+    taking = f"{noun}{'s' if len(numbers) > 1 else ''} {ranges_of(numbers)}"
+    warnings.warn(
+        f"{choice} stands in {taking} of {backbone.text}, and not in {ranges_of(list(problems))}: "
+        f"{next(iter(problems.values()))}",
+        stacklevel=2,
+    )
+    choices = [StageChoice() if number in problems else choice for number in range(1, len(backbone.units) + 1)]
+    return f"{choice} in {taking}", Placement(tuple(choices))
+
+
+def ranges_of(numbers: Sequence[int]) -> str:
+    """Return rising numbers as `2-4, 6`."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
 def compare_placements(cases: Sequence[Case], timing: Timing | None) -> list[dict[str, Any]]:

@@ -78,6 +78,37 @@ def test_one_backbone_with_placements_after_it() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("texts", "by_block", "name", "placement", "told"),
+    [
+        pytest.param(
+            ("mobilenet_v3_large", "paper"),
+            False,
+            "paper in stages 3-5",
+            "none-none-paper-paper-paper",
+            "and not in 1-2: stage 1: mobilenet_v3_large has no attention of its paper's there",
+            id="a paper's own",
+        ),
+        pytest.param(
+            ("mobilenet_v3_small", "paper"), True, None, None, "paper stands in blocks 1, 4-11 of", id="by block"
+        ),
+        pytest.param(
+            ("resnet18", "se400"), False, "se400 in stage 4", "none-none-none-se400", "no hidden unit", id="a ratio"
+        ),
+    ],
+)
+def test_a_single_choice_stands_where_it_fits(texts, by_block, name, placement, told) -> None:
+    with pytest.warns(UserWarning, match=told):
+        ((_, named, text),) = placements(*texts, by_block=by_block, image_size=None)
+    assert name in (None, named)
+    assert placement in (None, text)
+
+
+def test_a_single_choice_that_fits_nowhere_is_refused() -> None:
+    with pytest.raises(InputError, match="paper stands in no stage of resnet18: stage 1: "):
+        placements("resnet18", "paper", image_size=None)
+
+
 def test_every_backbone_has_every_placement_and_a_single_choice_stands_everywhere() -> None:
     assert placements("cifar_resnet8", "eca.cross", "resnet18", "se[bias=yes]8", image_size=32) == [
         ("cifar_resnet8", "eca.cross everywhere", "eca.cross-eca.cross-eca.cross"),
