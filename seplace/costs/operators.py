@@ -165,6 +165,12 @@ def _antialiased(support: int) -> Rule:
     return resized
 
 
+def _covariance(inputs: Sequence[Any], _outputs: Sequence[Any]) -> Counter[str]:
+    """Count the mean and the difference of variables in rows, and the product of the matrix with itself."""
+    rows, elements = inputs[0].shape[0] if inputs[0].ndim == 2 else 1, _elements(inputs[0])
+    return Counter({"mm": rows * elements, "cov": 2 * elements + rows * rows})
+
+
 def _distances(inputs: Sequence[Any], outputs: Sequence[Any]) -> int:
     """Count one a coordinate of each pair of rows."""
     return _elements(outputs[0]) * int(inputs[0].shape[-1])
@@ -210,6 +216,7 @@ _MOVES = """
     cartesian_prod meshgrid bartlett_window blackman_window hamming_window hann_window kaiser_window
     bernoulli cauchy exponential geometric log_normal multinomial normal poisson rand rand_like randint randint_like
     randn randn_like random randperm uniform
+    promote_types _linalg_check_errors
     Int IntImplicit Float FloatImplicit Bool ScalarImplicit
 """
 _BATCH_NORMS = """
@@ -276,6 +283,7 @@ RULES: dict[str, Rule] = {
     "vdot": _per_input_element,
     "addmv": lambda inputs, _outputs: _elements(inputs[1]),
     "bilinear": _bilinear_form,
+    "cov": _covariance,
     "cdist": _distances,
     "_cdist_forward": _distances,
     "pdist": _distances,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from seplace.costs import counted_names
 from seplace.costs.stored import add_missing_sum, read_prices, store_prices
 from seplace.costs.table import PriceTable
+from seplace.errors import InputError
 from seplace.evaluators.identity import counted_code
 from seplace.placement import Placement
 
@@ -36,13 +37,19 @@ class Prices:
         self.latencies: dict[str, dict[str, Any]] = ledger.fact("latencies") or {}
 
     def of(self, placement: Placement) -> dict[str, float]:
-        """Return the costs of a placement by name; measured ones where the study asks for them, or latency is known."""
+        """Return the costs of a placement by name; measured ones where the study asks for them, or latency is known.
+
+        InputError where the evaluator does not measure what the study asks for.
+        """
         costs: dict[str, float] = dict(self.table.price(placement))
         if self.measured and str(placement) not in self.latencies:
             self.measure_latencies([placement])
         if str(placement) in self.latencies:
             known = self.latencies[str(placement)]
-            costs |= {name: float(known[name]) for name in dict.fromkeys([*self.measured, _MEASURED])}
+            costs |= {name: float(known[name]) for name in dict.fromkeys([*self.measured, _MEASURED]) if name in known}
+        if lacking := [name for name in self.measured if name not in costs]:
+            evaluator = self.config.evaluator.name
+            raise InputError(f"{placement}: evaluator {evaluator} does not measure {', '.join(lacking)}")
         return costs
 
     def excess(self, placement: Placement) -> dict[str, float]:

@@ -393,6 +393,13 @@ PRODUCTS = [
     ),
     Construct("dot", lambda x: x @ x, WIDTH, 0, "P, of a vector no MACs", (WIDTH,)),
     Construct("Bilinear", lambda x: F.bilinear(x, x, x.new_ones(3, 2, 2)), 5 * 3 * (4 + 2), 0, "xᵀ W y", (5, 2)),
+    Construct(
+        "covariance of channels",
+        lambda x: torch.cov(x[0].flatten(1)),
+        C * MAP + 2 * MAP + C * C,
+        C * MAP,
+        "P, R, E, and E of the covariances",
+    ),
     Construct("cdist", lambda x: torch.cdist(x, x), SCORES * WIDTH, 0, "one a coordinate of a pair", SEQUENCE),
     Construct(
         "cosine similarity of pixels",
