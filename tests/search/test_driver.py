@@ -312,7 +312,7 @@ def test_failures_in_a_row_end_the_run(tmp_path, toy):
     with pytest.raises(TooManyFailures, match=f"3 trainings failed in a row, last {YARDSTICKS[4]} on seed 0: diverged"):
         go(path, tmp_path / "out")
     assert len(toy.trained) == 5
-    toy.failing = {YARDSTICKS[1]: "oom", **dict.fromkeys(YARDSTICKS[2:4], "diverged")}
+    toy.failing = {YARDSTICKS[5]: "oom", **dict.fromkeys(YARDSTICKS[2:4], "diverged")}
     go(path, tmp_path / "spread")
 
 
