@@ -7,7 +7,7 @@ that has their shape.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -95,13 +95,25 @@ class TakesLogits:
         )
 
 
+_MORE = 3
+"""Classes that another network is built with, to see which of its outputs are as many."""
+
 AS_RETURNED = TakesLogits(inference=(), training=())
 
 
-def logits_of(text: str, network: nn.Module, images: Tensor, output: Any, *, asked: Any) -> tuple[TakesLogits, int]:
+def logits_of(
+    text: str,
+    network: nn.Module,
+    images: Tensor,
+    output: Any,
+    *,
+    asked: Any,
+    rebuild: Callable[[int], Any] | None,
+) -> tuple[TakesLogits, int]:
     """Find the logits in what a network returns in inference, and in training; return where, and their classes.
 
-    `asked` is how many classes it was built for, if that is known; the network is left in training mode.
+    `asked` is how many classes it was built for, if that is known, and `rebuild` builds it for another number: where it
+    returns more than logits, these are as many as it was asked for. The network is left in training mode.
     """
 
     def found(returned: Any, *, count: int, classes: int | None, mode: str) -> Place:
@@ -118,10 +130,29 @@ def logits_of(text: str, network: nn.Module, images: Tensor, output: Any, *, ask
     is_as_asked = isinstance(asked, int) and find_logits(plain, images=1, num_classes=asked) is not None
     inference = found(plain, count=1, classes=asked if is_as_asked else None, mode="in inference")
     classes: int = _at(plain, inference).shape[1]
+    batch = torch.cat([images, images.flip(3)])
     with told_as_theirs(f"backbone {text} cannot be run in training mode"), torch.no_grad():
-        returned = as_plain(network.train()(torch.cat([images, images.flip(3)])))
+        returned = as_plain(network.train()(batch))
     training = found(returned, count=2, classes=classes, mode="in training")
-    return TakesLogits(inference=inference, training=training), classes
+    logits = TakesLogits(inference=inference, training=training)
+    if rebuild is not None and (inference or training):
+        logits = _following(rebuild, batch, num_classes=classes + _MORE) or logits
+    return logits, int(_at(plain, logits.inference).shape[1])
+
+
+def _following(rebuild: Callable[[int], Any], batch: Tensor, *, num_classes: int) -> TakesLogits | None:
+    """Return where the logits are in a network of so many classes; None where it cannot be had or has none."""
+    places = []
+    try:
+        network = rebuild(num_classes)
+        for is_training in (False, True):
+            with torch.no_grad():
+                output = as_plain(network.train(is_training)(batch))
+            places.append(find_logits(output, images=len(batch), num_classes=num_classes))
+    except (Exception, SystemExit):  # the code is the user's, and may be for one number of classes
+        return None
+    inference, training = places
+    return None if inference is None or training is None else TakesLogits(inference=inference, training=training)
 
 
 def _at(output: Any, place: Place) -> Any:

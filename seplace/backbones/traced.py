@@ -247,7 +247,16 @@ def describe_import(name: str, options: str, blocks: tuple[str, ...] = ()) -> Ba
                 f"{name}[image_size=32]: {describe_error(error)}"
             ) from error
         asked = required.get("num_classes", parameters["num_classes"].default if "num_classes" in takes else None)
-        logits, num_classes = logits_of(text, network, images, description.output, asked=asked)
+        logits, num_classes = logits_of(
+            text,
+            network,
+            images,
+            description.output,
+            asked=asked,
+            rebuild=(lambda classes: function(**{**arguments, **channels, "num_classes": classes}))
+            if "num_classes" in takes
+            else None,
+        )
         if "num_classes" not in takes and _passes_classes_on(function, parameters, arguments, images, logits):
             takes = ("num_classes", *takes)
         return TracedBackbone(

@@ -82,6 +82,15 @@ def fields(num_classes=5):
     return Auxiliary(num_classes, lambda logits, aux, training: Output(aux(), logits) if training else (logits, None))
 
 
+def as_many_features(num_classes=5):
+    """Has auxiliary outputs first, which are as many as the classes that it is described with."""
+
+    def form(logits, _, __):
+        return torch.zeros(len(logits), 5), logits
+
+    return Auxiliary(num_classes, form)
+
+
 def two_heads(num_classes=5):
     return Auxiliary(num_classes, lambda logits, aux, _: {"one": aux(), "two": logits})
 
@@ -104,6 +113,7 @@ def raises_in_training(num_classes=5):
     [
         ("tuple_in_training", "which are element 1 in training: the other outputs"),
         ("mapping", "which are 'out': the other outputs"),
+        ("as_many_features", "which are element 2: the other outputs"),
         ("fields", "which are element 1 in inference and 'logits' in training"),
     ],
 )
