@@ -27,11 +27,14 @@ _FORMAT_VERSION = 1
 
 def refuse_foreign(folder: Path, form: Form) -> None:
     """Raise InputError unless `folder` is absent, empty, or holds an earlier export of this form and nothing else."""
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise InputError(f"{folder} is a file; an export is a folder")
-    names = {path.name for path in folder.iterdir()}
+    try:
+        if not folder.exists():
+            return
+        if not folder.is_dir():
+            raise InputError(f"{folder} is a file; an export is a folder")
+        names = {path.name for path in folder.iterdir()}
+    except OSError as error:
+        raise InputError(f"{folder}: no folder can be made there ({error.strerror})") from error
     if not names:
         return
     foreign = sorted(names.difference(form.files, {"__pycache__"}))

@@ -44,6 +44,8 @@ def content_of(folder):
 
 def test_folder_that_cannot_be_made_is_refused(tmp_path, trained, name):
     (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="no folder can be made there"):
+        EXPORTERS[name](trained, tmp_path / ("x" * 300))
     with pytest.raises(InputError, match="no folder can be made"):
         EXPORTERS[name](trained, tmp_path / "file" / "export")
 
