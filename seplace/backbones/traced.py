@@ -150,6 +150,7 @@ def _check_whole(network: nn.Module, sites: Sequence[TracedSite], images: Tensor
         changed = copy_of(network)
         return not _without_slots(changed, some) and are_equal(outputs_of(changed, images), expected)
 
+    # A network that is not the same twice, whatever the seed, cannot be compared.
     if not is_as_before(sites) and are_equal(outputs_of(network, images), expected):
         changing = ", ".join(site.path for site in sites if not is_as_before([site])) or "its blocks together"
         raise InputError(

@@ -20,27 +20,12 @@ Learning = Mapping[str, list[str] | None]
 
 
 def parts_that_learn(config: StudyConfig, images: Mapping[str, Any]) -> Learning:
-    """Return the new parts of the user's own networks in a study that freezes the backbone; of another nothing."""
-    if config.training.freeze != "backbone" or config.evaluator.folder is not None:
-        return {}
+    """Return the new parts of each of the user's own networks in a study."""
     return {
         backbone.text: _outermost(new_modules(backbone, len(images["classes"]), images["channels"]))
         for backbone in config.search_space.backbones.values()
         if backbone.is_own
     }
-
-
-def sentences_of(learning: Learning) -> list[str]:
-    """Say of each network what learns in it."""
-    return [
-        f"freeze: {text} comes without trained weights: all of it stays as it was drawn, its head too, and the "
-        "inserted modules alone learn"
-        if paths is None
-        else f"freeze: of {text} {', '.join(paths)} learns too: it was drawn, and not loaded"
-        if paths
-        else f"freeze: nothing of {text} learns: all of it was loaded"
-        for text, paths in learning.items()
-    ]
 
 
 def _outermost(paths: frozenset[str] | None) -> list[str] | None:

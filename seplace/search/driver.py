@@ -31,7 +31,15 @@ from seplace.search.confirmation import next_round
 from seplace.search.interruption import signals_as_errors
 from seplace.search.limits import check_limits
 from seplace.search.lock import study_lock
-from seplace.search.meaning import claim, described, own_yardsticks, refuse_changes, refuse_other_learning
+from seplace.search.meaning import (
+    claim,
+    described,
+    learning_of,
+    own_yardsticks,
+    refuse_changes,
+    refuse_other_learning,
+    sentence_of,
+)
 from seplace.search.optuna_file import StudyFile
 from seplace.search.prices import Prices, price_table
 from seplace.search.progress import Observer, Progress, Standing, standing_of
@@ -78,8 +86,6 @@ def run_study(
     StudyBusy if another process runs it; StudyChanged if the folder belongs to a study with another meaning;
     TooManyFailures if trainings keep failing; Interrupted on a signal, after which the same call resumes.
     """
-    from seplace.evaluators.new_parts import parts_that_learn, sentences_of  # torch
-
     make_folder(folder, files=_FILES, folders=_FOLDERS)
     with study_lock(folder / "lock"), Ledger(folder / "ledger.sqlite") as ledger, signals_as_errors() as raise_again:
         remove_unfinished([folder, *(folder / name for name in _FOLDERS)])
@@ -92,7 +98,7 @@ def run_study(
         maker = EvaluatorMaker(config, folder)
         evaluator = maker.make(0)
         images, identity = described(config, folder, ledger, evaluator)
-        learning = parts_that_learn(config, images)
+        learning = learning_of(config, images)
         refuse_other_learning(folder, ledger, learning)
         if on_images is not None:
             on_images(images)
@@ -104,8 +110,9 @@ def run_study(
         for backbone in config.search_space.backbones.values():
             if backbone.note:
                 warnings.warn(backbone.note, stacklevel=2)
-        for sentence in sentences_of({text: paths for text, paths in learning.items() if paths is None}):
-            warnings.warn(sentence, stacklevel=2)
+        for text, paths in learning.items():
+            if paths is None:
+                warnings.warn(sentence_of(text, paths), stacklevel=2)
         warn_of_a_smaller_budget(config, folder)
         claim(config, folder, ledger)  # what may refuse the study stands above: a refused one can be mended
         ledger.set_fact("finished", False)

@@ -67,6 +67,28 @@ def _built_otherwise(ledger: Ledger, images: Mapping[str, Any], identity: Identi
     ]
 
 
+def learning_of(config: StudyConfig, images: Mapping[str, Any]) -> Learning:
+    """Return what learns in the user's own networks where a study freezes the backbone; nothing where it does not."""
+    own = any(backbone.is_own for backbone in config.search_space.backbones.values())
+    if config.training.freeze != "backbone" or config.evaluator.folder is not None or not own:
+        return {}
+    from seplace.evaluators.new_parts import parts_that_learn  # torch
+
+    return parts_that_learn(config, images)
+
+
+def sentence_of(text: str, paths: list[str] | None) -> str:
+    """Say what learns in a network that is frozen."""
+    if paths is None:
+        return (
+            f"freeze: {text} comes without trained weights: all of it stays as it was drawn, its head too, and the "
+            "inserted modules alone learn"
+        )
+    if not paths:
+        return f"freeze: nothing of {text} learns: all of it was loaded"
+    return f"freeze: of {text} {', '.join(paths)} learns too: it was drawn, and not loaded"
+
+
 def refuse_other_learning(folder: Path, ledger: Ledger, learning: Learning) -> None:
     """Refuse a frozen backbone of which other parts learn than in the trainings that are there.
 

@@ -91,16 +91,15 @@ def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool) -> Plan:
         images = _light_look(config)
     if with_batch or config.evaluator.folder is not None:
         from seplace.evaluators.identity import identity_of, other_meaning
-        from seplace.evaluators.new_parts import parts_that_learn, sentences_of
         from seplace.executors.executor import EvaluatorMaker
-        from seplace.search.meaning import changes_since
+        from seplace.search.meaning import changes_since, learning_of, sentence_of
         from seplace.search.prices import price_table
 
         evaluator = EvaluatorMaker(config, folder).make(0)
         images = evaluator.describe_images()
         read = time.perf_counter() - begun
         identity = identity_of(config, images)
-        frozen = sentences_of(parts_that_learn(config, images))
+        frozen = [sentence_of(text, paths) for text, paths in learning_of(config, images).items()]
         if changes := changes_since(config, folder, images, identity):
             warnings.warn(f"a run would be refused: {other_meaning(folder, changes)}", stacklevel=2)
             table = evaluator.prices()  # its folder keeps those of the study whose results it holds

@@ -10,12 +10,12 @@ import seplace
 from seplace.backbones.backbone import describe
 from seplace.config import load_study
 from seplace.errors import InputError, StudyChanged
-from seplace.evaluators.new_parts import new_modules, parts_that_learn, sentences_of
+from seplace.evaluators.new_parts import new_modules
 from seplace.evaluators.stand_alone import StandAlone
 from seplace.ledger import Ledger
 from seplace.placement import Placement
 from seplace.results import Evaluation
-from seplace.search.meaning import refuse_other_learning
+from seplace.search.meaning import learning_of, refuse_other_learning, sentence_of
 from tests.foreign import trained
 from tests.studies import write_study
 
@@ -60,23 +60,24 @@ def test_a_new_head_learns_while_the_backbone_is_frozen(tmp_path: Path) -> None:
     start.train()
     assert start.fc[1].training
     assert not start.steps[0].norm.training
-    assert sentences_of(parts_that_learn(config, evaluator.describe_images())) == [
-        f"freeze: of {config.search_space.backbone.text} fc, stem learns too: it was drawn, and not loaded"
-    ]
+    text = config.search_space.backbone.text
+    learning = learning_of(config, evaluator.describe_images())
+    assert learning == {text: ["fc", "stem"]}
+    assert sentence_of(text, learning[text]) == f"freeze: of {text} fc, stem learns too: it was drawn, and not loaded"
 
 
 def test_a_network_without_trained_weights_is_said(tmp_path: Path) -> None:
     config = load_study(frozen_study(tmp_path, "drawn"))
     evaluator = StandAlone(config, tmp_path / "out", device="cpu")
-    (sentence,) = sentences_of(parts_that_learn(config, evaluator.describe_images()))
-    assert "comes without trained weights" in sentence
+    ((text, paths),) = learning_of(config, evaluator.describe_images()).items()
+    assert "comes without trained weights" in sentence_of(text, paths)
     start = evaluator.startable(Placement.parse("se4"), seed=0)
     assert all(".attention." in name for name, parameter in start.named_parameters() if parameter.requires_grad)
 
 
 def test_a_study_of_the_catalogue_freezes_all_of_it(tmp_path: Path) -> None:
     config = load_study(write_study(tmp_path, training={"freeze": "backbone"}))
-    assert parts_that_learn(config, {"classes": range(10), "channels": 1}) == {}
+    assert learning_of(config, {"classes": range(10), "channels": 1}) == {}
     start = StandAlone(config, tmp_path / "out", device="cpu").startable(Placement.parse("none-none-none"), seed=0)
     assert not any(parameter.requires_grad for parameter in start.parameters())
 
