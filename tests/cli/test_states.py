@@ -28,7 +28,7 @@ COMMANDS = [
     ("effects", "--plot", "effects.svg"),
     ("effects", "--format", "json"),
     ("noise",),
-    ("plot", "--output", "front.svg"),
+    ("plot", "--output", "front.png"),
     ("export", "--pick", "knee"),
     ("export", "--pick", NONE),
     ("proxy",),
