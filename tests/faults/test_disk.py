@@ -40,6 +40,7 @@ def whole(tmp_path_factory) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("default:.*the tables could not be written")
 @pytest.mark.parametrize(
     ("size", "executor"), [("60k", "inline"), ("400k", "inline"), ("400k", "processes"), ("700k", "inline")]
 )
