@@ -30,7 +30,7 @@ from seplace.errors import (
 )
 from seplace.evaluators.identity import Identity, refuse_other_code
 from seplace.executors import EXECUTORS
-from seplace.files import safe_name, write_atomically
+from seplace.files import DiskFull, safe_name, write_atomically
 from seplace.ledger import ledger_of_results
 from seplace.placement import Placement
 from seplace.registry import is_import_path
@@ -472,24 +472,26 @@ def run(
         except (StudyBusy, StudyChanged):
             raise  # what is there is another's
         except (Exception, Interrupted) as error:
-            _write_what_there_is(target, has_time=not isinstance(error, Interrupted))
+            _write_what_there_is(target, error)
             raise
         results = Results.load(target)
         results.write()
     return results
 
 
-def _write_what_there_is(folder: Path, *, has_time: bool) -> None:
-    """Write the tables of a run that ended early, and the figures if there is time; never an error of its own."""
+def _write_what_there_is(folder: Path, cause: BaseException) -> None:
+    """Write the tables of a run that ended early, the figures if it has time for them; never an error of its own."""
     try:
         results = Results.load(folder)
         if results.rows:
-            results.write(figures=has_time)
+            results.write(figures=not isinstance(cause, Interrupted))
     except Interrupted:
         return  # nobody waits for tables who has asked twice
     except DataError:
         return  # the run ended before it had begun
     except Exception as error:
+        if isinstance(cause, DiskFull) and isinstance(error, DiskFull):
+            return  # as the cause says
         reason = error if isinstance(error, SeplaceError) else describe_error(error)
         warnings.warn(f"{folder}: the tables could not be written: {reason}", stacklevel=2)
 
