@@ -29,6 +29,7 @@ def test_a_short_study_has_its_defaults(tmp_path: Path) -> None:
         "accelerator": "auto",
         "max_retries": 2,
         "stop_after_failures": 5,
+        "timeout_minutes": None,
     }
 
 
