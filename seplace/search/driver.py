@@ -61,14 +61,17 @@ from seplace.user_code import describe_error, told_if
 if TYPE_CHECKING:
     from seplace.config import StudyConfig
     from seplace.evaluators.evaluator import Evaluator
-
+    from seplace.evaluators.new_parts import Learning
 
 _FILES = (
     *("lock", "ledger.sqlite", "optuna.db", "study.yaml", "space.yaml", "prices.json", "provenance.json"),
     *(f"{name}.csv" for name in ("evaluations", "placements", "front", "recommended", "effects", "rungs", "proxies")),
     *(f"{name}.{suffix}" for name in ("front", "effects") for suffix in ("png", "svg")),
 )
+"""The files of a results folder that runs write: where one cannot be written, a run is refused before it trains."""
+
 _FOLDERS = ("weights", "checkpoints")
+"""The folders in it."""
 
 
 def run_study(
@@ -107,22 +110,20 @@ def run_study(
         check_limits(config, table)
         if prices.measured:
             prices.of(Placement.uniform(StageChoice(), len(config.search_space.choices)))  # told before any training
-        for backbone in config.search_space.backbones.values():
-            if backbone.note:
-                warnings.warn(backbone.note, stacklevel=2)
-        for text, paths in learning.items():
-            if paths is None:
-                warnings.warn(sentence_of(text, paths), stacklevel=2)
-        warn_of_a_smaller_budget(config, folder)
+        _warn(config, folder, learning)
         claim(config, folder, ledger)  # what may refuse the study stands above: a refused one can be mended
-        ledger.set_fact("finished", False)
-        ledger.set_fact("stopped", None)
         is_command = Path(sys.argv[0]).name == "seplace"
-        ledger.set_fact("command", " ".join(["seplace", *sys.argv[1:]]) if is_command else "seplace.run")
-        ledger.set_fact("images", images)
-        ledger.set_fact("units", {name: cost_named(name).unit for name in config.wanted_costs})
-        ledger.set_fact("identity", identity)
-        ledger.set_fact("learning", learning)
+        facts: dict[str, Any] = {
+            "finished": False,
+            "stopped": None,
+            "command": " ".join(["seplace", *sys.argv[1:]]) if is_command else "seplace.run",
+            "images": images,
+            "units": {name: cost_named(name).unit for name in config.wanted_costs},
+            "identity": identity,
+            "learning": learning,
+        }
+        for name, value in facts.items():
+            ledger.set_fact(name, value)
         driver = Driver(
             config,
             ledger=ledger,
@@ -147,6 +148,17 @@ def run_study(
             raise
         finally:
             driver.close()
+
+
+def _warn(config: StudyConfig, folder: Path, learning: Learning) -> None:
+    """Say before any training what a user may not have meant."""
+    for backbone in config.search_space.backbones.values():
+        if backbone.note:
+            warnings.warn(backbone.note, stacklevel=3)
+    for text, paths in learning.items():
+        if paths is None:
+            warnings.warn(sentence_of(text, paths), stacklevel=3)
+    warn_of_a_smaller_budget(config, folder)
 
 
 def _make_executor(config: StudyConfig, maker: EvaluatorMaker, on_progress: Callable[[], None]) -> Executor:
