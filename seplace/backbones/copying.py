@@ -5,14 +5,23 @@ from __future__ import annotations
 import copy
 from typing import Any, TypeVar
 
-from torch import nn
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 _M = TypeVar("_M", bound=nn.Module)
 
 
 def copy_of(module: _M) -> _M:
-    """Return a copy of a module, with what it and those in it keep in `__slots__`: torch leaves that behind."""
+    """Return a copy of a module, with what it and those in it keep in `__slots__`: torch leaves that behind.
+
+    Tensors with a history, which torch does not copy, are copied without it.
+    """
     memo: dict[int, Any] = {}
+    for each in module.modules():
+        for value in tree_leaves(vars(each)):
+            # What was computed of parameters, as weight norm does, is computed anew by the copy.
+            if isinstance(value, Tensor) and not value.is_leaf:
+                memo[id(value)] = value.detach().clone()
     twin = copy.deepcopy(module, memo)
     for each in module.modules():
         kept = [name for kind in type(each).__mro__ for name in _slots_of(kind) if hasattr(each, name)]
