@@ -34,10 +34,12 @@ _WORDS = {
     "parameters": "parameters",
     "operators": "operators",
     "values": "loaded weights or constants",
+    "drawn": "initial weights",
+    "constants": "constants in its forward",
     "output": "computed values",
     "code": "code",
 }
-_OF_TORCH = ("operators", "output")
+_OF_TORCH = ("operators", "drawn", "constants", "output")
 """What another version of torch may say differently of the same network."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -209,7 +211,9 @@ def _file_of(name: str) -> str | None:
     top, _, inside = name.partition(".")
     try:
         spec = importlib.util.find_spec(top) or OWN_MODULES.locate(top)
-        if inside and spec is not None and spec.origin is not None and is_theirs(spec.origin):
+        # A folder without an __init__.py has no file of its own.
+        origin = None if spec is None else spec.origin or next(iter(spec.submodule_search_locations or ()), None)
+        if inside and origin is not None and is_theirs(origin):
             spec = importlib.util.find_spec(name)
     except Exception:  # of a package of the user's, which is imported for what is inside it
         return None

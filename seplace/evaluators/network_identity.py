@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_leaves
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from seplace.backbones.traced import TracedBackbone
 from seplace.models import attention_maker
@@ -57,24 +59,35 @@ def _identity(build: Callable[[], nn.Module], *, shape: tuple[int, ...]) -> dict
         again = build()
     with seeded(1):
         other = build()
-    state, others = network.state_dict(), other.state_dict()
+    state, repeated_state, others = (each.state_dict() for each in (network, again, other))
     parameters = [
         [name, list(tensor.shape), str(tensor.dtype)] for name, tensor in state.items() if isinstance(tensor, Tensor)
     ]
     learning = [name for name, parameter in network.named_parameters() if parameter.requires_grad]
+    kept = _independent_of_seed(state, others)
     identity: dict[str, Any] = {
         "torch": torch.__version__.partition("+")[0],
         "parameters": _digest([parameters, learning]),
-        "values": _numbers_of(_independent_of_seed(state, others)),
+        "values": _numbers_of(kept.values()),
+        # Another way to draw them is no other value of an output behind a layer that begins at zero.
+        "drawn": _numbers_of(
+            tensor for name, tensor in _independent_of_seed(state, repeated_state).items() if name not in kept
+        ),
     }
     with seeded(0):
         images = torch.rand(shape)
-    inference, repeated = (_ran(each, images, is_training=False) for each in (network, again))
-    training = _ran(network, images, is_training=True)
+    (inference, repeated), (training, trained) = (
+        [_ran(each, images, is_training=mode) for each in (network, again)] for mode in (False, True)
+    )
     # What does not come out the same twice, since it is random in eval mode say, identifies nothing.
     if inference is not None and inference == repeated:
-        operators, identity["output"] = inference
-        identity["operators"] = _digest([operators, None if training is None else training[0]])
+        identity["output"] = inference.numbers
+        identity["operators"] = _digest(
+            [inference.calls, None if training is None else training.calls, _learning_calls(network, images)]
+        )
+        identity["constants"] = inference.constants
+        if training is not None and trained is not None and training.constants == trained.constants:
+            identity["constants"] = inference.constants + training.constants
     return identity
 
 
@@ -87,10 +100,10 @@ def _independent_of_seed(state: Mapping[str, Any], others: Mapping[str, Any]) ->
     }
 
 
-def _numbers_of(tensors: Mapping[str, Tensor]) -> list[list[float]]:
+def _numbers_of(tensors: Iterable[Tensor]) -> list[list[float]]:
     """Return for each tensor its norm and a weighted sum: they change with its values, not with their rounding."""
     numbers = []
-    for tensor in tensors.values():
+    for tensor in tensors:
         real = torch.view_as_real(tensor) if tensor.is_complex() else tensor
         flat = real.detach().flatten()
         some = flat[:: max(1, flat.numel() // _WEIGHED)].double()
@@ -104,24 +117,64 @@ def _plain(number: Tensor) -> float:
     return float(number) if bool(torch.isfinite(number)) else 0.0
 
 
-def _ran(network: nn.Module, images: Tensor, *, is_training: bool) -> tuple[list[Any], list[float]] | None:
-    """Return the operators of a forward pass, and the first numbers of its output; None where it fails."""
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    """What a forward pass has run and given."""
+
+    calls: list[Any]
+    constants: list[list[float]]
+    """Of tensors that it takes and that are neither parameters nor buffers of its state."""
+    numbers: list[list[float]]
+    """The first numbers of its output, and what identifies each tensor of it."""
+
+
+def _ran(network: nn.Module, images: Tensor, *, is_training: bool) -> _Run | None:
+    """Run a network forward; None where it fails."""
     network.train(is_training)
-    with seeded(0), torch.no_grad(), _Operators() as operators:
+    held = [images, *network.state_dict(keep_vars=True).values()]
+    with seeded(0), torch.no_grad(), _Operators(held) as operators:
         try:
             output = network(images)
         except (Exception, SystemExit):  # the forward is the user's, and may not be meant to be run so
             return None
-    numbers = [leaf.detach().flatten()[:_SHOWN].float() for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
-    return operators.calls, [_plain(number) for number in torch.cat(numbers)] if numbers else []
+    leaves = [leaf.detach() for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
+    shown = [_plain(number) for leaf in leaves for number in leaf.flatten()[:_SHOWN].float()]
+    return _Run(calls=operators.calls, constants=operators.constants, numbers=[shown, *_numbers_of(leaves)])
+
+
+def _learning_calls(network: nn.Module, images: Tensor) -> list[list[Any]] | None:
+    """Return the operators of a forward and a backward pass: what learns, and how, is not seen forward."""
+    network.train()
+    with seeded(0), torch.enable_grad(), _Operators() as operators:
+        try:
+            output = network(images)
+            for leaf in tree_leaves(output):
+                if isinstance(leaf, Tensor) and leaf.requires_grad:
+                    leaf.sum().backward(retain_graph=True)  # type: ignore[no-untyped-call]
+        except (Exception, SystemExit):  # the code is the user's
+            return None
+    noted: list[list[Any]] = operators.calls
+    return noted
 
 
 class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Notes the operators that run, with shapes of tensors and all other arguments."""
+    """Notes the operators that run, with shapes of tensors and all other arguments.
 
-    def __init__(self) -> None:
+    Where it is told which tensors are held by the network, it notes the values of those that come from elsewhere.
+    """
+
+    def __init__(self, held: Iterable[Any] | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.calls: list[Any] = []
+        self.calls: list[list[Any]] = []
+        self.constants: list[list[float]] = []
+        self._is_noting = held is not None
+        self._known = WeakTensorKeyDictionary()
+        self._know(held or ())
+
+    def _know(self, values: Iterable[Any]) -> None:
+        for value in values:
+            if isinstance(value, Tensor):
+                self._known[value] = True
 
     def __torch_dispatch__(
         self,
@@ -134,7 +187,13 @@ class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         leaves, _ = tree_flatten((args, dict(kwargs or {})))
         noted = [list(leaf.shape) if isinstance(leaf, Tensor) else repr(leaf) for leaf in leaves]
         self.calls.append([str(func), noted])
-        return func(*args, **(kwargs or {}))
+        if not self._is_noting:
+            return func(*args, **(kwargs or {}))
+        foreign = [leaf for leaf in leaves if isinstance(leaf, Tensor) and leaf not in self._known]
+        self.constants += _numbers_of(foreign)
+        result = func(*args, **(kwargs or {}))
+        self._know((*foreign, *tree_leaves(result)))
+        return result
 
 
 @contextmanager

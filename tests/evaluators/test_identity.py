@@ -133,6 +133,48 @@ def test_the_same_network_in_another_text_is_the_same(module, change):
     assert changes_of_identity(of_network(module, NETWORK), of_network(module, changed(NETWORK, change))) == []
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "others"),
+    [
+        pytest.param("x = x * 1.5", "with torch.no_grad(): x = x * 1.5", "operators", id="what learns"),
+        pytest.param(
+            "if x.requires_grad: x.register_hook(lambda slope: slope * 0.1)",
+            "if x.requires_grad: x.register_hook(lambda slope: slope * 0.2)",
+            "operators",
+            id="a hook on gradients",
+        ),
+        pytest.param(
+            "if self.training: x = x * torch.tensor([0.5, 2.0]).mean()",
+            "if self.training: x = x * torch.tensor([0.5, 2.1]).mean()",
+            "constants",
+            id="a tensor of training",
+        ),
+        pytest.param(
+            "x = x + 0 * torch.ones(1) * torch.tensor([2.0])",
+            "x = x + 0 * torch.ones(1) * torch.tensor([3.0])",
+            "constants",
+            id="a tensor that begins behind zero",
+        ),
+    ],
+)
+def test_another_network_that_computes_the_same_at_first_is_told(module, before, after, others):
+    at = "        return self.head("
+    known, now = (of_network(module, changed(NETWORK, (at, f"        {line}\n{at}"))) for line in (before, after))
+    assert changes_of_identity(known, known) == []
+    (told,) = changes_of_identity(known, now)
+    assert others in told
+
+
+def test_weights_that_are_drawn_otherwise_are_told(module):
+    zeros = changed(NETWORK, ("Dropout(0.1)", "Dropout(0.1)\n        nn.init.zeros_(self.norm.weight)"))
+    known = of_network(module, zeros)
+    now = of_network(
+        module, zeros.replace("nn.init.zeros_", "nn.init.xavier_normal_(self.conv.weight)\n        nn.init.zeros_")
+    )
+    (told,) = changes_of_identity(known, now)
+    assert "initial weights" in told
+
+
 def test_a_network_that_is_random_in_eval_mode_is_told_by_what_does_not_vary(module):
     varies = changed(
         NETWORK, ("return self.head(", "import os\n        x = x + os.urandom(1)[0]\n        return self.head(")
@@ -193,6 +235,19 @@ def test_code_that_can_only_be_read_is_told_by_its_text_and_that_of_what_it_uses
     assert changes_of_identity(first, identity()) == [
         "evaluator evaluating:make is another than when the study began (other code)"
     ]
+
+
+def test_code_in_a_folder_without_init_is_told_by_its_text(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    folder = tmp_path / f"folder_{tmp_path.name}"
+    folder.mkdir()
+    (folder / "helping.py").write_text("LENGTH = 1\n")
+    (folder / "evaluating.py").write_text(EVALUATOR.replace("from helping", "from .helping"))
+    study = load_study(write_study(tmp_path, evaluator={"name": f"{folder.name}.evaluating:make"}))
+    first = identity_of(study, {})
+    (folder / "helping.py").write_text("LENGTH = 2\n")
+    (line,) = changes_of_identity(first, identity_of(study, {}))
+    assert "other code" in line
 
 
 def test_a_study_of_the_catalogue_has_no_identity_to_take(tmp_path):
