@@ -28,8 +28,11 @@ def block_inputs(network: nn.Module, paths: Sequence[str], images: Tensor) -> di
 def likeness(block: nn.Module, inputs: Tensor) -> tuple[str, ...]:
     """Return what blocks of equal cost share: their layers, the code of a traced one, and the shape of the input.
 
-    Of a foreign block whose code is not known, nothing tells that another costs the same: it is like itself alone.
+    Of a foreign block whose code is not known, or that has hooks, nothing tells that another costs the same: it is like
+    itself alone.
     """
     slots = slots_of(block)
     code = "" if slots is None else slots.source or str(id(block))
+    if any(module._forward_hooks or module._forward_pre_hooks for module in block.modules()):
+        code = str(id(block))
     return type(block).__qualname__, repr(block), code, str(tuple(inputs.shape))

@@ -20,7 +20,7 @@ from seplace.costs.table import PriceTable
 from seplace.errors import UncountedOperator
 from seplace.models import insert
 from seplace.placement import Placement, StageChoice
-from tests.foreign.idle import IDLE_PARTS, Net
+from tests.foreign.idle import IDLE_PARTS, Net, Plain
 from tests.networks import GATES, choice_of, network_of, shaped_network_of, takes
 
 C, H, W = 4, 6, 10
@@ -225,3 +225,18 @@ def test_macs_are_half_of_what_torch_counts(backbone: str, size: int, choice: st
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(images)
     assert 2 * macs(network, images) == counter.get_total_flops()
+
+
+def test_blocks_that_differ_in_hooks_alone_are_counted_apart() -> None:
+    first, second = Plain(nn.Identity()), Plain(nn.Identity())
+    first.register_forward_hook(lambda _block, _inputs, output: output * 0.5)
+    second.conv.register_forward_hook(lambda _conv, _inputs, output: output.clamp(-1, 1) + 1)
+    images = torch.zeros(1, 4, 6, 6)
+    network = nn.Sequential(first, second, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    adopted = seplace.adopt(network, images)
+    plain = adopted.backbone.build(num_classes=4, in_channels=4).eval()
+    put = functools.partial(insert, gate=GateOptions(init="paper"))
+    gate = StageChoice("se", ratio=2)
+    table = PriceTable.count(plain, adopted.backbone.units, put, images, [[gate]], names=("flops",))
+    everywhere = Placement.uniform(gate, 1)
+    assert table.price(everywhere) == {"flops": flops(adopted.insert(everywhere, init="paper").eval(), images)}
