@@ -23,6 +23,7 @@ _SAMPLED_BLOCKS = 8
 _IMAGES_OF_A_BLOCK = 8
 """A block is read together: images that are packed in files need not be unpacked from everywhere."""
 _SAMPLED_ARRAYS = 4096
+_SHOWN_CLASSES = 3
 
 
 def identities_of(splits: Mapping[str, Images], classes: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -33,6 +34,29 @@ def identities_of(splits: Mapping[str, Images], classes: Sequence[str]) -> dict[
     names below the split's folder), `bytes` (of all files) or `shape` (C, H, W).
     """
     return {name: _identity_of(images, classes) for name, images in splits.items()}
+
+
+def changes_of_splits(known: Mapping[str, Mapping[str, Any]], now: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return one line for each split whose images are others than they were, by their identities."""
+    lines = []
+    for split in dict.fromkeys([*known, *now]):
+        if split not in known or split not in now:
+            lines.append(f"there is {'a' if split in now else 'no'} {split} split now")
+            continue
+        before, after = known[split], now[split]
+        if (before["images"], before["classes"]) != (after["images"], after["classes"]):
+            classes = _changed_counts(before["classes"], after["classes"])
+            lines.append(f"the {split} split has {after['images']:,} images, it had {before['images']:,} ({classes})")
+        elif any(before[name] != after[name] for name in before.keys() & after.keys()):
+            lines.append(f"the {split} split has other images than before, as many in each class")
+    return lines
+
+
+def _changed_counts(before: Mapping[str, int], after: Mapping[str, int]) -> str:
+    """Say of the first few classes that have another number of images how many these are."""
+    changed = [name for name in dict.fromkeys([*before, *after]) if before.get(name, 0) != after.get(name, 0)]
+    shown = [f"{name}: {after.get(name, 0):,} instead of {before.get(name, 0):,}" for name in changed[:_SHOWN_CLASSES]]
+    return ", ".join([*shown, *(["…"] if len(changed) > _SHOWN_CLASSES else [])])
 
 
 def _identity_of(images: Images, classes: Sequence[str]) -> dict[str, Any]:

@@ -187,7 +187,7 @@ def _use_of(looking: _Looking, split: str, rows: NDArray[np.int64], *, own_valid
 
 
 def _notes(looking: _Looking, *, own_validation: bool) -> list[str]:
-    notes = []
+    notes = [f"left out: {DamagedImages(looking.damaged)}"] if looking.damaged else []
     if looking.raw.validation is not None and looking.raw.has_test_beside_validation and not own_validation:
         notes.append("the validation split of the data set is not used; leave out validation_images to validate on it")
     for split, found in looking.found.items():

@@ -10,7 +10,6 @@ import ast
 import hashlib
 import importlib.util
 import math
-import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -42,12 +41,8 @@ _WORDS = {
 _OF_TORCH = ("operators", "drawn", "constants", "output")
 """What another version of torch may say differently of the same network."""
 
-_DIGEST = re.compile(r"[0-9a-f]{64}")
-_LISTED = 8
-"""So many changes of the data set are told."""
-
-_NOT_COMPARED = ("mean", "std", "uses", "notes")
-"""They follow from the images: the first two are known to rounding, the others are for whoever reads them."""
+_OF_IMAGES = ("classes", "channels", "image_size", "training_images", "validation_images")
+"""What is compared of the data beside the splits; the mean and the deviation follow from these, to rounding."""
 
 
 def identity_of(config: StudyConfig, images: Mapping[str, Any]) -> Identity:
@@ -124,27 +119,17 @@ def counted_code(identity: Identity) -> dict[str, object]:
 
 
 def changes_of_images(known: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Return a line for each property in which the data set is another than it was; the first few of many.
+    """Return a line for each way in which the data set is another than it was.
 
     What an earlier version did not describe is no change.
     """
-    shared = {name: known[name] for name in known if name in now and name not in _NOT_COMPARED}
-    lines = [
-        f"the data set is another than when the study began: {line}"
-        for name, value in shared.items()
-        for line in _changed_parts(name, value, now[name])
-    ]
-    more = [f"the data set has {len(lines) - _LISTED} more changes"] if len(lines) > _LISTED else []
-    return lines[:_LISTED] + more
+    from seplace.datasets.identity import changes_of_splits
 
-
-def _changed_parts(name: str, old: Any, new: Any) -> Iterator[str]:
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in dict.fromkeys([*old, *new]):
-            yield from _changed_parts(f"{name}.{key}", old.get(key, "absent"), new.get(key, "absent"))
-    elif not _is_same(old, new):
-        digests = all(isinstance(each, str) and _DIGEST.fullmatch(each) for each in (old, new))
-        yield f"other {name}" if digests else f"{name}: {_short(old)} -> {_short(new)}"
+    compared = [name for name in _OF_IMAGES if name in known and name in now]
+    lines = [f"{name}: {_short(known[name])} -> {_short(now[name])}" for name in compared if known[name] != now[name]]
+    if "splits" in known and "splits" in now:
+        lines += changes_of_splits(known["splits"], now["splits"])
+    return [f"the data set is another than when the study began: {line}" for line in lines]
 
 
 def refuse_other_code(known: Identity | None, config: StudyConfig, images: Mapping[str, Any], *, folder: Path) -> None:
@@ -159,8 +144,8 @@ def refuse_other_code(known: Identity | None, config: StudyConfig, images: Mappi
 def other_meaning(folder: Path, changes: Iterable[str]) -> StudyChanged:
     """Return the error that a folder holds results of a study with another meaning, with what has changed."""
     return StudyChanged(
-        f"{folder} holds results of a study with another meaning; only its budget may grow. Changed:\n  "
-        + "\n  ".join(changes)
+        f"{folder} holds results of a study with another meaning; only its budget may grow. Go on with the study as it "
+        "was, or give this one another folder (--results). Changed:\n  " + "\n  ".join(changes)
     )
 
 

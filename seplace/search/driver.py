@@ -140,6 +140,7 @@ def run_study(
             driver.run_yardsticks()
             driver.run_search()
             driver.run_confirmation()
+            driver.run_left_failures()
             driver.trainings.refuse_a_bad_end()
             driver.run_test(evaluator)
         except Exception as error:
@@ -274,6 +275,13 @@ class Driver:
             self._train(jobs)
             spent += len(jobs)
             number += 1
+
+    def run_left_failures(self) -> None:
+        """Make again what failed in earlier runs and no phase of this one has asked for."""
+        jobs = [self.trainings.job(row.placement, row.seed) for row in self.trainings.attempts.replaced.values()]
+        if jobs:
+            self._begin("retry", len(jobs))
+            self._train(jobs)
 
     def run_test(self, evaluator: Evaluator) -> None:
         """Time what was trained; read the test split once, for the front and the yardsticks whose weights are there."""

@@ -254,27 +254,51 @@ def test_a_study_of_the_catalogue_has_no_identity_to_take(tmp_path):
     assert identity_of(load_study(write_study(tmp_path)), {}) == {}
 
 
-ONE, OTHER = "a" * 64, "b" * 64
+def split(digest: str, **classes: int) -> dict:
+    return {"images": sum(classes.values()), "classes": classes, "names": digest}
 
 
-def test_other_images_are_told_by_what_differs():
-    train = {"images": 3, "classes": {"cat": 1, "dog": 2}, "names": ONE}
-    known = {"classes": ["cat", "dog"], "mean": [0.5], "splits": {"train": train}}
-    more = {"images": 4, "classes": {"ant": 1, "cat": 1, "dog": 2}, "names": OTHER}
-    now = {"classes": ["ant", "cat", "dog"], "mean": [0.6], "splits": {"train": more}, "new": 1}
-    told = "the data set is another than when the study began: "
-    assert changes_of_images(known, now) == [
-        f"{told}classes: ['cat', 'dog'] -> ['ant', 'cat', 'dog']",
-        f"{told}splits.train.images: 3 -> 4",
-        f"{told}splits.train.classes.ant: absent -> 1",
-        f"{told}other splits.train.names",
-    ]
-    assert changes_of_images(known, known) == []
+TOLD = "the data set is another than when the study began: "
 
 
-def test_many_changes_are_told_in_few_lines():
-    known = {"classes": [str(n) for n in range(1000)], "splits": {"train": {str(n): n for n in range(1000)}}}
-    lines = changes_of_images(known, {"classes": [], "splits": {"train": {}}})
-    assert lines[-1] == "the data set has 993 more changes"
-    assert len(lines) == 9
-    assert max(map(len, lines)) < 200
+@pytest.mark.parametrize(
+    ("now", "lines"),
+    [
+        pytest.param({"train": split("a", cat=3, dog=2)}, [], id="the same"),
+        pytest.param(
+            {"train": split("b", ant=1, cat=3, dog=2)},
+            ["the train split has 6 images, it had 5 (ant: 1 instead of 0)"],
+            id="one image of a new class",
+        ),
+        pytest.param(
+            {"train": split("b", cat=2, dog=3)},
+            ["the train split has 5 images, it had 5 (cat: 2 instead of 3, dog: 3 instead of 2)"],
+            id="moved",
+        ),
+        pytest.param(
+            {"train": split("b", cat=3, dog=2)},
+            ["the train split has other images than before, as many in each class"],
+            id="replaced",
+        ),
+        pytest.param(
+            {"train": split("a", cat=3, dog=2), "test": split("a", cat=1, dog=1)},
+            ["there is a test split now"],
+            id="a new split",
+        ),
+        pytest.param({}, ["there is no train split now"], id="a split less"),
+    ],
+)
+def test_other_images_are_told_by_what_differs(now, lines):
+    known = {"mean": [0.5], "notes": ["a"], "splits": {"train": split("a", cat=3, dog=2)}}
+    after = {"mean": [0.6], "notes": ["b"], "splits": now, "new": 1}
+    assert changes_of_images(known, after) == [TOLD + line for line in lines]
+
+
+def test_a_long_list_of_classes_is_cut():
+    many = {
+        "classes": [str(n) for n in range(1000)],
+        "splits": {"train": split("a", **{f"c{n}": n for n in range(1000)})},
+    }
+    lines = changes_of_images(many, {"classes": [], "splits": {"train": split("b")}})
+    assert len(lines) == 2
+    assert max(map(len, lines)) < 220

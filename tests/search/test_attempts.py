@@ -2,6 +2,7 @@
 
 import random
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -103,6 +104,23 @@ def test_what_fails_at_a_rung_goes_to_that_rung_again(tmp_path, toy):
     assert {row.epochs for row in failures} == {6}
     rungs = {key for key, _ in left_in(tmp_path / "out")["rungs"]}
     assert set(stopped) <= rungs | {row.key for row in rows}
+
+
+def test_a_failure_that_no_phase_asks_for_is_made_again_too(tmp_path, toy):
+    path = small_study(tmp_path)
+    go(path, tmp_path / "out")
+    with Ledger(tmp_path / "out" / "ledger.sqlite") as ledger:
+        (last, *_) = reversed(ledger.evaluations())
+        unasked = replace(last, seed=9, state="failed", accuracy=None, cross_entropy=None, reason="error")
+        ledger.add(unasked)
+    go(path, tmp_path / "out")
+    assert toy.trained[-1] != unasked.key
+    go(path, tmp_path / "out", retry_failed=True)
+    assert toy.trained[-1] == unasked.key
+    rows, (failure,), finished = rows_of(tmp_path / "out")
+    assert all(row.state == "complete" for row in rows)
+    assert failure.key == unasked.key
+    assert finished
 
 
 def test_a_failure_of_the_placement_is_a_result_until_a_user_says_otherwise(tmp_path, toy):
