@@ -80,6 +80,8 @@ def _check_folder(path: Path) -> None:
 def _check_file(path: Path) -> None:
     if path.is_dir():
         raise DataError(f"{path}: is a folder, where a file is to be written")
+    if not path.is_file():  # a FIFO, a device
+        raise DataError(f"{path}: is no regular file, so no results can be written there")
     if not os.access(path, os.R_OK | os.W_OK):
         raise DataError(f"{path}: cannot be read and written by this user")
 

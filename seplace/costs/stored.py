@@ -9,7 +9,7 @@ from typing import Protocol
 
 from seplace.costs.table import PriceTable
 from seplace.errors import CorruptResults, DataError, InputError
-from seplace.files import sha256_of, write_atomically
+from seplace.files import is_file, sha256_of, write_atomically
 from seplace.placement import Placement
 
 _KEYS = {"key", "table", "sha256"}
@@ -31,6 +31,8 @@ def read_prices(path: Path, *, key: Mapping[str, object]) -> PriceTable | None:
 
     What the table was counted for may say more than `key` does.
     """
+    if not is_file(path):  # a FIFO would be read for ever
+        return None
     try:
         data = path.read_bytes()
     except OSError:

@@ -1,4 +1,5 @@
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -102,3 +103,9 @@ def test_prices_of_0_10_are_held_against_what_was_trained(path: Path) -> None:
     rows = [Row(Placement.parse("eca-cbam4"), {"flops": 1})]
     with pytest.raises(CorruptResults, match="eca-cbam4 has none"):
         prices_of_results(path.parent, key=KEY, rows=rows)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), Path.mkdir])
+def test_what_is_no_file_of_prices_is_not_read(tmp_path, make):
+    make(tmp_path / "prices.json")
+    assert read_prices(tmp_path / "prices.json", key=KEY) is None
