@@ -1,13 +1,13 @@
 """Where the logits are in what a network returns: many return more, such as the outputs of auxiliary heads in training.
 
 They are what is called so (see NAMES) in a mapping or an object with fields, and the first element of a tuple or list
-that has their shape.
+that has their shape; in training the one that depends on the same parameters as they do in inference.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -137,6 +137,9 @@ def logits_of(
     logits = TakesLogits(inference=inference, training=training)
     if rebuild is not None and (inference or training):
         logits = _following(rebuild, batch, num_classes=classes + _MORE) or logits
+    if any(isinstance(step, int) for step in logits.training):
+        alike = _learning_alike(network, batch, logits, num_classes=classes)
+        logits = dataclasses.replace(logits, training=logits.training if alike is None else alike)
     return logits, int(_at(plain, logits.inference).shape[1])
 
 
@@ -153,6 +156,42 @@ def _following(rebuild: Callable[[int], Any], batch: Tensor, *, num_classes: int
         return None
     inference, training = places
     return None if inference is None or training is None else TakesLogits(inference=inference, training=training)
+
+
+def _learning_alike(network: nn.Module, batch: Tensor, logits: TakesLogits, *, num_classes: int) -> Place | None:
+    """Return where the output in training is that depends on the very parameters of the logits in inference.
+
+    The first element of a tuple may be an auxiliary head's. None where not exactly one output does.
+    """
+
+    def learning(output: Any) -> frozenset[str]:
+        named = {name: each for name, each in network.named_parameters() if each.requires_grad}
+        gradients = torch.autograd.grad(output.sum(), list(named.values()), retain_graph=True, allow_unused=True)
+        return frozenset(name for name, each in zip(named, gradients, strict=True) if each is not None)
+
+    try:
+        with torch.enable_grad():
+            wanted = learning(_at(as_plain(network.eval()(batch)), logits.inference))
+            output = as_plain(network.train()(batch))
+            places = list(_places(output, images=len(batch), num_classes=num_classes))
+            alike = [place for place in places if learning(_at(output, place)) == wanted] if len(places) > 1 else []
+    except (Exception, SystemExit):  # the code is the user's, and may hold nothing that learns
+        return None
+    finally:
+        network.train()
+    return alike[0] if len(alike) == 1 else None
+
+
+def _places(output: Any, *, images: int, num_classes: int) -> Iterator[Place]:
+    """Yield the ways to all that have the shape of logits."""
+    if isinstance(output, Tensor):
+        if find_logits(output, images=images, num_classes=num_classes) is not None:
+            yield ()
+        return
+    keys = range(len(output)) if isinstance(output, tuple) else output if isinstance(output, dict) else ()
+    for key in keys:
+        for place in _places(output[key], images=images, num_classes=num_classes):
+            yield (key, *place)
 
 
 def _at(output: Any, place: Place) -> Any:

@@ -74,6 +74,10 @@ def tuple_in_training(num_classes=5):
     return Auxiliary(num_classes, lambda logits, aux, training: (logits, aux()) if training else logits)
 
 
+def auxiliary_first(num_classes=5):
+    return Auxiliary(num_classes, lambda logits, aux, training: [aux(), logits] if training else logits)
+
+
 def mapping(num_classes=5):
     return Auxiliary(num_classes, lambda logits, aux, _: {"aux": aux(), "out": logits})
 
@@ -112,6 +116,7 @@ def raises_in_training(num_classes=5):
     ("name", "note"),
     [
         ("tuple_in_training", "which are element 1 in training: the other outputs"),
+        ("auxiliary_first", "which are element 2 in training: the other outputs"),
         ("mapping", "which are 'out': the other outputs"),
         ("as_many_features", "which are element 2: the other outputs"),
         ("fields", "which are element 1 in inference and 'logits' in training"),
