@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seplace.documents import Problem, read_document, refuse, spelled
-from seplace.errors import InputError, UnknownName
+from seplace.errors import DataError, InputError, UnknownName
 from seplace.placement import Placement
 from seplace.recipe import Recipe
 from seplace.registry import import_from
@@ -212,8 +212,11 @@ def load_results_study(folder: Path, facts: Mapping[str, Any], *, live: bool = F
 
     Nothing is imported: the space is what the ledger keeps of it. With `live` its code is imported, and networks can be
     built. A relative `data.root` stays relative to the folder of the file that was copied. DataError for results of
-    version 0.10, which kept no space, with a network of the user's own.
+    version 0.10, which kept no space, with a network of the user's own, and where a copy is no regular file.
     """
+    for path in (folder / "study.yaml", folder / "space.yaml"):
+        if path.exists() and not path.is_dir() and not path.is_file():  # a FIFO would be read for ever
+            raise DataError(f"{path}: is no regular file")
     return _load(
         folder / "study.yaml",
         name=facts["name"] or valid_name(folder.resolve().name),

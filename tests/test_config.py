@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -303,3 +304,10 @@ def test_a_study_before_rungs_goes_on(tmp_path: Path) -> None:
 def test_rungs_are_scored_beside_the_epochs_of_the_recipe(tmp_path: Path) -> None:
     text = replaced("epochs: 3", "epochs: 9").replace("  seed: 0", "  seed: 0\n  rungs: [2, 3]")
     assert load_study(write(tmp_path, text)).scored_epochs == (2, 3, 6, 9)
+
+
+@pytest.mark.parametrize("name", ["study.yaml", "space.yaml"])
+def test_a_results_folder_with_a_fifo_for_a_study_is_refused(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(DataError, match=f"{name}: is no regular file"):
+        load_results_study(tmp_path, {})
