@@ -43,6 +43,7 @@ from seplace.search.scoring import covariates_of, proxy_records
 from seplace.shapes import rules_of
 from seplace.study_file import Run
 from seplace.tables import (
+    counted,
     effects_frame,
     front_frame,
     front_of_candidates,
@@ -271,8 +272,8 @@ class Results:
             return ""
         ended = "settled" if self._regret["settled"] else "ended"
         return (
-            f"The search {ended} after {self._regret['trainings']} trainings of members of the space: the front "
-            f"that the model recommends is believed to miss {100 * self._regret['mean']:.0f} % of the attainable "
+            f"The search {ended} after {counted(self._regret['trainings'], 'training')} of members of the space: the "
+            f"front that the model recommends is believed to miss {100 * self._regret['mean']:.0f} % of the attainable "
             f"hypervolume (with 90 % probability at most {100 * self._regret['upper']:.0f} %)."
         )
 

@@ -56,6 +56,8 @@ def make_folder(folder: Path, *, files: Iterable[str], folders: Iterable[str] = 
     try:
         if folder.is_symlink() and not folder.exists():
             raise DataError(f"{folder}: is a link to nothing, so no results can be written there")
+        if folder.exists():
+            _check_folder(folder)
         folder.mkdir(parents=True, exist_ok=True)
         for path in (folder, *(folder / name for name in folders)):
             if path.is_symlink() or path.exists():
