@@ -154,8 +154,9 @@ def run_study(
 def _warn(config: StudyConfig, folder: Path, learning: Learning) -> None:
     """Say before any training what a user may not have meant."""
     for backbone in config.search_space.backbones.values():
-        if backbone.note:
-            warnings.warn(backbone.note, stacklevel=3)
+        left_out = [f"left out of the blocks of {backbone.text}: {each}" for each in backbone.left_out]
+        for note in filter(None, [backbone.note, *left_out]):
+            warnings.warn(note, stacklevel=3)
     for text, paths in learning.items():
         if paths is None:
             warnings.warn(sentence_of(text, paths), stacklevel=3)

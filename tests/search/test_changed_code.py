@@ -99,3 +99,10 @@ def test_a_study_does_not_go_on_with_other_images(tmp_path):
         ledger.set_fact("images", ledger.fact("images") | {"classes": ["zero", "one"]})
     with pytest.raises(StudyChanged, match=r"the data set is another than when the study began: classes: \['zero'"):
         go(path, tmp_path / "out")
+
+
+@pytest.mark.usefixtures("no_study_file", "toy")
+def test_a_run_says_which_block_it_leaves_out(tmp_path, write_network):
+    write_network(NETWORK.replace("Block(8), *head", "Block(8), *[Block(8)] * 2, *head"))
+    with pytest.warns(UserWarning, match=r"left out of the blocks of changing:build\S+: 5 \(Block\) is called 2 times"):
+        go(written(tmp_path, 7), tmp_path / "out")
