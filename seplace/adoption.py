@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from seplace.attention.options import GateOptions, Init
 from seplace.backbones.backbone import Granularity
-from seplace.backbones.copying import copy_of
-from seplace.backbones.traced import TracedBackbone, TracedSite, describe_blocks
+from seplace.backbones.foreign.copying import copy_of
+from seplace.backbones.foreign.traced import TracedBackbone, TracedSite, describe_blocks
 from seplace.errors import InputError, did_you_mean
 from seplace.models import freeze_backbone, place
 from seplace.placement import Placement

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Self, get_args
 
 from pydantic import ValidationError
 
-from seplace.config import STUDY_FACTS, StudyConfig, load_results_study, load_study
 from seplace.costs import COSTS
 from seplace.costs.stored import prices_of_results
 from seplace.errors import (
@@ -30,19 +29,13 @@ from seplace.errors import (
 )
 from seplace.evaluators.identity import Identity, refuse_other_code
 from seplace.executors import EXECUTORS
-from seplace.files import DiskFull, safe_name, write_atomically
-from seplace.ledger import ledger_of_results
+from seplace.files.atomic import DiskFull, safe_name, write_atomically
+from seplace.files.schema import rules_of
 from seplace.placement import Placement
 from seplace.registry import is_import_path
-from seplace.results import Evaluation, evaluations_frame, judge, rungs_frame, summarise
-from seplace.search.attempts import told
-from seplace.search.interruption import signals_as_errors
-from seplace.search.meaning import own_yardsticks
-from seplace.search.recommendation import recommended, task_of
-from seplace.search.scoring import covariates_of, proxy_records
-from seplace.shapes import rules_of
-from seplace.study_file import Run
-from seplace.tables import (
+from seplace.results.evaluation import Evaluation, evaluations_frame, judge, rungs_frame, summarise
+from seplace.results.ledger import ledger_of_results
+from seplace.results.tables import (
     counted,
     effects_frame,
     front_frame,
@@ -54,6 +47,13 @@ from seplace.tables import (
     rungs_sentence,
     verdict,
 )
+from seplace.search.attempts import told
+from seplace.search.interruption import signals_as_errors
+from seplace.search.meaning import own_yardsticks
+from seplace.search.recommendation import recommended, task_of
+from seplace.search.scoring import covariates_of, proxy_records
+from seplace.study.config import STUDY_FACTS, StudyConfig, load_results_study, load_study
+from seplace.study.study_file import Run
 from seplace.user_code import describe_error, told_if
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
 
     from seplace.costs.table import PriceTable
     from seplace.effects.covariates import Covariate
-    from seplace.effects.judgement import Judgement
+    from seplace.effects.estimates import Judgement
     from seplace.search.progress import Observer
 
 PICKS = ("best", "knee", "cheapest")
@@ -284,7 +284,7 @@ class Results:
 
     def plot(self, path: str | Path | None = None) -> Figure:
         """Draw accuracy against cost; save it too where a path (.png, .svg, .pdf) is given."""
-        from seplace.plots import plot_front, save_figure
+        from seplace.report.plots import plot_front, save_figure
 
         figure = plot_front(
             self.placements,
@@ -298,7 +298,7 @@ class Results:
 
     def plot_effects(self, path: str | Path | None = None) -> Figure:
         """Draw the effects by stage; save it too where a path (.png, .svg, .pdf) is given."""
-        from seplace.plots import plot_effects, save_figure
+        from seplace.report.plots import plot_effects, save_figure
 
         figure = plot_effects(self.effects, title=f"{self.config.name}: what each choice adds to none in its stage")
         if path is not None:
@@ -466,7 +466,7 @@ def run(
             if observer is not None:
                 run_study(config, target, observer=observer, retry_failed=retry_failed)
             else:
-                from seplace.display import progress_bar, tell_images
+                from seplace.report.terminal import progress_bar, tell_images
 
                 with progress_bar() as show:
                     run_study(config, target, observer=show, retry_failed=retry_failed, on_images=tell_images)

@@ -17,11 +17,11 @@ from seplace.attachments.kernel import Kernel
 from seplace.attention import ATTENTION
 from seplace.attention.applied import Added, Scaled
 from seplace.attention.signature import CHANNELS, Signature, signature_of
-from seplace.backbones.recast import recast, recipe_of
-from seplace.backbones.slotted import slotted
+from seplace.backbones.foreign.recast import recast, recipe_of
+from seplace.backbones.foreign.slotted import slotted
 from seplace.errors import InvalidPlacement, UserCodeError
 from seplace.registry import is_import_path
-from seplace.streams import derive_seed
+from seplace.seeds import derive_seed
 from seplace.user_code import told_if
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from typing import Any
 
 from seplace.attention.options import GateOptions, Init
 from seplace.backbones.backbone import Backbone
+from seplace.baselines import own_yardsticks, yardsticks
 from seplace.errors import InvalidPlacement, InvalidSpace
 from seplace.placement import Placement, StageChoice
-from seplace.yardsticks import own_yardsticks, yardsticks
 
 
 @dataclass(frozen=True, kw_only=True)

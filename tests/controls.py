@@ -8,10 +8,10 @@ from pathlib import Path
 
 import torch
 
-from seplace.config import load_study
 from seplace.evaluators.stand_alone import StandAlone
 from seplace.placement import Placement
-from seplace.results import Evaluation, Job
+from seplace.results.evaluation import Evaluation, Job
+from seplace.study.config import load_study
 
 
 def evaluations(

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from seplace.documents import Document, read_document
+from seplace.files.yaml_reader import Document, read_document
 
 
 def read(folder: Path, content: str | bytes) -> tuple[Document | None, list[str]]:

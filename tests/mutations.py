@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from seplace.shipped import shipped
+from seplace.files.shipped import shipped
 
 _CHARACTERS = "\x00\x07\x1b\x7f\x85\u200b\u202e\u2028\ufeff\u0661\uff11é😀\t\r\n :,-[]{}#&*!|>'\"%@`~?=+.0e_"
 _VALUES: tuple[Any, ...] = (

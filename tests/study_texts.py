@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from seplace.config import load_study
 from seplace.errors import InvalidStudy
+from seplace.study.config import load_study
 
 STUDY = """\
 schema: 1

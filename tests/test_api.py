@@ -8,10 +8,10 @@ import pytest
 
 import seplace
 from seplace import api
-from seplace.config import load_study
 from seplace.errors import CorruptResults, DataError, InputError
-from seplace.ledger import Ledger
 from seplace.placement import Placement
+from seplace.results.ledger import Ledger
+from seplace.study.config import load_study
 from tests.studies import write_study
 
 

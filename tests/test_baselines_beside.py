@@ -11,9 +11,9 @@ from seplace.attention.options import GateOptions
 from seplace.backbones.backbone import describe
 from seplace.effects.design import Design
 from seplace.placement import Placement
-from seplace.results import Evaluation, is_candidate, judge, summarise
+from seplace.results.evaluation import Evaluation, is_candidate, judge, summarise
+from seplace.results.tables import front_frame, front_of_candidates, placements_frame, verdict
 from seplace.space import SearchSpace
-from seplace.tables import front_frame, front_of_candidates, placements_frame, verdict
 from tests.spaces import parse
 
 SPACE = SearchSpace(

@@ -58,7 +58,7 @@ def drilled(*, width: float = 1.0) -> Backbone:
         image_size=16,
         num_classes=10,
         min_image_size=2,
-        network="seplace.backbones.residual:CifarResNetA",
+        network="seplace.backbones.networks.resnet:CifarResNetA",
         arguments={"stem_channels": narrow, "widths": (narrow, wide), "blocks": (1, 1)},
     )
 ''',
@@ -113,7 +113,7 @@ DRILLED = Cost(unit="bytes", measure=parameter_bytes)
 
 from pathlib import Path
 
-from seplace.config import StudyConfig
+from seplace.study.config import StudyConfig
 from seplace.evaluators.stand_alone import StandAlone
 
 
@@ -129,8 +129,12 @@ def make(config: StudyConfig, folder: Path, *, worker: int) -> StandAlone:  # no
 def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the repository with the new members: one file and one line each."""
     copy = tmp_path_factory.mktemp("drill") / "copy"
-    skipped = shutil.ignore_patterns(".git", "__pycache__", "results", ".*cache", "*.egg-info", ".venv", "build")
-    shutil.copytree(ROOT, copy, ignore=skipped)
+    skipped = shutil.ignore_patterns(".git", "__pycache__", ".*cache", "*.egg-info", ".venv", "build")
+
+    def ignored(folder, names):
+        return skipped(folder, names) | ({"results"} if Path(folder) == ROOT else set())
+
+    shutil.copytree(ROOT, copy, ignore=ignored)
     for shelf, (name, line, source) in NEW_MEMBERS.items():
         (copy / "seplace" / shelf / f"{name}.py").write_text(source)
         table = copy / "seplace" / shelf / "__init__.py"

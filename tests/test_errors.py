@@ -6,7 +6,7 @@ import pytest
 
 from seplace import errors
 from seplace.errors import SeplaceError
-from seplace.files import DiskFull
+from seplace.files.atomic import DiskFull
 
 CODES = [
     pytest.param(errors.SeplaceError, 1, Exception, id="a bug unless said otherwise"),

@@ -20,8 +20,8 @@ def test_the_wheel_finds_what_it_ships(tmp_path: Path) -> None:
     wheel = next(wheels.iterdir())
     subprocess.run([*pip, "install", "--no-deps", "--target", site, wheel], check=True, capture_output=True)
     code = (
-        "import seplace; from pathlib import Path; from seplace.config import load_study\n"
-        "from seplace.shipped import shipped\n"
+        "import seplace; from pathlib import Path; from seplace.study.config import load_study\n"
+        "from seplace.files.shipped import shipped\n"
         f"assert Path(seplace.__file__).is_relative_to({str(site)!r})\n"
         "for name in shipped('studies'): print(name, len(load_study(name).search_space))\n"
         "print(*shipped('search_spaces'))"

@@ -6,8 +6,8 @@ from torch import nn
 
 from seplace.datasets.image_set import Split
 from seplace.datasets.loader import Augmentation, BatchLoader
-from seplace.recipe import Recipe
-from seplace.training import Checkpoint, train
+from seplace.study.recipe import Recipe
+from seplace.training.fit import Checkpoint, train
 
 CPU = torch.device("cpu")
 EPOCHS, BATCHES = 4, 3

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from seplace.config import StudyConfig, load_study
 from seplace.costs.stored import store_prices
 from seplace.costs.table import PriceTable
-from seplace.ledger import Ledger
 from seplace.placement import Placement
-from seplace.results import Evaluation, Job
+from seplace.results.evaluation import Evaluation, Job
+from seplace.results.ledger import Ledger
+from seplace.study.config import StudyConfig, load_study
 from tests.studies import write_small_space, write_study
 
 

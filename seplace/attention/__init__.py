@@ -10,7 +10,7 @@ ATTENTION = Registry(
     "attention module",
     {
         "none": "seplace.attention.none:NoAttention",
-        "paper": "seplace.attention.paper:PaperSE",
+        "paper": "seplace.attention.native:PaperSE",
         "se": Member(
             "seplace.attention.se:SE",
             takes_ratio=True,

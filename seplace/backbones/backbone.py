@@ -98,7 +98,9 @@ def describe(text: str, *, blocks: tuple[str, ...] = ()) -> Backbone:
         )
     name, options = match.group("name", "options")
     if ":" in name:
-        from seplace.backbones.traced import describe_import  # only what a user brings needs torch to be described
+        from seplace.backbones.foreign.traced import (
+            describe_import,  # only what a user brings needs torch to be described
+        )
 
         backbone = describe_import(name, options or "", blocks)
     else:

@@ -9,8 +9,8 @@ from seplace.backbones.sites import residual_stage
 from seplace.errors import InputError
 
 _NETWORKS = {
-    "A": "seplace.backbones.residual:CifarResNetA",
-    "B": "seplace.backbones.residual:CifarResNetB",
+    "A": "seplace.backbones.networks.resnet:CifarResNetA",
+    "B": "seplace.backbones.networks.resnet:CifarResNetB",
 }
 
 

@@ -39,6 +39,6 @@ def densenet_bc100_12(*, width: float = 1.0) -> Backbone:
         image_size=32,
         num_classes=10,
         min_image_size=4,
-        network="seplace.backbones.dense:DenseNet",
+        network="seplace.backbones.networks.densenet:DenseNet",
         arguments={"entering": entering, "layers": _LAYERS, "growth": growth},
     )

@@ -106,7 +106,7 @@ def bn_inception(*, width: float = 1.0) -> Backbone:
         image_size=224,
         num_classes=1000,
         min_image_size=32,
-        network="seplace.backbones.inception_networks:BNInception",
+        network="seplace.backbones.networks.inception:BNInception",
         arguments={"width": width},
     )
 
@@ -127,6 +127,6 @@ def inception_resnet_v2(*, width: float = 1.0) -> Backbone:
         image_size=299,
         num_classes=1000,
         min_image_size=75,
-        network="seplace.backbones.inception_networks:InceptionResNetV2",
+        network="seplace.backbones.networks.inception:InceptionResNetV2",
         arguments={"blocks": blocks, "width": width},
     )

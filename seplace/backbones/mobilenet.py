@@ -82,7 +82,7 @@ def mobilenet_v1(*, width: float = 1.0) -> Backbone:
         image_size=224,
         num_classes=1000,
         min_image_size=32,
-        network="seplace.backbones.depthwise_separable:MobileNetV1",
+        network="seplace.backbones.networks.mobilenet_v1:MobileNetV1",
         arguments={"stem": stem, "channels": channels, "blocks": blocks},
     )
 
@@ -103,7 +103,7 @@ def mobilenet_v2(*, width: float = 1.0) -> Backbone:
         image_size=224,
         num_classes=1000,
         min_image_size=32,
-        network="seplace.backbones.inverted_residual:MobileNetV2",
+        network="seplace.backbones.networks.mobilenet:MobileNetV2",
         arguments={
             "stem": stem,
             "activations": ("relu6",) * len(_blocks_of_stages(rows)),
@@ -130,7 +130,7 @@ def _v3_member(
             image_size=224,
             num_classes=1000,
             min_image_size=32,
-            network="seplace.backbones.inverted_residual:MobileNetV3",
+            network="seplace.backbones.networks.mobilenet:MobileNetV3",
             arguments={
                 "stem": stem,
                 "activations": activations,

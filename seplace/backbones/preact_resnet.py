@@ -27,7 +27,7 @@ def _member(name: str, *, network: str, expansion: int) -> Callable[..., Backbon
             image_size=32,
             num_classes=10,
             min_image_size=4,
-            network=f"seplace.backbones.preactivation:{network}",
+            network=f"seplace.backbones.networks.preact_resnet:{network}",
             arguments={"stem_channels": stem, "widths": widths, "blocks": (_BLOCKS,) * 3},
         )
 

@@ -28,7 +28,7 @@ def _member(name: str, *, network: str, expansion: int, blocks: tuple[int, int, 
             image_size=224,
             num_classes=1000,
             min_image_size=32,
-            network=f"seplace.backbones.residual:{network}",
+            network=f"seplace.backbones.networks.resnet:{network}",
             arguments={"stem_channels": stem, "widths": widths, "blocks": blocks},
         )
 

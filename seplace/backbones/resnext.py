@@ -30,7 +30,7 @@ def _member(name: str, *, network: str, blocks: tuple[int, int, int, int]) -> Ca
             image_size=224,
             num_classes=1000,
             min_image_size=32,
-            network=f"seplace.backbones.grouped:{network}",
+            network=f"seplace.backbones.networks.resnext:{network}",
             arguments={"stem_channels": stem, "widths": widths, "blocks": blocks},
         )
 

@@ -24,7 +24,7 @@ def shufflenet_g3(*, width: float = 1.0) -> Backbone:
         image_size=224,
         num_classes=1000,
         min_image_size=32,
-        network="seplace.backbones.shuffle:ShuffleNet",
+        network="seplace.backbones.networks.shufflenet:ShuffleNet",
         arguments={"stem": stem, "widths": widths, "blocks": blocks, "groups": _GROUPS},
     )
 

@@ -26,7 +26,7 @@ def _member(name: str, *, blocks: tuple[int, int, int, int, int]) -> Callable[..
             image_size=224,
             num_classes=1000,
             min_image_size=32,
-            network="seplace.backbones.chain_networks:VGG",
+            network="seplace.backbones.networks.vgg:VGG",
             arguments={"widths": tuple(widths), "blocks": blocks, "hidden": hidden},
         )
 

@@ -45,7 +45,7 @@ def _member(
 def _cifar_member(*, depth: int, factor: int) -> Callable[..., Backbone]:
     return _member(
         f"wrn{depth}_{factor}",
-        network="seplace.backbones.preactivation:WideResNet",
+        network="seplace.backbones.networks.preact_resnet:WideResNet",
         stem=16,
         widths=(16 * factor, 32 * factor, 64 * factor),
         blocks=(depth - 4) // 6,
@@ -58,7 +58,7 @@ def _cifar_member(*, depth: int, factor: int) -> Callable[..., Backbone]:
 def _imagenet_member(name: str, *, widths: tuple[int, int, int, int]) -> Callable[..., Backbone]:
     return _member(
         name,
-        network="seplace.backbones.residual:BasicResNet",
+        network="seplace.backbones.networks.resnet:BasicResNet",
         stem=64,
         widths=widths,
         blocks=2,

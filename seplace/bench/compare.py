@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from seplace.backbones import BACKBONES
 from seplace.backbones.backbone import Backbone, describe
+from seplace.baselines import yardsticks
 from seplace.bench.published import figures
 from seplace.errors import InputError, InvalidPlacement, did_you_mean, nearest
 from seplace.placement import Placement, StageChoice
 from seplace.space import check_placement, choice_problem
-from seplace.yardsticks import yardsticks
 
 if TYPE_CHECKING:
     from seplace.bench.measuring import Timing

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from seplace.attention.options import GateOptions
 from seplace.backbones.backbone import Backbone
-from seplace.backbones.traced import TracedBackbone
+from seplace.backbones.foreign.traced import TracedBackbone
 from seplace.costs.counting import count_operators, unknown_names
 from seplace.costs.latency import Quartiles, paired_ratios, time_rounds
 from seplace.costs.memory import peak_memory_bytes

@@ -14,12 +14,12 @@ from typing import Annotated
 import typer
 
 from seplace import __version__
-from seplace.cli.costs import bench
-from seplace.cli.machine import doctor
+from seplace.cli.bench import bench
+from seplace.cli.doctor import doctor
 from seplace.cli.printing import complain
-from seplace.cli.proxies import proxy
+from seplace.cli.proxy import proxy
 from seplace.cli.results import effects, export, front, noise, plot, recommend, status
-from seplace.cli.simulation import simulate
+from seplace.cli.simulate import simulate
 from seplace.cli.studies import plan, run
 from seplace.errors import DataError, Interrupted, InvalidStudy, SeplaceError, UserCodeError
 from seplace.user_code import describe_error, is_raised_by_theirs, told_lack_of_memory

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from seplace.cli.options import Format
-from seplace.plain_text import printable
+from seplace.files.plain_text import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def show(content: object) -> None:
     """Print a text or a table."""
-    from seplace.display import OutsideConsole
+    from seplace.report.terminal import OutsideConsole
 
     # A pipe has no width of its own: 200 columns keep rows whole there.
     console = OutsideConsole(highlight=False, width=None if sys.stdout.isatty() else 200)
@@ -45,7 +45,7 @@ def show_data(table: pd.DataFrame, output: Format) -> bool:
 
 def show_front(study: Results) -> None:
     """Print the verdict, the front, and the yardsticks beside it."""
-    from seplace.display import front_table
+    from seplace.report.terminal import front_table
 
     show(study.verdict)
     for note in (study.outlook, study.rungs_note):

@@ -69,7 +69,7 @@ def front(results: ResultsArgument, output: FormatOption = Format.table) -> None
 def recommend(results: ResultsArgument, output: FormatOption = Format.table) -> None:
     """Print what the model recommends of the whole space, trained or not."""
     from seplace.api import Results
-    from seplace.display import recommended_table
+    from seplace.report.terminal import recommended_table
 
     study = Results.load(results)
     if show_data(study.recommended, output):
@@ -88,7 +88,7 @@ def effects(
 ) -> None:
     """Print what each choice, module, ratio and attachment adds in each stage, and what it costs."""
     from seplace.api import Results
-    from seplace.display import effects_table, interval, proxies_table
+    from seplace.report.terminal import effects_table, interval, proxies_table
 
     study = Results.load(results)
     table = study.effects
@@ -116,8 +116,8 @@ def effects(
 def noise(results: ResultsArgument, output: FormatOption = Format.table) -> None:
     """Print how much of the trainings is placement and how much is luck, and how early ranks are known."""
     from seplace.api import Results
-    from seplace.display import noise_table
-    from seplace.noise import noise_frame
+    from seplace.report.terminal import noise_table
+    from seplace.results.noise import noise_frame
 
     study = Results.load(results)
     table = noise_frame(study.rows)

@@ -19,9 +19,9 @@ def plan(
     batch: Annotated[bool, typer.Option(help="Price the space and time training steps to estimate the run.")] = True,
 ) -> None:
     """Show what a run would do: the space, its prices, what is compared, how long it takes."""
-    from seplace.config import load_study
-    from seplace.display import duration, image_lines, limit_lines, plain_table, quantity
+    from seplace.report.terminal import duration, image_lines, limit_lines, plain_table, quantity
     from seplace.search.plan import make_plan
+    from seplace.study.config import load_study
 
     import_from(Path())
     config = load_study(study)
@@ -97,7 +97,7 @@ def run(
 ) -> None:
     """Run a study to its end, or go on with one that was interrupted."""
     from seplace import api
-    from seplace.tables import counted
+    from seplace.results.tables import counted
 
     import_from(Path())
     overrides = api.Overrides(

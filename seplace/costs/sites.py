@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from seplace.backbones.slotted import slots_of
+from seplace.backbones.foreign.slotted import slots_of
 
 
 def block_inputs(network: nn.Module, paths: Sequence[str], images: Tensor) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from seplace.costs.table import PriceTable
 from seplace.errors import CorruptResults, DataError, InputError
-from seplace.files import is_file, sha256_of, write_atomically
+from seplace.files.atomic import is_file, sha256_of, write_atomically
 from seplace.placement import Placement
 
 _KEYS = {"key", "table", "sha256"}

@@ -62,7 +62,7 @@ class PriceTable:
         like it. At the end the dearest placement is counted directly: UncountedOperator if that is not the sum, or if
         a choice runs an operator that nobody can count.
         """
-        from seplace.backbones.copying import copy_of
+        from seplace.backbones.foreign.copying import copy_of
         from seplace.costs.counting import count_operators, counted_once, in_parts, unknown_note  # needs torch
         from seplace.costs.sites import block_inputs, likeness
 

@@ -17,7 +17,7 @@ from seplace.datasets.opening import open_raw_set
 from seplace.datasets.partition import check_classes, split_rows
 from seplace.datasets.raw_set import ArrayImages, EncodedImages, Images
 from seplace.errors import DamagedImages, DataError, InputError, MissingTestSplit
-from seplace.streams import derive_seed
+from seplace.seeds import derive_seed
 
 MEMORY_LIMIT = 4 * 2**30
 _PROBED_IMAGES = 256

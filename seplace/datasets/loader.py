@@ -18,7 +18,7 @@ from torch import Tensor
 from seplace.datasets.augmentation import Augmentation
 from seplace.datasets.image_set import OnDemandImages, Split
 from seplace.errors import InputError
-from seplace.streams import derive_seed
+from seplace.seeds import derive_seed
 
 __all__ = ["Augmentation", "BatchLoader"]
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from seplace.datasets.raw_set import RawSet
 from seplace.errors import DataError, InputError
-from seplace.streams import derive_seed
+from seplace.seeds import derive_seed
 
 
 def check_classes(labels: NDArray[np.int64], classes: tuple[str, ...], *, what: str) -> None:

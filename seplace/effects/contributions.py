@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seplace.effects.design import Design, Tables
-from seplace.effects.judgement import Estimate, estimate_of
+from seplace.effects.estimates import Estimate, estimate_of
 from seplace.effects.model import Posterior
 from seplace.placement import StageChoice
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seplace.effects.model import Posterior
-from seplace.effects.region import Region
+from seplace.effects.priced_space import Region
 from seplace.placement import Placement
 
 Floats = NDArray[np.float64]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seplace.effects.model import Posterior, Surface
-from seplace.effects.region import Floats, Members, Region, added_volume, front_members
+from seplace.effects.priced_space import Floats, Members, Region, added_volume, front_members
 from seplace.pareto import hypervolume
 
 _FRONTS = 24

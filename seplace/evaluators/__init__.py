@@ -10,6 +10,6 @@ EVALUATORS = Registry(
     "evaluator",
     {
         "stand_alone": "seplace.evaluators.stand_alone:make",
-        "table": Member("seplace.evaluators.table:Table", takes_folder=True),
+        "table": Member("seplace.evaluators.tabular:Table", takes_folder=True),
     },
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from seplace.backbones.copying import copy_of
+from seplace.backbones.foreign.copying import copy_of
 from seplace.costs.sites import block_inputs
 from seplace.errors import UserCodeError
 from seplace.models import insert, watch_own_gates

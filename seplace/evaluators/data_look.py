@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from seplace.datasets.look import Look, look_at_data
 
 if TYPE_CHECKING:
-    from seplace.config import StudyConfig
+    from seplace.study.config import StudyConfig
 
 
 def look_at_study(config: StudyConfig, *, whole: bool) -> Look:

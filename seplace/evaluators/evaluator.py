@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from seplace.costs.table import PriceTable
     from seplace.placement import Placement
-    from seplace.results import Evaluation, Job
+    from seplace.results.evaluation import Evaluation, Job
     from seplace.scores import Score
 
 

@@ -20,7 +20,7 @@ from seplace.registry import OWN_MODULES, resolve
 from seplace.user_code import is_theirs
 
 if TYPE_CHECKING:
-    from seplace.config import StudyConfig
+    from seplace.study.config import StudyConfig
 
 Identity = dict[str, dict[str, Any]]
 """By what is described, such as `backbone nets:build`: its properties as plain JSON types."""

@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from seplace.backbones.traced import TracedBackbone
+from seplace.backbones.foreign.traced import TracedBackbone
 from seplace.models import attention_maker
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from seplace.backbones.traced import TracedBackbone
+from seplace.backbones.foreign.traced import TracedBackbone
 from seplace.evaluators.network_identity import seeded
 
 if TYPE_CHECKING:
     from seplace.backbones.backbone import Backbone
-    from seplace.config import StudyConfig
+    from seplace.study.config import StudyConfig
 
 Learning = Mapping[str, list[str] | None]
 """By backbone: the paths of its new parts; None where all of it is new, or nothing tells."""

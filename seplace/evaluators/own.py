@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from seplace.costs.table import PriceTable
     from seplace.evaluators.evaluator import Evaluator
     from seplace.placement import Placement
-    from seplace.results import Evaluation, Job
+    from seplace.results.evaluation import Evaluation, Job
     from seplace.scores import Score
 
 

@@ -18,7 +18,6 @@ from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 from torch import nn
 
-from seplace.config import StudyConfig
 from seplace.costs.table import PriceTable
 from seplace.datasets.image_set import ImageSet, Split, load_image_set
 from seplace.datasets.loader import Augmentation, BatchLoader
@@ -36,17 +35,18 @@ from seplace.evaluators.data_look import look_at_study
 from seplace.evaluators.new_parts import new_modules
 from seplace.evaluators.pricing import count_prices, time_placements
 from seplace.evaluators.timing import estimate_training
-from seplace.files import sha256_of, write_atomically
+from seplace.files.atomic import sha256_of, write_atomically
+from seplace.files.versions import versions
 from seplace.models import build, freeze_backbone, holds_own_code
 from seplace.placement import Placement
-from seplace.recipe import Recipe
 from seplace.registry import is_import_path
-from seplace.results import Evaluation, Job
+from seplace.results.evaluation import Evaluation, Job
 from seplace.scores import Score
-from seplace.streams import derive_seed
-from seplace.training import Checkpoint, CurvePoint, measure_score, train
+from seplace.seeds import derive_seed
+from seplace.study.config import StudyConfig
+from seplace.study.recipe import Recipe
+from seplace.training.fit import Checkpoint, CurvePoint, measure_score, train
 from seplace.user_code import told_if
-from seplace.versions import versions
 
 _GATE_OF_0_1 = re.compile(r"(?P<block>stages\.(?P<stage>\d+)\.\d+)\.(?:join|residual\.pre)\.gate\.(?P<tensor>[\w.]+)")
 
@@ -169,7 +169,7 @@ class StandAlone:
         return self._training_batches(seed)
 
     def fit(self, network: nn.Module, *, recipe: Recipe, seed: int) -> tuple[nn.Module, list[CurvePoint]]:
-        """Train any network on the study's data by another recipe and keep nothing; see `seplace.training.train`."""
+        """Train any network on the study's data by another recipe, as `seplace.training.fit.train` does."""
         return train(
             network,
             recipe=recipe,

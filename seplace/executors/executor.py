@@ -14,9 +14,9 @@ from seplace.registry import OWN_MODULES, find_own_modules, is_import_path
 from seplace.user_code import is_failure_of_a_device, is_lack_of_memory, told_if, told_lack_of_memory
 
 if TYPE_CHECKING:
-    from seplace.config import StudyConfig
     from seplace.evaluators.evaluator import Evaluator
-    from seplace.results import Evaluation, Job
+    from seplace.results.evaluation import Evaluation, Job
+    from seplace.study.config import StudyConfig
 
 
 class EvaluatorMaker:
@@ -104,7 +104,7 @@ def evaluated(evaluator: Evaluates, job: Job, *, on_epoch: Callable[[int], None]
 
 def failed(job: Job, *, reason: str, message: str, attempts: int) -> Evaluation:
     """Return the evaluation of a job that gave no result."""
-    from seplace.results import Evaluation
+    from seplace.results.evaluation import Evaluation
 
     return Evaluation(
         placement=job.placement,

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 
 from seplace.executors.executor import Maker, evaluated
-from seplace.results import Evaluation, Job
+from seplace.results.evaluation import Evaluation, Job
 
 
 class Inline:

@@ -19,7 +19,7 @@ from typing import Any
 from seplace.errors import SeplaceError
 from seplace.executors.executor import EvaluatorMaker, failed
 from seplace.executors.worker import begin
-from seplace.results import Evaluation, Job
+from seplace.results.evaluation import Evaluation, Job
 
 _POLL_SECONDS = 0.5
 _EXIT_SECONDS = 1.0

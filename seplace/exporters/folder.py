@@ -20,7 +20,7 @@ from seplace.errors import InputError
 from seplace.exporters.form import Form
 from seplace.exporters.readme import readme_text
 from seplace.exporters.trained import TrainedNetwork
-from seplace.files import sha256_of, write_atomically
+from seplace.files.atomic import sha256_of, write_atomically
 
 _FORMAT_VERSION = 1
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from seplace.attention.options import GateOptions
     from seplace.backbones.backbone import Backbone
-    from seplace.config import StudyConfig
     from seplace.placement import Placement
-    from seplace.results import Evaluation
+    from seplace.results.evaluation import Evaluation
+    from seplace.study.config import StudyConfig
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

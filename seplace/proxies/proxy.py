@@ -8,7 +8,7 @@ from typing import Protocol, Self
 from seplace.attention.options import Init
 from seplace.errors import InputError
 from seplace.placement import Placement
-from seplace.recipe import Recipe
+from seplace.study.recipe import Recipe
 
 
 class Proxy(Protocol):

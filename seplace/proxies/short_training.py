@@ -9,7 +9,7 @@ from seplace.evaluators.stand_alone import StandAlone
 from seplace.placement import Placement
 from seplace.proxies.proxy import Effort, rescaled
 from seplace.proxies.untrained import seeded
-from seplace.streams import derive_seed
+from seplace.seeds import derive_seed
 
 
 def make(evaluator: StandAlone, *, seed: int, effort: Effort) -> ShortTraining:

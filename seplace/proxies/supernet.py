@@ -18,7 +18,7 @@ from seplace.evaluators.stand_alone import StandAlone
 from seplace.placement import Placement, StageChoice
 from seplace.proxies.proxy import Effort, rescaled
 from seplace.proxies.untrained import seeded
-from seplace.streams import derive_seed
+from seplace.seeds import derive_seed
 
 Path = tuple[int, ...]
 """The position of a choice for each unit (stage or block)."""

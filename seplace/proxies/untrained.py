@@ -15,7 +15,7 @@ from seplace.evaluators.stand_alone import StandAlone
 from seplace.models import build
 from seplace.placement import Placement
 from seplace.proxies.proxy import Effort
-from seplace.streams import derive_seed
+from seplace.seeds import derive_seed
 
 Measure = Callable[[nn.Module, Tensor, Tensor], float]
 """Scores a network, which it leaves as it is, on images (N, C, H, W) and labels (N,) of its device."""

@@ -14,15 +14,15 @@ import numpy as np
 from optuna.samplers import BaseSampler
 from optuna.study import StudyDirection
 
-from seplace.effects.improvement import most_improving
+from seplace.effects.acquisition import most_improving
+from seplace.effects.denoised import sharpened
 from seplace.effects.information import most_telling
 from seplace.effects.model import Posterior
+from seplace.effects.priced_space import Levels, Region
 from seplace.effects.recommend import trained_front
-from seplace.effects.region import Levels, Region
-from seplace.effects.sharpened import sharpened
 from seplace.errors import InputError
-from seplace.samplers.past import Past, past_of
-from seplace.samplers.whole import WholeSampler
+from seplace.samplers.history import Past, past_of
+from seplace.samplers.joint import WholeSampler
 
 if TYPE_CHECKING:
     from optuna import Study

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from optuna.samplers import BaseSampler
 
-from seplace.samplers.whole import WholeSampler
-from seplace.streams import derive_seed
+from seplace.samplers.joint import WholeSampler
+from seplace.seeds import derive_seed
 
 if TYPE_CHECKING:
     from optuna import Study

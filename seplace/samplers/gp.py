@@ -8,8 +8,8 @@ import numpy as np
 from optuna.samplers import BaseSampler, GPSampler
 from threadpoolctl import threadpool_limits
 
+from seplace.samplers.history import past_of
 from seplace.samplers.parameters import Parameters
-from seplace.samplers.past import past_of
 
 if TYPE_CHECKING:
     from optuna import Study

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from seplace.effects.design import Design, Tables
-from seplace.effects.region import Region, cost_tables, learned_cost
+from seplace.effects.priced_space import Region, cost_tables, learned_cost
 
 if TYPE_CHECKING:
     from seplace.costs.table import PriceTable

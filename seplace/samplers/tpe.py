@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, TPESampler
 
-from seplace.samplers.recoded import RecodedSampler, factors, ordered
+from seplace.samplers.encoded import RecodedSampler, factors, ordered
 
 if TYPE_CHECKING:
     from seplace.samplers.task import Task

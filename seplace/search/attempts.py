@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from seplace.config import StudyConfig
-    from seplace.ledger import Ledger
-    from seplace.results import Evaluation, EvaluationKey
+    from seplace.results.evaluation import Evaluation, EvaluationKey
+    from seplace.results.ledger import Ledger
+    from seplace.study.config import StudyConfig
 
 _TIMEOUT = "timeout"
 _OF_THE_MACHINE = frozenset({"oom", "crashed"})

@@ -6,10 +6,10 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seplace.documents import read_document
+from seplace.files.yaml_reader import read_document
 
 if TYPE_CHECKING:
-    from seplace.config import StudyConfig
+    from seplace.study.config import StudyConfig
 
 
 def warn_of_a_smaller_budget(config: StudyConfig, folder: Path) -> None:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seplace.effects.judgement import Judgement
-from seplace.results import Job, judge
+from seplace.effects.estimates import Judgement
+from seplace.results.evaluation import Job, judge
 from seplace.search.recommendation import recommended
 
 if TYPE_CHECKING:
-    from seplace.effects.region import Region
+    from seplace.effects.priced_space import Region
     from seplace.placement import Placement
     from seplace.search.trainings import Trainings
 

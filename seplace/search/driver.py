@@ -21,13 +21,14 @@ from seplace.effects.covariates import tables_of
 from seplace.errors import SeplaceError
 from seplace.executors import EXECUTORS
 from seplace.executors.executor import EvaluatorMaker, Executor
-from seplace.files import DiskFull, make_folder, remove_unfinished
-from seplace.ledger import Ledger
+from seplace.files.atomic import DiskFull, make_folder, remove_unfinished
 from seplace.placement import Placement, StageChoice, placed_alone
 from seplace.registry import is_import_path
-from seplace.results import Job, is_candidate, judge
+from seplace.results.evaluation import Job, is_candidate, judge
+from seplace.results.ledger import Ledger
 from seplace.search.budget import warn_of_a_smaller_budget
 from seplace.search.confirmation import next_round
+from seplace.search.cost_table import Prices, price_table
 from seplace.search.interruption import signals_as_errors
 from seplace.search.limits import check_limits
 from seplace.search.lock import study_lock
@@ -41,7 +42,6 @@ from seplace.search.meaning import (
     sentence_of,
 )
 from seplace.search.optuna_file import StudyFile
-from seplace.search.prices import Prices, price_table
 from seplace.search.progress import Observer, Progress, Standing, standing_of
 from seplace.search.recommendation import task_of
 from seplace.search.scoring import (
@@ -59,9 +59,9 @@ from seplace.search.trainings import Trainings
 from seplace.user_code import describe_error, told_if
 
 if TYPE_CHECKING:
-    from seplace.config import StudyConfig
     from seplace.evaluators.evaluator import Evaluator
     from seplace.evaluators.new_parts import Learning
+    from seplace.study.config import StudyConfig
 
 _FILES = (
     *("lock", "ledger.sqlite", "optuna.db", "study.yaml", "space.yaml", "prices.json", "provenance.json"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from seplace.config import StudyConfig
+    from seplace.study.config import StudyConfig
 
 _CLOSING = 0.5
 """The tables and figures at the end, by the time that starting takes, as measured on several machines' first study."""

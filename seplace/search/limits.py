@@ -15,8 +15,8 @@ from seplace.errors import InputError
 from seplace.placement import StageChoice
 
 if TYPE_CHECKING:
-    from seplace.config import StudyConfig
     from seplace.costs.table import PriceTable
+    from seplace.study.config import StudyConfig
 
 Integers = NDArray[np.int64]
 

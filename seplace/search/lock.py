@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from seplace.errors import DataError, StudyBusy
-from seplace.files import DiskFull
+from seplace.files.atomic import DiskFull
 
 
 @contextmanager

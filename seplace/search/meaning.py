@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seplace.config import differences
 from seplace.errors import DataError
 from seplace.evaluators.identity import Identity, changes_of_identity, changes_of_images, identity_of, other_meaning
-from seplace.files import is_file, write_atomically
-from seplace.ledger import Ledger
+from seplace.files.atomic import is_file, write_atomically
 from seplace.placement import Placement
-from seplace.space_record import space_record
+from seplace.results.ledger import Ledger
+from seplace.study.config import differences
+from seplace.study.space_record import space_record
 
 if TYPE_CHECKING:
-    from seplace.config import StudyConfig
     from seplace.evaluators.evaluator import Evaluator
     from seplace.evaluators.new_parts import Learning
+    from seplace.study.config import StudyConfig
 
 
 def refuse_changes(config: StudyConfig, folder: Path, ledger: Ledger) -> None:

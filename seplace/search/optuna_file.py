@@ -18,7 +18,7 @@ from optuna.exceptions import StorageInternalError
 from optuna.trial import FrozenTrial
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from seplace.files import DiskFull
+from seplace.files.atomic import DiskFull
 from seplace.search.proposals import PLACEMENT, name_metrics
 
 PROPOSAL = "proposal"

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from seplace.costs import main_count, measured_names
 from seplace.costs.stored import read_prices
-from seplace.files import is_file
-from seplace.ledger import Ledger
+from seplace.files.atomic import is_file
 from seplace.placement import Placement, StageChoice
+from seplace.results.ledger import Ledger
 from seplace.search.estimate import Estimate, at_once
 from seplace.search.limits import Kept, check_limits, counted_limits, kept_of
 from seplace.search.scoring import placements_to_score, proxy_records
 
 if TYPE_CHECKING:
-    from seplace.config import StudyConfig
     from seplace.costs.table import PriceTable
     from seplace.evaluators.evaluator import Evaluator
+    from seplace.study.config import StudyConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,8 +92,8 @@ def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool) -> Plan:
     if with_batch or config.evaluator.folder is not None:
         from seplace.evaluators.identity import identity_of, other_meaning
         from seplace.executors.executor import EvaluatorMaker
+        from seplace.search.cost_table import price_table
         from seplace.search.meaning import changes_since, learning_of, sentence_of
-        from seplace.search.prices import price_table
 
         evaluator = EvaluatorMaker(config, folder).make(0)
         images = evaluator.describe_images()

@@ -18,10 +18,10 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from seplace.registry import is_import_path
 from seplace.samplers import SAMPLERS
+from seplace.samplers.history import Past, past_of
 from seplace.samplers.parameters import Parameters
-from seplace.samplers.past import Past, past_of
 from seplace.samplers.task import ACCURACY, CROSS_ENTROPY, REPEATED, SEED, STOPPED, Task
-from seplace.streams import derive_seed
+from seplace.seeds import derive_seed
 from seplace.user_code import told_if
 
 if TYPE_CHECKING:

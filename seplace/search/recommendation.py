@@ -9,12 +9,12 @@ from seplace.effects.recommend import recommended_front
 from seplace.samplers.task import Task
 
 if TYPE_CHECKING:
-    from seplace.config import StudyConfig
     from seplace.costs.table import PriceTable
-    from seplace.effects.judgement import Judgement
-    from seplace.effects.region import Region
+    from seplace.effects.estimates import Judgement
+    from seplace.effects.priced_space import Region
     from seplace.placement import Placement
-    from seplace.results import Evaluation
+    from seplace.results.evaluation import Evaluation
+    from seplace.study.config import StudyConfig
 
 
 def task_of(config: StudyConfig, prices: PriceTable) -> Task:

@@ -21,8 +21,8 @@ import numpy as np
 from scipy.stats import kendalltau
 
 from seplace.costs import main_count
-from seplace.effects.region import Region, cost_tables
-from seplace.streams import derive_seed
+from seplace.effects.priced_space import Region, cost_tables
+from seplace.seeds import derive_seed
 
 if TYPE_CHECKING:
     from seplace.placement import Placement

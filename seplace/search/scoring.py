@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from seplace.errors import InputError, UserCodeError
 from seplace.placement import Placement
-from seplace.streams import derive_seed
+from seplace.seeds import derive_seed
 from seplace.user_code import describe_error
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from seplace.config import StudyConfig
     from seplace.effects.covariates import Covariate
     from seplace.effects.design import Design
     from seplace.evaluators.evaluator import Evaluator
-    from seplace.ledger import Ledger
     from seplace.proxies.proxy import Proxy
+    from seplace.results.ledger import Ledger
+    from seplace.study.config import StudyConfig
 
 _T = TypeVar("_T")
 

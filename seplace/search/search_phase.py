@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seplace.effects.denoised import sharpened
 from seplace.effects.model import Posterior
 from seplace.effects.recommend import Regret, expected_regret
-from seplace.effects.sharpened import sharpened
-from seplace.results import observation_of
+from seplace.results.evaluation import observation_of
 from seplace.search.proposals import Proposals
 from seplace.search.rungs import FIRST_SEED, Bands, Rungs
-from seplace.streams import derive_seed
+from seplace.seeds import derive_seed
 
 if TYPE_CHECKING:
     from seplace.placement import Placement
-    from seplace.results import Evaluation, Job
-    from seplace.samplers.past import Past
+    from seplace.results.evaluation import Evaluation, Job
+    from seplace.samplers.history import Past
     from seplace.samplers.task import Task
     from seplace.search.optuna_file import StudyFile
     from seplace.search.trainings import Trainings

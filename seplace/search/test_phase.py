@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from seplace.errors import CorruptResults, MissingTestSplit, MissingWeights, SeplaceError
-from seplace.files import DiskFull
+from seplace.files.atomic import DiskFull
 from seplace.user_code import describe_error
 
 if TYPE_CHECKING:
     from seplace.evaluators.evaluator import Evaluator
-    from seplace.ledger import Ledger
-    from seplace.results import Evaluation
+    from seplace.results.evaluation import Evaluation
+    from seplace.results.ledger import Ledger
 
 NO_TEST_SPLIT = "The data set has no test split: there are no test figures."
 

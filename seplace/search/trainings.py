@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seplace.errors import TooManyFailures
-from seplace.results import Evaluation, EvaluationKey, Job
+from seplace.results.evaluation import Evaluation, EvaluationKey, Job
 from seplace.search.attempts import Attempts, Streak, is_of_the_machine, told
 
 if TYPE_CHECKING:
-    from seplace.config import StudyConfig
     from seplace.executors.executor import Executor
-    from seplace.ledger import Ledger
     from seplace.placement import Placement
-    from seplace.search.prices import Prices
+    from seplace.results.ledger import Ledger
+    from seplace.search.cost_table import Prices
+    from seplace.study.config import StudyConfig
 
 
 class Trainings:

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 from seplace import __version__
 from seplace.api import to_csv
 from seplace.errors import InputError, UnknownName
-from seplace.files import is_file, make_folder, remove_unfinished, write_atomically
+from seplace.files.atomic import is_file, make_folder, remove_unfinished, write_atomically
+from seplace.files.versions import versions
 from seplace.registry import OWN_MODULES, find_own_modules
 from seplace.samplers import SAMPLERS
 from seplace.search.interruption import signals_as_errors
@@ -26,13 +27,12 @@ from seplace.simulation.curves import belief, hypervolumes, summary
 from seplace.simulation.landscapes import LANDSCAPES, landscape, proxied
 from seplace.simulation.replay import Phases, replay, rungs_in
 from seplace.simulation.resampled import Truth, resampled_world
-from seplace.simulation.table import table_world
-from seplace.versions import versions
+from seplace.simulation.tabular import table_world
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from seplace.simulation.world import World
+    from seplace.simulation.problem import World
 
 
 _CHECKPOINTS = (12, 25, 50, 100, 200, 400)
@@ -179,7 +179,7 @@ class Comparison:
 
     def write(self) -> None:
         """Write tables, figure and provenance; they can be made again from the file of repetitions."""
-        from seplace.plots import plot_simulation, save_figure
+        from seplace.report.plots import plot_simulation, save_figure
 
         tables = {"curves": self.curves(), "beliefs": self.beliefs(), "summary": summary(self.curves())}
         if self.phases.rungs:

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seplace.effects.denoised import sharpened
 from seplace.effects.model import Posterior
 from seplace.effects.recommend import recommended_front
-from seplace.effects.sharpened import sharpened
-from seplace.results import front_of, judge, observations_of, summarise
+from seplace.results.evaluation import front_of, judge, observations_of, summarise
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from seplace.simulation.problem import World
     from seplace.simulation.replay import Replay
-    from seplace.simulation.world import World
 
 OBSERVED, POSTERIOR = "observed", "posterior"
 """Recommendations: the front of what was trained by mean accuracy, or what the model recommends of the whole space."""

@@ -26,9 +26,9 @@ from seplace.backbones.backbone import describe
 from seplace.costs.table import PriceTable
 from seplace.errors import InputError
 from seplace.placement import Placement, StageChoice
-from seplace.simulation.world import World
+from seplace.seeds import derive_seed
+from seplace.simulation.problem import World
 from seplace.space import SearchSpace
-from seplace.streams import derive_seed
 
 Floats = NDArray[np.float64]
 

@@ -8,19 +8,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seplace.config import StudyConfig
 from seplace.errors import InputError
 from seplace.executors.inline import Inline
-from seplace.ledger import Ledger
+from seplace.results.ledger import Ledger
+from seplace.search.cost_table import Prices
 from seplace.search.driver import Driver
-from seplace.search.prices import Prices
-from seplace.study_file import StudyFile
+from seplace.study.config import StudyConfig
+from seplace.study.study_file import StudyFile
 
 if TYPE_CHECKING:
     from seplace.effects.design import Design
     from seplace.placement import Placement
-    from seplace.results import Evaluation, Job
-    from seplace.simulation.world import World
+    from seplace.results.evaluation import Evaluation, Job
+    from seplace.simulation.problem import World
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seplace.errors import DataError
-from seplace.noise import components, main_effects
-from seplace.simulation.table import WholeTable
+from seplace.results.noise import components, main_effects
+from seplace.simulation.tabular import WholeTable
 
 if TYPE_CHECKING:
     from seplace.placement import Placement
-    from seplace.simulation.world import World
+    from seplace.simulation.problem import World
 
 Floats = NDArray[np.float64]
 

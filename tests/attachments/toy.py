@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from seplace.attachments import ATTACHMENTS
 from seplace.attention.applied import Scaled
-from seplace.backbones.block import Block
+from seplace.backbones.networks.block import Block
 from tests.networks import network_of
 
 each_block = pytest.mark.parametrize(

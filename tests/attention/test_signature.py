@@ -13,7 +13,7 @@ from seplace.attention.signature import signature_of
 from seplace.errors import InputError, InvalidPlacement, InvalidStudy
 from seplace.models import attention_maker
 from seplace.placement import StageChoice
-from seplace.space_file import load_space
+from seplace.study.space_file import load_space
 
 
 class Bare(nn.Module):

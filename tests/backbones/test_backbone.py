@@ -100,7 +100,7 @@ def test_a_users_own_backbone_needs_no_registration(monkeypatch) -> None:
             image_size=8,
             num_classes=2,
             min_image_size=1,
-            network="seplace.backbones.residual:CifarResNetA",
+            network="seplace.backbones.networks.resnet:CifarResNetA",
             arguments={"stem_channels": 4, "widths": (4,), "blocks": (depth,)},
         )
 

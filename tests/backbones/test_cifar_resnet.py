@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from seplace.backbones.backbone import describe
-from seplace.backbones.residual import PaddedShortcut
+from seplace.backbones.networks.resnet import PaddedShortcut
 from tests.networks import network_of, shaped_network_of
 
 

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seplace.backbones.backbone import describe
-from seplace.backbones.dense import DenseBlock
+from seplace.backbones.networks.densenet import DenseBlock
 from seplace.costs.macs import macs
 from seplace.costs.params import params
 from tests.networks import network_of, shaped_network_of

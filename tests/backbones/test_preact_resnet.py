@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seplace.backbones.backbone import describe
-from seplace.backbones.preactivation import (
+from seplace.backbones.networks.preact_resnet import (
     PaddedPreActivationBlock,
     PreActivationBlock,
     PreActivationBottleneck,

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seplace.backbones.backbone import describe
-from seplace.backbones.shuffle import ShuffledChannels
+from seplace.backbones.networks.shufflenet import ShuffledChannels
 from seplace.costs.macs import macs
 from seplace.costs.params import params
 from seplace.errors import InputError

@@ -10,13 +10,13 @@ import sys
 import numpy as np
 from numpy.typing import NDArray
 
+from seplace.effects.denoised import sharpened
 from seplace.effects.design import Design
 from seplace.effects.model import Posterior
 from seplace.effects.recommend import recommended_front
-from seplace.effects.sharpened import sharpened
-from seplace.results import Job, observations_of
+from seplace.results.evaluation import Job, observations_of
 from seplace.simulation.comparison import world_of
-from seplace.simulation.world import World
+from seplace.simulation.problem import World
 
 WORLDS = ("results/cifar10-table", "results/cifar10-table[truth=effects]")
 TRAININGS = (12, 18, 25)

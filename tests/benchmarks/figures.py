@@ -7,7 +7,7 @@ import platform
 import statistics
 from collections.abc import Sequence
 
-from seplace.versions import versions
+from seplace.files.versions import versions
 
 
 def show(subject: str, values: Sequence[float], unit: str, *, mark: str) -> None:

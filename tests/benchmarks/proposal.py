@@ -15,7 +15,7 @@ from seplace.samplers.effects import EffectsSampler
 from seplace.samplers.parameters import Parameters
 from seplace.samplers.task import ACCURACY, CROSS_ENTROPY, SEED, Task
 from seplace.simulation.landscapes import landscape
-from seplace.simulation.world import World
+from seplace.simulation.problem import World
 from tests.benchmarks.figures import show, show_machine
 
 

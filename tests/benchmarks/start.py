@@ -15,12 +15,12 @@ import torch
 
 from seplace.attention.options import GateOptions
 from seplace.backbones.backbone import describe
-from seplace.config import load_study
 from seplace.costs.table import PriceTable
 from seplace.evaluators.stand_alone import StandAlone
 from seplace.models import build, insert
 from seplace.placement import Placement, StageChoice
-from seplace.results import Job
+from seplace.results.evaluation import Job
+from seplace.study.config import load_study
 from tests.benchmarks.figures import show, show_machine
 
 

@@ -20,8 +20,8 @@ from seplace.datasets.image_set import Split
 from seplace.datasets.loader import BatchLoader
 from seplace.models import build
 from seplace.placement import Placement
-from seplace.recipe import Recipe
-from seplace.training import measure_score, train
+from seplace.study.recipe import Recipe
+from seplace.training.fit import measure_score, train
 from tests.benchmarks.figures import show, show_machine
 
 RECIPE = Recipe(

@@ -8,7 +8,7 @@ from io import StringIO
 import pandas as pd
 import pytest
 
-from seplace.ledger import Ledger
+from seplace.results.ledger import Ledger
 from seplace.search.lock import study_lock
 from tests.ledgers import alter
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from seplace.config import load_study
 from seplace.costs.table import PriceTable
 from seplace.placement import Placement
-from seplace.results import Evaluation
+from seplace.results.evaluation import Evaluation
+from seplace.study.config import load_study
 from tests.studies import write_small_space, write_study
 from tests.trained import write_table
 

@@ -6,9 +6,9 @@ import pytest
 from made_up import make_folder
 
 from seplace import api
-from seplace.display import image_lines
 from seplace.errors import DataError
 from seplace.evaluators.stand_alone import StandAlone
+from seplace.report.terminal import image_lines
 from tests.ledgers import alter
 from tests.studies import write_small_space, write_study
 

@@ -7,7 +7,7 @@ from seplace.effects.contributions import Contributions
 from seplace.effects.design import Design
 from seplace.effects.model import Observation, Posterior
 from seplace.placement import StageChoice
-from seplace.space_file import load_space
+from seplace.study.space_file import load_space
 
 SPACE = load_space("digits-resnet8")
 SE, PARALLEL, CBAM = StageChoice("se", 4), StageChoice("se", 4, "parallel"), StageChoice("cbam", 4)

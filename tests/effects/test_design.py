@@ -8,7 +8,7 @@ import pytest
 from seplace.effects.design import SCALES, Design, Tables
 from seplace.placement import Placement, StageChoice
 from seplace.space import SearchSpace
-from seplace.space_file import load_space
+from seplace.study.space_file import load_space
 from tests.effects.toy import SMALL, WIDER, all_levels, parse, space_with
 
 SPACES = {name: load_space(name) for name in ("digits-resnet8", "cifar-resnet20", "cifar-resnet8-or-wider")}

@@ -5,7 +5,7 @@ import pytest
 
 from seplace.effects.information import most_telling
 from seplace.effects.model import Posterior
-from seplace.effects.region import Region
+from seplace.effects.priced_space import Region
 from seplace.placement import Placement
 from tests.effects.toy import SMALL, all_levels, observed, prices_of, region_of
 

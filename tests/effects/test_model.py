@@ -8,7 +8,7 @@ import pytest
 from seplace.effects.design import Design
 from seplace.effects.model import Observation, Posterior
 from seplace.placement import Placement
-from seplace.space_file import load_space
+from seplace.study.space_file import load_space
 from tests.effects.toy import SMALL, WIDER, all_levels, observed, parse, space_with
 
 MARK = Placement.parse("se16-se16-se16")

@@ -4,8 +4,8 @@ import pytest
 from seplace.effects import recommend as recommend_module
 from seplace.effects.design import Design
 from seplace.effects.model import Posterior
+from seplace.effects.priced_space import Members, Region
 from seplace.effects.recommend import expected_regret, recommended_front, valued
-from seplace.effects.region import Members, Region
 from seplace.pareto import hypervolume
 from seplace.placement import Placement
 from seplace.space import SearchSpace

@@ -12,7 +12,7 @@ from seplace.backbones.backbone import describe
 from seplace.costs.table import PriceTable
 from seplace.effects.design import Design
 from seplace.effects.model import Observation
-from seplace.effects.region import Region, cost_tables
+from seplace.effects.priced_space import Region, cost_tables
 from seplace.placement import Placement, StageChoice
 from seplace.space import SearchSpace
 from tests.spaces import parse

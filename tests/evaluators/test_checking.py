@@ -2,12 +2,12 @@
 
 import pytest
 
-from seplace.config import load_study
 from seplace.errors import UserCodeError
 from seplace.evaluators.stand_alone import StandAlone
 from seplace.executors.executor import evaluated
 from seplace.placement import Placement
-from seplace.results import Job
+from seplace.results.evaluation import Job
+from seplace.study.config import load_study
 from tests.studies import write_study
 
 HERE = "tests.evaluators.own_code"

@@ -7,10 +7,10 @@ import torch
 from seplace.attention.options import GateOptions
 from seplace.backbones.backbone import describe
 from seplace.backbones.sites import Site, Stage
-from seplace.config import load_study
 from seplace.evaluators.identity import changes_of_identity, changes_of_images, counted_code, identity_of
 from seplace.evaluators.network_identity import identity_of_backbone, identity_of_choice
 from seplace.placement import StageChoice
+from seplace.study.config import load_study
 from tests.studies import write_study
 
 NETWORK = """\

@@ -8,14 +8,14 @@ from torch import nn
 
 import seplace
 from seplace.backbones.backbone import describe
-from seplace.config import load_study
 from seplace.errors import InputError, StudyChanged
 from seplace.evaluators.new_parts import new_modules
 from seplace.evaluators.stand_alone import StandAlone
-from seplace.ledger import Ledger
 from seplace.placement import Placement
-from seplace.results import Evaluation
+from seplace.results.evaluation import Evaluation
+from seplace.results.ledger import Ledger
 from seplace.search.meaning import learning_of, refuse_other_learning, sentence_of
+from seplace.study.config import load_study
 from tests.foreign import trained
 from tests.studies import write_study
 

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from seplace.config import load_study
 from seplace.costs import COSTS
 from seplace.errors import MissingWeights
 from seplace.evaluators import EVALUATORS
 from seplace.evaluators.evaluator import Evaluator
 from seplace.executors.executor import EvaluatorMaker
-from seplace.ledger import Ledger
 from seplace.placement import Placement
-from seplace.results import Evaluation, Job
+from seplace.results.evaluation import Evaluation, Job
+from seplace.results.ledger import Ledger
 from seplace.search.driver import run_study
+from seplace.study.config import load_study
 from tests.networks import shaped_network_of
 from tests.studies import write_small_space, write_study
 

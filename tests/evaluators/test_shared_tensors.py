@@ -9,13 +9,13 @@ from torch import nn
 
 import seplace
 from seplace.adoption import Adopted
-from seplace.config import load_study
 from seplace.errors import InputError
 from seplace.evaluators.stand_alone import StandAlone, read_weights, weights_of
 from seplace.exporters.program import export_program
-from seplace.files import sha256_of
+from seplace.files.atomic import sha256_of
 from seplace.placement import Placement
-from seplace.results import Evaluation, Job
+from seplace.results.evaluation import Evaluation, Job
+from seplace.study.config import load_study
 from tests.exporters.networks import trained_network
 from tests.foreign import images, shared
 from tests.studies import write_study

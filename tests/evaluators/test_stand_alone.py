@@ -6,12 +6,12 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from seplace.config import differences, load_study
 from seplace.errors import DeviceUnavailable, TrainingFailed
 from seplace.evaluators.stand_alone import StandAlone, make, read_weights
-from seplace.files import sha256_of
+from seplace.files.atomic import sha256_of
 from seplace.placement import Placement
-from seplace.results import Evaluation, Job
+from seplace.results.evaluation import Evaluation, Job
+from seplace.study.config import differences, load_study
 from tests.networks import network_of
 from tests.studies import write_study
 

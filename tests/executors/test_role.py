@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from seplace.config import load_study
 from seplace.errors import DeviceFailed, UserCodeError
 from seplace.executors import EXECUTORS
 from seplace.executors.executor import EvaluatorMaker
 from seplace.executors.processes import WorkerError
-from seplace.files import DiskFull
+from seplace.files.atomic import DiskFull
 from seplace.placement import Placement
-from seplace.results import Evaluation, Job
+from seplace.results.evaluation import Evaluation, Job
+from seplace.study.config import load_study
 from tests.executors.toy import BUG, DIES, DIES_ONCE, ERRORS, GPU_STOPS, NO_GPU_MEMORY, NO_MEMORY, SLEEPS, SPINS, Toy
 from tests.studies import write_study
 
@@ -232,7 +232,7 @@ def test_workers_end_with_their_parent(tmp_path):
         "import sys\n"
         f"sys.path.insert(0, {str(ROOT)!r})\n"
         "from pathlib import Path\n"
-        "from seplace.config import load_study\n"
+        "from seplace.study.config import load_study\n"
         "from seplace.executors import EXECUTORS\n"
         "from seplace.executors.executor import EvaluatorMaker\n"
         "from tests.executors.test_role import job\n"
@@ -260,11 +260,11 @@ SCRIPT = """\
 import pathlib
 import sys
 
-from seplace.config import load_study
+from seplace.study.config import load_study
 from seplace.executors import EXECUTORS
 from seplace.executors.executor import EvaluatorMaker
 from seplace.placement import Placement
-from seplace.results import Job
+from seplace.results.evaluation import Job
 
 folder = pathlib.Path(sys.argv[2])
 with (folder / "times").open("a") as file:

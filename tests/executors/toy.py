@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 from seplace.errors import DataError, TrainingFailed, UnknownName
-from seplace.files import DiskFull
-from seplace.results import Evaluation
+from seplace.files.atomic import DiskFull
+from seplace.results.evaluation import Evaluation
 
 DIES, DIES_ONCE, BUG, SLEEPS, NO_MEMORY, SPINS, NO_GPU_MEMORY, GPU_STOPS = range(101, 109)
 

@@ -23,7 +23,7 @@ from seplace.exporters.folder import weights
 from seplace.exporters.fresh_process import LOADERS
 from seplace.exporters.program import export_program, program_of
 from seplace.exporters.source import export_source
-from seplace.files import sha256_of
+from seplace.files.atomic import sha256_of
 from seplace.placement import StageChoice
 from tests import foreign
 from tests.exporters.networks import trained_network

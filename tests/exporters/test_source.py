@@ -19,7 +19,7 @@ from seplace.exporters.code_check import UnexportableCode, check_code
 from seplace.exporters.readme import escape
 from seplace.exporters.source import export_source
 from seplace.exporters.source_code import source_text
-from seplace.files import sha256_of
+from seplace.files.atomic import sha256_of
 from seplace.placement import Placement, StageChoice
 from tests.exporters.networks import PAPER, trained_network
 from tests.networks import GATES, choice_of, takes

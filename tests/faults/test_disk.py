@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from seplace import api
-from seplace.files import DiskFull
-from seplace.ledger import Ledger
+from seplace.files.atomic import DiskFull
+from seplace.results.ledger import Ledger
 from tests.conftest import made_once
 from tests.studies import write_study
 

@@ -6,7 +6,7 @@ import pytest
 from seplace.placement import Placement
 from seplace.proxies.proxy import rescaled
 from seplace.proxies.short_training import make
-from seplace.results import Job
+from seplace.results.evaluation import Job
 from tests.proxies.toy import EFFORT, evaluator_of
 
 PLACEMENT = Placement.parse("se4-none-eca")

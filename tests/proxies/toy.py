@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from seplace.config import load_study
 from seplace.evaluators.stand_alone import StandAlone
 from seplace.proxies.proxy import Effort
+from seplace.study.config import load_study
 from tests.studies import write_study
 
 EFFORT = Effort(images=16, gate_init="paper", short_epochs=1, supernet_epochs=3, recalibration_batches=2)

@@ -15,7 +15,7 @@ from seplace.samplers.effects import EffectsSampler
 from seplace.samplers.parameters import Parameters
 from seplace.samplers.task import ACCURACY, SEED, STOPPED
 from seplace.space import SearchSpace
-from seplace.space_file import load_space
+from seplace.study.space_file import load_space
 from tests.effects.toy import SMALL, WIDER, parse, prices_of, space_with
 from tests.samplers.toy import WORTH, Worth, add, ask, gates, proxy_that_knows, searched, study_of, task_of
 

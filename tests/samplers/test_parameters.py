@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from seplace.placement import Placement
 from seplace.samplers.parameters import Parameters
-from seplace.space_file import load_space
+from seplace.study.space_file import load_space
 
 SPACES = {
     name: load_space(name) for name in ("digits-resnet8", "cifar-resnet8-or-wider", "resnet50-blocks", "resnet50")

@@ -9,7 +9,7 @@ from seplace.placement import Placement, StageChoice
 from seplace.samplers import SAMPLERS
 from seplace.samplers.task import Task
 from seplace.search.proposals import Proposals
-from seplace.space_file import load_space
+from seplace.study.space_file import load_space
 
 each_sampler = pytest.mark.parametrize("name", SAMPLERS)
 SPACE = load_space("digits-resnet8")

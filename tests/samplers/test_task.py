@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from seplace.placement import Placement
-from seplace.space_file import load_space
+from seplace.study.space_file import load_space
 from tests.effects.toy import SMALL, prices_of
 from tests.samplers.toy import add, ask, gates, proxy_that_knows, searched, study_of, task_of
 

@@ -18,7 +18,7 @@ def toy(monkeypatch, counted) -> ToyEvaluations:
     toy = ToyEvaluations()
     monkeypatch.setattr(StandAlone, "evaluate", lambda _, job, *, on_epoch: toy.evaluate(job, on_epoch=on_epoch))
     monkeypatch.setattr(StandAlone, "test", lambda _, evaluation: toy.test(evaluation))
-    monkeypatch.setattr("seplace.search.prices.Prices.measure_latencies", lambda *_: None)
+    monkeypatch.setattr("seplace.search.cost_table.Prices.measure_latencies", lambda *_: None)
 
     count = StandAlone.prices
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from seplace.config import load_study
 from seplace.errors import TooManyFailures
-from seplace.ledger import Ledger
 from seplace.placement import Placement
-from seplace.results import Evaluation
+from seplace.results.evaluation import Evaluation
+from seplace.results.ledger import Ledger
 from seplace.search import driver
 from seplace.search.attempts import Attempts
+from seplace.study.config import load_study
 from tests.search.toy import Scrambled, Stop, go, left_in
 from tests.studies import write_small_space, write_study
 

@@ -6,11 +6,11 @@ import pytest
 
 from seplace.api import Results
 from seplace.backbones import BACKBONES
-from seplace.backbones.traced import describe_import
-from seplace.config import load_study
+from seplace.backbones.foreign.traced import describe_import
 from seplace.errors import StudyChanged
-from seplace.ledger import Ledger
+from seplace.results.ledger import Ledger
 from seplace.search.plan import make_plan
+from seplace.study.config import load_study
 from tests.search.toy import go, keys_in
 from tests.studies import write_study
 

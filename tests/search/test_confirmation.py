@@ -1,7 +1,7 @@
 import pytest
 
 from seplace.backbones.backbone import describe
-from seplace.yardsticks import yardsticks
+from seplace.baselines import yardsticks
 from tests.search.toy import go, read_on_test_split
 from tests.studies import write_study
 

@@ -7,16 +7,16 @@ import pytest
 
 from seplace.api import Results
 from seplace.backbones.backbone import describe
-from seplace.config import load_study
+from seplace.baselines import yardsticks
 from seplace.costs import COSTS
 from seplace.errors import InputError, MissingWeights, StudyBusy, StudyChanged, TooManyFailures
 from seplace.executors.executor import EvaluatorMaker
 from seplace.executors.processes import Processes
-from seplace.ledger import Ledger
 from seplace.placement import Placement
+from seplace.results.ledger import Ledger
 from seplace.search import driver, plan, search_phase
 from seplace.search.lock import study_lock
-from seplace.yardsticks import yardsticks
+from seplace.study.config import load_study
 from tests.networks import shaped_network_of
 from tests.search.toy import Scrambled, Stop, accuracy_of, go, keys_in, left_in, read_on_test_split
 from tests.studies import write_small_space, write_study

@@ -7,7 +7,7 @@ import pytest
 
 from seplace import api
 from seplace.errors import DataError, Interrupted, StudyChanged, TooManyFailures
-from seplace.ledger import Ledger
+from seplace.results.ledger import Ledger
 from tests.search.toy import Stop
 from tests.studies import write_study
 

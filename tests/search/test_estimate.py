@@ -2,9 +2,9 @@
 
 import pytest
 
-from seplace.config import load_study
 from seplace.search import estimate
 from seplace.search.estimate import Estimate, at_once
+from seplace.study.config import load_study
 from tests.studies import write_study
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from seplace.config import load_study
 from seplace.costs.table import PriceTable
 from seplace.errors import InputError
 from seplace.search.limits import check_limits, kept_of
+from seplace.study.config import load_study
 from tests.studies import write_small_space, write_study
 
 

@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import seplace
-from seplace.config import load_study
 from seplace.errors import InputError, InvalidStudy, SeplaceError, UncountedOperator
 from seplace.search.plan import make_plan
 from seplace.search.progress import Progress
+from seplace.study.config import load_study
 from tests.studies import write_small_space, write_study
 
 OWN = "tests.search.own_costs"

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 
 from seplace.api import Results
-from seplace.config import load_study
 from seplace.effects.covariates import tables_of
 from seplace.effects.design import Design
 from seplace.errors import InputError, Interrupted
-from seplace.ledger import Ledger
 from seplace.placement import Placement
+from seplace.results.ledger import Ledger
 from seplace.search import driver
 from seplace.search.estimate import Estimate
 from seplace.search.plan import make_plan
 from seplace.search.scoring import covariates_of, placements_to_score, proxy_records
+from seplace.study.config import load_study
 from tests.search.toy import go, left_in
 from tests.studies import write_small_space, write_study
 

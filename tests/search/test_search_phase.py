@@ -7,12 +7,12 @@ import optuna
 import pytest
 
 from seplace.api import Results
-from seplace.config import load_study
-from seplace.ledger import Ledger
 from seplace.placement import Placement
+from seplace.results.ledger import Ledger
 from seplace.search import driver
 from seplace.search.proposals import Proposals
 from seplace.search.rungs import LEAST_PAIRS
+from seplace.study.config import load_study
 from tests.search.toy import Scrambled, Stop, accuracy_of, go, left_in
 from tests.studies import write_small_space, write_study
 

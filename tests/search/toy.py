@@ -3,14 +3,14 @@
 import random
 from pathlib import Path
 
-from seplace.config import load_study
 from seplace.executors.executor import failed
-from seplace.ledger import Ledger
 from seplace.placement import Placement
-from seplace.results import Evaluation, Job
+from seplace.results.evaluation import Evaluation, Job
+from seplace.results.ledger import Ledger
 from seplace.scores import Score
 from seplace.search.driver import run_study
-from seplace.streams import derive_seed
+from seplace.seeds import derive_seed
+from seplace.study.config import load_study
 
 NOISE = 5.0
 """Range of what a training adds by chance, in points; a gate adds one."""

@@ -4,8 +4,8 @@ import numpy as np
 
 from seplace.costs.table import PriceTable
 from seplace.placement import StageChoice
-from seplace.results import Evaluation
-from seplace.space_file import load_space
+from seplace.results.evaluation import Evaluation
+from seplace.study.space_file import load_space
 from tests.studies import write_small_space, write_study
 from tests.trained import write_table
 

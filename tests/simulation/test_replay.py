@@ -7,13 +7,13 @@ import pytest
 
 from seplace import __version__
 from seplace.errors import DataError, InputError, UnknownName
-from seplace.ledger import Ledger
-from seplace.results import Job
+from seplace.results.evaluation import Job
+from seplace.results.ledger import Ledger
 from seplace.simulation.comparison import Comparison, Repetition, world_of
 from seplace.simulation.curves import hypervolumes, summary
 from seplace.simulation.landscapes import landscape
 from seplace.simulation.replay import Phases, replay, rungs_in
-from seplace.simulation.table import table_world
+from seplace.simulation.tabular import table_world
 from tests.simulation.tables import write_scored_table
 
 SHORT = Phases(trainings=14, seeds=2)

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from seplace.errors import DataError
-from seplace.noise import components
+from seplace.results.noise import components
 from seplace.simulation.replay import Phases, replay
 from seplace.simulation.resampled import resampled_world
-from seplace.simulation.table import table_world
+from seplace.simulation.tabular import table_world
 from tests.simulation.tables import write_scored_table
 
 

@@ -1,0 +1,1 @@
+"""Networks of the user's own: found, traced, and given slots for attention."""

@@ -1,0 +1,1 @@
+"""The classes of the backbones' networks, one family a file."""

@@ -1,0 +1,162 @@
+"""MobileNetV2 (Sandler et al., 2018) and V3 (Howard et al., 2019) in torch: inverted residuals."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+from torch import Tensor, nn
+
+from seplace.backbones.networks.block import Block, ResidualBlock
+from seplace.backbones.networks.init import draw_convolutions
+
+ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {"relu": nn.ReLU, "relu6": nn.ReLU6, "hardswish": nn.Hardswish}
+
+
+class SlowBatchNorm(nn.BatchNorm2d):
+    """The batch norm of MobileNetV3: its running statistics are means over about a hundred batches."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, eps=1e-3, momentum=0.01)
+
+
+def activated_convolution(
+    in_channels: int,
+    out_channels: int,
+    kernel: int,
+    *,
+    norm_type: type[nn.BatchNorm2d],
+    activation: str,
+    stride: int = 1,
+    groups: int = 1,
+) -> nn.Sequential:
+    """Return a convolution that keeps the size of a map over its stride, its norm and its non-linearity."""
+    return nn.Sequential(
+        OrderedDict(
+            conv=nn.Conv2d(
+                in_channels, out_channels, kernel, stride=stride, padding=kernel // 2, groups=groups, bias=False
+            ),
+            norm=norm_type(out_channels),
+            activation=ACTIVATIONS[activation](inplace=True),
+        )
+    )
+
+
+def inverted_residual(
+    in_channels: int,
+    expanded: int,
+    out_channels: int,
+    *,
+    kernel: int,
+    stride: int,
+    norm_type: type[nn.BatchNorm2d],
+    activation: str,
+    has_paper_gate: bool = False,
+) -> Block:
+    """Return 1x1, depthwise and 1x1 convolutions, the last linear; with a shortcut where the shape does not change.
+
+    The first is left out where it would not expand. The inner gate follows the non-linearity of the depthwise one.
+    """
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    if expanded != in_channels:
+        layers["expand"] = activated_convolution(in_channels, expanded, 1, norm_type=norm_type, activation=activation)
+    layers["depthwise"] = activated_convolution(
+        expanded, expanded, kernel, stride=stride, groups=expanded, norm_type=norm_type, activation=activation
+    )
+    layers["project"] = nn.Conv2d(expanded, out_channels, 1, bias=False)
+    layers["norm"] = norm_type(out_channels)
+    residual = nn.Sequential(layers)
+    if stride == 1 and in_channels == out_channels:
+        return ResidualBlock(
+            in_channels,
+            out_channels,
+            residual,
+            nn.Sequential(),
+            nn.Sequential(),
+            inner="depthwise",
+            inner_channels=expanded,
+            has_paper_gate=has_paper_gate,
+        )
+    return Block(
+        in_channels,
+        out_channels,
+        residual,
+        inner="depthwise",
+        inner_channels=expanded,
+        has_paper_gate=has_paper_gate,
+    )
+
+
+class InvertedResidualNetwork(nn.Module):
+    """A strided stem, stages of inverted residuals, a 1x1 convolution, mean pooling and a classifier."""
+
+    norm_type: type[nn.BatchNorm2d]
+
+    def __init__(
+        self,
+        *,
+        stem: int,
+        blocks: Sequence[int],
+        activations: Sequence[str],
+        expanded: Sequence[int],
+        channels: Sequence[int],
+        kernels: Sequence[int],
+        strides: Sequence[int],
+        paper_gates: Sequence[int],
+        head: int,
+        hidden: Sequence[int],
+        num_classes: int,
+        in_channels: int,
+    ) -> None:
+        """Build from one entry a stage (`blocks`, `activations`) and one a block; outside, the last one activates.
+
+        `paper_gates` are the numbers of blocks, from 0, `hidden` the widths of the classifier's hidden layers.
+        """
+        super().__init__()
+        outer = activations[-1]
+        self.stem = activated_convolution(in_channels, stem, 3, stride=2, norm_type=self.norm_type, activation=outer)
+        entering = (stem, *channels[:-1])
+        stages: list[nn.Sequential] = []
+        for count, activation in zip(blocks, activations, strict=True):
+            start = sum(map(len, stages))
+            stages.append(
+                nn.Sequential(
+                    *(
+                        inverted_residual(
+                            entering[number],
+                            expanded[number],
+                            channels[number],
+                            kernel=kernels[number],
+                            stride=strides[number],
+                            norm_type=self.norm_type,
+                            activation=activation,
+                            has_paper_gate=number in paper_gates,
+                        )
+                        for number in range(start, start + count)
+                    )
+                )
+            )
+        self.stages = nn.Sequential(*stages)
+        self.head = activated_convolution(channels[-1], head, 1, norm_type=self.norm_type, activation=outer)
+        layers: list[nn.Module] = []
+        for before, after in zip((head, *hidden), hidden, strict=False):
+            layers += [nn.Linear(before, after), ACTIVATIONS[outer](inplace=True)]
+        self.classifier = nn.Sequential(*layers, nn.Dropout(0.2), nn.Linear((head, *hidden)[-1], num_classes))
+        draw_convolutions(self)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images (N, C, H, W) to logits (N, classes)."""
+        logits: Tensor = self.classifier(self.head(self.stages(self.stem(images))).mean((2, 3)))
+        return logits
+
+
+class MobileNetV2(InvertedResidualNetwork):
+    """The network of V2."""
+
+    norm_type = nn.BatchNorm2d
+
+
+class MobileNetV3(InvertedResidualNetwork):
+    """The network of V3, without the gates of its paper."""
+
+    norm_type = SlowBatchNorm

@@ -1,0 +1,108 @@
+"""The command that compares what placements cost: bench."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from seplace.cli.options import Accelerator, AcceleratorOption, Format, FormatOption
+from seplace.cli.printing import show
+from seplace.errors import InputError
+from seplace.registry import import_from
+
+
+def bench(
+    subjects: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help=r"Backbones, such as resnet50_v1 cifar_resnet20\[width=0.5], and placements to put on each of them: "
+            "se16-none-none-eca, or one choice for every stage that takes it, se16.parallel. The first is a backbone. "
+            "Default placements: the yardsticks. With --paper: se cbam eca released formula, default all.",
+            show_default=False,
+        ),
+    ] = None,
+    output_format: FormatOption = Format.table,
+    output: Annotated[Path | None, typer.Option(help="A .csv file to write as well.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="A .png, .svg or .pdf figure to write as well.")] = None,
+    by_block: Annotated[bool, typer.Option("--by-block", help="A placement has a choice a block.")] = False,
+    latency: Annotated[
+        bool, typer.Option("--latency", help="Measure latency of one image, throughput and peak memory too.")
+    ] = False,
+    batch: Annotated[int, typer.Option(min=1, max=100_000, help="Images a pass, for throughput and peak memory.")] = 32,
+    repeats: Annotated[
+        int, typer.Option(min=2, max=100_000, help="Timed rounds, in each of which all placements run.")
+    ] = 10,
+    accelerator: AcceleratorOption = Accelerator.auto,
+    paper: Annotated[bool, typer.Option("--paper", help="Print published complexity figures beside ours.")] = False,
+    image_size: Annotated[
+        int | None, typer.Option(min=1, max=4096, help="Side in pixels; default the backbone's.")
+    ] = None,
+    classes: Annotated[
+        int | None, typer.Option(min=2, max=1_000_000, help="Number of classes; default the backbone's.")
+    ] = None,
+) -> None:
+    """Print what placements cost on backbones: parameters, MACs, FLOPs, and measured latency, throughput and memory."""
+    import json
+
+    from seplace.bench.compare import compare_placements, compare_published, read_cases
+
+    import_from(Path())
+    for option, file, suffixes in (("--output", output, (".csv",)), ("--plot", plot, (".png", ".svg", ".pdf"))):
+        if file is not None and file.suffix not in suffixes:
+            raise InputError(f"{option}: write a file that ends in {' or '.join(suffixes)} (got {file})")
+    if paper and (plot is not None or latency or by_block or image_size is not None or classes is not None):
+        raise InputError("--paper: takes --format and --output alone, since a figure is of the network that it names")
+    if paper:
+        records = compare_published(subjects or [])
+    else:
+        cases = read_cases(subjects or [], by_block=by_block, image_size=image_size, num_classes=classes)
+        timing = None
+        if latency:
+            from seplace.bench.measuring import Timing
+            from seplace.evaluators.stand_alone import resolve_device
+
+            timing = Timing(device=resolve_device(accelerator, 0), batch=batch, repeats=repeats)
+        records = compare_placements(cases, timing)
+    if output_format is Format.json:
+        typer.echo(json.dumps(records, indent=1))
+    elif output_format is Format.csv:
+        typer.echo(_csv(records), nl=False)
+    else:
+        _show_bench(records, has_times=latency, is_paper=paper)
+    if output is not None:
+        from seplace.files.atomic import write_atomically
+
+        write_atomically(output, _csv(records))
+    if plot is not None:
+        import pandas as pd
+
+        from seplace.report.plots import plot_bench, save_figure
+
+        first = records[0]
+        times = f", {first['device']}, n = {first['repeats']} rounds" if latency else ""
+        save_figure(plot_bench(pd.DataFrame(records), title=f"What attention takes{times}"), plot)
+
+
+def _csv(records: Sequence[Mapping[str, Any]]) -> str:
+    import pandas as pd
+
+    from seplace.api import to_csv
+
+    return to_csv(pd.DataFrame(records))
+
+
+def _show_bench(records: Sequence[dict[str, Any]], *, has_times: bool, is_paper: bool) -> None:
+    from seplace.report.bench_tables import counts_table, measured_table, published_notes, published_table
+
+    if is_paper:
+        for source in dict.fromkeys(record["source"] for record in records):
+            rows = [record for record in records if record["source"] == source]
+            show(published_table(rows))
+            show(f"{published_notes(rows)}\n")
+        return
+    show(counts_table(records))
+    if has_times:
+        show(measured_table(records))

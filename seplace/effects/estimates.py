@@ -1,0 +1,158 @@
+"""What can be believed of the placements that were trained: their accuracies, the front, and who is better than whom.
+
+All from one set of draws of the posterior, so that statements about several placements hold together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seplace.effects.denoised import sharpened
+from seplace.effects.design import Design
+from seplace.effects.model import Observation, Posterior
+from seplace.placement import Placement
+
+Floats = NDArray[np.float64]
+
+LEVEL = 0.9
+"""The probability of an interval."""
+
+SURE = 0.95
+"""The probability at which the verdict speaks, for all comparisons together."""
+
+_SCALES = 24
+_SAMPLES = 2000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A mean and the bounds of its interval (LEVEL), in points of accuracy."""
+
+    mean: float
+    lower: float
+    upper: float
+
+
+class Judgement:
+    """Draws of the accuracies of all trained placements, and what follows from them."""
+
+    def __init__(
+        self,
+        design: Design,
+        observations: Sequence[Observation],
+        costs: Mapping[Placement, float],
+        *,
+        beside: Collection[Placement] = (),
+    ) -> None:
+        """Learn from at least one observation; `costs` are those of the observed placements.
+
+        Those that stand `beside` the space are compared with the others, and never on the front.
+        """
+        self.beside = frozenset(beside)
+        self._observations = observations
+        self.posterior = Posterior(design, observations, draws=_SCALES, random=np.random.default_rng(0))
+        self.placements = self.posterior.placements
+        self.position = {placement: at for at, placement in enumerate(self.placements)}
+        self.costs = np.array([costs[placement] for placement in self.placements])
+        self._drawn_from = deepcopy(self.posterior.random)
+        self.accuracies: Floats = self.posterior.sample_at(self.posterior.levels, _SAMPLES)
+        """(samples, placements), in percent."""
+
+    def foreseen(self, placements: Sequence[Placement]) -> Floats:
+        """Return draws of the accuracies of placements, trained or not: (samples, placements), in percent.
+
+        Those of trained placements are `accuracies`.
+        """
+        levels = self.posterior.design.levels(placements)
+        same, own = deepcopy(self._drawn_from), np.random.default_rng(0)
+        return self.posterior.sample_at(levels, _SAMPLES, random=same, own_random=own)
+
+    def guide(self) -> Posterior:
+        """Return a posterior to choose by, which knows what cross-entropies tell of accuracies; always the same.
+
+        What it chooses is judged by accuracies.
+        """
+        design = self.posterior.design
+        return Posterior(design, sharpened(design, self._observations), draws=_SCALES, random=np.random.default_rng(0))
+
+    @cached_property
+    def _is_candidate(self) -> NDArray[np.bool_]:
+        return np.array([placement not in self.beside for placement in self.placements])
+
+    @cached_property
+    def means(self) -> Floats:
+        """The mean accuracy of each placement (placements,), in percent."""
+        return np.asarray(self.accuracies.mean(axis=0))
+
+    def accuracy(self, placement: Placement) -> Estimate:
+        """Return what is believed of a placement's accuracy, expected over seeds, in percent."""
+        return estimate_of(self.accuracies[:, self.position[placement]])
+
+    def difference(self, one: Placement, other: Placement) -> Estimate:
+        """Return what is believed of the accuracy of one placement minus another's, in points."""
+        return estimate_of(self.accuracies[:, self.position[one]] - self.accuracies[:, self.position[other]])
+
+    def is_better(self, one: Placement, other: Placement) -> float:
+        """Return the probability that one placement is more accurate than another."""
+        return float((self.accuracies[:, self.position[one]] > self.accuracies[:, self.position[other]]).mean())
+
+    @cached_property
+    def front(self) -> list[Placement]:
+        """The candidates that no other trained one dominates by mean accuracy and cost, cheapest first."""
+        order = self._by_cost(self.means)
+        order = order[self._is_candidate[order]]
+        best = np.maximum.accumulate(self.means[order])
+        rises = np.concatenate([[True], best[1:] > best[:-1]])[: len(order)]
+        return [self.placements[at] for at in order[rises]]
+
+    @cached_property
+    def front_probabilities(self) -> dict[Placement, float]:
+        """The probability of each placement that no other candidate that was trained dominates it."""
+        order = np.argsort(self.costs, kind="stable")
+        accuracies, costs = self.accuracies[:, order], self.costs[order]
+        # Best of all that cost no more; of equal cost the better one stays.
+        best = np.maximum.accumulate(np.where(self._is_candidate[order], accuracies, -np.inf), axis=1)
+        last_of_cost = np.searchsorted(costs, costs, side="right") - 1
+        on_front = accuracies >= best[:, last_of_cost]
+        return {self.placements[at]: float(share) for at, share in zip(order, on_front.mean(axis=0), strict=True)}
+
+    def surely_better(self, other: Placement) -> list[Placement]:
+        """Return the placements that are better than another, all of these statements being true with SURE together.
+
+        The margin that each must clear is so many of its standard deviations that no placement's difference falls
+        below its mean by more, in a share SURE of the draws: a simultaneous credible band over all placements.
+        """
+        differences = self.accuracies - self.accuracies[:, [self.position[other]]]
+        means, sds = differences.mean(axis=0), differences.std(axis=0)
+        compared = sds > 0
+        if not compared.any():
+            return []
+        shortfall = ((means - differences)[:, compared] / sds[compared]).max(axis=1)
+        margin = float(np.quantile(shortfall, SURE))
+        better = compared & (means > margin * sds)
+        return [placement for placement, is_better in zip(self.placements, better, strict=True) if is_better]
+
+    def best_no_dearer(self, placement: Placement, others: Sequence[Placement]) -> Placement | None:
+        """Return the most accurate of some other placements that cost no more than one, by mean; None without any."""
+        cost = self.costs[self.position[placement]]
+        known = [
+            other
+            for other in others
+            if other in self.position and other != placement and self.costs[self.position[other]] <= cost
+        ]
+        return max(known, key=lambda other: self.means[self.position[other]], default=None)
+
+    def _by_cost(self, values: Floats) -> NDArray[np.int64]:
+        return np.lexsort((-values, self.costs))
+
+
+def estimate_of(samples: Floats) -> Estimate:
+    """Return the mean and interval of draws (samples,)."""
+    lower, upper = np.quantile(samples, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Estimate(mean=float(samples.mean()), lower=float(lower), upper=float(upper))

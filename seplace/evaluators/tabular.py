@@ -1,0 +1,169 @@
+"""The evaluator that trains nothing: it answers from the results folder of a study that has trained it all before."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seplace.errors import DataError, MissingTestSplit, MissingWeights
+from seplace.evaluators.pricing import priced_choices
+from seplace.evaluators.tabular_benchmark import TrainedTable
+from seplace.files.yaml_reader import Document, Problem, read_document, refuse, spelled
+from seplace.scores import Score
+from seplace.study.config import StudyConfig, differences
+
+if TYPE_CHECKING:
+    from seplace.costs.table import PriceTable
+    from seplace.placement import Placement
+    from seplace.results.evaluation import Evaluation, Job
+
+
+class Table:
+    """Answers every training of a study by the row of the same placement and seed; needs no torch and no data.
+
+    InvalidStudy, located, where the table is none, was trained by another recipe or on other data, or lacks anything
+    that the study may ask for.
+    """
+
+    def __init__(self, config: StudyConfig, folder: Path, *, worker: int) -> None:
+        """Open the table that the study names; nothing is kept in `folder`, and all workers are alike."""
+        del folder, worker
+        self.config = config
+        self.table = _table_of(config)
+
+    def evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:  # noqa: ARG002 - no time passes
+        """Return the row of a job, with the seconds and the device of its training; a failure is one too.
+
+        What it had been after fewer epochs stands in its learning curve.
+        """
+        whole = self.table.row(job.placement, job.seed)
+        assert whole is not None, "the study was checked against the table"
+        row = replace(whole, weights=None, weights_sha256=None)
+        if job.epochs == row.epochs:
+            return row
+        curve = tuple(point for point in row.curve if (point["epoch"] or 0) <= job.epochs)
+        early = replace(row, epochs=job.epochs, curve=curve, seconds=row.seconds * job.epochs / row.epochs)
+        if row.state == "failed":
+            return early
+        return replace(early, accuracy=curve[-1]["accuracy"], cross_entropy=curve[-1]["cross_entropy"])
+
+    def test(self, evaluation: Evaluation) -> Score:
+        """Return the table's own test score; MissingWeights where it has none."""
+        uses = self.table.images.get("uses")
+        if uses is not None and "test" not in uses:
+            raise MissingTestSplit(f"{self.table.folder}: its data set has no test split")
+        if evaluation.key not in self.table.tests:
+            raise MissingWeights(
+                f"{self.table.folder}: no test score of {evaluation.placement}, seed {evaluation.seed}"
+            )
+        accuracy, cross_entropy = self.table.tests[evaluation.key]
+        return Score(accuracy=accuracy, cross_entropy=cross_entropy)
+
+    def prices(self) -> PriceTable:
+        """Return the table's prices of the study's space and the yardsticks."""
+        space = self.config.search_space
+        return self.table.prices.only({variant: priced_choices(space, variant) for variant in space.backbones})
+
+    def latencies(self, placements: Sequence[Placement]) -> dict[str, dict[str, Any]]:
+        """Return those latencies that were measured when the table was trained."""
+        known = self.table.latencies
+        return {text: dict(known[text]) for text in map(str, placements) if text in known}
+
+    def describe_images(self) -> dict[str, Any]:
+        """Return what is known of the data that the table was trained on."""
+        return dict(self.table.images)
+
+    def estimate_seconds(self, placement: Placement) -> float:  # noqa: ARG002 - all rows are alike
+        """Return the time that a row takes: none that counts."""
+        return 0.0
+
+
+def _table_of(config: StudyConfig) -> TrainedTable:
+    """Open the table that a study names, and refuse the study where the table cannot answer for it."""
+    folder = config.evaluator_folder
+    assert folder is not None
+    document, problems = read_document(config.path)
+    if document is None:
+        refuse(problems)
+    try:
+        table = TrainedTable.load(folder)
+    except DataError as error:
+        rule = f"is no table: {error}"
+        refuse([document.problem(("evaluator", "folder"), rule, got=spelled(config.evaluator.folder))])
+    others = list(_other_meanings(config, table, document))
+    problems = others or [
+        *_lacking_rows(config, table, document),
+        *_lacking_points(config, table, document),
+        *_lacking_costs(config, table, document),
+    ]
+    if problems:
+        refuse(problems)
+    return table
+
+
+def _meaning(config: StudyConfig) -> dict[str, Any]:
+    """Return what a training depends on beside placement and seed, as a flat dict."""
+    space = config.search_space
+    meaning = {f"space.gate.{name}": value for name, value in asdict(space.gate).items()}
+    meaning["space.granularity"] = space.backbone.granularity
+    blocks = ("data.", "training.", "space.backbone")
+    return meaning | {key: value for key, value in config.fingerprint().items() if key.startswith(blocks)}
+
+
+def _other_meanings(config: StudyConfig, table: TrainedTable, document: Document) -> Iterator[Problem]:
+    for change in differences(_meaning(table.config), _meaning(config)):
+        key, _, values = change.partition(": ")
+        yield document.problem(tuple(key.split(".")), f"must be as in the table {table.folder} ({values})")
+
+
+def _lacking_rows(config: StudyConfig, table: TrainedTable, document: Document) -> Iterator[Problem]:
+    """Find what the study may train and the table did not; one placement stands for all that lack the same."""
+    space, marks = config.search_space, list(config.search_space.yardsticks.values())
+    missing = next((each for each in itertools.chain(marks, space) if table.seeds_of(each) == 0), None)
+    if missing is not None:
+        whole = "every placement of the space and every yardstick must be in it"
+        yield document.problem(("space",), f"the table {table.folder} has no training of {missing}; {whole}")
+        return
+    asked = [(("search", "seeds"), config.search.seeds, list(space))]
+    if config.confirm is not None:
+        asked.append((("confirm", "seeds"), config.confirm.seeds, [*marks, *space]))
+    for keys, seeds, placements in asked:
+        fewest = min(placements, key=table.seeds_of)
+        if table.seeds_of(fewest) < seeds:
+            rule = f"must be at most {table.seeds_of(fewest)}, the seeds that the table {table.folder} has of {fewest}"
+            yield document.problem(keys, rule, got=str(seeds))
+
+
+def _lacking_points(config: StudyConfig, table: TrainedTable, document: Document) -> Iterator[Problem]:
+    """Find rungs at which the table's trainings were not scored."""
+    for at, rung in enumerate(config.search.rungs):
+        lacking = next((row for row in table.rows.values() if _is_without(row, rung)), None)
+        if lacking is not None:
+            scored = " and ".join(f"{point['epoch']:.0f}" for point in lacking.curve)
+            rule = f"the table {table.folder} has the accuracy of {lacking.placement} after {scored} epochs"
+            yield document.problem(("search", "rungs", at), rule, got=str(rung))
+
+
+def _is_without(row: Evaluation, rung: int) -> bool:
+    return row.state == "complete" and row.accuracy_after(rung) is None
+
+
+def _lacking_costs(config: StudyConfig, table: TrainedTable, document: Document) -> Iterator[Problem]:
+    """Find costs that are measured and that the table's study did not measure of every placement."""
+    objective, space = config.objective, config.search_space
+    named = [
+        (objective.cost, ("objective", "cost")),
+        *((name, ("objective", "limits", name)) for name in objective.limits),
+    ]
+    for name, keys in named:
+        if name in table.prices.names:
+            continue
+        placements = itertools.chain(space.yardsticks.values(), space)
+        lacking = next((each for each in placements if name not in table.latencies.get(str(each), {})), None)
+        if lacking is not None:
+            known = ", ".join(table.prices.names)
+            rule = f"the table {table.folder} has no {name} of {lacking}; it answers with {known}"
+            yield document.problem(keys, rule)

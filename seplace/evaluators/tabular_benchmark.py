@@ -1,0 +1,62 @@
+"""A table of trainings: the results folder of a study whose rows answer for trainings that are not run again."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from seplace.costs.stored import prices_of_results
+from seplace.results.evaluation import Job
+from seplace.results.ledger import ledger_of_results
+from seplace.study.config import STUDY_FACTS, load_results_study
+
+if TYPE_CHECKING:
+    from seplace.costs.table import PriceTable
+    from seplace.placement import Placement
+    from seplace.results.evaluation import Evaluation, EvaluationKey
+    from seplace.study.config import StudyConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedTable:
+    """What a study has left to answer from."""
+
+    folder: Path
+    config: StudyConfig
+    """The study that trained it."""
+    rows: Mapping[EvaluationKey, Evaluation]
+    """Every training, one that failed too."""
+    tests: Mapping[EvaluationKey, tuple[float, float]]
+    """Accuracy in percent and cross-entropy in nats on the test split, where it was read."""
+    images: Mapping[str, Any]
+    """What was said of the data, as plain JSON types."""
+    latencies: Mapping[str, Mapping[str, Any]]
+    """By the text of the placement, where it was timed."""
+    prices: PriceTable
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a results folder; DataError where it is none, or has not been priced."""
+        with ledger_of_results(folder) as ledger:
+            config = load_results_study(folder, {name: ledger.fact(name) for name in STUDY_FACTS})
+            rows = ledger.evaluations()
+            return cls(
+                folder=folder,
+                config=config,
+                rows={row.key: row for row in rows},
+                tests=ledger.tests(),
+                images=ledger.fact("images") or {},
+                latencies=ledger.fact("latencies") or {},
+                prices=prices_of_results(folder, key=config.price_key(), rows=rows),
+            )
+
+    def row(self, placement: Placement, seed: int) -> Evaluation | None:
+        """Return the full training of a placement on a seed, None if there was none."""
+        return self.rows.get(Job(placement=placement, seed=seed, epochs=self.config.training.epochs).key)
+
+    def seeds_of(self, placement: Placement) -> int:
+        """Return how many of the seeds 0, 1, … a placement was trained on before the first that is missing."""
+        return next(seed for seed in itertools.count() if self.row(placement, seed) is None)

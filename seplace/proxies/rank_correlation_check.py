@@ -1,0 +1,243 @@
+"""Probation: how proxies rank the placements of a finished study, beside what their trainings say.
+
+A proxy must beat FLOPs, which rank placements for nothing. No rank correlation can be judged without its ceiling: with
+noisy trainings even the truth does not rank as their means do.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seplace.costs import main_count
+from seplace.errors import InputError
+from seplace.placement import Placement
+from seplace.proxies import PROXIES
+from seplace.rank_correlation import Interval, bootstrap_weights, ceiling, kendall, partial_kendall, reliability, signs
+from seplace.registry import is_import_path
+from seplace.results.evaluation import Evaluation, seed_effects
+from seplace.seeds import derive_seed
+from seplace.study.config import StudyConfig
+from seplace.user_code import told_if
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from seplace.evaluators.stand_alone import StandAlone
+    from seplace.proxies.proxy import Effort
+
+FLOPS = "flops"
+LEAST_PLACEMENTS = 5
+"""With fewer there is next to nothing to rank."""
+
+_RESAMPLES = 1000
+
+OnScore = Callable[[str, int], None]
+"""Hears the name of a proxy and how many placements it has scored."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What stand-alone trainings say of one placement; values by seed, larger is better."""
+
+    placement: Placement
+    flops: float
+    accuracy: Mapping[int, float]
+    """In percent, adjusted for which seeds they were."""
+    negative_cross_entropy: Mapping[int, float]
+    """In nats, adjusted for which seeds they were."""
+
+
+TARGETS: Mapping[str, Callable[[Trained], Mapping[int, float]]] = {
+    "accuracy": lambda trained: trained.accuracy,
+    "-cross_entropy": lambda trained: trained.negative_cross_entropy,
+}
+"""What a proxy is to rank placements by: the mean over seeds of …"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """What one proxy says of each of some placements, and what that took."""
+
+    proxy: str
+    values: tuple[float, ...]
+    seconds: float
+    """A placement, on average."""
+    shared_seconds: float
+    """Once for all placements."""
+
+
+def probation_table(
+    config: StudyConfig,
+    evaluations: Iterable[Evaluation],
+    *,
+    folder: Path,
+    proxies: Sequence[str],
+    placements: int | None,
+    seed: int,
+    effort: Effort,
+    device: str,
+    on_score: OnScore,
+) -> pd.DataFrame:
+    """Score trained placements of a study by proxies and compare; the columns are those of `compare`.
+
+    `placements` is how many are drawn from those that were trained in full; None for all. The proxies draw from a seed
+    that no training of the study has, and never see the test split. InputError where there are too few placements.
+    """
+    from seplace.evaluators.stand_alone import StandAlone
+
+    for name in proxies:
+        PROXIES.member(name)  # a wrong name is told before anything takes time
+    trained = sampled(trained_placements(evaluations, epochs=config.training.epochs), placements, seed=seed)
+    evaluator = StandAlone(config, folder, device=device)
+    names = [name for name in dict.fromkeys(proxies) if name != FLOPS]
+    scores = measure_scores(evaluator, trained, names, seed=seed, effort=effort, on_score=on_score)
+    return compare(trained, scores, seed=seed)
+
+
+def trained_placements(evaluations: Iterable[Evaluation], *, epochs: int) -> list[Trained]:
+    """Return the placements with complete evaluations of so many epochs, in order of their texts."""
+    rows: dict[Placement, list[Evaluation]] = defaultdict(list)
+    for row in evaluations:
+        if row.state == "complete" and row.epochs == epochs:
+            rows[row.placement].append(row)
+    members = sorted(rows.items(), key=lambda item: str(item[0]))
+    groups = [group for _, group in members]
+    accuracies = _adjusted([{row.seed: row.accuracy for row in each if row.accuracy is not None} for each in groups])
+    gains = _adjusted(
+        [{row.seed: -row.cross_entropy for row in each if row.cross_entropy is not None} for each in groups]
+    )
+    return [
+        Trained(
+            placement=placement,
+            flops=group[0].costs[main_count(group[0].costs)],
+            accuracy=accuracy,
+            negative_cross_entropy=gain,
+        )
+        for (placement, group), accuracy, gain in zip(members, accuracies, gains, strict=True)
+    ]
+
+
+def _adjusted(values: Sequence[Mapping[int, float]]) -> list[dict[int, float]]:
+    """Return values by seed without what each seed gives to all placements alike."""
+    effects = seed_effects(values)
+    return [{seed: value - effects[seed] for seed, value in by_seed.items()} for by_seed in values]
+
+
+def sampled(trained: Sequence[Trained], count: int | None, *, seed: int) -> list[Trained]:
+    """Return `count` placements drawn from `seed`, or all, in their order; InputError where these are too few."""
+    chosen = list(range(len(trained)))
+    if count is not None and count < len(trained):
+        chosen = sorted(random.Random(derive_seed(seed, "probation")).sample(chosen, count))
+    if len(chosen) < LEAST_PLACEMENTS:
+        raise InputError(f"a proxy is judged by at least {LEAST_PLACEMENTS} trained placements (got {len(chosen)})")
+    return [trained[at] for at in chosen]
+
+
+def measure_scores(
+    evaluator: StandAlone,
+    trained: Sequence[Trained],
+    proxies: Sequence[str],
+    *,
+    seed: int,
+    effort: Effort,
+    on_score: OnScore,
+) -> list[Scores]:
+    """Let each proxy score each placement; the time that it takes to read the study's data is nobody's."""
+    from seplace.models import holds_own_code
+
+    evaluator.images  # noqa: B018 - read now
+    own_seed = derive_seed(seed, "proxy")  # no seed of a training, whose luck it would share
+    measured = []
+    for name in proxies:
+        start = time.perf_counter()
+        space = evaluator.config.search_space
+        own = is_import_path(name)
+        with told_if(own or any(backbone.is_own for backbone in space.backbones.values()), f"proxy {name} fails"):
+            proxy = PROXIES[name](evaluator, seed=own_seed, effort=effort)
+        ready = time.perf_counter()
+        values = []
+        for done, each in enumerate(trained, start=1):
+            holds_own = own or holds_own_code(space.backbone_of(each.placement), each.placement)
+            with told_if(holds_own, f"proxy {name} fails for {each.placement}"):
+                values.append(proxy.score(each.placement))
+            on_score(name, done)
+        seconds = (time.perf_counter() - ready) / len(trained)
+        measured.append(
+            Scores(proxy=name, values=tuple(values), seconds=seconds, shared_seconds=ready - start),
+        )
+    return measured
+
+
+def compare(trained: Sequence[Trained], scores: Sequence[Scores], *, seed: int) -> pd.DataFrame:
+    """Return one row a proxy and target (TARGETS), FLOPs first as the one to beat.
+
+    Columns: proxy; against, the target; placements, and how many of them are replicated on several seeds; tau,
+    Kendall's tau-b with the mean of the target over seeds; ceiling, the tau that the truth itself would reach, NaN
+    where no placement is replicated; beyond_flops, the partial tau given FLOPs; each with the bounds of its 90 %
+    interval (`_lower`, `_upper`), bootstrapped over placements; verdict; seconds a placement, and shared by all.
+
+    The ceiling takes the noise of the replicated placements for that of all. In a search these are the yardsticks and
+    the confirmed front, no random choice.
+    """
+    import pandas as pd
+
+    weights = bootstrap_weights(len(trained), resamples=_RESAMPLES, seed=derive_seed(seed, "bootstrap"))
+    flops = signs([each.flops for each in trained])
+    free = Scores(proxy=FLOPS, values=tuple(each.flops for each in trained), seconds=0.0, shared_seconds=0.0)
+    highest = {}
+    for target, values_of in TARGETS.items():
+        values = [values_of(each) for each in trained]
+        highest[target] = Interval.of(ceiling(reliability(values, weights), [len(by_seed) for by_seed in values]))
+    rows: list[dict[str, Any]] = []
+    for score in (free, *scores):
+        ranked = signs(score.values)
+        for target, values_of in TARGETS.items():
+            truth = signs([float(np.mean(list(values_of(each).values()))) for each in trained])
+            tau = Interval.of(kendall(ranked, truth, weights))
+            beyond = None
+            if score is not free:
+                beyond = Interval.of(partial_kendall(ranked, truth, flops, weights))
+            rows.append(
+                {
+                    "proxy": score.proxy,
+                    "against": target,
+                    "placements": len(trained),
+                    "replicated": sum(len(each.accuracy) > 1 for each in trained),
+                    **_columns("tau", tau),
+                    **_columns("ceiling", highest[target]),
+                    **_columns("beyond_flops", beyond),
+                    "verdict": verdict(tau, beyond),
+                    "seconds": score.seconds,
+                    "shared_seconds": score.shared_seconds,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _columns(name: str, interval: Interval | None) -> dict[str, float]:
+    value, lower, upper = (math.nan,) * 3 if interval is None else (interval.value, interval.lower, interval.upper)
+    return {name: value, f"{name}_lower": lower, f"{name}_upper": upper}
+
+
+def verdict(tau: Interval, beyond_flops: Interval | None) -> str:
+    """Say what a proxy is worth, at the level of the intervals; `beyond_flops` is None for FLOPs themselves.
+
+    `ranks backwards`: its tau is below 0. `useless`: its tau may be 0, or it gives all the same score. `no better than
+    FLOPs`: what it says beyond FLOPs may be nothing. `helps` otherwise.
+    """
+    if tau.upper < 0:
+        return "ranks backwards"
+    if not tau.lower > 0:
+        return "useless"
+    if beyond_flops is not None and not beyond_flops.lower > 0:
+        return "no better than FLOPs"
+    return "helps"

@@ -1,0 +1,1 @@
+"""Reports: everything that is shown: tables in a terminal, figures, progress."""

@@ -1,0 +1,317 @@
+"""Figures: accuracy against cost. The only place that imports a plotting library; tables in, figures out."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import NullLocator
+
+from seplace.errors import InputError
+from seplace.files.atomic import write_atomically
+from seplace.files.plain_text import printable
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+_INK, _GREY, _BLUE, _ORANGE = "#222222", "#b5b5b5", "#1f5fa8", "#d1671f"
+_NARROW_PERCENT = 5.0
+_SURE = 0.95
+_LABEL_PIXELS = 11.0
+_COLOURS = ("#1f5fa8", "#d1671f", "#2f8f5b", "#8a4fa3", "#b03a48", "#6b6b6b", "#a8871f", "#2a9aa8")
+_MARKERS = "o^sDvP*<>Xhp"
+_UNDATED: dict[str, dict[str, Any] | None] = {".png": None, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+_SCALES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
+
+
+def plot_front(placements: pd.DataFrame, *, cost: str, unit: str, title: str) -> Figure:
+    """Draw believed accuracy (with its 90 % interval) against the extra cost over the plain backbone.
+
+    The front is a line with numbered members; yardsticks are marked, on the front or not; everything else that was
+    trained is grey. A note says so when the cost hardly moves over what was trained. Before anything is trained there
+    are axes with a sentence in them.
+    """
+    if placements.empty:
+        return _empty(title, f"extra {unit} over the plain backbone", "validation accuracy in %")
+    lines = placements["on_front"].sum() + placements.loc[placements["yardstick"] != "", "yardstick"].nunique()
+    figure = Figure(figsize=(10.0, max(5.2, 1.0 + 0.19 * float(lines))), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    extra = placements[f"extra_{cost}"].to_numpy(dtype=float)
+    scale, prefix = _scale_of(np.abs(extra).max(initial=0.0))
+    table = placements.assign(x=extra / scale)
+    members = table[table["on_front"]].sort_values("x")
+    yardsticks = table[table["yardstick"] != ""]
+    rest = table[(table["yardstick"] == "") & ~table["on_front"]]
+    _points(axes, rest, color=_GREY, marker="o", size=4, label="trained", faint=True)
+    axes.step(members["x"], members["accuracy"], where="post", color=_BLUE, linewidth=1.4, alpha=0.7, zorder=2)
+    _points(axes, members, color=_BLUE, marker="o", size=8.5, label="front")
+    own = list(dict.fromkeys(name.split()[0] for name in yardsticks["yardstick"] if ":" in name.split()[0]))
+    others = [name for name in yardsticks["yardstick"] if " on " in name]
+    for name, yardstick in yardsticks.groupby("yardstick", sort=False):
+        style = _style_on(others.index(name)) if name in others else _style(str(name), own)
+        _points(axes, yardstick, label=str(name), **style)
+    names = _numbers(axes, members)
+    plain = float(placements[cost].iloc[0] - extra[0])
+    plain_scale, plain_prefix = _scale_of(plain)
+    axes.set_xlabel(
+        f"extra {prefix}{unit} over the plain backbone, which has {plain / plain_scale:.4g} {plain_prefix}{unit}"
+    )
+    axes.set_ylabel("validation accuracy in %, believed mean and 90 % interval")
+    axes.set_title(_plain(title), loc="left", fontsize=11, color=_INK)
+    spread = 100 * (extra.max() - extra.min()) / plain if plain else 0.0
+    if spread < _NARROW_PERCENT:
+        axes.set_title(f"{unit} differ by {spread:.2g} % only", loc="right", fontsize=9, color=_INK)
+    axes.grid(color="#e8e8e8", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    marks, texts = axes.get_legend_handles_labels()
+    keys = {"handles": [*marks, *names], "labels": [*texts, *(str(name.get_label()) for name in names)]}
+    figure.legend(**keys, loc="outside right upper", frameon=False, fontsize=8.5)
+    return figure
+
+
+def plot_bench(records: pd.DataFrame, *, title: str) -> Figure:
+    """Draw what placements take against their extra FLOPs in %: one colour a backbone, one marker a placement.
+
+    What they take is the ratio of latency to the plain backbone's, with its quartiles, or extra parameters in % where
+    no latency was measured. The plain backbone is the grey line.
+    """
+    figure = Figure(figsize=(8.0, 5.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    has_latency = "latency_ratio" in records
+    column = "latency_ratio" if has_latency else "extra_params_percent"
+    table = records[records["name"] != "none"]
+    colours = dict(zip(records["backbone"].unique(), itertools.cycle(_COLOURS), strict=False))
+    markers = dict(zip(table["name"].unique(), itertools.cycle(_MARKERS), strict=False))
+    axes.axhline(1.0 if has_latency else 0.0, color=_GREY, linewidth=1.4, zorder=1)
+    for row in table.to_dict("records"):
+        value = row[column]
+        bars = [[value - row[f"{column}_lower"]], [row[f"{column}_upper"] - value]] if has_latency else None
+        axes.errorbar(
+            row["extra_flops_percent"],
+            value,
+            yerr=bars,
+            fmt=markers[row["name"]],
+            color=colours[row["backbone"]],
+            markersize=6.5,
+            elinewidth=1.0,
+            zorder=3,
+        )
+    axes.set_xlabel("extra FLOPs over the plain backbone in %")
+    axes.set_ylabel(
+        "latency of one image ÷ plain, median and quartiles"
+        if has_latency
+        else "extra parameters over the plain backbone in %"
+    )
+    axes.set_title(_plain(title), loc="left", fontsize=11, color=_INK)
+    axes.grid(color="#e8e8e8", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    keys = [Line2D([], [], color=colour, linewidth=4, label=name) for name, colour in colours.items()]
+    keys += [Line2D([], [], color=_INK, marker=marker, linestyle="", label=name) for name, marker in markers.items()]
+    figure.legend(handles=keys, loc="outside right upper", frameon=False, fontsize=9)
+    return figure
+
+
+def plot_effects(effects: pd.DataFrame, *, title: str) -> Figure:
+    """Draw the effect of each choice with its 90 % interval, one panel a stage (and one for other backbones).
+
+    One colour a module. A filled marker says that the sign is known with 95 % probability, a hollow one that it is not.
+    """
+    table = effects[effects["kind"].isin(["choice", "backbone"])] if len(effects) else effects
+    if table.empty:
+        return _empty(title, "points of accuracy over none", "")
+    stages = list(table["stage"].unique())
+    counts = [int((table["stage"] == stage).sum()) for stage in stages]
+    figure = Figure(figsize=(8.0, 1.1 + 0.22 * sum(counts) + 0.45 * len(stages)), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(len(stages), 1, sharex=True, squeeze=False, height_ratios=counts)[:, 0]
+    modules = [re.split(r"[\d.\[]", name)[0] for name in table["name"]]
+    colours = dict(zip(dict.fromkeys(modules), itertools.cycle(_COLOURS), strict=False))
+    for axes, stage in zip(panels, stages, strict=True):
+        rows = table[table["stage"] == stage].iloc[::-1]
+        for height, row in enumerate(rows.to_dict("records")):
+            colour = colours[re.split(r"[\d.\[]", row["name"])[0]]
+            is_sure = max(row["p_positive"], 1 - row["p_positive"]) >= _SURE
+            axes.plot([row["effect_lower"], row["effect_upper"]], [height] * 2, color=colour, linewidth=1.6)
+            axes.plot(
+                row["effect"],
+                height,
+                marker="o",
+                markersize=5,
+                color=colour,
+                markerfacecolor=colour if is_sure else "white",
+            )
+        axes.axvline(0, color=_GREY, linewidth=1.2, zorder=0)
+        axes.set_yticks(range(len(rows)), rows["name"], fontsize=8)
+        axes.set_ylim(-0.7, len(rows) - 0.3)
+        axes.set_title(f"stage {stage}" if stage else "backbone", loc="left", fontsize=9, color=_INK)
+        axes.grid(axis="x", color="#e8e8e8", linewidth=0.8)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right", "left"]].set_visible(False)
+        axes.tick_params(axis="y", length=0)
+    panels[-1].set_xlabel("points of accuracy over none, on average over the rest of the space; 90 % interval")
+    figure.suptitle(_plain(title), x=0.01, ha="left", fontsize=11, color=_INK)
+    return figure
+
+
+def plot_simulation(summary: pd.DataFrame, *, title: str) -> Figure:
+    """Draw the true hypervolume that each sampler reaches against trainings, with its 95 % band over repetitions.
+
+    One row of panels a world, one column a recommendation; one colour a sampler.
+    """
+    worlds, recommendations = list(summary["world"].unique()), list(summary["recommendation"].unique())
+    size = (5.2 * len(recommendations), 0.5 + 3.4 * len(worlds))
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(len(worlds), len(recommendations), sharex="row", sharey="row", squeeze=False)
+    colours = dict(zip(summary["sampler"].unique(), itertools.cycle(_COLOURS), strict=False))
+    for row, world in enumerate(worlds):
+        for column, recommendation in enumerate(recommendations):
+            axes = panels[row, column]
+            shown = summary[(summary["world"] == world) & (summary["recommendation"] == recommendation)]
+            for sampler, curve in shown.groupby("sampler", sort=False):
+                axes.fill_between(
+                    curve["trainings"], curve["lower"], curve["upper"], color=colours[sampler], alpha=0.18, linewidth=0
+                )
+                axes.plot(curve["trainings"], curve["hypervolume"], color=colours[sampler], marker="o", markersize=3.5)
+            axes.set_title(f"{world}: {recommendation} front", loc="left", fontsize=10, color=_INK)
+            axes.set_xscale("log")  # equal steps are equal ratios: half the trainings, a quarter
+            axes.set_xticks(sorted(shown["trainings"].unique()), minor=False)
+            axes.xaxis.set_major_formatter("{x:.0f}")
+            axes.xaxis.set_minor_locator(NullLocator())
+            axes.grid(color="#e8e8e8", linewidth=0.8)
+            axes.set_axisbelow(True)
+            axes.spines[["top", "right"]].set_visible(False)
+            if row + 1 == len(worlds):
+                axes.set_xlabel("trainings")
+            if column == 0:
+                axes.set_ylabel("true hypervolume ÷ best")
+    repetitions = summary.groupby("sampler")["repetitions"].min()
+    keys = [
+        Line2D([], [], color=colour, linewidth=3, label=f"{name}, n = {repetitions[name]}")
+        for name, colour in colours.items()
+    ]
+    figure.legend(handles=keys, loc="outside right upper", frameon=False, fontsize=9)
+    figure.suptitle(_plain(title), x=0.01, ha="left", fontsize=11, color=_INK)
+    return figure
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure as .png, .svg or .pdf; the same figure gives the same bytes."""
+    if path.suffix not in _UNDATED:
+        raise InputError(f"{path}: figures are written as {', '.join(_UNDATED)}")
+    buffer = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "seplace"}):  # else the names inside an SVG are drawn at random
+        figure.savefig(buffer, format=path.suffix[1:], dpi=160, metadata=_UNDATED[path.suffix])
+    write_atomically(path, buffer.getvalue())
+
+
+def _plain(title: str) -> str:
+    """Return a title from outside as it is meant: a dollar begins no formula."""
+    return printable(title).replace("$", r"\$")
+
+
+def _empty(title: str, x: str, y: str) -> Figure:
+    figure = Figure(figsize=(8.0, 4.0), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot(xlabel=x, ylabel=y, xticks=[], yticks=[])
+    axes.set_title(_plain(title), loc="left", fontsize=11, color=_INK)
+    axes.text(0.5, 0.5, "no training is complete yet", ha="center", va="center", color=_INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _points(
+    axes: Axes,
+    table: pd.DataFrame,
+    *,
+    color: str,
+    marker: str,
+    size: float,
+    label: str,
+    hollow: bool = False,
+    faint: bool = False,
+) -> None:
+    if not len(table):
+        return
+    _, _, bars = axes.errorbar(
+        table["x"],
+        table["accuracy"],
+        yerr=[table["accuracy"] - table["accuracy_lower"], table["accuracy_upper"] - table["accuracy"]],
+        fmt=marker,
+        color=color,
+        markerfacecolor="white" if hollow else color,
+        markersize=size,
+        elinewidth=0.7 if faint else 1.0,
+        label=label,
+        zorder=3,
+    )
+    for bar in bars:
+        bar.set_alpha(0.45 if faint else 1.0)
+
+
+def _style(yardstick: str, own: Sequence[str]) -> dict[str, Any]:
+    """Return a marker for each module, filled where it stands everywhere and hollow in the last stage only.
+
+    `own` are the modules of the user's own.
+    """
+    module = yardstick.split()[0]
+    markers = {"none": "X", "SE": "^", "CBAM": "s", "ECA": "D"} | dict(zip(own, itertools.cycle("hvp8"), strict=False))
+    return {
+        "color": _ORANGE,
+        "marker": markers[module],
+        "size": 6.5,
+        "hollow": "last" in yardstick,
+    }
+
+
+def _style_on(number: int) -> dict[str, Any]:
+    """Return a marker for the plain network of another backbone of the space, numbered from 0."""
+    return {"color": _ORANGE, "marker": "XP*pHv<>"[number % 8], "size": 7.5, "hollow": True}
+
+
+def _numbers(axes: Axes, members: pd.DataFrame) -> list[Line2D]:
+    """Write the members' numbers up to their left, where nothing is as good; return their names for the legend."""
+    axes.autoscale_view()
+    at = axes.transData.transform(members[["x", "accuracy"]].to_numpy(dtype=float))
+    groups: list[list[int]] = []
+    for member, place in enumerate(at):
+        # Numbers of points that almost coincide stand together: one would hide the other.
+        if groups and np.abs(place - at[groups[-1][-1]]).max() < _LABEL_PIXELS:
+            groups[-1].append(member)
+        else:
+            groups.append([member])
+    for group in groups:
+        axes.annotate(
+            ", ".join(str(member + 1) for member in group),
+            tuple(members[["x", "accuracy"]].iloc[group[-1]]),
+            xytext=(-4, 5),
+            textcoords="offset points",
+            ha="right",
+            va="bottom",
+            fontsize=8,
+            color=_BLUE,
+            path_effects=[withStroke(linewidth=2.0, foreground="white")],
+            zorder=5,
+        )
+    names = [f"{number}  {name}".replace("@", "\n    @") for number, name in enumerate(members["placement"], start=1)]
+    return [Line2D([], [], linestyle="", label=name) for name in names]
+
+
+def _scale_of(value: float) -> tuple[float, str]:
+    """Return the greatest scale that a value reaches, and its prefix."""
+    return next((scale, prefix) for scale, prefix in _SCALES if value >= scale or scale == 1.0)

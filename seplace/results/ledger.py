@@ -1,0 +1,254 @@
+"""The truth of a study: its evaluations in one SQLite file with one writer. Every table and plot is a view of it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from seplace.files.check_sums import COLUMNS, SUMS, add_missing_sums, damage_in, keep_sums, tables_in
+from seplace.errors import CorruptResults, DataError, InputError
+from seplace.files.atomic import DiskFull, is_file
+from seplace.placement import Placement
+from seplace.results.evaluation import Evaluation, EvaluationKey
+
+_Table = Literal["evaluations", "rungs", "failures"]
+_Statement = tuple[str, tuple[str | int | float, ...]]
+"""What SQLite executes, and its values."""
+
+_SCHEMA_VERSION = 2
+"""Since version 0.11, in which rows have check sums; before it was 1."""
+
+_BUSY_SECONDS = 120.0
+_KEY = "placement TEXT NOT NULL, seed INTEGER NOT NULL, epochs INTEGER NOT NULL"
+_UNIQUE = "PRIMARY KEY (placement, seed, epochs)"
+_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    f"CREATE TABLE IF NOT EXISTS evaluations ({_KEY}, record TEXT NOT NULL, {_UNIQUE})",
+    f"CREATE TABLE IF NOT EXISTS rungs ({_KEY}, record TEXT NOT NULL, {_UNIQUE})",
+    f"CREATE TABLE IF NOT EXISTS failures ({_KEY}, record TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS proposals (number INTEGER PRIMARY KEY, placement TEXT NOT NULL)",
+    f"CREATE TABLE IF NOT EXISTS tests ({_KEY}, accuracy REAL NOT NULL, cross_entropy REAL NOT NULL, {_UNIQUE})",
+    SUMS,
+)
+_OF_THE_DISK = ("SQLITE_FULL", "SQLITE_READONLY", "SQLITE_BUSY")
+
+
+@contextmanager
+def ledger_of_results(folder: Path) -> Iterator[Ledger]:
+    """Open what a study has left in its results folder, to read; DataError where there is none, or no run has begun."""
+    path = folder / "ledger.sqlite"
+    if not is_file(path):
+        raise DataError(f"{folder}: no results here (looked for {path.name})")
+    with Ledger(path, read_only=True) as ledger:
+        if ledger.fact("study_folder") is None:
+            raise DataError(f"{folder}: no results here yet: its run is starting, or ended before it had begun")
+        yield ledger
+
+
+class Ledger:
+    """Evaluations by (placement, seed, epochs), test scores, and facts about the study, each write one transaction."""
+
+    def __init__(self, path: Path | None, *, read_only: bool = False) -> None:
+        """Open a file, or make one; without a path the ledger lives in memory."""
+        self.path = path
+        if path is not None and not read_only:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        # Not even to read as `ro`: a run that was killed in a commit leaves a journal that SQLite must play back first.
+        address = f"{path.absolute().as_uri()}?mode={'rw' if read_only else 'rwc'}" if path else "file::memory:"
+        try:
+            self._connection = sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS)
+        except sqlite3.Error as error:
+            raise CorruptResults(f"{path}: not a readable ledger ({error})") from error
+        try:
+            self._open(read_only=read_only)
+        except BaseException as error:
+            self._connection.close()  # or it would hold its lock
+            if not isinstance(error, sqlite3.Error | UnicodeDecodeError):  # the latter of a table's own definition
+                raise
+            if (getattr(error, "sqlite_errorname", None) or "").startswith(_OF_THE_DISK):
+                raise DiskFull(f"{path}: cannot be opened ({error})") from error
+            raise CorruptResults(f"{path}: not a readable ledger ({error})") from error
+
+    def _open(self, *, read_only: bool) -> None:
+        self._connection.text_factory = _decoded
+        if read_only:
+            self._connection.execute("PRAGMA query_only = ON")
+        if read_only or tables_in(self._connection, ["sums", *COLUMNS]):
+            self._check(thoroughly=not read_only)
+        if not read_only:
+            self._prepare()
+
+    def _check(self, *, thoroughly: bool) -> None:
+        """Raise CorruptResults where the file is of a newer version or damaged; to readers an index is of no matter."""
+        self._connection.execute("BEGIN")  # all that is compared is of one moment
+        version = self.fact("schema_version")
+        if isinstance(version, int) and version > _SCHEMA_VERSION:
+            raise CorruptResults(
+                f"{self.path}: written by a newer seplace (ledger schema {version}, this one reads {_SCHEMA_VERSION})"
+            )
+        damage = None
+        if tables_in(self._connection, ["sums"]):
+            damage = damage_in(self._connection)
+        elif version is not None and version != 1:  # none is that of a run that was killed as it began
+            damage = "its check sums are not there"
+        if damage is None and thoroughly:
+            ((first,), *_) = self._connection.execute("PRAGMA integrity_check(1)")
+            damage = None if first == "ok" else str(first)
+        self._connection.rollback()
+        if damage is not None:
+            raise CorruptResults(f"{self.path}: the ledger is damaged: {damage}")
+
+    def _prepare(self) -> None:
+        """Make the tables that are not there, and the check sums of a ledger of version 0.10, in one transaction."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        had_sums = bool(tables_in(self._connection, ["sums"]))
+        for statement in _SCHEMA:
+            self._connection.execute(statement)
+        if not had_sums:
+            add_missing_sums(self._connection)
+        if self.path is not None:  # memory is not damaged, and simulations write much
+            keep_sums(self._connection)
+        if self.fact("schema_version") != _SCHEMA_VERSION:
+            self.set_fact("schema_version", _SCHEMA_VERSION)
+        self._connection.commit()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def add(self, evaluation: Evaluation, *, instead_of: Evaluation | None = None) -> None:
+        """Commit one evaluation; a second one with the same key is refused, since finished work is never altered.
+
+        A failed one that was made again goes to the failures in the same transaction: `instead_of` it.
+        """
+        self._write(*_moved(instead_of), _inserted("evaluations", evaluation))
+
+    def evaluations(self) -> list[Evaluation]:
+        """Return all evaluations of the full length in the order in which they were committed."""
+        return self._evaluations_in("evaluations")
+
+    def add_rung(self, evaluation: Evaluation, *, instead_of: Evaluation | None = None) -> None:
+        """Commit the result of a training at a rung, apart from those that were trained to the end.
+
+        In a table of its own, so that nothing that reads evaluations can take it for one.
+        """
+        self._write(*_moved(instead_of), _inserted("rungs", evaluation))
+
+    def add_failure(self, evaluation: Evaluation) -> None:
+        """Commit a failed attempt of a training that is made again; there may be several."""
+        self._write(_inserted("failures", evaluation))
+
+    def withdraw(self, failed: Iterable[Evaluation], *, last_proposal: int) -> None:
+        """Move failed evaluations to the failures, and forget what was proposed after a number, in one transaction."""
+        moves = [statement for evaluation in failed for statement in _moved(evaluation)]
+        self._write(*moves, ("DELETE FROM proposals WHERE number > ?", (last_proposal,)))
+
+    def failures(self) -> list[Evaluation]:
+        """Return the failed attempts that were made again, in order; ledgers before 0.11 have none."""
+        return self._evaluations_in("failures")
+
+    def rungs(self) -> list[Evaluation]:
+        """Return the results at rungs in the order in which they were committed; ledgers before 0.4 have none."""
+        return self._evaluations_in("rungs")
+
+    def _evaluations_in(self, table: _Table) -> list[Evaluation]:
+        if not tables_in(self._connection, [table]):
+            return []
+        rows = self._read(f"SELECT record FROM {table} ORDER BY rowid")
+        try:
+            return [Evaluation.from_record(json.loads(record)) for (record,) in rows]
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise CorruptResults(f"{self.path}: an evaluation cannot be read ({error})") from error
+
+    def add_test(self, key: EvaluationKey, *, accuracy: float, cross_entropy: float) -> None:
+        """Commit the score on the test split of one evaluation's network."""
+        self._write(("INSERT INTO tests VALUES (?, ?, ?, ?, ?)", (*key, accuracy, cross_entropy)))
+
+    def tests(self) -> dict[EvaluationKey, tuple[float, float]]:
+        """Return (accuracy in percent, cross-entropy in nats) on the test split by evaluation."""
+        rows = self._read("SELECT * FROM tests ORDER BY rowid")
+        return {(placement, seed, epochs): (accuracy, loss) for placement, seed, epochs, accuracy, loss in rows}
+
+    def add_proposal(self, number: int, placement: Placement) -> None:
+        """Commit what the sampler proposed, before anything is done about it; a known number stays as it is."""
+        self._write(("INSERT OR IGNORE INTO proposals VALUES (?, ?)", (number, str(placement))))
+
+    def proposals(self) -> dict[int, Placement]:
+        """Return the placements that were proposed, by number."""
+        rows = self._read("SELECT number, placement FROM proposals ORDER BY number")
+        try:
+            return {number: Placement.parse(text) for number, text in rows}
+        except (InputError, TypeError) as error:
+            raise CorruptResults(f"{self.path}: a proposal cannot be read ({error})") from error
+
+    def fact(self, key: str) -> Any:
+        """Return a fact, or None."""
+        rows = self._read("SELECT value FROM facts WHERE +key = ?", key)  # + is to look at the rows, not at their index
+        return self._parsed(key, rows[0][0]) if rows else None
+
+    def facts(self, prefix: str) -> dict[str, Any]:
+        """Return the facts whose keys begin with a prefix, by what follows it."""
+        rows = self._read("SELECT key, value FROM facts WHERE substr(key, 1, length(?1)) = ?1", prefix)
+        return {key.removeprefix(prefix): self._parsed(key, value) for key, value in sorted(rows)}
+
+    def _parsed(self, key: str, value: str) -> Any:
+        try:
+            return json.loads(value)
+        except (ValueError, TypeError) as error:
+            raise CorruptResults(f"{self.path}: the fact {key!r} cannot be read ({error})") from error
+
+    def set_fact(self, key: str, value: Mapping[str, Any] | str | float | bool | list[Any] | None) -> None:
+        """Commit a fact of plain JSON types."""
+        self._write(("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, json.dumps(value, allow_nan=False))))
+
+    def _read(self, query: str, *values: str) -> list[Any]:
+        try:
+            return self._connection.execute(query, values).fetchall()
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            raise CorruptResults(f"{self.path}: not a readable ledger ({error})") from error
+
+    def _write(self, *statements: _Statement) -> None:
+        """Commit rows in one transaction; DiskFull where they cannot be written, which leaves the ledger as it was."""
+        try:
+            with self._connection:
+                for statement, values in statements:
+                    self._connection.execute(statement, values)
+        except sqlite3.OperationalError as error:
+            size = sum(len(str(values)) for _, values in statements)
+            raise DiskFull(f"{self.path}: cannot write {size:,} bytes ({error})") from error
+        except sqlite3.IntegrityError:
+            raise
+        except sqlite3.Error as error:
+            raise CorruptResults(f"{self.path}: the ledger is damaged ({error})") from error
+
+
+def _decoded(data: bytes) -> str:
+    """Return a text also where it is damaged, so that its row can be named."""
+    return data.decode(errors="surrogateescape")
+
+
+def _inserted(table: _Table, evaluation: Evaluation) -> _Statement:
+    record = json.dumps(evaluation.to_record(), allow_nan=False)
+    return f"INSERT INTO {table} VALUES (?, ?, ?, ?)", (*evaluation.key, record)
+
+
+def _moved(failed: Evaluation | None) -> list[_Statement]:
+    """Return what takes a failed evaluation from the results to the failures; it stays where it was complete."""
+    if failed is None:
+        return []
+    assert failed.state == "failed"
+    delete = "DELETE FROM evaluations WHERE placement = ? AND seed = ? AND epochs = ?"
+    return [_inserted("failures", failed), (delete, failed.key)]

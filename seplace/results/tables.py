@@ -1,0 +1,388 @@
+"""The tables of a study: one row a placement that was trained, the front, and the verdict in words.
+
+What is printed as a placement's accuracy or gain is the mean of what the model of effects believes, with an interval of
+90 %: the best of many noisy means is too good to be true, so plain means stand beside it as `observed_…`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seplace.pareto import knee
+from seplace.placement import Placement, placed_alone
+from seplace.results.evaluation import Evaluation, PlacementSummary, is_candidate, mean_and_error, stage_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from seplace.costs.table import PriceTable
+    from seplace.effects.contributions import Contribution
+    from seplace.effects.covariates import Covariate
+    from seplace.effects.estimates import Estimate, Judgement
+    from seplace.space import SearchSpace
+
+_NAMED = 0.95
+"""The probability of its sign from which an interaction is named, or a proxy believed."""
+
+LATENCY_COLUMNS = ("latency_ms", "latency_ms_lower", "latency_ms_upper", "extra_latency_ms")
+
+
+def paired_gain(summary: PlacementSummary, plain: PlacementSummary | None) -> tuple[float, float, int]:
+    """Return mean and standard error of accuracy minus that of none on the same seeds, in points, and their number."""
+    if plain is None:
+        return math.nan, math.nan, 0
+    seeds = sorted(summary.accuracies.keys() & plain.accuracies.keys())
+    mean, error = mean_and_error([summary.accuracies[seed] - plain.accuracies[seed] for seed in seeds])
+    return mean, error, len(seeds)
+
+
+def placements_frame(
+    summaries: Sequence[PlacementSummary],
+    judgement: Judgement | None,
+    *,
+    cost: str,
+    plain_costs: Mapping[str, float],
+    yardsticks: Mapping[str, str],
+    tests: Mapping[tuple[str, int], float],
+    latencies: Mapping[str, Mapping[str, float]],
+) -> pd.DataFrame:
+    """Return one row a placement, cheapest first; without a judgement, and so without rows, where nothing is complete.
+
+    placement, variant (in a space of several backbones), stage1…, yardstick (its name or empty)
+    on_front, p_front: whether it is on the front of the believed means, and the probability that no placement that was
+        trained dominates it
+    n: seeds
+    accuracy, gain (over none), over_yardstick (over the best yardstick that costs no more, named in
+        compared_yardstick): believed means in percent or points, each with _lower and _upper of its 90 % interval;
+        p_better: the probability of a gain above 0
+    observed_accuracy (mean over seeds, adjusted for which seeds they were), observed_gain (paired by seed, of
+        gain_pairs seeds), cross_entropy (nats), test_accuracy (where the test split has been read): each with its
+        standard error
+    every cost and its extra over the plain backbone; latency with its quartiles where it was measured
+
+    `tests` holds the test accuracy by (placement, seed).
+    """
+    import pandas as pd
+
+    if judgement is None:
+        return pd.DataFrame()
+    measured = (*LATENCY_COLUMNS, *_own_costs(latencies))
+    plain = next((row for row in summaries if row.placement.is_plain), None)
+    marks = [Placement.parse(text) for text in yardsticks]
+    on_front = set(judgement.front)
+    rows: list[dict[str, Any]] = []
+    for summary in sorted(summaries, key=lambda row: (row.costs[cost], str(row.placement))):
+        placement, text = summary.placement, str(summary.placement)
+        observed, observed_se = mean_and_error(summary.adjusted_accuracies)
+        cross_entropy, cross_entropy_se = mean_and_error(list(summary.cross_entropies.values()))
+        gain, gain_se, pairs = paired_gain(summary, plain)
+        test_accuracy, test_accuracy_se = mean_and_error([value for key, value in tests.items() if key[0] == text])
+        rival = judgement.best_no_dearer(placement, marks)
+        timing = latencies.get(text, {})
+        rows.append(
+            {
+                "placement": text,
+                **stage_columns(placement),
+                "yardstick": yardsticks.get(text, ""),
+                "on_front": placement in on_front,
+                "p_front": judgement.front_probabilities[placement],
+                "n": summary.n,
+                **_percent("accuracy", judgement.accuracy(placement)),
+                **_bounds("gain", None if plain is None else judgement.difference(placement, plain.placement)),
+                "p_better": math.nan if plain is None else judgement.is_better(placement, plain.placement),
+                **_bounds("over_yardstick", None if rival is None else judgement.difference(placement, rival)),
+                "compared_yardstick": "" if rival is None else yardsticks[str(rival)],
+                "observed_accuracy": observed,
+                "observed_accuracy_se": observed_se,
+                "observed_gain": gain,
+                "observed_gain_se": gain_se,
+                "gain_pairs": pairs,
+                "cross_entropy": cross_entropy,
+                "cross_entropy_se": cross_entropy_se,
+                **{name: value for name, value in summary.costs.items() if name in plain_costs},
+                **{f"extra_{name}": summary.costs[name] - plain_costs[name] for name in plain_costs},
+                **{column: timing.get(column, math.nan) for column in measured},
+                "test_accuracy": test_accuracy,
+                "test_accuracy_se": test_accuracy_se,
+            }
+        )
+    table = pd.DataFrame(rows)
+    return table.fillna({"variant": ""}) if "variant" in table else table
+
+
+def recommended_frame(
+    recommended: Sequence[Placement],
+    judgement: Judgement,
+    *,
+    prices: PriceTable,
+    evaluations: Sequence[Evaluation],
+    latencies: Mapping[str, Mapping[str, float]],
+) -> pd.DataFrame:
+    """Return one row a recommended placement, trained or not, in the order given.
+
+    placement, variant (in a space of several backbones), stage1…
+    n: seeds
+    accuracy, gain (over none): what is believed in percent or points, each with _lower and _upper of its 90 % interval
+    every counted cost and its extra over the plain backbone; latency_ms where it was measured
+    """
+    import pandas as pd
+
+    from seplace.effects.estimates import estimate_of
+
+    measured = ("latency_ms", *_own_costs(latencies))
+    plain = next((each for each in judgement.placements if each.is_plain), None)
+    drawn = judgement.foreseen([*recommended, *([] if plain is None else [plain])])
+    seeds = Counter(row.placement for row in evaluations if row.accuracy is not None)
+    rows: list[dict[str, Any]] = []
+    for placement, accuracies in zip(recommended, drawn.T, strict=False):
+        costs = dict(prices.price(placement))
+        gain = None if plain is None else estimate_of(accuracies - drawn[:, -1])
+        rows.append(
+            {
+                "placement": str(placement),
+                **stage_columns(placement),
+                "n": seeds[placement],
+                **_percent("accuracy", estimate_of(accuracies)),
+                **_bounds("gain", gain),
+                **costs,
+                **{f"extra_{name}": costs[name] - cost for name, cost in zip(prices.names, prices.plain, strict=True)},
+                **{name: latencies.get(str(placement), {}).get(name, math.nan) for name in measured},
+            }
+        )
+    table = pd.DataFrame(rows)
+    return table.fillna({"variant": ""}) if "variant" in table else table
+
+
+def effects_frame(
+    judgement: Judgement | None,
+    *,
+    prices: PriceTable,
+    evaluations: Sequence[Evaluation],
+    latencies: Mapping[str, Mapping[str, float]],
+) -> pd.DataFrame:
+    """Return what each choice, module, ratio and attachment adds on average over the rest of the space.
+
+    kind: choice, module, ratio, attachment, backbone, pair (what two modules add together beyond what each adds), or
+        proxy (what one standard deviation more of its score is worth)
+    stage: from 1; 0 for all stages together, for a pair, which names its stages, and for a proxy
+    name
+    effect in points over none in the same place, with effect_lower and effect_upper of its 90 % interval; p_positive
+    trainings: complete trainings of placements that have it
+    extra_…: the mean cost of the choices that it stands for; extra_latency_ms where they were timed alone
+    """
+    import pandas as pd
+
+    from seplace.effects.contributions import Contributions, weights_of
+
+    if judgement is None:
+        return pd.DataFrame()
+    found = Contributions(judgement.posterior)
+    trained = [row.placement for row in evaluations if row.accuracy is not None]
+    rows: list[dict[str, Any]] = []
+    for each in (*found.backbones(), *found.choices(), *found.modules(), *found.ratios(), *found.attachments()):
+        holds = [
+            any(placement.choices[stage - 1] == choice for stage, choice in each.choices)
+            or (each.kind == "backbone" and placement.variant == each.name)
+            for placement in trained
+        ]
+        rows.append(
+            {
+                "kind": each.kind,
+                "stage": each.stage or 0,
+                "name": each.name,
+                **_bounds("effect", each.effect),
+                "p_positive": each.positive,
+                "trainings": sum(holds),
+                **_mean_extras(each, prices),
+                "extra_latency_ms": _mean_latency(each, latencies, stages=len(judgement.placements[0])),
+            }
+        )
+    for pair in found.interactions(sure=_NAMED):
+        rows.append(
+            {
+                "kind": "pair",
+                "stage": 0,
+                "name": f"{pair.first} with {pair.second}",
+                **_bounds("effect", pair.effect),
+                "p_positive": pair.positive,
+            }
+        )
+    for weight in weights_of(judgement.posterior):
+        rows.append(
+            {
+                "kind": "proxy",
+                "stage": 0,
+                "name": weight.name,
+                **_bounds("effect", weight.effect),
+                "p_positive": weight.positive,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def proxies_frame(
+    judgement: Judgement | None, covariates: Mapping[str, Covariate], *, seconds: Mapping[str, tuple[float, float]]
+) -> pd.DataFrame:
+    """Return one row a proxy of the study.
+
+    proxy; scored: placements with a score; fit: R² of scores that were left out, by what was learned of each choice
+    effect: what one standard deviation more of the score is worth in points, beside what the trainings say of each
+        choice, with effect_lower and effect_upper of its 90 % interval; p_positive; NaN where it is left out
+    verdict: ranks forwards, ranks backwards (at 95 %), says nothing here, or why it is left out
+    seconds: of all placements together; shared_seconds: once for all (`seconds` holds both by proxy)
+    """
+    import pandas as pd
+
+    from seplace.effects.contributions import weights_of
+
+    weights = {} if judgement is None else {each.name: each for each in weights_of(judgement.posterior)}
+    rows: list[dict[str, Any]] = []
+    for name, covariate in covariates.items():
+        weight = weights.get(name)
+        rows.append(
+            {
+                "proxy": name,
+                "scored": covariate.scored,
+                "fit": covariate.fit,
+                **_bounds("effect", None if weight is None else weight.effect),
+                "p_positive": math.nan if weight is None else weight.positive,
+                "verdict": _proxy_verdict(covariate, weight),
+                "seconds": seconds[name][0],
+                "shared_seconds": seconds[name][1],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def front_frame(placements: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the front and, after them, those of the yardsticks that are not on it."""
+    if placements.empty:
+        return placements
+    import pandas as pd
+
+    beside = placements[~placements["on_front"] & (placements["yardstick"] != "")]
+    members = placements[placements["on_front"]]
+    return pd.concat([members, beside], ignore_index=True)
+
+
+def front_of_candidates(placements: pd.DataFrame, space: SearchSpace, *, cost: str) -> pd.DataFrame:
+    """Return the rows that a front point is picked from: of the space and the plain backbone, cheapest first."""
+    if placements.empty:
+        return placements
+    listed = [is_candidate(Placement.parse(text), space) for text in placements["placement"]]
+    ordered = placements[listed].sort_values([cost, "accuracy"], ascending=[True, False], kind="stable")
+    return ordered[ordered["accuracy"] > ordered["accuracy"].cummax().shift(fill_value=-np.inf)]
+
+
+def knee_of(members: pd.DataFrame, cost: str) -> int:
+    """Return the position of the front's knee among its members (one row each)."""
+    return knee(np.stack([100 - members["accuracy"].to_numpy(), members[cost].to_numpy(dtype=float)], axis=1))
+
+
+def verdict(judgement: Judgement | None, yardsticks: Mapping[str, Placement]) -> str:
+    """Say in a sentence or two whether any placement is better than none, and better than the best yardstick.
+
+    Better means better at 95 %, for all placements that were trained taken together (a simultaneous band), so that the
+    best of many is not believed for being the best of many.
+    """
+    plain = yardsticks["none"]
+    if judgement is None or plain not in judgement.position:
+        return "none has not been trained yet, so nothing can be compared with it."
+    others = len(judgement.placements) - 1
+    basis = (
+        f"{counted(others, 'placement')} compared, taken together; one training has a noise of "
+        f"{judgement.posterior.noise_sd:.2f} points"
+    )
+    surely = judgement.surely_better(plain)
+    better = [placement for placement in surely if placement not in judgement.beside]
+    if not better and surely:
+        named = ", ".join(name for name, mark in yardsticks.items() if mark in surely)
+        return f"No placement of the space is better than none at 95 %; of the yardsticks beside it, {named} ({basis})."
+    if not better:
+        return f"No placement is better than none at 95 % ({basis})."
+    best = max(better, key=lambda placement: judgement.means[judgement.position[placement]])
+    also = f", as {'is' if len(better) == 2 else 'are'} {counted(len(better) - 1, 'other')}" if len(better) > 1 else ""
+    gained = _spoken(judgement.difference(best, plain))
+    sentence = f"{best} is better than none at 95 %{also}: {gained} ({basis})."
+    rival = judgement.best_no_dearer(best, [mark for mark in yardsticks.values() if mark != plain])
+    if rival is None or best in yardsticks.values():
+        return sentence
+    name = next(name for name, mark in yardsticks.items() if mark == rival)
+    is_shown = best in judgement.surely_better(rival)
+    said = "It is better, too," if is_shown else "It is not shown to be better"
+    return (
+        f"{sentence} {said} than the best yardstick that costs no more, {name}: "
+        f"{_spoken(judgement.difference(best, rival))}."
+    )
+
+
+def rungs_sentence(rungs: Mapping[str, Any]) -> str:
+    """Say of each rung whether it stopped trainings in the end, by what tau, and how many trainings stand at one.
+
+    `rungs` is what the search has noted: the trainings that stopped, and of each rung its epochs and trust.
+    """
+    spoken = [
+        f"after {counted(rung['epochs'], 'epoch')} {'on' if rung['on'] else 'off'}: "
+        + ("no tau" if rung["tau"] is None else f"tau {rung['tau']:.2f}")
+        + f" over {counted(rung['pairs'], 'pair')}"
+        for rung in rungs["rungs"]
+    ]
+    return f"Rungs {', '.join(spoken)}; {counted(rungs['stopped'], 'training')} stopped early."
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 seed`, `2 seeds`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _proxy_verdict(covariate: Covariate, weight: Contribution | None) -> str:
+    if covariate.reason:
+        return f"left out: {covariate.reason}"
+    if weight is None:
+        return "no training yet"
+    if weight.positive >= _NAMED:
+        return "ranks forwards"
+    return "ranks backwards" if weight.positive <= 1 - _NAMED else "says nothing here"
+
+
+def _mean_extras(contribution: Contribution, prices: PriceTable) -> dict[str, float]:
+    if contribution.kind == "backbone":
+        plain = prices.variants[contribution.name].plain
+        return {
+            f"extra_{name}": float(more - less)
+            for name, more, less in zip(prices.names, plain, prices.plain, strict=True)
+        }
+    extras = np.mean([prices.extras[stage - 1][choice] for stage, choice in contribution.choices], axis=0)
+    return {f"extra_{name}": float(extra) for name, extra in zip(prices.names, extras, strict=True)}
+
+
+def _mean_latency(contribution: Contribution, latencies: Mapping[str, Mapping[str, float]], *, stages: int) -> float:
+    """Return what the choices take alone in their stages, in ms; NaN where not all of them were timed so."""
+    alone = [str(placed_alone(choice, stage, stages=stages)) for stage, choice in contribution.choices]
+    timed = [latencies[text]["extra_latency_ms"] for text in alone if text in latencies]
+    return float(np.mean(timed)) if timed and len(timed) == len(alone) else math.nan
+
+
+def _own_costs(latencies: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the columns of costs of the user's own that were measured beside latency; an import path has a colon."""
+    return list(dict.fromkeys(name for row in latencies.values() for name in row if ":" in name))
+
+
+def _bounds(name: str, estimate: Estimate | None) -> dict[str, float]:
+    if estimate is None:
+        return dict.fromkeys((name, f"{name}_lower", f"{name}_upper"), math.nan)
+    return {name: estimate.mean, f"{name}_lower": estimate.lower, f"{name}_upper": estimate.upper}
+
+
+def _percent(name: str, estimate: Estimate) -> dict[str, float]:
+    """Return the bounds of an accuracy, which ends at 0 and 100 %: the model itself knows no such ends."""
+    return {key: min(max(value, 0.0), 100.0) for key, value in _bounds(name, estimate).items()}
+
+
+def _spoken(estimate: Estimate) -> str:
+    return f"{estimate.mean:+.2f} points, 90 % interval {estimate.lower:+.2f} to {estimate.upper:+.2f}"

@@ -1,0 +1,153 @@
+"""A sampler that sees placements in other parameters than those of the study.
+
+What Optuna's samplers learn depends on how a placement is written. `factors` has the module, the ratio and the
+attachment of each stage apart; `ordered` numbers the choices of each stage by their price.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
+from optuna.samplers import BaseSampler
+from optuna.trial import TrialState, create_trial
+
+from seplace.samplers.joint import WholeSampler
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.trial import FrozenTrial
+
+    from seplace.placement import StageChoice
+    from seplace.samplers.task import Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoding:
+    """The parameters of one stage: their distributions, and choices to values and back."""
+
+    distributions: Mapping[str, BaseDistribution]
+    of: Callable[[StageChoice], dict[str, Any]]
+    choice: Callable[[Mapping[str, Any]], StageChoice]
+
+
+def factors(task: Task, stage: int) -> Encoding:
+    """Return module, ratio and attachment as three parameters; what a stage does not offer becomes the nearest."""
+    listed = task.space.choices[stage]
+    ratios = sorted({choice.ratio for choice in listed if choice.ratio is not None})
+    distributions: dict[str, BaseDistribution] = {
+        "module": CategoricalDistribution(list(dict.fromkeys(choice.module for choice in listed))),
+        "attachment": CategoricalDistribution(list(dict.fromkeys(choice.attachment for choice in listed))),
+    }
+    if ratios:
+        distributions["ratio"] = CategoricalDistribution(ratios)
+
+    def of(choice: StageChoice) -> dict[str, Any]:
+        ratio = {"ratio": ratios[0] if choice.ratio is None else choice.ratio} if ratios else {}
+        return {"module": choice.module, "attachment": choice.attachment} | ratio
+
+    def distance(choice: StageChoice, values: Mapping[str, Any]) -> tuple[bool, float, bool]:
+        octaves = abs(math.log2(choice.ratio / values["ratio"])) if choice.ratio is not None else 0.0
+        return (choice.module != values["module"], octaves, choice.attachment != values["attachment"])
+
+    return Encoding(
+        distributions=distributions, of=of, choice=lambda values: min(listed, key=lambda each: distance(each, values))
+    )
+
+
+def ordered(task: Task, stage: int) -> Encoding:
+    """Return the position of a choice among those of its stage, cheapest first, as one whole number."""
+    names = task.prices.names
+    column = names.index(task.cost) if task.cost in names else 0  # a measured cost has no price
+    extras = task.prices.extras[stage]
+    listed = sorted(task.space.choices[stage], key=lambda choice: (extras[choice][column], str(choice)))
+    return Encoding(
+        distributions={"position": IntDistribution(0, len(listed) - 1)},
+        of=lambda choice: {"position": listed.index(choice)},
+        choice=lambda values: listed[values["position"]],
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Copy:
+    """A study in an encoding."""
+
+    study: Study
+    distributions: Mapping[str, BaseDistribution]
+    numbers: list[int]
+    """Of the trials that it holds, in the other study."""
+
+
+_COPIES: WeakKeyDictionary[Study, _Copy] = WeakKeyDictionary()
+"""A sampler is made for each proposal, and would copy the whole past each time: a search of n trials n² of them."""
+
+
+class RecodedSampler(WholeSampler):
+    """Asks another sampler in a copy of the study that is written in an encoding."""
+
+    def __init__(self, sampler: BaseSampler, task: Task, encode: Callable[[Task, int], Encoding]) -> None:
+        self.sampler = sampler
+        super().__init__(task)
+        self.stages = [encode(task, stage) for stage in range(len(task.space.choices))]
+        self.distributions = {
+            f"{stage}.{name}": distribution
+            for stage, encoding in zip(self.parameters.stages, self.stages, strict=True)
+            for name, distribution in encoding.distributions.items()
+        } | {name: each for name, each in self.parameters.distributions.items() if name not in self.parameters.stages}
+
+    def propose(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
+        """Return what the other sampler proposes."""
+        past = [each for each in study.get_trials(deepcopy=False) if each.number != trial.number and each.params]
+        copy = self._copy_of(study, [each for each in past if each.state.is_finished()])
+        copy.sampler = self.sampler
+        before = len(copy.get_trials(deepcopy=False))
+        for running in past:
+            if not running.state.is_finished():
+                copy.add_trial(self._recoded(running))
+        asked = copy.ask(self.distributions)
+        # The copy stays: what it holds beside the finished trials must count for nothing in the next proposal.
+        for number in range(before, asked.number + 1):
+            copy.tell(number, state=TrialState.FAIL)
+        return self._decoded(asked.params)
+
+    def _copy_of(self, study: Study, finished: list[FrozenTrial]) -> Study:
+        """Return the study's finished trials in the encoding, in order; only those that are new are written anew."""
+        numbers = [each.number for each in finished]
+        known = _COPIES.get(study)
+        if known is None or known.distributions != self.distributions or numbers[: len(known.numbers)] != known.numbers:
+            copied = optuna.create_study(directions=study.directions)
+            known = _COPIES[study] = _Copy(study=copied, distributions=self.distributions, numbers=[])
+        for past in finished[len(known.numbers) :]:
+            known.study.add_trial(self._recoded(past))
+            known.numbers.append(past.number)
+        return known.study
+
+    def _recoded(self, past: FrozenTrial) -> FrozenTrial:
+        recoded = create_trial(
+            state=past.state,
+            values=past.values,
+            params=self._encoded(past.params),
+            distributions=self.distributions,
+        )
+        for name, value in past.constraints.items():
+            recoded.set_constraint(name, value)
+        return recoded
+
+    def _encoded(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        placement = self.parameters.placement(params)
+        encoded = {name: value for name, value in params.items() if name not in self.parameters.stages}
+        for name, encoding, choice in zip(self.parameters.stages, self.stages, placement.choices, strict=True):
+            encoded |= {f"{name}.{key}": value for key, value in encoding.of(choice).items()}
+        return encoded
+
+    def _decoded(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        decoded = {name: value for name, value in values.items() if name in self.parameters.distributions}
+        for stage, encoding in zip(self.parameters.stages, self.stages, strict=True):
+            own = {key: values[f"{stage}.{key}"] for key in encoding.distributions}
+            decoded[stage] = str(encoding.choice(own))
+        return decoded

@@ -1,0 +1,95 @@
+"""What every placement of a study costs, before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from seplace.costs import counted_names
+from seplace.costs.stored import add_missing_sum, read_prices, store_prices
+from seplace.costs.table import PriceTable
+from seplace.errors import InputError
+from seplace.evaluators.identity import counted_code
+from seplace.placement import Placement
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from seplace.evaluators.evaluator import Evaluator
+    from seplace.evaluators.identity import Identity
+    from seplace.results.ledger import Ledger
+    from seplace.study.config import StudyConfig
+
+_MEASURED = "latency_ms"
+
+
+class Prices:
+    """Counted costs by addition; measured ones (latency) once a placement, kept in the ledger."""
+
+    def __init__(self, config: StudyConfig, table: PriceTable, *, ledger: Ledger, evaluator: Evaluator | None) -> None:
+        """Take the counted prices; without an evaluator nothing can be timed."""
+        self.table = table
+        self.config = config
+        self.ledger = ledger
+        self.evaluator = evaluator
+        self.measured = [name for name in config.wanted_costs if name not in table.names]
+        """The costs that the study asks for and that are measured."""
+        self.latencies: dict[str, dict[str, Any]] = ledger.fact("latencies") or {}
+
+    def of(self, placement: Placement) -> dict[str, float]:
+        """Return the costs of a placement by name; measured ones where the study asks for them, or latency is known.
+
+        InputError where the evaluator does not measure what the study asks for.
+        """
+        costs: dict[str, float] = dict(self.table.price(placement))
+        if self.measured and str(placement) not in self.latencies:
+            self.measure_latencies([placement])
+        if str(placement) in self.latencies:
+            known = self.latencies[str(placement)]
+            costs |= {name: float(known[name]) for name in dict.fromkeys([*self.measured, _MEASURED]) if name in known}
+        if lacking := [name for name in self.measured if name not in costs]:
+            evaluator = self.config.evaluator.name
+            raise InputError(f"{placement}: evaluator {evaluator} does not measure {', '.join(lacking)}")
+        return costs
+
+    def excess(self, placement: Placement) -> dict[str, float]:
+        """Return by how much a placement exceeds each hard budget, as a share of it; negative where it keeps it."""
+        limits = self.config.objective.limits
+        if not limits:
+            return {}
+        costs = self.of(placement)
+        return {name: costs[name] / limit - 1 for name, limit in limits.items()}
+
+    def within_limits(self, placement: Placement) -> bool:
+        """Return whether a placement keeps every hard budget."""
+        return all(excess <= 0 for excess in self.excess(placement).values())
+
+    def measure_latencies(self, placements: Sequence[Placement]) -> None:
+        """Have the evaluator time placements that are not timed yet, as far as it can."""
+        missing = [placement for placement in placements if str(placement) not in self.latencies]
+        if not missing:
+            return
+        assert self.evaluator is not None
+        self.latencies |= self.evaluator.latencies(missing)
+        self.ledger.set_fact("latencies", self.latencies)
+
+    def range_of(self, name: str) -> tuple[int, int] | None:
+        """Return the span of a cost over the space and the yardsticks; None for a cost that is not counted."""
+        if name not in self.table.names:
+            return None
+        return self.table.span(None, name)
+
+
+def price_table(config: StudyConfig, folder: Path, evaluator: Evaluator, *, identity: Identity) -> PriceTable:
+    """Return the study's prices: those of an earlier run, or the evaluator's, which are kept.
+
+    The identity of the user's own code tells whether those of an earlier run are still right.
+    """
+    path, key = folder / "prices.json", config.price_key() | counted_code(identity)
+    table = read_prices(path, key=key)
+    needed = set(counted_names(config.wanted_costs)) & set(config.wanted_costs)
+    if table is None or not needed <= set(table.names):
+        table = evaluator.prices()
+        store_prices(path, table, key=key)
+    add_missing_sum(path)
+    return table

@@ -1,0 +1,107 @@
+"""A world: a space whose true accuracies are known, and what a training in it would show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seplace.effects.design import Design
+from seplace.effects.priced_space import Members, Region, cost_tables
+from seplace.pareto import hypervolume
+from seplace.results.evaluation import Evaluation, Job
+
+if TYPE_CHECKING:
+    from seplace.costs.table import PriceTable
+    from seplace.placement import Placement
+    from seplace.space import SearchSpace
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """The truth, and its noisy trainings. It answers jobs as an evaluator does."""
+
+    name: str
+    space: SearchSpace
+    prices: PriceTable
+    cost: str
+    truth: Floats
+    """The accuracy of every member, expected over seeds, in percent (members,), in the space's order."""
+    lowest: float
+    """The reference accuracy of hypervolumes; the reference cost is that of the dearest member."""
+    observe: Callable[[Placement, int], float]
+    """The validation accuracy of the training of a placement on a seed, in percent."""
+    cross_entropy: Callable[[Placement, int], float] | None = None
+    """The validation cross-entropy of the same training, in nats; None where the world has none."""
+    length: int
+    """The epochs of a training."""
+    early: Callable[[Placement, int, int], float]
+    """The same after some of its epochs; DataError where it was not scored then."""
+    seeds: int | None = None
+    """How many trainings of one placement it can answer; None for any number."""
+    scored: tuple[int, ...] = ()
+    """The epochs that the learning curve of a training holds, beside the last."""
+    proxy: Floats | None = None
+    """What a cheap score says of every member (members,), where the world has one; larger is better."""
+
+    @cached_property
+    def region(self) -> Region:
+        """The priced space."""
+        design = Design(self.space)
+        return Region(design, cost_tables(design, self.prices, self.cost), limits=[])
+
+    @cached_property
+    def best_volume(self) -> float:
+        """The hypervolume of the true front."""
+        return self._volume(self.truth, self._costs)
+
+    def share(self, placements: list[Placement]) -> float:
+        """Return the true hypervolume of some members over that of the true front; 1 where nothing can be missed."""
+        if self.best_volume == 0:
+            return 1.0
+        at = [self.space.index(placement) for placement in placements if placement in self.space]
+        if not at:
+            return 0.0
+        return self._volume(self.truth[at], self._costs[at]) / self.best_volume
+
+    def placements(self, members: Members) -> list[Placement]:
+        """Return members by name."""
+        return [self.space.placement_at(int(index)) for index in self.region.indices(members.levels)]
+
+    def score(self, placement: Placement) -> float:
+        """Return what the cheap score says of a member: the world is its own proxy."""
+        assert self.proxy is not None
+        return float(self.proxy[self.space.index(placement)])
+
+    def evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:  # noqa: ARG002 - no time passes
+        """Answer a training."""
+        placement, seed = job.placement, job.seed
+        early = {epoch: self.early(placement, seed, epoch) for epoch in self.scored if epoch <= job.epochs}
+        is_whole = job.epochs == self.length
+        return Evaluation(
+            placement=placement,
+            seed=seed,
+            epochs=job.epochs,
+            state="complete",
+            accuracy=self.observe(placement, seed) if is_whole else early[job.epochs],
+            cross_entropy=self.cross_entropy(placement, seed) if is_whole and self.cross_entropy else None,
+            curve=tuple({"epoch": epoch, "accuracy": accuracy} for epoch, accuracy in early.items()),
+        )
+
+    def make(self, worker: int) -> World:  # noqa: ARG002 - all workers live in the same world
+        """Return the evaluator of a worker."""
+        return self
+
+    @cached_property
+    def _costs(self) -> Floats:
+        return self.region.cost.everywhere()
+
+    def _volume(self, values: Floats, costs: Floats) -> float:
+        losses = np.stack([-values, costs], axis=1)
+        return hypervolume(losses, np.array([-self.lowest, self._costs.max()]))

@@ -1,0 +1,347 @@
+"""Space files: YAML in, a SearchSpace out, or every problem at once with its line and column."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from seplace.attachments import ATTACHMENTS
+from seplace.attention import ATTENTION
+from seplace.attention.options import GateOptions, Init
+from seplace.attention.signature import signature_of
+from seplace.backbones.backbone import Backbone, Granularity, NoBlocksToName, describe
+from seplace.errors import DataError, InputError, InvalidBlocks, InvalidPlacement, InvalidSpace, UnknownName
+from seplace.files.schema import Block, Checked, Schema, check_shape
+from seplace.files.shipped import is_name, locate, name_of
+from seplace.files.yaml_reader import Document, Keys, Problem, read_document, refuse, spelled
+from seplace.placement import StageChoice, canonical_module
+from seplace.registry import import_from, is_import_path
+from seplace.space import SearchSpace, hidden_unit_problem, site_problem
+
+
+def load_space(place: str | Path) -> SearchSpace:
+    """Read a space from a file, or by a shipped name; InvalidStudy lists all that is wrong with it."""
+    path = place if isinstance(place, Path) else locate("search_spaces", place, relative_to=None)
+    document, problems = read_document(path)
+    space = None
+    if document is not None:
+        space, more = space_of(document, name=name_of(path.name))
+        problems += more
+    if space is None or problems:
+        refuse(problems)
+    return space
+
+
+def space_of(document: Document, *, name: str, is_copy: bool = False) -> tuple[SearchSpace | None, list[Problem]]:
+    """Return the space that a document describes, or None and all problems with it.
+
+    Whether modules of the user's own have a ratio is read from their signatures. Of the copy in a results folder
+    nothing is imported: there they have one where ratios are written, as before version 0.11; DataError where its
+    network is the user's own.
+    """
+    if not is_copy:
+        import_from(Path(document.file).parent)
+    checked = check_shape(document, _SpaceFile)
+    if is_copy:
+        _refuse_own_networks(checked)
+    problems = list(checked.problems)
+    if not is_name(name):
+        problems.append(Problem(file=document.file, rule="a space needs a valid name", got=spelled(name)))
+    backbone = _backbone(checked, problems)
+    granularity: Granularity = checked.sound("granularity") or "stage"
+    if backbone is not None:
+        backbone = replace(backbone, granularity=granularity)
+    named = [_backbone(checked, problems, "variants", at) for at in range(len(checked.sound("variants") or ()))]
+    variants = [replace(variant, granularity=granularity) for variant in named if variant is not None]
+    bases = _choice_blocks(checked, backbone, problems)
+    stages = [_StageReader(checked, base, problems, is_copy=is_copy).choices() for base in bases]
+    if len(stages) == 1 and bases[0] == ("choices",) and backbone is not None:
+        stages *= len(backbone.units)
+        bases *= len(backbone.units)
+    if backbone is not None:
+        init: Init = checked.sound("gate", "init") or "paper"
+        problems += _misfits(document, backbone, list(zip(bases, stages, strict=True)), init=init)
+    if problems or backbone is None or checked.block is None:
+        return None, problems
+    gate = GateOptions(init=checked.block.gate.init, min_hidden=checked.block.gate.min_hidden)
+    choices = tuple(tuple(located) for located in stages)
+    try:
+        return SearchSpace(name=name, backbone=backbone, choices=choices, gate=gate, variants=tuple(variants)), []
+    except InvalidSpace as error:
+        at: Keys = ("variants",) if variants and str(error).startswith("backbone ") else bases[0][:1]
+        return None, [document.problem(at, str(error))]
+
+
+MAX_CHOICES = 1000
+"""The most choices of a stage: modules by ratios by attachments."""
+_Some = Annotated[tuple[str, ...], Field(min_length=1, max_length=256)]
+
+
+_Ratio = Annotated[int, Field(ge=1, le=999_999)]  # as many digits as the text of a placement takes
+
+
+class _Gate(Block):
+    init: Init
+    min_hidden: Annotated[int, Field(ge=1, le=65_536)] = 1
+
+
+class _Choices(Block):
+    modules: _Some
+    ratios: Annotated[tuple[_Ratio, ...], Field(min_length=1, max_length=256)] | None = None
+    attachments: _Some = ("serial",)
+
+
+class _SpaceFile(Block):
+    schema_version: Schema = Field(alias="schema")
+    backbone: str
+    variants: Annotated[tuple[str, ...], Field(max_length=64)] = ()
+    blocks: _Some | None = None
+    granularity: Granularity = "stage"
+    gate: _Gate
+    choices: _Choices | None = None
+    stages: Annotated[tuple[_Choices, ...], Field(min_length=1, max_length=1000)] | None = None
+
+
+def _backbone(checked: Checked[_SpaceFile], problems: list[Problem], *keys: str | int) -> Backbone | None:
+    keys = keys or ("backbone",)
+    text = checked.sound(*keys)
+    if text is None:
+        return None
+    if any(refused[:1] == ("blocks",) for refused in checked.refused):
+        return None
+    blocks = checked.sound("blocks") or ()
+    try:
+        return describe(text, blocks=tuple(blocks))
+    except NoBlocksToName as error:
+        problems.append(checked.document.problem(("blocks",), str(error), at_key=True))
+    except InvalidBlocks as error:
+        for at, name, fault in error.faults:
+            problems.append(checked.document.problem(("blocks", at), f"{text}: {fault}", got=spelled(name)))
+    except UnknownName as error:
+        problems.append(checked.document.unknown_name(keys, error))
+    except InputError as error:
+        problems.append(checked.document.problem(keys, str(error)))
+    return None
+
+
+def _refuse_own_networks(checked: Checked[_SpaceFile]) -> None:
+    """Refuse the copy of a space whose network cannot be described without running the user's code."""
+    folder = Path(checked.document.file).parent
+    for text in (checked.sound("backbone"), *(checked.sound("variants") or ())):
+        if text is not None and is_import_path(text):
+            raise DataError(
+                f"{folder}: these results are of seplace 0.10, which kept no description of the network {text}, and "
+                f"reading results imports none. Run their study once more: seplace run STUDY --results {folder}"
+            )
+
+
+def _choice_blocks(checked: Checked[_SpaceFile], backbone: Backbone | None, problems: list[Problem]) -> list[Keys]:
+    """Return where the blocks of choices stand: one for all stages, or one a stage."""
+    document = checked.document
+    if () in checked.refused:
+        return []
+    shared, single = (document.values.get(key) is not None for key in ("choices", "stages"))
+    if shared and single:
+        rule = "write either choices, the same for every stage, or stages, one entry a stage, not both"
+        problems.append(document.problem(("stages",), rule, at_key=True))
+        return []
+    if not shared and not single:
+        rule = "is missing; write choices, the same for every stage, or stages, one entry a stage"
+        problems.append(document.problem(("choices",), rule))
+    bases: list[Keys] = []
+    if shared and checked.sound("choices") is not None:
+        bases.append(("choices",))
+    if single and (stages := checked.sound("stages")) is not None:
+        bases += [("stages", at) for at in range(len(stages))]
+        if backbone is not None and len(stages) != len(backbone.units):
+            held = f"{len(backbone.units)} {backbone.granularity}s"
+            rule = f"backbone {backbone.text} has {held}, so write that many entries"
+            problems.append(document.problem(("stages",), rule, got=spelled(len(stages))))
+    return bases
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Module:
+    """A module that is listed in a file."""
+
+    keys: Keys
+    takes_ratio: bool
+    needs_ratio: bool
+    attachments: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Places:
+    """Where a choice is written in a file."""
+
+    ratio: Keys
+    """Its ratio, or its module if it has none."""
+    attachment: Keys
+    """Its attachment; the block, or the module, where none is written."""
+
+
+class _StageReader:
+    """Turn one block of a space file into canonical choices, and note what is wrong with it."""
+
+    def __init__(self, checked: Checked[_SpaceFile], base: Keys, problems: list[Problem], *, is_copy: bool) -> None:
+        self.checked = checked
+        self.base = base
+        self.problems = problems
+        self.is_copy = is_copy
+
+    def choices(self) -> dict[StageChoice, _Places]:
+        """Return the choices in order, each with where it is written."""
+        modules = self._modules()
+        attachments = self._attachments()
+        if self.checked.sound(*self.base, "attachments") is None and not self._wrote("attachments"):
+            attachments = {"serial": self.base}
+        ratios = self._distinct("ratios")
+        self._check_ratios(modules)
+        if (count := len(modules) * max(len(ratios), 1) * max(len(attachments), 1)) > MAX_CHOICES:
+            rule = f"modules, ratios and attachments make {count:,} choices; a stage has at most {MAX_CHOICES:,}"
+            self.problems.append(self.checked.document.problem(self.base, rule))
+            return {}
+        found: dict[StageChoice, _Places] = {}
+        for module, listed in modules.items():
+            place = listed.keys
+            if module in ("none", "paper"):
+                found[StageChoice(module)] = _Places(ratio=place, attachment=place)
+                continue
+            pairs: dict[Any, Keys] = {None: place}
+            if listed.needs_ratio or (listed.takes_ratio and ratios):
+                pairs = ratios
+            # A module with an attachment of its own takes that; the list is for gates.
+            placed = attachments if listed.attachments is None else dict.fromkeys(listed.attachments, place)
+            for (ratio, at), (attachment, where) in itertools.product(pairs.items(), placed.items()):
+                found[StageChoice(module, ratio, attachment)] = _Places(ratio=at, attachment=where)
+        return found
+
+    def _modules(self) -> dict[str, _Module]:
+        modules: dict[str, _Module] = {}
+        for text, keys in self._distinct("modules").items():
+            name = text.partition("[")[0]
+            if name not in ATTENTION:
+                self.problems.append(
+                    self.checked.document.unknown_name(keys, UnknownName(ATTENTION.kind, name, ATTENTION))
+                )
+            elif problem := _module_problem(text):
+                self.problems.append(self.checked.document.problem(keys, problem, got=spelled(text)))
+            elif is_import_path(name):
+                self._add_own(name, keys, modules)
+            else:
+                member = ATTENTION.member(name)
+                has_ratio = member.takes_ratio
+                modules[text] = _Module(
+                    keys=keys, takes_ratio=has_ratio, needs_ratio=has_ratio, attachments=member.attachments
+                )
+        return modules
+
+    def _add_own(self, name: str, keys: Keys, modules: dict[str, _Module]) -> None:
+        """Add a module of the user's own, which is imported for that, or note why it cannot be had."""
+        takes_ratio, needs_ratio, problem = True, False, None
+        if not self.is_copy:
+            try:
+                signature = signature_of(name)
+                takes_ratio, needs_ratio = signature.takes_ratio, signature.needs_ratio
+                problem = signature.problem and f"{name} {signature.problem}"
+            except InputError as error:
+                problem = str(error)
+        if problem:
+            self.problems.append(self.checked.document.problem(keys, problem))
+            return
+        modules[name] = _Module(keys=keys, takes_ratio=takes_ratio, needs_ratio=needs_ratio, attachments=None)
+
+    def _attachments(self) -> dict[str, Keys]:
+        attachments: dict[str, Keys] = {}
+        for name, keys in self._distinct("attachments").items():
+            if name not in ATTACHMENTS:
+                error = UnknownName(ATTACHMENTS.kind, name, ATTACHMENTS)
+                self.problems.append(self.checked.document.unknown_name(keys, error))
+            elif not ATTACHMENTS.member(name).takes_gates:
+                rule = "comes with its module by itself; list attachments of gates"
+                self.problems.append(self.checked.document.problem(keys, rule, got=spelled(name)))
+            elif ":" in name:
+                rule = "this attachment cannot be written in the text of a placement"
+                self.problems.append(self.checked.document.problem(keys, rule, got=spelled(name)))
+            else:
+                attachments[name] = keys
+        return attachments
+
+    def _distinct(self, key: str) -> dict[Any, Keys]:
+        """Return the sound elements of a list with their paths; a repeat is a problem."""
+        elements: dict[Any, Keys] = {}
+        for at in range(len(self.checked.sound(*self.base, key) or ())):
+            keys = (*self.base, key, at)
+            value = self.checked.sound(*keys)
+            if value in elements:
+                self.problems.append(self.checked.document.problem(keys, "is listed twice", got=spelled(value)))
+            elif value is not None:
+                elements[value] = keys
+        return elements
+
+    def _check_ratios(self, modules: dict[str, _Module]) -> None:
+        written = self.checked.sound(*self.base, "modules")
+        if not written:
+            return  # refused already; nothing follows about ratios
+        needing = [name for name, listed in modules.items() if listed.needs_ratio]
+        keys = (*self.base, "ratios")
+        if needing and not self._wrote("ratios"):
+            rule = f"is missing; {needing[0]} needs reduction ratios, such as [4, 8, 16]"
+            self.problems.append(self.checked.document.problem(keys, rule))
+        all_known = all(isinstance(each, str) and each in modules for each in written)
+        if all_known and self._wrote("ratios") and not any(listed.takes_ratio for listed in modules.values()):
+            rule = f"none of {', '.join(modules)} has a reduction ratio; leave ratios out"
+            self.problems.append(self.checked.document.problem(keys, rule, at_key=True))
+
+    def _wrote(self, key: str) -> bool:
+        block: Any = self.checked.sound(*self.base)
+        return isinstance(block, dict) and block.get(key) is not None
+
+
+_WRITTEN_OUT = 4
+_UNWRITABLE = (
+    "this attention module cannot be written in the text of a placement: the name ends in a letter, since a ratio may "
+    "follow it"
+)
+
+
+def _module_problem(text: str) -> str | None:
+    """Say what is wrong with a module's options, or with an import path that the text of a placement cannot hold."""
+    member = ATTENTION.member(text.partition("[")[0])
+    ratio = 1 if member.takes_ratio else None
+    try:
+        if (canonical := canonical_module(text)) != text:
+            return f"write {canonical!r}"  # without a ratio, as a list of modules has it
+        choice = StageChoice(text, ratio, (member.attachments or ("serial",))[0])
+        return None if StageChoice.parse(str(choice)) == choice else _UNWRITABLE
+    except InvalidPlacement as error:
+        return _UNWRITABLE if is_import_path(text) else str(error)
+
+
+def _misfits(
+    document: Document, backbone: Backbone, stages: list[tuple[Keys, dict[StageChoice, _Places]]], *, init: Init
+) -> list[Problem]:
+    """Return one problem for each ratio, attachment or module that some stage cannot take."""
+    rules: dict[Keys, list[str]] = {}
+    for stage, (_, choices) in enumerate(stages[: len(backbone.units)], start=1):
+        seen: set[Keys] = set()
+        for choice, places in choices.items():
+            found = (
+                (places.attachment, site_problem(backbone, choice, stage=stage, init=init)),
+                (places.ratio, hidden_unit_problem(backbone, choice, stage=stage)),
+            )
+            for keys, rule in found:
+                if rule and keys not in seen:
+                    seen.add(keys)
+                    rules.setdefault(keys, []).append(rule)
+    return [document.problem(keys, _joined(lines)) for keys, lines in rules.items()]
+
+
+def _joined(lines: list[str]) -> str:
+    """Return what is wrong in several stages, the first few written out."""
+    more = f"; and in {len(lines) - _WRITTEN_OUT} more" if len(lines) > _WRITTEN_OUT else ""
+    return "; ".join(lines[:_WRITTEN_OUT]) + more

@@ -1,0 +1,319 @@
+"""The shape of a study file, and the rules between its values, each problem with its line and column.
+
+A study says what is searched, on which data, by which recipe and with which budget. The block `run` says
+where it runs and is no part of the study's meaning.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from seplace.costs import COSTS, cost_named
+from seplace.datasets import DATASETS
+from seplace.errors import InputError, UnknownName
+from seplace.evaluators import EVALUATORS
+from seplace.executors import EXECUTORS
+from seplace.files.atomic import path_problem
+from seplace.files.schema import Block, Checked, Count, Natural, NotNegative, Pixels, Positive, Schema
+from seplace.files.yaml_reader import Keys, Problem, spelled
+from seplace.proxies import PROXIES
+from seplace.registry import Registry, is_import_path
+from seplace.samplers import SAMPLERS
+from seplace.study.recipe import Recipe
+
+if TYPE_CHECKING:
+    from seplace.space import SearchSpace
+
+_LISTED = 64
+"""The most entries of a list of a study."""
+_WITH_OWN_VALIDATION = ("image_folder", "image_parquet")
+"""Data sets of the shelf that may have a validation split of their own."""
+MAX_PARALLEL = 1024
+_Parallel = Annotated[int, Field(ge=1, le=MAX_PARALLEL)]
+
+
+class Data(Block):
+    """Which images, and how the training split is divided."""
+
+    name: str
+    """A data set of seplace.datasets, or `package.module:object`."""
+    root: str | None = None
+    """As written; StudyConfig.data_root is resolved."""
+    image_size: Annotated[Pixels, Field(ge=1)] | None = None
+    """Side in pixels that images are resized to; None leaves them as they are."""
+    train_images: Count | None = None
+    """A seeded subset of the training split; None takes all of it."""
+    validation_images: Count | None = None
+    """How many images of the training split are held out for the search; None takes the set's own validation split."""
+    noise: NotNegative = 0.0
+    """Standard deviation of seeded Gaussian pixel noise, in units of the full pixel range."""
+    seed: Natural = 0
+    """The seed of the split, the subset and the noise."""
+    skip_damaged: bool = False
+    """Whether images that cannot be used (damaged, empty, no files, in colour among grey ones) are left out."""
+
+
+class Evaluator(Block):
+    """What answers a training."""
+
+    name: str
+    """An evaluator of seplace.evaluators, or `package.module:object`."""
+    folder: str | None = None
+    """The results folder that it answers from, as written; StudyConfig.evaluator_folder is resolved."""
+
+
+class Objective(Block):
+    """What is weighed against accuracy."""
+
+    cost: str
+    """A cost of seplace.costs."""
+    limits: Annotated[dict[str, Positive], Field(max_length=_LISTED)] = Field(default_factory=dict)
+    """The most that a placement may cost, by the name of the cost, in its unit."""
+
+
+class Search(Block):
+    """How placements are proposed, and the budget, which is `trainings` or `hours`."""
+
+    sampler: str = "effects"
+    """A sampler of seplace.samplers. Where the truth is known `effects` finds better fronts than the others."""
+    trainings: Count | None = None
+    hours: Annotated[Positive, Field(le=1_000_000)] | None = None
+    seeds: Count
+    """The most seeds that one placement is trained with during the search."""
+    seed: Natural
+    stop: Literal["budget", "settled"] = "budget"
+    """`settled` ends the search before the budget does, when the model believes the front to be nearly found."""
+    rungs: Annotated[tuple[Count, ...], Field(max_length=_LISTED)] = ()
+    """Epochs, rising and fewer than the training's, after which a training may be stopped; see seplace.search.rungs."""
+    proxies: Annotated[tuple[str, ...], Field(max_length=_LISTED)] = ()
+    """Cheap scores of seplace.proxies that the model of effects may learn from, whichever sampler proposes."""
+    proxy_placements: Annotated[int, Field(ge=1, le=100_000)] = 64
+    """So many members of the space, drawn at random, are scored beside the yardsticks."""
+
+
+class Confirm(Block):
+    """Members of the front and the yardsticks are trained further after the search."""
+
+    seeds: Count
+    """Until each has so many seeds …"""
+    trainings: Count
+    """… with at most so many further trainings in all."""
+
+
+class Run(Block):
+    """Where trainings run; another place gives the same study."""
+
+    executor: str = "inline"
+    """An executor of seplace.executors, or `package.module:object`."""
+    workers: _Parallel = 1
+    threads: _Parallel = 1
+    """Torch threads of one worker."""
+    accelerator: Literal["cpu", "gpu", "auto"] = "auto"
+    max_retries: Annotated[int, Field(ge=0, le=1000)] = 2
+    stop_after_failures: Count = 5
+    """So many failed trainings in a row end the run."""
+    timeout_minutes: Positive | None = None
+    """A training that takes longer, each time that it is begun, has failed; it runs in a process of its own."""
+
+
+class StudyFile(Block):
+    """The shape of a study file; rules between values and with other files are checked by `load_study`."""
+
+    schema_version: Schema = Field(alias="schema")
+    space: str
+    """The name of a shipped space, or the path of one, relative to the study file."""
+    data: Data
+    training: Recipe
+    evaluator: Evaluator = Evaluator(name="stand_alone")
+    objective: Objective
+    search: Search
+    confirm: Confirm | None = None
+    run: Run = Run()
+
+
+def cross_checks(checked: Checked[StudyFile], space: SearchSpace | None) -> list[Problem]:
+    """Return what breaks a rule between values, as far as the values themselves are sound."""
+    if () in checked.refused:
+        return []
+    return [
+        *_unknown_names(checked),
+        *_path_problems(checked),
+        *_evaluator_problems(checked),
+        *_training_problems(checked),
+        *_validation_problems(checked),
+        *_image_size_problems(checked, space),
+        *_budget_problems(checked, space),
+        *_rung_problems(checked),
+        *_proxy_problems(checked),
+    ]
+
+
+def own_code_problems(checked: Checked[StudyFile]) -> list[Problem]:
+    """Import what a study names of the user's own, and return what of it cannot be had."""
+    return [
+        checked.document.problem(keys, problem, at_key="limits" in keys)
+        for keys, name, registry in _names(checked)
+        if name is not None and is_import_path(name) and (problem := _problem_of_path(name, registry))
+    ]
+
+
+def _problem_of_path(name: str, registry: Registry) -> str | None:
+    try:
+        named = cost_named(name) if registry is COSTS else registry[name]
+    except InputError as error:
+        return str(error)
+    if callable(named) or registry is COSTS:
+        return None
+    return f"{registry.kind} {name!r}: is a {type(named).__name__}, not a function or class"
+
+
+def _unknown_names(checked: Checked[StudyFile]) -> list[Problem]:
+    return [
+        checked.document.unknown_name(keys, UnknownName(registry.kind, name, registry), at_key="limits" in keys)
+        for keys, name, registry in _names(checked)
+        if name is not None and name not in registry
+    ]
+
+
+def _names(checked: Checked[StudyFile]) -> list[tuple[Keys, str | None, Registry]]:
+    """Return what a study names of each shelf, and where."""
+    names: list[tuple[Keys, str | None, Registry]] = [
+        (("data", "name"), checked.sound("data", "name"), DATASETS),
+        (("evaluator", "name"), checked.sound("evaluator", "name"), EVALUATORS),
+        (("objective", "cost"), checked.sound("objective", "cost"), COSTS),
+        (("search", "sampler"), checked.sound("search", "sampler"), SAMPLERS),
+        (("run", "executor"), checked.sound("run", "executor"), EXECUTORS),
+    ]
+    limits = checked.sound("objective", "limits") or ()
+    names += [(("objective", "limits", cost), cost, COSTS) for cost in limits]
+    proxies = checked.sound("search", "proxies") or ()
+    names += [
+        (("search", "proxies", at), checked.sound("search", "proxies", at), PROXIES) for at in range(len(proxies))
+    ]
+    return names
+
+
+def _path_problems(checked: Checked[StudyFile]) -> list[Problem]:
+    problems = []
+    for keys in (("data", "root"), ("evaluator", "folder")):
+        text = checked.sound(*keys)
+        if text is not None and (rule := path_problem(text)):
+            problems.append(checked.document.problem(keys, rule, got=spelled(text)))
+    return problems
+
+
+def _evaluator_problems(checked: Checked[StudyFile]) -> list[Problem]:
+    keys: Keys = ("evaluator", "folder")
+    name, folder = checked.sound("evaluator", "name"), checked.sound(*keys)
+    if name is None or name not in EVALUATORS or keys in checked.refused:
+        return []
+    takes_folder = EVALUATORS.member(name).takes_folder
+    if folder is not None and not takes_folder:
+        return [checked.document.problem(keys, f"{name} answers from no folder; leave it out", at_key=True)]
+    if folder is None and takes_folder and ":" not in name:
+        return [checked.document.problem(keys, f"is missing: the results folder that {name} answers from")]
+    return []
+
+
+def _training_problems(checked: Checked[StudyFile]) -> list[Problem]:
+    problems = []
+    epochs, warmup = checked.sound("training", "epochs"), checked.sound("training", "warmup_epochs")
+    if epochs is not None and warmup is not None and warmup >= epochs:
+        rule = f"must be less than the {epochs:,} epochs of the training"
+        problems.append(checked.document.problem(("training", "warmup_epochs"), rule, got=spelled(warmup)))
+    if checked.sound("training", "nesterov") and checked.sound("training", "momentum") == 0:
+        rule = "needs a momentum greater than 0"
+        problems.append(checked.document.problem(("training", "nesterov"), rule, got="true"))
+    batch, images = checked.sound("training", "batch_size"), checked.sound("data", "train_images")
+    if batch is not None and images is not None and batch > images:
+        rule = f"must be at most the {images:,} training images"
+        problems.append(checked.document.problem(("training", "batch_size"), rule, got=spelled(batch)))
+    return problems
+
+
+def _validation_problems(checked: Checked[StudyFile]) -> list[Problem]:
+    keys: Keys = ("data", "validation_images")
+    name = checked.sound("data", "name")
+    has_own = name in _WITH_OWN_VALIDATION or (name is not None and (":" in name or name not in DATASETS))
+    if name is None or has_own or keys in checked.refused or checked.sound(*keys) is not None:
+        return []
+    rule = f"is missing and required: {name} has no validation split of its own"
+    return [checked.document.problem(keys, rule)]
+
+
+def _image_size_problems(checked: Checked[StudyFile], space: SearchSpace | None) -> list[Problem]:
+    size = checked.sound("data", "image_size")
+    if space is None or size is None:
+        return []
+    backbone = max(space.backbones.values(), key=lambda each: each.min_image_size)
+    if size >= backbone.min_image_size:
+        return []
+    rule = f"must be at least {backbone.min_image_size}, or the strides of {backbone.text} leave nothing"
+    return [checked.document.problem(("data", "image_size"), rule, got=spelled(size))]
+
+
+def _budget_problems(checked: Checked[StudyFile], space: SearchSpace | None) -> list[Problem]:
+    document = checked.document
+    search = document.values.get("search")
+    if not isinstance(search, dict):
+        return []
+    written = [key for key in search if key in ("trainings", "hours") and search[key] is not None]
+    if len(written) == 2:
+        rule = "the budget is either trainings or hours, not both"
+        return [document.problem(("search", written[1]), rule, at_key=True)]
+    if not written:
+        rule = "is missing; the budget is either trainings or hours"
+        return [document.problem(("search", "trainings"), rule)]
+    trainings, seeds = checked.sound("search", "trainings"), checked.sound("search", "seeds")
+    if space is None or trainings is None:
+        return []
+    first = len(space.yardsticks)
+    if trainings < first:
+        rule = f"must be at least {first}: so many yardsticks are trained first"
+        return [document.problem(("search", "trainings"), rule, got=spelled(trainings))]
+    if seeds is None:
+        return []
+    beside = sum(placement not in space for placement in space.yardsticks.values())
+    most = len(space) * seeds + beside
+    if trainings <= most:
+        return []
+    others = f" and one of each of {beside:,} yardsticks beside it" if beside else ""
+    rule = (
+        f"is more than the space can use: space {space.name} has {len(space):,} members, "
+        f"which with at most {seeds:,} seeds each{others} allows {most:,} trainings"
+    )
+    return [document.problem(("search", "trainings"), rule, got=spelled(trainings))]
+
+
+def _rung_problems(checked: Checked[StudyFile]) -> list[Problem]:
+    rungs, epochs = checked.sound("search", "rungs") or (), checked.sound("training", "epochs")
+    problem = checked.document.problem
+    problems = []
+    for at, rung in enumerate(rungs):
+        keys = ("search", "rungs", at)
+        if checked.sound(*keys) is None:
+            continue
+        before = checked.sound("search", "rungs", at - 1) if at else None
+        if before is not None and rung <= before:
+            problems.append(problem(keys, f"must be more than {before:,}: rungs rise", got=spelled(rung)))
+        elif epochs is not None and rung >= epochs:
+            rule = f"must be less than the {epochs:,} epochs of the training"
+            problems.append(problem(keys, rule, got=spelled(rung)))
+    if rungs and checked.sound("search", "sampler") == "exhaustive":
+        rule = "stop trainings, which `sampler: exhaustive` is to complete; leave one of them out"
+        problems.append(problem(("search", "rungs"), rule, at_key=True))
+    if rungs and checked.sound("search", "hours") is not None:
+        rule = "need a budget of trainings: what goes on must not depend on the clock"
+        problems.append(problem(("search", "rungs"), rule, at_key=True))
+    return problems
+
+
+def _proxy_problems(checked: Checked[StudyFile]) -> list[Problem]:
+    proxies = checked.sound("search", "proxies") or ()
+    return [
+        checked.document.problem(("search", "proxies", at), "is listed before", got=spelled(name))
+        for at, name in enumerate(proxies)
+        if name in proxies[:at]
+    ]

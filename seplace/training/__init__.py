@@ -1,0 +1,1 @@
+"""Training: Lightning, checkpoints and scores. Lightning is imported here only."""

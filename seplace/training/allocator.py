@@ -1,0 +1,25 @@
+"""The memory that a training frees, kept for its next step.
+
+Each step on a processor takes and frees buffers of the same sizes. glibc gives the large ones back to the system, which
+has to clear them when they are taken anew: a good tenth of a step (`python -m tests.benchmarks.allocator`).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
+"""Parameters of mallopt, from glibc's malloc.h."""
+
+_PADDING = 64 * 2**20
+
+
+def keep_freed_memory() -> None:
+    """Have this process keep what it frees, from now on; without glibc nothing changes."""
+    if platform.libc_ver()[0] != "glibc":
+        return
+    set_option = ctypes.CDLL(None).mallopt
+    set_option(_M_MMAP_MAX, 0)
+    set_option(_M_TRIM_THRESHOLD, -1)
+    set_option(_M_TOP_PAD, _PADDING)

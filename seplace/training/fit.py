@@ -1,0 +1,370 @@
+"""One recipe and one LightningModule: how every network is trained. The only place that imports Lightning."""
+
+from __future__ import annotations
+
+import io
+import logging
+import math
+import pickle
+import time
+import warnings
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from seplace.errors import TrainingFailed
+from seplace.files.atomic import sha256_of, write_atomically
+from seplace.scores import Score
+from seplace.study.recipe import Recipe
+from seplace.training.allocator import keep_freed_memory
+from seplace.user_code import is_lack_of_memory, told_lack_of_memory
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # deprecations inside Lightning's own imports
+    import pytorch_lightning as lightning
+    from lightning_fabric.plugins import CheckpointIO
+    from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
+
+logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+
+Batches = Iterable[tuple[Tensor, Tensor]]
+"""Images (N, C, H, W) and labels (N,), on the device of the network."""
+
+
+class TrainingBatches(Protocol):
+    """Batches in an order and with an augmentation that depend on the epoch alone."""
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]: ...
+
+    def __len__(self) -> int: ...
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch, from 0."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """Where an unfinished training is kept, and how old the last copy may grow."""
+
+    path: Path
+    every_seconds: float = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurvePoint:
+    """The validation score after so many epochs, beside the mean training loss of the last of them."""
+
+    epoch: int
+    accuracy: float
+    cross_entropy: float
+    train_loss: float | None
+    """None where nothing was trained: a frozen backbone without attention."""
+
+    def to_record(self) -> dict[str, float | None]:
+        """Return the point as plain numbers."""
+        return asdict(self)
+
+
+def measure_score(network: nn.Module, batches: Batches, *, precision: str) -> Score:
+    """Score a network in eval mode, in the precision it was trained in; sums stay on the device until the end."""
+    was_training = network.training
+    network.eval()
+    correct: Tensor | int = 0
+    loss: Tensor | int = 0
+    images_seen = 0
+    with torch.inference_mode():
+        for images, labels in batches:
+            with torch.autocast(images.device.type, torch.bfloat16) if precision == "bf16" else nullcontext():
+                logits = network(images)
+            logits = logits.float()
+            correct = correct + (logits.argmax(1) == labels).sum()
+            loss = loss + F.cross_entropy(logits, labels, reduction="sum").double()
+            images_seen += len(labels)
+    network.train(was_training)
+    return Score(accuracy=100 * float(correct) / images_seen, cross_entropy=float(loss) / images_seen)
+
+
+def _moving_average(decay: float) -> Callable[..., None]:
+    average: Callable[..., None] = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+    return average
+
+
+class Classifier(lightning.LightningModule):
+    """Trains a network by the recipe and scores it on the validation split after some epochs."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        recipe: Recipe,
+        batches: TrainingBatches,
+        validation: Batches,
+        checkpoint: Checkpoint | None,
+        on_epoch: Callable[[int], None],
+        until: int,
+        scored: Collection[int],
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.forward_network = torch.compile(network) if recipe.compile else network
+        self.recipe = recipe
+        self.batches = batches
+        self.steps_per_epoch = len(batches)
+        self.validation = validation
+        self.checkpoint = checkpoint
+        self.last_saved = time.monotonic()
+        self.on_epoch = on_epoch
+        self.until = until
+        self.scored = scored
+        self.averaged = (
+            AveragedModel(network, multi_avg_fn=_moving_average(recipe.ema_decay), use_buffers=True)
+            if recipe.ema_decay is not None
+            else None
+        )
+        self.curve: list[CurvePoint] = []
+        self.automatic_optimization = False  # its closure and hooks take longer than the step of a small network
+
+    @property
+    def trained(self) -> nn.Module:
+        """The network whose score counts: the averaged one where the recipe averages."""
+        return self.network if self.averaged is None else self.averaged.module
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        """SGD with a schedule a step; weight decay only on matrices and kernels."""
+        recipe = self.recipe
+        parameters = trainable_parameters(self.network)
+        optimizer = torch.optim.SGD(
+            [
+                {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
+                {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+            ],
+            lr=recipe.learning_rate,
+            momentum=recipe.momentum,
+            nesterov=recipe.nesterov,
+            fused=True,
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": self._schedule(optimizer), "interval": "step"},
+        }
+
+    def _schedule(self, optimizer: torch.optim.Optimizer) -> LRScheduler:
+        recipe = self.recipe
+        total = recipe.epochs * self.steps_per_epoch
+        warmup = round(recipe.warmup_epochs * self.steps_per_epoch)
+        if recipe.schedule == "one_cycle":
+            return OneCycleLR(
+                optimizer,
+                max_lr=recipe.learning_rate,
+                total_steps=total + 1,
+                pct_start=max(warmup, 1) / total,
+                cycle_momentum=False,
+            )
+
+        def cosine(step: int) -> float:
+            if step < warmup:
+                return (step + 1) / (warmup + 1)
+            return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
+
+        return LambdaLR(optimizer, cosine)
+
+    def on_train_epoch_start(self) -> None:
+        """Point the loader at this epoch's order and augmentation."""
+        self.batches.set_epoch(self.current_epoch)
+        self.loss_sum = torch.zeros((), device=self.device)
+        self.optimizer = cast(torch.optim.Optimizer, self.optimizers(use_pl_optimizer=False))
+        self.schedule = cast(LRScheduler, self.lr_schedulers())
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:  # noqa: ARG002 - Lightning's
+        """Take one step of the optimiser and of its schedule; the sum of losses stays on the device."""
+        images, labels = batch
+        loss = F.cross_entropy(
+            self.forward_network(images).float(), labels, label_smoothing=self.recipe.label_smoothing
+        )
+        self.optimizer.zero_grad()
+        self.manual_backward(loss)
+        self.optimizer.step()
+        self.schedule.step()
+        self.loss_sum.add_(loss.detach())
+        if self.averaged is not None:
+            self.averaged.update_parameters(self.network)
+
+    def on_train_epoch_end(self) -> None:
+        """Stop a diverged training by name; score it; leave a checkpoint now and then, and where it is to go on."""
+        epoch = self.current_epoch + 1
+        train_loss = float(self.loss_sum) / self.steps_per_epoch
+        if not math.isfinite(train_loss):
+            raise TrainingFailed("diverged", f"the training loss became {train_loss} in epoch {epoch}")
+        if epoch in self.scored:
+            score = measure_score(self.trained, self.validation, precision=self.recipe.precision)
+            if not math.isfinite(score.cross_entropy):
+                raise TrainingFailed("diverged", f"the validation loss became {score.cross_entropy} in epoch {epoch}")
+            self.curve.append(CurvePoint(epoch=epoch, train_loss=train_loss, **asdict(score)))
+        if self.checkpoint is not None and epoch < self.recipe.epochs:  # the last epoch's result is stored anyway
+            self._save_checkpoint(self.checkpoint, is_due=epoch == self.until)
+        self.on_epoch(epoch)
+
+    def _save_checkpoint(self, checkpoint: Checkpoint, *, is_due: bool) -> None:
+        if is_due or time.monotonic() - self.last_saved >= checkpoint.every_seconds:
+            self.trainer.save_checkpoint(checkpoint.path)
+            self.last_saved = time.monotonic()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the curve with the weights, as plain types."""
+        checkpoint["curve"] = [point.to_record() for point in self.curve]
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take the curve back."""
+        self.curve = [CurvePoint(**point) for point in checkpoint["curve"]]
+
+
+class AtomicCheckpoints(CheckpointIO):
+    """Checkpoints that are wholly there or not at all, with a SHA-256 beside them that loading checks."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:  # noqa: ARG002
+        """Write the checkpoint, then its digest."""
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)
+        data = buffer.getvalue()
+        write_atomically(Path(path), sha256_of(data).encode() + data)
+
+    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:  # noqa: ARG002
+        """Read a checkpoint of plain types and tensors; CorruptCheckpoint where it is none."""
+        content = Path(path).read_bytes()
+        digest, data = content[:64], content[64:]
+        if digest != sha256_of(data).encode():
+            raise CorruptCheckpoint(path)
+        try:
+            checkpoint: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+            raise CorruptCheckpoint(path) from error
+        return checkpoint
+
+    def remove_checkpoint(self, path: Any) -> None:
+        """Delete a checkpoint."""
+        Path(path).unlink(missing_ok=True)
+
+
+class CorruptCheckpoint(Exception):
+    """A checkpoint whose content is not what was written; its argument is the path."""
+
+
+def trainable_parameters(network: nn.Module) -> list[nn.Parameter]:
+    """Return the parameters that learn."""
+    return [parameter for parameter in network.parameters() if parameter.requires_grad]
+
+
+def _constant_curve(
+    network: nn.Module,
+    *,
+    recipe: Recipe,
+    validation: Batches,
+    on_epoch: Callable[[int], None],
+    until: int,
+    scored: Collection[int],
+) -> list[CurvePoint]:
+    """Score a network of which nothing learns: a frozen backbone without attention is what it is."""
+    score = measure_score(network, validation, precision=recipe.precision)
+    if not math.isfinite(score.cross_entropy):
+        raise TrainingFailed("diverged", f"the validation loss of the frozen network is {score.cross_entropy}")
+    on_epoch(until)
+    return [CurvePoint(epoch=epoch, train_loss=None, **asdict(score)) for epoch in sorted(scored) if epoch <= until]
+
+
+def _usable(checkpoint: Checkpoint | None) -> tuple[Path | None, int]:
+    """Return the path of a whole checkpoint and the epochs it has; a damaged one is put aside with a warning."""
+    if checkpoint is None or not checkpoint.path.exists():
+        return None, 0
+    try:
+        epochs = AtomicCheckpoints().load_checkpoint(checkpoint.path)["epoch"] + 1  # of the last, from 0
+    except CorruptCheckpoint:
+        damaged = checkpoint.path.rename(checkpoint.path.with_suffix(".damaged"))
+        warnings.warn(f"{damaged}: the checkpoint is damaged; its training starts again", stacklevel=3)
+        return None, 0
+    return checkpoint.path, epochs
+
+
+@contextmanager
+def _naming_lack_of_memory() -> Iterator[None]:
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if is_lack_of_memory(error):
+            raise TrainingFailed("oom", told_lack_of_memory(error)) from error
+        raise
+
+
+@_naming_lack_of_memory()
+def train(
+    network: nn.Module,
+    *,
+    recipe: Recipe,
+    batches: TrainingBatches,
+    validation: Batches,
+    device: torch.device,
+    checkpoint: Checkpoint | None,
+    on_epoch: Callable[[int], None],
+    until: int | None = None,
+    scored: Collection[int] | None = None,
+) -> tuple[nn.Module, list[CurvePoint]]:
+    """Train `network` on `device`; return the network whose score counts, in eval mode, and its curve.
+
+    With a checkpoint the training goes on where an interrupted one stopped, to the same numbers. It ends after `until`
+    epochs, the recipe's unless they are fewer: then the schedule is that of the whole all the same, and the checkpoint
+    is left to go on from. The validation split is scored after the epochs in `scored`, by default the recipe's; which
+    they are changes nothing else. TrainingFailed names a loss that is no number (`diverged`) and memory that ran out
+    (`oom`).
+    """
+    until = recipe.epochs if until is None else until
+    scored = recipe.check_epochs if scored is None else scored
+    if device.type == "cpu":
+        keep_freed_memory()
+    memory_format = torch.channels_last if recipe.channels_last else torch.contiguous_format
+    network = network.to(device=device, memory_format=memory_format)  # type: ignore[call-overload]
+    if not trainable_parameters(network):
+        constant = _constant_curve(
+            network, recipe=recipe, validation=validation, on_epoch=on_epoch, until=until, scored=scored
+        )
+        return network.eval(), constant
+    classifier = Classifier(
+        network,
+        recipe=recipe,
+        batches=batches,
+        validation=validation,
+        checkpoint=checkpoint,
+        on_epoch=on_epoch,
+        until=until,
+        scored=scored,
+    )
+    resume, reached = _usable(checkpoint)
+    trainer = lightning.Trainer(
+        accelerator="gpu" if device.type == "cuda" else "cpu",
+        devices=[device.index or 0] if device.type == "cuda" else 1,
+        precision="bf16-mixed" if recipe.precision == "bf16" else "32-true",
+        max_epochs=max(until, reached),  # what lies further on knows the way there
+        plugins=[AtomicCheckpoints()],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+    )
+    with warnings.catch_warnings():
+        # The loaders hold whole sets in memory: they need no worker processes.
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=".*`isinstance.*LeafSpec.*")
+        # The batch norms of a frozen backbone are meant to be so.
+        warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")
+        trainer.fit(classifier, train_dataloaders=batches, ckpt_path=resume, weights_only=True)
+    if checkpoint is not None and until == recipe.epochs:
+        checkpoint.path.unlink(missing_ok=True)
+    return classifier.trained.eval(), [point for point in classifier.curve if point.epoch <= until]

@@ -1,0 +1,258 @@
+import functools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from seplace.effects import estimates as judgement_module
+from seplace.effects.design import SCALES, Design
+from seplace.effects.estimates import Judgement
+from seplace.effects.model import Observation
+from seplace.placement import Placement, StageChoice
+from tests.effects.toy import SMALL, observed, parse, prices_of, space_with, trainings
+
+NONE = Placement.parse("none-none-none")
+DESIGN = Design(SMALL)
+PRICES = prices_of(SMALL, most=3)
+
+
+def judge(observations: list[Observation], *, design: Design = DESIGN) -> Judgement:
+    """Prices are low, so several placements cost the same."""
+    costs = {each.placement: float(PRICES.price(each.placement)["flops"]) for each in observations}
+    return Judgement(design, observations, costs)
+
+
+@functools.cache
+def usual() -> Judgement:
+    random = np.random.default_rng(0)
+    truth = {SMALL.placement_at(at): 80 + float(random.normal()) for at in range(0, 27, 2)}
+    return judge(observed(truth, seeds=2, noise=0.5, random=random, luck=0.3))
+
+
+def test_front_probabilities_are_shares_of_draws():
+    judgement = usual()
+    assert len(set(judgement.costs)) < len(judgement.costs)
+    draws, costs = judgement.accuracies, judgement.costs
+    for at, placement in enumerate(judgement.placements):
+        dominated = np.zeros(len(draws), dtype=bool)
+        for other in range(len(costs)):
+            if costs[other] <= costs[at]:
+                dominated |= (draws[:, other] >= draws[:, at]) & (
+                    (draws[:, other] > draws[:, at]) | (costs[other] < costs[at])
+                )
+        assert judgement.front_probabilities[placement] == pytest.approx(1 - dominated.mean())
+
+
+def test_the_front_is_what_no_mean_dominates():
+    judgement = usual()
+    means, costs = judgement.accuracies.mean(axis=0), judgement.costs
+    members = [
+        (costs[at], placement)
+        for at, placement in enumerate(judgement.placements)
+        if not any(
+            means[other] >= means[at] and costs[other] <= costs[at] and other != at for other in range(len(means))
+        )
+    ]
+    assert judgement.front == [placement for _, placement in sorted(members, key=lambda member: member[0])]
+
+
+def test_estimates_are_means_and_quantiles():
+    judgement = usual()
+    one, other = judgement.placements[3:5]
+    samples = judgement.accuracies[:, 3]
+    estimate = judgement.accuracy(one)
+    assert estimate.mean == pytest.approx(samples.mean())
+    assert (samples < estimate.lower).mean() == pytest.approx(0.05, abs=0.002)
+    assert (samples > estimate.upper).mean() == pytest.approx(0.05, abs=0.002)
+    difference = judgement.difference(one, other)
+    assert difference.mean == pytest.approx(estimate.mean - judgement.accuracy(other).mean)
+    assert difference.upper == pytest.approx(-judgement.difference(other, one).lower)
+    wins = sum(a > b for a, b in judgement.accuracies[:, 3:5].tolist())
+    assert judgement.is_better(one, other) == pytest.approx(wins / len(samples))
+    assert judgement.is_better(one, one) == 0
+
+
+def test_what_was_not_trained_is_foreseen_with_what_is_its_own():
+    """The truth is private to each placement: what the effects of stages foretell alone is far too sure."""
+    covered: list[tuple[float, float]] = []
+    for seed in range(8):
+        random = np.random.default_rng(seed)
+        truth = {placement: 80 + float(random.normal()) for placement in SMALL}
+        trained, others = list(SMALL)[::2], list(SMALL)[1::2]
+        judgement = judge(observed({each: truth[each] for each in trained}, seeds=3, noise=0.1, random=random))
+        foreseen = judgement.foreseen([*others, *judgement.placements])
+        assert foreseen[:, len(others) :] == pytest.approx(judgement.accuracies)
+        shared = judgement.posterior.sample_at(DESIGN.levels(others), 2000)
+        true = np.array([truth[each] for each in others])
+        bounds = [np.quantile(drawn, [0.05, 0.95], axis=0) for drawn in (foreseen[:, : len(others)], shared)]
+        covered.append(tuple(np.mean((lower < true) & (true < upper)) for lower, upper in bounds))
+    foretold, without = np.mean(covered, axis=0)
+    assert foretold > 0.78
+    assert without < 0.7
+
+
+def test_paired_seeds_make_differences_surer():
+    """What a seed gives to all alike is no part of a difference."""
+    random = np.random.default_rng(1)
+    truth = {SMALL.placement_at(at): 80.0 for at in range(0, 27, 2)}
+    judgement = judge(observed(truth, seeds=2, noise=0.1, random=random, luck=3.0))
+    one, other = judgement.placements[:2]
+    accuracy, difference = judgement.accuracy(one), judgement.difference(one, other)
+    assert difference.upper - difference.lower < 0.25 * (accuracy.upper - accuracy.lower)
+
+
+def test_the_best_that_costs_no_more():
+    judgement = usual()
+    strangers = [Placement.parse("se16-se16-se16")]
+    for at, placement in enumerate(judgement.placements):
+        cheaper = [
+            (judgement.means[other], each)
+            for other, each in enumerate(judgement.placements)
+            if judgement.costs[other] <= judgement.costs[at] and other != at
+        ]
+        expected = max(cheaper, key=lambda pair: pair[0])[1] if cheaper else None
+        assert judgement.best_no_dearer(placement, [*judgement.placements, *strangers]) == expected
+    assert judgement.best_no_dearer(judgement.placements[0], strangers) is None
+
+
+def test_a_winner_is_named():
+    """Ten standard deviations of the noise above the rest, on three seeds."""
+    winner = Placement.parse("none-none-eca")
+    random = np.random.default_rng(2)
+    truth = {SMALL.placement_at(at): 80.0 for at in range(0, 27, 3)} | {NONE: 80.0, winner: 83.0}
+    judgement = judge(observed(truth, seeds=3, noise=0.3, random=random, luck=0.3))
+    assert winner in judgement.surely_better(NONE)
+    assert judgement.front[-1] == winner
+    assert judgement.surely_better(winner) == []
+    assert judgement.is_better(winner, NONE) > 0.99
+    assert judgement.difference(winner, NONE).mean == pytest.approx(3.0, abs=0.5)
+
+
+def test_the_band_holds_for_all_together():
+    """Among the draws, all statements of being better hold at once in 95 of 100 at least."""
+    random = np.random.default_rng(3)
+    truth = {SMALL.placement_at(at): 80.0 + at / 6 for at in range(0, 27, 2)}
+    judgement = judge(observed(truth, seeds=2, noise=0.5, random=random))
+    better = [judgement.position[each] for each in judgement.surely_better(NONE)]
+    assert better
+    differences = judgement.accuracies - judgement.accuracies[:, [judgement.position[NONE]]]
+    assert (differences[:, better] > 0).all(axis=1).mean() >= 0.95
+
+
+def test_nothing_is_better_than_itself():
+    assert judge([Observation(placement=NONE, seed=0, accuracy=80.0)]).surely_better(NONE) == []
+
+
+def test_the_same_data_give_the_same_judgement():
+    random = np.random.default_rng(4)
+    observations = observed({SMALL.placement_at(at): 80.0 for at in (0, 1, 9)}, seeds=2, noise=0.5, random=random)
+    assert judge(observations).accuracies.tolist() == judge(observations).accuracies.tolist()
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Fewer draws, for hundreds of studies."""
+    monkeypatch.setattr(judgement_module, "_SCALES", 12)
+    monkeypatch.setattr(judgement_module, "_SAMPLES", 500)
+
+
+LEAN = Design(space_with(*[parse("none", "se16", "eca")] * 3))
+
+
+def null_study(number: int) -> list[Observation]:
+    """Twelve placements as good as none, one to three seeds each."""
+    random = np.random.default_rng([5, number])
+    chosen = [0, *random.choice(np.arange(1, 27), size=12, replace=False).tolist()]
+    placements = [LEAN.space.placement_at(int(at)) for at in chosen]
+    kindness = 0.4 * random.standard_normal(3)
+    return [
+        Observation(placement=each, seed=seed, accuracy=80 + kindness[seed] + 0.5 * random.standard_normal())
+        for at, each in enumerate(placements)
+        for seed in range(3 if at == 0 else int(random.integers(1, 4)))
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick")
+def test_where_nothing_helps_nothing_is_surely_better():
+    wrong = 0
+    for number in range(100):
+        observations = null_study(number)
+        costs = dict.fromkeys((each.placement for each in observations), 1.0)
+        wrong += bool(Judgement(LEAN, observations, costs).surely_better(NONE))
+    assert wrong <= 5
+
+
+def study_of_the_prior(number: int) -> tuple[dict[Placement, float], list[Observation]]:
+    """Scales, effects, seeds and noise as the model believes them before it sees data; 14 placements."""
+    random = np.random.default_rng([6, number])
+
+    def scale(median: float) -> float:
+        return median * float(np.exp(random.standard_normal()))
+
+    spread = float(np.exp(random.normal(scale=0.5)))
+    sd = {group: scale(SCALES[group].median) for group in dict.fromkeys([*LEAN.groups, "seed"])}
+    noise, private = scale(0.6), scale(0.15)
+    chosen = [LEAN.space.placement_at(int(at)) for at in random.choice(27, size=14, replace=False)]
+    coefficients = [sd[group] * random.standard_normal() for group in LEAN.groups]
+    values = LEAN.rows(LEAN.levels(chosen)) @ coefficients + private * random.standard_normal(14)
+    truth = {each: 80 + spread * float(value) for each, value in zip(chosen, values, strict=True)}
+    kindness = sd["seed"] * random.standard_normal(3)
+    observations = [
+        Observation(
+            placement=each,
+            seed=seed,
+            accuracy=value + spread * (kindness[seed] + noise * random.standard_normal()),
+        )
+        for each, value in truth.items()
+        for seed in range(int(random.integers(1, 4)))
+    ]
+    return truth, observations
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick")
+def test_intervals_cover_the_truth_as_often_as_they_say():
+    """Those of differences nine times in ten; accuracies share the luck of three seeds, and so err together."""
+    covered, told = [], []
+    for number in range(80):
+        truth, observations = study_of_the_prior(number)
+        judgement = Judgement(LEAN, observations, dict.fromkeys(truth, 1.0))
+        first, *others = judgement.placements
+        differences = [judgement.difference(each, first) for each in others]
+        covered.append(
+            np.mean(
+                [
+                    estimate.lower <= truth[each] - truth[first] <= estimate.upper
+                    for each, estimate in zip(others, differences, strict=True)
+                ]
+            )
+        )
+        estimates = [judgement.accuracy(each) for each in truth]
+        told.append(
+            np.mean([one.lower <= value <= one.upper for one, value in zip(estimates, truth.values(), strict=True)])
+        )
+    for shares in (covered, told):
+        error = np.std(shares) / np.sqrt(len(shares))
+        assert 0.9 - 3 * error - 0.02 < np.mean(shares) < 0.97, (np.mean(shares), error)
+
+
+def test_choices_of_yardsticks_are_judged_too():
+    marks = {mark: 80.0 + number for number, mark in enumerate(SMALL.yardsticks.values())}
+    random = np.random.default_rng(7)
+    judgement = judge(observed(marks, seeds=2, noise=0.1, random=random))
+    assert set(judgement.placements) == set(SMALL.yardsticks.values())
+    assert judgement.means == pytest.approx(list(marks.values()), abs=0.4)
+    assert all(isinstance(choice, StageChoice) for placement in judgement.front for choice in placement.choices)
+
+
+def test_what_is_chosen_by_cross_entropies_is_judged_by_accuracies():
+    told = trainings(40)
+    silent = [replace(each, cross_entropy=None) for each in told]
+    told_judgement, silent_judgement = judge(told), judge(silent)
+    assert (told_judgement.accuracies == silent_judgement.accuracies).all()
+    guides = [told_judgement.guide(), told_judgement.guide(), silent_judgement.guide()]
+    means = [guide.mean().everywhere() for guide in guides]
+    assert (means[0] == means[1]).all()
+    assert (means[0] != means[2]).any()
+    assert guides[0].noise_sd < 0.95 * guides[2].noise_sd

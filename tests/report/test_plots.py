@@ -1,0 +1,168 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from seplace.errors import InputError
+from seplace.report.plots import plot_effects, plot_front, plot_simulation, save_figure
+
+TABLE = pd.DataFrame(
+    [
+        ("none-none", "none", True, 80.0, 79.5, 81.0, 2_000_000, 0),
+        ("none-se4", "", True, 82.0, 81.8, 82.1, 2_050_000, 50_000),
+        ("se4-none", "", False, 81.0, 80.9, 81.1, 2_070_000, 70_000),
+        ("cbam4-cbam4", "CBAM everywhere", False, 79.0, 78.7, 79.3, 2_200_000, 200_000),
+    ],
+    columns=[
+        "placement",
+        "yardstick",
+        "on_front",
+        "accuracy",
+        "accuracy_lower",
+        "accuracy_upper",
+        "flops",
+        "extra_flops",
+    ],
+)
+
+
+def axes_of(table: pd.DataFrame):
+    return plot_front(table, cost="flops", unit="FLOPs", title="a study").axes[0]
+
+
+def points(axes) -> dict[str, list[tuple[float, float]]]:
+    """What each entry of the legend shows."""
+    return {
+        container.get_label(): [tuple(point) for point in container.lines[0].get_xydata().tolist()]
+        for container in axes.containers
+    }
+
+
+def legend_of(axes) -> list[str]:
+    return [text.get_text() for text in axes.figure.legends[0].get_texts()]
+
+
+def test_the_points_are_those_of_the_table():
+    axes = axes_of(TABLE)
+    assert points(axes) == {
+        "front": [(0.0, 80.0), (50.0, 82.0)],
+        "trained": [(70.0, 81.0)],
+        "none": [(0.0, 80.0)],
+        "CBAM everywhere": [(200.0, 79.0)],
+    }
+    assert {text.get_text(): text.xy for text in axes.texts} == {"1": (0.0, 80.0), "2": (50.0, 82.0)}
+    assert legend_of(axes)[-2:] == ["1  none-none", "2  none-se4"]
+    assert axes.get_title(loc="left") == "a study"
+
+
+def test_numbers_of_members_that_almost_coincide_stand_together():
+    values, costs = [80.0, 82.0, 82.01, 84.0], [0, 50_000, 50_001, 200_000]
+    close = TABLE.assign(
+        on_front=True, accuracy=values, accuracy_lower=values, accuracy_upper=values, extra_flops=costs
+    )
+    axes = axes_of(close)
+    assert {text.get_text() for text in axes.texts} == {"1", "2, 3", "4"}
+    assert [name[:1] for name in legend_of(axes)[-4:]] == ["1", "2", "3", "4"]
+
+
+def test_plain_networks_of_other_backbones_have_markers_of_their_own():
+    wider = [("none-none@a[width=1.1]", "none on a[width=1.1]", True, 83.0, 82.8, 83.2, 2_100_000, 100_000)]
+    wider += [("none-none@b", "none on b", False, 78.0, 77.8, 78.2, 2_300_000, 300_000)]
+    axes = axes_of(pd.concat([TABLE, pd.DataFrame(wider, columns=TABLE.columns)], ignore_index=True))
+    markers = {container.get_label(): container.lines[0].get_marker() for container in axes.containers}
+    assert len({markers["none on a[width=1.1]"], markers["none on b"]}) == 2
+    assert "3  none-none\n    @a[width=1.1]" in legend_of(axes)
+
+
+def test_error_bars_are_intervals():
+    axes = axes_of(TABLE)
+    bars = {container.get_label(): container.lines[2][0].get_segments() for container in axes.containers}
+    heights = {label: [float(np.ptp(each[:, 1])) for each in segments] for label, segments in bars.items()}
+    assert heights["front"] == pytest.approx([1.5, 0.3])
+    assert heights["trained"] == pytest.approx([0.2])
+    assert heights["CBAM everywhere"] == pytest.approx([0.6])
+
+
+@pytest.mark.parametrize(
+    ("factor", "label"),
+    [
+        (1, "extra kFLOPs over the plain backbone, which has 2 MFLOPs"),
+        (1000, "extra MFLOPs over the plain backbone, which has 2 GFLOPs"),
+        (10**6, "extra GFLOPs over the plain backbone, which has 2000 GFLOPs"),
+    ],
+)
+def test_the_axis_names_its_unit(factor, label):
+    axes = axes_of(TABLE.assign(flops=TABLE["flops"] * factor, extra_flops=TABLE["extra_flops"] * factor))
+    assert axes.get_xlabel() == label
+    assert axes.get_ylabel() == "validation accuracy in %, believed mean and 90 % interval"
+    assert points(axes)["trained"] == [(70.0, 81.0)]
+
+
+def test_a_cost_that_hardly_moves_is_said_to():
+    assert axes_of(TABLE).get_title(loc="right") == ""
+    assert axes_of(TABLE[:3]).get_title(loc="right") == "FLOPs differ by 3.5 % only"
+
+
+def test_latency_may_be_the_cost():
+    table = TABLE.assign(latency_ms=[1.0, 1.1, 1.2, 1.3], extra_latency_ms=[0.0, 0.1, 0.2, 0.3])
+    axes = plot_front(table, cost="latency_ms", unit="ms", title="").axes[0]
+    assert axes.get_xlabel() == "extra ms over the plain backbone, which has 1 ms"
+
+
+def test_one_placement_is_enough():
+    assert points(axes_of(TABLE[:1])) == {"front": [(0.0, 80.0)], "none": [(0.0, 80.0)]}
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
+def test_the_same_table_gives_the_same_file(tmp_path, suffix):
+    for name in ("one", "other"):
+        save_figure(plot_front(TABLE, cost="flops", unit="FLOPs", title="a"), tmp_path / f"{name}.{suffix}")
+    assert (tmp_path / f"one.{suffix}").read_bytes() == (tmp_path / f"other.{suffix}").read_bytes()
+
+
+def test_a_figure_can_be_saved_twice(tmp_path):
+    figure = plot_front(TABLE, cost="flops", unit="FLOPs", title="a")
+    for name in ("one.svg", "other.svg"):
+        save_figure(figure, tmp_path / name)
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "other.svg").read_bytes()
+
+
+def test_an_unknown_format_is_an_input_error(tmp_path):
+    with pytest.raises(InputError, match=r"a\.xyz: figures are written as \.png, \.svg, \.pdf"):
+        save_figure(plot_front(TABLE, cost="flops", unit="FLOPs", title="a"), tmp_path / "a.xyz")
+
+
+def test_effects_have_a_panel_a_stage_and_a_colour_a_module():
+    table = pd.DataFrame(
+        [
+            ("choice", 1, "se4", 0.5, 0.1, 0.9, 0.99),
+            ("choice", 1, "eca", 0.0, -0.4, 0.4, 0.5),
+            ("choice", 2, "se8.parallel", -0.5, -0.9, -0.1, 0.01),
+            ("module", 0, "se", 0.0, -0.4, 0.4, 0.5),
+            ("backbone", 0, "cifar_resnet20", 1.0, 0.5, 1.5, 1.0),
+        ],
+        columns=["kind", "stage", "name", "effect", "effect_lower", "effect_upper", "p_positive"],
+    )
+    figure = plot_effects(table, title="a study")
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["stage 1", "stage 2", "backbone"]
+    first = figure.axes[0]
+    assert [label.get_text() for label in first.get_yticklabels()] == ["eca", "se4"]  # from below
+    markers = [line for line in first.lines if line.get_marker() == "o"]
+    assert [line.get_xdata()[0] for line in markers] == [0.0, 0.5]
+    assert [line.get_markerfacecolor() == "white" for line in markers] == [True, False]
+    (other,) = [line for line in figure.axes[1].lines if line.get_marker() == "o"]
+    assert other.get_color() == markers[1].get_color() != markers[0].get_color()
+
+
+def test_a_simulation_has_a_panel_a_recommendation():
+    rows = [
+        ("usual", sampler, recommendation, trainings, 0.5 + trainings / 1000, 0.4, 0.7, 50)
+        for sampler in ("effects", "random")
+        for recommendation in ("observed", "posterior")
+        for trainings in (10, 50)
+    ]
+    columns = ["world", "sampler", "recommendation", "trainings", "hypervolume", "lower", "upper", "repetitions"]
+    figure = plot_simulation(pd.DataFrame(rows, columns=columns), title="a comparison")
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles == ["usual: observed front", "usual: posterior front"]
+    assert [line.get_ydata().tolist() for line in figure.axes[0].lines] == [[0.51, 0.55]] * 2
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["effects, n = 50", "random, n = 50"]

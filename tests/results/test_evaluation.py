@@ -1,0 +1,156 @@
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seplace.placement import Placement
+from seplace.results.evaluation import (
+    Evaluation,
+    Job,
+    evaluations_frame,
+    front_of,
+    mean_and_error,
+    relative_hypervolume,
+    seed_effects,
+    summarise,
+)
+
+PLAIN, SE, ECA, CBAM = "none-none-none", "none-none-se4", "none-eca-eca", "cbam4-cbam4-cbam4"
+FLOPS = {PLAIN: 1000, SE: 1100, ECA: 1200, CBAM: 1500}
+
+
+def evaluation(text: str, seed: int, accuracy: float | None, **changes) -> Evaluation:
+    values = {
+        "placement": Placement.parse(text),
+        "seed": seed,
+        "epochs": 6,
+        "state": "failed" if accuracy is None else "complete",
+        "accuracy": accuracy,
+        "cross_entropy": None if accuracy is None else (100 - accuracy) / 50,
+        "costs": {"flops": FLOPS[text], "params": FLOPS[text] // 10},
+    }
+    return Evaluation(**(values | changes))
+
+
+def rows(**accuracies: list[float]) -> list[Evaluation]:
+    texts = {"plain": PLAIN, "se": SE, "eca": ECA, "cbam": CBAM}
+    return [
+        evaluation(texts[name], seed, accuracy)
+        for name, values in accuracies.items()
+        for seed, accuracy in enumerate(values)
+    ]
+
+
+def test_a_summary_holds_the_complete_seeds_of_a_placement():
+    found = summarise([*rows(plain=[80, 82], se=[81]), evaluation(PLAIN, 2, None), evaluation(ECA, 0, None)])
+    # Seed 0 is a point below the average of both, so 81 on seed 0 alone is worth 82.
+    assert [(str(each.placement), each.n) for each in found] == [(PLAIN, 2), (SE, 1)]
+    assert [each.accuracy for each in found] == pytest.approx([81.0, 82.0])
+    assert found[0].accuracies == {0: 80, 1: 82}
+    assert found[0].costs == {"flops": 1000, "params": 100}
+
+
+def test_seed_effects_by_arithmetic():
+    assert seed_effects([{0: 80.0, 1: 82.0}]) == pytest.approx({0: -1.0, 1: 1.0})
+    assert seed_effects([{0: 80.0, 1: 82.0}, {0: 83.0, 1: 83.0}, {0: 50.0}]) == pytest.approx({0: -0.5, 1: 0.5})
+    assert seed_effects([{0: 80.0}, {0: 90.0}]) == pytest.approx({0: 0.0})
+    assert seed_effects([]) == {}
+
+
+@given(
+    placement_effects=st.lists(st.floats(-5, 5), min_size=1, max_size=6),
+    effects=st.lists(st.floats(-3, 3), min_size=2, max_size=4),
+    missing=st.sets(st.tuples(st.integers(1, 5), st.integers(0, 3))),
+)
+def test_seed_effects_are_found_where_not_every_seed_was_trained(placement_effects, effects, missing):
+    centred = [effect - sum(effects) / len(effects) for effect in effects]
+    accuracies = [
+        {seed: 80 + placement + effect for seed, effect in enumerate(centred) if (row, seed) not in missing or not row}
+        for row, placement in enumerate(placement_effects)
+    ]
+    found = seed_effects([by_seed for by_seed in accuracies if by_seed])
+    assert [found[seed] for seed in range(len(effects))] == pytest.approx(centred, abs=1e-6)
+
+
+def test_the_front_is_by_mean_accuracy_and_cheapest_first():
+    found = summarise(rows(cbam=[84, 84], eca=[90, 70], plain=[80, 80], se=[83, 81]))
+    assert [str(each.placement) for each in front_of(found, "flops")] == [PLAIN, SE, CBAM]
+    assert front_of([], "flops") == []
+
+
+def test_equal_placements_share_the_front_in_order_of_their_names():
+    same = [evaluation(SE, 0, 80.0), evaluation(ECA, 0, 80.0, costs={"flops": 1100})]
+    assert [str(each.placement) for each in front_of(summarise(same), "flops")] == [ECA, SE]
+
+
+@pytest.mark.parametrize(
+    ("values", "mean", "error"),
+    [
+        ([], math.nan, math.nan),
+        ([3.0], 3.0, math.nan),
+        ([1.0, 3.0], 2.0, 1.0),  # sd √2, over √2
+        ([1.0, 2.0, 3.0, 4.0], 2.5, math.sqrt(5 / 3) / 2),
+    ],
+)
+def test_mean_and_error(values, mean, error):
+    assert mean_and_error(values) == pytest.approx((mean, error), nan_ok=True)
+
+
+def test_the_hypervolume_is_a_share_of_the_box():
+    # 80 % at the cheapest price: the whole width; 90 % from 1100 of 1000 … half a percent beyond 1500.
+    found = summarise(rows(plain=[80], se=[90]))
+    width = 500 + 0.005 * 500
+    assert relative_hypervolume(found, "flops", (1000, 1500)) == pytest.approx(0.8 + 0.1 * (width - 100) / width)
+    assert relative_hypervolume([], "flops", (1000, 1500)) == 0
+
+
+def test_evaluations_in_a_table():
+    table = evaluations_frame([evaluation(SE, 0, 81.0, seconds=1.23456), evaluation(SE, 1, None, reason="oom")])
+    assert table[["seed", "state", "reason"]].to_numpy().tolist() == [[0, "complete", ""], [1, "failed", "oom"]]
+    assert table["seconds"].iloc[0] == 1.235
+    assert table["flops"].tolist() == [1100, 1100]
+    assert evaluations_frame([]).empty
+
+
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+texts = st.text(st.characters(codec="utf-8"), max_size=20)
+
+
+@given(
+    st.builds(
+        Evaluation,
+        placement=st.sampled_from([PLAIN, "se16.parallel-eca-cbam8.cross", "my.module:Gate4-none-none"]).map(
+            Placement.parse
+        ),
+        seed=st.integers(0, 2**62),
+        epochs=st.integers(1, 1000),
+        state=st.sampled_from(["complete", "failed"]),
+        accuracy=st.none() | numbers,
+        cross_entropy=st.none() | numbers,
+        curve=st.lists(st.dictionaries(st.sampled_from(["epoch", "accuracy"]), numbers)).map(tuple),
+        costs=st.dictionaries(texts, numbers | st.integers()),
+        seconds=numbers,
+        device=texts,
+        threads=st.integers(0, 99),
+        weights=st.none() | texts,
+        weights_sha256=st.none() | texts,
+        reason=texts,
+        message=texts,
+        attempts=st.integers(1, 9),
+        versions=st.dictionaries(texts, texts),
+    )
+)
+def test_an_evaluation_survives_its_record(one):
+    assert Evaluation.from_record(json.loads(json.dumps(one.to_record(), allow_nan=False))) == one
+
+
+def test_the_file_of_a_job_has_a_short_name_of_its_own():
+    """A placement of sixteen blocks was longer than a file system takes, which a training learned at its end."""
+    long = Placement.parse("-".join(["none", *["se[excitation=hardsigmoid,squeeze=pyramid]4.parallel"] * 15]))
+    jobs = [Job(placement=long, seed=seed, epochs=epochs) for seed in (0, 1) for epochs in (1, 10)]
+    names = {job.file_name for job in jobs}
+    assert len(names) == 4
+    assert max(map(len, names)) <= 80
+    assert Job(placement=Placement.parse("none-se4"), seed=0, epochs=3).file_name == "none-se4_seed0_epochs3"

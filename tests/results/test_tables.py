@@ -1,0 +1,212 @@
+import math
+
+import pandas as pd
+import pytest
+
+from seplace.costs.table import PriceTable
+from seplace.effects.design import Design
+from seplace.placement import Placement
+from seplace.results.evaluation import Evaluation, judge, summarise
+from seplace.study.space_file import load_space
+from seplace.results.tables import effects_frame, front_frame, knee_of, paired_gain, placements_frame, rungs_sentence, verdict
+from tests.results.test_evaluation import CBAM, ECA, PLAIN, SE, evaluation, rows
+
+DESIGN = Design(load_space("cifar-resnet8"))
+MARKS = {"none": PLAIN, "ECA in two stages": ECA, "CBAM everywhere": CBAM}
+BASE = [80.0, 81.0, 82.0, 83.0]
+"""Accuracies of four seeds; seeds differ by a point, and what is paired by seed does not."""
+
+
+def above(gain: float, noise: float = 0.1) -> list[float]:
+    return [base + gain + noise * sign for base, sign in zip(BASE, (1, -2, 0, 1), strict=True)]
+
+
+def frame(evaluations: list[Evaluation], **changes) -> pd.DataFrame:
+    values = {
+        "cost": "flops",
+        "plain_costs": {"flops": 1000, "params": 100},
+        "yardsticks": {text: name for name, text in MARKS.items()},
+        "tests": {},
+        "latencies": {},
+    }
+    judgement = judge(DESIGN, evaluations, "flops", is_front_of_space=True) if evaluations else None
+    return placements_frame(summarise(evaluations), judgement, **(values | changes))
+
+
+def said(evaluations: list[Evaluation], *, names: tuple[str, ...] = tuple(MARKS)) -> str:
+    judgement = judge(DESIGN, evaluations, "flops", is_front_of_space=True) if evaluations else None
+    return verdict(judgement, {name: Placement.parse(MARKS[name]) for name in names})
+
+
+def test_a_gain_is_paired_by_seed():
+    plain, se, eca = summarise(rows(plain=[80, 82, 90], se=[81, 84], eca=[80.5]))
+    assert paired_gain(se, plain) == pytest.approx((1.5, 0.5, 2))
+    assert paired_gain(eca, plain)[0] == 0.5
+    assert math.isnan(paired_gain(eca, plain)[1])
+    assert paired_gain(se, None)[2] == 0
+
+
+def test_the_table_of_placements():
+    table = frame(
+        rows(plain=[80, 82], cbam=[79], se=[83, 83]),
+        tests={(SE, 0): 70.0, (SE, 1): 72.0, (PLAIN, 0): 69.0},
+        latencies={
+            SE: {
+                "latency_ms": 2.0,
+                "latency_ms_lower": 1.9,
+                "latency_ms_upper": 2.2,
+                "extra_latency_ms": 0.5,
+                "repeats": 30,
+            }
+        },
+    )
+    assert list(table.columns) == [
+        *("placement", "stage1", "stage2", "stage3", "yardstick", "on_front", "p_front", "n"),
+        *("accuracy", "accuracy_lower", "accuracy_upper", "gain", "gain_lower", "gain_upper", "p_better"),
+        *("over_yardstick", "over_yardstick_lower", "over_yardstick_upper", "compared_yardstick"),
+        *("observed_accuracy", "observed_accuracy_se", "observed_gain", "observed_gain_se", "gain_pairs"),
+        *("cross_entropy", "cross_entropy_se", "flops", "params", "extra_flops", "extra_params"),
+        *("latency_ms", "latency_ms_lower", "latency_ms_upper", "extra_latency_ms"),
+        *("test_accuracy", "test_accuracy_se"),
+    ]
+    assert table["placement"].tolist() == [PLAIN, SE, CBAM]
+    assert table["yardstick"].tolist() == ["none", "", "CBAM everywhere"]
+    se = table.iloc[1]
+    assert (se["stage1"], se["stage3"]) == ("none", "se4")
+    # Seeds 0 and 1 are half a point below and above their average: 83.5 and 82.5 once adjusted.
+    assert (se["n"], se["observed_accuracy"], se["observed_accuracy_se"]) == pytest.approx((2, 83.0, 0.5))
+    assert (se["observed_gain"], se["observed_gain_se"], se["gain_pairs"]) == (2.0, 1.0, 2)
+    assert (se["flops"], se["extra_flops"], se["extra_params"]) == (1100, 100, 10)
+    assert (se["latency_ms"], se["extra_latency_ms"]) == (2.0, 0.5)
+    assert (se["test_accuracy"], se["test_accuracy_se"]) == (71.0, 1.0)
+    assert table["latency_ms"].isna().tolist() == [True, False, True]
+    assert math.isnan(table.iloc[2]["observed_accuracy_se"])
+    assert table.iloc[2]["observed_gain"] == -1.0
+
+
+def test_what_is_believed_is_more_careful_than_what_was_observed():
+    table = frame(rows(plain=BASE, se=above(1.0), eca=above(-0.5), cbam=above(0.6))).set_index("placement")
+    for name in ("accuracy", "gain"):
+        believed = table.loc[SE, [name, f"{name}_lower", f"{name}_upper"]].tolist()
+        assert believed[1] < believed[0] < believed[2]
+    assert 0.3 < table.loc[SE, "gain"] < 1.05
+    assert table.loc[SE, "gain_upper"] - table.loc[SE, "gain_lower"] < 1
+    # The seeds of none are those of the others: what they share does not blur a difference.
+    spans = {name: table.loc[SE, f"{name}_upper"] - table.loc[SE, f"{name}_lower"] for name in ("accuracy", "gain")}
+    assert spans["gain"] < spans["accuracy"]
+    assert table.loc[PLAIN, ["gain", "gain_lower", "gain_upper", "p_better"]].tolist() == [0, 0, 0, 0]
+    assert table.loc[SE, "p_better"] > 0.95 > 0.2 > table.loc[ECA, "p_better"]
+    assert table["on_front"].to_dict() == {PLAIN: True, SE: True, ECA: False, CBAM: False}
+    assert table.loc[PLAIN, "p_front"] == 1.0
+    assert table.loc[SE, "p_front"] > 0.9 > 0.1 > table.loc[ECA, "p_front"]
+
+
+def test_an_accuracy_ends_at_100_and_its_gain_does_not():
+    table = frame(rows(plain=[90.0, 99.0], se=[99.9, 100.0], eca=[0.0, 0.5])).set_index("placement")
+    percent = table[["accuracy", "accuracy_lower", "accuracy_upper"]]
+    assert percent.min(axis=None) == 0
+    assert percent.max(axis=None) == 100
+    assert table.loc[SE, "gain_upper"] > 100 - table.loc[PLAIN, "accuracy"]
+
+
+def test_the_rival_is_the_best_yardstick_that_costs_no_more():
+    table = frame(rows(plain=BASE, se=above(1.0), eca=above(2.0), cbam=above(0.5))).set_index("placement")
+    assert table["compared_yardstick"].to_dict() == {PLAIN: "", SE: "none", ECA: "none", CBAM: "ECA in two stages"}
+    assert math.isnan(table.loc[PLAIN, "over_yardstick"])
+    assert table.loc[SE, "over_yardstick"] == table.loc[SE, "gain"]
+    assert table.loc[CBAM, "over_yardstick"] == pytest.approx(table.loc[CBAM, "accuracy"] - table.loc[ECA, "accuracy"])
+
+
+def test_the_front_table_ends_with_the_other_yardsticks():
+    table = front_frame(frame(rows(plain=[80], eca=[70], cbam=[79], se=[83])))
+    assert table["placement"].tolist() == [PLAIN, SE, ECA, CBAM]
+    assert table["on_front"].tolist() == [True, True, False, False]
+    assert table.index.tolist() == [0, 1, 2, 3]
+    assert front_frame(frame([])).empty
+
+
+def test_the_knee_is_the_member_that_bulges_most():
+    table = frame(rows(plain=BASE, se=above(9), cbam=above(10)))
+    assert table["placement"].iloc[knee_of(table, "flops")] == SE
+
+
+def test_the_order_of_the_rows_does_not_matter():
+    evaluations = rows(plain=BASE, se=above(1.0), eca=above(2.0))
+    pd.testing.assert_frame_equal(frame(evaluations), frame(evaluations[::-1]), check_exact=False)
+
+
+@pytest.mark.parametrize(
+    "evaluations", [pytest.param([], id="nothing"), pytest.param(rows(se=BASE), id="all but none")]
+)
+def test_there_is_no_verdict_without_none(evaluations):
+    assert said(evaluations) == "none has not been trained yet, so nothing can be compared with it."
+
+
+def test_a_lead_within_the_noise_is_no_lead():
+    sentence = said(rows(plain=BASE, se=above(0.3, noise=0.6), eca=above(-0.2, noise=0.5), cbam=above(0.1, noise=-0.6)))
+    assert sentence.startswith("No placement is better than none at 95 % (3 placements compared, taken together; one ")
+    assert sentence.endswith(" points).")
+
+
+def test_a_clear_lead_is_named_with_its_interval():
+    sentence = said(rows(plain=BASE, se=above(2.0), eca=above(0.0)), names=("none",))
+    assert sentence.startswith(f"{SE} is better than none at 95 %: +")
+    assert ", 90 % interval +" in sentence
+    assert "yardstick" not in sentence
+
+
+def test_a_lead_over_none_may_be_none_over_a_yardstick():
+    evaluations = [*rows(plain=BASE, eca=above(2.9)), *rows(cbam=above(3.0))]
+    sentence = said(evaluations, names=("none", "ECA in two stages"))
+    assert sentence.startswith(f"{CBAM} is better than none at 95 %, as is 1 other: ")
+    rival = "It is not shown to be better than the best yardstick that costs no more, ECA in two stages: "
+    assert rival in sentence
+    clear = said([*rows(plain=BASE, eca=above(0.5)), *rows(cbam=above(6.0))], names=("none", "ECA in two stages"))
+    assert "It is better, too, than the best yardstick that costs no more, ECA in two stages: +" in clear
+
+
+def test_one_lucky_training_among_many_is_not_believed():
+    evaluations = rows(plain=BASE, se=above(0.0), eca=above(0.1))
+    evaluations.append(evaluation(CBAM, 0, BASE[0] + 0.3))
+    assert said(evaluations).startswith("No placement is better than none")
+
+
+def test_effects_in_a_table():
+    space = DESIGN.space
+    extras = tuple(
+        {choice: (0 if choice.module == "none" else 10 * stage, 1) for choice in listed}
+        for stage, listed in enumerate(space.choices, start=1)
+    )
+    prices = PriceTable(names=("flops", "params"), plain=(1000, 100), extras=extras)
+    evaluations = rows(plain=BASE, se=above(2.0), eca=above(0.0))
+    timed = {SE: {"extra_latency_ms": 0.25}}
+    judgement = judge(DESIGN, evaluations, "flops", is_front_of_space=True)
+    table = effects_frame(judgement, prices=prices, evaluations=evaluations, latencies=timed)
+    assert list(table.columns) == [
+        *("kind", "stage", "name", "effect", "effect_lower", "effect_upper", "p_positive", "trainings"),
+        *("extra_flops", "extra_params", "extra_latency_ms"),
+    ]
+    choices = table[table["kind"] == "choice"].set_index(["stage", "name"])
+    assert len(choices) == 3 * 14
+    assert choices.loc[(3, "se4"), ["trainings", "extra_flops", "extra_latency_ms"]].tolist() == [4, 30, 0.25]
+    assert choices.loc[(2, "eca"), "trainings"] == 4
+    assert choices.loc[(1, "cbam4"), "trainings"] == 0
+    assert math.isnan(choices.loc[(1, "cbam4"), "extra_latency_ms"])
+    assert choices["effect"].idxmax() == (3, "se4")
+    modules = table[table["kind"] == "module"].set_index(["stage", "name"])
+    assert modules.loc[(0, "se"), ["trainings", "extra_flops"]].tolist() == [4, 20]
+    assert effects_frame(None, prices=prices, evaluations=[], latencies={}).empty
+
+
+def test_rungs_are_spoken_of_with_what_they_were_judged_by():
+    noted = {
+        "stopped": 1,
+        "rungs": [
+            {"epochs": 1, "stopped": 0, "on": False, "tau": None, "pairs": 1},
+            {"epochs": 3, "stopped": 1, "on": True, "tau": 0.4478, "pairs": 12},
+        ],
+    }
+    assert rungs_sentence(noted) == (
+        "Rungs after 1 epoch off: no tau over 1 pair, after 3 epochs on: tau 0.45 over 12 pairs; "
+        "1 training stopped early."
+    )

@@ -1,0 +1,52 @@
+"""The copy of a study in another encoding is kept from one proposal to the next, and must not show."""
+
+import random
+
+import pytest
+
+from seplace.samplers import encoded as recoded
+from tests.samplers.test_role import KEPT, proposals, training
+
+
+class Forgetful(dict):
+    """Keeps nothing."""
+
+    def __setitem__(self, key, value):
+        pass
+
+
+def proposed(name: str, *, count: int) -> list[str]:
+    """Ask three at a time, which finish in any order; some fail."""
+    made, luck = proposals(name), random.Random(0)
+    found: list[str] = []
+    running: list[int] = []
+    for step in range(count):
+        while len(running) < 3:
+            number, placement = made.ask(None)
+            running.append(number)
+            found.append(str(placement))
+        number = running.pop(luck.randrange(3) if step % 7 == 0 else 0)
+        if number % 5 == 0:
+            made.tell_failed(number)
+            continue
+        accuracy = 50.0 + number % 3
+        made.tell(number, accuracy=accuracy, cost=100.0 + number % 4, constraints=KEPT, training=training(accuracy))
+    return found
+
+
+@pytest.mark.parametrize("name", ["tpe_factors", "tpe_ordered"])
+def test_a_kept_copy_proposes_what_a_new_one_would(name, monkeypatch):
+    kept = proposed(name, count=30)
+    monkeypatch.setattr(recoded, "_COPIES", Forgetful())
+    assert proposed(name, count=30) == kept
+
+
+def test_what_is_known_is_written_once(monkeypatch):
+    written = []
+    create = recoded.create_trial
+    monkeypatch.setattr(recoded, "create_trial", lambda **given: written.append(1) or create(**given))
+    made = proposals("tpe_ordered")
+    for step in range(20):
+        number, _ = made.ask(None)
+        made.tell(number, accuracy=50.0 + step, cost=100.0, constraints=KEPT, training=training(50.0))
+    assert len(written) == 20  # the one known before, and all that were told but the last

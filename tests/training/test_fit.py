@@ -1,0 +1,225 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.optim.lr_scheduler import OneCycleLR
+
+from seplace.errors import TrainingFailed
+from seplace.models import freeze_backbone
+from seplace.study.recipe import Recipe
+from seplace.training.fit import Score, measure_score
+from tests.networks import network_of
+from tests.toy_training import EPOCHS, assert_equal, network, recipe, trained, training_batches, validation
+
+
+def trained_by_hand(recipe: Recipe) -> tuple[nn.Module, list[float]]:
+    """The same training as a bare loop; returns the network whose score counts, and the mean losses by epoch."""
+    net, averaged = network(), None
+    kernels = [p for p in net.parameters() if p.ndim > 1]
+    others = [p for p in net.parameters() if p.ndim == 1]
+    optimizer = torch.optim.SGD(
+        [{"params": kernels, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}],
+        lr=recipe.learning_rate,
+        momentum=recipe.momentum,
+        nesterov=recipe.nesterov,
+        fused=True,
+    )
+    batches = training_batches()
+    total, warmup = recipe.epochs * len(batches), round(recipe.warmup_epochs * len(batches))
+    one_cycle = None
+    if recipe.schedule == "one_cycle":
+        one_cycle = OneCycleLR(
+            optimizer, recipe.learning_rate, total + 1, pct_start=max(1, warmup) / total, cycle_momentum=False
+        )
+    losses, step = [], 0
+    for epoch in range(recipe.epochs):
+        batches.set_epoch(epoch)
+        epoch_losses = []
+        for images, labels in batches:
+            if one_cycle is None:
+                share = (
+                    (step + 1) / (warmup + 1)
+                    if step < warmup
+                    else (1 + math.cos(math.pi * (step - warmup) / (total - warmup))) / 2
+                )
+                for group in optimizer.param_groups:
+                    group["lr"] = recipe.learning_rate * share
+            loss = F.cross_entropy(net(images), labels, label_smoothing=recipe.label_smoothing)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            if one_cycle is not None:
+                one_cycle.step()
+            epoch_losses.append(float(loss.detach()))
+            step += 1
+            if recipe.ema_decay is not None:
+                state = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+                for name, tensor in (averaged or {}).items():
+                    if tensor.is_floating_point():
+                        state[name] = tensor.lerp(state[name], 1 - recipe.ema_decay)
+                averaged = state
+        losses.append(float(np.mean(epoch_losses)))
+    if averaged is not None:
+        net.load_state_dict(averaged)
+    return net.eval(), losses
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({}, id="cosine"),
+        pytest.param({"warmup_epochs": 1.5, "nesterov": True}, id="warm-up that ends inside an epoch"),
+        pytest.param({"momentum": 0.0, "weight_decay": 0.0}, id="plain SGD"),
+        pytest.param({"schedule": "one_cycle", "warmup_epochs": 1}, id="one cycle"),
+        pytest.param({"schedule": "one_cycle"}, id="one cycle without warm-up"),
+        pytest.param({"label_smoothing": 0.1}, id="label smoothing"),
+        pytest.param({"ema_decay": 0.8}, id="averaged weights"),
+        pytest.param({"epochs": 1}, id="a single epoch"),
+    ],
+)
+def test_equals_a_bare_loop_to_the_last_bit(changes):
+    wanted = recipe(**changes)
+    net, curve = trained(wanted)
+    by_hand, losses = trained_by_hand(wanted)
+    # How many batches an average has seen is no weight; an average of that count means nothing.
+    assert_equal(net, by_hand, leave_out="num_batches_tracked" if wanted.ema_decay else " ")
+    assert not net.training
+    assert [point.epoch for point in curve] == list(wanted.check_epochs)
+    assert [point.train_loss for point in curve] == pytest.approx(
+        [losses[n - 1] for n in wanted.check_epochs], rel=1e-6
+    )
+    last = measure_score(by_hand, validation(), precision="fp32")
+    assert Score(accuracy=curve[-1].accuracy, cross_entropy=curve[-1].cross_entropy) == last
+
+
+def test_the_global_random_state_does_not_matter():
+    torch.manual_seed(1)
+    one, _ = trained(recipe())
+    torch.manual_seed(2)
+    other, _ = trained(recipe())
+    assert_equal(one, other)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_loss_that_is_no_number_ends_the_training_by_name(value):
+    net = network()
+
+    def poison(epoch: int) -> None:
+        if epoch == 2:
+            with torch.no_grad():
+                net[5].weight.fill_(value)
+
+    with pytest.raises(TrainingFailed, match=r"the training loss became (nan|inf) in epoch 3") as caught:
+        trained(recipe(), start=net, on_epoch=poison)
+    assert caught.value.reason == "diverged"
+
+
+def test_a_validation_loss_that_is_no_number_ends_the_training_by_name():
+    with pytest.raises(TrainingFailed, match=r"the (validation|training) loss became (nan|inf) in epoch 1") as caught:
+        trained(recipe(epochs=1, learning_rate=1e30, momentum=0.0, weight_decay=1e9))
+    assert caught.value.reason == "diverged"
+
+
+class Hungry(nn.Module):
+    """Runs out of memory in its first pass, or on its way to the device already."""
+
+    def __init__(self, error: Exception, *, moves: bool = True) -> None:
+        super().__init__()
+        self.linear = nn.Linear(64, 5)
+        self.error = error
+        self.moves = moves
+
+    def to(self, *args, **kwargs):
+        if not self.moves:
+            raise self.error
+        return super().to(*args, **kwargs)
+
+    def forward(self, _images):
+        raise self.error
+
+
+@pytest.mark.parametrize("moves", [True, False])
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 2 GiB"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        MemoryError(),
+    ],
+)
+def test_memory_that_runs_out_has_a_name(error, moves):
+    with pytest.raises(TrainingFailed, match="memory ran out") as caught:
+        trained(recipe(), start=Hungry(error, moves=moves))
+    assert caught.value.reason == "oom"
+
+
+def test_another_error_stays_what_it_is():
+    with pytest.raises(RuntimeError, match="a bug") as caught:
+        trained(recipe(), start=Hungry(RuntimeError("a bug")))
+    assert not isinstance(caught.value, TrainingFailed)
+
+
+@pytest.mark.parametrize("changes", [{"precision": "bf16"}, {"channels_last": True}])
+def test_other_precisions_and_layouts_train_too(changes):
+    _, curve = trained(recipe(**changes))
+    _, plain = trained(recipe())
+    assert math.isfinite(curve[-1].cross_entropy)
+    assert curve[-1].train_loss == pytest.approx(plain[-1].train_loss, abs=0.1)
+    assert next(trained(recipe(**changes))[0].parameters()).dtype == torch.float32
+
+
+class Sure(nn.Module):
+    """Logits that are the images themselves."""
+
+    def forward(self, images):
+        assert not self.training
+        return images.flatten(1)
+
+
+@pytest.mark.parametrize("choice", ["se2", "eca.cross", "gc2", "sk4.kernel", "simam.post"])
+def test_a_frozen_backbone_lets_only_what_was_inserted_learn(choice):
+    start = network_of("cifar_resnet8[width=0.5]", choice, init="identity", in_channels=1, num_classes=5)
+    with torch.no_grad():
+        for module in start.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.running_mean.normal_()
+    freeze_backbone(start)
+    learning = {key for key, parameter in start.named_parameters() if parameter.requires_grad}
+    before = {key: tensor.clone() for key, tensor in start.state_dict().items()}
+    after, curve = trained(recipe(), start=start)
+    moved = {key for key, tensor in after.state_dict().items() if not torch.equal(tensor, before[key])}
+    # Of a softmax nothing depends on a bias that all positions share.
+    assert moved >= {key for key in learning if not key.endswith("attend.bias")}
+    assert all(key in learning or ".kernel.dilated." in key or ".kernel.gate." in key for key in moved)
+    assert all("gate" in key or ".kernel.dilated." in key for key in learning)
+    assert curve[-1].train_loss is not None
+
+
+def test_a_frozen_backbone_without_attention_is_scored_as_it_is():
+    start = network_of("cifar_resnet8[width=0.5]", in_channels=1, num_classes=5)
+    freeze_backbone(start)
+    before = {key: tensor.clone() for key, tensor in start.state_dict().items()}
+    score = measure_score(start, validation(), precision="fp32")
+    heard = []
+    after, curve = trained(recipe(), start=start, on_epoch=heard.append)
+    assert all(torch.equal(tensor, before[key]) for key, tensor in after.state_dict().items())
+    assert {(point.accuracy, point.cross_entropy) for point in curve} == {(score.accuracy, score.cross_entropy)}
+    assert {point.train_loss for point in curve} == {None}
+    assert heard == [EPOCHS]
+
+
+def test_a_score_by_arithmetic():
+    # Right, right, wrong: -log softmax is log(1 + e^-1), log 2 (a tie goes to the first class), log(1 + e^2).
+    logits = torch.tensor([[1.0, 0.0], [3.0, 3.0], [2.0, 0.0]])
+    labels = torch.tensor([0, 0, 1])
+    batches = [(logits[:2, None, None], labels[:2]), (logits[2:, None, None], labels[2:])]
+    net = Sure()
+    score = measure_score(net, batches, precision="fp32")
+    assert score.accuracy == pytest.approx(200 / 3)
+    expected = (math.log1p(math.exp(-1)) + math.log(2) + math.log1p(math.exp(2))) / 3
+    assert score.cross_entropy == pytest.approx(expected, rel=1e-6)
+    assert net.training
