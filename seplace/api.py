@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, get_args
 from pydantic import ValidationError
 
 from seplace.costs import COSTS
-from seplace.costs.stored import prices_of_results
+from seplace.costs.stored import cost_table_of_results
 from seplace.errors import (
     DataError,
     InputError,
@@ -33,7 +33,7 @@ from seplace.files.atomic import DiskFull, safe_name, write_atomically
 from seplace.files.schema import rules_of
 from seplace.placement import Placement
 from seplace.registry import is_import_path
-from seplace.results.evaluation import Evaluation, evaluations_frame, judge, rungs_frame, summarise
+from seplace.results.evaluation import Evaluation, estimates_of, evaluations_frame, rungs_frame, summarise
 from seplace.results.ledger import ledger_of_results
 from seplace.results.tables import (
     counted,
@@ -49,7 +49,7 @@ from seplace.results.tables import (
 )
 from seplace.search.attempts import told
 from seplace.search.interruption import signals_as_errors
-from seplace.search.meaning import own_yardsticks
+from seplace.search.meaning import own_baselines
 from seplace.search.recommendation import recommended, task_of
 from seplace.search.scoring import covariates_of, proxy_records
 from seplace.study.config import STUDY_FACTS, StudyConfig, load_results_study, load_study
@@ -60,9 +60,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from seplace.costs.table import PriceTable
+    from seplace.costs.table import CostTable
     from seplace.effects.covariates import Covariate
-    from seplace.effects.estimates import Judgement
+    from seplace.effects.estimates import Estimates
     from seplace.search.progress import Observer
 
 PICKS = ("best", "knee", "cheapest")
@@ -128,7 +128,7 @@ class Results:
             self._rungs: dict[str, Any] | None = ledger.fact("rungs")
             self._proxies = proxy_records(ledger)
             self._is_front_of_space = bool(ledger.fact("front_of_space"))
-            self._own_yardsticks = own_yardsticks(ledger)
+            self._own_baselines = own_baselines(ledger)
             self._units: dict[str, str] = ledger.fact("units") or {}
         for rows in (self.rows, self.rung_rows):
             rows.sort(key=lambda row: (str(row.placement), row.seed, row.epochs))
@@ -160,9 +160,9 @@ class Results:
         return load_results_study(self.folder, self._study_facts, live=True)
 
     @cached_property
-    def prices(self) -> PriceTable:
-        """The prices of every placement of the study."""
-        return prices_of_results(self.folder, key=self.config.price_key(), rows=self.rows)
+    def cost_table(self) -> CostTable:
+        """The costs of every placement of the study."""
+        return cost_table_of_results(self.folder, key=self.config.cost_key(), rows=self.rows)
 
     @property
     def cost(self) -> str:
@@ -170,9 +170,9 @@ class Results:
         return self.config.objective.cost
 
     @property
-    def yardsticks(self) -> dict[str, Placement]:
-        """The yardsticks of the study, by name."""
-        return self.config.search_space.yardsticks | self._own_yardsticks
+    def baselines(self) -> dict[str, Placement]:
+        """The baselines of the study, by name."""
+        return self.config.search_space.baselines | self._own_baselines
 
     @property
     def unit(self) -> str:
@@ -199,7 +199,7 @@ class Results:
         return covariates_of(Design(self.config.search_space), self._proxies)
 
     @cached_property
-    def judgement(self) -> Judgement | None:
+    def estimates(self) -> Estimates | None:
         """What can be believed of the placements that were trained; None before any is."""
         from seplace.effects.covariates import tables_of
         from seplace.effects.design import Design
@@ -207,23 +207,23 @@ class Results:
         if not any(row.accuracy is not None for row in self.rows):
             return None
         design = Design(self.config.search_space, covariates=tables_of(self.covariates))
-        return judge(design, self.rows, self.cost, is_front_of_space=self._is_front_of_space)
+        return estimates_of(design, self.rows, self.cost, is_front_of_space=self._is_front_of_space)
 
     @cached_property
     def recommended(self) -> pd.DataFrame:
         """What the model recommends of the whole space, trained or not, those first that promise most."""
         import pandas as pd
 
-        judgement = self.judgement
-        if judgement is None:
+        estimates = self.estimates
+        if estimates is None:
             return pd.DataFrame()
-        region = task_of(self.config, self.prices).region_by(
+        priced_space = task_of(self.config, self.cost_table).priced_space_by(
             {row.placement: row.costs[self.cost] for row in self.rows if row.accuracy is not None}
         )
         return recommended_frame(
-            recommended(judgement, region, self.rows),
-            judgement,
-            prices=self.prices,
+            recommended(estimates, priced_space, self.rows),
+            estimates,
+            cost_table=self.cost_table,
             evaluations=self.rows,
             latencies=self._latencies,
         )
@@ -231,39 +231,41 @@ class Results:
     @cached_property
     def placements(self) -> pd.DataFrame:
         """One row a placement that was trained, cheapest first."""
-        marks = self.yardsticks
+        marks = self.baselines
         return placements_frame(
             summarise(self.rows),
-            self.judgement,
+            self.estimates,
             cost=self.cost,
-            plain_costs=dict(zip(self.prices.names, self.prices.plain, strict=True)),
-            yardsticks={str(placement): name for name, placement in marks.items()},
+            plain_costs=dict(zip(self.cost_table.names, self.cost_table.plain, strict=True)),
+            baselines={str(placement): name for name, placement in marks.items()},
             tests={key[:2]: accuracy for key, (accuracy, _loss) in self._tests.items()},
             latencies=self._latencies,
         )
 
     @cached_property
     def front(self) -> pd.DataFrame:
-        """The placements on the front, cheapest first, and after them the yardsticks beside it."""
+        """The placements on the front, cheapest first, and after them the baselines beside it."""
         return front_frame(self.placements)
 
     @cached_property
     def effects(self) -> pd.DataFrame:
         """What each choice, module, ratio and attachment adds in each stage, and what it costs."""
-        return effects_frame(self.judgement, prices=self.prices, evaluations=self.rows, latencies=self._latencies)
+        return effects_frame(
+            self.estimates, cost_table=self.cost_table, evaluations=self.rows, latencies=self._latencies
+        )
 
     @cached_property
     def proxies(self) -> pd.DataFrame:
         """One row a proxy of the study: what its score is worth here, how well it was learned, and what it took."""
         seconds = {name: (record.seconds, record.shared_seconds) for name, record in self._proxies.items()}
-        return proxies_frame(self.judgement, self.covariates, seconds=seconds)
+        return proxies_frame(self.estimates, self.covariates, seconds=seconds)
 
     @property
     def verdict(self) -> str:
         """In a sentence or two: whether anything was better than no attention at all."""
         if self.plain_failure is not None:
             return f"Nothing can be compared with none: {told(self.plain_failure, self.config)}."
-        return " ".join(each for each in (verdict(self.judgement, self.yardsticks), self.test_note) if each)
+        return " ".join(each for each in (verdict(self.estimates, self.baselines), self.test_note) if each)
 
     @property
     def outlook(self) -> str:
@@ -272,9 +274,9 @@ class Results:
             return ""
         ended = "settled" if self._regret["settled"] else "ended"
         return (
-            f"The search {ended} after {counted(self._regret['trainings'], 'training')} of members of the space: the "
-            f"front that the model recommends is believed to miss {100 * self._regret['mean']:.0f} % of the attainable "
-            f"hypervolume (with 90 % probability at most {100 * self._regret['upper']:.0f} %)."
+            f"The search {ended} after {counted(self._regret['trainings'], 'training')} of candidates of the space: "
+            f"the front that the model recommends is believed to miss {100 * self._regret['mean']:.0f} % of the "
+            f"attainable hypervolume (with 90 % probability at most {100 * self._regret['upper']:.0f} %)."
         )
 
     @property
@@ -312,21 +314,21 @@ class Results:
         """
         complete = [row for row in self.rows if row.state == "complete"]
         check_pick(choice)
-        if flops_under is not None and "flops" not in self.prices.names:
+        if flops_under is not None and "flops" not in self.cost_table.names:
             raise InputError(f"{self.folder}: the FLOPs of this study's networks are not known")
         if choice in PICKS:
-            members = front_of_candidates(self.placements, self.config.search_space, cost=self.cost)
-            if flops_under is not None and "flops" in members:
-                members = members[members["flops"] <= flops_under]
-            if not len(members):
+            candidates = front_of_candidates(self.placements, self.config.search_space, cost=self.cost)
+            if flops_under is not None and "flops" in candidates:
+                candidates = candidates[candidates["flops"] <= flops_under]
+            if not len(candidates):
                 limit = "" if flops_under is None else f" under {flops_under:,.0f} FLOPs"
                 raise InputError(f"{self.folder}: no placement on the front{limit}")
             positions: dict[str, int] = {
-                "best": int(members["accuracy"].to_numpy().argmax()),
+                "best": int(candidates["accuracy"].to_numpy().argmax()),
                 "cheapest": 0,
-                "knee": knee_of(members, self.cost),
+                "knee": knee_of(candidates, self.cost),
             }
-            choice = members["placement"].iloc[positions[choice]]
+            choice = candidates["placement"].iloc[positions[choice]]
         placement = Placement.parse(choice)
         rows = [row for row in complete if row.placement == placement]
         if not rows:

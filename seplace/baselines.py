@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 _RATIO = 16
 
 
-def own_yardsticks(stages: Sequence[Sequence[StageChoice]], *, last: int) -> dict[str, Placement]:
+def own_baselines(stages: Sequence[Sequence[StageChoice]], *, last: int) -> dict[str, Placement]:
     """Return, for each module of the user's own in the choices of a space, itself in all stages and in the last only.
 
-    Each is a member of the space: a stage that does not list the module has none, and where that is not listed either,
-    there is no such yardstick. `last` is the number of units that the last stage is.
+    Each is a candidate of the space: a stage that does not list the module gets none. Where none is not listed either,
+    there is no such baseline. `last` is the number of units that the last stage is.
     """
     modules = dict.fromkeys(choice.name for listed in stages for choice in listed if is_import_path(choice.name))
     named: dict[str, Placement] = {}
@@ -40,8 +40,8 @@ def _own_choice(listed: Sequence[StageChoice], module: str) -> StageChoice | Non
     return next((choice for choice in listed if choice.name == "none"), None)
 
 
-def yardsticks(backbone: Backbone, *, variants: Sequence[Backbone] = ()) -> dict[str, Placement]:
-    """Return the yardsticks by name: none; SE, CBAM and ECA in all stages, and each in the last stage only.
+def baselines(backbone: Backbone, *, variants: Sequence[Backbone] = ()) -> dict[str, Placement]:
+    """Return the baselines by name: none; SE, CBAM and ECA in all stages, and each in the last stage only.
 
     None too on the other backbones of a space: a wider network is what attention has to beat at equal FLOPs. The
     ratio is 16, or the number of channels in a stage that has fewer: 16 would leave that gate no hidden unit.

@@ -157,7 +157,7 @@ def attachment_name(choice: StageChoice) -> str:
 
 def applied_by(choice: StageChoice) -> type[nn.Module]:
     """Return what applies the module of `choice` to a map: most are gates and scale it."""
-    return Added if ATTENTION.member(choice.name).is_additive else Scaled
+    return Added if ATTENTION.entry(choice.name).is_additive else Scaled
 
 
 def gate_arguments(

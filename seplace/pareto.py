@@ -43,9 +43,9 @@ def ranks(losses: ArrayLike) -> NDArray[np.int64]:
     rest = np.arange(len(distinct))
     peeled = 0
     while len(rest):
-        members = _front_of_distinct(distinct[rest])
-        rank[rest[members]] = peeled
-        rest = rest[~members]
+        kept = _front_of_distinct(distinct[rest])
+        rank[rest[kept]] = peeled
+        rest = rest[~kept]
         peeled += 1
     return rank[group]
 
@@ -64,23 +64,23 @@ def hypervolume(losses: ArrayLike, reference: ArrayLike) -> float:
 
 
 def knee(losses: ArrayLike) -> int:
-    """Return the index of the front's member farthest beyond the line between its extreme members.
+    """Return the index of the front's point farthest beyond the line between its extreme points.
 
     Each axis is scaled to [0, 1] over the front, so that with two objectives the extremes are (0, 1) and
     (1, 0); with m objectives the hyperplane is the one through the m unit points. The distance counts
-    towards the ideal point 0: on a front that bulges away from it an extreme member is the knee. An
+    towards the ideal point 0: on a front that bulges away from it an extreme point is the knee. An
     objective on which the whole front agrees plays no part. The lowest index wins among equals, hence also
-    on a front of one or two distinct members; without any point there is no knee (InputError).
+    on a front of one or two distinct points; without any point there is no knee (InputError).
     """
     points = _checked(losses)
     if not len(points):
         raise InputError("no knee: there is no point")
-    members = np.flatnonzero(front(points))
-    low, high = points[members].min(axis=0), points[members].max(axis=0)
+    kept = np.flatnonzero(front(points))
+    low, high = points[kept].min(axis=0), points[kept].max(axis=0)
     span = np.where(high > low, high - low, 1.0)
-    # Rounded, so that the last digit of a sum does not decide between members that are equally far.
-    totals = ((points[members] - low) / span).sum(axis=1).round(12)
-    return int(members[np.argmin(totals)])
+    # Rounded, so that the last digit of a sum does not decide between points that are equally far.
+    totals = ((points[kept] - low) / span).sum(axis=1).round(12)
+    return int(kept[np.argmin(totals)])
 
 
 def _checked(losses: ArrayLike) -> Losses:

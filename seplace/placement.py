@@ -17,7 +17,7 @@ from typing import Self
 from seplace.attachments import ATTACHMENTS
 from seplace.attention import ATTENTION
 from seplace.errors import InvalidPlacement, UnknownName, did_you_mean, quoted
-from seplace.registry import Member
+from seplace.registry import Entry
 
 _CHOICE = re.compile(
     r"(?P<module>[a-z_]+(?:\[[\w=,]*\])?|[A-Za-z_][\w.]*:[A-Za-z_]\w*?)(?P<ratio>\d{1,6})?(?:\.(?P<attachment>\w+))?"
@@ -45,8 +45,8 @@ class StageChoice:
         if len(self.module) + len(self.attachment) > MAX_STAGE_CHARACTERS:
             raise InvalidPlacement(f"{quoted(self.module)}: a choice has at most {MAX_STAGE_CHARACTERS} characters")
         try:
-            member = ATTENTION.member(self.name)
-            attachment_member = ATTACHMENTS.member(self.attachment)
+            member = ATTENTION.entry(self.name)
+            attachment_member = ATTACHMENTS.entry(self.attachment)
             module = canonical_module(self.module)
         except UnknownName as error:
             raise InvalidPlacement(str(error)) from error
@@ -118,7 +118,7 @@ def canonical_module(text: str) -> str:
     if match is None:
         raise InvalidPlacement(f"{text!r} is no module; write for example se or se[squeeze=max]")
     return (
-        f"{match['name']}{_options_text(match['name'], _options_in(match['options']), ATTENTION.member(match['name']))}"
+        f"{match['name']}{_options_text(match['name'], _options_in(match['options']), ATTENTION.entry(match['name']))}"
     )
 
 
@@ -127,7 +127,7 @@ def _options_in(text: str | None) -> dict[str, str]:
     return {key: value for key, _, value in pairs}
 
 
-def _options_text(name: str, options: Mapping[str, str], member: Member) -> str:
+def _options_text(name: str, options: Mapping[str, str], member: Entry) -> str:
     """Return options in their canonical form; InvalidPlacement for one that the module does not have."""
     for key, value in options.items():
         if key not in member.options:

@@ -16,13 +16,13 @@ from seplace.user_code import describe_error
 
 
 @dataclass(frozen=True)
-class Member:
+class Entry:
     """One line of a shelf: where the object is, and what must be known of it without importing it."""
 
     path: str
     """`module:object`."""
     takes_ratio: bool = False
-    """Whether the member has a reduction ratio (attention modules only, as what follows)."""
+    """Whether the entry has a reduction ratio (attention modules only, as what follows)."""
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The values of each option, the default first; an empty tuple stands for a whole number, without a default."""
     attachments: tuple[str, ...] | None = None
@@ -38,43 +38,41 @@ class Member:
 class Registry(Mapping[str, Any]):
     """Map names to objects, importing each on first use.
 
-    A name that contains a colon is an import path, `package.module:object`, so that a user's own member needs no
+    A name that contains a colon is an import path, `package.module:object`, so that a user's own entry needs no
     registration. A miss raises UnknownName with the known names and the nearest one.
     """
 
-    def __init__(self, kind: str, members: Mapping[str, Member | str]) -> None:
+    def __init__(self, kind: str, entries: Mapping[str, Entry | str]) -> None:
         self.kind = kind
-        self._members = {
-            name: member if isinstance(member, Member) else Member(member) for name, member in members.items()
-        }
+        self._entries = {name: entry if isinstance(entry, Entry) else Entry(entry) for name, entry in entries.items()}
         self._resolved: dict[str, Any] = {}
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._members)
+        return iter(self._entries)
 
     def __len__(self) -> int:
-        return len(self._members)
+        return len(self._entries)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._members or (isinstance(name, str) and ":" in name)
+        return name in self._entries or (isinstance(name, str) and ":" in name)
 
-    def member(self, name: str) -> Member:
+    def entry(self, name: str) -> Entry:
         """Return the line of `name` without importing what it names."""
-        if name in self._members:
-            return self._members[name]
+        if name in self._entries:
+            return self._entries[name]
         if ":" in name:
             # Of a user's own module nothing is known before it is imported; what is given is passed on.
-            return Member(name, takes_ratio=True, takes_folder=True)
-        raise UnknownName(self.kind, name, self._members)
+            return Entry(name, takes_ratio=True, takes_folder=True)
+        raise UnknownName(self.kind, name, self._entries)
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._resolved:
-            self._resolved[name] = resolve(self.member(name).path, kind=self.kind)
+            self._resolved[name] = resolve(self.entry(name).path, kind=self.kind)
         return self._resolved[name]
 
 
 def is_import_path(name: str) -> bool:
-    """Whether a name is an import path, `package.module:object`, and so that of a user's own member."""
+    """Whether a name is an import path, `package.module:object`, and so that of a user's own entry."""
     return ":" in name
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from seplace.attention.options import GateOptions, Init
 from seplace.backbones.backbone import Backbone
-from seplace.baselines import own_yardsticks, yardsticks
+from seplace.baselines import baselines, own_baselines
 from seplace.errors import InvalidPlacement, InvalidSpace
 from seplace.placement import Placement, StageChoice
 
@@ -53,9 +53,9 @@ class SearchSpace:
             if problem := self._variant_problem(variant):
                 raise InvalidSpace(problem)
         if math.prod(map(len, self.choices)) * len(self.backbones) > sys.maxsize:
-            raise InvalidSpace(f"a space has at most {sys.maxsize:,} members")
+            raise InvalidSpace(f"a space has at most {sys.maxsize:,} candidates")
         if not self.variants and all(choice.module == "none" for choices in self.choices for choice in choices):
-            raise InvalidSpace("the only member of the space is the plain backbone; nothing can be searched")
+            raise InvalidSpace("the only candidate of the space is the plain backbone; nothing can be searched")
 
     @cached_property
     def backbones(self) -> dict[str, Backbone]:
@@ -70,14 +70,14 @@ class SearchSpace:
         return self.backbones[placement.variant]
 
     @property
-    def yardsticks(self) -> dict[str, Placement]:
+    def baselines(self) -> dict[str, Placement]:
         """The placements that anyone would try by hand, by name."""
-        return yardsticks(self.backbone, variants=self.variants)
+        return baselines(self.backbone, variants=self.variants)
 
     @property
-    def own_yardsticks(self) -> dict[str, Placement]:
-        """The user's own modules in all stages and in the last only, members of the space, by name."""
-        return own_yardsticks(self.choices, last=self.backbone.units_of_last_stage)
+    def own_baselines(self) -> dict[str, Placement]:
+        """The user's own modules in all stages and in the last only, candidates of the space, by name."""
+        return own_baselines(self.choices, last=self.backbone.units_of_last_stage)
 
     def __len__(self) -> int:
         return math.prod(map(len, self.choices)) * len(self.backbones)
@@ -96,7 +96,7 @@ class SearchSpace:
         )
 
     def indices(self, placement: Placement) -> tuple[int, ...]:
-        """Return the backbone's position and each stage's among its choices, from 0; InvalidPlacement for no member."""
+        """Return the positions of the backbone and each stage's choice, from 0; InvalidPlacement for no candidate."""
         if placement not in self:
             self._refuse_stranger(placement)
         return (
@@ -105,16 +105,16 @@ class SearchSpace:
         )
 
     def index(self, placement: Placement) -> int:
-        """Return the position in the order of iteration, from 0; InvalidPlacement for no member."""
+        """Return the position in the order of iteration, from 0; InvalidPlacement for no candidate."""
         index, *positions = self.indices(placement)
         for position, choices in zip(positions, self.choices, strict=True):
             index = index * len(choices) + position
         return index
 
     def placement_at(self, index: int) -> Placement:
-        """Return the member at a position in the order of iteration, from 0; IndexError outside."""
+        """Return the candidate at a position in the order of iteration, from 0; IndexError outside."""
         if not 0 <= index < len(self):
-            raise IndexError(f"space {self.name} has {len(self)} members (got index {index})")
+            raise IndexError(f"space {self.name} has {len(self)} candidates (got index {index})")
         chosen = []
         for choices in reversed(self.choices):
             index, position = divmod(index, len(choices))
@@ -122,7 +122,7 @@ class SearchSpace:
         return Placement(tuple(reversed(chosen)), list(self.backbones)[index])
 
     def neighbours(self, placement: Placement) -> tuple[Placement, ...]:
-        """Return the members that differ in one stage, or in the backbone, only; InvalidPlacement for no member."""
+        """Return the candidates that differ in one stage or in the backbone; InvalidPlacement for no candidate."""
         if placement not in self:
             self._refuse_stranger(placement)
         chosen = placement.choices

@@ -15,18 +15,18 @@ GATES = [name for name in ATTENTION if name not in ("none", "paper", "sk")]
 
 def gate_arguments(name: str, *, init: str) -> dict[str, object]:
     """The arguments of a gate: with ratio 4 where it takes one."""
-    return {"ratio": 4, "init": init} if ATTENTION.member(name).takes_ratio else {"init": init}
+    return {"ratio": 4, "init": init} if ATTENTION.entry(name).takes_ratio else {"init": init}
 
 
 def choice_of(name: str, attachment: str = "serial") -> StageChoice:
     """The choice of a module: with ratio 4 where it takes one."""
-    return StageChoice(name, 4 if ATTENTION.member(name).takes_ratio else None, attachment)
+    return StageChoice(name, 4 if ATTENTION.entry(name).takes_ratio else None, attachment)
 
 
 def takes(name: str, attachment: str) -> bool:
     """Whether a module can stand at an attachment."""
-    taken = ATTENTION.member(name).attachments
-    return attachment in taken if taken is not None else ATTACHMENTS.member(attachment).takes_gates
+    taken = ATTENTION.entry(name).attachments
+    return attachment in taken if taken is not None else ATTACHMENTS.entry(attachment).takes_gates
 
 
 def placed(backbone: str, text: str) -> Placement:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 import seplace
 from seplace.attention.options import GateOptions
 from seplace.costs import COSTS
-from seplace.costs.table import PriceTable
+from seplace.costs.table import CostTable
 from seplace.errors import InvalidPlacement
 from seplace.models import freeze_backbone, insert
 from seplace.placement import StageChoice
@@ -221,7 +221,7 @@ def test_prices_add_up(name: str) -> None:
     def put(block: nn.Module, choice: StageChoice, is_last: bool) -> None:
         insert(block, choice, gate=GateOptions(init="paper"), is_last=is_last)
 
-    table = PriceTable.count(
+    table = CostTable.count(
         backbone.build(num_classes=5), backbone.units, put, images(1), choices, names=("flops", "params")
     )
     assert all(extras[StageChoice("se", 4)][1] > 0 for extras in table.extras)

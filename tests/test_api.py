@@ -38,8 +38,8 @@ def test_a_run_returns_tables(results):
     assert results.placements["n"].sum() == len(results.evaluations)
     members = results.placements[results.placements["on_front"]]["placement"].tolist()
     assert results.front["placement"].tolist()[: len(members)] == members
-    assert (results.placements["yardstick"] != "").sum() == 7
-    assert set(results.placements[results.placements["yardstick"] != ""]["n"]) <= {1, 2}
+    assert (results.placements["baseline"] != "").sum() == 7
+    assert set(results.placements[results.placements["baseline"] != ""]["n"]) <= {1, 2}
     assert results.front["test_accuracy"].notna().all()
     assert results.verdict
 
@@ -78,10 +78,10 @@ def test_recommended_are_members_of_the_space_trained_or_not(results):
     recommended, trained = results.recommended, results.placements.set_index("placement")
     assert recommended["placement"].is_unique
     assert all(Placement.parse(text) in results.config.search_space for text in recommended["placement"])
-    prices = results.prices
+    cost_table = results.cost_table
     for row in recommended.to_dict("records"):
-        assert row["flops"] == prices.price(Placement.parse(row["placement"]))["flops"]
-        assert row["extra_params"] == row["params"] - prices.price(Placement.parse("none-none-none"))["params"]
+        assert row["flops"] == cost_table.costs_of(Placement.parse(row["placement"]))["flops"]
+        assert row["extra_params"] == row["params"] - cost_table.costs_of(Placement.parse("none-none-none"))["params"]
         known = trained.loc[row["placement"]] if row["placement"] in trained.index else None
         assert row["n"] == (0 if known is None else known["n"])
         for name in ("accuracy", "accuracy_lower", "gain", "gain_upper"):

@@ -11,7 +11,7 @@ from seplace.attention.options import GateOptions
 from seplace.backbones.backbone import describe
 from seplace.effects.design import Design
 from seplace.placement import Placement
-from seplace.results.evaluation import Evaluation, is_candidate, judge, summarise
+from seplace.results.evaluation import Evaluation, estimates_of, is_candidate, summarise
 from seplace.results.tables import front_frame, front_of_candidates, placements_frame, verdict
 from seplace.space import SearchSpace
 from tests.spaces import parse
@@ -24,7 +24,7 @@ SPACE = SearchSpace(
 )
 PLAIN, ECA, SE, CBAM = "none-none-none", "none-eca-eca", "none-none-se16", "cbam16-cbam16-cbam16"
 FLOPS = {PLAIN: 1000, SE: 1100, ECA: 1200, CBAM: 1500}
-MARKS = {mark: name for name, mark in SPACE.yardsticks.items()}
+MARKS = {mark: name for name, mark in SPACE.baselines.items()}
 
 
 def rows(**accuracies: float) -> list[Evaluation]:
@@ -47,10 +47,10 @@ def rows(**accuracies: float) -> list[Evaluation]:
 def table(evaluations: list[Evaluation], *, is_front_of_space: bool) -> pd.DataFrame:
     return placements_frame(
         summarise(evaluations),
-        judge(Design(SPACE), evaluations, "flops", is_front_of_space=is_front_of_space),
+        estimates_of(Design(SPACE), evaluations, "flops", is_front_of_space=is_front_of_space),
         cost="flops",
         plain_costs={"flops": 1000},
-        yardsticks={str(mark): name for mark, name in MARKS.items()},
+        baselines={str(mark): name for mark, name in MARKS.items()},
         tests={},
         latencies={},
     )
@@ -66,8 +66,8 @@ def test_the_front_is_that_of_the_space_and_the_plain_backbone() -> None:
     assert front_frame(found)["placement"].tolist() == [PLAIN, ECA, SE, CBAM]
     by_text = found.set_index("placement")
     assert by_text.loc[ECA, "p_front"] > 0.9
-    assert by_text.loc[ECA, "compared_yardstick"] == "SE in the last stage"  # it is compared all the same
-    assert by_text.loc[ECA, "over_yardstick"] < -5
+    assert by_text.loc[ECA, "best_baseline"] == "SE in the last stage"  # it is compared all the same
+    assert by_text.loc[ECA, "gain_vs_baseline"] < -5
 
 
 def test_a_study_that_began_before_keeps_its_front_and_picks_of_its_space() -> None:
@@ -78,13 +78,11 @@ def test_a_study_that_began_before_keeps_its_front_and_picks_of_its_space() -> N
 
 def test_the_verdict_is_about_the_space() -> None:
     def said(evaluations: list[Evaluation]) -> str:
-        return verdict(judge(Design(SPACE), evaluations, "flops", is_front_of_space=True), SPACE.yardsticks)
+        return verdict(estimates_of(Design(SPACE), evaluations, "flops", is_front_of_space=True), SPACE.baselines)
 
     assert said(ABOVE).startswith(f"{ECA} is better than none at 95 %: ")
     only_beside = said(rows(plain=70, eca=60, se=80, cbam=90))
-    assert only_beside.startswith(
-        "No placement of the space is better than none at 95 %; of the yardsticks beside it, "
-    )
+    assert only_beside.startswith("No placement of the space is better than none at 95 %; of the baselines beside it, ")
     assert "SE in the last stage, CBAM everywhere (" in only_beside
 
 
@@ -109,5 +107,5 @@ def test_published_tables_stay_and_their_picks_are_of_their_space(name: str) -> 
     )
     for pick in PICKS:
         assert is_candidate(results.pick(pick).placement, results.config.search_space)
-    named = written[written["yardstick"] == "SE everywhere"]["placement"].iloc[0]
+    named = written[written["baseline"] == "SE everywhere"]["placement"].iloc[0]
     assert str(results.pick(named).placement) == named

@@ -1,8 +1,8 @@
 """Every kind of block with every module at every attachment that it takes: built, trained for a step, exported.
 
 Modules are spread over the blocks of a network, so that a few networks hold all of them. Networks are held narrow, and
-two blocks deep a stage where they are made of equal blocks; members that are only deeper or wider than another have one
-network of their full depth, with a choice a stage, and members whose blocks differ from another's by a stride or by
+two blocks deep a stage where they are made of equal blocks; entries that are only deeper or wider than another have one
+network of their full depth, with a choice a stage, and entries whose blocks differ from another's by a stride or by
 groups have one network an attachment. What a network runs is that of its blocks at an attachment and that of a module
 at one, so each of these pairs is counted once. Counts of full depth and width: tests/bench/test_published.py.
 """
@@ -35,7 +35,7 @@ ONLY_DEEPER = {
     "resnet34", "resnet101", "resnet152", "resnet101_v1", "resnet152_v1", "resnext101_32x4d", "resnext101_32x4d_v1",
     "wrn28_10", "vgg13_bn", "vgg16_bn", "vgg19_bn", "wide_resnet18_x1_5", "wide_resnet18_x2",
 }  # fmt: skip
-"""Made of the same blocks as another member, which stands for them."""
+"""Made of the same blocks as another entry, which stands for them."""
 AKIN = {"resnet50_v1", "resnext50_32x4d", "resnext50_32x4d_v1"}
 """Made of the blocks of resnet50, but for a stride or for groups; resnet50 stands for them with most modules."""
 

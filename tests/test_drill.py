@@ -1,4 +1,4 @@
-"""The drill: in a scratch copy, a new member of each shelf takes one file and one line, and the suites pick it up."""
+"""The drill: in a scratch copy, a new entry of each shelf takes one file and one line, and the suites pick it up."""
 
 import shutil
 import subprocess
@@ -127,7 +127,7 @@ def make(config: StudyConfig, folder: Path, *, worker: int) -> StandAlone:  # no
 
 @pytest.fixture(scope="module")
 def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the repository with the new members: one file and one line each."""
+    """A copy of the repository with the new entries: one file and one line each."""
     copy = tmp_path_factory.mktemp("drill") / "copy"
     skipped = shutil.ignore_patterns(".git", "__pycache__", ".*cache", "*.egg-info", ".venv", "build")
 

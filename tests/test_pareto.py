@@ -51,10 +51,10 @@ def test_order_of_the_points_does_not_matter(losses, random):
     assert (ranks(losses[order]) == ranks(losses)[order]).all()
     corner = np.full(losses.shape[1], 6.0)
     assert hypervolume(losses[order], corner) == hypervolume(losses, corner)
-    # Only among members that are equally far does the index decide.
+    # Only among points that are equally far does the index decide.
     chosen, other = losses[knee(losses)], losses[order][knee(losses[order])]
-    members = losses[front(losses)]
-    span = np.where(np.ptp(members, axis=0) > 0, np.ptp(members, axis=0), 1)
+    kept = losses[front(losses)]
+    span = np.where(np.ptp(kept, axis=0) > 0, np.ptp(kept, axis=0), 1)
     assert (chosen / span).sum() == pytest.approx((other / span).sum())
 
 

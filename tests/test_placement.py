@@ -16,9 +16,9 @@ def stage_choices(draw: st.DrawFn) -> StageChoice:
     module = draw(st.sampled_from([*ATTENTION, "my_package.gates:Gate"]))
     if module in ("none", "paper"):
         return StageChoice(module)
-    member = ATTENTION.member(module)
+    member = ATTENTION.entry(module)
     ratio = draw(st.integers(1, 4096)) if member.takes_ratio else None
-    attachments = member.attachments or [name for name in ATTACHMENTS if ATTACHMENTS.member(name).takes_gates]
+    attachments = member.attachments or [name for name in ATTACHMENTS if ATTACHMENTS.entry(name).takes_gates]
     options = []
     for key, values in sorted(member.options.items()):
         value = draw(st.sampled_from(values)) if values else draw(st.integers(1, 99))

@@ -6,12 +6,12 @@ import sys
 import pytest
 
 from seplace.errors import InputError, UnknownName
-from seplace.registry import OWN_MODULES, Member, Registry, import_from
+from seplace.registry import OWN_MODULES, Entry, Registry, import_from
 
 
 @pytest.fixture
 def shelf() -> Registry:
-    return Registry("tool", {"path": Member("pathlib:Path", takes_ratio=True), "fraction": "fractions:Fraction"})
+    return Registry("tool", {"path": Entry("pathlib:Path", takes_ratio=True), "fraction": "fractions:Fraction"})
 
 
 def test_a_table_is_a_mapping_in_its_written_order(shelf: Registry) -> None:
@@ -29,7 +29,7 @@ def test_nothing_is_imported_before_its_first_use(tmp_path, monkeypatch) -> None
     shelf = Registry("tool", {"lazy": "seplace_lazy_member:thing"})
     assert list(shelf) == ["lazy"]
     assert "lazy" in shelf
-    assert shelf.member("lazy") == Member("seplace_lazy_member:thing")
+    assert shelf.entry("lazy") == Entry("seplace_lazy_member:thing")
     assert "seplace_lazy_member" not in sys.modules
     assert shelf["lazy"] is sys.modules["seplace_lazy_member"].thing
     monkeypatch.delitem(sys.modules, "seplace_lazy_member")
@@ -40,16 +40,16 @@ def test_a_users_own_member_needs_no_registration(shelf: Registry) -> None:
 
     assert "collections:OrderedDict" in shelf
     assert shelf["collections:OrderedDict"] is OrderedDict
-    assert shelf.member("collections:OrderedDict").takes_ratio
+    assert shelf.entry("collections:OrderedDict").takes_ratio
     assert list(shelf) == ["path", "fraction"]
 
 
 def test_what_is_known_without_importing(shelf: Registry) -> None:
-    assert shelf.member("path").takes_ratio
-    assert not shelf.member("fraction").takes_ratio
+    assert shelf.entry("path").takes_ratio
+    assert not shelf.entry("fraction").takes_ratio
 
 
-@pytest.mark.parametrize("look_up", [Registry.__getitem__, Registry.member])
+@pytest.mark.parametrize("look_up", [Registry.__getitem__, Registry.entry])
 def test_a_miss_lists_what_exists_and_the_nearest(shelf: Registry, look_up) -> None:
     with pytest.raises(UnknownName) as caught:
         look_up(shelf, "fractoin")

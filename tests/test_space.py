@@ -19,7 +19,7 @@ from seplace.space import SearchSpace, check_placement, choice_problem
 from tests.spaces import parse
 
 PAPER = GateOptions(init="paper")
-TAKEN = [name for name in describe("cifar_resnet8").units[0].widths if ATTACHMENTS.member(name).takes_gates]
+TAKEN = [name for name in describe("cifar_resnet8").units[0].widths if ATTACHMENTS.entry(name).takes_gates]
 CHOICES = [
     StageChoice(),
     *(StageChoice("eca", None, attachment) for attachment in TAKEN),
@@ -46,12 +46,14 @@ def spaces(draw: st.DrawFn) -> SearchSpace:
 
 @given(spaces())
 def test_iteration_length_and_index_agree(space: SearchSpace) -> None:
-    members = list(space)
-    assert len(members) == len(set(members)) == len(space)
-    assert [space.placement_at(index) for index in range(len(space))] == members
-    assert [space.index(member) for member in members] == list(range(len(space)))
-    assert all(member in space for member in members)
-    assert [space.indices(member) for member in members] == sorted(space.indices(member) for member in members)
+    candidates = list(space)
+    assert len(candidates) == len(set(candidates)) == len(space)
+    assert [space.placement_at(index) for index in range(len(space))] == candidates
+    assert [space.index(candidate) for candidate in candidates] == list(range(len(space)))
+    assert all(candidate in space for candidate in candidates)
+    assert [space.indices(candidate) for candidate in candidates] == sorted(
+        space.indices(candidate) for candidate in candidates
+    )
 
 
 @given(spaces(), st.data())
@@ -85,7 +87,7 @@ def test_the_order_is_lexicographic_and_lazy() -> None:
 @pytest.mark.parametrize("index", [-1, 4, 10**30])
 def test_an_index_outside_the_space(index: int) -> None:
     space = space_with(parse("none", "eca"), parse("se4", "none"), parse("none"))
-    with pytest.raises(IndexError, match="space a has 4 members"):
+    with pytest.raises(IndexError, match="space a has 4 candidates"):
         space.placement_at(index)
 
 
@@ -120,7 +122,7 @@ def test_a_stranger_is_refused(text: str, says: str) -> None:
         ),
         pytest.param("cifar_resnet8", [("none", "eca"), (), ("eca",)], "stage 2 has no choice", id="an empty stage"),
         pytest.param("cifar_resnet8", [("none", "se4", "se4")] * 3, "stage 1 lists se4 twice", id="a repeat"),
-        pytest.param("cifar_resnet8", [("none",)] * 3, "the only member of the space is the plain", id="only plain"),
+        pytest.param("cifar_resnet8", [("none",)] * 3, "the only candidate of the space is the plain", id="only plain"),
         pytest.param(
             "cifar_resnet8[width=0.5]",
             [("none", "se16")] * 3,
@@ -198,16 +200,16 @@ def with_variants(*variants: str, backbone: str = "cifar_resnet8") -> SearchSpac
 def test_other_backbones_multiply_the_space() -> None:
     wider, deeper = "cifar_resnet8[width=1.5]", "cifar_resnet20"
     space = with_variants(wider, deeper)
-    members = list(space)
-    assert len(space) == len(set(members)) == 3 * 2 * 3
-    assert [space.index(member) for member in members] == list(range(len(space)))
-    assert [space.placement_at(at) for at in range(len(space))] == members
-    assert [str(member) for member in members[5:8]] == [
+    candidates = list(space)
+    assert len(space) == len(set(candidates)) == 3 * 2 * 3
+    assert [space.index(candidate) for candidate in candidates] == list(range(len(space)))
+    assert [space.placement_at(at) for at in range(len(space))] == candidates
+    assert [str(candidate) for candidate in candidates[5:8]] == [
         "se4-se16-none",
         f"none-none-none@{wider}",
         f"none-eca-none@{wider}",
     ]
-    assert {space.backbone_of(member).text for member in members} == {"cifar_resnet8", wider, deeper}
+    assert {space.backbone_of(candidate).text for candidate in candidates} == {"cifar_resnet8", wider, deeper}
     one = Placement.parse(f"se4-none-none@{deeper}")
     assert {str(each) for each in space.neighbours(one)} == {
         "se4-none-none",
@@ -217,7 +219,7 @@ def test_other_backbones_multiply_the_space() -> None:
         f"se4-se16-none@{deeper}",
     }
     assert space.fingerprint() != with_variants(deeper, wider).fingerprint() != with_variants(deeper).fingerprint()
-    assert list(space.yardsticks)[-2:] == [f"none on {wider}", f"none on {deeper}"]
+    assert list(space.baselines)[-2:] == [f"none on {wider}", f"none on {deeper}"]
     with pytest.raises(InvalidPlacement, match="has no such backbone"):
         space.index(Placement.parse("se4-none-none@cifar_resnet32"))
 
@@ -226,7 +228,7 @@ def test_a_wider_network_may_be_the_only_thing_to_search_for() -> None:
     plain = (parse("none"),) * 3
     variants = (describe("cifar_resnet8[width=1.5]"),)
     space = SearchSpace(name="a", backbone=describe("cifar_resnet8"), choices=plain, gate=PAPER, variants=variants)
-    assert [str(member) for member in space] == ["none-none-none", "none-none-none@cifar_resnet8[width=1.5]"]
+    assert [str(candidate) for candidate in space] == ["none-none-none", "none-none-none@cifar_resnet8[width=1.5]"]
 
 
 def test_granularity_makes_a_choice_a_block() -> None:
@@ -244,7 +246,7 @@ def test_granularity_makes_a_choice_a_block() -> None:
     network = build(backbone, placement, gate=PAPER, num_classes=10, in_channels=3, seed=0)
     gated = [unit.sites[0].path for unit in backbone.units if has_gate(network.get_submodule(unit.sites[0].path))]
     assert gated == ["stages.3.2"]
-    assert [str(mark).count("eca") for name, mark in bits.yardsticks.items() if name.startswith("ECA")] == [16, 3]
+    assert [str(mark).count("eca") for name, mark in bits.baselines.items() if name.startswith("ECA")] == [16, 3]
     with pytest.raises(InvalidPlacement, match=r"backbone resnet50 has 16 blocks \(got 4\)"):
         bits.index(Placement.parse("none-none-none-se16"))
     with pytest.raises(InvalidSpace, match=r"block 1: the blocks of resnet50 do not take exit .*several blocks"):

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from seplace.costs.stored import store_prices
-from seplace.costs.table import PriceTable
+from seplace.costs.stored import store_cost_table
+from seplace.costs.table import CostTable
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation, Job
 from seplace.results.ledger import Ledger
@@ -20,7 +20,7 @@ def write_table(
     study: Path,
     rows: Iterable[Evaluation],
     *,
-    prices: PriceTable,
+    cost_table: CostTable,
     facts: Mapping[str, Any] | None = None,
     tests: Mapping[tuple[str, int, int], float] | None = None,
 ) -> Path:
@@ -36,18 +36,18 @@ def write_table(
             ledger.add_test(key, accuracy=accuracy, cross_entropy=1.5)
     (folder / "study.yaml").write_text(config.source_text)
     (folder / "space.yaml").write_text(config.space_text)
-    store_prices(folder / "prices.json", prices, key=config.price_key())
+    store_cost_table(folder / "costs.json", cost_table, key=config.cost_key())
     return folder
 
 
 def placements_of(config: StudyConfig) -> list[Placement]:
-    """The space and the yardsticks beside it."""
+    """The space and the baselines beside it."""
     space = config.search_space
-    return list(dict.fromkeys([*space.yardsticks.values(), *space]))
+    return list(dict.fromkeys([*space.baselines.values(), *space]))
 
 
 def train_table(folder: Path, *, seeds: int) -> Path:
-    """Train the eight placements of the small space, and the yardsticks, for real; return the results folder."""
+    """Train the eight placements of the small space, and the baselines, for real; return the results folder."""
     from seplace.evaluators.stand_alone import StandAlone  # a table that is made up needs no torch
 
     study = write_study(folder, name="trained", space=write_small_space(folder), training={"epochs": 2})
@@ -61,7 +61,7 @@ def train_table(folder: Path, *, seeds: int) -> Path:
         folder / "table",
         study,
         rows,
-        prices=evaluator.prices(),
+        cost_table=evaluator.cost_table(),
         facts={"images": evaluator.describe_images()},
         tests={row.key: evaluator.test(row).accuracy for row in rows if row.seed == 0},
     )

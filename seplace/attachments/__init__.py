@@ -1,10 +1,10 @@
 """Attachments: how an attention module joins a block.
 
-A member is a class with `attach(block, make)`: it puts the module A that `make(channels)` builds where the attachment
-has it. One file and one line add a member.
+An entry is a class with `attach(block, make)`: it puts the module A that `make(channels)` builds where the attachment
+has it. One file and one line add an entry.
 """
 
-from seplace.registry import Member, Registry
+from seplace.registry import Entry, Registry
 
 ATTACHMENTS = Registry(
     "attachment",
@@ -16,6 +16,6 @@ ATTACHMENTS = Registry(
         "post": "seplace.attachments.post:Post",
         "inner": "seplace.attachments.inner:Inner",
         "exit": "seplace.attachments.exit:Exit",
-        "kernel": Member("seplace.attachments.kernel:Kernel", takes_gates=False),
+        "kernel": Entry("seplace.attachments.kernel:Kernel", takes_gates=False),
     },
 )

@@ -1,17 +1,17 @@
 """Attention modules: gates g(u) that broadcast against u of shape (N, C, H, W).
 
-A member is a class `Gate(channels, *, ratio, min_hidden, init)` (without `ratio` and `min_hidden` where it takes no
-ratio) whose forward returns the gate itself, not the gated map. One file and one line add a member.
+An entry is a class `Gate(channels, *, ratio, min_hidden, init)` (without `ratio` and `min_hidden` where it takes no
+ratio) whose forward returns the gate itself, not the gated map. One file and one line add an entry.
 """
 
-from seplace.registry import Member, Registry
+from seplace.registry import Entry, Registry
 
 ATTENTION = Registry(
     "attention module",
     {
         "none": "seplace.attention.none:NoAttention",
         "paper": "seplace.attention.native:PaperSE",
-        "se": Member(
+        "se": Entry(
             "seplace.attention.se:SE",
             takes_ratio=True,
             options={
@@ -21,22 +21,22 @@ ATTENTION = Registry(
                 "reduced_from": ("map", "input"),
             },
         ),
-        "cbam": Member(
+        "cbam": Entry(
             "seplace.attention.cbam:CBAM",
             takes_ratio=True,
             options={"order": ("channel_spatial", "spatial_channel", "parallel")},
         ),
         "eca": "seplace.attention.eca:ECA",
-        "ge": Member("seplace.attention.ge:GE", options={"map_size": ()}),
+        "ge": Entry("seplace.attention.ge:GE", options={"map_size": ()}),
         "ese": "seplace.attention.ese:ESE",
         "gct": "seplace.attention.gct:GCT",
         "srm": "seplace.attention.srm:SRM",
         "simam": "seplace.attention.simam:SimAM",
         "sge": "seplace.attention.sge:SGE",
-        "coord": Member("seplace.attention.coord:CoordinateAttention", takes_ratio=True),
+        "coord": Entry("seplace.attention.coord:CoordinateAttention", takes_ratio=True),
         "triplet": "seplace.attention.triplet:TripletAttention",
-        "bam": Member("seplace.attention.bam:BAM", takes_ratio=True),
-        "gc": Member("seplace.attention.gc:GC", takes_ratio=True, attachments=("serial",), is_additive=True),
-        "sk": Member("seplace.attention.sk:SK", takes_ratio=True, attachments=("kernel",)),
+        "bam": Entry("seplace.attention.bam:BAM", takes_ratio=True),
+        "gc": Entry("seplace.attention.gc:GC", takes_ratio=True, attachments=("serial",), is_additive=True),
+        "sk": Entry("seplace.attention.sk:SK", takes_ratio=True, attachments=("kernel",)),
     },
 )

@@ -1,6 +1,6 @@
 """Backbones: each described without torch (its stages, their channels and strides), then built.
 
-A member is a function `describe(**options) -> Backbone`. One file and one line add a member. The text form of a
+An entry is a function `describe(**options) -> Backbone`. One file and one line add an entry. The text form of a
 backbone with options is `cifar_resnet20[shortcut=B,width=0.5]`: sorted, defaults left out.
 """
 

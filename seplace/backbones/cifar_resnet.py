@@ -14,7 +14,7 @@ _NETWORKS = {
 }
 
 
-def _member(depth: int) -> Callable[..., Backbone]:
+def _entry(depth: int) -> Callable[..., Backbone]:
     def describe(*, shortcut: str = "A", width: float = 1.0) -> Backbone:
         if shortcut not in _NETWORKS:
             raise InputError(f"cifar_resnet{depth}: shortcut is A (subsample and pad) or B (project), got {shortcut!r}")
@@ -37,10 +37,10 @@ def _member(depth: int) -> Callable[..., Backbone]:
     return describe
 
 
-cifar_resnet8 = _member(8)
-cifar_resnet14 = _member(14)
-cifar_resnet20 = _member(20)
-cifar_resnet32 = _member(32)
-cifar_resnet44 = _member(44)
-cifar_resnet56 = _member(56)
-cifar_resnet110 = _member(110)
+cifar_resnet8 = _entry(8)
+cifar_resnet14 = _entry(14)
+cifar_resnet20 = _entry(20)
+cifar_resnet32 = _entry(32)
+cifar_resnet44 = _entry(44)
+cifar_resnet56 = _entry(56)
+cifar_resnet110 = _entry(110)

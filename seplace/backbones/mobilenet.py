@@ -114,9 +114,7 @@ def mobilenet_v2(*, width: float = 1.0) -> Backbone:
     )
 
 
-def _v3_member(
-    name: str, rows: Sequence[_Row], *, activations: tuple[str, ...], hidden: int
-) -> Callable[..., Backbone]:
+def _v3_entry(name: str, rows: Sequence[_Row], *, activations: tuple[str, ...], hidden: int) -> Callable[..., Backbone]:
     def describe(*, width: float = 1.0) -> Backbone:
         check_width(name, width)
         scaled = [
@@ -143,10 +141,10 @@ def _v3_member(
     return describe
 
 
-mobilenet_v3_small = _v3_member(
+mobilenet_v3_small = _v3_entry(
     "mobilenet_v3_small", _V3_SMALL, activations=("relu", "relu", "hardswish", "hardswish"), hidden=1024
 )
-mobilenet_v3_large = _v3_member(
+mobilenet_v3_large = _v3_entry(
     "mobilenet_v3_large", _V3_LARGE, activations=("relu", "relu", "relu", "hardswish", "hardswish"), hidden=1280
 )
 

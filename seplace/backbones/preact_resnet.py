@@ -13,7 +13,7 @@ from seplace.backbones.sites import residual_stage
 _BLOCKS = 18
 
 
-def _member(name: str, *, network: str, expansion: int) -> Callable[..., Backbone]:
+def _entry(name: str, *, network: str, expansion: int) -> Callable[..., Backbone]:
     def describe(*, width: float = 1.0) -> Backbone:
         check_width(name, width)
         stem, *_ = widths = tuple(max(1, round(channels * width)) for channels in (16, 32, 64))
@@ -34,5 +34,5 @@ def _member(name: str, *, network: str, expansion: int) -> Callable[..., Backbon
     return describe
 
 
-preact_resnet110 = _member("preact_resnet110", network="PaddedPreActivationResNet", expansion=1)
-preact_resnet164 = _member("preact_resnet164", network="PreActivationBottleneckResNet", expansion=4)
+preact_resnet110 = _entry("preact_resnet110", network="PaddedPreActivationResNet", expansion=1)
+preact_resnet164 = _entry("preact_resnet164", network="PreActivationBottleneckResNet", expansion=4)

@@ -12,7 +12,7 @@ from seplace.backbones.backbone import Backbone, canonical_text, check_width
 from seplace.backbones.sites import residual_stage
 
 
-def _member(name: str, *, network: str, expansion: int, blocks: tuple[int, int, int, int]) -> Callable[..., Backbone]:
+def _entry(name: str, *, network: str, expansion: int, blocks: tuple[int, int, int, int]) -> Callable[..., Backbone]:
     def describe(*, width: float = 1.0) -> Backbone:
         check_width(name, width)
         stem, *_ = widths = tuple(max(1, round(channels * width)) for channels in (64, 128, 256, 512))
@@ -35,11 +35,11 @@ def _member(name: str, *, network: str, expansion: int, blocks: tuple[int, int, 
     return describe
 
 
-resnet18 = _member("resnet18", network="BasicResNet", expansion=1, blocks=(2, 2, 2, 2))
-resnet34 = _member("resnet34", network="BasicResNet", expansion=1, blocks=(3, 4, 6, 3))
-resnet50 = _member("resnet50", network="BottleneckResNet", expansion=4, blocks=(3, 4, 6, 3))
-resnet101 = _member("resnet101", network="BottleneckResNet", expansion=4, blocks=(3, 4, 23, 3))
-resnet152 = _member("resnet152", network="BottleneckResNet", expansion=4, blocks=(3, 8, 36, 3))
-resnet50_v1 = _member("resnet50_v1", network="BottleneckResNetV1", expansion=4, blocks=(3, 4, 6, 3))
-resnet101_v1 = _member("resnet101_v1", network="BottleneckResNetV1", expansion=4, blocks=(3, 4, 23, 3))
-resnet152_v1 = _member("resnet152_v1", network="BottleneckResNetV1", expansion=4, blocks=(3, 8, 36, 3))
+resnet18 = _entry("resnet18", network="BasicResNet", expansion=1, blocks=(2, 2, 2, 2))
+resnet34 = _entry("resnet34", network="BasicResNet", expansion=1, blocks=(3, 4, 6, 3))
+resnet50 = _entry("resnet50", network="BottleneckResNet", expansion=4, blocks=(3, 4, 6, 3))
+resnet101 = _entry("resnet101", network="BottleneckResNet", expansion=4, blocks=(3, 4, 23, 3))
+resnet152 = _entry("resnet152", network="BottleneckResNet", expansion=4, blocks=(3, 8, 36, 3))
+resnet50_v1 = _entry("resnet50_v1", network="BottleneckResNetV1", expansion=4, blocks=(3, 4, 6, 3))
+resnet101_v1 = _entry("resnet101_v1", network="BottleneckResNetV1", expansion=4, blocks=(3, 4, 23, 3))
+resnet152_v1 = _entry("resnet152_v1", network="BottleneckResNetV1", expansion=4, blocks=(3, 8, 36, 3))

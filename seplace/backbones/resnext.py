@@ -13,7 +13,7 @@ from seplace.backbones.sites import residual_stage
 _GROUPS = 32
 
 
-def _member(name: str, *, network: str, blocks: tuple[int, int, int, int]) -> Callable[..., Backbone]:
+def _entry(name: str, *, network: str, blocks: tuple[int, int, int, int]) -> Callable[..., Backbone]:
     def describe(*, width: float = 1.0) -> Backbone:
         check_width(name, width)
         stem = max(1, round(64 * width))
@@ -37,7 +37,7 @@ def _member(name: str, *, network: str, blocks: tuple[int, int, int, int]) -> Ca
     return describe
 
 
-resnext50_32x4d = _member("resnext50_32x4d", network="ResNeXt", blocks=(3, 4, 6, 3))
-resnext101_32x4d = _member("resnext101_32x4d", network="ResNeXt", blocks=(3, 4, 23, 3))
-resnext50_32x4d_v1 = _member("resnext50_32x4d_v1", network="ResNeXtV1", blocks=(3, 4, 6, 3))
-resnext101_32x4d_v1 = _member("resnext101_32x4d_v1", network="ResNeXtV1", blocks=(3, 4, 23, 3))
+resnext50_32x4d = _entry("resnext50_32x4d", network="ResNeXt", blocks=(3, 4, 6, 3))
+resnext101_32x4d = _entry("resnext101_32x4d", network="ResNeXt", blocks=(3, 4, 23, 3))
+resnext50_32x4d_v1 = _entry("resnext50_32x4d_v1", network="ResNeXtV1", blocks=(3, 4, 6, 3))
+resnext101_32x4d_v1 = _entry("resnext101_32x4d_v1", network="ResNeXtV1", blocks=(3, 4, 23, 3))

@@ -11,7 +11,7 @@ _IMAGE_CHANNELS = 3
 """The customary ones: an attachment of a chain does not depend on what enters a block."""
 
 
-def _member(name: str, *, blocks: tuple[int, int, int, int, int]) -> Callable[..., Backbone]:
+def _entry(name: str, *, blocks: tuple[int, int, int, int, int]) -> Callable[..., Backbone]:
     def describe(*, width: float = 1.0) -> Backbone:
         check_width(name, width)
         *widths, hidden = (max(1, round(channels * width)) for channels in (64, 128, 256, 512, 512, 4096))
@@ -48,7 +48,7 @@ def _stage(number: int, *, in_channels: int, channels: int, blocks: int) -> Stag
     )
 
 
-vgg11_bn = _member("vgg11_bn", blocks=(1, 1, 2, 2, 2))
-vgg13_bn = _member("vgg13_bn", blocks=(2, 2, 2, 2, 2))
-vgg16_bn = _member("vgg16_bn", blocks=(2, 2, 3, 3, 3))
-vgg19_bn = _member("vgg19_bn", blocks=(2, 2, 4, 4, 4))
+vgg11_bn = _entry("vgg11_bn", blocks=(1, 1, 2, 2, 2))
+vgg13_bn = _entry("vgg13_bn", blocks=(2, 2, 2, 2, 2))
+vgg16_bn = _entry("vgg16_bn", blocks=(2, 2, 3, 3, 3))
+vgg19_bn = _entry("vgg19_bn", blocks=(2, 2, 4, 4, 4))

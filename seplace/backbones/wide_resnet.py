@@ -12,7 +12,7 @@ from seplace.backbones.backbone import Backbone, canonical_text, check_width
 from seplace.backbones.sites import residual_stage
 
 
-def _member(
+def _entry(
     name: str,
     *,
     network: str,
@@ -42,8 +42,8 @@ def _member(
     return describe
 
 
-def _cifar_member(*, depth: int, factor: int) -> Callable[..., Backbone]:
-    return _member(
+def _cifar_entry(*, depth: int, factor: int) -> Callable[..., Backbone]:
+    return _entry(
         f"wrn{depth}_{factor}",
         network="seplace.backbones.networks.preact_resnet:WideResNet",
         stem=16,
@@ -55,8 +55,8 @@ def _cifar_member(*, depth: int, factor: int) -> Callable[..., Backbone]:
     )
 
 
-def _imagenet_member(name: str, *, widths: tuple[int, int, int, int]) -> Callable[..., Backbone]:
-    return _member(
+def _imagenet_entry(name: str, *, widths: tuple[int, int, int, int]) -> Callable[..., Backbone]:
+    return _entry(
         name,
         network="seplace.backbones.networks.resnet:BasicResNet",
         stem=64,
@@ -68,7 +68,7 @@ def _imagenet_member(name: str, *, widths: tuple[int, int, int, int]) -> Callabl
     )
 
 
-wrn16_8 = _cifar_member(depth=16, factor=8)
-wrn28_10 = _cifar_member(depth=28, factor=10)
-wide_resnet18_x1_5 = _imagenet_member("wide_resnet18_x1_5", widths=(96, 192, 384, 768))
-wide_resnet18_x2 = _imagenet_member("wide_resnet18_x2", widths=(128, 256, 512, 1024))
+wrn16_8 = _cifar_entry(depth=16, factor=8)
+wrn28_10 = _cifar_entry(depth=28, factor=10)
+wide_resnet18_x1_5 = _imagenet_entry("wide_resnet18_x1_5", widths=(96, 192, 384, 768))
+wide_resnet18_x2 = _imagenet_entry("wide_resnet18_x2", widths=(128, 256, 512, 1024))

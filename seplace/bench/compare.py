@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from seplace.backbones import BACKBONES
 from seplace.backbones.backbone import Backbone, describe
-from seplace.baselines import yardsticks
+from seplace.baselines import baselines
 from seplace.bench.published import figures
 from seplace.errors import InputError, InvalidPlacement, did_you_mean, nearest
 from seplace.placement import Placement, StageChoice
@@ -32,7 +32,7 @@ class Case:
 
 
 def read_cases(texts: Sequence[str], *, by_block: bool, image_size: int | None, num_classes: int | None) -> list[Case]:
-    """Return every backbone of a list of texts with every placement of it, or with the yardsticks if it has none.
+    """Return every backbone of a list of texts with every placement of it, or with the baselines if it has none.
 
     The first text is a backbone, and so is each whose part before `[` is the name of one, or an import path without a
     `-`. A placement of a single choice stands for that choice in every stage (block if `by_block`) that takes it.
@@ -52,7 +52,7 @@ def read_cases(texts: Sequence[str], *, by_block: bool, image_size: int | None, 
             raise InputError(
                 f"--image-size: {backbone.text} needs at least {backbone.min_image_size} pixels (got {size})"
             )
-        named = dict(_named(one, backbone) for one in placements) if placements else yardsticks(backbone)
+        named = dict(_named(one, backbone) for one in placements) if placements else baselines(backbone)
         for placement in named.values():
             check_placement(backbone, placement, init="paper")
         cases.append(

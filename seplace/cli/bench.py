@@ -20,7 +20,7 @@ def bench(
         typer.Argument(
             help=r"Backbones, such as resnet50_v1 cifar_resnet20\[width=0.5], and placements to put on each of them: "
             "se16-none-none-eca, or one choice for every stage that takes it, se16.parallel. The first is a backbone. "
-            "Default placements: the yardsticks. With --paper: se cbam eca released formula, default all.",
+            "Default placements: the baselines. With --paper: se cbam eca released formula, default all.",
             show_default=False,
         ),
     ] = None,

@@ -44,7 +44,7 @@ def show_data(table: pd.DataFrame, output: Format) -> bool:
 
 
 def show_front(study: Results) -> None:
-    """Print the verdict, the front, and the yardsticks beside it."""
+    """Print the verdict, the front, and the baselines beside it."""
     from seplace.report.terminal import front_table
 
     show(study.verdict)
@@ -54,5 +54,5 @@ def show_front(study: Results) -> None:
     if len(study.front):
         has_test = not study.test_note
         splits = "validation split" if has_test else "validation split; no test split"
-        title = f"{study.config.name}: front, and the yardsticks beside it ({splits})"
+        title = f"{study.config.name}: front, and the baselines beside it ({splits})"
         show(front_table(study.front, cost=study.cost, title=title, has_test=has_test))

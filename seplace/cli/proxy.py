@@ -55,8 +55,8 @@ def proxy(
     from seplace.files.atomic import write_atomically
     from seplace.proxies import WITHOUT_TRAINING
     from seplace.proxies.proxy import Effort
-    from seplace.proxies.rank_correlation_check import probation_table
-    from seplace.report.proxy_tables import probation_view
+    from seplace.proxies.rank_correlation_check import rank_correlation_table
+    from seplace.report.proxy_tables import rank_correlation_view
     from seplace.report.terminal import OutsideConsole
 
     import_from(Path())
@@ -73,7 +73,7 @@ def proxy(
     )
     with Progress(console=OutsideConsole(stderr=True), transient=True) as bar:
         task = bar.add_task("scoring", total=None)
-        table = probation_table(
+        table = rank_correlation_table(
             study.live_config,
             study.rows,
             folder=study.folder,
@@ -85,6 +85,6 @@ def proxy(
             on_score=lambda name, done: bar.update(task, description=f"{name}: {done} scored"),
         )
     if not show_data(table, output_format):
-        show(probation_view(table))
+        show(rank_correlation_view(table))
     if output is not None:
         write_atomically(output, to_csv(table))

@@ -58,7 +58,7 @@ def status(results: ResultsArgument) -> None:
 
 
 def front(results: ResultsArgument, output: FormatOption = Format.table) -> None:
-    """Print the front, and the yardsticks beside it."""
+    """Print the front, and the baselines beside it."""
     from seplace.api import Results
 
     study = Results.load(results)

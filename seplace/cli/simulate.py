@@ -13,7 +13,7 @@ from seplace.registry import import_from
 
 
 def simulate(
-    worlds: Annotated[
+    problems: Annotated[
         list[str],
         typer.Argument(
             help="Landscapes (usual private not-additive heavy-tails one-interaction interacting-seeds nothing-helps "
@@ -24,8 +24,10 @@ def simulate(
         ),
     ],
     sampler: Annotated[list[str], typer.Option(help="A sampler; may be given several times.", show_default=False)],
-    trainings: Annotated[int, typer.Option(min=8, max=100_000, help="Of yardsticks and search together.")] = 100,
-    repetitions: Annotated[int, typer.Option(min=1, max=100_000, help="Searches of each sampler in each world.")] = 20,
+    trainings: Annotated[int, typer.Option(min=8, max=100_000, help="Of baselines and search together.")] = 100,
+    repetitions: Annotated[
+        int, typer.Option(min=1, max=100_000, help="Searches of each sampler in each problem.")
+    ] = 20,
     seeds: Annotated[
         int, typer.Option(min=1, max=1000, help="The most seeds of one placement, as far as a table has them.")
     ] = 3,
@@ -43,7 +45,7 @@ def simulate(
     ),
 ) -> None:
     """Replay searches where the truth is known, and show how good the fronts are that samplers recommend."""
-    from seplace.report.terminal import belief_table, rungs_table, simulation_table
+    from seplace.report.terminal import calibration_table, rungs_table, simulation_table
     from seplace.simulation.comparison import Comparison, Repetition
     from seplace.simulation.curves import summary
     from seplace.simulation.replay import Phases
@@ -64,15 +66,15 @@ def simulate(
     import_from(Path())
     comparison = Comparison(output, phases)
     wanted = [
-        Repetition(world=world, sampler=name, number=number)
+        Repetition(problem=problem, sampler=name, number=number)
         for number in range(repetitions)
-        for world in worlds
+        for problem in problems
         for name in sampler
     ]
     comparison.run(wanted, workers=workers, on_done=lambda left: typer.echo(f"{left} searches left", err=True))
     comparison.write()
     show(simulation_table(summary(comparison.curves())))
-    show(belief_table(comparison.beliefs()))
+    show(calibration_table(comparison.calibrations()))
     if early:
         show(rungs_table(comparison.rungs()))
     show(f"wrote {output}")

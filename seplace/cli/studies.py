@@ -16,9 +16,9 @@ from seplace.registry import import_from
 def plan(
     study: StudyArgument,
     results: FolderOption = None,
-    batch: Annotated[bool, typer.Option(help="Price the space and time training steps to estimate the run.")] = True,
+    batch: Annotated[bool, typer.Option(help="Cost the space and time training steps to estimate the run.")] = True,
 ) -> None:
-    """Show what a run would do: the space, its prices, what is compared, how long it takes."""
+    """Show what a run would do: the space, its costs, what is compared, how long it takes."""
     from seplace.report.terminal import duration, image_lines, limit_lines, plain_table, quantity
     from seplace.search.plan import make_plan
     from seplace.study.config import load_study
@@ -49,8 +49,8 @@ def plan(
     show(f"{len(space):,} placements; {search.sampler} with a budget of {budget}, at most {search.seeds} seeds each")
     if search.proxies:
         scored = min(search.proxy_placements, len(space))
-        show(f"proxies: {', '.join(search.proxies)} score {scored} members and the yardsticks before any training")
-    show(f"{len(made.yardsticks)} yardsticks first: " + ", ".join(made.yardsticks))
+        show(f"proxies: {', '.join(search.proxies)} score {scored} members and the baselines before any training")
+    show(f"{len(made.baselines)} baselines first: " + ", ".join(made.baselines))
     if search.rungs:
         last = " and ".join(map(str, search.rungs))
         show(
@@ -60,10 +60,10 @@ def plan(
         )
     if config.confirm is not None:
         show(
-            f"then front and yardsticks up to {config.confirm.seeds} seeds each, at most {made.confirmations} trainings"
+            f"then front and baselines up to {config.confirm.seeds} seeds each, at most {made.confirmations} trainings"
         )
     if made.spans is None:
-        show("prices: not counted yet; plan without --no-batch counts them once")
+        show("costs: not counted yet; plan without --no-batch counts them once")
     else:
         rows = [
             [

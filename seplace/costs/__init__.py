@@ -1,6 +1,6 @@
-"""Costs: what a network takes, each with its unit and definition. One file and one line add a member.
+"""Costs: what a network takes, each with its unit and definition. One file and one line add an entry.
 
-A member is a `Cost`. FLOPs and MACs are of one image; one multiply-add is one FLOP.
+An entry is a `Cost`. FLOPs and MACs are of one image; one multiply-add is one FLOP.
 """
 
 from collections.abc import Collection

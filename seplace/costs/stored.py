@@ -1,4 +1,4 @@
-"""Price tables in files, each with what it was counted for."""
+"""Cost tables in files, each with what it was counted for."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from seplace.costs.table import PriceTable
+from seplace.costs.table import CostTable
 from seplace.errors import CorruptResults, DataError, InputError
 from seplace.files.atomic import is_file, sha256_of, write_atomically
 from seplace.placement import Placement
@@ -16,7 +16,13 @@ _KEYS = {"key", "table", "sha256"}
 _OF_0_10 = "no check sum, as in results of version 0.10"
 
 
-def store_prices(path: Path, table: PriceTable, *, key: Mapping[str, object]) -> None:
+def cost_file(folder: Path) -> Path:
+    """Return the file of a cost table in a results folder: `prices.json` where version 0.11 or older wrote it."""
+    path, former = folder / "costs.json", folder / "prices.json"
+    return former if is_file(former) and not is_file(path) else path
+
+
+def store_cost_table(path: Path, table: CostTable, *, key: Mapping[str, object]) -> None:
     """Write a table with what it was counted for, and a check sum of both."""
     content = {"key": dict(key), "table": table.to_record()}
     write_atomically(path, json.dumps(content | {"sha256": _sum_of(content)}, indent=1) + "\n")
@@ -26,7 +32,7 @@ def _sum_of(content: Mapping[str, object]) -> str:
     return sha256_of(json.dumps({name: content[name] for name in ("key", "table")}, sort_keys=True).encode())
 
 
-def read_prices(path: Path, *, key: Mapping[str, object]) -> PriceTable | None:
+def read_cost_table(path: Path, *, key: Mapping[str, object]) -> CostTable | None:
     """Read a table back if it is there and was counted for the same thing; needs no torch.
 
     What the table was counted for may say more than `key` does.
@@ -42,7 +48,7 @@ def read_prices(path: Path, *, key: Mapping[str, object]) -> PriceTable | None:
         is_damaged = content.get("sha256", _OF_0_10) not in (_OF_0_10, _sum_of(content)) or not _KEYS.issuperset(
             content
         )
-        table = PriceTable.from_record(content["table"])
+        table = CostTable.from_record(content["table"])
         is_same = all(content["key"].get(name) == value for name, value in key.items())
     except (ValueError, KeyError, TypeError, AttributeError, InputError) as error:
         raise _damaged(path, str(error)) from error
@@ -52,7 +58,7 @@ def read_prices(path: Path, *, key: Mapping[str, object]) -> PriceTable | None:
 
 
 def add_missing_sum(path: Path) -> None:
-    """Give the prices that version 0.10 has left their check sum; they were read before."""
+    """Give the costs that version 0.10 has left their check sum; they were read before."""
     content = json.loads(path.read_bytes())
     if "sha256" not in content:
         write_atomically(path, json.dumps(content | {"sha256": _sum_of(content)}, indent=1) + "\n")
@@ -60,11 +66,11 @@ def add_missing_sum(path: Path) -> None:
 
 def _damaged(path: Path, how: str) -> CorruptResults:
     return CorruptResults(
-        f"{path}: the prices are damaged ({how}); remove the file, and the next run of the study counts them again"
+        f"{path}: the costs are damaged ({how}); remove the file, and the next run of the study counts them again"
     )
 
 
-class Priced(Protocol):
+class WithCosts(Protocol):
     """What was trained, with its costs."""
 
     @property
@@ -76,19 +82,20 @@ class Priced(Protocol):
         """By name."""
 
 
-def prices_of_results(folder: Path, *, key: Mapping[str, object], rows: Iterable[Priced]) -> PriceTable:
-    """Read the prices that a study has left in its results folder; DataError where they are not there, or another's.
+def cost_table_of_results(folder: Path, *, key: Mapping[str, object], rows: Iterable[WithCosts]) -> CostTable:
+    """Read the costs that a study has left in its results folder; DataError where they are not there, or another's.
 
     CorruptResults where they are not those of the rows that were trained: of version 0.10 they have no check sum.
     """
-    table = read_prices(folder / "prices.json", key=key)
+    path = cost_file(folder)
+    table = read_cost_table(path, key=key)
     if table is None:
-        raise DataError(f"{folder}: prices.json is not there, or is of another space; run the study first")
+        raise DataError(f"{folder}: costs.json is not there, or is of another space; run the study first")
     for row in rows:
         try:
-            costs = table.price(row.placement)
+            costs = table.costs_of(row.placement)
         except (KeyError, ValueError) as error:
-            raise _damaged(folder / "prices.json", f"{row.placement} has none") from error
+            raise _damaged(path, f"{row.placement} has none") from error
         if any(row.costs.get(name, value) != value for name, value in costs.items()):
-            raise _damaged(folder / "prices.json", f"those of {row.placement} are others in the ledger")
+            raise _damaged(path, f"those of {row.placement} are others in the ledger")
     return table

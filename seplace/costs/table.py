@@ -1,4 +1,4 @@
-"""Prices: counted costs are exactly additive over blocks, so each (block, choice) is counted once."""
+"""Costs: counted costs are exactly additive over blocks, so each (block, choice) is counted once."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Insert(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PriceTable:
+class CostTable:
     """The counted costs of the plain backbone, and what each choice adds in each stage.
 
-    Prices any placement of the choices it was counted for by addition, without torch and equal to the integer.
+    Costs any placement of the choices it was counted for by addition, without torch and equal to the integer.
     """
 
     names: tuple[str, ...]
@@ -42,7 +42,7 @@ class PriceTable:
     """The plain backbone's cost for each name."""
     extras: tuple[Mapping[StageChoice, tuple[int, ...]], ...]
     """For each stage: what a choice adds, for each name."""
-    variants: Mapping[str, PriceTable] = field(default_factory=dict)
+    variants: Mapping[str, CostTable] = field(default_factory=dict)
     """The tables of a space's other backbones, by the names that placements have for them."""
 
     @classmethod
@@ -108,7 +108,7 @@ class PriceTable:
                 insert(direct.get_submodule(site.path), choice, is_last=site is unit.sites[-1])
         with in_parts():
             values, _ = count(direct.eval(), images)
-        expected = table.price(dearest)
+        expected = table.costs_of(dearest)
         others = [name for name, value in zip(names, values.tolist(), strict=True) if value != expected[name]]
         if any(is_import_path(name) for name in others):
             raise InputError(f"cost {others[0]}: that of {dearest} is not the sum of its blocks'; say is_count=False")
@@ -116,17 +116,17 @@ class PriceTable:
             raise UncountedOperator(f"the {', '.join(others)} of {dearest} are not the sum of those of its blocks")
         return table
 
-    def price(self, placement: Placement) -> dict[str, int]:
+    def costs_of(self, placement: Placement) -> dict[str, int]:
         """Return the cost of a placement by name."""
         if placement.variant:
-            return self.variants[placement.variant].price(placement.on_backbone)
+            return self.variants[placement.variant].costs_of(placement.on_backbone)
         added = [extras[choice] for extras, choice in zip(self.extras, placement.choices, strict=True)]
         return {
             name: plain + sum(extra[column] for extra in added)
             for column, (name, plain) in enumerate(zip(self.names, self.plain, strict=True))
         }
 
-    def price_all(self, choices: Sequence[Sequence[StageChoice]], name: str) -> NDArray[np.int64]:
+    def all_costs(self, choices: Sequence[Sequence[StageChoice]], name: str) -> NDArray[np.int64]:
         """Return the costs of all placements of `choices`: shape (backbones times the product of lengths,).
 
         In lexicographic order, the first backbone's before the others'.
@@ -137,7 +137,7 @@ class PriceTable:
             for extras, stage_choices in zip(self.extras, choices, strict=True)
         ]
         own = self.plain[column] + functools.reduce(lambda sums, extra: np.add.outer(sums, extra).ravel(), stages)
-        return np.concatenate([own, *(table.price_all(choices, name) for table in self.variants.values())])
+        return np.concatenate([own, *(table.all_costs(choices, name) for table in self.variants.values())])
 
     def span(self, choices: Sequence[Iterable[StageChoice]] | None, name: str) -> tuple[int, int]:
         """Return the least and the greatest cost of the placements of `choices`; None for all that were counted."""
@@ -163,10 +163,10 @@ class PriceTable:
             own,
             *(Placement(table.dearest(choices, name).choices, at) for at, table in self.variants.items()),
         ]
-        return max(candidates, key=lambda placement: self.price(placement)[name])
+        return max(candidates, key=lambda placement: self.costs_of(placement)[name])
 
-    def only(self, choices: Mapping[str, Sequence[Iterable[StageChoice]]]) -> PriceTable:
-        """Return the prices of some choices alone: by backbone, the first by an empty name, those of each unit."""
+    def only(self, choices: Mapping[str, Sequence[Iterable[StageChoice]]]) -> CostTable:
+        """Return the costs of some choices alone: by backbone, the first by an empty name, those of each unit."""
         own, *others = choices
         extras = tuple(
             {choice: extras[choice] for choice in dict.fromkeys([StageChoice(), *unit_choices])}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seplace.effects.design import Design, Tables
-from seplace.effects.estimates import Estimate, estimate_of
+from seplace.effects.estimates import Estimate, interval_of
 from seplace.effects.model import Posterior
 from seplace.placement import StageChoice
 
@@ -96,7 +96,7 @@ class Contributions:
                 stage=None,
                 kind="backbone",
                 name=variant,
-                effect=estimate_of(self._factors[0][:, level]),
+                effect=interval_of(self._factors[0][:, level]),
                 positive=float((self._factors[0][:, level] > 0).mean()),
                 choices=(),
             )
@@ -120,7 +120,7 @@ class Contributions:
                         Interaction(
                             first=f"{one[0]} in stage {first}",
                             second=f"{other[0]} in stage {second}",
-                            effect=estimate_of(samples),
+                            effect=interval_of(samples),
                             positive=positive,
                         )
                     )
@@ -168,7 +168,7 @@ class Contributions:
             stage=stage,
             kind=kind,
             name=name,
-            effect=estimate_of(samples),
+            effect=interval_of(samples),
             positive=float((samples > 0).mean()),
             choices=tuple(choices),
         )
@@ -182,7 +182,7 @@ def weights_of(posterior: Posterior) -> list[Contribution]:
             stage=None,
             kind="proxy",
             name=name,
-            effect=estimate_of(column),
+            effect=interval_of(column),
             positive=float((column > 0).mean()),
             choices=(),
         )

@@ -1,8 +1,8 @@
-"""Cheap scores as covariates: from the scores of some placements to tables over the choices, known of every member.
+"""Cheap scores as covariates: from the scores of some placements to tables over the choices, known of every candidate.
 
 A score is never taken for the truth. It is one more column of the regression, whose weight the trainings decide; a
 negative one is as welcome as a positive one. The model learns it from the placements that were scored, as it learns
-accuracies, since a space may have millions of members.
+accuracies, since a space may have millions of candidates.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ _BESIDE = 4.0
 """So many (robust) standard deviations away from the others, or from the line, a training counts by its accuracy."""
 
 
-def sharpened(design: Design, observations: Sequence[Observation]) -> list[Observation]:
+def denoised(design: Design, observations: Sequence[Observation]) -> list[Observation]:
     """Return the same trainings with the accuracies, in percent, that the line gives them; unchanged where it is none.
 
     Good to choose by. A placement is judged by its accuracy alone, which is what a user will get.

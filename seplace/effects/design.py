@@ -87,7 +87,7 @@ class Tables:
     pairs: Mapping[tuple[int, int], Floats]
 
     def everywhere(self) -> Floats:
-        """Return the sums of every member of the space (members,), in the space's order."""
+        """Return the sums of every candidate of the space (candidates,), in the space's order."""
         total = np.zeros(self.shape)
         for factor, (table, count) in enumerate(zip(self.main, self.shape, strict=True)):
             total += _along(table[:count], len(self.shape), factor)
@@ -97,7 +97,7 @@ class Tables:
 
     @property
     def highest(self) -> float:
-        """A bound on the sums of members: exact where each factor's dearest level does not depend on another's."""
+        """A bound on the sums of candidates: exact where each factor's dearest level does not depend on another's."""
         return self._bound(np.max)
 
     @property
@@ -130,12 +130,12 @@ class Tables:
 
 
 class Design:
-    """The columns of a space, also for placements of yardsticks, which may make choices that the space does not."""
+    """The columns of a space, also for placements of baselines, which may make choices that the space does not."""
 
     def __init__(self, space: SearchSpace, *, covariates: Mapping[str, Tables] = MappingProxyType({})) -> None:
         self.space = space
         self.covariates = covariates
-        marks = list(space.yardsticks.values())
+        marks = list(space.baselines.values())
         self.variants = list(space.backbones)
         self.stages: list[dict[StageChoice, int]] = []
         """For each stage the levels of its choices, the space's first."""

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from seplace.effects.denoised import sharpened
+from seplace.effects.denoised import denoised
 from seplace.effects.design import Design
 from seplace.effects.model import Observation, Posterior
 from seplace.placement import Placement
@@ -39,7 +39,7 @@ class Estimate:
     upper: float
 
 
-class Judgement:
+class Estimates:
     """Draws of the accuracies of all trained placements, and what follows from them."""
 
     def __init__(
@@ -79,7 +79,7 @@ class Judgement:
         What it chooses is judged by accuracies.
         """
         design = self.posterior.design
-        return Posterior(design, sharpened(design, self._observations), draws=_SCALES, random=np.random.default_rng(0))
+        return Posterior(design, denoised(design, self._observations), draws=_SCALES, random=np.random.default_rng(0))
 
     @cached_property
     def _is_candidate(self) -> NDArray[np.bool_]:
@@ -92,11 +92,11 @@ class Judgement:
 
     def accuracy(self, placement: Placement) -> Estimate:
         """Return what is believed of a placement's accuracy, expected over seeds, in percent."""
-        return estimate_of(self.accuracies[:, self.position[placement]])
+        return interval_of(self.accuracies[:, self.position[placement]])
 
     def difference(self, one: Placement, other: Placement) -> Estimate:
         """Return what is believed of the accuracy of one placement minus another's, in points."""
-        return estimate_of(self.accuracies[:, self.position[one]] - self.accuracies[:, self.position[other]])
+        return interval_of(self.accuracies[:, self.position[one]] - self.accuracies[:, self.position[other]])
 
     def is_better(self, one: Placement, other: Placement) -> float:
         """Return the probability that one placement is more accurate than another."""
@@ -152,7 +152,7 @@ class Judgement:
         return np.lexsort((-values, self.costs))
 
 
-def estimate_of(samples: Floats) -> Estimate:
+def interval_of(samples: Floats) -> Estimate:
     """Return the mean and interval of draws (samples,)."""
     lower, upper = np.quantile(samples, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Estimate(mean=float(samples.mean()), lower=float(lower), upper=float(upper))

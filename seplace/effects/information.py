@@ -1,7 +1,7 @@
 """What one more training would tell about where the front lies.
 
 The hypervolume is the sum over costs of the accuracy of the best placement that costs no more. Which one that is
-differs between plausible worlds, and their differences in accuracy decide. A training of another placement tells of
+differs between posterior samples, and their differences in accuracy decide. A training of another placement tells of
 them what the two share. Designs of experiments for such a purpose are called transductive: Yu, Bi and Tresp, 2006; Fiez
 et al., 2019.
 """
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seplace.effects.model import Posterior
-from seplace.effects.priced_space import Region
+from seplace.effects.priced_space import PricedSpace
 from seplace.placement import Placement
 
 Floats = NDArray[np.float64]
@@ -22,33 +22,33 @@ Floats = NDArray[np.float64]
 
 def most_telling(
     posterior: Posterior,
-    region: Region,
+    priced_space: PricedSpace,
     *,
     running: Sequence[Placement],
     failed: Collection[int],
     closed: Collection[int],
-    worlds: int,
+    samples: int,
 ) -> int | None:
-    """Return the index of the member on the front of a plausible world whose training would tell most.
+    """Return the index of the candidate on the front of a posterior samples whose training would tell most.
 
-    That is, which one would lower the variance between the members of these fronts most, each weighted by the range of
+    That is, which one would lower the variance between these fronts' points most, each weighted by the range of
     costs over which it is the best, beyond what the running trainings will tell. Failed ones are on no front; closed
     ones cannot be trained. None where all are.
     """
-    fronts = [region.front(posterior.sample(), closed=failed, random=posterior.random) for _ in range(worlds)]
+    fronts = [priced_space.front(posterior.sample(), closed=failed, random=posterior.random) for _ in range(samples)]
     levels = np.concatenate([front.levels for front in fronts])
-    ranges = np.concatenate([np.diff(np.append(front.costs, region.highest_cost)) for front in fronts])
+    ranges = np.concatenate([np.diff(np.append(front.costs, priced_space.highest_cost)) for front in fronts])
     if not len(levels):
         return None
     weights = ranges / ranges.sum()
     draw = posterior.draws[0]
     noise = draw.noise_sd**2 + draw.unit_sd**2
     spread = posterior.spread(draw, levels)
-    waiting = posterior.spread(draw, region.design.levels(running))
+    waiting = posterior.spread(draw, priced_space.design.levels(running))
     for at in range(len(waiting)):
         spread, waiting = _once_known(spread, waiting[at], noise), _once_known(waiting, waiting[at], noise)
     asked = (spread - weights @ spread) * np.sqrt(weights)[:, None]  # what all of them share decides nothing
-    indices, first = np.unique(region.indices(levels), return_index=True)
+    indices, first = np.unique(priced_space.indices(levels), return_index=True)
     is_open = ~np.isin(indices, list(closed))
     if not is_open.any():
         return None

@@ -46,7 +46,7 @@ class Surface:
     """(observed placements, factors)."""
 
     def everywhere(self) -> Floats:
-        """Return the accuracies of every member of the space (members,), in the space's order."""
+        """Return the accuracies of every candidate of the space (candidates,), in the space's order."""
         values = self.intercept + self.effects.everywhere()
         shape = np.array(self.effects.shape)
         inside = (self.observed_levels < shape).all(axis=1)

@@ -1,7 +1,7 @@
 """The priced space: which placements are on the front of an idea of their accuracies, and what one more would add.
 
-Spaces up to some millions of members are looked at whole. Larger ones are searched by coordinate exchange: from many
-starts, each for another price of cost in accuracy, one factor after the other takes its best level until none changes.
+Spaces up to some millions of candidates are looked at whole. Larger ones are searched by coordinate exchange: from many
+starts, each for another cost of cost in accuracy, one factor after the other takes its best level until none changes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from seplace.effects.model import Observation, Posterior, Surface
 from seplace.pareto import reference_cost
 
 if TYPE_CHECKING:
-    from seplace.costs.table import PriceTable
+    from seplace.costs.table import CostTable
     from seplace.placement import Placement
 
 Floats = NDArray[np.float64]
@@ -31,8 +31,8 @@ _SWEEPS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Members:
-    """Placements by their levels (n, factors), with accuracies in percent (n,) or (worlds, n), and costs (n,)."""
+class Candidates:
+    """Placements: levels (n, factors), accuracies in percent (n,) or (posterior samples, n), and costs (n,)."""
 
     levels: Levels
     values: Floats
@@ -41,13 +41,13 @@ class Members:
     def __len__(self) -> int:
         return len(self.costs)
 
-    def where(self, which: NDArray[np.bool_] | NDArray[np.intp] | list[int]) -> Members:
+    def where(self, which: NDArray[np.bool_] | NDArray[np.intp] | list[int]) -> Candidates:
         """Return some of them, by a mask or by their positions."""
-        return Members(levels=self.levels[which], values=self.values[..., which], costs=self.costs[which])
+        return Candidates(levels=self.levels[which], values=self.values[..., which], costs=self.costs[which])
 
 
-class Region:
-    """The members of a space that keep hard budgets on counted costs, with their exact costs."""
+class PricedSpace:
+    """The candidates of a space that keep hard budgets on counted costs, with their exact costs."""
 
     def __init__(self, design: Design, cost: Tables, *, limits: Sequence[tuple[Tables, float]]) -> None:
         """Take the cost that is weighed, and budgets: costs with the most that a placement may have of them."""
@@ -64,8 +64,8 @@ class Region:
             return reference_cost(float(self._costs.min()), float(self._costs.max()))
         return reference_cost(self.cost.lowest, self.cost.highest)
 
-    def front(self, surface: Surface, *, closed: Collection[int], random: np.random.Generator) -> Members:
-        """Return the front of a surface, cheapest first, among the members whose index in the space is not closed."""
+    def front(self, surface: Surface, *, closed: Collection[int], random: np.random.Generator) -> Candidates:
+        """Return the front of a surface, cheapest first, among the candidates whose index is not closed."""
         if self.is_enumerated:
             values = surface.everywhere()
             if self.limits:
@@ -73,24 +73,24 @@ class Region:
             values[list(closed)] = -np.inf
             ascending = values[self._by_cost]
             rising = _rising(ascending, self._ascending_costs)
-            return Members(
+            return Candidates(
                 levels=np.stack(np.unravel_index(self._by_cost[rising], self.shape), axis=1),
                 values=ascending[rising],
                 costs=self._ascending_costs[rising],
             )
         levels = self._exchanged(surface, random)
         levels = levels[~np.isin(self.indices(levels), list(closed))]
-        return front_members(Members(levels=levels, values=surface.at(levels), costs=self.cost.at(levels)))
+        return front_points(Candidates(levels=levels, values=surface.at(levels), costs=self.cost.at(levels)))
 
     def contenders(
         self, surfaces: Sequence[Surface], *, closed: Collection[int], random: np.random.Generator
     ) -> Levels:
-        """Return the levels of the members that are on the front of one surface or another."""
+        """Return the levels of the candidates that are on the front of one surface or another."""
         fronts = [self.front(surface, closed=closed, random=random).levels for surface in surfaces]
         return np.unique(np.concatenate(fronts), axis=0)
 
     def any_open(self, closed: Collection[int], random: np.random.Generator) -> int | None:
-        """Return the index of a random member that keeps the limits and is not closed; None if none is found."""
+        """Return the index of a random candidate that keeps the limits and is not closed; None if none is found."""
         if self.is_enumerated:
             is_open = ~self._beyond_limits
             is_open[list(closed)] = False
@@ -104,15 +104,15 @@ class Region:
         return None
 
     def indices(self, levels: Levels) -> NDArray[np.int64]:
-        """Return the positions of members in the space's order."""
+        """Return the positions of candidates in the space's order."""
         return np.asarray(np.ravel_multi_index(tuple(levels.T), self.shape), dtype=np.int64)
 
     def is_inside(self, levels: Levels) -> NDArray[np.bool_]:
-        """Return which levels (n, factors) are those of members of the space."""
+        """Return which levels (n, factors) are those of candidates of the space."""
         return np.asarray((levels < np.array(self.shape)).all(axis=1))
 
     def keeps_limits(self, levels: Levels) -> NDArray[np.bool_]:
-        """Return which members keep every hard budget."""
+        """Return which candidates keep every hard budget."""
         kept = np.ones(len(levels), dtype=bool)
         for tables, limit in self.limits:
             kept &= tables.at(levels) <= limit
@@ -138,7 +138,7 @@ class Region:
         return beyond
 
     def _exchanged(self, surface: Surface, random: np.random.Generator) -> Levels:
-        """Return members that are best for some price of cost in accuracy, and those that were observed."""
+        """Return candidates that are best for some cost of cost in accuracy, and those that were observed."""
         spans = [np.ptp(table[:count]) for table, count in zip(surface.effects.main, self.shape, strict=True)]
         rate = max(float(np.sum(spans)), 1e-9) / max(self.highest_cost, 1e-9)
         rates = rate * np.exp(random.uniform(np.log(1e-3), np.log(1e3), _STARTS))
@@ -157,7 +157,7 @@ class Region:
                 break
         ends = np.unique(levels, axis=0)
         for factor, count in enumerate(self.shape):
-            # The best ones may be closed, and members between two prices of cost are on the front too.
+            # The best ones may be closed, and candidates between two costs of cost are on the front too.
             beside = np.repeat(ends, count, axis=0)
             beside[:, factor] = np.tile(np.arange(count), len(ends))
             found.append(beside)
@@ -175,10 +175,10 @@ class Region:
         return excess
 
 
-def cost_tables(design: Design, prices: PriceTable, cost: str) -> Tables:
+def cost_tables(design: Design, cost_table: CostTable, cost: str) -> Tables:
     """Return a counted cost as tables: exact, since it is a sum over stages on each backbone."""
-    column = prices.names.index(cost)
-    by_variant = [prices.variants[variant] if variant else prices for variant in design.variants]
+    column = cost_table.names.index(cost)
+    by_variant = [cost_table.variants[variant] if variant else cost_table for variant in design.variants]
     plain = np.array([float(table.plain[column]) for table in by_variant])
     extras = {
         (0, stage + 1): np.array(
@@ -199,11 +199,11 @@ def learned_cost(design: Design, costs: Mapping[Placement, float]) -> Tables:
     return replace(mean.effects, main=(first + mean.intercept, *others))
 
 
-def added_volume(candidates: Members, front: Members, *, reference: tuple[ArrayLike, float]) -> Floats:
-    """Return by how much each candidate alone would add to the area that a front dominates (n,), or (worlds, n).
+def added_volume(candidates: Candidates, front: Candidates, *, reference: tuple[ArrayLike, float]) -> Floats:
+    """Return what each candidate alone would add to the area that a front dominates: (n,) or (posterior samples, n).
 
-    The reference is an accuracy (in each world) and a cost; the area lies above the one and below the other. The
-    front's values need not rise with cost: a dominated member adds nothing.
+    The reference is an accuracy (one a posterior sample) and a cost; the area lies above the one, below the other. The
+    front's values need not rise with cost: a dominated candidate adds nothing.
     """
     lowest, highest_cost = np.asarray(reference[0])[..., None], reference[1]
     order = np.argsort(front.costs, kind="stable")
@@ -216,11 +216,13 @@ def added_volume(candidates: Members, front: Members, *, reference: tuple[ArrayL
     return np.asarray((widths * rise).sum(axis=-1))
 
 
-def front_members(members: Members) -> Members:
+def front_points(candidates: Candidates) -> Candidates:
     """Return those that no other dominates, cheapest first."""
-    order = np.argsort(members.costs, kind="stable")
-    positions = order[_rising(members.values[order], members.costs[order])]
-    return Members(levels=members.levels[positions], values=members.values[positions], costs=members.costs[positions])
+    order = np.argsort(candidates.costs, kind="stable")
+    positions = order[_rising(candidates.values[order], candidates.costs[order])]
+    return Candidates(
+        levels=candidates.levels[positions], values=candidates.values[positions], costs=candidates.costs[positions]
+    )
 
 
 def _rising(values: Floats, costs: Floats) -> NDArray[np.int64]:
@@ -230,6 +232,6 @@ def _rising(values: Floats, costs: Floats) -> NDArray[np.int64]:
     positions = np.flatnonzero(values[1:] > np.maximum.accumulate(values)[:-1]) + 1
     if values[0] > -np.inf:
         positions = np.concatenate([[0], positions])
-    # Of members of one cost the last is the best.
+    # Of candidates of one cost the last is the best.
     last = np.append(np.diff(costs[positions]) > 0, True)[: len(positions)]
     return np.asarray(positions[last])

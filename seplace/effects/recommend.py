@@ -9,16 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seplace.effects.model import Posterior, Surface
-from seplace.effects.priced_space import Floats, Members, Region, added_volume, front_members
+from seplace.effects.priced_space import Candidates, Floats, PricedSpace, added_volume, front_points
 from seplace.pareto import hypervolume
 
 _FRONTS = 24
-"""The fronts of so many plausible worlds are contenders for a recommendation."""
+"""The fronts of so many posterior samples are contenders for a recommendation."""
 
 _FEW_ENOUGH = 0.9
-"""The share of those worlds whose fronts have no more members than are recommended."""
+"""The share of those posterior samples whose fronts have no more candidates than are recommended."""
 
-_WORLDS = 256
+_SAMPLES = 256
 """In so many are the contenders valued."""
 
 _AHEAD = 16
@@ -37,21 +37,21 @@ class Regret:
     """Not exceeded with probability 0.9."""
 
 
-def recommended_front(posterior: Posterior, region: Region, *, closed: Collection[int]) -> Members:
+def recommended_front(posterior: Posterior, priced_space: PricedSpace, *, closed: Collection[int]) -> Candidates:
     """Return the placements that together promise the largest hypervolume, those first that promise most.
 
     At most as many as the true front has, by all but a tenth of what is plausible, without those whose index is closed:
-    they failed. The front of the posterior's mean would be a poorer set: its members are often alike, so that they are
+    they failed. The front of the posterior's mean would be a poorer set: its points are often alike, so that they are
     wrong together, and where little is known it may have next to none.
     """
     mean = posterior.mean()
     surfaces = [mean, *(posterior.sample() for _ in range(_FRONTS))]
-    fronts = [region.front(surface, closed=closed, random=posterior.random).levels for surface in surfaces]
+    fronts = [priced_space.front(surface, closed=closed, random=posterior.random).levels for surface in surfaces]
     levels = np.unique(np.concatenate(fronts), axis=0)
     count = int(np.quantile([len(front) for front in fronts[1:]], _FEW_ENOUGH, method="inverted_cdf"))
-    drawn = posterior.sample_at(np.concatenate([levels, posterior.levels]), _WORLDS)
-    offered = Members(levels=levels, values=drawn[:, : len(levels)], costs=region.cost.at(levels))
-    reference = (drawn[:, len(levels) :].min(axis=1), region.highest_cost)
+    drawn = posterior.sample_at(np.concatenate([levels, posterior.levels]), _SAMPLES)
+    offered = Candidates(levels=levels, values=drawn[:, : len(levels)], costs=priced_space.cost.at(levels))
+    reference = (drawn[:, len(levels) :].min(axis=1), priced_space.highest_cost)
 
     def gains_of(which: NDArray[np.intp] | list[int], beside: list[int]) -> Floats:
         return np.asarray(added_volume(offered.where(which), offered.where(beside), reference=reference).mean(axis=0))
@@ -67,34 +67,36 @@ def recommended_front(posterior: Posterior, region: Region, *, closed: Collectio
             break
         if best in ahead:
             chosen.append(best)
-    return Members(levels=levels[chosen], values=mean.at(levels[chosen]), costs=offered.costs[chosen])
+    return Candidates(levels=levels[chosen], values=mean.at(levels[chosen]), costs=offered.costs[chosen])
 
 
-def trained_front(posterior: Posterior, region: Region, *, closed: Collection[int]) -> Members:
-    """Return the front, by the posterior's mean, of the members that were observed, without the closed ones."""
-    levels = posterior.levels[region.is_inside(posterior.levels)]
-    levels = levels[~np.isin(region.indices(levels), list(closed)) & region.keeps_limits(levels)]
-    observed = Members(levels=levels, values=posterior.mean().at(levels), costs=region.cost.at(levels))
-    return front_members(observed)
+def trained_front(posterior: Posterior, priced_space: PricedSpace, *, closed: Collection[int]) -> Candidates:
+    """Return the front, by the posterior's mean, of the candidates that were observed, without the closed ones."""
+    levels = posterior.levels[priced_space.is_inside(posterior.levels)]
+    levels = levels[~np.isin(priced_space.indices(levels), list(closed)) & priced_space.keeps_limits(levels)]
+    observed = Candidates(levels=levels, values=posterior.mean().at(levels), costs=priced_space.cost.at(levels))
+    return front_points(observed)
 
 
-def expected_regret(posterior: Posterior, region: Region, *, closed: Collection[int]) -> Regret:
+def expected_regret(posterior: Posterior, priced_space: PricedSpace, *, closed: Collection[int]) -> Regret:
     """Return what the recommended front is believed to miss of the best front of the space."""
-    recommended = recommended_front(posterior, region, closed=closed)
+    recommended = recommended_front(posterior, priced_space, closed=closed)
     shares = []
     for _ in range(_TESTS):
-        world = posterior.sample()
-        lowest = float(world.observed().min())
-        attainable = _volume(region.front(world, closed=closed, random=posterior.random), lowest, region)
-        shares.append(1 - _volume(valued(recommended, world), lowest, region) / attainable if attainable > 0 else 0.0)
+        sample = posterior.sample()
+        lowest = float(sample.observed().min())
+        attainable = _volume(priced_space.front(sample, closed=closed, random=posterior.random), lowest, priced_space)
+        shares.append(
+            1 - _volume(valued(recommended, sample), lowest, priced_space) / attainable if attainable > 0 else 0.0
+        )
     return Regret(mean=float(np.mean(shares)), upper=float(np.quantile(shares, 0.9)))
 
 
-def valued(members: Members, surface: Surface) -> Members:
+def valued(candidates: Candidates, surface: Surface) -> Candidates:
     """Return the same placements with the accuracies that a surface gives them."""
-    return Members(levels=members.levels, values=surface.at(members.levels), costs=members.costs)
+    return Candidates(levels=candidates.levels, values=surface.at(candidates.levels), costs=candidates.costs)
 
 
-def _volume(members: Members, lowest: float, region: Region) -> float:
-    losses = np.stack([-members.values, members.costs], axis=1)
-    return hypervolume(losses, np.array([-lowest, region.highest_cost]))
+def _volume(candidates: Candidates, lowest: float, priced_space: PricedSpace) -> float:
+    losses = np.stack([-candidates.values, candidates.costs], axis=1)
+    return hypervolume(losses, np.array([-lowest, priced_space.highest_cost]))

@@ -1,15 +1,15 @@
-"""Evaluators: what turns (placement, seed, epochs) into a result. One file and one line add a member.
+"""Evaluators: what turns (placement, seed, epochs) into a result. One file and one line add an entry.
 
-A member is called as `make(config, folder, *, worker)`, with the study, the folder of its results and the number of the
+An entry is called as `make(config, folder, *, worker)`, with the study, the folder of its results and the number of the
 worker that it works for, and returns an `Evaluator` as `seplace.evaluators.evaluator` describes it.
 """
 
-from seplace.registry import Member, Registry
+from seplace.registry import Entry, Registry
 
 EVALUATORS = Registry(
     "evaluator",
     {
         "stand_alone": "seplace.evaluators.stand_alone:make",
-        "table": Member("seplace.evaluators.tabular:Table", takes_folder=True),
+        "table": Entry("seplace.evaluators.tabular:Table", takes_folder=True),
     },
 )

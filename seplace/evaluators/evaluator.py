@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from seplace.costs.table import PriceTable
+    from seplace.costs.table import CostTable
     from seplace.placement import Placement
     from seplace.results.evaluation import Evaluation, Job
     from seplace.scores import Score
@@ -21,8 +21,8 @@ class Evaluator(Protocol):
     def test(self, evaluation: Evaluation) -> Score:
         """Return what the network of an evaluation reaches on the test split; MissingWeights if that is unknown."""
 
-    def prices(self) -> PriceTable:
-        """Return the counted costs of the space and the yardsticks."""
+    def cost_table(self) -> CostTable:
+        """Return the counted costs of the space and the baselines."""
 
     def latencies(self, placements: Sequence[Placement]) -> dict[str, dict[str, Any]]:
         """Return measured latencies, with how they were measured, by the text of the placement.

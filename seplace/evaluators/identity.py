@@ -112,7 +112,7 @@ def changes_of_identity(known: Mapping[str, Mapping[str, Any]], now: Mapping[str
 
 
 def counted_code(identity: Identity) -> dict[str, object]:
-    """Return what counted prices depend on of the user's own code; empty without any."""
+    """Return what counted costs depend on of the user's own code; empty without any."""
     counted = ("stages", "parameters", "operators", "code", "torch")
     own = {subject: {name: each[name] for name in counted if name in each} for subject, each in identity.items()}
     return {"code": own} if own else {}

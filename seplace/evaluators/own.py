@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from seplace.user_code import told_as_theirs
 
 if TYPE_CHECKING:
-    from seplace.costs.table import PriceTable
+    from seplace.costs.table import CostTable
     from seplace.evaluators.evaluator import Evaluator
     from seplace.placement import Placement
     from seplace.results.evaluation import Evaluation, Job
@@ -33,10 +33,10 @@ class OwnEvaluator:
         with self._told("test"):
             return self.evaluator.test(evaluation)
 
-    def prices(self) -> PriceTable:
-        """Return the counted costs of the space and the yardsticks."""
-        with self._told("prices"):
-            return self.evaluator.prices()
+    def cost_table(self) -> CostTable:
+        """Return the counted costs of the space and the baselines."""
+        with self._told("cost_table"):
+            return self.evaluator.cost_table()
 
     def latencies(self, placements: Sequence[Placement]) -> dict[str, dict[str, Any]]:
         """Return measured latencies by the text of the placement; those that cannot be had are left out."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from seplace.costs import cost_named, counted_names, measured_names
-from seplace.costs.table import PriceTable
+from seplace.costs.table import CostTable
 from seplace.errors import InputError, UncountedOperator
 from seplace.placement import Placement, StageChoice
 from seplace.registry import is_import_path
@@ -26,17 +26,17 @@ _TIMED_TOGETHER = 16
 """So many networks are held in memory to be timed in turns."""
 
 
-def priced_choices(space: SearchSpace, variant: str) -> list[list[StageChoice]]:
-    """Return the choices of each unit that the space or a yardstick has on one of its backbones, without repeats."""
-    marks = [mark for mark in space.yardsticks.values() if mark.variant == variant]
+def counted_choices(space: SearchSpace, variant: str) -> list[list[StageChoice]]:
+    """Return the choices of each unit that the space or a baseline has on one of its backbones, without repeats."""
+    marks = [mark for mark in space.baselines.values() if mark.variant == variant]
     return [
         list(dict.fromkeys([*listed, *(mark.choices[unit] for mark in marks)]))
         for unit, listed in enumerate(space.choices)
     ]
 
 
-def count_prices(evaluator: StandAlone) -> PriceTable:
-    """Count every choice of the space and of the yardsticks; FLOPs only if they are known or asked for.
+def count_costs(evaluator: StandAlone) -> CostTable:
+    """Count every choice of the space and of the baselines; FLOPs only if they are known or asked for.
 
     UserCodeError where a network or a module of the user's own cannot be run.
     """
@@ -51,7 +51,7 @@ def count_prices(evaluator: StandAlone) -> PriceTable:
     return _counted(evaluator, [name for name in names if name != "flops"])
 
 
-def _counted(evaluator: StandAlone, names: list[str]) -> PriceTable:
+def _counted(evaluator: StandAlone, names: list[str]) -> CostTable:
     from seplace.evaluators.checking import check_modules, check_network
     from seplace.evaluators.stand_alone import weights_of
     from seplace.models import insert
@@ -62,7 +62,7 @@ def _counted(evaluator: StandAlone, names: list[str]) -> PriceTable:
     for variant, backbone in space.backbones.items():
         plain = evaluator.build(Placement.uniform(StageChoice(), len(backbone.units), variant=variant), seed=0)
         weights_of(plain)  # whether they can be kept is seen before they are trained
-        choices = priced_choices(space, variant)
+        choices = counted_choices(space, variant)
         images = evaluator.example.cpu()
         if backbone.is_own:
             check_network(backbone, plain, images, num_classes=len(evaluator.images.classes))
@@ -70,7 +70,7 @@ def _counted(evaluator: StandAlone, names: list[str]) -> PriceTable:
         modules = [choice.name for listed in choices for choice in listed]
         own = backbone.is_own or any(map(is_import_path, [*modules, *names]))
         with told_if(own, f"{', '.join(names)} of {backbone.text} with its modules cannot be counted"):
-            tables[variant] = PriceTable.count(plain, backbone.units, inserted, images, choices, names=names)
+            tables[variant] = CostTable.count(plain, backbone.units, inserted, images, choices, names=names)
     return replace(tables.pop(""), variants=tables)
 
 

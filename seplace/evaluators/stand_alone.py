@@ -18,7 +18,7 @@ from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 from torch import nn
 
-from seplace.costs.table import PriceTable
+from seplace.costs.table import CostTable
 from seplace.datasets.image_set import ImageSet, Split, load_image_set
 from seplace.datasets.loader import Augmentation, BatchLoader
 from seplace.errors import (
@@ -33,7 +33,7 @@ from seplace.errors import (
 )
 from seplace.evaluators.data_look import look_at_study
 from seplace.evaluators.new_parts import new_modules
-from seplace.evaluators.pricing import count_prices, time_placements
+from seplace.evaluators.pricing import count_costs, time_placements
 from seplace.evaluators.timing import estimate_training
 from seplace.files.atomic import sha256_of, write_atomically
 from seplace.files.versions import versions
@@ -125,9 +125,9 @@ class StandAlone:
             **look.to_record(),
         }
 
-    def prices(self) -> PriceTable:
-        """Count every choice of the space and of the yardsticks."""
-        return count_prices(self)
+    def cost_table(self) -> CostTable:
+        """Count every choice of the space and of the baselines."""
+        return count_costs(self)
 
     def latencies(self, placements: Sequence[Placement]) -> dict[str, dict[str, Any]]:
         """Time placements, one image a pass, interleaved with the plain backbone; by the text of the placement."""

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seplace.errors import DataError, MissingTestSplit, MissingWeights
-from seplace.evaluators.pricing import priced_choices
-from seplace.evaluators.tabular_benchmark import TrainedTable
+from seplace.evaluators.pricing import counted_choices
+from seplace.evaluators.tabular_benchmark import TabularBenchmark
 from seplace.files.yaml_reader import Document, Problem, read_document, refuse, spelled
 from seplace.scores import Score
 from seplace.study.config import StudyConfig, differences
 
 if TYPE_CHECKING:
-    from seplace.costs.table import PriceTable
+    from seplace.costs.table import CostTable
     from seplace.placement import Placement
     from seplace.results.evaluation import Evaluation, Job
 
@@ -62,10 +62,10 @@ class Table:
         accuracy, cross_entropy = self.table.tests[evaluation.key]
         return Score(accuracy=accuracy, cross_entropy=cross_entropy)
 
-    def prices(self) -> PriceTable:
-        """Return the table's prices of the study's space and the yardsticks."""
+    def cost_table(self) -> CostTable:
+        """Return the table's costs of the study's space and the baselines."""
         space = self.config.search_space
-        return self.table.prices.only({variant: priced_choices(space, variant) for variant in space.backbones})
+        return self.table.cost_table.only({variant: counted_choices(space, variant) for variant in space.backbones})
 
     def latencies(self, placements: Sequence[Placement]) -> dict[str, dict[str, Any]]:
         """Return those latencies that were measured when the table was trained."""
@@ -81,7 +81,7 @@ class Table:
         return 0.0
 
 
-def _table_of(config: StudyConfig) -> TrainedTable:
+def _table_of(config: StudyConfig) -> TabularBenchmark:
     """Open the table that a study names, and refuse the study where the table cannot answer for it."""
     folder = config.evaluator_folder
     assert folder is not None
@@ -89,7 +89,7 @@ def _table_of(config: StudyConfig) -> TrainedTable:
     if document is None:
         refuse(problems)
     try:
-        table = TrainedTable.load(folder)
+        table = TabularBenchmark.load(folder)
     except DataError as error:
         rule = f"is no table: {error}"
         refuse([document.problem(("evaluator", "folder"), rule, got=spelled(config.evaluator.folder))])
@@ -113,18 +113,18 @@ def _meaning(config: StudyConfig) -> dict[str, Any]:
     return meaning | {key: value for key, value in config.fingerprint().items() if key.startswith(blocks)}
 
 
-def _other_meanings(config: StudyConfig, table: TrainedTable, document: Document) -> Iterator[Problem]:
+def _other_meanings(config: StudyConfig, table: TabularBenchmark, document: Document) -> Iterator[Problem]:
     for change in differences(_meaning(table.config), _meaning(config)):
         key, _, values = change.partition(": ")
         yield document.problem(tuple(key.split(".")), f"must be as in the table {table.folder} ({values})")
 
 
-def _lacking_rows(config: StudyConfig, table: TrainedTable, document: Document) -> Iterator[Problem]:
+def _lacking_rows(config: StudyConfig, table: TabularBenchmark, document: Document) -> Iterator[Problem]:
     """Find what the study may train and the table did not; one placement stands for all that lack the same."""
-    space, marks = config.search_space, list(config.search_space.yardsticks.values())
+    space, marks = config.search_space, list(config.search_space.baselines.values())
     missing = next((each for each in itertools.chain(marks, space) if table.seeds_of(each) == 0), None)
     if missing is not None:
-        whole = "every placement of the space and every yardstick must be in it"
+        whole = "every placement of the space and every baseline must be in it"
         yield document.problem(("space",), f"the table {table.folder} has no training of {missing}; {whole}")
         return
     asked = [(("search", "seeds"), config.search.seeds, list(space))]
@@ -137,7 +137,7 @@ def _lacking_rows(config: StudyConfig, table: TrainedTable, document: Document) 
             yield document.problem(keys, rule, got=str(seeds))
 
 
-def _lacking_points(config: StudyConfig, table: TrainedTable, document: Document) -> Iterator[Problem]:
+def _lacking_points(config: StudyConfig, table: TabularBenchmark, document: Document) -> Iterator[Problem]:
     """Find rungs at which the table's trainings were not scored."""
     for at, rung in enumerate(config.search.rungs):
         lacking = next((row for row in table.rows.values() if _is_without(row, rung)), None)
@@ -151,7 +151,7 @@ def _is_without(row: Evaluation, rung: int) -> bool:
     return row.state == "complete" and row.accuracy_after(rung) is None
 
 
-def _lacking_costs(config: StudyConfig, table: TrainedTable, document: Document) -> Iterator[Problem]:
+def _lacking_costs(config: StudyConfig, table: TabularBenchmark, document: Document) -> Iterator[Problem]:
     """Find costs that are measured and that the table's study did not measure of every placement."""
     objective, space = config.objective, config.search_space
     named = [
@@ -159,11 +159,11 @@ def _lacking_costs(config: StudyConfig, table: TrainedTable, document: Document)
         *((name, ("objective", "limits", name)) for name in objective.limits),
     ]
     for name, keys in named:
-        if name in table.prices.names:
+        if name in table.cost_table.names:
             continue
-        placements = itertools.chain(space.yardsticks.values(), space)
+        placements = itertools.chain(space.baselines.values(), space)
         lacking = next((each for each in placements if name not in table.latencies.get(str(each), {})), None)
         if lacking is not None:
-            known = ", ".join(table.prices.names)
+            known = ", ".join(table.cost_table.names)
             rule = f"the table {table.folder} has no {name} of {lacking}; it answers with {known}"
             yield document.problem(keys, rule)

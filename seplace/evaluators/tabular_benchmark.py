@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from seplace.costs.stored import prices_of_results
+from seplace.costs.stored import cost_table_of_results
 from seplace.results.evaluation import Job
 from seplace.results.ledger import ledger_of_results
 from seplace.study.config import STUDY_FACTS, load_results_study
 
 if TYPE_CHECKING:
-    from seplace.costs.table import PriceTable
+    from seplace.costs.table import CostTable
     from seplace.placement import Placement
     from seplace.results.evaluation import Evaluation, EvaluationKey
     from seplace.study.config import StudyConfig
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainedTable:
+class TabularBenchmark:
     """What a study has left to answer from."""
 
     folder: Path
@@ -35,7 +35,7 @@ class TrainedTable:
     """What was said of the data, as plain JSON types."""
     latencies: Mapping[str, Mapping[str, Any]]
     """By the text of the placement, where it was timed."""
-    prices: PriceTable
+    cost_table: CostTable
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -50,7 +50,7 @@ class TrainedTable:
                 tests=ledger.tests(),
                 images=ledger.fact("images") or {},
                 latencies=ledger.fact("latencies") or {},
-                prices=prices_of_results(folder, key=config.price_key(), rows=rows),
+                cost_table=cost_table_of_results(folder, key=config.cost_key(), rows=rows),
             )
 
     def row(self, placement: Placement, seed: int) -> Evaluation | None:

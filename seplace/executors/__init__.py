@@ -1,6 +1,6 @@
-"""Executors: where trainings run. One file and one line add a member.
+"""Executors: where trainings run. One file and one line add an entry.
 
-A member is a class `Executor(maker, *, workers, max_retries, on_progress)` with `submit(job)`,
+An entry is a class `Executor(maker, *, workers, max_retries, on_progress)` with `submit(job)`,
 `wait() -> list[Evaluation]`, `close()` and the number `running`.
 """
 

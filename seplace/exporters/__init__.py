@@ -1,7 +1,7 @@
 """Exporters: what a trained network becomes outside seplace. Each verifies its own output.
 
-A member is a function `export(trained, folder)`: it takes a `TrainedNetwork`, writes a folder and returns its
-path, or raises ExportMismatch and leaves nothing. One file and one line add a member.
+An entry is a function `export(trained, folder)`: it takes a `TrainedNetwork`, writes a folder and returns its
+path, or raises ExportMismatch and leaves nothing. One file and one line add an entry.
 """
 
 from __future__ import annotations

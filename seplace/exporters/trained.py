@@ -43,7 +43,7 @@ class TrainedNetwork:
     """The state_dict of the network that `models.build` gives."""
     flops: int | None
     """None where the study could not count them."""
-    """What the price table says of the placement, for one image."""
+    """What the cost table says of the placement, for one image."""
     provenance: Mapping[str, str | int | float | None]
     """Where the weights come from, in the order to show: study, seed, epochs, n, accuracy with accuracy_lower and
     accuracy_upper (percent, of the validation split), cross_entropy (nats), test_accuracy, versions, device, data, …"""

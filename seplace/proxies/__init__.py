@@ -1,7 +1,7 @@
 """Proxies: cheap scores of a placement. None is trusted until `seplace proxy` has put it on probation on the task.
 
-A member is a function `make(evaluator, *, seed, effort) -> Proxy`: whatever is shared by all placements is done there,
-once; `score(placement)` then returns a number of which larger is better. One file and one line add a member.
+An entry is a function `make(evaluator, *, seed, effort) -> Proxy`: whatever is shared by all placements is done there,
+once; `score(placement)` then returns a number of which larger is better. One file and one line add an entry.
 """
 
 from seplace.registry import Registry
@@ -19,4 +19,4 @@ PROXIES = Registry(
 )
 
 WITHOUT_TRAINING = ("synflow", "naswot", "jacobian_covariance", "gradient_norm")
-"""The members that look at untrained networks, and so take next to no time."""
+"""The entries that look at untrained networks, and so take next to no time."""

@@ -75,7 +75,7 @@ class Scores:
     """Once for all placements."""
 
 
-def probation_table(
+def rank_correlation_table(
     config: StudyConfig,
     evaluations: Iterable[Evaluation],
     *,
@@ -95,7 +95,7 @@ def probation_table(
     from seplace.evaluators.stand_alone import StandAlone
 
     for name in proxies:
-        PROXIES.member(name)  # a wrong name is told before anything takes time
+        PROXIES.entry(name)  # a wrong name is told before anything takes time
     trained = sampled(trained_placements(evaluations, epochs=config.training.epochs), placements, seed=seed)
     evaluator = StandAlone(config, folder, device=device)
     names = [name for name in dict.fromkeys(proxies) if name != FLOPS]
@@ -109,8 +109,8 @@ def trained_placements(evaluations: Iterable[Evaluation], *, epochs: int) -> lis
     for row in evaluations:
         if row.state == "complete" and row.epochs == epochs:
             rows[row.placement].append(row)
-    members = sorted(rows.items(), key=lambda item: str(item[0]))
-    groups = [group for _, group in members]
+    candidates = sorted(rows.items(), key=lambda item: str(item[0]))
+    groups = [group for _, group in candidates]
     accuracies = _adjusted([{row.seed: row.accuracy for row in each if row.accuracy is not None} for each in groups])
     gains = _adjusted(
         [{row.seed: -row.cross_entropy for row in each if row.cross_entropy is not None} for each in groups]
@@ -122,7 +122,7 @@ def trained_placements(evaluations: Iterable[Evaluation], *, epochs: int) -> lis
             accuracy=accuracy,
             negative_cross_entropy=gain,
         )
-        for (placement, group), accuracy, gain in zip(members, accuracies, gains, strict=True)
+        for (placement, group), accuracy, gain in zip(candidates, accuracies, gains, strict=True)
     ]
 
 
@@ -136,7 +136,7 @@ def sampled(trained: Sequence[Trained], count: int | None, *, seed: int) -> list
     """Return `count` placements drawn from `seed`, or all, in their order; InputError where these are too few."""
     chosen = list(range(len(trained)))
     if count is not None and count < len(trained):
-        chosen = sorted(random.Random(derive_seed(seed, "probation")).sample(chosen, count))
+        chosen = sorted(random.Random(derive_seed(seed, "rank_correlation")).sample(chosen, count))
     if len(chosen) < LEAST_PLACEMENTS:
         raise InputError(f"a proxy is judged by at least {LEAST_PLACEMENTS} trained placements (got {len(chosen)})")
     return [trained[at] for at in chosen]
@@ -185,7 +185,7 @@ def compare(trained: Sequence[Trained], scores: Sequence[Scores], *, seed: int) 
     where no placement is replicated; beyond_flops, the partial tau given FLOPs; each with the bounds of its 90 %
     interval (`_lower`, `_upper`), bootstrapped over placements; verdict; seconds a placement, and shared by all.
 
-    The ceiling takes the noise of the replicated placements for that of all. In a search these are the yardsticks and
+    The ceiling takes the noise of the replicated placements for that of all. In a search these are the baselines and
     the confirmed front, no random choice.
     """
     import pandas as pd

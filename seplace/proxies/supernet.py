@@ -103,12 +103,12 @@ class Supernet(nn.Module):
 
     @classmethod
     def build(cls, evaluator: StandAlone, variant: str, *, seed: int) -> Supernet:
-        """Build the untrained supernet of a backbone of the study's space, for the space's choices and the yardsticks'.
+        """Build the untrained supernet of a backbone of the study's space, for the space's choices and the baselines'.
 
         Every path starts from the weights that its placement starts from on this seed.
         """
         space = evaluator.config.search_space
-        beside = [mark.choices for mark in space.yardsticks.values() if mark.variant == variant]
+        beside = [mark.choices for mark in space.baselines.values() if mark.variant == variant]
         choices = [
             tuple(dict.fromkeys([*listed, *marks])) for listed, *marks in zip(space.choices, *beside, strict=True)
         ]

@@ -107,10 +107,10 @@ def _table(title: str, headings: Sequence[str], *, texts: int = 1, folded: Seque
 
 def _with_sections(table: Table, records: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yield the records, after a line with the name of each backbone."""
-    for (backbone, size), members in groupby(records, lambda record: (record["backbone"], record["image_size"])):
+    for (backbone, size), candidates in groupby(records, lambda record: (record["backbone"], record["image_size"])):
         table.add_section()
         table.add_row(f"{backbone}, {size}x{size}", style="bold")
-        yield from members
+        yield from candidates
 
 
 def _quartiles(record: dict[str, Any], column: str) -> str:

@@ -38,31 +38,31 @@ _SCALES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 def plot_front(placements: pd.DataFrame, *, cost: str, unit: str, title: str) -> Figure:
     """Draw believed accuracy (with its 90 % interval) against the extra cost over the plain backbone.
 
-    The front is a line with numbered members; yardsticks are marked, on the front or not; everything else that was
+    The front is a line with numbered candidates; baselines are marked, on the front or not; everything else that was
     trained is grey. A note says so when the cost hardly moves over what was trained. Before anything is trained there
     are axes with a sentence in them.
     """
     if placements.empty:
         return _empty(title, f"extra {unit} over the plain backbone", "validation accuracy in %")
-    lines = placements["on_front"].sum() + placements.loc[placements["yardstick"] != "", "yardstick"].nunique()
+    lines = placements["on_front"].sum() + placements.loc[placements["baseline"] != "", "baseline"].nunique()
     figure = Figure(figsize=(10.0, max(5.2, 1.0 + 0.19 * float(lines))), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     extra = placements[f"extra_{cost}"].to_numpy(dtype=float)
     scale, prefix = _scale_of(np.abs(extra).max(initial=0.0))
     table = placements.assign(x=extra / scale)
-    members = table[table["on_front"]].sort_values("x")
-    yardsticks = table[table["yardstick"] != ""]
-    rest = table[(table["yardstick"] == "") & ~table["on_front"]]
+    candidates = table[table["on_front"]].sort_values("x")
+    baselines = table[table["baseline"] != ""]
+    rest = table[(table["baseline"] == "") & ~table["on_front"]]
     _points(axes, rest, color=_GREY, marker="o", size=4, label="trained", faint=True)
-    axes.step(members["x"], members["accuracy"], where="post", color=_BLUE, linewidth=1.4, alpha=0.7, zorder=2)
-    _points(axes, members, color=_BLUE, marker="o", size=8.5, label="front")
-    own = list(dict.fromkeys(name.split()[0] for name in yardsticks["yardstick"] if ":" in name.split()[0]))
-    others = [name for name in yardsticks["yardstick"] if " on " in name]
-    for name, yardstick in yardsticks.groupby("yardstick", sort=False):
+    axes.step(candidates["x"], candidates["accuracy"], where="post", color=_BLUE, linewidth=1.4, alpha=0.7, zorder=2)
+    _points(axes, candidates, color=_BLUE, marker="o", size=8.5, label="front")
+    own = list(dict.fromkeys(name.split()[0] for name in baselines["baseline"] if ":" in name.split()[0]))
+    others = [name for name in baselines["baseline"] if " on " in name]
+    for name, baseline in baselines.groupby("baseline", sort=False):
         style = _style_on(others.index(name)) if name in others else _style(str(name), own)
-        _points(axes, yardstick, label=str(name), **style)
-    names = _numbers(axes, members)
+        _points(axes, baseline, label=str(name), **style)
+    names = _numbers(axes, candidates)
     plain = float(placements[cost].iloc[0] - extra[0])
     plain_scale, plain_prefix = _scale_of(plain)
     axes.set_xlabel(
@@ -171,24 +171,24 @@ def plot_effects(effects: pd.DataFrame, *, title: str) -> Figure:
 def plot_simulation(summary: pd.DataFrame, *, title: str) -> Figure:
     """Draw the true hypervolume that each sampler reaches against trainings, with its 95 % band over repetitions.
 
-    One row of panels a world, one column a recommendation; one colour a sampler.
+    One row of panels a problem, one column a recommendation; one colour a sampler.
     """
-    worlds, recommendations = list(summary["world"].unique()), list(summary["recommendation"].unique())
-    size = (5.2 * len(recommendations), 0.5 + 3.4 * len(worlds))
+    problems, recommendations = list(summary["problem"].unique()), list(summary["recommendation"].unique())
+    size = (5.2 * len(recommendations), 0.5 + 3.4 * len(problems))
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
-    panels = figure.subplots(len(worlds), len(recommendations), sharex="row", sharey="row", squeeze=False)
+    panels = figure.subplots(len(problems), len(recommendations), sharex="row", sharey="row", squeeze=False)
     colours = dict(zip(summary["sampler"].unique(), itertools.cycle(_COLOURS), strict=False))
-    for row, world in enumerate(worlds):
+    for row, problem in enumerate(problems):
         for column, recommendation in enumerate(recommendations):
             axes = panels[row, column]
-            shown = summary[(summary["world"] == world) & (summary["recommendation"] == recommendation)]
+            shown = summary[(summary["problem"] == problem) & (summary["recommendation"] == recommendation)]
             for sampler, curve in shown.groupby("sampler", sort=False):
                 axes.fill_between(
                     curve["trainings"], curve["lower"], curve["upper"], color=colours[sampler], alpha=0.18, linewidth=0
                 )
                 axes.plot(curve["trainings"], curve["hypervolume"], color=colours[sampler], marker="o", markersize=3.5)
-            axes.set_title(f"{world}: {recommendation} front", loc="left", fontsize=10, color=_INK)
+            axes.set_title(f"{problem}: {recommendation} front", loc="left", fontsize=10, color=_INK)
             axes.set_xscale("log")  # equal steps are equal ratios: half the trainings, a quarter
             axes.set_xticks(sorted(shown["trainings"].unique()), minor=False)
             axes.xaxis.set_major_formatter("{x:.0f}")
@@ -196,7 +196,7 @@ def plot_simulation(summary: pd.DataFrame, *, title: str) -> Figure:
             axes.grid(color="#e8e8e8", linewidth=0.8)
             axes.set_axisbelow(True)
             axes.spines[["top", "right"]].set_visible(False)
-            if row + 1 == len(worlds):
+            if row + 1 == len(problems):
                 axes.set_xlabel("trainings")
             if column == 0:
                 axes.set_ylabel("true hypervolume ÷ best")
@@ -264,18 +264,18 @@ def _points(
         bar.set_alpha(0.45 if faint else 1.0)
 
 
-def _style(yardstick: str, own: Sequence[str]) -> dict[str, Any]:
+def _style(baseline: str, own: Sequence[str]) -> dict[str, Any]:
     """Return a marker for each module, filled where it stands everywhere and hollow in the last stage only.
 
     `own` are the modules of the user's own.
     """
-    module = yardstick.split()[0]
+    module = baseline.split()[0]
     markers = {"none": "X", "SE": "^", "CBAM": "s", "ECA": "D"} | dict(zip(own, itertools.cycle("hvp8"), strict=False))
     return {
         "color": _ORANGE,
         "marker": markers[module],
         "size": 6.5,
-        "hollow": "last" in yardstick,
+        "hollow": "last" in baseline,
     }
 
 
@@ -284,21 +284,21 @@ def _style_on(number: int) -> dict[str, Any]:
     return {"color": _ORANGE, "marker": "XP*pHv<>"[number % 8], "size": 7.5, "hollow": True}
 
 
-def _numbers(axes: Axes, members: pd.DataFrame) -> list[Line2D]:
-    """Write the members' numbers up to their left, where nothing is as good; return their names for the legend."""
+def _numbers(axes: Axes, candidates: pd.DataFrame) -> list[Line2D]:
+    """Write the candidates' numbers up to their left, where nothing is as good; return their names for the legend."""
     axes.autoscale_view()
-    at = axes.transData.transform(members[["x", "accuracy"]].to_numpy(dtype=float))
+    at = axes.transData.transform(candidates[["x", "accuracy"]].to_numpy(dtype=float))
     groups: list[list[int]] = []
-    for member, place in enumerate(at):
+    for candidate, place in enumerate(at):
         # Numbers of points that almost coincide stand together: one would hide the other.
         if groups and np.abs(place - at[groups[-1][-1]]).max() < _LABEL_PIXELS:
-            groups[-1].append(member)
+            groups[-1].append(candidate)
         else:
-            groups.append([member])
+            groups.append([candidate])
     for group in groups:
         axes.annotate(
-            ", ".join(str(member + 1) for member in group),
-            tuple(members[["x", "accuracy"]].iloc[group[-1]]),
+            ", ".join(str(candidate + 1) for candidate in group),
+            tuple(candidates[["x", "accuracy"]].iloc[group[-1]]),
             xytext=(-4, 5),
             textcoords="offset points",
             ha="right",
@@ -308,7 +308,9 @@ def _numbers(axes: Axes, members: pd.DataFrame) -> list[Line2D]:
             path_effects=[withStroke(linewidth=2.0, foreground="white")],
             zorder=5,
         )
-    names = [f"{number}  {name}".replace("@", "\n    @") for number, name in enumerate(members["placement"], start=1)]
+    names = [
+        f"{number}  {name}".replace("@", "\n    @") for number, name in enumerate(candidates["placement"], start=1)
+    ]
     return [Line2D([], [], linestyle="", label=name) for name in names]
 
 

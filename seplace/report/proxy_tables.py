@@ -15,9 +15,9 @@ _HEADINGS = ("", "ranks by", "tau", "ceiling", "beyond FLOPs", "verdict", "s a p
 _TEXTS = ("", "ranks by", "verdict")
 
 
-def probation_view(probation: pd.DataFrame) -> Table:
+def rank_correlation_view(rank_correlations: pd.DataFrame) -> Table:
     """Return what `compare` gives, a section a proxy; the ceiling is `not known` without a second seed."""
-    first = probation.iloc[0]
+    first = rank_correlations.iloc[0]
     table = Table(
         title=f"Rank correlation with stand-alone trainings of n = {first['placements']} placements "
         f"({first['replicated']} on several seeds): Kendall's tau-b, with 90 % intervals",
@@ -30,7 +30,7 @@ def probation_view(probation: pd.DataFrame) -> Table:
         justify: Literal["left", "right"] = "left" if heading in _TEXTS else "right"
         table.add_column(heading, justify=justify, no_wrap=True)
     last = ""
-    for row in probation.to_dict("records"):
+    for row in rank_correlations.to_dict("records"):
         is_new = row["proxy"] != last
         last = row["proxy"]
         table.add_row(

@@ -145,24 +145,24 @@ def _sizes(use: Mapping[str, Any]) -> str:
 
 
 def front_table(front: pd.DataFrame, *, cost: str, title: str, has_test: bool = True) -> Table:
-    """Return the front, and below a line the yardsticks beside it, for a terminal."""
+    """Return the front, and below a line the baselines beside it, for a terminal."""
     table = Table(title=title, title_justify="left", header_style="bold")
     table.add_column("placement", no_wrap=True)
     table.add_column("", no_wrap=True)
-    headings = ("seeds", "on front", "accuracy %", "over none", "over yardstick", cost, f"extra {cost}")
+    headings = ("seeds", "on front", "accuracy %", "over none", "over baseline", cost, f"extra {cost}")
     for heading in (*headings, *(["test %"] if has_test else [])):
         table.add_column(heading, justify="right", no_wrap=True)
     for at, row in enumerate(front.to_dict("records")):
         is_last_member = row["on_front"] and at + 1 < len(front) and not front["on_front"].iloc[at + 1]
-        is_plain = row["yardstick"] == "none"
+        is_plain = row["baseline"] == "none"
         table.add_row(
             row["placement"],
-            row["yardstick"],
+            row["baseline"],
             str(row["n"]),
             f"{100 * row['p_front']:.0f} %",
             interval(row, "accuracy"),
             "" if is_plain else interval(row, "gain", signed=True),
-            "" if is_plain else interval(row, "over_yardstick", signed=True),
+            "" if is_plain else interval(row, "gain_vs_baseline", signed=True),
             quantity(row[cost]),
             quantity(row[f"extra_{cost}"], signed=True),
             *([plus_minus(row["test_accuracy"], row["test_accuracy_se"])] if has_test else []),
@@ -262,27 +262,29 @@ def interval(row: Mapping[Any, Any], name: str, *, signed: bool = False) -> str:
 
 
 def simulation_table(summary: pd.DataFrame) -> Table:
-    """Return true hypervolumes, one row a sampler and recommendation in a world, one column a checkpoint."""
+    """Return true hypervolumes, one row a sampler and recommendation in a problem, one column a checkpoint."""
     table = Table(header_style="bold", title_justify="left", title="true hypervolume ÷ best, mean [95 % interval]")
     checkpoints = sorted(summary["trainings"].unique())
-    for heading in ("world", "front", "sampler"):
+    for heading in ("problem", "front", "sampler"):
         table.add_column(heading, no_wrap=True)
     for heading in (*(f"{each} trainings" for each in checkpoints), "n"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for (world, recommendation, sampler), rows in summary.groupby(["world", "recommendation", "sampler"], sort=False):
+    for (problem, recommendation, sampler), rows in summary.groupby(
+        ["problem", "recommendation", "sampler"], sort=False
+    ):
         by_checkpoint = {row["trainings"]: row for row in rows.to_dict("records")}
         cells = [
             f"{row['hypervolume']:.3f} [{row['lower']:.3f}, {row['upper']:.3f}]" if row is not None else ""
             for row in (by_checkpoint.get(each) for each in checkpoints)
         ]
-        table.add_row(str(world), str(recommendation), str(sampler), *cells, str(rows["repetitions"].min()))
+        table.add_row(str(problem), str(recommendation), str(sampler), *cells, str(rows["repetitions"].min()))
     return table
 
 
-def belief_table(beliefs: pd.DataFrame) -> Table:
-    """Return how true the judgement of the trained front was at the end of the repetitions, by world and sampler."""
+def calibration_table(calibrations: pd.DataFrame) -> Table:
+    """Return how true the estimates of the trained front was at the end of the repetitions, by problem and sampler."""
     headings = (
-        "world",
+        "problem",
         "sampler",
         "placements",
         "trainings",
@@ -301,17 +303,17 @@ def belief_table(beliefs: pd.DataFrame) -> Table:
     )
     for at, heading in enumerate((*headings, "n")):
         table.add_column(heading, justify="left" if at < 2 else "right", no_wrap=True)
-    for (world, sampler), rows in beliefs.groupby(["world", "sampler"], sort=False):
-        members = rows["members"].sum()
+    for (problem, sampler), rows in calibrations.groupby(["problem", "sampler"], sort=False):
+        candidates = rows["front_points"].sum()
         table.add_row(
-            str(world),
+            str(problem),
             str(sampler),
             f"{rows['different'].mean():.0f}",
             f"{rows['trained'].mean():.0f}",
             f"{100 * rows['regret'].mean():.1f} %",
             f"{100 * rows['expected_regret'].mean():.1f} %",
-            f"{100 * rows['covered'].sum() / members:.0f} %",
-            f"{100 * rows['gains_covered'].sum() / max(members - len(rows), 1):.0f} %",
+            f"{100 * rows['covered'].sum() / candidates:.0f} %",
+            f"{100 * rows['gains_covered'].sum() / max(candidates - len(rows), 1):.0f} %",
             f"{rows['bias'].mean():+.3f}",
             f"{rows['gain_bias'].mean():+.3f}",
             f"{rows['observed_gain_bias'].mean():+.3f}",
@@ -323,12 +325,12 @@ def belief_table(beliefs: pd.DataFrame) -> Table:
 
 
 def rungs_table(rungs: pd.DataFrame) -> Table:
-    """Return what became of the rungs at the end of the repetitions, by world, sampler and rung."""
+    """Return what became of the rungs at the end of the repetitions, by problem, sampler and rung."""
     rows = []
-    for (world, sampler, epochs), some in rungs.groupby(["world", "sampler", "epochs"], sort=False):
+    for (problem, sampler, epochs), some in rungs.groupby(["problem", "sampler", "epochs"], sort=False):
         tau = f"{some['tau'].mean():.2f} ± {some['tau'].std():.2f}"
         share, stopped = f"{100 * some['on'].mean():.0f} %", f"{some['stopped'].mean():.1f}"
-        rows.append([f"{world} {sampler}, {epochs} epochs", share, tau, f"{some['pairs'].mean():.0f}", stopped])
+        rows.append([f"{problem} {sampler}, {epochs} epochs", share, tau, f"{some['pairs'].mean():.0f}", stopped])
     headings = ["rung", "on at the end", "tau ± sd", "pairs", "trainings stopped"]
     return plain_table(headings, rows, title="rungs, over the repetitions")
 
@@ -362,7 +364,7 @@ def limit_lines(plan: Plan) -> list[str]:
         kept = "less than 0.1 % of the placements keep the limits: none of a random sample does"
     spans = ", ".join(f"{name} {quantity(low)} to {quantity(high)}" for name, (low, high) in plan.kept.spans.items())
     lines = [f"{kept} ({wanted})" + (f": {spans}" if spans else "")]
-    left_out = [name for name in plan.config.search_space.yardsticks if name not in plan.yardsticks]
+    left_out = [name for name in plan.config.search_space.baselines if name not in plan.baselines]
     if left_out:
         lines.append(f"not trained, since they are over a limit: {', '.join(left_out)}")
     return lines

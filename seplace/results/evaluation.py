@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from seplace.effects.design import Design
-    from seplace.effects.estimates import Judgement
+    from seplace.effects.estimates import Estimates
     from seplace.effects.model import Observation
     from seplace.space import SearchSpace
 
@@ -126,7 +126,7 @@ class PlacementSummary:
     cross_entropies: Mapping[int, float]
     costs: Mapping[str, float]
     seed_effects: Mapping[int, float] = field(default_factory=dict)
-    """By how many points each seed was kinder than the average one, to all placements alike."""
+    """By how many points each seed was better than the average one, to all placements alike."""
 
     @property
     def n(self) -> int:
@@ -205,21 +205,21 @@ def observations_of(evaluations: Iterable[Evaluation]) -> list[Observation]:
     return [each for each in observations if each is not None]
 
 
-def judge(design: Design, evaluations: Sequence[Evaluation], cost: str, *, is_front_of_space: bool) -> Judgement:
+def estimates_of(design: Design, evaluations: Sequence[Evaluation], cost: str, *, is_front_of_space: bool) -> Estimates:
     """Learn what can be believed of the placements that were trained; at least one evaluation must be complete.
 
     The front is that of the space and the plain backbone; without `is_front_of_space`, as in studies that began with
-    version 0.10, yardsticks that the space does not have may be on it.
+    version 0.10, baselines that the space does not have may be on it.
     """
-    from seplace.effects.estimates import Judgement
+    from seplace.effects.estimates import Estimates
 
     costs = {row.placement: row.costs[cost] for row in evaluations if row.accuracy is not None}
     beside = [placement for placement in costs if not is_candidate(placement, design.space)]
-    return Judgement(design, observations_of(evaluations), costs, beside=beside if is_front_of_space else ())
+    return Estimates(design, observations_of(evaluations), costs, beside=beside if is_front_of_space else ())
 
 
 def is_candidate(placement: Placement, space: SearchSpace) -> bool:
-    """Whether a placement may be on a front, recommended and picked: a member of the space, or the plain backbone."""
+    """Whether a placement may be on a front, recommended and picked: a candidate of the space, or the plain backbone."""
     return placement.is_plain or placement in space
 
 
@@ -233,15 +233,15 @@ def front_of(summaries: Sequence[PlacementSummary], cost: str) -> list[Placement
     if not summaries:
         return []
     mask = front(losses_of(summaries, cost))
-    members = [row for row, on_front in zip(summaries, mask, strict=True) if on_front]
-    return sorted(members, key=lambda row: (row.costs[cost], str(row.placement)))
+    candidates = [row for row, on_front in zip(summaries, mask, strict=True) if on_front]
+    return sorted(candidates, key=lambda row: (row.costs[cost], str(row.placement)))
 
 
-def relative_hypervolume(summaries: Sequence[PlacementSummary], cost: str, price_range: tuple[float, float]) -> float:
-    """Return the share of the box (0 to 100 % accuracy, the price range) that the front dominates."""
+def relative_hypervolume(summaries: Sequence[PlacementSummary], cost: str, cost_range: tuple[float, float]) -> float:
+    """Return the share of the box (0 to 100 % accuracy, the cost range) that the front dominates."""
     if not summaries:
         return 0.0
-    cheapest, dearest = price_range
+    cheapest, dearest = cost_range
     losses = losses_of(summaries, cost) - (0.0, cheapest)
     width = reference_cost(cheapest, dearest) - cheapest
     return hypervolume(losses, np.array([100.0, width])) / (100.0 * width)

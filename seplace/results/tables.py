@@ -20,10 +20,10 @@ from seplace.results.evaluation import Evaluation, PlacementSummary, is_candidat
 if TYPE_CHECKING:
     import pandas as pd
 
-    from seplace.costs.table import PriceTable
+    from seplace.costs.table import CostTable
     from seplace.effects.contributions import Contribution
     from seplace.effects.covariates import Covariate
-    from seplace.effects.estimates import Estimate, Judgement
+    from seplace.effects.estimates import Estimate, Estimates
     from seplace.space import SearchSpace
 
 _NAMED = 0.95
@@ -43,22 +43,22 @@ def paired_gain(summary: PlacementSummary, plain: PlacementSummary | None) -> tu
 
 def placements_frame(
     summaries: Sequence[PlacementSummary],
-    judgement: Judgement | None,
+    estimates: Estimates | None,
     *,
     cost: str,
     plain_costs: Mapping[str, float],
-    yardsticks: Mapping[str, str],
+    baselines: Mapping[str, str],
     tests: Mapping[tuple[str, int], float],
     latencies: Mapping[str, Mapping[str, float]],
 ) -> pd.DataFrame:
-    """Return one row a placement, cheapest first; without a judgement, and so without rows, where nothing is complete.
+    """Return one row a placement, cheapest first; without estimates, and so without rows, where nothing is complete.
 
-    placement, variant (in a space of several backbones), stage1…, yardstick (its name or empty)
+    placement, variant (in a space of several backbones), stage1…, baseline (its name or empty)
     on_front, p_front: whether it is on the front of the believed means, and the probability that no placement that was
         trained dominates it
     n: seeds
-    accuracy, gain (over none), over_yardstick (over the best yardstick that costs no more, named in
-        compared_yardstick): believed means in percent or points, each with _lower and _upper of its 90 % interval;
+    accuracy, gain (over none), gain_vs_baseline (over the best baseline that costs no more, named in
+        best_baseline): believed means in percent or points, each with _lower and _upper of its 90 % interval;
         p_better: the probability of a gain above 0
     observed_accuracy (mean over seeds, adjusted for which seeds they were), observed_gain (paired by seed, of
         gain_pairs seeds), cross_entropy (nats), test_accuracy (where the test split has been read): each with its
@@ -69,12 +69,12 @@ def placements_frame(
     """
     import pandas as pd
 
-    if judgement is None:
+    if estimates is None:
         return pd.DataFrame()
     measured = (*LATENCY_COLUMNS, *_own_costs(latencies))
     plain = next((row for row in summaries if row.placement.is_plain), None)
-    marks = [Placement.parse(text) for text in yardsticks]
-    on_front = set(judgement.front)
+    marks = [Placement.parse(text) for text in baselines]
+    on_front = set(estimates.front)
     rows: list[dict[str, Any]] = []
     for summary in sorted(summaries, key=lambda row: (row.costs[cost], str(row.placement))):
         placement, text = summary.placement, str(summary.placement)
@@ -82,21 +82,21 @@ def placements_frame(
         cross_entropy, cross_entropy_se = mean_and_error(list(summary.cross_entropies.values()))
         gain, gain_se, pairs = paired_gain(summary, plain)
         test_accuracy, test_accuracy_se = mean_and_error([value for key, value in tests.items() if key[0] == text])
-        rival = judgement.best_no_dearer(placement, marks)
+        rival = estimates.best_no_dearer(placement, marks)
         timing = latencies.get(text, {})
         rows.append(
             {
                 "placement": text,
                 **stage_columns(placement),
-                "yardstick": yardsticks.get(text, ""),
+                "baseline": baselines.get(text, ""),
                 "on_front": placement in on_front,
-                "p_front": judgement.front_probabilities[placement],
+                "p_front": estimates.front_probabilities[placement],
                 "n": summary.n,
-                **_percent("accuracy", judgement.accuracy(placement)),
-                **_bounds("gain", None if plain is None else judgement.difference(placement, plain.placement)),
-                "p_better": math.nan if plain is None else judgement.is_better(placement, plain.placement),
-                **_bounds("over_yardstick", None if rival is None else judgement.difference(placement, rival)),
-                "compared_yardstick": "" if rival is None else yardsticks[str(rival)],
+                **_percent("accuracy", estimates.accuracy(placement)),
+                **_bounds("gain", None if plain is None else estimates.difference(placement, plain.placement)),
+                "p_better": math.nan if plain is None else estimates.is_better(placement, plain.placement),
+                **_bounds("gain_vs_baseline", None if rival is None else estimates.difference(placement, rival)),
+                "best_baseline": "" if rival is None else baselines[str(rival)],
                 "observed_accuracy": observed,
                 "observed_accuracy_se": observed_se,
                 "observed_gain": gain,
@@ -117,9 +117,9 @@ def placements_frame(
 
 def recommended_frame(
     recommended: Sequence[Placement],
-    judgement: Judgement,
+    estimates: Estimates,
     *,
-    prices: PriceTable,
+    cost_table: CostTable,
     evaluations: Sequence[Evaluation],
     latencies: Mapping[str, Mapping[str, float]],
 ) -> pd.DataFrame:
@@ -132,25 +132,25 @@ def recommended_frame(
     """
     import pandas as pd
 
-    from seplace.effects.estimates import estimate_of
+    from seplace.effects.estimates import interval_of
 
     measured = ("latency_ms", *_own_costs(latencies))
-    plain = next((each for each in judgement.placements if each.is_plain), None)
-    drawn = judgement.foreseen([*recommended, *([] if plain is None else [plain])])
+    plain = next((each for each in estimates.placements if each.is_plain), None)
+    drawn = estimates.foreseen([*recommended, *([] if plain is None else [plain])])
     seeds = Counter(row.placement for row in evaluations if row.accuracy is not None)
     rows: list[dict[str, Any]] = []
     for placement, accuracies in zip(recommended, drawn.T, strict=False):
-        costs = dict(prices.price(placement))
-        gain = None if plain is None else estimate_of(accuracies - drawn[:, -1])
+        costs = dict(cost_table.costs_of(placement))
+        gain = None if plain is None else interval_of(accuracies - drawn[:, -1])
         rows.append(
             {
                 "placement": str(placement),
                 **stage_columns(placement),
                 "n": seeds[placement],
-                **_percent("accuracy", estimate_of(accuracies)),
+                **_percent("accuracy", interval_of(accuracies)),
                 **_bounds("gain", gain),
                 **costs,
-                **{f"extra_{name}": costs[name] - cost for name, cost in zip(prices.names, prices.plain, strict=True)},
+                **{f"extra_{name}": costs[name] - cost for name, cost in zip(cost_table.names, cost_table.plain, strict=True)},
                 **{name: latencies.get(str(placement), {}).get(name, math.nan) for name in measured},
             }
         )
@@ -159,9 +159,9 @@ def recommended_frame(
 
 
 def effects_frame(
-    judgement: Judgement | None,
+    estimates: Estimates | None,
     *,
-    prices: PriceTable,
+    cost_table: CostTable,
     evaluations: Sequence[Evaluation],
     latencies: Mapping[str, Mapping[str, float]],
 ) -> pd.DataFrame:
@@ -179,9 +179,9 @@ def effects_frame(
 
     from seplace.effects.contributions import Contributions, weights_of
 
-    if judgement is None:
+    if estimates is None:
         return pd.DataFrame()
-    found = Contributions(judgement.posterior)
+    found = Contributions(estimates.posterior)
     trained = [row.placement for row in evaluations if row.accuracy is not None]
     rows: list[dict[str, Any]] = []
     for each in (*found.backbones(), *found.choices(), *found.modules(), *found.ratios(), *found.attachments()):
@@ -198,8 +198,8 @@ def effects_frame(
                 **_bounds("effect", each.effect),
                 "p_positive": each.positive,
                 "trainings": sum(holds),
-                **_mean_extras(each, prices),
-                "extra_latency_ms": _mean_latency(each, latencies, stages=len(judgement.placements[0])),
+                **_mean_extras(each, cost_table),
+                "extra_latency_ms": _mean_latency(each, latencies, stages=len(estimates.placements[0])),
             }
         )
     for pair in found.interactions(sure=_NAMED):
@@ -212,7 +212,7 @@ def effects_frame(
                 "p_positive": pair.positive,
             }
         )
-    for weight in weights_of(judgement.posterior):
+    for weight in weights_of(estimates.posterior):
         rows.append(
             {
                 "kind": "proxy",
@@ -226,7 +226,7 @@ def effects_frame(
 
 
 def proxies_frame(
-    judgement: Judgement | None, covariates: Mapping[str, Covariate], *, seconds: Mapping[str, tuple[float, float]]
+    estimates: Estimates | None, covariates: Mapping[str, Covariate], *, seconds: Mapping[str, tuple[float, float]]
 ) -> pd.DataFrame:
     """Return one row a proxy of the study.
 
@@ -240,7 +240,7 @@ def proxies_frame(
 
     from seplace.effects.contributions import weights_of
 
-    weights = {} if judgement is None else {each.name: each for each in weights_of(judgement.posterior)}
+    weights = {} if estimates is None else {each.name: each for each in weights_of(estimates.posterior)}
     rows: list[dict[str, Any]] = []
     for name, covariate in covariates.items():
         weight = weights.get(name)
@@ -260,14 +260,14 @@ def proxies_frame(
 
 
 def front_frame(placements: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the front and, after them, those of the yardsticks that are not on it."""
+    """Return the rows of the front and, after them, those of the baselines that are not on it."""
     if placements.empty:
         return placements
     import pandas as pd
 
-    beside = placements[~placements["on_front"] & (placements["yardstick"] != "")]
-    members = placements[placements["on_front"]]
-    return pd.concat([members, beside], ignore_index=True)
+    beside = placements[~placements["on_front"] & (placements["baseline"] != "")]
+    candidates = placements[placements["on_front"]]
+    return pd.concat([candidates, beside], ignore_index=True)
 
 
 def front_of_candidates(placements: pd.DataFrame, space: SearchSpace, *, cost: str) -> pd.DataFrame:
@@ -279,45 +279,45 @@ def front_of_candidates(placements: pd.DataFrame, space: SearchSpace, *, cost: s
     return ordered[ordered["accuracy"] > ordered["accuracy"].cummax().shift(fill_value=-np.inf)]
 
 
-def knee_of(members: pd.DataFrame, cost: str) -> int:
-    """Return the position of the front's knee among its members (one row each)."""
-    return knee(np.stack([100 - members["accuracy"].to_numpy(), members[cost].to_numpy(dtype=float)], axis=1))
+def knee_of(candidates: pd.DataFrame, cost: str) -> int:
+    """Return the position of the front's knee among its candidates (one row each)."""
+    return knee(np.stack([100 - candidates["accuracy"].to_numpy(), candidates[cost].to_numpy(dtype=float)], axis=1))
 
 
-def verdict(judgement: Judgement | None, yardsticks: Mapping[str, Placement]) -> str:
-    """Say in a sentence or two whether any placement is better than none, and better than the best yardstick.
+def verdict(estimates: Estimates | None, baselines: Mapping[str, Placement]) -> str:
+    """Say in a sentence or two whether any placement is better than none, and better than the best baseline.
 
     Better means better at 95 %, for all placements that were trained taken together (a simultaneous band), so that the
     best of many is not believed for being the best of many.
     """
-    plain = yardsticks["none"]
-    if judgement is None or plain not in judgement.position:
+    plain = baselines["none"]
+    if estimates is None or plain not in estimates.position:
         return "none has not been trained yet, so nothing can be compared with it."
-    others = len(judgement.placements) - 1
+    others = len(estimates.placements) - 1
     basis = (
         f"{counted(others, 'placement')} compared, taken together; one training has a noise of "
-        f"{judgement.posterior.noise_sd:.2f} points"
+        f"{estimates.posterior.noise_sd:.2f} points"
     )
-    surely = judgement.surely_better(plain)
-    better = [placement for placement in surely if placement not in judgement.beside]
+    surely = estimates.surely_better(plain)
+    better = [placement for placement in surely if placement not in estimates.beside]
     if not better and surely:
-        named = ", ".join(name for name, mark in yardsticks.items() if mark in surely)
-        return f"No placement of the space is better than none at 95 %; of the yardsticks beside it, {named} ({basis})."
+        named = ", ".join(name for name, mark in baselines.items() if mark in surely)
+        return f"No placement of the space is better than none at 95 %; of the baselines beside it, {named} ({basis})."
     if not better:
         return f"No placement is better than none at 95 % ({basis})."
-    best = max(better, key=lambda placement: judgement.means[judgement.position[placement]])
+    best = max(better, key=lambda placement: estimates.means[estimates.position[placement]])
     also = f", as {'is' if len(better) == 2 else 'are'} {counted(len(better) - 1, 'other')}" if len(better) > 1 else ""
-    gained = _spoken(judgement.difference(best, plain))
+    gained = _spoken(estimates.difference(best, plain))
     sentence = f"{best} is better than none at 95 %{also}: {gained} ({basis})."
-    rival = judgement.best_no_dearer(best, [mark for mark in yardsticks.values() if mark != plain])
-    if rival is None or best in yardsticks.values():
+    rival = estimates.best_no_dearer(best, [mark for mark in baselines.values() if mark != plain])
+    if rival is None or best in baselines.values():
         return sentence
-    name = next(name for name, mark in yardsticks.items() if mark == rival)
-    is_shown = best in judgement.surely_better(rival)
+    name = next(name for name, mark in baselines.items() if mark == rival)
+    is_shown = best in estimates.surely_better(rival)
     said = "It is better, too," if is_shown else "It is not shown to be better"
     return (
-        f"{sentence} {said} than the best yardstick that costs no more, {name}: "
-        f"{_spoken(judgement.difference(best, rival))}."
+        f"{sentence} {said} than the best baseline that costs no more, {name}: "
+        f"{_spoken(estimates.difference(best, rival))}."
     )
 
 
@@ -350,15 +350,15 @@ def _proxy_verdict(covariate: Covariate, weight: Contribution | None) -> str:
     return "ranks backwards" if weight.positive <= 1 - _NAMED else "says nothing here"
 
 
-def _mean_extras(contribution: Contribution, prices: PriceTable) -> dict[str, float]:
+def _mean_extras(contribution: Contribution, cost_table: CostTable) -> dict[str, float]:
     if contribution.kind == "backbone":
-        plain = prices.variants[contribution.name].plain
+        plain = cost_table.variants[contribution.name].plain
         return {
             f"extra_{name}": float(more - less)
-            for name, more, less in zip(prices.names, plain, prices.plain, strict=True)
+            for name, more, less in zip(cost_table.names, plain, cost_table.plain, strict=True)
         }
-    extras = np.mean([prices.extras[stage - 1][choice] for stage, choice in contribution.choices], axis=0)
-    return {f"extra_{name}": float(extra) for name, extra in zip(prices.names, extras, strict=True)}
+    extras = np.mean([cost_table.extras[stage - 1][choice] for stage, choice in contribution.choices], axis=0)
+    return {f"extra_{name}": float(extra) for name, extra in zip(cost_table.names, extras, strict=True)}
 
 
 def _mean_latency(contribution: Contribution, latencies: Mapping[str, Mapping[str, float]], *, stages: int) -> float:

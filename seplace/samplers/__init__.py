@@ -1,6 +1,6 @@
-"""Samplers: what proposes the next placement. One file and one line add a member.
+"""Samplers: what proposes the next placement. One file and one line add an entry.
 
-A member is a function `make(seed, task) -> optuna.samplers.BaseSampler`; the Task says what is searched. A sampler is
+An entry is a function `make(seed, task) -> optuna.samplers.BaseSampler`; the Task says what is searched. A sampler is
 made anew for each proposal, from a seed of its own, so it must keep its state in the study and nowhere else: that is
 what makes a resumed search exact.
 """

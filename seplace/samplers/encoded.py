@@ -1,7 +1,7 @@
 """A sampler that sees placements in other parameters than those of the study.
 
 What Optuna's samplers learn depends on how a placement is written. `factors` has the module, the ratio and the
-attachment of each stage apart; `ordered` numbers the choices of each stage by their price.
+attachment of each stage apart; `ordered` numbers the choices of each stage by their cost.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, IntD
 from optuna.samplers import BaseSampler
 from optuna.trial import TrialState, create_trial
 
-from seplace.samplers.joint import WholeSampler
+from seplace.samplers.joint import JointSampler
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -62,9 +62,9 @@ def factors(task: Task, stage: int) -> Encoding:
 
 def ordered(task: Task, stage: int) -> Encoding:
     """Return the position of a choice among those of its stage, cheapest first, as one whole number."""
-    names = task.prices.names
-    column = names.index(task.cost) if task.cost in names else 0  # a measured cost has no price
-    extras = task.prices.extras[stage]
+    names = task.cost_table.names
+    column = names.index(task.cost) if task.cost in names else 0  # a measured cost has no cost
+    extras = task.cost_table.extras[stage]
     listed = sorted(task.space.choices[stage], key=lambda choice: (extras[choice][column], str(choice)))
     return Encoding(
         distributions={"position": IntDistribution(0, len(listed) - 1)},
@@ -87,7 +87,7 @@ _COPIES: WeakKeyDictionary[Study, _Copy] = WeakKeyDictionary()
 """A sampler is made for each proposal, and would copy the whole past each time: a search of n trials n² of them."""
 
 
-class RecodedSampler(WholeSampler):
+class EncodedSampler(JointSampler):
     """Asks another sampler in a copy of the study that is written in an encoding."""
 
     def __init__(self, sampler: BaseSampler, task: Task, encode: Callable[[Task, int], Encoding]) -> None:
@@ -102,13 +102,13 @@ class RecodedSampler(WholeSampler):
 
     def propose(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
         """Return what the other sampler proposes."""
-        past = [each for each in study.get_trials(deepcopy=False) if each.number != trial.number and each.params]
-        copy = self._copy_of(study, [each for each in past if each.state.is_finished()])
+        earlier = [each for each in study.get_trials(deepcopy=False) if each.number != trial.number and each.params]
+        copy = self._copy_of(study, [each for each in earlier if each.state.is_finished()])
         copy.sampler = self.sampler
         before = len(copy.get_trials(deepcopy=False))
-        for running in past:
+        for running in earlier:
             if not running.state.is_finished():
-                copy.add_trial(self._recoded(running))
+                copy.add_trial(self._encoded_trial(running))
         asked = copy.ask(self.distributions)
         # The copy stays: what it holds beside the finished trials must count for nothing in the next proposal.
         for number in range(before, asked.number + 1):
@@ -122,21 +122,21 @@ class RecodedSampler(WholeSampler):
         if known is None or known.distributions != self.distributions or numbers[: len(known.numbers)] != known.numbers:
             copied = optuna.create_study(directions=study.directions)
             known = _COPIES[study] = _Copy(study=copied, distributions=self.distributions, numbers=[])
-        for past in finished[len(known.numbers) :]:
-            known.study.add_trial(self._recoded(past))
-            known.numbers.append(past.number)
+        for earlier in finished[len(known.numbers) :]:
+            known.study.add_trial(self._encoded_trial(earlier))
+            known.numbers.append(earlier.number)
         return known.study
 
-    def _recoded(self, past: FrozenTrial) -> FrozenTrial:
-        recoded = create_trial(
-            state=past.state,
-            values=past.values,
-            params=self._encoded(past.params),
+    def _encoded_trial(self, earlier: FrozenTrial) -> FrozenTrial:
+        encoded = create_trial(
+            state=earlier.state,
+            values=earlier.values,
+            params=self._encoded(earlier.params),
             distributions=self.distributions,
         )
-        for name, value in past.constraints.items():
-            recoded.set_constraint(name, value)
-        return recoded
+        for name, value in earlier.constraints.items():
+            encoded.set_constraint(name, value)
+        return encoded
 
     def _encoded(self, params: Mapping[str, Any]) -> dict[str, Any]:
         placement = self.parameters.placement(params)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from optuna.samplers import BaseSampler
 
-from seplace.samplers.joint import WholeSampler
+from seplace.samplers.joint import JointSampler
 from seplace.seeds import derive_seed
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def make(seed: int, task: Task) -> BaseSampler:  # noqa: ARG001 - a proposal fol
     return ExhaustiveSampler(task)
 
 
-class ExhaustiveSampler(WholeSampler):
+class ExhaustiveSampler(JointSampler):
     """Proposes the placement that a trial's number stands for."""
 
     def propose(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:  # noqa: ARG002 - the number says all

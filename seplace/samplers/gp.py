@@ -8,7 +8,7 @@ import numpy as np
 from optuna.samplers import BaseSampler, GPSampler
 from threadpoolctl import threadpool_limits
 
-from seplace.samplers.history import past_of
+from seplace.samplers.history import history_of
 from seplace.samplers.parameters import Parameters
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def make(seed: int, task: Task) -> BaseSampler:
 
 
 class _OpenGPSampler(GPSampler):
-    """Optuna's GP sampler; where its choice has no seed left, a random member that has one takes its place.
+    """Optuna's GP sampler; where its choice has no seed left, a random candidate that has one takes its place.
 
     Told again what it knew, it would mostly choose the same again, and each time with a larger matrix to factor.
     """
@@ -45,13 +45,13 @@ class _OpenGPSampler(GPSampler):
             chosen = super().sample_relative(study, trial, search_space)
         if not chosen:
             return chosen
-        space, past = self.task.space, past_of(study, self.task, before=trial.number)
-        # Optuna leaves out what has one value only, which any member has.
+        space, history = self.task.space, history_of(study, self.task, before=trial.number)
+        # Optuna leaves out what has one value only, which any candidate has.
         placement = self.parameters.placement(self.parameters.of(space.placement_at(0)) | chosen)
-        if space.index(placement) not in past.closed:
+        if space.index(placement) not in history.closed:
             return chosen
         random = np.random.default_rng([self.seed, trial.number])
-        index = self.task.region_by(past.costs).any_open(past.closed, random)
+        index = self.task.priced_space_by(history.costs).any_open(history.closed, random)
         if index is None:
             return chosen
         values = self.parameters.of(space.placement_at(index))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Past:
+class History:
     """The results of a study, in the order of its trials."""
 
     observations: list[Observation]
@@ -31,15 +31,15 @@ class Past:
     drawn towards the mean: good enough to propose by, so that the worst are not proposed again, and for nothing else.
     """
     running: list[Placement]
-    """Members of the space that are being trained."""
+    """Candidates of the space that are being trained."""
     costs: dict[Placement, float]
     failed: set[int]
-    """Members of the space (by index) that cannot be trained."""
+    """Candidates of the space (by index) that cannot be trained."""
     closed: set[int]
-    """Members that are not to be proposed: failed, or without a seed left, those that are running counted in."""
+    """Candidates that are not to be proposed: failed, or without a seed left, those that are running counted in."""
 
 
-def past_of(study: Study, task: Task, *, before: int) -> Past:
+def history_of(study: Study, task: Task, *, before: int) -> History:
     """Read the trials of a study before a number."""
     parameters, space = Parameters(task.space), task.space
     observations: list[Observation] = []
@@ -81,7 +81,7 @@ def past_of(study: Study, task: Task, *, before: int) -> Past:
             )
     trained = {each.placement for each in observations}
     spent_up = {placement for placement, count in spent.items() if count >= task.seeds}
-    return Past(
+    return History(
         observations=observations,
         stopped=[each for placement, each in stopped.items() if placement not in trained],
         running=[placement for placement in dict.fromkeys(running) if placement in space],

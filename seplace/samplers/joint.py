@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from seplace.samplers.task import Task
 
 
-class WholeSampler(BaseSampler):
+class JointSampler(BaseSampler):
     """Optuna's side of a sampler that proposes a placement at a time."""
 
     def __init__(self, task: Task) -> None:

@@ -8,10 +8,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from seplace.effects.design import Design, Tables
-from seplace.effects.priced_space import Region, cost_tables, learned_cost
+from seplace.effects.priced_space import PricedSpace, cost_tables, learned_cost
 
 if TYPE_CHECKING:
-    from seplace.costs.table import PriceTable
+    from seplace.costs.table import CostTable
     from seplace.placement import Placement
     from seplace.space import SearchSpace
 
@@ -33,8 +33,8 @@ class Task:
     """The search that a sampler proposes for."""
 
     space: SearchSpace
-    prices: PriceTable
-    """The counted costs of every member."""
+    cost_table: CostTable
+    """The counted costs of every candidate."""
     cost: str
     """The name of the cost that is minimised."""
     limits: Mapping[str, float] = field(default_factory=dict)
@@ -56,24 +56,26 @@ class Task:
         return Design(self.space)
 
     @cached_property
-    def region(self) -> Region | None:
+    def priced_space(self) -> PricedSpace | None:
         """The priced space; None where the cost is measured, and so not known before a training."""
-        if self.cost not in self.prices.names:
+        if self.cost not in self.cost_table.names:
             return None
-        return Region(self.design, cost_tables(self.design, self.prices, self.cost), limits=self.counted_limits)
+        return PricedSpace(
+            self.design, cost_tables(self.design, self.cost_table, self.cost), limits=self.counted_limits
+        )
 
     @cached_property
     def counted_limits(self) -> list[tuple[Tables, float]]:
         """The limits on counted costs."""
         return [
-            (cost_tables(self.design, self.prices, name), limit)
+            (cost_tables(self.design, self.cost_table, name), limit)
             for name, limit in self.limits.items()
-            if name in self.prices.names
+            if name in self.cost_table.names
         ]
 
-    def region_by(self, measured: Mapping[Placement, float]) -> Region:
+    def priced_space_by(self, measured: Mapping[Placement, float]) -> PricedSpace:
         """Return the priced space, where the cost is measured as learned from some placements."""
-        if self.region is not None:
-            return self.region
+        if self.priced_space is not None:
+            return self.priced_space
         # A proxy is a covariate of accuracy, not of a cost.
-        return Region(self.design, learned_cost(self._bare_design, measured), limits=self.counted_limits)
+        return PricedSpace(self.design, learned_cost(self._bare_design, measured), limits=self.counted_limits)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, TPESampler
 
-from seplace.samplers.encoded import RecodedSampler, factors, ordered
+from seplace.samplers.encoded import EncodedSampler, factors, ordered
 
 if TYPE_CHECKING:
     from seplace.samplers.task import Task
@@ -23,9 +23,9 @@ def make(seed: int, task: Task) -> BaseSampler:  # noqa: ARG001 - it sees the st
 
 def make_factors(seed: int, task: Task) -> BaseSampler:
     """Return the same, which sees module, ratio and attachment apart."""
-    return RecodedSampler(make(seed, task), task, factors)
+    return EncodedSampler(make(seed, task), task, factors)
 
 
 def make_ordered(seed: int, task: Task) -> BaseSampler:
-    """Return the same, which sees the choices of a stage as whole numbers in the order of their prices."""
-    return RecodedSampler(make(seed, task), task, ordered)
+    """Return the same, which sees the choices of a stage as whole numbers in the order of their costs."""
+    return EncodedSampler(make(seed, task), task, ordered)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from seplace.costs import counted_names
-from seplace.costs.stored import add_missing_sum, read_prices, store_prices
-from seplace.costs.table import PriceTable
+from seplace.costs.stored import add_missing_sum, cost_file, read_cost_table, store_cost_table
+from seplace.costs.table import CostTable
 from seplace.errors import InputError
 from seplace.evaluators.identity import counted_code
 from seplace.placement import Placement
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 _MEASURED = "latency_ms"
 
 
-class Prices:
+class PlacementCosts:
     """Counted costs by addition; measured ones (latency) once a placement, kept in the ledger."""
 
-    def __init__(self, config: StudyConfig, table: PriceTable, *, ledger: Ledger, evaluator: Evaluator | None) -> None:
-        """Take the counted prices; without an evaluator nothing can be timed."""
+    def __init__(self, config: StudyConfig, table: CostTable, *, ledger: Ledger, evaluator: Evaluator | None) -> None:
+        """Take the counted costs; without an evaluator nothing can be timed."""
         self.table = table
         self.config = config
         self.ledger = ledger
@@ -41,7 +41,7 @@ class Prices:
 
         InputError where the evaluator does not measure what the study asks for.
         """
-        costs: dict[str, float] = dict(self.table.price(placement))
+        costs: dict[str, float] = dict(self.table.costs_of(placement))
         if self.measured and str(placement) not in self.latencies:
             self.measure_latencies([placement])
         if str(placement) in self.latencies:
@@ -74,22 +74,24 @@ class Prices:
         self.ledger.set_fact("latencies", self.latencies)
 
     def range_of(self, name: str) -> tuple[int, int] | None:
-        """Return the span of a cost over the space and the yardsticks; None for a cost that is not counted."""
+        """Return the span of a cost over the space and the baselines; None for a cost that is not counted."""
         if name not in self.table.names:
             return None
         return self.table.span(None, name)
 
 
-def price_table(config: StudyConfig, folder: Path, evaluator: Evaluator, *, identity: Identity) -> PriceTable:
-    """Return the study's prices: those of an earlier run, or the evaluator's, which are kept.
+def study_cost_table(config: StudyConfig, folder: Path, evaluator: Evaluator, *, identity: Identity) -> CostTable:
+    """Return the study's costs: those of an earlier run, or the evaluator's, which are kept.
 
     The identity of the user's own code tells whether those of an earlier run are still right.
     """
-    path, key = folder / "prices.json", config.price_key() | counted_code(identity)
-    table = read_prices(path, key=key)
+    path, key = folder / "costs.json", config.cost_key() | counted_code(identity)
+    if cost_file(folder) != path:
+        cost_file(folder).replace(path)
+    table = read_cost_table(path, key=key)
     needed = set(counted_names(config.wanted_costs)) & set(config.wanted_costs)
     if table is None or not needed <= set(table.names):
-        table = evaluator.prices()
-        store_prices(path, table, key=key)
+        table = evaluator.cost_table()
+        store_cost_table(path, table, key=key)
     add_missing_sum(path)
     return table

@@ -1,6 +1,6 @@
 """The driver: one process that owns a search. It asks, trains, records, tells; all else is a view.
 
-Phases: scores by proxies, yardsticks, search, confirmation of the front, and at the end the one reading of the test
+Phases: scores by proxies, baselines, search, confirmation of the front, and at the end the one reading of the test
 split. An evaluation is committed to the ledger before the sampler is told. A placement that is proposed again is
 trained on its next seed.
 """
@@ -24,11 +24,11 @@ from seplace.executors.executor import EvaluatorMaker, Executor
 from seplace.files.atomic import DiskFull, make_folder, remove_unfinished
 from seplace.placement import Placement, StageChoice, placed_alone
 from seplace.registry import is_import_path
-from seplace.results.evaluation import Job, is_candidate, judge
+from seplace.results.evaluation import Job, estimates_of, is_candidate
 from seplace.results.ledger import Ledger
 from seplace.search.budget import warn_of_a_smaller_budget
 from seplace.search.confirmation import next_round
-from seplace.search.cost_table import Prices, price_table
+from seplace.search.cost_table import PlacementCosts, study_cost_table
 from seplace.search.interruption import signals_as_errors
 from seplace.search.limits import check_limits
 from seplace.search.lock import study_lock
@@ -36,7 +36,7 @@ from seplace.search.meaning import (
     claim,
     described,
     learning_of,
-    own_yardsticks,
+    own_baselines,
     refuse_changes,
     refuse_other_learning,
     sentence_of,
@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from seplace.study.config import StudyConfig
 
 _FILES = (
-    *("lock", "ledger.sqlite", "optuna.db", "study.yaml", "space.yaml", "prices.json", "provenance.json"),
+    *("lock", "ledger.sqlite", "optuna.db", "study.yaml", "space.yaml", "costs.json", "provenance.json"),
     *(f"{name}.csv" for name in ("evaluations", "placements", "front", "recommended", "effects", "rungs", "proxies")),
     *(f"{name}.{suffix}" for name in ("front", "effects") for suffix in ("png", "svg")),
 )
@@ -105,11 +105,13 @@ def run_study(
         refuse_other_learning(folder, ledger, learning)
         if on_images is not None:
             on_images(images)
-        table = price_table(config, folder, evaluator, identity=identity)
-        prices = Prices(config, table, ledger=ledger, evaluator=evaluator)
+        table = study_cost_table(config, folder, evaluator, identity=identity)
+        cost_table = PlacementCosts(config, table, ledger=ledger, evaluator=evaluator)
         check_limits(config, table)
-        if prices.measured:
-            prices.of(Placement.uniform(StageChoice(), len(config.search_space.choices)))  # told before any training
+        if cost_table.measured:
+            cost_table.of(
+                Placement.uniform(StageChoice(), len(config.search_space.choices))
+            )  # told before any training
         _warn(config, folder, learning)
         claim(config, folder, ledger)  # what may refuse the study stands above: a refused one can be mended
         is_command = Path(sys.argv[0]).name == "seplace"
@@ -128,8 +130,8 @@ def run_study(
             config,
             ledger=ledger,
             make_executor=functools.partial(_make_executor, config, maker),
-            prices=prices,
-            yardsticks=config.search_space.yardsticks | own_yardsticks(ledger),
+            cost_table=cost_table,
+            baselines=config.search_space.baselines | own_baselines(ledger),
             make_proxy=functools.partial(make_proxy, config, folder, evaluator),
             study_file=StudyFile(folder / "optuna.db"),
             observer=observe,
@@ -137,7 +139,7 @@ def run_study(
         )
         try:
             driver.run_proxies()
-            driver.run_yardsticks()
+            driver.run_baselines()
             driver.run_search()
             driver.run_confirmation()
             driver.run_left_failures()
@@ -173,7 +175,7 @@ def _make_executor(config: StudyConfig, maker: EvaluatorMaker, on_progress: Call
 
 
 _TIMED_ALONE = 60
-"""So many choices of the front and the yardsticks, at most, are timed alone in their stage."""
+"""So many choices of the front and the baselines, at most, are timed alone in their stage."""
 
 _TIMED_TRAINED = 256
 """So many others that were trained, at most, are timed: a table of them answers for latency too."""
@@ -188,8 +190,8 @@ class Driver:
         *,
         ledger: Ledger,
         make_executor: Callable[[Callable[[], None]], Executor],
-        prices: Prices,
-        yardsticks: Mapping[str, Placement],
+        cost_table: PlacementCosts,
+        baselines: Mapping[str, Placement],
         make_proxy: ProxyMaker,
         study_file: StudyFile | None,
         observer: Observer | None,
@@ -198,17 +200,19 @@ class Driver:
         """Take what the study needs; `make_executor` is given what to call on progress, `study_file` is the copy."""
         self.config = config
         self.ledger = ledger
-        self.prices = prices
+        self.cost_table = cost_table
         self.make_proxy = make_proxy
         self.study_file = study_file
         self.observer = observer
         self.phase, self.done, self.total = "preparing", 0.0, 0.0
         self.executor = make_executor(self._report)
         self.trainings = Trainings(
-            config, ledger=ledger, executor=self.executor, prices=prices, retry_failed=retry_failed
+            config, ledger=ledger, executor=self.executor, cost_table=cost_table, retry_failed=retry_failed
         )
-        self.yardsticks = {name: placement for name, placement in yardsticks.items() if prices.within_limits(placement)}
-        self.task = task_of(config, prices.table)
+        self.baselines = {
+            name: placement for name, placement in baselines.items() if cost_table.within_limits(placement)
+        }
+        self.task = task_of(config, cost_table.table)
         self._standing: tuple[int, Standing] | None = None
 
     def close(self) -> None:
@@ -222,7 +226,7 @@ class Driver:
         names = self.config.search.proxies
         if not names:
             return
-        placements = placements_to_score(self.config, list(self.yardsticks.values()))
+        placements = placements_to_score(self.config, list(self.baselines.values()))
         self._begin("proxies", len(names) * len(placements))
         for name in names:
             for _ in score(name, placements, ledger=self.ledger, make_proxy=self.make_proxy):
@@ -232,16 +236,16 @@ class Driver:
         warn_of_the_left_out(records, covariates)
         self.task = replace(self.task, covariates=tables_of(covariates))
 
-    def run_yardsticks(self) -> None:
+    def run_baselines(self) -> None:
         """Train what anyone would try by hand, once each.
 
         TooManyFailures where the plain backbone has no result: a search would be compared with nothing, and one that
         goes on when it has been trained again would be another than that of a machine which had not failed.
         """
-        self._begin("yardsticks", len(self.yardsticks))
-        self._train([self.trainings.job(placement, 0) for placement in self.yardsticks.values()])
-        if "none" in self.yardsticks:
-            self.trainings.refuse_without(self.yardsticks["none"])
+        self._begin("baselines", len(self.baselines))
+        self._train([self.trainings.job(placement, 0) for placement in self.baselines.values()])
+        if "none" in self.baselines:
+            self.trainings.refuse_without(self.baselines["none"])
 
     def run_search(self) -> None:
         """Ask the sampler and train until the budget is spent, or the front is settled."""
@@ -249,7 +253,7 @@ class Driver:
         SearchPhase(
             self.task,
             self.trainings,
-            yardsticks=self.yardsticks,
+            baselines=self.baselines,
             study_file=self.study_file,
             on_done=self._show,
         ).run()
@@ -285,11 +289,13 @@ class Driver:
             self._train(jobs)
 
     def run_test(self, evaluator: Evaluator) -> None:
-        """Time what was trained; read the test split once, for the front and the yardsticks whose weights are there."""
+        """Time what was trained; read the test split once, for the front and the baselines whose weights are there."""
         results = self.trainings.results
         is_of_space = self.trainings.is_front_of_space
-        members = judge(self.task.design, list(results.values()), self.task.cost, is_front_of_space=is_of_space).front
-        placements = list(dict.fromkeys([*members, *self.yardsticks.values()]))
+        candidates = estimates_of(
+            self.task.design, list(results.values()), self.task.cost, is_front_of_space=is_of_space
+        ).front
+        placements = list(dict.fromkeys([*candidates, *self.baselines.values()]))
         known = self.ledger.tests()
         unread = [
             evaluation
@@ -316,12 +322,12 @@ class Driver:
         asked = list(dict.fromkeys([*placements, *alone[:_TIMED_ALONE]]))
         trained = dict.fromkeys(row.placement for row in self.trainings.results.values())
         others = [placement for placement in trained if placement not in asked]
-        self.prices.measure_latencies([*asked, *others[:_TIMED_TRAINED]])
+        self.cost_table.measure_latencies([*asked, *others[:_TIMED_TRAINED]])
 
     def _next_round(self, seeds: int) -> list[Job]:
         costs = {row.placement: row.costs[self.task.cost] for row in self.trainings.results.values()}
-        region = self.task.region_by(costs)
-        return next_round(self.trainings, region, yardsticks=list(self.yardsticks.values()), seeds=seeds)
+        priced_space = self.task.priced_space_by(costs)
+        return next_round(self.trainings, priced_space, baselines=list(self.baselines.values()), seeds=seeds)
 
     def _train(self, jobs: list[Job]) -> None:
         before = self.done
@@ -344,7 +350,7 @@ class Driver:
         if self._standing is None or self._standing[0] != len(results):
             is_of_space, space = self.trainings.is_front_of_space, self.config.search_space
             rows = [row for row in results.values() if not is_of_space or is_candidate(row.placement, space)]
-            standing = standing_of(rows, self.task.cost, self.prices.range_of(self.task.cost))
+            standing = standing_of(rows, self.task.cost, self.cost_table.range_of(self.task.cost))
             self._standing = (len(results), standing)
         is_by_the_clock = self.phase == "search" and self.config.search.trainings is None
         running = 0.0 if is_by_the_clock else self.executor.epochs_done / self.config.training.epochs

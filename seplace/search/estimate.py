@@ -32,16 +32,16 @@ class Estimate:
     at_once: int
     """Trainings that run side by side."""
 
-    def seconds(self, config: StudyConfig, *, yardsticks: int, space: int) -> float:
+    def seconds(self, config: StudyConfig, *, baselines: int, space: int) -> float:
         """Return the time of the whole run, without the scores of proxies."""
         search, confirm = config.search, config.confirm
-        searched = max((search.trainings or 0) - yardsticks, 0)
-        rounds = math.ceil(yardsticks / self.at_once) + math.ceil(searched / self.at_once)
+        searched = max((search.trainings or 0) - baselines, 0)
+        rounds = math.ceil(baselines / self.at_once) + math.ceil(searched / self.at_once)
         if confirm is not None:
             rounds += math.ceil(confirm.trainings / self.at_once)
         processes = 1 if config.run.executor == "inline" else 2  # the driver, and then all workers side by side
         proposing = _PROPOSING * self.starting if search.sampler in _WITH_A_MODEL else 0.0
-        timed = min(yardsticks + searched, space + yardsticks, _TIMED)
+        timed = min(baselines + searched, space + baselines, _TIMED)
         return (
             (processes + _CLOSING) * self.starting
             + rounds * self.training

@@ -15,7 +15,7 @@ from seplace.errors import InputError
 from seplace.placement import StageChoice
 
 if TYPE_CHECKING:
-    from seplace.costs.table import PriceTable
+    from seplace.costs.table import CostTable
     from seplace.study.config import StudyConfig
 
 Integers = NDArray[np.int64]
@@ -37,21 +37,21 @@ class Kept:
     """The least and greatest of each counted cost among those that were looked at; empty without any."""
 
 
-def counted_limits(config: StudyConfig, table: PriceTable) -> dict[str, float]:
+def counted_limits(config: StudyConfig, table: CostTable) -> dict[str, float]:
     """Return the study's limits on costs that are counted, and so known before anything is trained."""
     return {name: limit for name, limit in config.objective.limits.items() if name in table.names}
 
 
-def kept_of(config: StudyConfig, table: PriceTable) -> Kept | None:
+def kept_of(config: StudyConfig, table: CostTable) -> Kept | None:
     """Return what keeps the counted limits of a study; None without any."""
     space, limits = config.search_space, counted_limits(config, table)
     if not limits:
         return None
     if is_exact := len(space) <= _MOST_ENUMERATED:
-        costs = {name: table.price_all(space.choices, name) for name in table.names}
+        costs = {name: table.all_costs(space.choices, name) for name in table.names}
     else:
         drawn = random.Random(0).choices(range(len(space)), k=_DRAWN)
-        priced = [table.price(space.placement_at(index)) for index in drawn]
+        priced = [table.costs_of(space.placement_at(index)) for index in drawn]
         costs = {name: np.array([each[name] for each in priced]) for name in table.names}
     keeps = np.all([costs[name] <= limit for name, limit in limits.items()], axis=0)
     spans = {
@@ -60,7 +60,7 @@ def kept_of(config: StudyConfig, table: PriceTable) -> Kept | None:
     return Kept(share=float(keeps.mean()), is_exact=is_exact, spans=spans)
 
 
-def check_limits(config: StudyConfig, table: PriceTable) -> None:
+def check_limits(config: StudyConfig, table: CostTable) -> None:
     """Refuse (InputError) limits that no placement of the space keeps, alone or all of them together."""
     space, limits = config.search_space, counted_limits(config, table)
     for name, limit in limits.items():
@@ -79,7 +79,7 @@ def check_limits(config: StudyConfig, table: PriceTable) -> None:
         )
 
 
-def _can_be_kept(table: PriceTable, choices: Sequence[Sequence[StageChoice]], limits: Mapping[str, float]) -> bool:
+def _can_be_kept(table: CostTable, choices: Sequence[Sequence[StageChoice]], limits: Mapping[str, float]) -> bool:
     """Return whether a placement on one backbone keeps all limits, or whether that is too much to tell.
 
     Unit after unit, the sums of costs that no other sum beats in every cost are kept: nothing else can be needed.

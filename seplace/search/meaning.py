@@ -111,8 +111,8 @@ def claim(config: StudyConfig, folder: Path, ledger: Ledger) -> None:
     """Make `folder` this study's."""
     if ledger.fact("fingerprint") is None:
         ledger.set_fact("fingerprint", config.fingerprint())
-        own = {name: str(placement) for name, placement in config.own_yardsticks.items()}
-        ledger.set_fact("own_yardsticks", own)
+        own = {name: str(placement) for name, placement in config.own_baselines.items()}
+        ledger.set_fact("own_baselines", own)
         ledger.set_fact("front_of_space", True)  # a study that began with 0.10 keeps the front that it had
     ledger.set_fact("name", config.name)
     ledger.set_fact("space", space_record(config.search_space))  # so that its results are read without its code
@@ -122,6 +122,9 @@ def claim(config: StudyConfig, folder: Path, ledger: Ledger) -> None:
     write_atomically(folder / "space.yaml", config.space_text)
 
 
-def own_yardsticks(ledger: Ledger) -> dict[str, Placement]:
-    """Return the user's own modules that a study took as yardsticks when it began; none until version 0.10."""
-    return {name: Placement.parse(text) for name, text in (ledger.fact("own_yardsticks") or {}).items()}
+def own_baselines(ledger: Ledger) -> dict[str, Placement]:
+    """Return the user's own modules that a study took as baselines when it began; none until version 0.10."""
+    return {
+        name: Placement.parse(text)
+        for name, text in (ledger.fact("own_baselines") or ledger.fact("own_yardsticks") or {}).items()
+    }

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seplace.costs import main_count, measured_names
-from seplace.costs.stored import read_prices
+from seplace.costs.stored import cost_file, read_cost_table
 from seplace.files.atomic import is_file
 from seplace.placement import Placement, StageChoice
 from seplace.results.ledger import Ledger
@@ -19,13 +19,13 @@ from seplace.search.limits import Kept, check_limits, counted_limits, kept_of
 from seplace.search.scoring import placements_to_score, proxy_records
 
 if TYPE_CHECKING:
-    from seplace.costs.table import PriceTable
+    from seplace.costs.table import CostTable
     from seplace.evaluators.evaluator import Evaluator
     from seplace.study.config import StudyConfig
 
 
 @dataclass(frozen=True, kw_only=True)
-class PriceSpan:
+class CostSpan:
     """A counted cost over a space."""
 
     name: str
@@ -39,12 +39,12 @@ class Plan:
     """What a study will do."""
 
     config: StudyConfig
-    yardsticks: dict[str, Placement]
+    baselines: dict[str, Placement]
     trainings: int | None
-    """Of yardsticks and search together; None where the budget is in hours."""
+    """Of baselines and search together; None where the budget is in hours."""
     confirmations: int
     """The most trainings that confirm the front afterwards."""
-    spans: tuple[PriceSpan, ...] | None
+    spans: tuple[CostSpan, ...] | None
     """None until the space has been priced once."""
     estimate: Estimate | None
     """From timed trainings of a few steps; None without a batch."""
@@ -63,7 +63,7 @@ class Plan:
         if self.estimate is None:
             return None
         space = len(self.config.search_space)
-        return self.estimate.seconds(self.config, yardsticks=len(self.yardsticks), space=space) + (
+        return self.estimate.seconds(self.config, baselines=len(self.baselines), space=space) + (
             self.proxy_seconds or 0.0
         )
 
@@ -81,7 +81,7 @@ def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool) -> Plan:
     An evaluator that answers from a folder has no batch, and is always asked: it refuses what it cannot answer.
     """
     begun = time.perf_counter()
-    table = read_prices(folder / "prices.json", key=config.price_key())
+    table = read_cost_table(cost_file(folder), key=config.cost_key())
     estimate = None
     has_gpus = config.run.accelerator == "gpu" or (config.run.accelerator == "auto" and Path("/dev/nvidia0").exists())
     running, note = at_once(config, gpus=None if has_gpus else 0)  # as far as that is known without torch
@@ -92,7 +92,7 @@ def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool) -> Plan:
     if with_batch or config.evaluator.folder is not None:
         from seplace.evaluators.identity import identity_of, other_meaning
         from seplace.executors.executor import EvaluatorMaker
-        from seplace.search.cost_table import price_table
+        from seplace.search.cost_table import study_cost_table
         from seplace.search.meaning import changes_since, learning_of, sentence_of
 
         evaluator = EvaluatorMaker(config, folder).make(0)
@@ -102,9 +102,9 @@ def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool) -> Plan:
         frozen = [sentence_of(text, paths) for text, paths in learning_of(config, images).items()]
         if changes := changes_since(config, folder, images, identity):
             warnings.warn(f"a run would be refused: {other_meaning(folder, changes)}", stacklevel=2)
-            table = evaluator.prices()  # its folder keeps those of the study whose results it holds
+            table = evaluator.cost_table()  # its folder keeps those of the study whose results it holds
         else:
-            table = price_table(config, folder, evaluator, identity=identity)
+            table = study_cost_table(config, folder, evaluator, identity=identity)
         check_limits(config, table)
         plain = Placement.uniform(StageChoice(), len(config.search_space.choices))
         if config.evaluator.folder is None and measured_names(config.wanted_costs):
@@ -117,17 +117,17 @@ def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool) -> Plan:
     if note:
         warnings.warn(note, stacklevel=2)
     kept = None if table is None else kept_of(config, table)
-    yardsticks = config.search_space.yardsticks | config.own_yardsticks
+    baselines = config.search_space.baselines | config.own_baselines
     if table is not None:
         limits = counted_limits(config, table)
-        yardsticks = {
+        baselines = {
             name: mark
-            for name, mark in yardsticks.items()
-            if all(table.price(mark)[cost] <= limit for cost, limit in limits.items())
+            for name, mark in baselines.items()
+            if all(table.costs_of(mark)[cost] <= limit for cost, limit in limits.items())
         }
     return Plan(
         config=config,
-        yardsticks=yardsticks,
+        baselines=baselines,
         trainings=config.search.trainings,
         confirmations=0 if config.confirm is None else config.confirm.trainings,
         spans=None if table is None else spans_of(config, table),
@@ -185,16 +185,16 @@ def _proxy_seconds(config: StudyConfig, folder: Path) -> float | None:
         return None
     with Ledger(path, read_only=True) as ledger:
         records = proxy_records(ledger)
-    count = len(placements_to_score(config, list((config.search_space.yardsticks | config.own_yardsticks).values())))
+    count = len(placements_to_score(config, list((config.search_space.baselines | config.own_baselines).values())))
     estimates = [records[name].seconds_of(count) for name in names if name in records]
     timed = [each for each in estimates if each is not None]
     return sum(timed) if len(timed) == len(names) else None
 
 
-def spans_of(config: StudyConfig, table: PriceTable) -> tuple[PriceSpan, ...]:
+def spans_of(config: StudyConfig, table: CostTable) -> tuple[CostSpan, ...]:
     """Return the range of each counted cost over the space."""
     spans = []
     for name, plain in zip(table.names, table.plain, strict=True):
         cheapest, dearest = table.span(config.search_space.choices, name)
-        spans.append(PriceSpan(name=name, plain=plain, cheapest=cheapest, dearest=dearest))
+        spans.append(CostSpan(name=name, plain=plain, cheapest=cheapest, dearest=dearest))
     return tuple(spans)

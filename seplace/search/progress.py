@@ -14,7 +14,7 @@ class Standing:
 
     front_size: int
     hypervolume: float
-    """Share of the box from 0 to 100 % accuracy and over the price range."""
+    """Share of the box from 0 to 100 % accuracy and over the cost range."""
     best_accuracy: float | None
     """Greatest mean validation accuracy in percent."""
 
@@ -37,14 +37,14 @@ Observer = Callable[[Progress], None]
 """Hears of every change; it is called often and must be quick."""
 
 
-def standing_of(evaluations: Iterable[Evaluation], cost: str, price_range: tuple[float, float] | None) -> Standing:
-    """Return how good the front of some evaluations is; without a price range that of what was trained is taken."""
+def standing_of(evaluations: Iterable[Evaluation], cost: str, cost_range: tuple[float, float] | None) -> Standing:
+    """Return how good the front of some evaluations is; without a cost range that of what was trained is taken."""
     summaries = summarise(evaluations)
     if not summaries:
         return Standing(front_size=0, hypervolume=0.0, best_accuracy=None)
     known = [row.costs[cost] for row in summaries]
     return Standing(
         front_size=len(front_of(summaries, cost)),
-        hypervolume=relative_hypervolume(summaries, cost, price_range or (min(known), max(known))),
+        hypervolume=relative_hypervolume(summaries, cost, cost_range or (min(known), max(known))),
         best_accuracy=max(row.accuracy for row in summaries),
     )

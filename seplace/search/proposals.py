@@ -18,7 +18,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from seplace.registry import is_import_path
 from seplace.samplers import SAMPLERS
-from seplace.samplers.history import Past, past_of
+from seplace.samplers.history import History, history_of
 from seplace.samplers.parameters import Parameters
 from seplace.samplers.task import ACCURACY, CROSS_ENTROPY, REPEATED, SEED, STOPPED, Task
 from seplace.seeds import derive_seed
@@ -56,12 +56,12 @@ class Proposals:
         return len(self.study.get_trials(deepcopy=False))
 
     def add_known(self, training: Observation, *, cost: float, constraints: Mapping[str, float], label: str) -> None:
-        """Tell a result that was not proposed, such as a yardstick's, before the first proposal."""
+        """Tell a result that was not proposed, such as a baseline's, before the first proposal."""
         known = create_trial(
             values=[training.accuracy, cost],
             params=self.parameters.of(training.placement),
             distributions=self.parameters.distributions,
-            user_attrs={PLACEMENT: str(training.placement), "yardstick": label, **_attributes(training)},
+            user_attrs={PLACEMENT: str(training.placement), "baseline": label, **_attributes(training)},
         )
         for name, value in constraints.items():
             known.set_constraint(name, value)
@@ -117,9 +117,9 @@ class Proposals:
         self.study.tell(trial, [accuracy, cost], skip_if_finished=True)
 
     @property
-    def past(self) -> Past:
+    def history(self) -> History:
         """What has been told so far."""
-        return past_of(self.study, self.task, before=self.next_number)
+        return history_of(self.study, self.task, before=self.next_number)
 
     def tell_failed(self, number: int) -> None:
         """Tell that the machine failed a proposal, which says nothing about the placement."""

@@ -9,19 +9,19 @@ from seplace.effects.recommend import recommended_front
 from seplace.samplers.task import Task
 
 if TYPE_CHECKING:
-    from seplace.costs.table import PriceTable
-    from seplace.effects.estimates import Judgement
-    from seplace.effects.priced_space import Region
+    from seplace.costs.table import CostTable
+    from seplace.effects.estimates import Estimates
+    from seplace.effects.priced_space import PricedSpace
     from seplace.placement import Placement
     from seplace.results.evaluation import Evaluation
     from seplace.study.config import StudyConfig
 
 
-def task_of(config: StudyConfig, prices: PriceTable) -> Task:
+def task_of(config: StudyConfig, cost_table: CostTable) -> Task:
     """Return the task of a study's search, before any proxy has scored."""
     return Task(
         space=config.search_space,
-        prices=prices,
+        cost_table=cost_table,
         cost=config.objective.cost,
         limits=config.objective.limits,
         seeds=config.search.seeds,
@@ -29,13 +29,13 @@ def task_of(config: StudyConfig, prices: PriceTable) -> Task:
     )
 
 
-def recommended(judgement: Judgement, region: Region, evaluations: Iterable[Evaluation]) -> list[Placement]:
+def recommended(estimates: Estimates, priced_space: PricedSpace, evaluations: Iterable[Evaluation]) -> list[Placement]:
     """Return what the model recommends, those first that promise most; nothing of which every training failed."""
-    space = region.design.space
+    space = priced_space.design.space
     failed = {
         space.index(row.placement)
         for row in evaluations
-        if row.accuracy is None and row.placement not in judgement.position and row.placement in space
+        if row.accuracy is None and row.placement not in estimates.position and row.placement in space
     }
-    front = recommended_front(judgement.guide(), region, closed=failed)
-    return [space.placement_at(int(index)) for index in region.indices(front.levels)]
+    front = recommended_front(estimates.guide(), priced_space, closed=failed)
+    return [space.placement_at(int(index)) for index in priced_space.indices(front.levels)]

@@ -6,7 +6,7 @@ nothing dominates, would always go on. Only first trainings of a placement, all 
 is asked for by who knows the first.
 
 A rung is on probation first, and again at each new pair: it stops nothing unless its ranks are known to tell the ranks
-at the end, by trainings that no rung selected. The yardsticks and a tenth of the proposals are therefore never stopped.
+at the end, by trainings that no rung selected. The baselines and a tenth of the proposals are therefore never stopped.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 from scipy.stats import kendalltau
 
 from seplace.costs import main_count
-from seplace.effects.priced_space import Region, cost_tables
+from seplace.effects.priced_space import PricedSpace, cost_tables
 from seplace.seeds import derive_seed
 
 if TYPE_CHECKING:
@@ -99,25 +99,25 @@ class Bands:
     """Quarters of a space by exact FLOPs."""
 
     def __init__(self, task: Task) -> None:
-        """Take the quartiles over the members that keep the counted limits; of a big space over a seeded sample."""
-        self.prices = task.prices
-        self.name = main_count(task.prices.names)
+        """Take the quartiles over the candidates that keep the counted limits; of a big space over a seeded sample."""
+        self.cost_table = task.cost_table
+        self.name = main_count(task.cost_table.names)
         count = len(task.space)
         if count > _BAND_SAMPLE:
             chosen = np.random.default_rng(derive_seed(task.seed, "bands")).integers(count, size=_BAND_SAMPLE)
         else:
             chosen = np.arange(count)
-        flops = cost_tables(task.design, task.prices, self.name)
-        region = Region(task.design, flops, limits=task.counted_limits)
-        levels = np.stack(np.unravel_index(chosen, region.shape), axis=1)
-        kept = levels[region.keeps_limits(levels)]
+        flops = cost_tables(task.design, task.cost_table, self.name)
+        priced_space = PricedSpace(task.design, flops, limits=task.counted_limits)
+        levels = np.stack(np.unravel_index(chosen, priced_space.shape), axis=1)
+        kept = levels[priced_space.keeps_limits(levels)]
         self.edges = np.quantile(flops.at(kept if len(kept) else levels), np.arange(1, _BANDS) / _BANDS)
         self._known: dict[Placement, int] = {}
 
     def of(self, placement: Placement) -> int:
         """Return the band of a placement, from 0 for the cheapest."""
         if placement not in self._known:
-            self._known[placement] = int(np.searchsorted(self.edges, self.prices.price(placement)[self.name]))
+            self._known[placement] = int(np.searchsorted(self.edges, self.cost_table.costs_of(placement)[self.name]))
         return self._known[placement]
 
 
@@ -229,7 +229,9 @@ class Rungs:
         for placement in early:
             by_band[self._bands.of(placement)].append(placement)
         best: set[Placement] = set()
-        for members in by_band.values():
-            lowest = sorted((early[each] for each in members), reverse=True)[math.ceil(_PROMOTED * len(members)) - 1]
-            best |= {each for each in members if early[each] >= lowest}
+        for candidates in by_band.values():
+            lowest = sorted((early[each] for each in candidates), reverse=True)[
+                math.ceil(_PROMOTED * len(candidates)) - 1
+            ]
+            best |= {each for each in candidates if early[each] >= lowest}
         return best

@@ -78,13 +78,13 @@ def make_proxy(config: StudyConfig, folder: Path, evaluator: Evaluator, name: st
     return proxy
 
 
-def placements_to_score(config: StudyConfig, yardsticks: Sequence[Placement]) -> list[Placement]:
-    """Return the yardsticks, and members of the space drawn from the search's seed: all where these are few enough."""
+def placements_to_score(config: StudyConfig, baselines: Sequence[Placement]) -> list[Placement]:
+    """Return the baselines, and candidates of the space drawn from the search's seed: all where there are few."""
     space, count = config.search_space, config.search.proxy_placements
     drawn: Sequence[int] = range(len(space))
     if len(space) > count:
         drawn = sorted(random.Random(derive_seed(config.search.seed, "scored")).sample(drawn, count))
-    return list(dict.fromkeys([*yardsticks, *map(space.placement_at, drawn)]))
+    return list(dict.fromkeys([*baselines, *map(space.placement_at, drawn)]))
 
 
 def score(name: str, placements: Sequence[Placement], *, ledger: Ledger, make_proxy: ProxyMaker) -> Iterator[None]:
@@ -119,7 +119,7 @@ def proxy_records(ledger: Ledger) -> dict[str, ProxyRecord]:
 
 
 def covariates_of(design: Design, records: Mapping[str, ProxyRecord]) -> dict[str, Covariate]:
-    """Learn from the scores what each proxy says of every member of the space, by a design without covariates."""
+    """Learn from the scores what each proxy says of every candidate of the space, by a design without covariates."""
     from seplace.effects.covariates import learn_covariate, left_out
 
     return {

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seplace.effects.denoised import sharpened
+from seplace.effects.denoised import denoised
 from seplace.effects.model import Posterior
 from seplace.effects.recommend import Regret, expected_regret
 from seplace.results.evaluation import observation_of
@@ -25,7 +25,7 @@ from seplace.seeds import derive_seed
 if TYPE_CHECKING:
     from seplace.placement import Placement
     from seplace.results.evaluation import Evaluation, Job
-    from seplace.samplers.history import Past
+    from seplace.samplers.history import History
     from seplace.samplers.task import Task
     from seplace.search.optuna_file import StudyFile
     from seplace.search.trainings import Trainings
@@ -63,11 +63,11 @@ class SearchPhase:
         task: Task,
         trainings: Trainings,
         *,
-        yardsticks: Mapping[str, Placement],
+        baselines: Mapping[str, Placement],
         study_file: StudyFile | None,
         on_done: Callable[[float], None],
     ) -> None:
-        """Take what the search needs; the yardsticks are trained, `on_done` hears how many trainings are done.
+        """Take what the search needs; the baselines are trained, `on_done` hears how many trainings are done.
 
         Of a budget in hours it hears the share that is over.
         """
@@ -75,16 +75,16 @@ class SearchPhase:
         self.trainings = trainings
         self.config = config = trainings.config
         self.ledger = ledger = trainings.ledger
-        self.prices = trainings.prices
-        self.yardsticks = yardsticks
+        self.cost_table = trainings.cost_table
+        self.baselines = baselines
         self.study_file = study_file
         self.on_done = on_done
         self.done = 0.0
         self.proposals = self._new_proposals()
         self.recorded = ledger.proposals()
-        self.seeds = Counter(yardsticks.values())
+        self.seeds = Counter(baselines.values())
         self.length = config.training.epochs
-        self.spent = len(yardsticks) * self.length
+        self.spent = len(baselines) * self.length
         """Epochs, those of what is running counted in."""
         self.is_spent = False
         self.unproductive = 0
@@ -93,7 +93,7 @@ class SearchPhase:
         self.rungs = Rungs(rungs, length=self.length, bands=Bands(task) if rungs else None, seed=task.seed)
         self.ended: dict[Placement, list[int]] = defaultdict(list)
         """The seeds whose whole trainings have been heard of, in order, whatever else has finished meanwhile."""
-        for placement in yardsticks.values():
+        for placement in baselines.values():
             self._hear_end(trainings.results[trainings.job(placement, FIRST_SEED).key])
         self.started = time.monotonic() - (ledger.fact("search_seconds") or 0.0)
 
@@ -114,7 +114,7 @@ class SearchPhase:
                 has_ended = self._hear(step, last)
                 told += has_ended
                 if self.config.search.stop == "settled" and has_ended and told % _SETTLED_EVERY == 0:
-                    is_settled = self._regret(self.proposals.past).mean <= _SETTLED
+                    is_settled = self._regret(self.proposals.history).mean <= _SETTLED
                 if self.study_file is not None:
                     self.study_file.update(self.proposals.study)
                 if self.config.search.trainings is not None:
@@ -125,20 +125,20 @@ class SearchPhase:
                 self.ledger.set_fact("search_seconds", time.monotonic() - self.started)
         if self.study_file is not None:
             self.study_file.update(self.proposals.study)
-        self._note_regret(self.proposals.past, is_settled=is_settled)
+        self._note_regret(self.proposals.history, is_settled=is_settled)
         if self.config.search.rungs:
             self.ledger.set_fact("rungs", self.rungs.to_fact())
         self.on_done(self.done)
 
     def _new_proposals(self) -> Proposals:
         proposals = Proposals(self.task, sampler=self.config.search.sampler, name=self.config.name)
-        for label, placement in self.yardsticks.items():
+        for label, placement in self.baselines.items():
             evaluation = self.trainings.results[self.trainings.job(placement, FIRST_SEED).key]
             training = observation_of(evaluation)
             if placement in self.task.space and training is not None:
                 proposals.add_known(
                     training,
-                    cost=self.prices.of(placement)[self.task.cost],
+                    cost=self.cost_table.of(placement)[self.task.cost],
                     constraints=self._constraints(placement, has_failed=False),
                     label=label,
                 )
@@ -179,7 +179,7 @@ class SearchPhase:
             reached = self.rungs.go_on(placement)
             target = self.length if due is None else due.target
             job, cost = self.trainings.job(placement, FIRST_SEED, epochs=target), target - reached
-        elif self.seeds[placement] < self.task.seeds and self.prices.within_limits(placement):
+        elif self.seeds[placement] < self.task.seeds and self.cost_table.within_limits(placement):
             seed = self.seeds[placement]
             cost = self.rungs.first_target(number) if seed == FIRST_SEED else self.length
             job = self.trainings.job(placement, seed, epochs=cost)
@@ -214,7 +214,7 @@ class SearchPhase:
         self.proposals.tell_stopped(
             step.number,
             accuracy=self.rungs.expected(job.epochs, accuracy),
-            cost=self.prices.of(step.placement)[self.task.cost],
+            cost=self.cost_table.of(step.placement)[self.task.cost],
             constraints=self._constraints(step.placement, has_failed=False),
             seed=job.seed,
             epochs=job.epochs,
@@ -238,7 +238,7 @@ class SearchPhase:
         for index in order.permutation(len(space)) if len(space) <= 10**6 else order.integers(len(space), size=10**4):
             placement = space.placement_at(int(index))
             has_seed = self.seeds[placement] < self.task.seeds or self.rungs.is_stopped(placement)
-            if has_seed and self.prices.within_limits(placement):
+            if has_seed and self.cost_table.within_limits(placement):
                 return placement
         return None
 
@@ -255,22 +255,22 @@ class SearchPhase:
             told = [trial.values[0] for trial in self.proposals.study.get_trials(deepcopy=False) if trial.values]
             accuracy = min(told, default=0.0)
         training = None if last is None else observation_of(last)
-        cost = self.prices.of(placement)[self.task.cost]
+        cost = self.cost_table.of(placement)[self.task.cost]
         self.proposals.tell(number, accuracy=accuracy, cost=cost, constraints=constraints, training=training)
 
     def _constraints(self, placement: Placement, *, has_failed: bool) -> dict[str, float]:
         """Return what the sampler is told to keep at or below 0."""
-        excess = {f"{name} over its limit": share for name, share in self.prices.excess(placement).items()}
+        excess = {f"{name} over its limit": share for name, share in self.cost_table.excess(placement).items()}
         return excess | {"training failed": 1.0 if has_failed else -1.0}
 
-    def _regret(self, past: Past) -> Regret:
+    def _regret(self, history: History) -> Regret:
         """Return what the front that would be recommended now is believed to miss."""
-        observations = sharpened(self.task.design, past.observations)
+        observations = denoised(self.task.design, history.observations)
         posterior = Posterior(self.task.design, observations, draws=_DRAWS, random=np.random.default_rng(0))
-        return expected_regret(posterior, self.task.region_by(past.costs), closed=past.failed)
+        return expected_regret(posterior, self.task.priced_space_by(history.costs), closed=history.failed)
 
-    def _note_regret(self, past: Past, *, is_settled: bool) -> None:
-        if past.observations:
-            regret = self._regret(past)
+    def _note_regret(self, history: History, *, is_settled: bool) -> None:
+        if history.observations:
+            regret = self._regret(history)
             noted = {"settled": is_settled, "mean": regret.mean, "upper": regret.upper}
-            self.ledger.set_fact("regret", noted | {"trainings": len(past.observations)})
+            self.ledger.set_fact("regret", noted | {"trainings": len(history.observations)})

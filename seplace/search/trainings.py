@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from seplace.executors.executor import Executor
     from seplace.placement import Placement
     from seplace.results.ledger import Ledger
-    from seplace.search.cost_table import Prices
+    from seplace.search.cost_table import PlacementCosts
     from seplace.study.config import StudyConfig
 
 
@@ -24,14 +24,14 @@ class Trainings:
     """Starts trainings that the ledger does not know, and commits their results."""
 
     def __init__(
-        self, config: StudyConfig, *, ledger: Ledger, executor: Executor, prices: Prices, retry_failed: bool
+        self, config: StudyConfig, *, ledger: Ledger, executor: Executor, cost_table: PlacementCosts, retry_failed: bool
     ) -> None:
         self.config = config
         self.ledger = ledger
         self.executor = executor
-        self.prices = prices
+        self.cost_table = cost_table
         self.is_front_of_space = bool(ledger.fact("front_of_space"))
-        """Whether yardsticks beside the space stay off the front; not in studies that began with version 0.10."""
+        """Whether baselines beside the space stay off the front; not in studies that began with version 0.10."""
         known = ledger.evaluations()
         self.attempts = Attempts(config, known, ledger.failures(), retry_failed=retry_failed)
         self.results: dict[EvaluationKey, Evaluation] = {
@@ -65,7 +65,7 @@ class Trainings:
         finished, failed = [], []
         for returned in self.executor.wait():
             self._in_flight.discard(returned.key)
-            evaluation = replace(returned, costs=self.prices.of(returned.placement))
+            evaluation = replace(returned, costs=self.cost_table.of(returned.placement))
             if evaluation.state == "failed":  # at a rung or not: it will have no result
                 evaluation = replace(evaluation, epochs=self.config.training.epochs)
                 if self.attempts.is_made_again(evaluation):

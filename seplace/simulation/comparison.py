@@ -1,4 +1,4 @@
-"""Samplers compared: many repetitions in each world, every sampler in the same ones, and what they reached."""
+"""Samplers compared: many repetitions in each problem, every sampler in the same ones, and what they reached."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from seplace.files.versions import versions
 from seplace.registry import OWN_MODULES, find_own_modules
 from seplace.samplers import SAMPLERS
 from seplace.search.interruption import signals_as_errors
-from seplace.simulation.curves import belief, hypervolumes, summary
+from seplace.simulation.curves import calibration, hypervolumes, summary
 from seplace.simulation.landscapes import LANDSCAPES, landscape, proxied
 from seplace.simulation.replay import Phases, replay, rungs_in
-from seplace.simulation.resampled import Truth, resampled_world
-from seplace.simulation.tabular import table_world
+from seplace.simulation.resampled import Truth, resampled_problem
+from seplace.simulation.tabular import tabular_problem
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from seplace.simulation.problem import World
+    from seplace.simulation.problem import SearchProblem
 
 
 _CHECKPOINTS = (12, 25, 50, 100, 200, 400)
@@ -41,15 +41,15 @@ _CHECKPOINTS = (12, 25, 50, 100, 200, 400)
 
 @dataclass(frozen=True, kw_only=True)
 class Repetition:
-    """One search: a world by name (a landscape, or the results folder of a table), a sampler, and a number."""
+    """One search: a problem by name (a landscape, or the results folder of a table), a sampler, and a number."""
 
-    world: str
+    problem: str
     sampler: str
     number: int
 
     def columns(self) -> dict[str, str | int]:
         """Return what its rows of a table begin with."""
-        return {"world": Path(self.world).name, "sampler": self.sampler, "repetition": self.number}
+        return {"problem": Path(self.problem).name, "sampler": self.sampler, "repetition": self.number}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,13 +57,13 @@ class Outcome:
     """What came of a repetition."""
 
     curve: list[dict[str, Any]]
-    """recommendation, trainings, hypervolume, members (unknown before 0.9.0)."""
-    belief: dict[str, Any]
+    """recommendation, trainings, hypervolume, candidates (unknown before 0.9.0)."""
+    calibration: dict[str, Any]
     expected_regret: float
     regret: float
     """The share of the true hypervolume that the recommended front missed at the end of the search."""
     searched: int
-    """Trainings of yardsticks and search."""
+    """Trainings of baselines and search."""
     trained: int
     """… and of the confirmation."""
     different: int
@@ -74,14 +74,14 @@ class Outcome:
     """Of seplace, which searched; unknown before 0.7.0."""
 
 
-def world_of(name: str, *, number: int) -> World:
-    """Return the world of a repetition: the number draws the landscape, orders a table's seeds, or draws its noise."""
+def problem_of(name: str, *, number: int) -> SearchProblem:
+    """Return the problem of a repetition: the number seeds the landscape, or a table's order or noise."""
     kind, correlation = proxied(name)
     if kind in LANDSCAPES:
         return landscape(kind, seed=number, correlation=correlation)
     folder, truth = _table_of(name)
     if is_file(folder / "ledger.sqlite"):
-        return resampled_world(folder, truth, seed=number) if truth else table_world(folder, seed=number)
+        return resampled_problem(folder, truth, seed=number) if truth else tabular_problem(folder, seed=number)
     raise UnknownName("landscape or results folder of a table", name, LANDSCAPES)
 
 
@@ -97,14 +97,14 @@ def _table_of(name: str) -> tuple[Path, Truth | None]:
 
 def repeat(repetition: Repetition, phases: Phases, checkpoints: Sequence[int]) -> Outcome:
     """Run one repetition."""
-    world = world_of(repetition.world, number=repetition.number)
-    replayed = replay(world, phases, sampler=repetition.sampler, seed=repetition.number)
+    problem = problem_of(repetition.problem, number=repetition.number)
+    replayed = replay(problem, phases, sampler=repetition.sampler, seed=repetition.number)
     evaluations = replayed.evaluations
     search_end = replayed.spent[replayed.searched - 1]
-    searched = hypervolumes(world, replayed, [search_end])
+    searched = hypervolumes(problem, replayed, [search_end])
     return Outcome(
-        curve=hypervolumes(world, replayed, checkpoints),
-        belief=asdict(belief(world, replayed)),
+        curve=hypervolumes(problem, replayed, checkpoints),
+        calibration=asdict(calibration(problem, replayed)),
         expected_regret=replayed.expected_regret,
         regret=1 - searched[-1]["hypervolume"],
         searched=replayed.searched,
@@ -137,7 +137,7 @@ def _processes(workers: int) -> Iterator[ProcessPoolExecutor]:
 
 
 _FILES = (
-    *("repetitions.jsonl", "curves.csv", "beliefs.csv", "summary.csv", "rungs.csv"),
+    *("repetitions.jsonl", "curves.csv", "calibration.csv", "summary.csv", "rungs.csv"),
     *("provenance.json", "curves.png", "curves.svg"),
 )
 
@@ -165,8 +165,8 @@ class Comparison:
         missing = [each for each in repetitions if each not in self.outcomes]
         for sampler in dict.fromkeys(each.sampler for each in missing):
             _ = SAMPLERS[sampler]  # refuses an unknown name
-        for world in dict.fromkeys(each.world for each in missing):
-            rungs_in(world_of(world, number=0), self.phases.rungs)
+        for problem in dict.fromkeys(each.problem for each in missing):
+            rungs_in(problem_of(problem, number=0), self.phases.rungs)
         if not self._path.exists():
             write_atomically(self._path, json.dumps(asdict(self.phases)) + "\n")
         left = len(missing)
@@ -181,7 +181,7 @@ class Comparison:
         """Write tables, figure and provenance; they can be made again from the file of repetitions."""
         from seplace.report.plots import plot_simulation, save_figure
 
-        tables = {"curves": self.curves(), "beliefs": self.beliefs(), "summary": summary(self.curves())}
+        tables = {"curves": self.curves(), "calibration": self.calibrations(), "summary": summary(self.curves())}
         if self.phases.rungs:
             tables["rungs"] = self.rungs()
         for name, table in tables.items():
@@ -204,14 +204,14 @@ class Comparison:
 
         return pd.DataFrame(
             [
-                {**each.columns(), **row, "members": row.get("members", math.nan)}
+                {**each.columns(), **row, "front_points": row.get("front_points", math.nan)}
                 for each, outcome in self._ordered()
                 for row in outcome.curve
             ]
         )
 
-    def beliefs(self) -> pd.DataFrame:
-        """Return one row a repetition: how true the final judgement was."""
+    def calibrations(self) -> pd.DataFrame:
+        """Return one row a repetition: how true the final estimates was."""
         import pandas as pd
 
         return pd.DataFrame(
@@ -223,7 +223,7 @@ class Comparison:
                     "expected_regret": outcome.expected_regret,
                     "regret": outcome.regret,
                     "different": outcome.different,
-                    **outcome.belief,
+                    **outcome.calibration,
                 }
                 for each, outcome in self._ordered()
             ]
@@ -243,7 +243,7 @@ class Comparison:
         )
 
     def _ordered(self) -> list[tuple[Repetition, Outcome]]:
-        return sorted(self.outcomes.items(), key=lambda item: (item[0].world, item[0].sampler, item[0].number))
+        return sorted(self.outcomes.items(), key=lambda item: (item[0].problem, item[0].sampler, item[0].number))
 
     def _keep(self, repetition: Repetition, outcome: Outcome) -> None:
         self.outcomes[repetition] = outcome

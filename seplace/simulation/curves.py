@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seplace.effects.denoised import sharpened
+from seplace.effects.denoised import denoised
 from seplace.effects.model import Posterior
 from seplace.effects.recommend import recommended_front
-from seplace.results.evaluation import front_of, judge, observations_of, summarise
+from seplace.results.evaluation import estimates_of, front_of, observations_of, summarise
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from seplace.simulation.problem import World
+    from seplace.simulation.problem import SearchProblem
     from seplace.simulation.replay import Replay
 
 OBSERVED, POSTERIOR = "observed", "posterior"
@@ -27,16 +27,16 @@ _SCALES = 24
 
 
 @dataclass(frozen=True, kw_only=True)
-class Belief:
-    """How true the judgement of the trained front is at the end of a replay."""
+class Calibration:
+    """How true the estimates of the trained front is at the end of a replay."""
 
-    members: int
+    candidates: int
     covered: int
-    """Members of the front whose true accuracy lies in its 90 % interval."""
+    """Candidates of the front whose true accuracy lies in its 90 % interval."""
     gains_covered: int
-    """Members whose true gain over none lies in its 90 % interval."""
+    """Candidates whose true gain over none lies in its 90 % interval."""
     bias: float
-    """Mean of believed minus true accuracy over the members, in points."""
+    """Mean of believed minus true accuracy over the candidates, in points."""
     observed_bias: float
     """The same of the plain front of mean accuracies."""
     gain_bias: float
@@ -48,49 +48,49 @@ class Belief:
     """… of which so many are not."""
 
 
-def hypervolumes(world: World, replayed: Replay, checkpoints: Sequence[float]) -> list[dict[str, Any]]:
+def hypervolumes(problem: SearchProblem, replayed: Replay, checkpoints: Sequence[float]) -> list[dict[str, Any]]:
     """Return the share of the true hypervolume that each recommendation reaches after so many full lengths trained.
 
-    And how many members it has.
+    And how many candidates it has.
     """
     rows = []
     for trainings in checkpoints:
         if trainings >= replayed.total + 1:  # a search with rungs ends less than a full length before its budget
             continue
         pairs = zip(replayed.evaluations, replayed.spent, strict=True)
-        past = [evaluation for evaluation, spent in pairs if spent <= trainings]
-        observed = [row.placement for row in front_of(summarise(past), world.cost)]
-        observations = sharpened(replayed.design, observations_of(past))
+        history = [evaluation for evaluation, spent in pairs if spent <= trainings]
+        observed = [row.placement for row in front_of(summarise(history), problem.cost)]
+        observations = denoised(replayed.design, observations_of(history))
         posterior = Posterior(
             replayed.design, observations, draws=_SCALES, random=np.random.default_rng(round(trainings))
         )
-        recommended = world.placements(recommended_front(posterior, world.region, closed=()))
+        recommended = problem.placements(recommended_front(posterior, problem.priced_space, closed=()))
         for name, placements in ((OBSERVED, observed), (POSTERIOR, recommended)):
             rows.append(
                 {
                     "recommendation": name,
                     "trainings": trainings,
-                    "hypervolume": world.share(placements),
-                    "members": len(placements),
+                    "hypervolume": problem.share(placements),
+                    "front_points": len(placements),
                 }
             )
     return rows
 
 
-def belief(world: World, replayed: Replay) -> Belief:
+def calibration(problem: SearchProblem, replayed: Replay) -> Calibration:
     """Compare what is believed of the trained front with the truth."""
-    space, evaluations = world.space, replayed.evaluations
-    judgement = judge(replayed.design, evaluations, world.cost, is_front_of_space=False)
-    true = {placement: float(world.truth[space.index(placement)]) for placement in judgement.placements}
-    plain = next(placement for placement in judgement.placements if placement.is_plain)
-    accuracies = {placement: judgement.accuracy(placement) for placement in judgement.front}
-    gains = {placement: judgement.difference(placement, plain) for placement in judgement.front if placement != plain}
+    space, evaluations = problem.space, replayed.evaluations
+    estimates = estimates_of(replayed.design, evaluations, problem.cost, is_front_of_space=False)
+    true = {placement: float(problem.truth[space.index(placement)]) for placement in estimates.placements}
+    plain = next(placement for placement in estimates.placements if placement.is_plain)
+    accuracies = {placement: estimates.accuracy(placement) for placement in estimates.front}
+    gains = {placement: estimates.difference(placement, plain) for placement in estimates.front if placement != plain}
     summaries = summarise(evaluations)
-    observed = [(row.placement, row.accuracy) for row in front_of(summaries, world.cost)]
+    observed = [(row.placement, row.accuracy) for row in front_of(summaries, problem.cost)]
     observed_plain = next(row.accuracy for row in summaries if row.placement == plain)
-    claimed = judgement.surely_better(plain)
-    return Belief(
-        members=len(accuracies),
+    claimed = estimates.surely_better(plain)
+    return Calibration(
+        candidates=len(accuracies),
         covered=sum(each.lower <= true[placement] <= each.upper for placement, each in accuracies.items()),
         gains_covered=sum(
             each.lower <= true[placement] - true[plain] <= each.upper for placement, each in gains.items()
@@ -118,12 +118,12 @@ def _mean(values: Sequence[float]) -> float:
 def summary(curves: pd.DataFrame) -> pd.DataFrame:
     """Return the mean hypervolume with its 95 % interval over repetitions, for each curve at each checkpoint.
 
-    And the mean number of members, where it is known.
+    And the mean number of candidates, where it is known.
     """
-    keys = ["world", "sampler", "recommendation", "trainings"]
+    keys = ["problem", "sampler", "recommendation", "trainings"]
     grouped = curves.groupby(keys, sort=False)
     table = grouped["hypervolume"].agg(["mean", "std", "count"])
-    table["members"] = grouped["members"].mean()
+    table["front_points"] = grouped["front_points"].mean()
     table = table.reset_index()
     reach = 1.96 * table["std"] / np.sqrt(table["count"])
     return table.rename(columns={"mean": "hypervolume", "count": "repetitions"}).assign(

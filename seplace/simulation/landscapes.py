@@ -1,4 +1,4 @@
-"""Landscapes: worlds drawn at random, with a structure that is known. One function and one line add a kind.
+"""Landscapes: problems drawn at random, with a structure that is known. One function and one line add a kind.
 
 Four stages (C = 64, 128, 256, 512 channels; maps of 32, 16, 8, 4 pixels; two blocks each) with 23 choices each, 279,841
 placements. All effects are in points over none, which has 90 %. A training adds what its seed gives to all placements
@@ -8,7 +8,7 @@ After a share t of its epochs a training lacks (1 - t)² times what its placemen
 stage what its module takes there, and N(0, s) of its own. Of the noise at the end it has the share √t already; the rest
 of its noise then is another. Early ranks hold well unless the kind is made of slow starters.
 
-`usual[proxy=0.6]` is the same world with a cheap score of this correlation with the truth over the space.
+`usual[proxy=0.6]` is the same problem with a cheap score of this correlation with the truth over the space.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 
 from seplace.attention.options import GateOptions
 from seplace.backbones.backbone import describe
-from seplace.costs.table import PriceTable
+from seplace.costs.table import CostTable
 from seplace.errors import InputError
 from seplace.placement import Placement, StageChoice
 from seplace.seeds import derive_seed
-from seplace.simulation.problem import World
+from seplace.simulation.problem import SearchProblem
 from seplace.space import SearchSpace
 
 Floats = NDArray[np.float64]
@@ -152,7 +152,7 @@ def proxied(text: str) -> tuple[str, float | None]:
     return kind, correlation
 
 
-def landscape(name: str, *, seed: int, correlation: float | None = None) -> World:
+def landscape(name: str, *, seed: int, correlation: float | None = None) -> SearchProblem:
     """Draw a landscape of a kind, with a proxy where a correlation is given; the truth is the same without."""
     terrain = LANDSCAPES[name](np.random.default_rng([derive_seed("landscape", name), seed]))
     space = SearchSpace(
@@ -186,10 +186,10 @@ def landscape(name: str, *, seed: int, correlation: float | None = None) -> Worl
         noise = kept * (observe(placement, training_seed) - truth) + math.sqrt(1 - share) * other
         return truth - (1 - share) ** 2 * (_START + float(slower)) + noise
 
-    return World(
+    return SearchProblem(
         name=name,
         space=space,
-        prices=_prices(),
+        cost_table=_cost_table(),
         cost="flops",
         truth=_BASE + terrain.gains.ravel(),
         lowest=_BASE,
@@ -257,16 +257,16 @@ def _interactions(random: np.random.Generator, sd: float) -> Floats:
     return total
 
 
-def _prices() -> PriceTable:
+def _cost_table() -> CostTable:
     """Return FLOPs by formula: of the modules on each stage's blocks, over a plain network of a billion."""
-    return PriceTable(
+    return CostTable(
         names=("flops",),
         plain=(1_000_000_000,),
-        extras=tuple({choice: (_BLOCKS * _price(choice, *stage),) for choice in _CHOICES} for stage in _STAGES),
+        extras=tuple({choice: (_BLOCKS * _cost_of(choice, *stage),) for choice in _CHOICES} for stage in _STAGES),
     )
 
 
-def _price(choice: StageChoice, channels: int, side: int) -> int:
+def _cost_of(choice: StageChoice, channels: int, side: int) -> int:
     """Return the FLOPs of a module on one block, with its join where that is parallel."""
     area, ratio = side * side, choice.ratio or 1
     own = {

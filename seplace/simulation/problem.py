@@ -1,4 +1,4 @@
-"""A world: a space whose true accuracies are known, and what a training in it would show."""
+"""A problem: a space whose true accuracies are known, and what a training in it would show."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seplace.effects.design import Design
-from seplace.effects.priced_space import Members, Region, cost_tables
+from seplace.effects.priced_space import Candidates, PricedSpace, cost_tables
 from seplace.pareto import hypervolume
 from seplace.results.evaluation import Evaluation, Job
 
 if TYPE_CHECKING:
-    from seplace.costs.table import PriceTable
+    from seplace.costs.table import CostTable
     from seplace.placement import Placement
     from seplace.space import SearchSpace
 
@@ -24,21 +24,21 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
-class World:
+class SearchProblem:
     """The truth, and its noisy trainings. It answers jobs as an evaluator does."""
 
     name: str
     space: SearchSpace
-    prices: PriceTable
+    cost_table: CostTable
     cost: str
     truth: Floats
-    """The accuracy of every member, expected over seeds, in percent (members,), in the space's order."""
+    """The accuracy of every candidate, expected over seeds, in percent (candidates,), in the space's order."""
     lowest: float
-    """The reference accuracy of hypervolumes; the reference cost is that of the dearest member."""
+    """The reference accuracy of hypervolumes; the reference cost is that of the dearest candidate."""
     observe: Callable[[Placement, int], float]
     """The validation accuracy of the training of a placement on a seed, in percent."""
     cross_entropy: Callable[[Placement, int], float] | None = None
-    """The validation cross-entropy of the same training, in nats; None where the world has none."""
+    """The validation cross-entropy of the same training, in nats; None where the problem has none."""
     length: int
     """The epochs of a training."""
     early: Callable[[Placement, int, int], float]
@@ -48,13 +48,13 @@ class World:
     scored: tuple[int, ...] = ()
     """The epochs that the learning curve of a training holds, beside the last."""
     proxy: Floats | None = None
-    """What a cheap score says of every member (members,), where the world has one; larger is better."""
+    """What a cheap score says of every candidate (candidates,), where the problem has one; larger is better."""
 
     @cached_property
-    def region(self) -> Region:
+    def priced_space(self) -> PricedSpace:
         """The priced space."""
         design = Design(self.space)
-        return Region(design, cost_tables(design, self.prices, self.cost), limits=[])
+        return PricedSpace(design, cost_tables(design, self.cost_table, self.cost), limits=[])
 
     @cached_property
     def best_volume(self) -> float:
@@ -62,7 +62,7 @@ class World:
         return self._volume(self.truth, self._costs)
 
     def share(self, placements: list[Placement]) -> float:
-        """Return the true hypervolume of some members over that of the true front; 1 where nothing can be missed."""
+        """Return the true hypervolume of some candidates over that of the true front; 1 where nothing can be missed."""
         if self.best_volume == 0:
             return 1.0
         at = [self.space.index(placement) for placement in placements if placement in self.space]
@@ -70,12 +70,12 @@ class World:
             return 0.0
         return self._volume(self.truth[at], self._costs[at]) / self.best_volume
 
-    def placements(self, members: Members) -> list[Placement]:
-        """Return members by name."""
-        return [self.space.placement_at(int(index)) for index in self.region.indices(members.levels)]
+    def placements(self, candidates: Candidates) -> list[Placement]:
+        """Return candidates by name."""
+        return [self.space.placement_at(int(index)) for index in self.priced_space.indices(candidates.levels)]
 
     def score(self, placement: Placement) -> float:
-        """Return what the cheap score says of a member: the world is its own proxy."""
+        """Return what the cheap score says of a candidate: the problem is its own proxy."""
         assert self.proxy is not None
         return float(self.proxy[self.space.index(placement)])
 
@@ -94,13 +94,13 @@ class World:
             curve=tuple({"epoch": epoch, "accuracy": accuracy} for epoch, accuracy in early.items()),
         )
 
-    def make(self, worker: int) -> World:  # noqa: ARG002 - all workers live in the same world
+    def make(self, worker: int) -> SearchProblem:  # noqa: ARG002 - all workers live in the same problem
         """Return the evaluator of a worker."""
         return self
 
     @cached_property
     def _costs(self) -> Floats:
-        return self.region.cost.everywhere()
+        return self.priced_space.cost.everywhere()
 
     def _volume(self, values: Floats, costs: Floats) -> float:
         losses = np.stack([-values, costs], axis=1)

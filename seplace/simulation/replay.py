@@ -1,4 +1,4 @@
-"""One search in a world: the driver itself, with trainings that answer at once."""
+"""One search in a problem: the driver itself, with trainings that answer at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from seplace.errors import InputError
 from seplace.executors.inline import Inline
 from seplace.results.ledger import Ledger
-from seplace.search.cost_table import Prices
+from seplace.search.cost_table import PlacementCosts
 from seplace.search.driver import Driver
 from seplace.study.config import StudyConfig
 from seplace.study.study_file import StudyFile
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from seplace.effects.design import Design
     from seplace.placement import Placement
     from seplace.results.evaluation import Evaluation, Job
-    from seplace.simulation.problem import World
+    from seplace.simulation.problem import SearchProblem
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +28,9 @@ class Phases:
     """The plan of a search."""
 
     trainings: int
-    """Of yardsticks and search together."""
+    """Of baselines and search together."""
     seeds: int
-    """The most seeds of one placement in the search, as far as the world has them."""
+    """The most seeds of one placement in the search, as far as the problem has them."""
     confirm_seeds: int = 0
     """The same after the confirmation; 0 leaves the confirmation out."""
     confirm_trainings: int = 0
@@ -57,37 +57,37 @@ class Replay:
     expected_regret: float
     """The share of the attainable hypervolume that the front recommended after the search was believed to miss."""
     searched: int
-    """Trainings of yardsticks and search."""
+    """Trainings of baselines and search."""
     design: Design = field(compare=False)
-    """What the model saw of the space, with what was learned of the world's proxy where it has one."""
+    """What the model saw of the space, with what was learned of the problem's proxy where it has one."""
 
 
-def replay(world: World, phases: Phases, *, sampler: str, seed: int) -> Replay:
-    """Search in a world."""
-    rungs = rungs_in(world, phases.rungs)
-    clock = _Clock(replace(world, scored=rungs))
-    config = _config(world, phases, rungs, sampler=sampler, seed=seed)
+def replay(problem: SearchProblem, phases: Phases, *, sampler: str, seed: int) -> Replay:
+    """Search in a problem."""
+    rungs = rungs_in(problem, phases.rungs)
+    clock = _Clock(replace(problem, scored=rungs))
+    config = _config(problem, phases, rungs, sampler=sampler, seed=seed)
     with Ledger(None) as ledger:
-        prices = Prices(config, world.prices, ledger=ledger, evaluator=None)
+        cost_table = PlacementCosts(config, problem.cost_table, ledger=ledger, evaluator=None)
         driver = Driver(
             config,
             ledger=ledger,
             make_executor=lambda on_progress: Inline(clock, workers=1, max_retries=0, on_progress=on_progress),
-            prices=prices,
-            yardsticks={name: mark for name, mark in world.space.yardsticks.items() if mark in world.space},
-            make_proxy=lambda _: world,
+            cost_table=cost_table,
+            baselines={name: mark for name, mark in problem.space.baselines.items() if mark in problem.space},
+            make_proxy=lambda _: problem,
             study_file=None,
             observer=None,
         )
         driver.run_proxies()
-        driver.run_yardsticks()
+        driver.run_baselines()
         driver.run_search()
         driver.run_confirmation()
         regret = ledger.fact("regret")
         return Replay(
             evaluations=ledger.evaluations(),
-            spent=[each / world.length for each in clock.ends],
-            total=clock.epochs / world.length,
+            spent=[each / problem.length for each in clock.ends],
+            total=clock.epochs / problem.length,
             rungs=ledger.fact("rungs"),
             expected_regret=regret["mean"],
             searched=regret["trainings"],
@@ -95,23 +95,23 @@ def replay(world: World, phases: Phases, *, sampler: str, seed: int) -> Replay:
         )
 
 
-def rungs_in(world: World, rungs: tuple[float, ...]) -> tuple[int, ...]:
-    """Return rungs in epochs of a world; InputError where they do not rise or lie beyond its trainings."""
+def rungs_in(problem: SearchProblem, rungs: tuple[float, ...]) -> tuple[int, ...]:
+    """Return rungs in epochs of a problem; InputError where they do not rise or lie beyond its trainings."""
     if not all(map(math.isfinite, rungs)):
         raise InputError(f"rungs are finite numbers (got {', '.join(map(str, rungs))})")
-    epochs = tuple(round(rung * world.length) if rung < 1 else round(rung) for rung in rungs)
-    if list(epochs) != sorted(set(epochs)) or any(not 1 <= epoch < world.length for epoch in epochs):
+    epochs = tuple(round(rung * problem.length) if rung < 1 else round(rung) for rung in rungs)
+    if list(epochs) != sorted(set(epochs)) or any(not 1 <= epoch < problem.length for epoch in epochs):
         raise InputError(
-            f"rungs must rise, from 1 to less than the {world.length} epochs of {world.name} (got {epochs})"
+            f"rungs must rise, from 1 to less than the {problem.length} epochs of {problem.name} (got {epochs})"
         )
     return epochs
 
 
 @dataclass
 class _Clock:
-    """Counts the epochs that a world trains; a training goes on where it stopped."""
+    """Counts the epochs that a problem trains; a training goes on where it stopped."""
 
-    world: World
+    problem: SearchProblem
     epochs: int = 0
     ends: list[int] = field(default_factory=list)
     """How many epochs there had been after each training to the full length."""
@@ -124,50 +124,50 @@ class _Clock:
         training = (job.placement, job.seed)
         self.epochs += job.epochs - self.reached.get(training, 0)
         self.reached[training] = job.epochs
-        if job.epochs == self.world.length:
+        if job.epochs == self.problem.length:
             self.ends.append(self.epochs)
-        return self.world.evaluate(job, on_epoch=on_epoch)
+        return self.problem.evaluate(job, on_epoch=on_epoch)
 
 
-def _config(world: World, phases: Phases, rungs: tuple[int, ...], *, sampler: str, seed: int) -> StudyConfig:
+def _config(problem: SearchProblem, phases: Phases, rungs: tuple[int, ...], *, sampler: str, seed: int) -> StudyConfig:
     """Return the study that a replay is; data and recipe stand for nothing."""
     search = {
         "sampler": sampler,
         "trainings": phases.trainings,
-        "seeds": _within(world, phases.seeds),
+        "seeds": _within(problem, phases.seeds),
         "seed": seed,
         "stop": phases.stop,
         "rungs": rungs,
-        "proxies": () if world.proxy is None else ("simulated",),
+        "proxies": () if problem.proxy is None else ("simulated",),
     }
-    confirm = {"seeds": _within(world, phases.confirm_seeds), "trainings": phases.confirm_trainings}
+    confirm = {"seeds": _within(problem, phases.confirm_seeds), "trainings": phases.confirm_trainings}
     study = {
         "schema": 1,
-        "space": world.space.name,
+        "space": problem.space.name,
         "data": {"name": "digits", "validation_images": 1},
         "training": {
-            "epochs": world.length,
+            "epochs": problem.length,
             "batch_size": 1,
             "learning_rate": 0.1,
             "momentum": 0.9,
             "weight_decay": 0.0,
             "schedule": "cosine",
         },
-        "objective": {"cost": world.cost},
+        "objective": {"cost": problem.cost},
         "search": search,
         "confirm": confirm if phases.confirm_trainings else None,
         "run": {"executor": "inline", "workers": phases.concurrent},
     }
     return StudyConfig(
-        name=world.name,
-        path=Path(world.name),
+        name=problem.name,
+        path=Path(problem.name),
         folder=Path(),
         file=StudyFile.model_validate(study),
-        search_space=world.space,
+        search_space=problem.space,
         source_text="",
         space_text="",
     )
 
 
-def _within(world: World, seeds: int) -> int:
-    return seeds if world.seeds is None else min(seeds, world.seeds)
+def _within(problem: SearchProblem, seeds: int) -> int:
+    return seeds if problem.seeds is None else min(seeds, problem.seeds)

@@ -1,4 +1,4 @@
-"""A table as a world whose noise is drawn anew: no search sees the noise that is left in the truth."""
+"""A table as a problem whose noise is drawn anew: no search sees the noise that is left in the truth."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from seplace.errors import DataError
 from seplace.results.noise import components, main_effects
-from seplace.simulation.tabular import WholeTable
+from seplace.simulation.tabular import CompleteBenchmark
 
 if TYPE_CHECKING:
     from seplace.placement import Placement
-    from seplace.simulation.problem import World
+    from seplace.simulation.problem import SearchProblem
 
 Floats = NDArray[np.float64]
 
@@ -30,26 +30,26 @@ _SHARED, _OWN = 1, 2
 """Streams: what a seed gives to all placements alike; what a training has for itself."""
 
 
-def resampled_world(folder: Path, truth: Truth, *, seed: int) -> World:
-    """Return a world like the table in a results folder, which can train a placement on any number of seeds.
+def resampled_problem(folder: Path, truth: Truth, *, seed: int) -> SearchProblem:
+    """Return a problem like the table in a results folder, which can train a placement on any number of seeds.
 
     The truth is the table's means without what is estimated to be noise in them. A training adds what its seed gives
     to all placements alike, normal, and the residual of some training of the table, at all epochs the same one's. So
     does its cross-entropy, with the residual of the same training.
     DataError where a placement lacks one of the seeds, or there is one seed alone.
     """
-    table = WholeTable.load(folder)
+    table = CompleteBenchmark.load(folder)
     if table.last.shape[1] == 1:
         raise DataError(f"{folder}: a table with one seed does not tell noise from placements; train a second")
-    members = list(table.table.config.search_space)
-    parts = {epoch: _Parts.of(scores, members, truth) for epoch, scores in table.by_epoch.items()}
-    losses = _Parts.of(-table.cross_entropies, members, truth)  # larger is better, as of accuracies
+    candidates = list(table.table.config.search_space)
+    parts = {epoch: _Parts.of(scores, candidates, truth) for epoch, scores in table.by_epoch.items()}
+    losses = _Parts.of(-table.cross_entropies, candidates, truth)  # larger is better, as of accuracies
 
     def draw(part: _Parts, placement: Placement, training_seed: int) -> float:
-        member = table.member(placement)
+        candidate = table.candidate(placement)
         kindness = np.random.default_rng([_SHARED, seed, training_seed]).standard_normal()
-        drawn = np.random.default_rng([_OWN, seed, training_seed, member]).integers(len(part.residuals))
-        return float(part.truth[member] + part.seed * kindness + part.residuals[drawn])
+        drawn = np.random.default_rng([_OWN, seed, training_seed, candidate]).integers(len(part.residuals))
+        return float(part.truth[candidate] + part.seed * kindness + part.residuals[drawn])
 
     def train(placement: Placement, training_seed: int, epochs: int) -> float:
         table.after(epochs)  # refuses what was not scored
@@ -58,7 +58,7 @@ def resampled_world(folder: Path, truth: Truth, *, seed: int) -> World:
     def lose(placement: Placement, training_seed: int) -> float:
         return -draw(losses, placement, training_seed)
 
-    return table.world(truth=parts[table.epochs].truth, train=train, lose=lose, seeds=None)
+    return table.problem(truth=parts[table.epochs].truth, train=train, lose=lose, seeds=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,14 +66,14 @@ class _Parts:
     """What the accuracies after some epochs are made of, in points."""
 
     truth: Floats
-    """(members,)"""
+    """(candidates,)"""
     seed: float
     """The standard deviation of what seeds give to all placements alike."""
     residuals: Floats
-    """(members * seeds,), stretched to the variance that the noise is estimated to have."""
+    """(candidates * seeds,), stretched to the variance that the noise is estimated to have."""
 
     @classmethod
-    def of(cls, scores: Floats, members: Sequence[Placement], truth: Truth) -> Self:
+    def of(cls, scores: Floats, candidates: Sequence[Placement], truth: Truth) -> Self:
         found = components(scores)
         count, seeds = scores.shape
         means = scores.mean(axis=1)
@@ -81,7 +81,7 @@ class _Parts:
         if truth == "shrunken":
             varying = _shrunken(means - means.mean(), noise, freedom=count - 1)
         else:
-            fitted, parameters = main_effects(members, means)
+            fitted, parameters = main_effects(candidates, means)
             varying = _shrunken(fitted - means.mean(), noise, freedom=parameters - 1)
             varying += _shrunken(means - fitted, noise, freedom=count - parameters)
         residuals = scores - means[:, None] - scores.mean(axis=0) + scores.mean()

@@ -1,4 +1,4 @@
-"""A table as a world: a study that trained every placement of its space on several seeds."""
+"""A table as a problem: a study that trained every placement of its space on several seeds."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seplace.errors import DataError
-from seplace.evaluators.tabular_benchmark import TrainedTable
-from seplace.simulation.problem import World
+from seplace.evaluators.tabular_benchmark import TabularBenchmark
+from seplace.simulation.problem import SearchProblem
 
 if TYPE_CHECKING:
     from seplace.placement import Placement
@@ -23,38 +23,38 @@ Training = Callable[["Placement", int, int], float]
 """The accuracy in percent of a placement on a seed after some epochs; DataError where it was not scored then."""
 
 
-def table_world(folder: Path, *, seed: int) -> World:
-    """Return the table in a results folder as a world; `seed` shuffles which of its seeds come first.
+def tabular_problem(folder: Path, *, seed: int) -> SearchProblem:
+    """Return the table in a results folder as a problem; `seed` shuffles which of its seeds come first.
 
     The truth is the mean over the table's seeds: a search that trains a placement on most of them has seen most of its
     truth's noise too. DataError where a placement lacks one of the seeds.
     """
-    table = WholeTable.load(folder)
+    table = CompleteBenchmark.load(folder)
     order = np.random.default_rng(seed).permutation(table.last.shape[1])
 
     def train(placement: Placement, training_seed: int, epochs: int) -> float:
-        return float(table.after(epochs)[table.member(placement), order[training_seed]])
+        return float(table.after(epochs)[table.candidate(placement), order[training_seed]])
 
     def lose(placement: Placement, training_seed: int) -> float:
-        return float(table.cross_entropies[table.member(placement), order[training_seed]])
+        return float(table.cross_entropies[table.candidate(placement), order[training_seed]])
 
-    return table.world(truth=table.last.mean(axis=1), train=train, lose=lose, seeds=len(order))
+    return table.problem(truth=table.last.mean(axis=1), train=train, lose=lose, seeds=len(order))
 
 
 @dataclass(frozen=True, kw_only=True)
-class WholeTable:
+class CompleteBenchmark:
     """The accuracies of a table that lacks nothing."""
 
-    table: TrainedTable
+    table: TabularBenchmark
     by_epoch: dict[int, Floats]
-    """Percent (members, seeds), members in the space's order, after the epochs that all of them were scored at."""
+    """Percent (candidates, seeds), candidates in the space's order, by the epochs that all were scored at."""
     cross_entropies: Floats
-    """Nats (members, seeds), after the full length; NaN where it is not known."""
+    """Nats (candidates, seeds), after the full length; NaN where it is not known."""
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read a results folder; DataError where a placement of its space lacks one of the seeds."""
-        table = TrainedTable.load(folder)
+        table = TabularBenchmark.load(folder)
         space, epochs = table.config.search_space, table.config.training.epochs
         rows = {
             (row.placement, row.seed): row
@@ -101,19 +101,19 @@ class WholeTable:
             raise DataError(f"{self.table.folder}: not all was scored after {epochs} epochs, but after {scored}")
         return self.by_epoch[epochs]
 
-    def member(self, placement: Placement) -> int:
+    def candidate(self, placement: Placement) -> int:
         """Return the row of a placement."""
         return self.table.config.search_space.index(placement)
 
-    def world(
+    def problem(
         self, *, truth: Floats, train: Training, lose: Callable[[Placement, int], float], seeds: int | None
-    ) -> World:
-        """Return the world with the table's space and prices in which trainings end as `train` and `lose` say."""
+    ) -> SearchProblem:
+        """Return the problem with the table's space and costs in which trainings end as `train` and `lose` say."""
         config = self.table.config
-        return World(
+        return SearchProblem(
             name=config.name,
             space=config.search_space,
-            prices=self.table.prices,
+            cost_table=self.table.cost_table,
             cost=config.objective.cost,
             truth=truth,
             lowest=float(truth.min()),

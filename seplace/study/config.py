@@ -109,10 +109,10 @@ class StudyConfig:
         return self.file.run
 
     @property
-    def own_yardsticks(self) -> dict[str, Placement]:
-        """The user's own modules as yardsticks of a study that begins now; none where the budget is too small."""
-        own, trainings = self.search_space.own_yardsticks, self.search.trainings
-        fits = trainings is None or trainings >= len(self.search_space.yardsticks) + len(own)
+    def own_baselines(self) -> dict[str, Placement]:
+        """The user's own modules as baselines of a study that begins now; none where the budget is too small."""
+        own, trainings = self.search_space.own_baselines, self.search.trainings
+        fits = trainings is None or trainings >= len(self.search_space.baselines) + len(own)
         return own if fits else {}
 
     @property
@@ -161,8 +161,8 @@ class StudyConfig:
             meaning |= _flat(name, getattr(self, name).model_dump(mode="json"))
         return {key: meaning[key] for key in sorted(meaning) if key not in _NOT_MEANING}
 
-    def price_key(self) -> dict[str, object]:
-        """Return what the study's prices depend on."""
+    def cost_key(self) -> dict[str, object]:
+        """Return what the study's costs depend on."""
         return {
             "space": self.search_space.fingerprint(),
             "data": self.data.name,

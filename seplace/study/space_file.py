@@ -233,10 +233,10 @@ class _StageReader:
             elif is_import_path(name):
                 self._add_own(name, keys, modules)
             else:
-                member = ATTENTION.member(name)
-                has_ratio = member.takes_ratio
+                candidate = ATTENTION.entry(name)
+                has_ratio = candidate.takes_ratio
                 modules[text] = _Module(
-                    keys=keys, takes_ratio=has_ratio, needs_ratio=has_ratio, attachments=member.attachments
+                    keys=keys, takes_ratio=has_ratio, needs_ratio=has_ratio, attachments=candidate.attachments
                 )
         return modules
 
@@ -261,7 +261,7 @@ class _StageReader:
             if name not in ATTACHMENTS:
                 error = UnknownName(ATTACHMENTS.kind, name, ATTACHMENTS)
                 self.problems.append(self.checked.document.unknown_name(keys, error))
-            elif not ATTACHMENTS.member(name).takes_gates:
+            elif not ATTACHMENTS.entry(name).takes_gates:
                 rule = "comes with its module by itself; list attachments of gates"
                 self.problems.append(self.checked.document.problem(keys, rule, got=spelled(name)))
             elif ":" in name:
@@ -311,12 +311,12 @@ _UNWRITABLE = (
 
 def _module_problem(text: str) -> str | None:
     """Say what is wrong with a module's options, or with an import path that the text of a placement cannot hold."""
-    member = ATTENTION.member(text.partition("[")[0])
-    ratio = 1 if member.takes_ratio else None
+    candidate = ATTENTION.entry(text.partition("[")[0])
+    ratio = 1 if candidate.takes_ratio else None
     try:
         if (canonical := canonical_module(text)) != text:
             return f"write {canonical!r}"  # without a ratio, as a list of modules has it
-        choice = StageChoice(text, ratio, (member.attachments or ("serial",))[0])
+        choice = StageChoice(text, ratio, (candidate.attachments or ("serial",))[0])
         return None if StageChoice.parse(str(choice)) == choice else _UNWRITABLE
     except InvalidPlacement as error:
         return _UNWRITABLE if is_import_path(text) else str(error)

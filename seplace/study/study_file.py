@@ -90,11 +90,11 @@ class Search(Block):
     proxies: Annotated[tuple[str, ...], Field(max_length=_LISTED)] = ()
     """Cheap scores of seplace.proxies that the model of effects may learn from, whichever sampler proposes."""
     proxy_placements: Annotated[int, Field(ge=1, le=100_000)] = 64
-    """So many members of the space, drawn at random, are scored beside the yardsticks."""
+    """So many candidates of the space, drawn at random, are scored beside the baselines."""
 
 
 class Confirm(Block):
-    """Members of the front and the yardsticks are trained further after the search."""
+    """Candidates of the front and the baselines are trained further after the search."""
 
     seeds: Count
     """Until each has so many seeds …"""
@@ -209,7 +209,7 @@ def _evaluator_problems(checked: Checked[StudyFile]) -> list[Problem]:
     name, folder = checked.sound("evaluator", "name"), checked.sound(*keys)
     if name is None or name not in EVALUATORS or keys in checked.refused:
         return []
-    takes_folder = EVALUATORS.member(name).takes_folder
+    takes_folder = EVALUATORS.entry(name).takes_folder
     if folder is not None and not takes_folder:
         return [checked.document.problem(keys, f"{name} answers from no folder; leave it out", at_key=True)]
     if folder is None and takes_folder and ":" not in name:
@@ -269,19 +269,19 @@ def _budget_problems(checked: Checked[StudyFile], space: SearchSpace | None) -> 
     trainings, seeds = checked.sound("search", "trainings"), checked.sound("search", "seeds")
     if space is None or trainings is None:
         return []
-    first = len(space.yardsticks)
+    first = len(space.baselines)
     if trainings < first:
-        rule = f"must be at least {first}: so many yardsticks are trained first"
+        rule = f"must be at least {first}: so many baselines are trained first"
         return [document.problem(("search", "trainings"), rule, got=spelled(trainings))]
     if seeds is None:
         return []
-    beside = sum(placement not in space for placement in space.yardsticks.values())
+    beside = sum(placement not in space for placement in space.baselines.values())
     most = len(space) * seeds + beside
     if trainings <= most:
         return []
-    others = f" and one of each of {beside:,} yardsticks beside it" if beside else ""
+    others = f" and one of each of {beside:,} baselines beside it" if beside else ""
     rule = (
-        f"is more than the space can use: space {space.name} has {len(space):,} members, "
+        f"is more than the space can use: space {space.name} has {len(space):,} candidates, "
         f"which with at most {seeds:,} seeds each{others} allows {most:,} trainings"
     )
     return [document.problem(("search", "trainings"), rule, got=spelled(trainings))]

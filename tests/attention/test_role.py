@@ -34,7 +34,7 @@ class Variant:
 
     @property
     def is_additive(self) -> bool:
-        return ATTENTION.member(self.name).is_additive
+        return ATTENTION.entry(self.name).is_additive
 
     def map_of(self, images: int, channels: int, side: int = 5) -> Tensor:
         """Noise on a map that is not square, but for an option that is a whole number: the side of a square map."""
@@ -55,7 +55,7 @@ class Variant:
 def variants_of(name: str) -> list[Variant]:
     """A module without options, then with each option by itself, at each value but its default."""
     # What `reduced_from` stands for is known of a block alone: tests/test_models.py.
-    options = {key: values for key, values in ATTENTION.member(name).options.items() if key != "reduced_from"}
+    options = {key: values for key, values in ATTENTION.entry(name).options.items() if key != "reduced_from"}
     chosen = [Variant(name, option, value) for option, values in options.items() for value in values[1:]]
     whole_numbers = [Variant(name, option) for option, values in options.items() if not values]
     return [Variant(name), *chosen, *whole_numbers]
@@ -65,7 +65,7 @@ VARIANTS = [variant for name in GATES for variant in variants_of(name)]
 DEFAULTS = [
     Variant(name, option, values[0])
     for name in GATES
-    for option, values in ATTENTION.member(name).options.items()
+    for option, values in ATTENTION.entry(name).options.items()
     if values and option != "reduced_from"
 ]
 WITHOUT_GRADIENT = {
@@ -235,7 +235,7 @@ def test_the_first_value_of_an_option_is_its_default(variant: Variant, init: str
     assert torch.equal(chosen(u), left_out(u))
 
 
-@pytest.mark.parametrize("name", [name for name in GATES if ATTENTION.member(name).takes_ratio])
+@pytest.mark.parametrize("name", [name for name in GATES if ATTENTION.entry(name).takes_ratio])
 def test_a_ratio_that_leaves_no_hidden_unit_is_refused(name: str) -> None:
     # ⌊16/32⌋ = 0: an empty layer, and a gate that is the constant 0.5. A floor of hidden units does not excuse it.
     for min_hidden in (1, 8):

@@ -114,7 +114,7 @@ def test_every_attachment_of_a_site_has_the_width_that_was_described(name: str) 
         block = network.get_submodule(site.path)
         like = likeness(block)
         for attachment, width in site.widths.items():
-            if not ATTACHMENTS.member(attachment).takes_gates:
+            if not ATTACHMENTS.entry(attachment).takes_gates:
                 continue
             key = (like, entering[site.path], attachment)
             if key not in known:

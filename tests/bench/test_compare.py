@@ -118,7 +118,7 @@ def test_every_backbone_has_every_placement_and_a_single_choice_stands_everywher
     ]
 
 
-def test_without_placements_there_are_the_yardsticks() -> None:
+def test_without_placements_there_are_the_baselines() -> None:
     rows = placements(SMALL, OTHER, SMALL, image_size=32)
     assert len(rows) == 2 * 7
     assert [name for _, name, _ in rows[:3]] == ["none", "SE everywhere", "SE in the last stage"]

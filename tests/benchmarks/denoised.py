@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from seplace.effects.denoised import sharpened
+from seplace.effects.denoised import denoised
 from seplace.effects.design import Design
 from seplace.effects.model import Observation
-from seplace.evaluators.tabular_benchmark import TrainedTable
+from seplace.evaluators.tabular_benchmark import TabularBenchmark
 from seplace.results.evaluation import observations_of
 
 Floats = NDArray[np.float64]
@@ -37,10 +37,10 @@ def noise_in(observations: list[Observation]) -> tuple[float, int]:
 def main() -> None:
     """Print a line a study."""
     for folder in sorted(path.parent for path in Path("results").glob("*/ledger.sqlite")):
-        table = TrainedTable.load(folder)
+        table = TabularBenchmark.load(folder)
         space, epochs = table.config.search_space, table.config.training.epochs
         before = observations_of(row for row in table.rows.values() if row.epochs == epochs)
-        after = sharpened(Design(space), before)
+        after = denoised(Design(space), before)
         (noise, freedom), (less, _) = noise_in(before), noise_in(after)
         if freedom < _FREEDOM or table.config.evaluator_folder is not None:
             continue

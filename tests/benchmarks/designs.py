@@ -10,15 +10,15 @@ import sys
 import numpy as np
 from numpy.typing import NDArray
 
-from seplace.effects.denoised import sharpened
+from seplace.effects.denoised import denoised
 from seplace.effects.design import Design
 from seplace.effects.model import Posterior
 from seplace.effects.recommend import recommended_front
 from seplace.results.evaluation import Job, observations_of
-from seplace.simulation.comparison import world_of
-from seplace.simulation.problem import World
+from seplace.simulation.comparison import problem_of
+from seplace.simulation.problem import SearchProblem
 
-WORLDS = ("results/cifar10-table", "results/cifar10-table[truth=effects]")
+PROBLEMS = ("results/cifar10-table", "results/cifar10-table[truth=effects]")
 TRAININGS = (12, 18, 25)
 NOISE = 1.3
 """Of a training, in units of the spread of placements (`seplace noise results/cifar10-table`: 1.00 over 0.76)."""
@@ -28,9 +28,9 @@ Floats = NDArray[np.float64]
 
 
 def covariance(design: Design) -> Floats:
-    """Return what the model believes before any training: the covariance of the accuracies of all members."""
-    members = [design.space.placement_at(index) for index in range(len(design.space))]
-    weighted = design.rows(design.levels(members)) * [design.scales[group].median for group in design.groups]
+    """Return what the model believes before any training: the covariance of the accuracies of all candidates."""
+    candidates = [design.space.placement_at(index) for index in range(len(design.space))]
+    weighted = design.rows(design.levels(candidates)) * [design.scales[group].median for group in design.groups]
     return np.asarray(weighted @ weighted.T)
 
 
@@ -55,38 +55,40 @@ def _most_uncertain(prior: Floats, trained: list[int]) -> int:
     return int(left.argmax())
 
 
-def reached(world: World, members: list[int]) -> float:
-    """Return the true hypervolume of what the model recommends after training members once, all on one seed."""
-    epochs = world.length
+def reached(problem: SearchProblem, candidates: list[int]) -> float:
+    """Return the true hypervolume of what the model recommends after training candidates once, all on one seed."""
+    epochs = problem.length
     trained = [
-        world.evaluate(Job(placement=world.space.placement_at(index), seed=0, epochs=epochs), on_epoch=lambda _: None)
-        for index in members
+        problem.evaluate(
+            Job(placement=problem.space.placement_at(index), seed=0, epochs=epochs), on_epoch=lambda _: None
+        )
+        for index in candidates
     ]
-    observations = sharpened(world.region.design, observations_of(trained))
-    posterior = Posterior(world.region.design, observations, draws=24, random=np.random.default_rng(0))
-    return world.share(world.placements(recommended_front(posterior, world.region, closed=())))
+    observations = denoised(problem.priced_space.design, observations_of(trained))
+    posterior = Posterior(problem.priced_space.design, observations, draws=24, random=np.random.default_rng(0))
+    return problem.share(problem.placements(recommended_front(posterior, problem.priced_space, closed=())))
 
 
 def main() -> None:
-    """Print means over worlds with 95 % intervals."""
-    worlds = int(sys.argv[1]) if len(sys.argv) > 1 else 50
-    for name in WORLDS:
-        design = world_of(name, number=0).region.design
-        marks = [design.space.index(mark) for mark in design.space.yardsticks.values()]
+    """Print means over problems with 95 % intervals."""
+    problems = int(sys.argv[1]) if len(sys.argv) > 1 else 50
+    for name in PROBLEMS:
+        design = problem_of(name, number=0).priced_space.design
+        marks = [design.space.index(mark) for mark in design.space.baselines.values()]
         prior = covariance(design)
         for trainings in TRAININGS:
-            for kind, given in (("yardsticks and a D-optimal rest", marks), ("D-optimal", [])):
+            for kind, given in (("baselines and a D-optimal rest", marks), ("D-optimal", [])):
                 shares = [
                     reached(
-                        world_of(name, number=number),
+                        problem_of(name, number=number),
                         most_informative(prior, trainings, given=given, random=np.random.default_rng(number)),
                     )
-                    for number in range(worlds)
+                    for number in range(problems)
                 ]
-                reach = 1.96 * np.std(shares, ddof=1) / np.sqrt(worlds)
+                reach = 1.96 * np.std(shares, ddof=1) / np.sqrt(problems)
                 print(
                     f"{name}, {trainings} trainings, {kind:31}: {np.mean(shares):.3f} ± {reach:.3f} "
-                    f"of the true hypervolume (n = {worlds})",
+                    f"of the true hypervolume (n = {problems})",
                     flush=True,
                 )
 

@@ -15,35 +15,37 @@ from seplace.samplers.effects import EffectsSampler
 from seplace.samplers.parameters import Parameters
 from seplace.samplers.task import ACCURACY, CROSS_ENTROPY, SEED, Task
 from seplace.simulation.landscapes import landscape
-from seplace.simulation.problem import World
+from seplace.simulation.problem import SearchProblem
 from tests.benchmarks.figures import show, show_machine
 
 
-def covariates_in(world: World, count: int) -> dict[str, Tables]:
-    """Learn so many proxies from 64 members each."""
+def covariates_in(problem: SearchProblem, count: int) -> dict[str, Tables]:
+    """Learn so many proxies from 64 candidates each."""
     random = np.random.default_rng(1)
-    scored = [world.space.placement_at(int(index)) for index in random.integers(len(world.space), size=64)]
+    scored = [problem.space.placement_at(int(index)) for index in random.integers(len(problem.space), size=64)]
     others = [landscape("usual", seed=0, correlation=0.6 - 0.3 * number) for number in range(count)]
-    design = Design(world.space)
+    design = Design(problem.space)
     learned = [learn_covariate(design, {each: other.score(each) for each in scored}) for other in others]
     return tables_of({f"proxy {number}": each for number, each in enumerate(learned)})
 
 
 def proposal_seconds(evaluations: int, rounds: int, *, proxies: int) -> list[float]:
     """Return the seconds of proposals in a space of 279,841 placements after so many evaluations."""
-    world = landscape("usual", seed=0)
-    covariates = covariates_in(world, proxies)
-    task = Task(space=world.space, prices=world.prices, cost="flops", seeds=3, seed=0, covariates=covariates)
-    parameters = Parameters(world.space)
+    problem = landscape("usual", seed=0)
+    covariates = covariates_in(problem, proxies)
+    task = Task(
+        space=problem.space, cost_table=problem.cost_table, cost="flops", seeds=3, seed=0, covariates=covariates
+    )
+    parameters = Parameters(problem.space)
     study = optuna.create_study(directions=["maximize", "minimize"], sampler=EffectsSampler(task, seed=0))
     random = np.random.default_rng(0)
-    for index in random.integers(len(world.space), size=evaluations):
-        placement = world.space.placement_at(int(index))
-        accuracy = world.observe(placement, 0)
+    for index in random.integers(len(problem.space), size=evaluations):
+        placement = problem.space.placement_at(int(index))
+        accuracy = problem.observe(placement, 0)
         loss = (100 - accuracy + 0.1 * random.standard_normal()) / 45  # nats, on a line but for a tenth of a point
         study.add_trial(
             optuna.trial.create_trial(
-                values=[accuracy, world.prices.price(placement)["flops"]],
+                values=[accuracy, problem.cost_table.costs_of(placement)["flops"]],
                 params=parameters.of(placement),
                 distributions=parameters.distributions,
                 user_attrs={SEED: 0, ACCURACY: accuracy, CROSS_ENTROPY: loss},

@@ -21,10 +21,10 @@ FIRST = 100
 
 
 def reached(number: int) -> dict[tuple[int, float | None], float]:
-    """Return the true hypervolume of the recommended front, the yardsticks and random members being trained."""
-    world = landscape("usual", seed=number)
-    space, random = world.space, np.random.default_rng(number)
-    marks = list(space.yardsticks.values())
+    """Return the true hypervolume of the recommended front, the baselines and random candidates being trained."""
+    problem = landscape("usual", seed=number)
+    space, random = problem.space, np.random.default_rng(number)
+    marks = list(space.baselines.values())
 
     def drawn(count: int) -> list[Placement]:
         return [space.placement_at(int(at)) for at in random.choice(len(space), size=count, replace=False)]
@@ -41,28 +41,28 @@ def reached(number: int) -> dict[tuple[int, float | None], float]:
     found = {}
     for trainings in TRAININGS:
         trained = [*marks, *drawn(trainings - len(marks))]
-        observations = [Observation(placement=each, seed=0, accuracy=world.observe(each, 0)) for each in trained]
+        observations = [Observation(placement=each, seed=0, accuracy=problem.observe(each, 0)) for each in trained]
         for correlation, design in designs.items():
             posterior = Posterior(design, observations, draws=8, random=np.random.default_rng(0))
-            front = recommended_front(posterior, world.region, closed=())
-            found[trainings, correlation] = world.share(world.placements(front))
+            front = recommended_front(posterior, problem.priced_space, closed=())
+            found[trainings, correlation] = problem.share(problem.placements(front))
     return found
 
 
 def main() -> None:
-    """Print means over worlds, and mean differences to no proxy, with 95 % intervals."""
-    worlds = int(sys.argv[1]) if len(sys.argv) > 1 else 40
+    """Print means over problems, and mean differences to no proxy, with 95 % intervals."""
+    problems = int(sys.argv[1]) if len(sys.argv) > 1 else 40
     rows = defaultdict(list)
-    for number in range(FIRST, FIRST + worlds):
+    for number in range(FIRST, FIRST + problems):
         for key, share in reached(number).items():
             rows[key].append(share)
     for (trainings, correlation), shares in rows.items():
         gains = np.array(shares) - rows[trainings, None]
-        reach = 1.96 * gains.std(ddof=1) / np.sqrt(worlds)
+        reach = 1.96 * gains.std(ddof=1) / np.sqrt(problems)
         kind = "no proxy" if correlation is None else f"correlation {correlation:+.1f}"
         print(
             f"{trainings} trainings, {kind:16}: {np.mean(shares):.3f} of the true hypervolume, "
-            f"{gains.mean():+.3f} ± {reach:.3f} (n = {worlds} worlds)"
+            f"{gains.mean():+.3f} ± {reach:.3f} (n = {problems} problems)"
         )
 
 

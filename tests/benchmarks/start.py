@@ -15,7 +15,7 @@ import torch
 
 from seplace.attention.options import GateOptions
 from seplace.backbones.backbone import describe
-from seplace.costs.table import PriceTable
+from seplace.costs.table import CostTable
 from seplace.evaluators.stand_alone import StandAlone
 from seplace.models import build, insert
 from seplace.placement import Placement, StageChoice
@@ -42,7 +42,7 @@ def trial_starts(rounds: int) -> list[float]:
 
 
 def pricing_seconds() -> tuple[float, float, int]:
-    """Return the seconds to count the choices of a large space and to price all of its placements, and their number."""
+    """Return the seconds to count the choices of a large space and to cost all of its placements, and their number."""
     backbone = describe("resnet18")
     modules = ["none", "eca", "eca.parallel", "eca.cross"]
     modules += [
@@ -58,10 +58,10 @@ def pricing_seconds() -> tuple[float, float, int]:
     plain = build(backbone, Placement.uniform(StageChoice(), 4), gate=gate, num_classes=10, in_channels=3, seed=0)
     inserted = functools.partial(insert, gate=gate)
     start = time.perf_counter()
-    table = PriceTable.count(plain, backbone.units, inserted, torch.zeros(1, 3, 64, 64), choices, names=["flops"])
+    table = CostTable.count(plain, backbone.units, inserted, torch.zeros(1, 3, 64, 64), choices, names=["flops"])
     counted = time.perf_counter()
-    prices = table.price_all(choices, "flops")
-    return counted - start, time.perf_counter() - counted, len(prices)
+    cost_table = table.all_costs(choices, "flops")
+    return counted - start, time.perf_counter() - counted, len(cost_table)
 
 
 def command_seconds(*arguments: str, rounds: int = 9) -> list[float]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from seplace.costs.table import PriceTable
+from seplace.costs.table import CostTable
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation
 from seplace.study.config import load_study
@@ -38,10 +38,10 @@ def leave(folder, rows, *, cost):
     study = write_study(folder, space=write_small_space(folder), objective={"cost": cost})
     config = load_study(study)
     extras = tuple({choice: (100 * at, at) for at, choice in enumerate(each)} for each in config.search_space.choices)
-    for placement in config.search_space.yardsticks.values():
+    for placement in config.search_space.baselines.values():
         for stage, choice in enumerate(placement.choices):
             extras[stage].setdefault(choice, (500, 5))
-    prices = PriceTable(names=("flops", "params"), plain=(1000, 10), extras=extras)
+    cost_table = CostTable(names=("flops", "params"), plain=(1000, 10), extras=extras)
     evaluations = [
         Evaluation(
             placement=Placement.parse(text),
@@ -50,7 +50,7 @@ def leave(folder, rows, *, cost):
             state="failed" if accuracy is None else "complete",
             accuracy=accuracy,
             cross_entropy=None if accuracy is None else 1.0,
-            costs=dict(prices.price(Placement.parse(text)))
+            costs=dict(cost_table.costs_of(Placement.parse(text)))
             | ({"latency_ms": 1.0} if cost == "latency_ms" and accuracy is not None else {}),
             reason=None if accuracy is not None else "diverged",
             message=None if accuracy is not None else "it diverged",
@@ -58,7 +58,7 @@ def leave(folder, rows, *, cost):
         for text, seed, accuracy in rows
     ]
     facts = {"images": {"classes": ["a", "b"], "channels": 1, "image_size": 8, "mean": [0.5], "std": [0.5]}}
-    return write_table(folder / "out", study, evaluations, prices=prices, facts=facts)
+    return write_table(folder / "out", study, evaluations, cost_table=cost_table, facts=facts)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from seplace.costs.counting import count_operators, counted_once
 from seplace.costs.flops import flops
 from seplace.costs.macs import macs
 from seplace.costs.params import params
-from seplace.costs.table import PriceTable
+from seplace.costs.table import CostTable
 from seplace.errors import UncountedOperator
 from seplace.models import insert
 from seplace.placement import Placement, StageChoice
@@ -158,13 +158,13 @@ def test_what_a_users_own_network_leaves_idle_is_theirs(name: str) -> None:
     plain = adopted.backbone.build(num_classes=5).eval()
     insert_choice = functools.partial(insert, gate=GateOptions(init="paper"))
     images = torch.zeros(1, 3, 8, 8)
-    table = PriceTable.count(plain, adopted.backbone.units, insert_choice, images, choices, names=("flops", "params"))
+    table = CostTable.count(plain, adopted.backbone.units, insert_choice, images, choices, names=("flops", "params"))
     everywhere = Placement.uniform(StageChoice("eca"), 2)
     gated = adopted.insert(everywhere, init="paper").eval()
-    assert table.price(everywhere) == {"flops": flops(gated, images), "params": params(gated, images)}
+    assert table.costs_of(everywhere) == {"flops": flops(gated, images), "params": params(gated, images)}
     # In each block: the mean of 4 maps, a kernel of one a channel, the sigmoid, and the product with the maps.
     extra = sum(4 * pixels + 4 + 4 + 4 * pixels for pixels in (8 * 8, 4 * 4))
-    assert table.price(everywhere)["flops"] - table.plain[0] == extra
+    assert table.costs_of(everywhere)["flops"] - table.plain[0] == extra
 
 
 def test_training_mode_is_refused() -> None:
@@ -237,6 +237,6 @@ def test_blocks_that_differ_in_hooks_alone_are_counted_apart() -> None:
     plain = adopted.backbone.build(num_classes=4, in_channels=4).eval()
     put = functools.partial(insert, gate=GateOptions(init="paper"))
     gate = StageChoice("se", ratio=2)
-    table = PriceTable.count(plain, adopted.backbone.units, put, images, [[gate]], names=("flops",))
+    table = CostTable.count(plain, adopted.backbone.units, put, images, [[gate]], names=("flops",))
     everywhere = Placement.uniform(gate, 1)
-    assert table.price(everywhere) == {"flops": flops(adopted.insert(everywhere, init="paper").eval(), images)}
+    assert table.costs_of(everywhere) == {"flops": flops(adopted.insert(everywhere, init="paper").eval(), images)}

@@ -6,18 +6,18 @@ from random import Random
 
 import pytest
 
-from seplace.costs.stored import add_missing_sum, prices_of_results, read_prices, store_prices
-from seplace.costs.table import PriceTable
+from seplace.costs.stored import add_missing_sum, cost_table_of_results, read_cost_table, store_cost_table
+from seplace.costs.table import CostTable
 from seplace.errors import CorruptResults
 from seplace.placement import Placement, StageChoice
 
 KEY = {"space": "ab12", "data": "digits", "image_size": None}
 STAGE = {StageChoice(): (0, 0), StageChoice("eca"): (1152, 3), StageChoice("se", 16): (3220, 210)}
-TABLE = PriceTable(
+TABLE = CostTable(
     names=("flops", "params"),
     plain=(105_900, 4530),
     extras=(STAGE, STAGE),
-    variants={"wide": PriceTable(names=("flops", "params"), plain=(205_900, 9530), extras=(STAGE, STAGE))},
+    variants={"wide": CostTable(names=("flops", "params"), plain=(205_900, 9530), extras=(STAGE, STAGE))},
 )
 
 
@@ -29,8 +29,8 @@ class Row:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    store_prices(tmp_path / "prices.json", TABLE, key=KEY)
-    return tmp_path / "prices.json"
+    store_cost_table(tmp_path / "costs.json", TABLE, key=KEY)
+    return tmp_path / "costs.json"
 
 
 def without_sum(path: Path) -> None:
@@ -48,17 +48,17 @@ def test_no_damaged_byte_gives_other_prices_or_a_traceback(path: Path) -> None:
         damaged[offset] ^= random.randrange(1, 256)
         path.write_bytes(damaged)
         try:
-            assert read_prices(path, key=KEY) in (TABLE, None), offset
+            assert read_cost_table(path, key=KEY) in (TABLE, None), offset
         except CorruptResults as error:
-            assert "the prices are damaged" in str(error)  # noqa: PT017 - some damage is none
+            assert "the costs are damaged" in str(error)  # noqa: PT017 - some damage is none
 
 
 def test_no_digit_can_be_another(path: Path) -> None:
     text = path.read_text()
     for at in [at for at, each in enumerate(text) if each.isdigit()]:
         path.write_text(f"{text[:at]}{(int(text[at]) + 1) % 10}{text[at + 1 :]}")
-        with pytest.raises(CorruptResults, match=r"prices\.json: the prices are damaged .*; remove the file"):
-            read_prices(path, key=KEY)
+        with pytest.raises(CorruptResults, match=r"costs\.json: the costs are damaged .*; remove the file"):
+            read_cost_table(path, key=KEY)
 
 
 @pytest.mark.parametrize(
@@ -81,14 +81,14 @@ def test_no_digit_can_be_another(path: Path) -> None:
 )
 def test_what_are_no_prices_is_named_also_without_a_sum(path: Path, content: str) -> None:
     path.write_text(content)
-    with pytest.raises(CorruptResults, match="the prices are damaged"):
-        read_prices(path, key=KEY)
+    with pytest.raises(CorruptResults, match="the costs are damaged"):
+        read_cost_table(path, key=KEY)
 
 
 def test_prices_of_0_10_are_read_and_get_their_sum(path: Path) -> None:
     written = path.read_text()
     without_sum(path)
-    assert read_prices(path, key=KEY) == TABLE
+    assert read_cost_table(path, key=KEY) == TABLE
     add_missing_sum(path)
     assert path.read_text() == written
 
@@ -96,16 +96,16 @@ def test_prices_of_0_10_are_read_and_get_their_sum(path: Path) -> None:
 def test_prices_of_0_10_are_held_against_what_was_trained(path: Path) -> None:
     without_sum(path)
     rows = [Row(Placement.parse("eca-none"), {"flops": 107_052, "params": 4533, "latency_ms": 0.5})]
-    assert prices_of_results(path.parent, key=KEY, rows=rows) == TABLE
+    assert cost_table_of_results(path.parent, key=KEY, rows=rows) == TABLE
     path.write_text(path.read_text().replace("105900", "106900"))
     with pytest.raises(CorruptResults, match="those of eca-none are others in the ledger"):
-        prices_of_results(path.parent, key=KEY, rows=rows)
+        cost_table_of_results(path.parent, key=KEY, rows=rows)
     rows = [Row(Placement.parse("eca-cbam4"), {"flops": 1})]
     with pytest.raises(CorruptResults, match="eca-cbam4 has none"):
-        prices_of_results(path.parent, key=KEY, rows=rows)
+        cost_table_of_results(path.parent, key=KEY, rows=rows)
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), Path.mkdir])
 def test_what_is_no_file_of_prices_is_not_read(tmp_path, make):
-    make(tmp_path / "prices.json")
-    assert read_prices(tmp_path / "prices.json", key=KEY) is None
+    make(tmp_path / "costs.json")
+    assert read_cost_table(tmp_path / "costs.json", key=KEY) is None

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from seplace.attention.options import GateOptions
 from seplace.backbones.backbone import describe
 from seplace.costs import COSTS
-from seplace.costs.table import PriceTable
+from seplace.costs.table import CostTable
 from seplace.models import insert
 from seplace.placement import Placement, StageChoice
 from tests.networks import shaped_network_of, takes
@@ -39,53 +39,53 @@ def build(placement: Placement) -> torch.nn.Module:
 
 
 @pytest.fixture(scope="module")
-def table() -> PriceTable:
-    return PriceTable.count(build(PLAIN), describe(BACKBONE).units, inserted, IMAGES, [CHOICES] * 3, names=NAMES)
+def table() -> CostTable:
+    return CostTable.count(build(PLAIN), describe(BACKBONE).units, inserted, IMAGES, [CHOICES] * 3, names=NAMES)
 
 
 @settings(max_examples=25, deadline=None)
 @given(placement=placements)
-def test_a_price_is_the_count_of_the_network(table: PriceTable, placement: Placement) -> None:
+def test_a_price_is_the_count_of_the_network(table: CostTable, placement: Placement) -> None:
     network = build(placement)
-    assert table.price(placement) == {name: COSTS[name].measure(network, IMAGES) for name in NAMES}
+    assert table.costs_of(placement) == {name: COSTS[name].measure(network, IMAGES) for name in NAMES}
 
 
-def test_a_price_has_the_names_in_order_and_is_whole(table: PriceTable) -> None:
-    price = table.price(Placement.parse("none-se16-eca.pre"))
-    assert tuple(price) == NAMES
-    assert all(type(value) is int for value in price.values())
+def test_a_price_has_the_names_in_order_and_is_whole(table: CostTable) -> None:
+    costs_of = table.costs_of(Placement.parse("none-se16-eca.pre"))
+    assert tuple(costs_of) == NAMES
+    assert all(type(value) is int for value in costs_of.values())
 
 
-def test_the_plain_backbone_costs_what_it_costs(table: PriceTable) -> None:
-    assert tuple(table.price(PLAIN).values()) == table.plain
-    assert table.price(PLAIN)["params"] == sum(parameter.numel() for parameter in build(PLAIN).parameters())
+def test_the_plain_backbone_costs_what_it_costs(table: CostTable) -> None:
+    assert tuple(table.costs_of(PLAIN).values()) == table.plain
+    assert table.costs_of(PLAIN)["params"] == sum(parameter.numel() for parameter in build(PLAIN).parameters())
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_all_prices_are_in_lexicographic_order(table: PriceTable, name: str) -> None:
+def test_all_prices_are_in_lexicographic_order(table: CostTable, name: str) -> None:
     choices = [CHOICES[:3], CHOICES[2:9], CHOICES[::-2]]
-    expected = [table.price(Placement(stages))[name] for stages in itertools.product(*choices)]
-    prices = table.price_all(choices, name)
-    assert prices.dtype == np.int64
-    assert prices.tolist() == expected
+    expected = [table.costs_of(Placement(stages))[name] for stages in itertools.product(*choices)]
+    cost_table = table.all_costs(choices, name)
+    assert cost_table.dtype == np.int64
+    assert cost_table.tolist() == expected
 
 
 @given(placement=placements)
 @settings(deadline=None)
-def test_a_table_survives_its_text(table: PriceTable, placement: Placement) -> None:
-    again = PriceTable.from_record(json.loads(json.dumps(table.to_record())))
+def test_a_table_survives_its_text(table: CostTable, placement: Placement) -> None:
+    again = CostTable.from_record(json.loads(json.dumps(table.to_record())))
     assert again == table
-    assert again.price(placement) == table.price(placement)
+    assert again.costs_of(placement) == table.costs_of(placement)
 
 
 def test_none_is_priced_even_where_it_is_no_choice() -> None:
-    table = PriceTable.count(
+    table = CostTable.count(
         build(PLAIN), describe(BACKBONE).units, inserted, IMAGES, [[StageChoice("se", 4)]] * 3, names=["params"]
     )
     every = Placement.uniform(StageChoice("se", 4), 3)
     # 2Ch for the one block of each stage.
     extra = 2 * 16 * 4 + 2 * 32 * 8 + 2 * 64 * 16
-    assert table.price(every)["params"] - table.price(PLAIN)["params"] == extra
+    assert table.costs_of(every)["params"] - table.costs_of(PLAIN)["params"] == extra
 
 
 def test_pricing_needs_no_torch() -> None:

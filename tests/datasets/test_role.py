@@ -1,4 +1,4 @@
-"""What every member of the shelf must do; one that reads files needs a line in FACTORIES: how to make tiny ones."""
+"""What every entry of the shelf must do; one that reads files needs a line in FACTORIES: how to make tiny ones."""
 
 import shutil
 import subprocess

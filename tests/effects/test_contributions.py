@@ -16,10 +16,10 @@ SE, PARALLEL, CBAM = StageChoice("se", 4), StageChoice("se", 4, "parallel"), Sta
 def contributions(gain, *, noise: float = 0.05, count: int = 343) -> Contributions:
     """Learn from trainings of the space whose accuracies are 80 and a gain of the placement's choices."""
     random = np.random.default_rng(0)
-    members = [SPACE.placement_at(int(index)) for index in random.permutation(len(SPACE))[:count]]
+    candidates = [SPACE.placement_at(int(index)) for index in random.permutation(len(SPACE))[:count]]
     observations = [
         Observation(placement=placement, seed=0, accuracy=80 + gain(placement.choices) + noise * random.normal())
-        for placement in members
+        for placement in candidates
     ]
     return Contributions(Posterior(Design(SPACE), observations, draws=6, random=np.random.default_rng(1)))
 

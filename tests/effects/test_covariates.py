@@ -15,11 +15,11 @@ from tests.effects.toy import SMALL, all_levels, observed, parse, space_with
 MARK = Placement.parse("se16-se16-se16")
 CHOICES = "none se4 se8 se4.parallel se8.parallel eca eca.parallel cbam4 cbam8 cbam8.parallel"
 WIDE = space_with(*[parse(*CHOICES.split())] * 3)
-"""1,000 members."""
+"""1,000 candidates."""
 
 
 def tables_by_hand(space, *, seed: int, pairs: float = 0.4) -> Tables:
-    """Numbers for each choice and each pair of them, of an sd of about 1, also for the choices of yardsticks."""
+    """Numbers for each choice and each pair of them, of an sd of about 1, also for the choices of baselines."""
     random = np.random.default_rng(seed)
     design = Design(space)
     counts = [len(design.variants), *map(len, design.stages)]
@@ -38,16 +38,18 @@ def told_by_hand(tables: Tables, levels) -> float:
 
 def some_observations(space, truth, *, count: int, seed: int, noise: float) -> list[Observation]:
     random = np.random.default_rng(seed)
-    members = [space.placement_at(int(index)) for index in random.choice(len(space), size=count, replace=False)]
-    true = {each: float(truth[space.index(each)]) for each in members}
+    candidates = [space.placement_at(int(index)) for index in random.choice(len(space), size=count, replace=False)]
+    true = {each: float(truth[space.index(each)]) for each in candidates}
     return observed(true, seeds=1, noise=noise, random=random)
 
 
 def test_the_posterior_is_that_of_a_regression_with_these_columns():
     covariates = {"good": tables_by_hand(SMALL, seed=1), "other": tables_by_hand(SMALL, seed=2)}
     random = np.random.default_rng(0)
-    members = [*(SMALL.placement_at(int(at)) for at in random.choice(27, size=8, replace=False)), MARK]
-    observations = observed({each: 80 + float(random.normal()) for each in members}, seeds=2, noise=0.3, random=random)
+    candidates = [*(SMALL.placement_at(int(at)) for at in random.choice(27, size=8, replace=False)), MARK]
+    observations = observed(
+        {each: 80 + float(random.normal()) for each in candidates}, seeds=2, noise=0.3, random=random
+    )
     posterior = Posterior(Design(SMALL, covariates=covariates), observations, draws=1, random=random)
     (draw,) = posterior.draws
     sd = dict(zip(posterior.kinds, draw.group_sd, strict=True))
@@ -186,8 +188,8 @@ def test_normal_scores_are_quantiles_of_ranks():
 
 def test_what_is_left_out_is_told_by_the_others_alone():
     random = np.random.default_rng(14)
-    members = [SMALL.placement_at(int(at)) for at in random.choice(27, size=7, replace=False)]
-    observations = observed({each: float(random.normal()) for each in members}, seeds=2, noise=0.3, random=random)
+    candidates = [SMALL.placement_at(int(at)) for at in random.choice(27, size=7, replace=False)]
+    observations = observed({each: float(random.normal()) for each in candidates}, seeds=2, noise=0.3, random=random)
     posterior = Posterior(Design(SMALL), observations, draws=1, random=random)
     (draw,) = posterior.draws
     sd = dict(zip(posterior.kinds, draw.group_sd, strict=True))

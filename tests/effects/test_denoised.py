@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seplace.effects.denoised import sharpened
+from seplace.effects.denoised import denoised
 from seplace.effects.design import Design
 from seplace.effects.model import Observation
-from seplace.simulation.tabular import WholeTable
+from seplace.simulation.tabular import CompleteBenchmark
 from tests.effects.toy import SMALL, gates_of, trainings
 
 DESIGN = Design(SMALL)
@@ -23,7 +23,7 @@ def accuracies(observations) -> np.ndarray:
 @pytest.mark.parametrize("count", [5, 12, 100])
 def test_accuracies_lie_on_a_line_in_cross_entropy(count):
     before = trainings(count)
-    after = sharpened(DESIGN, before)
+    after = denoised(DESIGN, before)
     assert accuracies(after).mean() == pytest.approx(accuracies(before).mean(), abs=0.05)
     assert [replace(each, accuracy=0.0) for each in after] == [replace(each, accuracy=0.0) for each in before]
     losses = np.array([each.cross_entropy for each in before])
@@ -33,14 +33,14 @@ def test_accuracies_lie_on_a_line_in_cross_entropy(count):
 def test_on_the_line_they_are_nearer_to_the_truth():
     before = trainings(200)
     truth = np.array([50 + 0.9 * gates_of(each.placement) for each in before])
-    errors = [np.std(accuracies(each) - truth) for each in (before, sharpened(DESIGN, before))]
+    errors = [np.std(accuracies(each) - truth) for each in (before, denoised(DESIGN, before))]
     assert errors[0] == pytest.approx(np.hypot(0.9, 0.4), rel=0.1)
     assert errors[1] == pytest.approx(0.9, rel=0.1)
 
 
 def test_on_the_line_a_real_training_foretells_more_of_others():
     """Of the accuracies on the other three seeds, whose own are not drawn to any line."""
-    table = WholeTable.load(TABLE)
+    table = CompleteBenchmark.load(TABLE)
     space = table.table.config.search_space
     foretold = []
     for seed in range(4):
@@ -52,7 +52,7 @@ def test_on_the_line_a_real_training_foretells_more_of_others():
         ]
         others = np.delete(table.last, seed, axis=1).mean(axis=1)
         foretold.append(
-            [np.corrcoef(accuracies(each), others)[0, 1] for each in (before, sharpened(Design(space), before))]
+            [np.corrcoef(accuracies(each), others)[0, 1] for each in (before, denoised(Design(space), before))]
         )
     assert np.diff(foretold, axis=1).mean() > 0.02
 
@@ -71,11 +71,11 @@ def test_on_the_line_a_real_training_foretells_more_of_others():
     ids=["few", "unknown", "not finite", "of one cross-entropy", "of one accuracy", "unrelated", "the wrong way"],
 )
 def test_without_a_line_they_stay_as_they_are(observations):
-    assert [str(each) for each in sharpened(DESIGN, observations)] == list(map(str, observations))
+    assert [str(each) for each in denoised(DESIGN, observations)] == list(map(str, observations))
 
 
 def test_none_are_none():
-    assert sharpened(DESIGN, []) == []
+    assert denoised(DESIGN, []) == []
 
 
 def test_where_a_module_is_beside_the_line_they_stay_as_they_are():
@@ -86,19 +86,19 @@ def test_where_a_module_is_beside_the_line_they_stay_as_they_are():
         return [replace(each, accuracy=each.accuracy + 0.3 * count) for each, count in zip(drawn, counts, strict=True)]
 
     studies = [moved(trainings(60, seed=seed)) for seed in range(20)]
-    assert sum(sharpened(DESIGN, study) == study for study in studies) >= 16
+    assert sum(denoised(DESIGN, study) == study for study in studies) >= 16
 
 
 def test_where_placements_are_beside_the_line_each_in_its_way_they_stay_as_they_are():
     """In none of their choices alone, but in all together."""
     plain = trainings(200)
     moved = [replace(each, accuracy=each.accuracy + 0.5 * (-1) ** gates_of(each.placement)) for each in plain]
-    assert sharpened(DESIGN, plain) != plain
-    assert sharpened(DESIGN, moved) == moved
+    assert denoised(DESIGN, plain) != plain
+    assert denoised(DESIGN, moved) == moved
 
 
 def test_noise_is_seldom_taken_for_more():
-    left = [sharpened(DESIGN, drawn) == drawn for drawn in (trainings(60, seed=seed) for seed in range(100))]
+    left = [denoised(DESIGN, drawn) == drawn for drawn in (trainings(60, seed=seed) for seed in range(100))]
     assert sum(left) <= 5
 
 
@@ -109,5 +109,5 @@ def test_a_stranger_counts_by_its_accuracy_and_bends_no_line(stranger):
     """A training that diverged, one beside the line, one that did not tell."""
     known = trainings(40)
     odd = replace(known[0], **stranger)
-    expected = sharpened(DESIGN, known[1:])
-    assert accuracies(sharpened(DESIGN, [odd, *known[1:]])) == pytest.approx([odd.accuracy, *accuracies(expected)])
+    expected = denoised(DESIGN, known[1:])
+    assert accuracies(denoised(DESIGN, [odd, *known[1:]])) == pytest.approx([odd.accuracy, *accuracies(expected)])

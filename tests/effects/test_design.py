@@ -18,12 +18,12 @@ each_space = pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
 
 def some_placements(space: SearchSpace, count: int = 40) -> list[Placement]:
     random = np.random.default_rng(0)
-    members = [space.placement_at(int(index)) for index in random.integers(len(space), size=count)]
-    return list(dict.fromkeys([*members, *space.yardsticks.values()]))
+    candidates = [space.placement_at(int(index)) for index in random.integers(len(space), size=count)]
+    return list(dict.fromkeys([*candidates, *space.baselines.values()]))
 
 
 def any_levels(design: Design, count: int = 3000) -> np.ndarray:
-    """Levels of members, and of placements that make choices of yardsticks beside those of the space."""
+    """Levels of candidates, and of placements that make choices of baselines beside those of the space."""
     random = np.random.default_rng(0)
     sizes = [len(design.variants), *map(len, design.stages)]
     return np.stack([random.integers(size, size=count) for size in sizes], axis=1)
@@ -99,7 +99,7 @@ def test_attention_in_two_stages_is_a_pair(space):
 
 @each_space
 def test_the_same_modules_in_the_same_two_places_are_a_pair_of_modules(space):
-    """Between members: what yardsticks hold beside the space's own modules needs no columns."""
+    """Between candidates: what baselines hold beside the space's own modules needs no columns."""
     placements = [placement for placement in some_placements(space) if placement in space]
 
     def named(placement: Placement) -> list[str]:
@@ -116,7 +116,7 @@ def test_the_same_modules_in_the_same_two_places_are_a_pair_of_modules(space):
 def test_a_choice_is_worth_something_beyond_its_module(space):
     placements = some_placements(space)
     known = [
-        Counter(choice.module for choice in {*listed, *(mark.choices[stage] for mark in space.yardsticks.values())})
+        Counter(choice.module for choice in {*listed, *(mark.choices[stage] for mark in space.baselines.values())})
         for stage, listed in enumerate(space.choices)
     ]
 
@@ -194,9 +194,9 @@ def test_tables_are_rows_times_coefficients(space):
     assert tables.at(levels) == pytest.approx(design.rows(levels) @ coefficients, abs=1e-9)
     everywhere = tables.everywhere()
     assert everywhere.shape == (len(space),)
-    members = all_levels(design.shape) if len(space) < 20_000 else levels % design.shape
-    at = np.ravel_multi_index(tuple(members.T), design.shape)
-    assert everywhere[at] == pytest.approx(design.rows(members) @ coefficients, abs=1e-9)
+    candidates = all_levels(design.shape) if len(space) < 20_000 else levels % design.shape
+    at = np.ravel_multi_index(tuple(candidates.T), design.shape)
+    assert everywhere[at] == pytest.approx(design.rows(candidates) @ coefficients, abs=1e-9)
     assert tables.highest >= everywhere.max() - 1e-9
 
 
@@ -266,17 +266,17 @@ def test_every_column_says_something_of_its_own(space):
 
 @each_space
 def test_every_pair_is_one_that_can_be_observed(space):
-    """Columns that neither a member nor a yardstick shows are paid for in every step of the regression."""
+    """Columns that neither a candidate nor a baseline shows are paid for in every step of the regression."""
     design = Design(space)
     random = np.random.default_rng(3)
-    members = np.stack([random.integers(size, size=2000) for size in design.shape], axis=1)
-    rows = np.vstack([design.rows(members), design.rows(design.levels(list(space.yardsticks.values())))])
+    candidates = np.stack([random.integers(size, size=2000) for size in design.shape], axis=1)
+    rows = np.vstack([design.rows(candidates), design.rows(design.levels(list(space.baselines.values())))])
     shown = Counter(group for group, seen in zip(design.groups, rows.any(axis=0), strict=True) if seen)
     assert shown == Counter(design.groups)
 
 
 def test_one_bit_a_block_leaves_room_for_all_pairs_of_blocks():
-    """16 blocks have 120 pairs; modules that only yardsticks hold must not crowd them out."""
+    """16 blocks have 120 pairs; modules that only baselines hold must not crowd them out."""
     design = Design(SPACES["resnet50-blocks"])
     first_and_last = np.zeros((1, 17), dtype=np.int64)
     first_and_last[0, [1, 16]] = 1
@@ -285,7 +285,7 @@ def test_one_bit_a_block_leaves_room_for_all_pairs_of_blocks():
 
 
 def test_the_number_of_columns_is_bounded():
-    """A draw is a root of so many columns squared: with 1,200 of pairs a judgement takes more than ten seconds."""
+    """A draw is a root of so many columns squared: with 1,200 of pairs estimates takes more than ten seconds."""
     described = load_space("resnet50-blocks")
     many = parse("none", "se16", "cbam16", "eca", "gc16", "srm", "gct", "sge", "simam", "coord16")
     space = SearchSpace(

@@ -4,72 +4,72 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from seplace.effects import estimates as judgement_module
+from seplace.effects import estimates as estimates_module
 from seplace.effects.design import SCALES, Design
-from seplace.effects.estimates import Judgement
+from seplace.effects.estimates import Estimates
 from seplace.effects.model import Observation
 from seplace.placement import Placement, StageChoice
-from tests.effects.toy import SMALL, observed, parse, prices_of, space_with, trainings
+from tests.effects.toy import SMALL, cost_table_of, observed, parse, space_with, trainings
 
 NONE = Placement.parse("none-none-none")
 DESIGN = Design(SMALL)
-PRICES = prices_of(SMALL, most=3)
+COST_TABLE = cost_table_of(SMALL, most=3)
 
 
-def judge(observations: list[Observation], *, design: Design = DESIGN) -> Judgement:
-    """Prices are low, so several placements cost the same."""
-    costs = {each.placement: float(PRICES.price(each.placement)["flops"]) for each in observations}
-    return Judgement(design, observations, costs)
+def estimates_of(observations: list[Observation], *, design: Design = DESIGN) -> Estimates:
+    """Costs are low, so several placements cost the same."""
+    costs = {each.placement: float(COST_TABLE.costs_of(each.placement)["flops"]) for each in observations}
+    return Estimates(design, observations, costs)
 
 
 @functools.cache
-def usual() -> Judgement:
+def usual() -> Estimates:
     random = np.random.default_rng(0)
     truth = {SMALL.placement_at(at): 80 + float(random.normal()) for at in range(0, 27, 2)}
-    return judge(observed(truth, seeds=2, noise=0.5, random=random, luck=0.3))
+    return estimates_of(observed(truth, seeds=2, noise=0.5, random=random, luck=0.3))
 
 
 def test_front_probabilities_are_shares_of_draws():
-    judgement = usual()
-    assert len(set(judgement.costs)) < len(judgement.costs)
-    draws, costs = judgement.accuracies, judgement.costs
-    for at, placement in enumerate(judgement.placements):
+    estimates = usual()
+    assert len(set(estimates.costs)) < len(estimates.costs)
+    draws, costs = estimates.accuracies, estimates.costs
+    for at, placement in enumerate(estimates.placements):
         dominated = np.zeros(len(draws), dtype=bool)
         for other in range(len(costs)):
             if costs[other] <= costs[at]:
                 dominated |= (draws[:, other] >= draws[:, at]) & (
                     (draws[:, other] > draws[:, at]) | (costs[other] < costs[at])
                 )
-        assert judgement.front_probabilities[placement] == pytest.approx(1 - dominated.mean())
+        assert estimates.front_probabilities[placement] == pytest.approx(1 - dominated.mean())
 
 
 def test_the_front_is_what_no_mean_dominates():
-    judgement = usual()
-    means, costs = judgement.accuracies.mean(axis=0), judgement.costs
-    members = [
+    estimates = usual()
+    means, costs = estimates.accuracies.mean(axis=0), estimates.costs
+    candidates = [
         (costs[at], placement)
-        for at, placement in enumerate(judgement.placements)
+        for at, placement in enumerate(estimates.placements)
         if not any(
             means[other] >= means[at] and costs[other] <= costs[at] and other != at for other in range(len(means))
         )
     ]
-    assert judgement.front == [placement for _, placement in sorted(members, key=lambda member: member[0])]
+    assert estimates.front == [placement for _, placement in sorted(candidates, key=lambda candidate: candidate[0])]
 
 
 def test_estimates_are_means_and_quantiles():
-    judgement = usual()
-    one, other = judgement.placements[3:5]
-    samples = judgement.accuracies[:, 3]
-    estimate = judgement.accuracy(one)
+    estimates = usual()
+    one, other = estimates.placements[3:5]
+    samples = estimates.accuracies[:, 3]
+    estimate = estimates.accuracy(one)
     assert estimate.mean == pytest.approx(samples.mean())
     assert (samples < estimate.lower).mean() == pytest.approx(0.05, abs=0.002)
     assert (samples > estimate.upper).mean() == pytest.approx(0.05, abs=0.002)
-    difference = judgement.difference(one, other)
-    assert difference.mean == pytest.approx(estimate.mean - judgement.accuracy(other).mean)
-    assert difference.upper == pytest.approx(-judgement.difference(other, one).lower)
-    wins = sum(a > b for a, b in judgement.accuracies[:, 3:5].tolist())
-    assert judgement.is_better(one, other) == pytest.approx(wins / len(samples))
-    assert judgement.is_better(one, one) == 0
+    difference = estimates.difference(one, other)
+    assert difference.mean == pytest.approx(estimate.mean - estimates.accuracy(other).mean)
+    assert difference.upper == pytest.approx(-estimates.difference(other, one).lower)
+    wins = sum(a > b for a, b in estimates.accuracies[:, 3:5].tolist())
+    assert estimates.is_better(one, other) == pytest.approx(wins / len(samples))
+    assert estimates.is_better(one, one) == 0
 
 
 def test_what_was_not_trained_is_foreseen_with_what_is_its_own():
@@ -79,10 +79,10 @@ def test_what_was_not_trained_is_foreseen_with_what_is_its_own():
         random = np.random.default_rng(seed)
         truth = {placement: 80 + float(random.normal()) for placement in SMALL}
         trained, others = list(SMALL)[::2], list(SMALL)[1::2]
-        judgement = judge(observed({each: truth[each] for each in trained}, seeds=3, noise=0.1, random=random))
-        foreseen = judgement.foreseen([*others, *judgement.placements])
-        assert foreseen[:, len(others) :] == pytest.approx(judgement.accuracies)
-        shared = judgement.posterior.sample_at(DESIGN.levels(others), 2000)
+        estimates = estimates_of(observed({each: truth[each] for each in trained}, seeds=3, noise=0.1, random=random))
+        foreseen = estimates.foreseen([*others, *estimates.placements])
+        assert foreseen[:, len(others) :] == pytest.approx(estimates.accuracies)
+        shared = estimates.posterior.sample_at(DESIGN.levels(others), 2000)
         true = np.array([truth[each] for each in others])
         bounds = [np.quantile(drawn, [0.05, 0.95], axis=0) for drawn in (foreseen[:, : len(others)], shared)]
         covered.append(tuple(np.mean((lower < true) & (true < upper)) for lower, upper in bounds))
@@ -95,24 +95,24 @@ def test_paired_seeds_make_differences_surer():
     """What a seed gives to all alike is no part of a difference."""
     random = np.random.default_rng(1)
     truth = {SMALL.placement_at(at): 80.0 for at in range(0, 27, 2)}
-    judgement = judge(observed(truth, seeds=2, noise=0.1, random=random, luck=3.0))
-    one, other = judgement.placements[:2]
-    accuracy, difference = judgement.accuracy(one), judgement.difference(one, other)
+    estimates = estimates_of(observed(truth, seeds=2, noise=0.1, random=random, luck=3.0))
+    one, other = estimates.placements[:2]
+    accuracy, difference = estimates.accuracy(one), estimates.difference(one, other)
     assert difference.upper - difference.lower < 0.25 * (accuracy.upper - accuracy.lower)
 
 
 def test_the_best_that_costs_no_more():
-    judgement = usual()
+    estimates = usual()
     strangers = [Placement.parse("se16-se16-se16")]
-    for at, placement in enumerate(judgement.placements):
+    for at, placement in enumerate(estimates.placements):
         cheaper = [
-            (judgement.means[other], each)
-            for other, each in enumerate(judgement.placements)
-            if judgement.costs[other] <= judgement.costs[at] and other != at
+            (estimates.means[other], each)
+            for other, each in enumerate(estimates.placements)
+            if estimates.costs[other] <= estimates.costs[at] and other != at
         ]
         expected = max(cheaper, key=lambda pair: pair[0])[1] if cheaper else None
-        assert judgement.best_no_dearer(placement, [*judgement.placements, *strangers]) == expected
-    assert judgement.best_no_dearer(judgement.placements[0], strangers) is None
+        assert estimates.best_no_dearer(placement, [*estimates.placements, *strangers]) == expected
+    assert estimates.best_no_dearer(estimates.placements[0], strangers) is None
 
 
 def test_a_winner_is_named():
@@ -120,40 +120,40 @@ def test_a_winner_is_named():
     winner = Placement.parse("none-none-eca")
     random = np.random.default_rng(2)
     truth = {SMALL.placement_at(at): 80.0 for at in range(0, 27, 3)} | {NONE: 80.0, winner: 83.0}
-    judgement = judge(observed(truth, seeds=3, noise=0.3, random=random, luck=0.3))
-    assert winner in judgement.surely_better(NONE)
-    assert judgement.front[-1] == winner
-    assert judgement.surely_better(winner) == []
-    assert judgement.is_better(winner, NONE) > 0.99
-    assert judgement.difference(winner, NONE).mean == pytest.approx(3.0, abs=0.5)
+    estimates = estimates_of(observed(truth, seeds=3, noise=0.3, random=random, luck=0.3))
+    assert winner in estimates.surely_better(NONE)
+    assert estimates.front[-1] == winner
+    assert estimates.surely_better(winner) == []
+    assert estimates.is_better(winner, NONE) > 0.99
+    assert estimates.difference(winner, NONE).mean == pytest.approx(3.0, abs=0.5)
 
 
 def test_the_band_holds_for_all_together():
     """Among the draws, all statements of being better hold at once in 95 of 100 at least."""
     random = np.random.default_rng(3)
     truth = {SMALL.placement_at(at): 80.0 + at / 6 for at in range(0, 27, 2)}
-    judgement = judge(observed(truth, seeds=2, noise=0.5, random=random))
-    better = [judgement.position[each] for each in judgement.surely_better(NONE)]
+    estimates = estimates_of(observed(truth, seeds=2, noise=0.5, random=random))
+    better = [estimates.position[each] for each in estimates.surely_better(NONE)]
     assert better
-    differences = judgement.accuracies - judgement.accuracies[:, [judgement.position[NONE]]]
+    differences = estimates.accuracies - estimates.accuracies[:, [estimates.position[NONE]]]
     assert (differences[:, better] > 0).all(axis=1).mean() >= 0.95
 
 
 def test_nothing_is_better_than_itself():
-    assert judge([Observation(placement=NONE, seed=0, accuracy=80.0)]).surely_better(NONE) == []
+    assert estimates_of([Observation(placement=NONE, seed=0, accuracy=80.0)]).surely_better(NONE) == []
 
 
 def test_the_same_data_give_the_same_judgement():
     random = np.random.default_rng(4)
     observations = observed({SMALL.placement_at(at): 80.0 for at in (0, 1, 9)}, seeds=2, noise=0.5, random=random)
-    assert judge(observations).accuracies.tolist() == judge(observations).accuracies.tolist()
+    assert estimates_of(observations).accuracies.tolist() == estimates_of(observations).accuracies.tolist()
 
 
 @pytest.fixture
 def quick(monkeypatch):
     """Fewer draws, for hundreds of studies."""
-    monkeypatch.setattr(judgement_module, "_SCALES", 12)
-    monkeypatch.setattr(judgement_module, "_SAMPLES", 500)
+    monkeypatch.setattr(estimates_module, "_SCALES", 12)
+    monkeypatch.setattr(estimates_module, "_SAMPLES", 500)
 
 
 LEAN = Design(space_with(*[parse("none", "se16", "eca")] * 3))
@@ -179,7 +179,7 @@ def test_where_nothing_helps_nothing_is_surely_better():
     for number in range(100):
         observations = null_study(number)
         costs = dict.fromkeys((each.placement for each in observations), 1.0)
-        wrong += bool(Judgement(LEAN, observations, costs).surely_better(NONE))
+        wrong += bool(Estimates(LEAN, observations, costs).surely_better(NONE))
     assert wrong <= 5
 
 
@@ -217,9 +217,9 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
     covered, told = [], []
     for number in range(80):
         truth, observations = study_of_the_prior(number)
-        judgement = Judgement(LEAN, observations, dict.fromkeys(truth, 1.0))
-        first, *others = judgement.placements
-        differences = [judgement.difference(each, first) for each in others]
+        estimates = Estimates(LEAN, observations, dict.fromkeys(truth, 1.0))
+        first, *others = estimates.placements
+        differences = [estimates.difference(each, first) for each in others]
         covered.append(
             np.mean(
                 [
@@ -228,7 +228,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
                 ]
             )
         )
-        estimates = [judgement.accuracy(each) for each in truth]
+        estimates = [estimates.accuracy(each) for each in truth]
         told.append(
             np.mean([one.lower <= value <= one.upper for one, value in zip(estimates, truth.values(), strict=True)])
         )
@@ -237,21 +237,21 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
         assert 0.9 - 3 * error - 0.02 < np.mean(shares) < 0.97, (np.mean(shares), error)
 
 
-def test_choices_of_yardsticks_are_judged_too():
-    marks = {mark: 80.0 + number for number, mark in enumerate(SMALL.yardsticks.values())}
+def test_choices_of_baselines_are_judged_too():
+    marks = {mark: 80.0 + number for number, mark in enumerate(SMALL.baselines.values())}
     random = np.random.default_rng(7)
-    judgement = judge(observed(marks, seeds=2, noise=0.1, random=random))
-    assert set(judgement.placements) == set(SMALL.yardsticks.values())
-    assert judgement.means == pytest.approx(list(marks.values()), abs=0.4)
-    assert all(isinstance(choice, StageChoice) for placement in judgement.front for choice in placement.choices)
+    estimates = estimates_of(observed(marks, seeds=2, noise=0.1, random=random))
+    assert set(estimates.placements) == set(SMALL.baselines.values())
+    assert estimates.means == pytest.approx(list(marks.values()), abs=0.4)
+    assert all(isinstance(choice, StageChoice) for placement in estimates.front for choice in placement.choices)
 
 
 def test_what_is_chosen_by_cross_entropies_is_judged_by_accuracies():
     told = trainings(40)
     silent = [replace(each, cross_entropy=None) for each in told]
-    told_judgement, silent_judgement = judge(told), judge(silent)
-    assert (told_judgement.accuracies == silent_judgement.accuracies).all()
-    guides = [told_judgement.guide(), told_judgement.guide(), silent_judgement.guide()]
+    denoised_estimates, silent_estimates = estimates_of(told), estimates_of(silent)
+    assert (denoised_estimates.accuracies == silent_estimates.accuracies).all()
+    guides = [denoised_estimates.guide(), denoised_estimates.guide(), silent_estimates.guide()]
     means = [guide.mean().everywhere() for guide in guides]
     assert (means[0] == means[1]).all()
     assert (means[0] != means[2]).any()

@@ -12,7 +12,7 @@ from seplace.study.space_file import load_space
 from tests.effects.toy import SMALL, WIDER, all_levels, observed, parse, space_with
 
 MARK = Placement.parse("se16-se16-se16")
-"""A yardstick that makes choices which SMALL does not have."""
+"""A baseline that makes choices which SMALL does not have."""
 
 
 def some_truth(count: int = 9, *, seed: int = 0) -> dict[Placement, float]:
@@ -99,7 +99,7 @@ def test_several_draws_are_weighted():
 def test_everywhere_is_at_every_member(space):
     random = np.random.default_rng(4)
     placements = [space.placement_at(int(index)) for index in random.choice(len(space), size=12, replace=False)]
-    placements += space.yardsticks.values()
+    placements += space.baselines.values()
     observations = [
         Observation(placement=placement, seed=number % 2, accuracy=float(random.normal()))
         for number, placement in enumerate(placements)
@@ -122,7 +122,7 @@ def test_many_seeds_leave_no_doubt():
 
 
 def test_a_seed_that_all_share_is_no_merit():
-    """Paired on seed 0; on seed 1, three points kinder, one placement stands beside `none` alone."""
+    """Paired on seed 0; on seed 1, three points better, one placement stands beside `none` alone."""
     texts = ["none-none-none", "eca-none-none", "none-eca-none", "none-none-eca", "se4-none-none", "none-se4-none"]
     random = np.random.default_rng(6)
     rows = [(text, 0) for text in texts[:-1]] + [(text, 1) for text in (*texts[:4], texts[-1])]
@@ -179,8 +179,8 @@ def test_what_was_not_observed_has_nothing_private():
 def test_learns_that_a_module_pays_in_one_place():
     space = space_with(*[parse("none", "eca", "se4")] * 3)
     random = np.random.default_rng(10)
-    members = [space.placement_at(int(index)) for index in random.choice(len(space), size=14, replace=False)]
-    truth = {each: 80.0 + 2.0 * (each.choices[2].module == "eca") for each in members}
+    candidates = [space.placement_at(int(index)) for index in random.choice(len(space), size=14, replace=False)]
+    truth = {each: 80.0 + 2.0 * (each.choices[2].module == "eca") for each in candidates}
     observations = observed(truth, seeds=1, noise=0.2, random=random)
     surface = Posterior(Design(space), observations, draws=8, random=random).mean()
     gains = surface.everywhere().reshape(3, 3, 3) - surface.everywhere()[0]
@@ -191,8 +191,8 @@ def test_learns_that_a_module_pays_in_one_place():
 @pytest.mark.parametrize("count", [1, 2])
 def test_little_data_are_no_certainty(count):
     """Trainings that chance to be equally accurate, or a single one, say little of the noise."""
-    members = [SMALL.placement_at(at) for at in range(count)]
-    posterior = posterior_of([Observation(placement=each, seed=0, accuracy=90.0) for each in members])
+    candidates = [SMALL.placement_at(at) for at in range(count)]
+    posterior = posterior_of([Observation(placement=each, seed=0, accuracy=90.0) for each in candidates])
     samples = posterior.sample_at(posterior.levels, 500)
     assert samples.mean(axis=0) == pytest.approx([90.0] * count, abs=0.5)
     assert samples.std(axis=0).min() > 0.02

@@ -1,4 +1,4 @@
-"""Small spaces with prices that are made up, and studies whose truth is known."""
+"""Small spaces with costs that are made up, and studies whose truth is known."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 
 from seplace.attention.options import GateOptions
 from seplace.backbones.backbone import describe
-from seplace.costs.table import PriceTable
+from seplace.costs.table import CostTable
 from seplace.effects.design import Design
 from seplace.effects.model import Observation
-from seplace.effects.priced_space import Region, cost_tables
+from seplace.effects.priced_space import PricedSpace, cost_tables
 from seplace.placement import Placement, StageChoice
 from seplace.space import SearchSpace
 from tests.spaces import parse
@@ -31,40 +31,40 @@ def space_with(*choices: tuple[StageChoice, ...], variants: Sequence[str] = ()) 
 
 
 SMALL = space_with(*[parse("none", "se4", "eca")] * 3)
-"""27 members."""
+"""27 candidates."""
 
 WIDER = space_with(*[parse("none", "eca")] * 3, variants=["cifar_resnet8[width=1.06]"])
-"""16 members of two backbones."""
+"""16 candidates of two backbones."""
 
 
-def prices_of(space: SearchSpace, *, seed: int = 0, most: int = 40) -> PriceTable:
-    """Made-up prices: whole numbers, `none` free, many ties where `most` is small."""
+def cost_table_of(space: SearchSpace, *, seed: int = 0, most: int = 40) -> CostTable:
+    """Made-up costs: whole numbers, `none` free, many ties where `most` is small."""
     random = np.random.default_rng(seed)
 
-    def table(plain: int) -> PriceTable:
+    def table(plain: int) -> CostTable:
         extras = tuple(
             {
                 choice: tuple(random.integers(1, most, size=2).tolist()) if choice.module != "none" else (0, 0)
-                for choice in dict.fromkeys([*listed, *(mark.choices[stage] for mark in space.yardsticks.values())])
+                for choice in dict.fromkeys([*listed, *(mark.choices[stage] for mark in space.baselines.values())])
             }
             for stage, listed in enumerate(space.choices)
         )
-        return PriceTable(names=NAMES, plain=(plain, 2 * plain), extras=extras)
+        return CostTable(names=NAMES, plain=(plain, 2 * plain), extras=extras)
 
     own, *others = [table(1000 + 37 * number) for number in range(len(space.backbones))]
     variants = dict(zip(list(space.backbones)[1:], others, strict=True))
-    return PriceTable(names=NAMES, plain=own.plain, extras=own.extras, variants=variants)
+    return CostTable(names=NAMES, plain=own.plain, extras=own.extras, variants=variants)
 
 
-def region_of(space: SearchSpace, prices: PriceTable, *, params: float | None = None) -> Region:
+def priced_space_of(space: SearchSpace, cost_table: CostTable, *, params: float | None = None) -> PricedSpace:
     """The space priced in FLOPs, with a limit on the parameters if one is given."""
     design = Design(space)
-    limits = [] if params is None else [(cost_tables(design, prices, "params"), params)]
-    return Region(design, cost_tables(design, prices, "flops"), limits=limits)
+    limits = [] if params is None else [(cost_tables(design, cost_table, "params"), params)]
+    return PricedSpace(design, cost_tables(design, cost_table, "flops"), limits=limits)
 
 
 def all_levels(shape: Sequence[int]) -> np.ndarray:
-    """The levels of all members in the space's order."""
+    """The levels of all candidates in the space's order."""
     return np.array(list(itertools.product(*map(range, shape))), dtype=np.int64)
 
 

@@ -43,7 +43,7 @@ def own_network(name):
 def test_a_gate_that_cannot_stand_in_a_stage_is_told_before_anything_is_trained(tmp_path, gate, stages, told):
     where = "" if stages is None else rf"{HERE}:{gate} cannot stand in stage{stages}: "
     with pytest.raises(UserCodeError, match=f"{where}.*{told}"):
-        evaluator_of(tmp_path, gate=gate).prices()
+        evaluator_of(tmp_path, gate=gate).cost_table()
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_gate_that_cannot_stand_in_a_stage_is_told_before_anything_is_trained(
 )
 def test_one_that_fails_in_training_fails_its_training(tmp_path, gate, told):
     evaluator = evaluator_of(tmp_path, gate=gate)
-    evaluator.prices()
+    evaluator.cost_table()
     job = Job(placement=Placement.parse(f"none-{HERE}:{gate}-none"), seed=3, epochs=1)
     failed = evaluated(evaluator, job, on_epoch=lambda _: None)
     assert (failed.state, failed.reason) == ("failed", "error")
@@ -76,12 +76,12 @@ def test_one_that_fails_in_training_fails_its_training(tmp_path, gate, told):
 )
 def test_a_network_that_fails_for_the_studys_classes_is_told(tmp_path, network, told):
     with pytest.raises(UserCodeError, match=rf"backbone {HERE}:{network}\[.*\] {told}"):
-        evaluator_of(tmp_path, backbone=own_network(network)).prices()
+        evaluator_of(tmp_path, backbone=own_network(network)).cost_table()
 
 
 def test_a_network_that_fails_with_nothing_in_it_ends_the_run(tmp_path):
     evaluator = evaluator_of(tmp_path, backbone=own_network("tired"))
-    evaluator.prices()
+    evaluator.cost_table()
     plain = Job(placement=Placement.parse("none"), seed=0, epochs=1)
     with pytest.raises(UserCodeError, match=r"none, seed 0: code of your own failed: RuntimeError: tired \(own_code"):
         evaluated(evaluator, plain, on_epoch=lambda _: None)

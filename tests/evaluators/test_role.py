@@ -33,7 +33,7 @@ def study_of(tmp_path_factory: pytest.TempPathFactory, trained_table: Path) -> C
 
     def write(name: str) -> Path:
         block = {"name": name}
-        if EVALUATORS.member(name).takes_folder:
+        if EVALUATORS.entry(name).takes_folder:
             block["folder"] = str(trained_table)
         return write_study(
             folder,
@@ -99,15 +99,15 @@ def test_the_same_job_has_the_same_answer_and_another_seed_another(name: str, ev
 
 @each_evaluator
 def test_prices_are_those_of_the_networks(name: str, evaluator_of) -> None:
-    prices = evaluator_of(name).prices()
+    cost_table = evaluator_of(name).cost_table()
     for placement in (MARK, MEMBER, Placement.parse("none-none-none")):
         network = shaped_network_of(BACKBONE, str(placement), in_channels=1)
-        assert prices.price(placement)["params"] == COSTS["params"].measure(network, None)
+        assert cost_table.costs_of(placement)["params"] == COSTS["params"].measure(network, None)
 
 
 @each_evaluator
 def test_evaluators_price_the_same_choices(name: str, evaluator_of) -> None:
-    assert evaluator_of(name).prices() == evaluator_of("stand_alone").prices()
+    assert evaluator_of(name).cost_table() == evaluator_of("stand_alone").cost_table()
 
 
 @each_evaluator

@@ -48,7 +48,7 @@ def test_weights_of_version_0_1_are_read(tmp_path: Path) -> None:
 
 
 def test_a_study_of_version_0_1_means_the_same_today() -> None:
-    counted = json.loads((RESULTS_OF_0_1 / "prices.json").read_text())
+    counted = json.loads((RESULTS_OF_0_1 / "costs.json").read_text())
     config = load_study("cifar10-resnet8")
     assert counted["key"]["space"] == config.search_space.fingerprint()
     today = config.fingerprint()

@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from seplace.costs.table import PriceTable
+from seplace.costs.table import CostTable
 from seplace.errors import InvalidStudy, StudyChanged
 from seplace.evaluators.tabular import Table
-from seplace.evaluators.tabular_benchmark import TrainedTable
+from seplace.evaluators.tabular_benchmark import TabularBenchmark
 from seplace.placement import Placement, StageChoice
 from seplace.results.evaluation import Evaluation, Job
 from seplace.results.ledger import Ledger
@@ -54,7 +54,7 @@ def test_a_study_is_the_same_whether_it_trains_or_reads(tmp_path: Path, trained_
     }
     with Ledger(tmp_path / "reads" / "ledger.sqlite", read_only=True) as ledger:
         rows, images = ledger.evaluations(), ledger.fact("images")
-    before = TrainedTable.load(trained_table)
+    before = TabularBenchmark.load(trained_table)
     for row in rows:
         origin = before.rows[row.key]
         assert (row.cross_entropy, row.curve, row.seconds) == (origin.cross_entropy, origin.curve, origin.seconds)
@@ -73,14 +73,14 @@ def row_of(placement: Placement, seed: int, **changes: Any) -> Evaluation:
     return Evaluation(**{"placement": placement, "seed": seed, "epochs": 1, "state": "complete", **measured, **changes})
 
 
-def made_up_prices(config: Any) -> PriceTable:
+def made_up_costs(config: Any) -> CostTable:
     """Every choice adds its place in the list to one, two and three units of the three counted costs."""
     units = zip(*(placement.choices for placement in placements_of(config)), strict=True)
     extras = tuple(
         {choice: (at, 2 * at, 3 * at) for at, choice in enumerate(dict.fromkeys([StageChoice(), *unit]))}
         for unit in units
     )
-    return PriceTable(names=("flops", "macs", "params"), plain=(1000, 900, 800), extras=extras)
+    return CostTable(names=("flops", "macs", "params"), plain=(1000, 900, 800), extras=extras)
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def made(tmp_path: Path) -> Callable[..., Path]:
                 for placement in placements_of(config)
                 for seed in range(seeds)
             ]
-        write_table(tmp_path / "table", trained, rows, prices=made_up_prices(config), facts=facts, tests=tests)
+        write_table(tmp_path / "table", trained, rows, cost_table=made_up_costs(config), facts=facts, tests=tests)
         blocks = {"space": space, "evaluator": {"name": "table", "folder": "table"}} | changes
         return write_study(tmp_path, name="a", **blocks)
 
@@ -161,14 +161,14 @@ def test_where_the_data_lie_is_no_matter(made) -> None:
     ("lacks", "named"),
     [
         pytest.param("eca-none-eca", "eca-none-eca", id="of the space"),
-        pytest.param("se4-se8-se16", "se4-se8-se16", id="a yardstick"),
+        pytest.param("se4-se8-se16", "se4-se8-se16", id="a baseline"),
     ],
 )
 def test_a_placement_that_the_table_lacks_is_named(made, tmp_path: Path, lacks: str, named: str) -> None:
     config = load_study(write_study(tmp_path, space=write_small_space(tmp_path)))
     rows = [row_of(each, seed) for each in placements_of(config) for seed in (0, 1) if str(each) != lacks]
     study = made(rows=rows)
-    whole = "every placement of the space and every yardstick must be in it"
+    whole = "every placement of the space and every baseline must be in it"
     assert problems_of(study) == [f"{position(study, 'space')}the table table has no training of {named}; {whole}"]
 
 
@@ -182,7 +182,7 @@ def test_more_seeds_than_the_table_has_are_refused(made) -> None:
     ]
 
 
-def test_a_yardstick_beside_the_space_needs_its_seeds_for_the_confirmation_only(made, tmp_path: Path) -> None:
+def test_a_baseline_beside_the_space_needs_its_seeds_for_the_confirmation_only(made, tmp_path: Path) -> None:
     config = load_study(write_study(tmp_path, space=write_small_space(tmp_path)))
     rows = [
         row_of(each, seed) for each in placements_of(config) for seed in range(2 if each in config.search_space else 1)
@@ -203,7 +203,7 @@ def test_a_yardstick_beside_the_space_needs_its_seeds_for_the_confirmation_only(
     ("file", "rule"),
     [
         ("ledger.sqlite", "no results here (looked for ledger.sqlite)"),
-        ("prices.json", "prices.json is not there, or is of another space; run the study first"),
+        ("costs.json", "costs.json is not there, or is of another space; run the study first"),
     ],
 )
 def test_a_folder_that_is_no_table_is_refused(made, tmp_path: Path, file: str, rule: str) -> None:
@@ -282,16 +282,16 @@ def test_a_part_of_the_tables_space_is_priced_as_it_is_there(made, tmp_path: Pat
     part = Table(load_study(study), tmp_path, worker=0)
     space = part.config.search_space
     assert len(space) == 2
-    assert part.prices().price_all(space.choices, "flops").tolist() == [
-        whole.prices().price(placement)["flops"] for placement in space
+    assert part.cost_table().all_costs(space.choices, "flops").tolist() == [
+        whole.cost_table().costs_of(placement)["flops"] for placement in space
     ]
-    assert [str(choice) for choice in part.prices().extras[2]] == ["none", "se16", "cbam16", "eca"]
+    assert [str(choice) for choice in part.cost_table().extras[2]] == ["none", "se16", "cbam16", "eca"]
 
 
 def test_prices_of_other_backbones_are_kept_apart() -> None:
-    def table(plain: int, **variants: PriceTable) -> PriceTable:
+    def table(plain: int, **variants: CostTable) -> CostTable:
         extras = ({StageChoice(): (0,), StageChoice("eca"): (1,), StageChoice("se", 4): (5,)},)
-        return PriceTable(names=("flops",), plain=(plain,), extras=extras, variants=variants)
+        return CostTable(names=("flops",), plain=(plain,), extras=extras, variants=variants)
 
     eca, se = [[StageChoice("eca")]], [[StageChoice("se", 4)]]
     only = table(100, wide=table(200), wider=table(300)).only({"": eca, "wider": se})

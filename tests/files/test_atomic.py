@@ -206,7 +206,7 @@ def test_what_killed_writes_have_left_is_removed(tmp_path: Path, monkeypatch) ->
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, "killed")))
         with pytest.raises(DiskFull):
-            write_atomically(tmp_path / "prices.json", "{}")
+            write_atomically(tmp_path / "costs.json", "{}")
     monkeypatch.undo()
     assert len(list(tmp_path.iterdir())) == 7
     remove_unfinished([tmp_path, tmp_path / "weights"])

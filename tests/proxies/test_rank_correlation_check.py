@@ -14,13 +14,13 @@ from seplace.proxies.rank_correlation_check import (
     Scores,
     Trained,
     compare,
-    probation_table,
+    rank_correlation_table,
     sampled,
     trained_placements,
     verdict,
 )
 from seplace.rank_correlation import Interval
-from seplace.report.proxy_tables import probation_view
+from seplace.report.proxy_tables import rank_correlation_view
 from seplace.results.evaluation import Evaluation
 from tests.proxies.toy import EFFORT
 
@@ -140,7 +140,7 @@ def test_trained_placements_are_those_of_the_full_length_without_the_luck_of_see
     trained = trained_placements(rows, epochs=9)
     assert [str(each.placement) for each in trained] == ["none-eca-none", "none-se4-none"]
     assert [each.flops for each in trained] == [113.0, 113.0]
-    assert trained[0].accuracy == pytest.approx({1: 63.0})  # seed 1 is 4 points kinder than seed 0
+    assert trained[0].accuracy == pytest.approx({1: 63.0})  # seed 1 is 4 points better than seed 0
     assert trained[1].accuracy == pytest.approx({0: 62.0, 1: 62.0})
     assert trained[1].negative_cross_entropy == pytest.approx({0: -0.38, 1: -0.38})
 
@@ -155,7 +155,7 @@ def test_a_sample_is_drawn_from_the_seed() -> None:
         sampled(trained, 4, seed=0)
 
 
-def probation_of(finished, **changes):
+def rank_correlation_check(finished, **changes):
     results = api.load(finished)
     arguments = {
         "folder": finished,
@@ -166,12 +166,12 @@ def probation_of(finished, **changes):
         "device": "cpu",
         "on_score": lambda _name, _done: None,
     }
-    return probation_table(results.live_config, results.rows, **(arguments | changes))
+    return rank_correlation_table(results.live_config, results.rows, **(arguments | changes))
 
 
 def test_a_finished_study_puts_proxies_on_probation(finished) -> None:
     heard = []
-    table = probation_of(finished, on_score=lambda name, done: heard.append((name, done)))
+    table = rank_correlation_check(finished, on_score=lambda name, done: heard.append((name, done)))
     assert heard == [(name, done) for name in ("naswot", "short_training") for done in range(1, 7)]
     assert table["proxy"].tolist() == [name for name in ("flops", "naswot", "short_training") for _ in range(2)]
     assert (table["placements"] == 6).all()
@@ -179,10 +179,10 @@ def test_a_finished_study_puts_proxies_on_probation(finished) -> None:
     assert by_loss["tau"].between(-1, 1).all()
     assert (by_loss["tau_lower"] <= by_loss["tau_upper"]).all()
     assert (table["seconds"][2:] > 0).all()
-    again = probation_of(finished).drop(columns=["seconds", "shared_seconds"])
+    again = rank_correlation_check(finished).drop(columns=["seconds", "shared_seconds"])
     assert again.equals(table.drop(columns=["seconds", "shared_seconds"]))
     console = Console(width=200, record=True)
-    console.print(probation_view(table))
+    console.print(rank_correlation_view(table))
     text = console.export_text()
     assert "n = 6 placements" in text
     assert "short_training" in text
@@ -190,13 +190,13 @@ def test_a_finished_study_puts_proxies_on_probation(finished) -> None:
 
 def test_a_wrong_name_is_told_first(finished) -> None:
     with pytest.raises(UnknownName, match="Did you mean 'naswot'"):
-        probation_of(finished, proxies=["naswo"])
+        rank_correlation_check(finished, proxies=["naswo"])
 
 
 def test_the_view_says_what_is_not_known() -> None:
     console = Console(width=200, record=True)
     table = compare(study(seeds=1), [scored("constant", np.zeros(COUNT))], seed=0)
-    console.print(probation_view(table))
+    console.print(rank_correlation_view(table))
     text = console.export_text()
     assert "not known" in text
     assert "all tied" in text

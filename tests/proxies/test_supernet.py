@@ -142,11 +142,11 @@ def test_a_path_is_scored_with_its_weights_and_statistics(tmp_path) -> None:
     assert shared.score(placement) == pytest.approx(-float(loss), rel=1e-4)
 
 
-def test_yardsticks_and_other_backbones_have_paths(tmp_path) -> None:
+def test_baselines_and_other_backbones_have_paths(tmp_path) -> None:
     space = write_small_space(tmp_path, variants=["cifar_resnet8[width=0.5]"])
     evaluator = evaluator_of(tmp_path, space=space)
     shared = make(evaluator, seed=3, effort=EFFORT)
-    for placement in evaluator.config.search_space.yardsticks.values():
+    for placement in evaluator.config.search_space.baselines.values():
         assert math.isfinite(shared.score(placement))
     wide = shared.score(Placement.parse("none-eca-none@cifar_resnet8[width=0.5]"))
     assert wide != shared.score(Placement.parse("none-eca-none"))

@@ -14,7 +14,7 @@ TABLE = pd.DataFrame(
     ],
     columns=[
         "placement",
-        "yardstick",
+        "baseline",
         "on_front",
         "accuracy",
         "accuracy_lower",
@@ -160,7 +160,7 @@ def test_a_simulation_has_a_panel_a_recommendation():
         for recommendation in ("observed", "posterior")
         for trainings in (10, 50)
     ]
-    columns = ["world", "sampler", "recommendation", "trainings", "hypervolume", "lower", "upper", "repetitions"]
+    columns = ["problem", "sampler", "recommendation", "trainings", "hypervolume", "lower", "upper", "repetitions"]
     figure = plot_simulation(pd.DataFrame(rows, columns=columns), title="a comparison")
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert titles == ["usual: observed front", "usual: posterior front"]

@@ -99,7 +99,7 @@ def test_mean_and_error(values, mean, error):
 
 
 def test_the_hypervolume_is_a_share_of_the_box():
-    # 80 % at the cheapest price: the whole width; 90 % from 1100 of 1000 … half a percent beyond 1500.
+    # 80 % at the cheapest cost: the whole width; 90 % from 1100 of 1000 … half a percent beyond 1500.
     found = summarise(rows(plain=[80], se=[90]))
     width = 500 + 0.005 * 500
     assert relative_hypervolume(found, "flops", (1000, 1500)) == pytest.approx(0.8 + 0.1 * (width - 100) / width)

@@ -3,10 +3,10 @@ import math
 import pandas as pd
 import pytest
 
-from seplace.costs.table import PriceTable
+from seplace.costs.table import CostTable
 from seplace.effects.design import Design
 from seplace.placement import Placement
-from seplace.results.evaluation import Evaluation, judge, summarise
+from seplace.results.evaluation import Evaluation, estimates_of, summarise
 from seplace.study.space_file import load_space
 from seplace.results.tables import effects_frame, front_frame, knee_of, paired_gain, placements_frame, rungs_sentence, verdict
 from tests.results.test_evaluation import CBAM, ECA, PLAIN, SE, evaluation, rows
@@ -25,17 +25,17 @@ def frame(evaluations: list[Evaluation], **changes) -> pd.DataFrame:
     values = {
         "cost": "flops",
         "plain_costs": {"flops": 1000, "params": 100},
-        "yardsticks": {text: name for name, text in MARKS.items()},
+        "baselines": {text: name for name, text in MARKS.items()},
         "tests": {},
         "latencies": {},
     }
-    judgement = judge(DESIGN, evaluations, "flops", is_front_of_space=True) if evaluations else None
-    return placements_frame(summarise(evaluations), judgement, **(values | changes))
+    estimates = estimates_of(DESIGN, evaluations, "flops", is_front_of_space=True) if evaluations else None
+    return placements_frame(summarise(evaluations), estimates, **(values | changes))
 
 
 def said(evaluations: list[Evaluation], *, names: tuple[str, ...] = tuple(MARKS)) -> str:
-    judgement = judge(DESIGN, evaluations, "flops", is_front_of_space=True) if evaluations else None
-    return verdict(judgement, {name: Placement.parse(MARKS[name]) for name in names})
+    estimates = estimates_of(DESIGN, evaluations, "flops", is_front_of_space=True) if evaluations else None
+    return verdict(estimates, {name: Placement.parse(MARKS[name]) for name in names})
 
 
 def test_a_gain_is_paired_by_seed():
@@ -61,16 +61,16 @@ def test_the_table_of_placements():
         },
     )
     assert list(table.columns) == [
-        *("placement", "stage1", "stage2", "stage3", "yardstick", "on_front", "p_front", "n"),
+        *("placement", "stage1", "stage2", "stage3", "baseline", "on_front", "p_front", "n"),
         *("accuracy", "accuracy_lower", "accuracy_upper", "gain", "gain_lower", "gain_upper", "p_better"),
-        *("over_yardstick", "over_yardstick_lower", "over_yardstick_upper", "compared_yardstick"),
+        *("gain_vs_baseline", "gain_vs_baseline_lower", "gain_vs_baseline_upper", "best_baseline"),
         *("observed_accuracy", "observed_accuracy_se", "observed_gain", "observed_gain_se", "gain_pairs"),
         *("cross_entropy", "cross_entropy_se", "flops", "params", "extra_flops", "extra_params"),
         *("latency_ms", "latency_ms_lower", "latency_ms_upper", "extra_latency_ms"),
         *("test_accuracy", "test_accuracy_se"),
     ]
     assert table["placement"].tolist() == [PLAIN, SE, CBAM]
-    assert table["yardstick"].tolist() == ["none", "", "CBAM everywhere"]
+    assert table["baseline"].tolist() == ["none", "", "CBAM everywhere"]
     se = table.iloc[1]
     assert (se["stage1"], se["stage3"]) == ("none", "se4")
     # Seeds 0 and 1 are half a point below and above their average: 83.5 and 82.5 once adjusted.
@@ -109,15 +109,15 @@ def test_an_accuracy_ends_at_100_and_its_gain_does_not():
     assert table.loc[SE, "gain_upper"] > 100 - table.loc[PLAIN, "accuracy"]
 
 
-def test_the_rival_is_the_best_yardstick_that_costs_no_more():
+def test_the_rival_is_the_best_baseline_that_costs_no_more():
     table = frame(rows(plain=BASE, se=above(1.0), eca=above(2.0), cbam=above(0.5))).set_index("placement")
-    assert table["compared_yardstick"].to_dict() == {PLAIN: "", SE: "none", ECA: "none", CBAM: "ECA in two stages"}
-    assert math.isnan(table.loc[PLAIN, "over_yardstick"])
-    assert table.loc[SE, "over_yardstick"] == table.loc[SE, "gain"]
-    assert table.loc[CBAM, "over_yardstick"] == pytest.approx(table.loc[CBAM, "accuracy"] - table.loc[ECA, "accuracy"])
+    assert table["best_baseline"].to_dict() == {PLAIN: "", SE: "none", ECA: "none", CBAM: "ECA in two stages"}
+    assert math.isnan(table.loc[PLAIN, "gain_vs_baseline"])
+    assert table.loc[SE, "gain_vs_baseline"] == table.loc[SE, "gain"]
+    assert table.loc[CBAM, "gain_vs_baseline"] == pytest.approx(table.loc[CBAM, "accuracy"] - table.loc[ECA, "accuracy"])
 
 
-def test_the_front_table_ends_with_the_other_yardsticks():
+def test_the_front_table_ends_with_the_other_baselines():
     table = front_frame(frame(rows(plain=[80], eca=[70], cbam=[79], se=[83])))
     assert table["placement"].tolist() == [PLAIN, SE, ECA, CBAM]
     assert table["on_front"].tolist() == [True, True, False, False]
@@ -152,17 +152,17 @@ def test_a_clear_lead_is_named_with_its_interval():
     sentence = said(rows(plain=BASE, se=above(2.0), eca=above(0.0)), names=("none",))
     assert sentence.startswith(f"{SE} is better than none at 95 %: +")
     assert ", 90 % interval +" in sentence
-    assert "yardstick" not in sentence
+    assert "baseline" not in sentence
 
 
-def test_a_lead_over_none_may_be_none_over_a_yardstick():
+def test_a_lead_over_none_may_be_none_over_a_baseline():
     evaluations = [*rows(plain=BASE, eca=above(2.9)), *rows(cbam=above(3.0))]
     sentence = said(evaluations, names=("none", "ECA in two stages"))
     assert sentence.startswith(f"{CBAM} is better than none at 95 %, as is 1 other: ")
-    rival = "It is not shown to be better than the best yardstick that costs no more, ECA in two stages: "
+    rival = "It is not shown to be better than the best baseline that costs no more, ECA in two stages: "
     assert rival in sentence
     clear = said([*rows(plain=BASE, eca=above(0.5)), *rows(cbam=above(6.0))], names=("none", "ECA in two stages"))
-    assert "It is better, too, than the best yardstick that costs no more, ECA in two stages: +" in clear
+    assert "It is better, too, than the best baseline that costs no more, ECA in two stages: +" in clear
 
 
 def test_one_lucky_training_among_many_is_not_believed():
@@ -177,11 +177,11 @@ def test_effects_in_a_table():
         {choice: (0 if choice.module == "none" else 10 * stage, 1) for choice in listed}
         for stage, listed in enumerate(space.choices, start=1)
     )
-    prices = PriceTable(names=("flops", "params"), plain=(1000, 100), extras=extras)
+    cost_table = CostTable(names=("flops", "params"), plain=(1000, 100), extras=extras)
     evaluations = rows(plain=BASE, se=above(2.0), eca=above(0.0))
     timed = {SE: {"extra_latency_ms": 0.25}}
-    judgement = judge(DESIGN, evaluations, "flops", is_front_of_space=True)
-    table = effects_frame(judgement, prices=prices, evaluations=evaluations, latencies=timed)
+    estimates = estimates_of(DESIGN, evaluations, "flops", is_front_of_space=True)
+    table = effects_frame(estimates, cost_table=cost_table, evaluations=evaluations, latencies=timed)
     assert list(table.columns) == [
         *("kind", "stage", "name", "effect", "effect_lower", "effect_upper", "p_positive", "trainings"),
         *("extra_flops", "extra_params", "extra_latency_ms"),
@@ -195,7 +195,7 @@ def test_effects_in_a_table():
     assert choices["effect"].idxmax() == (3, "se4")
     modules = table[table["kind"] == "module"].set_index(["stage", "name"])
     assert modules.loc[(0, "se"), ["trainings", "extra_flops"]].tolist() == [4, 20]
-    assert effects_frame(None, prices=prices, evaluations=[], latencies={}).empty
+    assert effects_frame(None, cost_table=cost_table, evaluations=[], latencies={}).empty
 
 
 def test_rungs_are_spoken_of_with_what_they_were_judged_by():

@@ -7,7 +7,7 @@ import numpy as np
 import optuna
 import pytest
 
-from seplace.costs.table import PriceTable
+from seplace.costs.table import CostTable
 from seplace.errors import InputError
 from seplace.pareto import hypervolume
 from seplace.placement import Placement
@@ -16,7 +16,7 @@ from seplace.samplers.parameters import Parameters
 from seplace.samplers.task import ACCURACY, SEED, STOPPED
 from seplace.space import SearchSpace
 from seplace.study.space_file import load_space
-from tests.effects.toy import SMALL, WIDER, parse, prices_of, space_with
+from tests.effects.toy import SMALL, WIDER, cost_table_of, parse, space_with
 from tests.samplers.toy import WORTH, Worth, add, ask, gates, proxy_that_knows, searched, study_of, task_of
 
 
@@ -32,7 +32,7 @@ def test_works_in_a_plain_study(space):
             for name, distribution in parameters.distributions.items()
         }
         placement = parameters.placement(params)
-        return gates(placement), task.prices.price(placement)["flops"]
+        return gates(placement), task.cost_table.costs_of(placement)["flops"]
 
     study = study_of(task)
     study.optimize(objective, n_trials=8)
@@ -82,7 +82,7 @@ def test_a_stopped_placement_that_may_be_the_best_is_proposed_again(seed):
             placement,
             value=90.0 if str(placement) == "se4-none-none" else 80.0,
             attrs={SEED: 0, STOPPED: 3} if str(placement) == "se4-none-none" else {SEED: 0, ACCURACY: 80.0},
-            cost=task.prices.price(placement)["flops"],
+            cost=task.cost_table.costs_of(placement)["flops"],
         )
     assert str(ask(study, task)[1]) == "se4-none-none"
 
@@ -100,7 +100,7 @@ def test_a_proposal_needs_nothing_but_the_study():
     for _ in range(8):
         study.sampler = EffectsSampler(task_of(), seed=0)
         trial, placement = ask(study, task)
-        study.tell(trial, [gates(placement), task.prices.price(placement)["flops"]])
+        study.tell(trial, [gates(placement), task.cost_table.costs_of(placement)["flops"]])
         found.append(placement)
     assert found == searched(task, 8)
 
@@ -109,9 +109,9 @@ def test_a_proposal_needs_nothing_but_the_study():
 def test_trains_what_it_believes_best(seed):
     """A placement that the model foresees to be the best must be trained too: what is told in the end was trained."""
     best = Placement.parse("se4-se4-se4")
-    prices = prices_of(SMALL)
-    extras = tuple({choice: (int(choice.module != "none"),) * 2 for choice in stage} for stage in prices.extras)
-    task = task_of(prices=PriceTable(names=prices.names, plain=(10, 10), extras=extras), seeds=1)
+    cost_table = cost_table_of(SMALL)
+    extras = tuple({choice: (int(choice.module != "none"),) * 2 for choice in stage} for stage in cost_table.extras)
+    task = task_of(cost_table=CostTable(names=cost_table.names, plain=(10, 10), extras=extras), seeds=1)
 
     def worth(placement: Placement) -> float:
         return 80.0 + sum({"none": 0.0, "eca": 0.5, "se": 1.0}[choice.module] for choice in placement.choices)
@@ -138,9 +138,9 @@ def terrain(seed: int) -> Worth:
     return worth
 
 
-def share_found(found: list[Placement], prices: PriceTable, worth: Worth) -> float:
+def share_found(found: list[Placement], cost_table: CostTable, worth: Worth) -> float:
     def losses(placements: list[Placement]) -> np.ndarray:
-        return np.array([(-worth(each), prices.price(each)["flops"]) for each in placements], dtype=float)
+        return np.array([(-worth(each), cost_table.costs_of(each)["flops"]) for each in placements], dtype=float)
 
     every = losses(list(TABLE_SPACE))
     corner = (-worth(Placement.parse("none-none-none")) + 1.0, 1.005 * every[:, 1].max() - 0.005 * every[:, 1].min())
@@ -150,11 +150,11 @@ def share_found(found: list[Placement], prices: PriceTable, worth: Worth) -> flo
 def test_finds_the_front_of_a_noiseless_space_sooner_than_chance():
     shares = {"effects": [], "random": []}
     for seed in range(3):
-        prices, worth = prices_of(TABLE_SPACE, seed=seed), terrain(seed)
-        task = task_of(TABLE_SPACE, prices=prices, seeds=1)
+        cost_table, worth = cost_table_of(TABLE_SPACE, seed=seed), terrain(seed)
+        task = task_of(TABLE_SPACE, cost_table=cost_table, seeds=1)
         for name, sampler in (("effects", None), ("random", optuna.samplers.RandomSampler(seed=seed))):
             found = searched(task, 20, worth=worth, seed=seed, sampler=sampler)
-            shares[name].append(share_found(found, prices, worth))
+            shares[name].append(share_found(found, cost_table, worth))
     assert np.mean(shares["effects"]) > np.mean(shares["random"]) + 0.05
 
 
@@ -192,7 +192,7 @@ def test_a_proxy_that_has_proved_right_is_followed_where_nothing_was_trained(is_
     study = study_of(task)
     for placement in (each for each in SMALL if each.choices[0].module == "none"):
         added = [by_module.get(choice.module, 0.0) for choice, by_module in zip(placement.choices, WORTH, strict=True)]
-        add(study, task, placement, value=80.0 + sum(added), cost=task.prices.price(placement)["flops"])
+        add(study, task, placement, value=80.0 + sum(added), cost=task.cost_table.costs_of(placement)["flops"])
     proposed = [ask(study, task)[1] for _ in range(4)]
     share = np.mean([placement.choices[0].module == "se" for placement in proposed])
     assert share == 1 if is_known else share < 1

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from seplace.samplers import encoded as recoded
+from seplace.samplers import encoded as encoded
 from tests.samplers.test_role import KEPT, proposals, training
 
 
@@ -37,14 +37,14 @@ def proposed(name: str, *, count: int) -> list[str]:
 @pytest.mark.parametrize("name", ["tpe_factors", "tpe_ordered"])
 def test_a_kept_copy_proposes_what_a_new_one_would(name, monkeypatch):
     kept = proposed(name, count=30)
-    monkeypatch.setattr(recoded, "_COPIES", Forgetful())
+    monkeypatch.setattr(encoded, "_COPIES", Forgetful())
     assert proposed(name, count=30) == kept
 
 
 def test_what_is_known_is_written_once(monkeypatch):
     written = []
-    create = recoded.create_trial
-    monkeypatch.setattr(recoded, "create_trial", lambda **given: written.append(1) or create(**given))
+    create = encoded.create_trial
+    monkeypatch.setattr(encoded, "create_trial", lambda **given: written.append(1) or create(**given))
     made = proposals("tpe_ordered")
     for step in range(20):
         number, _ = made.ask(None)

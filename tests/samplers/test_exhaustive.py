@@ -7,12 +7,12 @@ from seplace.placement import Placement
 from seplace.samplers.exhaustive import ExhaustiveSampler
 from seplace.samplers.parameters import Parameters
 from seplace.samplers.task import Task
-from tests.effects.toy import SMALL, WIDER, prices_of
+from tests.effects.toy import SMALL, WIDER, cost_table_of
 
 
 def proposed(space, *, count: int, seed: int = 0, known: int = 0) -> list[Placement]:
     """The placements of a study without the seeds of trials: any sampler object may make any proposal."""
-    task = Task(space=space, prices=prices_of(space), cost="flops", seeds=2, seed=seed)
+    task = Task(space=space, cost_table=cost_table_of(space), cost="flops", seeds=2, seed=seed)
     parameters = Parameters(space)
     study = optuna.create_study(directions=["maximize", "minimize"])
     for _ in range(known):
@@ -49,7 +49,7 @@ def test_the_order_is_the_seed_of_the_search():
 
 
 def test_has_no_other_parameter():
-    task = Task(space=SMALL, prices=prices_of(SMALL), cost="flops", seeds=2, seed=0)
+    task = Task(space=SMALL, cost_table=cost_table_of(SMALL), cost="flops", seeds=2, seed=0)
     study = optuna.create_study(directions=["maximize", "minimize"], sampler=ExhaustiveSampler(task))
     with pytest.raises(KeyError, match="dropout is no parameter of space toy"):
         study.ask().suggest_float("dropout", 0, 1)

@@ -7,11 +7,11 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from seplace.effects.denoised import sharpened
+from seplace.effects.denoised import denoised
 from seplace.effects.model import Observation, Posterior
 from seplace.placement import Placement
 from seplace.samplers import effects as effects_module
-from seplace.samplers.history import past_of
+from seplace.samplers.history import history_of
 from seplace.samplers.parameters import Parameters
 from seplace.samplers.task import ACCURACY, CROSS_ENTROPY, REPEATED, SEED, STOPPED
 from tests.effects.toy import SMALL, WIDER
@@ -31,7 +31,7 @@ def test_a_placement_that_failed_is_not_proposed_again(seed):
         trial.set_constraint("training failed", 1.0 if fails else -1.0)
         if fails:
             failed.add(placement)
-        study.tell(trial, [70.0 if fails else gates(placement), task.prices.price(placement)["flops"]])
+        study.tell(trial, [70.0 if fails else gates(placement), task.cost_table.costs_of(placement)["flops"]])
     assert failed
 
 
@@ -62,7 +62,7 @@ def test_what_is_being_trained_is_taken_for_trained(seed):
     asked = [ask(study, task)[1] for _ in range(6)]
     improving = asked[0::2]  # the turns between ask what tells most
     assert len(set(improving)) == len(improving)
-    assert past_of(study, task, before=8).running == list(dict.fromkeys(asked))
+    assert history_of(study, task, before=8).running == list(dict.fromkeys(asked))
 
 
 def test_what_the_machine_failed_spends_no_seed():
@@ -96,16 +96,16 @@ def test_a_stopped_training_spends_no_seed():
         add(study, task, placement, attrs={SEED: 0, STOPPED: 3} if placement == kept else {SEED: 0, ACCURACY: 80.0})
     trial, placement = ask(study, task)
     assert placement == kept
-    past = past_of(study, task, before=trial.number)
-    assert [each.placement for each in past.stopped] == [kept]
-    assert kept not in {each.placement for each in past.observations}
-    assert WIDER.index(kept) not in past.closed
+    history = history_of(study, task, before=trial.number)
+    assert [each.placement for each in history.stopped] == [kept]
+    assert kept not in {each.placement for each in history.observations}
+    assert WIDER.index(kept) not in history.closed
     trial.set_user_attr(SEED, 0)
     trial.set_user_attr(ACCURACY, 81.0)
     study.tell(trial, [81.0, 1000.0])
-    past = past_of(study, task, before=trial.number + 1)
-    assert past.stopped == []
-    assert past.closed == set(range(len(WIDER)))
+    history = history_of(study, task, before=trial.number + 1)
+    assert history.stopped == []
+    assert history.closed == set(range(len(WIDER)))
 
 
 def test_what_exceeds_a_measured_limit_is_not_proposed_again():
@@ -192,4 +192,4 @@ def test_chooses_by_what_cross_entropies_tell(monkeypatch):
         trained.append(Observation(placement=SMALL.placement_at(index), seed=0, accuracy=accuracy, cross_entropy=loss))
         add(study, task, SMALL.placement_at(index), value=accuracy, attrs=attrs)
     ask(study, task)
-    assert seen == [sharpened(task.design, trained)] != [trained]
+    assert seen == [denoised(task.design, trained)] != [trained]

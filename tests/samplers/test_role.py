@@ -3,7 +3,7 @@
 import optuna
 import pytest
 
-from seplace.costs.table import PriceTable
+from seplace.costs.table import CostTable
 from seplace.effects.model import Observation
 from seplace.placement import Placement, StageChoice
 from seplace.samplers import SAMPLERS
@@ -19,8 +19,8 @@ KEPT = {"flops over its limit": -0.2, "training failed": -1.0}
 def task(seed: int) -> Task:
     """Any module costs 1 FLOP."""
     extras = tuple({choice: (int(choice.module != "none"),) for choice in listed} for listed in SPACE.choices)
-    prices = PriceTable(names=("flops",), plain=(100,), extras=extras)
-    return Task(space=SPACE, prices=prices, cost="flops", seeds=100, seed=seed)
+    cost_table = CostTable(names=("flops",), plain=(100,), extras=extras)
+    return Task(space=SPACE, cost_table=cost_table, cost="flops", seeds=100, seed=seed)
 
 
 def training(accuracy: float, *, seed: int = 0) -> Observation:

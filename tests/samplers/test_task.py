@@ -8,7 +8,7 @@ import pytest
 
 from seplace.placement import Placement
 from seplace.study.space_file import load_space
-from tests.effects.toy import SMALL, prices_of
+from tests.effects.toy import SMALL, cost_table_of
 from tests.samplers.toy import add, ask, gates, proxy_that_knows, searched, study_of, task_of
 
 
@@ -17,8 +17,12 @@ from tests.samplers.toy import add, ask, gates, proxy_that_knows, searched, stud
 def test_a_placement_beyond_a_limit_is_not_proposed(is_known, seed):
     """Even if all but the plain one are: chance must not be left to find it."""
     space = load_space("cifar-resnet20")
-    prices = prices_of(space)
-    task = task_of(space, prices=prices, limits={"params": prices.price(Placement.parse("none-none-none"))["params"]})
+    cost_table = cost_table_of(space)
+    task = task_of(
+        space,
+        cost_table=cost_table,
+        limits={"params": cost_table.costs_of(Placement.parse("none-none-none"))["params"]},
+    )
     study = study_of(task, seed=seed)
     if is_known:
         add(study, task, Placement.parse("eca-eca-eca"), value=90.0)
@@ -26,10 +30,10 @@ def test_a_placement_beyond_a_limit_is_not_proposed(is_known, seed):
 
 
 def test_a_limit_is_kept_all_along():
-    prices = prices_of(SMALL)
-    limit = float(np.median([prices.price(each)["params"] for each in SMALL]))
+    cost_table = cost_table_of(SMALL)
+    limit = float(np.median([cost_table.costs_of(each)["params"] for each in SMALL]))
     task = task_of(limits={"params": limit})
-    assert all(prices.price(each)["params"] <= limit for each in searched(task, 15))
+    assert all(cost_table.costs_of(each)["params"] <= limit for each in searched(task, 15))
 
 
 def test_a_measured_cost_needs_no_beginning():
@@ -59,6 +63,6 @@ def test_a_measured_cost_is_learned():
 def test_a_proxy_is_no_covariate_of_a_measured_cost():
     task = task_of(cost="latency_ms")
     measured = {placement: float(number) for number, placement in enumerate(SMALL) if number % 5 == 0}
-    with_proxy = replace(task, covariates={"knows": proxy_that_knows(SMALL)}).region_by(measured)
-    assert with_proxy.cost.everywhere() == pytest.approx(task.region_by(measured).cost.everywhere())
+    with_proxy = replace(task, covariates={"knows": proxy_that_knows(SMALL)}).priced_space_by(measured)
+    assert with_proxy.cost.everywhere() == pytest.approx(task.priced_space_by(measured).cost.everywhere())
     assert list(with_proxy.design.covariates) == ["knows"]

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import optuna
 
-from seplace.costs.table import PriceTable
+from seplace.costs.table import CostTable
 from seplace.effects.design import Design, Tables
 from seplace.placement import Placement
 from seplace.samplers.effects import EffectsSampler
 from seplace.samplers.parameters import Parameters
 from seplace.samplers.task import Task
 from seplace.space import SearchSpace
-from tests.effects.toy import SMALL, prices_of
+from tests.effects.toy import SMALL, cost_table_of
 
 Worth = Callable[[Placement], float]
 
@@ -25,9 +25,11 @@ def task_of(
     cost: str = "flops",
     seeds: int = 3,
     limits: Mapping[str, float] | None = None,
-    prices: PriceTable | None = None,
+    cost_table: CostTable | None = None,
 ) -> Task:
-    return Task(space=space, prices=prices or prices_of(space), cost=cost, limits=limits or {}, seeds=seeds, seed=0)
+    return Task(
+        space=space, cost_table=cost_table or cost_table_of(space), cost=cost, limits=limits or {}, seeds=seeds, seed=0
+    )
 
 
 def study_of(task: Task, *, seed: int = 0) -> optuna.Study:
@@ -74,7 +76,7 @@ def searched(task: Task, count: int, *, worth: Worth = gates, seed: int = 0, sam
     found = []
     for _ in range(count):
         trial, placement = ask(study, task)
-        study.tell(trial, [worth(placement), task.prices.price(placement)["flops"]])
+        study.tell(trial, [worth(placement), task.cost_table.costs_of(placement)["flops"]])
         found.append(placement)
     return found
 

@@ -18,17 +18,17 @@ def toy(monkeypatch, counted) -> ToyEvaluations:
     toy = ToyEvaluations()
     monkeypatch.setattr(StandAlone, "evaluate", lambda _, job, *, on_epoch: toy.evaluate(job, on_epoch=on_epoch))
     monkeypatch.setattr(StandAlone, "test", lambda _, evaluation: toy.test(evaluation))
-    monkeypatch.setattr("seplace.search.cost_table.Prices.measure_latencies", lambda *_: None)
+    monkeypatch.setattr("seplace.search.cost_table.PlacementCosts.measure_latencies", lambda *_: None)
 
-    count = StandAlone.prices
+    count = StandAlone.cost_table
 
-    def prices(evaluator):
-        key = json.dumps(evaluator.config.price_key(), sort_keys=True)
+    def cost_table(evaluator):
+        key = json.dumps(evaluator.config.cost_key(), sort_keys=True)
         if key not in counted:
             counted[key] = count(evaluator)
         return counted[key]
 
-    monkeypatch.setattr(StandAlone, "prices", prices)
+    monkeypatch.setattr(StandAlone, "cost_table", cost_table)
     return toy
 
 

@@ -18,7 +18,7 @@ from tests.studies import write_small_space, write_study
 
 PLAIN = "none-none-none"
 OTHERS = ["eca-eca-eca", "none-none-eca", "eca-none-none", "none-eca-eca"]
-"""Two yardsticks, and two that only the search trains."""
+"""Two baselines, and two that only the search trains."""
 
 pytestmark = pytest.mark.usefixtures("no_study_file")
 

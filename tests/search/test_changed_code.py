@@ -74,10 +74,10 @@ def test_a_study_does_not_go_on_with_another_network_of_the_same_name(tmp_path, 
     assert keys_in(folder) == trained == toy.trained
     with pytest.raises(StudyChanged, match="backbone changing:build"):
         Results.load(folder).export(pick="none-none")
-    priced = (folder / "prices.json").read_bytes()
+    priced = (folder / "costs.json").read_bytes()
     with pytest.warns(UserWarning, match=r"(?s)a run would be refused: .* is another than"):
         make_plan(load_study(written(tmp_path, 8)), folder, with_batch=True)
-    assert (folder / "prices.json").read_bytes() == priced
+    assert (folder / "costs.json").read_bytes() == priced
 
 
 def test_prices_are_those_of_the_network_as_it_is(tmp_path, write_network):

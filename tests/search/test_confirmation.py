@@ -1,11 +1,11 @@
 import pytest
 
 from seplace.backbones.backbone import describe
-from seplace.baselines import yardsticks
+from seplace.baselines import baselines
 from tests.search.toy import go, read_on_test_split
 from tests.studies import write_study
 
-YARDSTICKS = {str(placement) for placement in yardsticks(describe("cifar_resnet8[width=0.5]")).values()}
+BASELINES = {str(placement) for placement in baselines(describe("cifar_resnet8[width=0.5]")).values()}
 
 
 @pytest.mark.usefixtures("no_study_file")
@@ -18,9 +18,9 @@ def test_confirmation_is_paired_with_none_and_bounded_by_seeds(tmp_path, toy):
     assert {len(each) for each in seeds.values()} <= {1, 2, 3, 4}
     assert {seed for _, seed, _ in confirming} <= seeds["none-none-none"]
     # The accuracies of this toy are so noisy that most of the front stays in doubt to the last seed.
-    members = read_on_test_split(tmp_path / "out") - YARDSTICKS
-    assert max(len(seeds[text]) for text in members) == 4
-    assert min(len(seeds[text]) for text in members) > 1
+    candidates = read_on_test_split(tmp_path / "out") - BASELINES
+    assert max(len(seeds[text]) for text in candidates) == 4
+    assert min(len(seeds[text]) for text in candidates) > 1
 
 
 @pytest.mark.usefixtures("no_study_file")

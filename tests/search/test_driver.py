@@ -7,7 +7,7 @@ import pytest
 
 from seplace.api import Results
 from seplace.backbones.backbone import describe
-from seplace.baselines import yardsticks
+from seplace.baselines import baselines
 from seplace.costs import COSTS
 from seplace.errors import InputError, MissingWeights, StudyBusy, StudyChanged, TooManyFailures
 from seplace.executors.executor import EvaluatorMaker
@@ -21,14 +21,14 @@ from tests.networks import shaped_network_of
 from tests.search.toy import Scrambled, Stop, accuracy_of, go, keys_in, left_in, read_on_test_split
 from tests.studies import write_small_space, write_study
 
-YARDSTICKS = [str(placement) for placement in yardsticks(describe("cifar_resnet8[width=0.5]")).values()]
+BASELINES = [str(placement) for placement in baselines(describe("cifar_resnet8[width=0.5]")).values()]
 CONFIRM = {"seeds": 3, "trainings": 15}
 
 
 @pytest.mark.usefixtures("no_study_file")
-def test_yardsticks_come_first_and_the_budget_is_met_exactly(tmp_path, toy):
+def test_baselines_come_first_and_the_budget_is_met_exactly(tmp_path, toy):
     go(write_study(tmp_path, search={"trainings": 17}), tmp_path / "out")
-    assert [text for text, _seed, _epochs in toy.trained[:7]] == YARDSTICKS
+    assert [text for text, _seed, _epochs in toy.trained[:7]] == BASELINES
     assert len(toy.trained) == len(set(toy.trained)) == 17
     assert keys_in(tmp_path / "out") == toy.trained
 
@@ -44,7 +44,7 @@ def test_other_backbones_are_searched_priced_and_judged(tmp_path, toy, sampler):
     go(path, tmp_path / "out")
     found = Results.load(tmp_path / "out")
     space = found.config.search_space
-    assert [text for text, _seed, _epochs in toy.trained[:8]] == list(map(str, space.yardsticks.values()))
+    assert [text for text, _seed, _epochs in toy.trained[:8]] == list(map(str, space.baselines.values()))
     assert toy.trained[7][0] == f"none-none-none@{wider}"
     table = found.placements.set_index("placement")
     assert {"", wider} == set(table["variant"])
@@ -75,14 +75,16 @@ def test_a_repeated_placement_gets_its_next_seed(tmp_path, toy, monkeypatch, exe
     for text, count in seeds.items():
         assert {seed for other, seed, _ in toy.trained if other == text} == set(range(count))
     assert max(seeds.values()) == 3
-    # Four yardsticks lie outside the space.
+    # Four baselines lie outside the space.
     outlook = Results.load(tmp_path / "out").outlook
-    assert outlook.startswith("The search ended after 16 trainings of members of the space: the front that the model ")
+    assert outlook.startswith(
+        "The search ended after 16 trainings of candidates of the space: the front that the model "
+    )
 
 
 @pytest.mark.usefixtures("no_study_file")
 def test_a_space_that_is_exhausted_ends_the_search(tmp_path, toy):
-    # Eight placements of two seeds each, of which the plain one and two of ECA are yardsticks; four others lie outside.
+    # Eight placements of two seeds each, of which the plain one and two of ECA are baselines; four others lie outside.
     path = write_study(tmp_path, space=write_small_space(tmp_path), search={"trainings": None, "hours": 1.0})
     go(path, tmp_path / "out")
     assert len(toy.trained) == len(set(toy.trained)) == 8 * 2 + 4
@@ -191,7 +193,7 @@ def test_a_study_of_hours_that_ran_out_keeps_its_optuna_study(tmp_path, toy, mon
     toy.evaluate = take_five_minutes
     shares = []
     go(path, tmp_path / "out", observer=lambda news: shares.append((news.phase, news.done, clock[0] / 3600)))
-    # In the phase of the search what is done is the share of its hour, whatever runs; the yardsticks come before.
+    # In the phase of the search what is done is the share of its hour, whatever runs; the baselines come before.
     assert all(done <= now - 7 * 300 / 3600 + 1e-9 for phase, done, now in shares if phase == "search")
     first = numbers_of(tmp_path / "out")
     assert len(toy.trained) == 7 + 12
@@ -221,7 +223,7 @@ def test_the_optuna_study_holds_every_proposal_and_none_running(tmp_path, toy):
     trials = study_in(tmp_path / "out").get_trials()
     proposals = left_in(tmp_path / "out")["proposals"]
     assert all(trial.state == optuna.trial.TrialState.COMPLETE for trial in (*half, *trials))
-    told = {trial.number: trial.user_attrs["placement"] for trial in trials if "yardstick" not in trial.user_attrs}
+    told = {trial.number: trial.user_attrs["placement"] for trial in trials if "baseline" not in trial.user_attrs}
     assert told == {number: str(placement) for number, placement in proposals.items()}
     assert numbers_of(tmp_path / "out") == numbers_of(tmp_path / "whole")
     assert study_in(tmp_path / "out").metric_names == ["accuracy", "flops"]
@@ -308,11 +310,11 @@ def test_a_dead_worker_says_nothing_about_the_placement(tmp_path, toy):
 @pytest.mark.usefixtures("no_study_file")
 def test_failures_in_a_row_end_the_run(tmp_path, toy):
     path = write_study(tmp_path, run={"stop_after_failures": 3})
-    toy.failing = dict.fromkeys(YARDSTICKS[2:5], "diverged")
-    with pytest.raises(TooManyFailures, match=f"3 trainings failed in a row, last {YARDSTICKS[4]} on seed 0: diverged"):
+    toy.failing = dict.fromkeys(BASELINES[2:5], "diverged")
+    with pytest.raises(TooManyFailures, match=f"3 trainings failed in a row, last {BASELINES[4]} on seed 0: diverged"):
         go(path, tmp_path / "out")
     assert len(toy.trained) == 5
-    toy.failing = {YARDSTICKS[5]: "oom", **dict.fromkeys(YARDSTICKS[2:4], "diverged")}
+    toy.failing = {BASELINES[5]: "oom", **dict.fromkeys(BASELINES[2:4], "diverged")}
     go(path, tmp_path / "spread")
 
 
@@ -327,7 +329,7 @@ def test_the_test_split_is_read_once_after_all_trainings(tmp_path, toy):
 
     toy.evaluate = watch
     go(path, tmp_path / "out")
-    assert len(toy.tested) == len(set(toy.tested)) > len(YARDSTICKS)
+    assert len(toy.tested) == len(set(toy.tested)) > len(BASELINES)
     with Ledger(tmp_path / "out" / "ledger.sqlite", read_only=True) as ledger:
         assert set(ledger.tests()) == set(toy.tested)
         for key, (accuracy, _) in ledger.tests().items():
@@ -337,13 +339,15 @@ def test_the_test_split_is_read_once_after_all_trainings(tmp_path, toy):
 @pytest.mark.usefixtures("toy", "no_study_file")
 def test_what_was_trained_is_timed_at_the_end(tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr(driver.Prices, "measure_latencies", lambda _, placements: asked.append(list(placements)))
+    monkeypatch.setattr(
+        driver.PlacementCosts, "measure_latencies", lambda _, placements: asked.append(list(placements))
+    )
     monkeypatch.setattr(driver, "_TIMED_TRAINED", 3)
     go(write_study(tmp_path, search={"trainings": 17}), tmp_path / "out")
     found = Results.load(tmp_path / "out")
     [timed] = asked
     assert len(timed) == len(set(timed))
-    marks_and_front = {*found.config.search_space.yardsticks.values(), *found.judgement.front}
+    marks_and_front = {*found.config.search_space.baselines.values(), *found.estimates.front}
     assert set(timed[: len(marks_and_front)]) == marks_and_front
     alone = [text for text in map(str, timed) if text.count("none") == 2]
     others = [each for each in timed if each not in marks_and_front and str(each) not in alone]
@@ -357,14 +361,14 @@ def test_what_has_no_weights_left_is_not_tested(tmp_path, toy):
     test = toy.test
 
     def without_the_first(evaluation):
-        if evaluation.key == (YARDSTICKS[1], 0, 1):
+        if evaluation.key == (BASELINES[1], 0, 1):
             raise MissingWeights("se.safetensors: the trained weights are not there")
         return test(evaluation)
 
     toy.test = without_the_first
     with pytest.warns(UserWarning, match="se.safetensors: .* not there; the test split is not read for it"):
         go(write_study(tmp_path), tmp_path / "out")
-    assert set(YARDSTICKS) - read_on_test_split(tmp_path / "out") == {YARDSTICKS[1]}
+    assert set(BASELINES) - read_on_test_split(tmp_path / "out") == {BASELINES[1]}
 
 
 @pytest.mark.usefixtures("no_study_file")
@@ -405,8 +409,8 @@ def test_a_study_that_is_being_run_is_refused(tmp_path):
 def test_progress_counts_up_to_the_whole(tmp_path):
     heard = []
     go(write_study(tmp_path, confirm=CONFIRM), tmp_path / "out", observer=heard.append)
-    assert list(dict.fromkeys(news.phase for news in heard)) == ["yardsticks", "search", "confirm", "test"]
-    for phase in ("yardsticks", "search", "test"):
+    assert list(dict.fromkeys(news.phase for news in heard)) == ["baselines", "search", "confirm", "test"]
+    for phase in ("baselines", "search", "test"):
         done = [news.done for news in heard if news.phase == phase]
         assert done[-1] == [news.total for news in heard if news.phase == phase][-1]
     assert all(0 <= news.done <= news.total for news in heard)

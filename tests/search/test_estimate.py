@@ -16,18 +16,18 @@ def config_of(folder, *, run=None, **search):
 def test_trainings_come_in_rounds_of_what_runs_at_once(tmp_path):
     config = config_of(tmp_path, trainings=12)
     timed = Estimate(starting=10.0, training=100.0, timing=1.0, at_once=2)
-    # Seven yardsticks in four rounds, five trainings in three, three confirmations in two; the driver and the workers
+    # Seven baselines in four rounds, five trainings in three, three confirmations in two; the driver and the workers
     # start, tables are half a start; twelve placements are timed.
-    assert timed.seconds(config, yardsticks=7, space=343) == 100 * (4 + 3 + 2) + 10 * 2.5 + 12
+    assert timed.seconds(config, baselines=7, space=343) == 100 * (4 + 3 + 2) + 10 * 2.5 + 12
 
 
 def test_hours_are_added_and_the_model_takes_its_time(tmp_path):
     config = config_of(tmp_path, trainings=None, hours=1.0)
     timed = Estimate(starting=0.0, training=1.0, timing=0.0, at_once=1)
-    assert timed.seconds(config, yardsticks=7, space=343) == 3600 + 7 + 3
+    assert timed.seconds(config, baselines=7, space=343) == 3600 + 7 + 3
     model = config_of(tmp_path, trainings=17, sampler="effects", run={"executor": "inline"})
     timed = Estimate(starting=10.0, training=0.0, timing=0.0, at_once=1)
-    assert timed.seconds(model, yardsticks=7, space=343) == pytest.approx(15 + 10 * 0.4)
+    assert timed.seconds(model, baselines=7, space=343) == pytest.approx(15 + 10 * 0.4)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from seplace.costs.table import PriceTable
+from seplace.costs.table import CostTable
 from seplace.errors import InputError
 from seplace.search.limits import check_limits, kept_of
 from seplace.study.config import load_study
@@ -17,7 +17,7 @@ def study_and_costs(folder, limits):
         {choice: (10 * 2**stage, 40 // 2**stage) if choice.module == "eca" else (0, 0) for choice in choices}
         for stage, choices in enumerate(config.search_space.choices)
     )
-    return config, PriceTable(names=("flops", "params"), plain=(100, 100), extras=extras)
+    return config, CostTable(names=("flops", "params"), plain=(100, 100), extras=extras)
 
 
 @pytest.mark.parametrize(
@@ -53,12 +53,12 @@ def test_a_large_space_is_sampled(tmp_path, monkeypatch):
     assert kept.spans["params"] == (100, 140)
 
 
-def without_the_plain_backbone(costs: PriceTable) -> PriceTable:
+def without_the_plain_backbone(costs: CostTable) -> CostTable:
     """Let none cost what ECA does not: cheap in one cost is dear in the other."""
     extras = tuple(
         {choice: (0, 50) if choice.module == "none" else (50, 0) for choice in stage} for stage in costs.extras
     )
-    return PriceTable(names=costs.names, plain=costs.plain, extras=extras)
+    return CostTable(names=costs.names, plain=costs.plain, extras=extras)
 
 
 @pytest.mark.parametrize(

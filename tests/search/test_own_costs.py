@@ -43,7 +43,7 @@ def test_costs_of_the_users_own_go_all_the_way(tmp_path: Path) -> None:
         assert {row.costs[name] for row in results.rows} == set(results.placements[name])
     (limit, most) = next(iter(limits.items()))
     assert (results.placements[limit] <= most).all()
-    assert len(results.placements) < len(load_study(path).search_space.yardsticks) + 8  # the limit leaves some out
+    assert len(results.placements) < len(load_study(path).search_space.baselines) + 8  # the limit leaves some out
     plain = results.placements.set_index("placement").loc["none-none-none"]
     assert plain[f"extra_{cost}"] == 0
     axes = seplace.load(tmp_path / "results").plot().axes[0]

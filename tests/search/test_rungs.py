@@ -9,7 +9,7 @@ from seplace.placement import Placement
 from seplace.samplers.task import Task
 from seplace.search.rungs import LEAST_PAIRS, Bands, Rungs, Trust, expected_end, trust_in
 from seplace.simulation.landscapes import landscape
-from tests.effects.toy import SMALL, prices_of
+from tests.effects.toy import SMALL, cost_table_of
 
 SPACE = list(SMALL)
 LENGTH = 9
@@ -40,15 +40,15 @@ def proven(*epochs: int, bands: Bands | None = None) -> Rungs:
     return rungs
 
 
-def task_of(space, prices, **changes) -> Task:
-    return Task(**{"space": space, "prices": prices, "cost": "flops", "seeds": 3, "seed": 0} | changes)
+def task_of(space, cost_table, **changes) -> Task:
+    return Task(**{"space": space, "cost_table": cost_table, "cost": "flops", "seeds": 3, "seed": 0} | changes)
 
 
 def test_bands_are_quarters_of_the_space_by_flops():
-    prices = prices_of(SMALL)
-    bands = Bands(task_of(SMALL, prices))
-    members = sorted(SMALL, key=lambda each: prices.price(each)["flops"])
-    found = [bands.of(each) for each in members]
+    cost_table = cost_table_of(SMALL)
+    bands = Bands(task_of(SMALL, cost_table))
+    candidates = sorted(SMALL, key=lambda each: cost_table.costs_of(each)["flops"])
+    found = [bands.of(each) for each in candidates]
     assert found == sorted(found)
     sizes = [found.count(band) for band in range(4)]
     assert sum(sizes) == len(SMALL)
@@ -56,21 +56,21 @@ def test_bands_are_quarters_of_the_space_by_flops():
 
 
 def test_bands_are_of_the_members_within_the_limits():
-    prices = prices_of(SMALL)
-    flops = sorted(prices.price(each)["flops"] for each in SMALL)
+    cost_table = cost_table_of(SMALL)
+    flops = sorted(cost_table.costs_of(each)["flops"] for each in SMALL)
     limit = flops[len(flops) // 2]
-    bands = Bands(task_of(SMALL, prices, limits={"flops": limit}))
-    within = [bands.of(each) for each in SMALL if prices.price(each)["flops"] <= limit]
+    bands = Bands(task_of(SMALL, cost_table, limits={"flops": limit}))
+    within = [bands.of(each) for each in SMALL if cost_table.costs_of(each)["flops"] <= limit]
     assert set(within) == {0, 1, 2, 3}
 
 
 def test_bands_of_a_big_space_are_those_of_a_sample():
-    world = landscape("usual", seed=0)
-    bands = Bands(task_of(world.space, world.prices))
-    every = world.prices.price_all(world.space.choices, "flops")
+    sample = landscape("usual", seed=0)
+    bands = Bands(task_of(sample.space, sample.cost_table))
+    every = sample.cost_table.all_costs(sample.space.choices, "flops")
     shares = np.bincount(np.searchsorted(bands.edges, every), minlength=4) / len(every)
     assert shares == pytest.approx(0.25, abs=0.02)
-    assert np.array_equal(bands.edges, Bands(task_of(world.space, world.prices)).edges)
+    assert np.array_equal(bands.edges, Bands(task_of(sample.space, sample.cost_table)).edges)
 
 
 def by_hand(early, late) -> float:

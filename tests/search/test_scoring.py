@@ -77,16 +77,16 @@ def scores_in(folder) -> dict[str, dict[Placement, float]]:
         return {name: dict(record.scores) for name, record in proxy_records(ledger).items()}
 
 
-def test_yardsticks_and_members_are_scored_before_any_training(tmp_path, proxies, toy):
+def test_baselines_and_members_are_scored_before_any_training(tmp_path, proxies, toy):
     seen = []
     go(study(tmp_path), tmp_path / "out", observer=lambda news: seen.append((news.phase, news.done, news.total)))
     config = load_study(tmp_path / "tiny.yaml")
-    marks = list(config.search_space.yardsticks.values())
+    marks = list(config.search_space.baselines.values())
     expected = placements_to_score(config, marks)
     assert expected[: len(marks)] == marks
     assert len(marks) < len(expected) <= len(marks) + 5
     assert proxies.scored == [(name, str(each)) for name in PROXIES["proxies"] for each in expected]
-    assert next(phase for phase, _, _ in seen if phase not in ("preparing", "proxies")) == "yardsticks"
+    assert next(phase for phase, _, _ in seen if phase not in ("preparing", "proxies")) == "baselines"
     assert ("proxies", 2.0 * len(expected), 2 * len(expected)) in seen
     assert len(toy.trained) >= 10
     assert {name: len(scores) for name, scores in scores_in(tmp_path / "out").items()} == dict.fromkeys(
@@ -117,7 +117,7 @@ def test_a_plan_knows_what_scoring_takes_once_it_was_timed(tmp_path):
     assert plan().proxy_seconds == 2 * (3.0 + 0.5 * len(texts))
     assert plan().seconds == 2.0 * 12 + plan().proxy_seconds
     assert plan().proxies_note == ", proxies included"
-    # Of a budget in hours, the yardsticks and the confirmation come beside these.
+    # Of a budget in hours, the baselines and the confirmation come beside these.
     path = write_study(tmp_path, search={"trainings": None, "hours": 2.0}, confirm={"seeds": 2, "trainings": 5})
     timed = replace(make_plan(load_study(path), tmp_path / "new", with_batch=False), estimate=TWO_SECONDS)
     assert (timed.seconds, timed.proxies_note) == (7200 + 2.0 * (7 + 5), "")
@@ -128,7 +128,7 @@ def test_which_members_are_scored(tmp_path):
         path = write_study(tmp_path, search={"proxies": ["synflow"], "proxy_placements": 20, "seed": seed})
         return placements_to_score(load_study(path), marks)
 
-    marks = list(load_study(write_study(tmp_path)).search_space.yardsticks.values())
+    marks = list(load_study(write_study(tmp_path)).search_space.baselines.values())
     drawn, same, other = map(drawn_from, (0, 0, 1))
     assert drawn == same != other
     assert drawn[: len(marks)] == marks
@@ -164,7 +164,7 @@ def test_an_interrupted_study_scores_nothing_twice_and_equals_one_that_was_not(t
 def test_placements_without_a_score_are_left_out(tmp_path, proxies):
     path = study(tmp_path, proxies=["synflow"])
     config = load_study(path)
-    bad = [str(each) for each in config.search_space.yardsticks.values()][:4]
+    bad = [str(each) for each in config.search_space.baselines.values()][:4]
     proxies.answers = dict(zip(bad, (math.nan, -math.inf, math.inf, RuntimeError("out of memory")), strict=True))
     with pytest.warns(UserWarning, match=r"proxy synflow: 4 of \d+ placements have no score, "):
         go(path, tmp_path / "out")
@@ -197,7 +197,7 @@ def test_a_proxy_that_says_nothing_leaves_the_search_as_it_was(tmp_path, proxies
         go(study(tmp_path, proxies=["synflow"]), tmp_path / "out")
     assert left_in(tmp_path / "out") == left_in(tmp_path / "without")
     found = Results.load(tmp_path / "out")
-    assert found.judgement.posterior.design.covariates == {}
+    assert found.estimates.posterior.design.covariates == {}
     assert found.proxies["verdict"].str.startswith(f"left out: {reason}").all()
     assert "proxy" not in set(found.effects["kind"])
 
@@ -213,19 +213,21 @@ def test_what_the_user_wrote_wrongly_ends_the_run_before_any_training(tmp_path, 
 @pytest.mark.usefixtures("toy", "proxies")
 def test_results_are_judged_as_the_search_was(tmp_path, monkeypatch):
     designs = []
-    judge = driver.judge
+    estimates_of = driver.estimates_of
     monkeypatch.setattr(
-        driver, "judge", lambda design, *rest, **named: designs.append(design) or judge(design, *rest, **named)
+        driver,
+        "estimates_of",
+        lambda design, *rest, **named: designs.append(design) or estimates_of(design, *rest, **named),
     )
     go(study(tmp_path), tmp_path / "out")
     found = Results.load(tmp_path / "out")
-    again = found.judgement.posterior.design.covariates
+    again = found.estimates.posterior.design.covariates
     assert list(again) == ["naswot", "synflow"]
     for name, tables in designs[-1].covariates.items():
         assert tables.everywhere().tolist() == again[name].everywhere().tolist()
     # The toy's score, a sum over stages, is what its tables say.
     scores = scores_in(tmp_path / "out")["synflow"]
-    told = again["synflow"].at(found.judgement.posterior.design.levels(list(scores)))
+    told = again["synflow"].at(found.estimates.posterior.design.levels(list(scores)))
     assert np.corrcoef(told, list(scores.values()))[0, 1] > 0.95
     weight = found.proxies.set_index("proxy").loc["synflow"]
     row = found.effects[found.effects["kind"] == "proxy"].set_index("name").loc["synflow"]

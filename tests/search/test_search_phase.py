@@ -53,7 +53,7 @@ def test_more_placements_are_looked_at_for_the_same_epochs(tmp_path, early):
     assert {row.epochs for row in whole} == {EPOCHS}
     assert {row.epochs for row in rungs} == set(RUNGS)
     assert all(row.costs["flops"] > 0 for row in rungs)
-    # Until ten pairs were there everything was trained to its end; the first seven are the yardsticks.
+    # Until ten pairs were there everything was trained to its end; the first seven are the baselines.
     assert [epochs for _, _, epochs in early.trained[:LEAST_PAIRS]] == [EPOCHS] * LEAST_PAIRS
     finished = {(row.placement, row.seed) for row in whole}
     assert believed["stopped"] == len({(row.placement, row.seed) for row in rungs} - finished) > 0
@@ -130,7 +130,7 @@ def test_a_mean_is_told_of_what_was_heard_of_whatever_has_finished(tmp_path, mon
 
     So its second training is heard of first, although the first one may have finished long before.
     """
-    monkeypatch.setattr("seplace.search.rungs.LEAST_PAIRS", 7)  # the yardsticks are enough
+    monkeypatch.setattr("seplace.search.rungs.LEAST_PAIRS", 7)  # the baselines are enough
     monkeypatch.setattr("seplace.search.rungs._PROMOTED", 1.0)  # all that meet a rung go on
     monkeypatch.setattr("seplace.search.rungs._NEVER_STOPPED", 0.0)
     monkeypatch.setattr(driver, "EXECUTORS", {"inline": executor})
@@ -144,7 +144,7 @@ def test_a_mean_is_told_of_what_was_heard_of_whatever_has_finished(tmp_path, mon
     monkeypatch.setattr(Proposals, "tell", note)
     twice = Placement.parse("eca-none-none")
     path = study(tmp_path, space=write_small_space(tmp_path), run={"workers": 4})
-    first = sum(mark in load_study(path).search_space for mark in load_study(path).search_space.yardsticks.values())
+    first = sum(mark in load_study(path).search_space for mark in load_study(path).search_space.baselines.values())
     with Ledger(tmp_path / "out" / "ledger.sqlite") as ledger:  # as an earlier run would have proposed
         for number in (first, first + 1):
             ledger.add_proposal(number, twice)

@@ -39,7 +39,7 @@ def test_damaged_weights_are_named_and_the_others_are_read(tmp_path, toy):
         go(write_study(tmp_path), tmp_path / "out")
     found = Results.load(tmp_path / "out")
     assert found.finished
-    marks = {str(placement) for placement in found.config.search_space.yardsticks.values()}
+    marks = {str(placement) for placement in found.config.search_space.baselines.values()}
     assert marks - read_on_test_split(tmp_path / "out") == {se, eca}
 
 

@@ -9,6 +9,6 @@ from tests.simulation.tables import write_scored_table
 @pytest.fixture(scope="module")
 def table(tmp_path_factory):
     """A table with three seeds, in which each gate is worth a point, and each seed more than the one before too."""
-    gates = np.array([f"{member:03b}".count("1") for member in range(8)])
+    gates = np.array([f"{candidate:03b}".count("1") for candidate in range(8)])
     noise = 0.1 * np.random.default_rng(0).standard_normal((8, 3))
     return write_scored_table(tmp_path_factory.mktemp("table"), 50 + gates[:, None] + np.arange(3) + noise)

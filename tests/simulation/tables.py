@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from seplace.costs.table import PriceTable
+from seplace.costs.table import CostTable
 from seplace.placement import StageChoice
 from seplace.results.evaluation import Evaluation
 from seplace.study.space_file import load_space
@@ -39,4 +39,6 @@ def write_scored_table(folder, scores, *, lose=None):
                 )
             )
     extras = ({StageChoice(): (0,), StageChoice("eca"): (10,)},) * 3
-    return write_table(folder / "out", study, rows, prices=PriceTable(names=("flops",), plain=(1000,), extras=extras))
+    return write_table(
+        folder / "out", study, rows, cost_table=CostTable(names=("flops",), plain=(1000,), extras=extras)
+    )

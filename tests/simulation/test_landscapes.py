@@ -22,38 +22,38 @@ def test_a_landscape_is_that_of_its_seed(name):
 
 
 @each_kind
-def test_none_has_90_percent_and_all_yardsticks_are_members(name):
-    world = landscape(name, seed=0)
-    assert world.truth[0] == 90.0
-    assert all(placement in world.space for placement in world.space.yardsticks.values())
+def test_none_has_90_percent_and_all_baselines_are_members(name):
+    problem = landscape(name, seed=0)
+    assert problem.truth[0] == 90.0
+    assert all(placement in problem.space for placement in problem.space.baselines.values())
 
 
 @each_kind
 def test_trainings_lie_about_the_truth(name):
-    world = landscape(name, seed=1)
-    placement = world.space.placement_at(12345)
-    seen = np.array([world.observe(placement, seed) for seed in range(400)]) - world.truth[12345]
+    problem = landscape(name, seed=1)
+    placement = problem.space.placement_at(12345)
+    seen = np.array([problem.observe(placement, seed) for seed in range(400)]) - problem.truth[12345]
     assert abs(np.median(seen)) < 0.08
     spread = np.subtract(*np.quantile(seen, [0.75, 0.25])) / 1.349
     assert 0.2 < spread < 0.55
 
 
 def test_what_a_seed_gives_is_paired():
-    world = landscape("usual", seed=0)
-    one, other = world.space.placement_at(0), world.space.placement_at(1000)
-    pairs = np.array([[world.observe(one, seed), world.observe(other, seed)] for seed in range(300)])
+    problem = landscape("usual", seed=0)
+    one, other = problem.space.placement_at(0), problem.space.placement_at(1000)
+    pairs = np.array([[problem.observe(one, seed), problem.observe(other, seed)] for seed in range(300)])
     # Noise of 0.25 each, and 0.2 that both share.
     assert np.std(pairs[:, 0]) == pytest.approx(np.hypot(0.25, 0.2), rel=0.15)
     assert np.std(pairs[:, 0] - pairs[:, 1]) == pytest.approx(0.25 * np.sqrt(2), rel=0.15)
 
 
 def test_costs_are_those_of_the_formula():
-    world = landscape("usual", seed=0)
-    prices = world.prices
+    problem = landscape("usual", seed=0)
+    cost_table = problem.cost_table
     text = "se4-none-none-eca.parallel"
     # SE on 64 channels and 32 x 32 pixels, ECA in parallel on 512 and 4 x 4, two blocks each.
     expected = 2 * (64 * 1024 + 2 * 64**2 // 4 + 64 + 64 * 1024) + 2 * (512 * 16 + 6 * 512 + 2 * 512 * 16)
-    assert prices.price(Placement.parse(text))["flops"] - prices.plain[0] == expected
+    assert cost_table.costs_of(Placement.parse(text))["flops"] - cost_table.plain[0] == expected
 
 
 def additive_share(gains: np.ndarray) -> float:
@@ -79,8 +79,8 @@ def test_kinds_break_the_model_as_they_say():
 
 
 def test_heavy_tails_have_them():
-    world = landscape("heavy-tails", seed=0)
-    seen = np.array([world.observe(world.space.placement_at(7), seed) for seed in range(500)]) - world.truth[7]
+    problem = landscape("heavy-tails", seed=0)
+    seen = np.array([problem.observe(problem.space.placement_at(7), seed) for seed in range(500)]) - problem.truth[7]
     assert np.abs(seen).max() > 1.5
 
 
@@ -88,10 +88,12 @@ def early_taus(name: str, epochs: int) -> list[float]:
     """Kendall's tau between early accuracies and those at the end, of random placements of some landscapes."""
     taus = []
     for seed in range(3):
-        world = landscape(name, seed=seed)
-        placements = [world.space.placement_at(int(at)) for at in np.random.default_rng(seed).integers(23**4, size=100)]
-        early = [world.early(each, 0, epochs) for each in placements]
-        taus.append(kendalltau(early, [world.observe(each, 0) for each in placements]).statistic)
+        problem = landscape(name, seed=seed)
+        placements = [
+            problem.space.placement_at(int(at)) for at in np.random.default_rng(seed).integers(23**4, size=100)
+        ]
+        early = [problem.early(each, 0, epochs) for each in placements]
+        taus.append(kendalltau(early, [problem.observe(each, 0) for each in placements]).statistic)
     return taus
 
 
@@ -106,33 +108,33 @@ def test_early_ranks_of_slow_starters_say_next_to_nothing(epochs):
 
 
 def test_slow_starters_end_as_usual():
-    world = landscape("slow-starters", seed=1)
-    none, other = world.space.placement_at(0), world.space.placement_at(54321)
-    assert world.early(none, 0, 100) == world.observe(none, 0)
-    assert world.early(other, 0, 1) < world.early(other, 0, 50) < world.early(other, 0, 100) + 1
+    problem = landscape("slow-starters", seed=1)
+    none, other = problem.space.placement_at(0), problem.space.placement_at(54321)
+    assert problem.early(none, 0, 100) == problem.observe(none, 0)
+    assert problem.early(other, 0, 1) < problem.early(other, 0, 50) < problem.early(other, 0, 100) + 1
 
 
 @pytest.mark.parametrize("correlation", [0.6, 0.0, -0.6])
 @pytest.mark.parametrize("name", ["usual", "one-interaction"])
 def test_a_proxy_has_the_correlation_that_is_asked_for(name, correlation):
-    world, plain = landscape(name, seed=5, correlation=correlation), landscape(name, seed=5)
-    assert np.array_equal(world.truth, plain.truth)
+    problem, plain = landscape(name, seed=5, correlation=correlation), landscape(name, seed=5)
+    assert np.array_equal(problem.truth, plain.truth)
     assert plain.proxy is None
-    assert np.corrcoef(world.proxy, world.truth)[0, 1] == pytest.approx(correlation, abs=1e-9)
-    placement = world.space.placement_at(777)
-    assert world.score(placement) == world.proxy[777]
-    assert world.observe(placement, 1) == plain.observe(placement, 1)
+    assert np.corrcoef(problem.proxy, problem.truth)[0, 1] == pytest.approx(correlation, abs=1e-9)
+    placement = problem.space.placement_at(777)
+    assert problem.score(placement) == problem.proxy[777]
+    assert problem.observe(placement, 1) == plain.observe(placement, 1)
 
 
 def test_a_proxy_does_not_see_what_is_private():
-    world = landscape("private", seed=5, correlation=1.0)
-    slope, offset = np.polyfit(world.proxy, world.truth, 1)
-    rest = world.truth - slope * world.proxy - offset
+    problem = landscape("private", seed=5, correlation=1.0)
+    slope, offset = np.polyfit(problem.proxy, problem.truth, 1)
+    rest = problem.truth - slope * problem.proxy - offset
     assert rest.std() == pytest.approx(0.15, rel=0.02)
     # A sum over stages and pairs of modules: nothing is left in the means over three stages together.
     assert np.abs(rest.reshape((23,) * 4).mean(axis=(1, 2, 3))).max() < 0.01
 
 
 def test_a_proxy_of_a_flat_truth_is_an_error():
-    world = landscape("nothing-helps", seed=5, correlation=0.6)
-    assert world.proxy.std() > 0.5
+    problem = landscape("nothing-helps", seed=5, correlation=0.6)
+    assert problem.proxy.std() > 0.5

@@ -9,32 +9,32 @@ from seplace import __version__
 from seplace.errors import DataError, InputError, UnknownName
 from seplace.results.evaluation import Job
 from seplace.results.ledger import Ledger
-from seplace.simulation.comparison import Comparison, Repetition, world_of
+from seplace.simulation.comparison import Comparison, Repetition, problem_of
 from seplace.simulation.curves import hypervolumes, summary
 from seplace.simulation.landscapes import landscape
 from seplace.simulation.replay import Phases, replay, rungs_in
-from seplace.simulation.tabular import table_world
+from seplace.simulation.tabular import tabular_problem
 from tests.simulation.tables import write_scored_table
 
 SHORT = Phases(trainings=14, seeds=2)
 
 
 def test_a_replay_is_a_search_of_the_driver():
-    world = landscape("usual", seed=0)
-    found = replay(world, SHORT, sampler="random", seed=1)
+    problem = landscape("usual", seed=0)
+    found = replay(problem, SHORT, sampler="random", seed=1)
     assert len(found.evaluations) == found.searched == 14
     assert [str(row.placement) for row in found.evaluations[:7]] == [
-        str(mark) for mark in world.space.yardsticks.values()
+        str(mark) for mark in problem.space.baselines.values()
     ]
-    assert all(row.accuracy == world.observe(row.placement, row.seed) for row in found.evaluations)
+    assert all(row.accuracy == problem.observe(row.placement, row.seed) for row in found.evaluations)
     assert 0 < found.expected_regret < 1
-    assert replay(world, SHORT, sampler="random", seed=1) == found
-    assert replay(world, SHORT, sampler="random", seed=2) != found
+    assert replay(problem, SHORT, sampler="random", seed=1) == found
+    assert replay(problem, SHORT, sampler="random", seed=2) != found
 
 
 def test_a_replay_with_rungs_is_valued_by_the_epochs_that_it_spent():
-    world = landscape("usual", seed=0)
-    found = replay(world, Phases(trainings=24, seeds=1, rungs=(0.11, 33)), sampler="random", seed=0)
+    problem = landscape("usual", seed=0)
+    found = replay(problem, Phases(trainings=24, seeds=1, rungs=(0.11, 33)), sampler="random", seed=0)
     assert found.rungs["stopped"] > 0
     assert [rung["epochs"] for rung in found.rungs["rungs"]] == [11, 33]
     assert len(found.spent) == len(found.evaluations) < 24
@@ -43,26 +43,26 @@ def test_a_replay_with_rungs_is_valued_by_the_epochs_that_it_spent():
     epochs = 100 * len(found.evaluations) + sum(rung["epochs"] * rung["stopped"] for rung in stopped)
     assert found.total == pytest.approx(epochs / 100)
     assert 23 < found.total <= 24
-    ends = [row for row in hypervolumes(world, found, [24]) if row["recommendation"] == "observed"]
+    ends = [row for row in hypervolumes(problem, found, [24]) if row["recommendation"] == "observed"]
     assert len(ends) == 1
-    assert hypervolumes(world, found, [25]) == []
+    assert hypervolumes(problem, found, [25]) == []
 
 
 def test_rungs_that_do_not_fit_are_refused():
-    world = landscape("usual", seed=0)
-    assert rungs_in(world, (0.11, 0.33)) == (11, 33)
+    problem = landscape("usual", seed=0)
+    assert rungs_in(problem, (0.11, 0.33)) == (11, 33)
     for rungs in ((0.5, 0.2), (100.0,), (0.001,)):
         with pytest.raises(InputError, match="must rise, from 1 to less than the 100 epochs of usual"):
-            rungs_in(world, rungs)
+            rungs_in(problem, rungs)
 
 
 def test_a_table_answers_at_the_epochs_that_it_was_scored_at(table):
-    world = table_world(table, seed=0)
-    placement = world.space.placement_at(7)
-    assert world.early(placement, 0, 1) == round(world.observe(placement, 0)) - 20
+    problem = tabular_problem(table, seed=0)
+    placement = problem.space.placement_at(7)
+    assert problem.early(placement, 0, 1) == round(problem.observe(placement, 0)) - 20
     with pytest.raises(DataError, match="not all was scored after 2 epochs, but after 1"):
-        world.early(placement, 0, 2)
-    found = replay(world, Phases(trainings=8, seeds=1, rungs=(1,)), sampler="random", seed=0)
+        problem.early(placement, 0, 2)
+    found = replay(problem, Phases(trainings=8, seeds=1, rungs=(1,)), sampler="random", seed=0)
     assert [rung["epochs"] for rung in found.rungs["rungs"]] == [1]
 
 
@@ -74,33 +74,33 @@ def test_a_replay_may_confirm():
 
 
 @pytest.mark.parametrize("sampler", ["effects", "random"])
-def test_a_replay_learns_from_the_proxy_of_its_world(sampler):
-    world, plain = landscape("usual", seed=0, correlation=0.6), landscape("usual", seed=0)
+def test_a_replay_learns_from_the_proxy_of_its_problem(sampler):
+    problem, plain = landscape("usual", seed=0, correlation=0.6), landscape("usual", seed=0)
     phases = Phases(trainings=9, seeds=2)
-    found, without = (replay(each, phases, sampler=sampler, seed=1) for each in (world, plain))
+    found, without = (replay(each, phases, sampler=sampler, seed=1) for each in (problem, plain))
     (tables,) = found.design.covariates.values()
     assert without.design.covariates == {}
-    assert np.corrcoef(tables.everywhere(), world.proxy)[0, 1] > 0.8
+    assert np.corrcoef(tables.everywhere(), problem.proxy)[0, 1] > 0.8
     # Also what others propose is judged with it.
     assert found.expected_regret != without.expected_regret
     assert (found.evaluations == without.evaluations) == (sampler == "random")
-    assert hypervolumes(world, found, [9]) != hypervolumes(world, replace(found, design=without.design), [9])
+    assert hypervolumes(problem, found, [9]) != hypervolumes(problem, replace(found, design=without.design), [9])
 
 
 def test_the_share_of_the_whole_truth_is_one():
-    world = landscape("usual", seed=0)
-    order = np.argsort(world.region.cost.everywhere(), kind="stable")
-    best = np.maximum.accumulate(world.truth[order])
+    problem = landscape("usual", seed=0)
+    order = np.argsort(problem.priced_space.cost.everywhere(), kind="stable")
+    best = np.maximum.accumulate(problem.truth[order])
     front = order[np.concatenate([[True], best[1:] > best[:-1]])]
-    placements = [world.space.placement_at(int(index)) for index in front]
-    assert world.share(placements) == pytest.approx(1.0)
-    assert world.share(placements[:1]) == 0.0  # none alone
-    assert 0 < world.share(placements[::3]) < 1
+    placements = [problem.space.placement_at(int(index)) for index in front]
+    assert problem.share(placements) == pytest.approx(1.0)
+    assert problem.share(placements[:1]) == 0.0  # none alone
+    assert 0 < problem.share(placements[::3]) < 1
 
 
 def test_fronts_are_valued_at_the_checkpoints():
-    world = landscape("usual", seed=0)
-    rows = hypervolumes(world, replay(world, SHORT, sampler="random", seed=0), [10, 14, 99])
+    problem = landscape("usual", seed=0)
+    rows = hypervolumes(problem, replay(problem, SHORT, sampler="random", seed=0), [10, 14, 99])
     assert [(row["recommendation"], row["trainings"]) for row in rows] == [
         ("observed", 10),
         ("posterior", 10),
@@ -110,70 +110,70 @@ def test_fronts_are_valued_at_the_checkpoints():
     assert all(0 <= row["hypervolume"] <= 1 for row in rows)
 
 
-def test_a_table_is_a_world(table):
-    worlds = [table_world(table, seed=seed) for seed in range(6)]
-    world = worlds[0]
-    space = world.space
-    assert len(world.truth) == 8
-    assert world.truth[space.index(space.placement_at(7))] == pytest.approx(54, abs=0.3)
-    assert world.lowest == world.truth.min()
-    firsts = {round(each.observe(space.placement_at(0), 0)) for each in worlds}
+def test_a_table_is_a_problem(table):
+    problems = [tabular_problem(table, seed=seed) for seed in range(6)]
+    problem = problems[0]
+    space = problem.space
+    assert len(problem.truth) == 8
+    assert problem.truth[space.index(space.placement_at(7))] == pytest.approx(54, abs=0.3)
+    assert problem.lowest == problem.truth.min()
+    firsts = {round(each.observe(space.placement_at(0), 0)) for each in problems}
     assert firsts == {50, 51, 52}  # the order of the table's seeds is shuffled
-    assert sorted(round(world.observe(space.placement_at(7), seed)) for seed in range(3)) == [53, 54, 55]
-    found = replay(world, Phases(trainings=8, seeds=3), sampler="effects", seed=0)
+    assert sorted(round(problem.observe(space.placement_at(7), seed)) for seed in range(3)) == [53, 54, 55]
+    found = replay(problem, Phases(trainings=8, seeds=3), sampler="effects", seed=0)
     assert len({row.placement for row in found.evaluations}) >= 4
 
 
 def test_a_table_tells_its_cross_entropies(tmp_path):
     scores = 50 + np.random.default_rng(0).standard_normal((8, 3))
-    losing = table_world(write_scored_table(tmp_path / "losing", scores, lose=lambda score: 3 - score / 45), seed=0)
+    losing = tabular_problem(write_scored_table(tmp_path / "losing", scores, lose=lambda score: 3 - score / 45), seed=0)
     job = Job(placement=losing.space.placement_at(5), seed=1, epochs=3)
     told = losing.evaluate(job, on_epoch=lambda _: None)
     assert told.cross_entropy == pytest.approx(3 - told.accuracy / 45)
     early = replace(losing, scored=(1,)).evaluate(replace(job, epochs=1), on_epoch=lambda _: None)
     assert early.cross_entropy is None
-    plain = table_world(write_scored_table(tmp_path / "plain", scores), seed=0)
+    plain = tabular_problem(write_scored_table(tmp_path / "plain", scores), seed=0)
     assert plain.evaluate(job, on_epoch=lambda _: None).cross_entropy is None
 
 
 def test_a_table_is_asked_for_no_more_seeds_than_it_has(table):
     phases = Phases(trainings=40, seeds=5, confirm_seeds=7, confirm_trainings=8)
-    found = replay(table_world(table, seed=0), phases, sampler="random", seed=0)
+    found = replay(tabular_problem(table, seed=0), phases, sampler="random", seed=0)
     assert len({row.key for row in found.evaluations}) == len(found.evaluations) == 8 * 3
 
 
 def test_a_table_is_named_with_its_truth(table):
-    assert world_of(str(table), number=0).seeds == 3
-    assert world_of(f"{table}[truth=shrunken]", number=0).seeds is None
+    assert problem_of(str(table), number=0).seeds == 3
+    assert problem_of(f"{table}[truth=shrunken]", number=0).seeds is None
     with pytest.raises(UnknownName, match=r"unknown truth of a table 'effect'. Did you mean 'effects'"):
-        world_of(f"{table}[truth=effect]", number=0)
+        problem_of(f"{table}[truth=effect]", number=0)
     with pytest.raises(UnknownName, match="unknown landscape or results folder"):
-        world_of("results/nowhere[truth=effects]", number=0)
+        problem_of("results/nowhere[truth=effects]", number=0)
 
 
 def test_half_a_table_is_refused(table, tmp_path):
-    for name in ("study.yaml", "space.yaml", "prices.json"):
+    for name in ("study.yaml", "space.yaml", "costs.json"):
         (tmp_path / name).write_text((table / name).read_text())
     with Ledger(table / "ledger.sqlite", read_only=True) as whole, Ledger(tmp_path / "ledger.sqlite") as half:
         half.set_fact("study_folder", "..")
         for row in whole.evaluations()[:-4]:
             half.add(row)
     with pytest.raises(DataError, match="no table: 2 of 8 placements lack one of 3 seeds"):
-        table_world(tmp_path, seed=0)
+        tabular_problem(tmp_path, seed=0)
 
 
 def test_a_table_of_failures_is_refused(tmp_path):
     folder = write_scored_table(tmp_path, np.full((8, 1), np.nan))
     with pytest.raises(DataError, match="nothing of its space was trained to the end"):
-        table_world(folder, seed=0)
+        tabular_problem(folder, seed=0)
 
 
 def test_a_comparison_goes_on_where_it_was_interrupted(tmp_path):
-    one, two = (Repetition(world="usual", sampler="random", number=number) for number in range(2))
+    one, two = (Repetition(problem="usual", sampler="random", number=number) for number in range(2))
     first = Comparison(tmp_path, SHORT)
     first.run([one], workers=1, on_done=lambda _: None)
     with (tmp_path / "repetitions.jsonl").open("a") as file:
-        file.write('[{"world": "usual", "sam')  # torn
+        file.write('[{"problem": "usual", "sam')  # torn
     left: list[int] = []
     again = Comparison(tmp_path, SHORT)
     assert again.outcomes == first.outcomes
@@ -191,11 +191,11 @@ def test_a_comparison_goes_on_where_it_was_interrupted(tmp_path):
 def test_a_comparison_tells_the_versions_that_searched(tmp_path):
     """One that goes on with another version mixes them."""
     comparison = Comparison(tmp_path, SHORT)
-    comparison.run([Repetition(world="usual", sampler="random", number=0)], workers=1, on_done=lambda _: None)
+    comparison.run([Repetition(problem="usual", sampler="random", number=0)], workers=1, on_done=lambda _: None)
     (made,) = comparison.outcomes.values()
     assert made.version == __version__
     for number, version in enumerate(["0.6.0", None], start=1):
-        repetition = Repetition(world="usual", sampler="random", number=number)
+        repetition = Repetition(problem="usual", sampler="random", number=number)
         comparison.outcomes[repetition] = replace(made, version=version)
     comparison.write()
     provenance = json.loads((tmp_path / "provenance.json").read_text())
@@ -204,40 +204,40 @@ def test_a_comparison_tells_the_versions_that_searched(tmp_path):
 
 def test_an_earlier_version_did_not_note_how_many_are_recommended(tmp_path):
     comparison = Comparison(tmp_path, SHORT)
-    comparison.run([Repetition(world="usual", sampler="random", number=0)], workers=1, on_done=lambda _: None)
+    comparison.run([Repetition(problem="usual", sampler="random", number=0)], workers=1, on_done=lambda _: None)
     (made,) = comparison.outcomes.values()
-    recommended = [row["members"] for row in made.curve]
+    recommended = [row["front_points"] for row in made.curve]
     assert min(recommended) > 1
-    without = [{key: value for key, value in row.items() if key != "members"} for row in made.curve]
-    comparison.outcomes[Repetition(world="usual", sampler="random", number=1)] = replace(made, curve=without)
+    without = [{key: value for key, value in row.items() if key != "front_points"} for row in made.curve]
+    comparison.outcomes[Repetition(problem="usual", sampler="random", number=1)] = replace(made, curve=without)
     curves = comparison.curves()
-    assert curves["members"].dropna().tolist() == recommended
-    assert summary(curves)["members"].tolist() == recommended
+    assert curves["front_points"].dropna().tolist() == recommended
+    assert summary(curves)["front_points"].tolist() == recommended
 
 
-def test_an_unknown_world_is_named_with_the_nearest():
+def test_an_unknown_problem_is_named_with_the_nearest():
     with pytest.raises(UnknownName, match="Did you mean 'private'"):
-        world_of("privat", number=0)
+        problem_of("privat", number=0)
     with pytest.raises(UnknownName, match="Did you mean 'private'"):
-        world_of("privat[proxy=0.5]", number=0)
+        problem_of("privat[proxy=0.5]", number=0)
 
 
 @pytest.mark.parametrize("text", ["usual[proxy=1.5]", "usual[proxy=good]", "usual[proxy=nan]", "usual[proxy=]"])
 def test_a_correlation_lies_between_minus_one_and_one(text):
     with pytest.raises(InputError, match="proxy is a correlation from -1 to 1"):
-        world_of(text, number=0)
+        problem_of(text, number=0)
 
 
 def test_the_summary_has_the_interval_of_the_mean():
     curves = pd.DataFrame(
         {
-            "world": "usual",
+            "problem": "usual",
             "sampler": "random",
             "recommendation": "observed",
             "repetition": range(4),
             "trainings": 10,
             "hypervolume": [0.5, 0.6, 0.7, 0.8],
-            "members": [3, 4, 5, 6],
+            "front_points": [3, 4, 5, 6],
         }
     )
     (row,) = summary(curves).to_dict("records")
@@ -245,10 +245,10 @@ def test_the_summary_has_the_interval_of_the_mean():
     assert row["hypervolume"] == pytest.approx(0.65)
     assert (row["lower"], row["upper"]) == pytest.approx((0.65 - half, 0.65 + half))
     assert row["repetitions"] == 4
-    assert row["members"] == 4.5
+    assert row["front_points"] == 4.5
 
 
 def test_where_nothing_helps_nothing_can_be_missed():
-    world = landscape("nothing-helps", seed=0)
-    found = replay(world, Phases(trainings=9, seeds=1), sampler="random", seed=0)
-    assert {row["hypervolume"] for row in hypervolumes(world, found, [9])} == {1.0}
+    problem = landscape("nothing-helps", seed=0)
+    found = replay(problem, Phases(trainings=9, seeds=1), sampler="random", seed=0)
+    assert {row["hypervolume"] for row in hypervolumes(problem, found, [9])} == {1.0}

@@ -4,44 +4,46 @@ import pytest
 from seplace.errors import DataError
 from seplace.results.noise import components
 from seplace.simulation.replay import Phases, replay
-from seplace.simulation.resampled import resampled_world
-from seplace.simulation.tabular import table_world
+from seplace.simulation.resampled import resampled_problem
+from seplace.simulation.tabular import tabular_problem
 from tests.simulation.tables import write_scored_table
 
 
 @pytest.mark.parametrize("truth", ["shrunken", "effects"])
 def test_the_noise_of_a_table_may_be_drawn_anew(table, truth):
-    world, other = (resampled_world(table, truth, seed=seed) for seed in range(2))
-    members = [world.space.placement_at(index) for index in range(8)]
+    problem, other = (resampled_problem(table, truth, seed=seed) for seed in range(2))
+    candidates = [problem.space.placement_at(index) for index in range(8)]
     seeds = range(400)
-    drawn = np.array([[world.observe(placement, seed) for seed in seeds] for placement in members])
-    assert world.seeds is None
-    assert (world.truth == other.truth).all()
-    assert drawn.mean(axis=1) == pytest.approx(world.truth, abs=0.3)
+    drawn = np.array([[problem.observe(placement, seed) for seed in seeds] for placement in candidates])
+    assert problem.seeds is None
+    assert (problem.truth == other.truth).all()
+    assert drawn.mean(axis=1) == pytest.approx(problem.truth, abs=0.3)
     found = components(drawn)
-    recorded = components(np.array([[table_world(table, seed=0).observe(p, s) for s in range(3)] for p in members]))
+    recorded = components(
+        np.array([[tabular_problem(table, seed=0).observe(p, s) for s in range(3)] for p in candidates])
+    )
     assert found.residual == pytest.approx(recorded.residual, rel=0.15)
     assert found.seed == pytest.approx(recorded.seed, rel=0.15)
-    assert world.observe(members[3], 5) == world.observe(members[3], 5) != other.observe(members[3], 5)
+    assert problem.observe(candidates[3], 5) == problem.observe(candidates[3], 5) != other.observe(candidates[3], 5)
     # An early score is of the same training as the last one: what its seed and its noise gave it are alike.
-    early = np.array([world.early(members[0], seed, 1) for seed in seeds])
+    early = np.array([problem.early(candidates[0], seed, 1) for seed in seeds])
     assert np.corrcoef(early, drawn[0])[0, 1] > 0.9
     assert early.mean() == pytest.approx(31, abs=0.3)
     with pytest.raises(DataError, match="not all was scored after 2 epochs, but after 1"):
-        world.early(members[0], 0, 2)
-    assert replay(world, Phases(trainings=12, seeds=5), sampler="effects", seed=0).searched == 12
+        problem.early(candidates[0], 0, 2)
+    assert replay(problem, Phases(trainings=12, seeds=5), sampler="effects", seed=0).searched == 12
 
 
 def test_a_truth_of_effects_keeps_of_the_rest_what_is_no_noise(tmp_path):
     random = np.random.default_rng(0)
-    gates = np.array([[int(bit) for bit in f"{member:03b}"] for member in range(8)])
+    gates = np.array([[int(bit) for bit in f"{candidate:03b}"] for candidate in range(8)])
     additive = 50 + gates @ np.array([1.0, 2.0, 3.0])
     private = 2 * (-1.0) ** gates.sum(axis=1)  # the interaction of all three stages
     noise = 0.5 * random.standard_normal((8, 3))
     for name, truth in (("additive", additive), ("private", additive + private)):
         folder = write_scored_table(tmp_path / name, truth[:, None] + noise)
-        effects = resampled_world(folder, "effects", seed=0).truth
-        shrunken = resampled_world(folder, "shrunken", seed=0).truth
+        effects = resampled_problem(folder, "effects", seed=0).truth
+        shrunken = resampled_problem(folder, "shrunken", seed=0).truth
         interaction = np.abs(effects @ (-1.0) ** gates.sum(axis=1)) / 8
         assert interaction == pytest.approx(0.0 if name == "additive" else 2.0, abs=0.3)
         assert np.abs(effects - truth).max() < 1
@@ -51,13 +53,15 @@ def test_a_truth_of_effects_keeps_of_the_rest_what_is_no_noise(tmp_path):
 def test_a_table_with_one_seed_cannot_tell_its_noise(tmp_path):
     folder = write_scored_table(tmp_path, np.arange(8.0)[:, None])
     with pytest.raises(DataError, match="one seed does not tell noise from placements"):
-        resampled_world(folder, "effects", seed=0)
+        resampled_problem(folder, "effects", seed=0)
 
 
 def test_a_cross_entropy_is_of_the_same_training(tmp_path):
     scores = 50 + np.random.default_rng(0).standard_normal((8, 3))
-    world = resampled_world(write_scored_table(tmp_path, scores, lose=lambda score: 3 - score / 45), "effects", seed=0)
-    placement = world.space.placement_at(5)
-    drawn = np.array([[world.observe(placement, seed), world.cross_entropy(placement, seed)] for seed in range(40)])
+    problem = resampled_problem(
+        write_scored_table(tmp_path, scores, lose=lambda score: 3 - score / 45), "effects", seed=0
+    )
+    placement = problem.space.placement_at(5)
+    drawn = np.array([[problem.observe(placement, seed), problem.cross_entropy(placement, seed)] for seed in range(40)])
     assert np.ptp(drawn[:, 0]) > 1
     assert drawn[:, 1] == pytest.approx(3 - drawn[:, 0] / 45)

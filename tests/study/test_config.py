@@ -270,8 +270,8 @@ def test_results_of_an_own_network_are_read_without_its_code(tmp_path: Path) -> 
 
     again = load_results_study(tmp_path / "out", facts_of(config, space=kept))
     assert again.fingerprint() == config.fingerprint()
-    assert again.price_key() == config.price_key()
-    assert again.search_space.yardsticks == config.search_space.yardsticks
+    assert again.cost_key() == config.cost_key()
+    assert again.search_space.baselines == config.search_space.baselines
     assert again.search_space.backbone.units == tuple(
         Stage(sites=tuple(Site(**{name: getattr(site, name) for name in _KEPT}) for site in unit.sites))
         for unit in config.search_space.backbone.units

@@ -202,7 +202,7 @@ def test_the_spelling_that_is_proposed_for_a_module_is_taken(tmp_path: Path) -> 
         ),
         pytest.param(
             "choices: {modules: [none]}\n",
-            ["4:10: choices: the only member of the space is the plain backbone; nothing can be searched"],
+            ["4:10: choices: the only candidate of the space is the plain backbone; nothing can be searched"],
             id="only the plain backbone",
         ),
         pytest.param(

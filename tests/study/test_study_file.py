@@ -312,14 +312,14 @@ def test_a_long_study_keeps_what_it_says(tmp_path: Path) -> None:
         pytest.param(
             "trainings: 60",
             "trainings: 6",
-            "17:14: search.trainings: must be at least 7: so many yardsticks are trained first (got 6)",
-            id="a budget that the yardsticks exceed",
+            "17:14: search.trainings: must be at least 7: so many baselines are trained first (got 6)",
+            id="a budget that the baselines exceed",
         ),
         pytest.param(
             "trainings: 60",
             "trainings: 1034",
-            "17:14: search.trainings: is more than the space can use: space digits-resnet8 has 343 members, "
-            "which with at most 3 seeds each and one of each of 4 yardsticks beside it allows 1,033 trainings "
+            "17:14: search.trainings: is more than the space can use: space digits-resnet8 has 343 candidates, "
+            "which with at most 3 seeds each and one of each of 4 baselines beside it allows 1,033 trainings "
             "(got 1034)",
             id="a budget larger than the space",
         ),
