@@ -8,33 +8,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-
-LEVEL = 0.9
-"""The level of an interval."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Interval:
-    """A figure and the bounds between which a share LEVEL of the bootstrap lies; NaN where it is not defined."""
-
-    value: float
-    lower: float
-    upper: float
-
-    @classmethod
-    def of(cls, figures: Floats) -> Interval:
-        """Return the interval of figures (1 + resamples,) of which the first is the one of the whole sample."""
-        resampled = figures[1:][np.isfinite(figures[1:])]
-        if not np.isfinite(figures[0]) or not len(resampled):
-            return cls(value=float("nan"), lower=float("nan"), upper=float("nan"))
-        lower, upper = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-        return cls(value=float(figures[0]), lower=float(lower), upper=float(upper))
 
 
 def bootstrap_weights(count: int, *, resamples: int, seed: int) -> Floats:

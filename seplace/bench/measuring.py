@@ -17,9 +17,10 @@ from seplace.attention.options import GateOptions
 from seplace.backbones.backbone import Backbone
 from seplace.backbones.foreign.traced import TracedBackbone
 from seplace.costs.counting import count_operators, unknown_names
-from seplace.costs.latency import Quartiles, paired_ratios, time_rounds
+from seplace.costs.latency import paired_ratios, time_rounds
 from seplace.costs.memory import peak_memory_bytes
 from seplace.costs.operators import MULTIPLY_ADD_OPERATORS
+from seplace.interval import Interval
 from seplace.models import build, holds_own_code, without_weights
 from seplace.placement import Placement
 from seplace.user_code import told_if
@@ -146,12 +147,8 @@ def measured(plain: Subject, subjects: Sequence[Subject], timing: Timing) -> Ite
         plain_throughput = [1e3 * timing.batch / milliseconds for milliseconds in passes[0]]
         yield {
             memory: memories[at],
-            **_columns("latency_ms", Quartiles.of(latencies[at])),
-            **_columns("latency_ratio", paired_ratios(latencies[at], latencies[0])),
-            **_columns("images_per_second", Quartiles.of(throughput)),
-            **_columns("throughput_ratio", paired_ratios(throughput, plain_throughput)),
+            **Interval.quartiles(latencies[at]).columns("latency_ms"),
+            **paired_ratios(latencies[at], latencies[0]).columns("latency_ratio"),
+            **Interval.quartiles(throughput).columns("images_per_second"),
+            **paired_ratios(throughput, plain_throughput).columns("throughput_ratio"),
         }
-
-
-def _columns(name: str, quartiles: Quartiles) -> dict[str, float]:
-    return {name: quartiles.median, f"{name}_lower": quartiles.lower, f"{name}_upper": quartiles.upper}

@@ -10,6 +10,7 @@ import typer
 from seplace.cli.options import Format, FormatOption, ResultsArgument
 from seplace.cli.printing import show, show_data, show_front
 from seplace.errors import SeplaceError
+from seplace.interval import Interval
 from seplace.registry import import_from
 
 
@@ -88,7 +89,7 @@ def effects(
 ) -> None:
     """Print what each choice, module, ratio and attachment adds in each stage, and what it costs."""
     from seplace.api import Results
-    from seplace.report.terminal import effects_table, interval, proxies_table
+    from seplace.report.terminal import effects_table, proxies_table
 
     study = Results.load(results)
     table = study.effects
@@ -105,7 +106,7 @@ def effects(
             show(effects_table(table, kind=kind, title=title))
     pairs = table[table["kind"] == "pair"].to_dict("records")
     for pair in pairs:
-        show(f"together: {pair['name']}: {interval(pair, 'effect', signed=True)} points beyond their sum")
+        show(f"together: {pair['name']}: {Interval.of_row(pair, 'effect'):+.2f} points beyond their sum")
     if not pairs:
         show("no two modules are known to do more or less together than alone")
     if len(study.proxies):

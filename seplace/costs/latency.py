@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from seplace.costs.cost import Cost
+from seplace.interval import Interval
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
 
-@dataclass(frozen=True, kw_only=True)
-class Latency:
-    """Milliseconds of one forward pass of a batch: median and quartiles of `repeats` timed passes."""
-
-    median_ms: float
-    lower_ms: float
-    upper_ms: float
-    repeats: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Quartiles:
-    """The median of repeated measurements, and the quartiles beside it."""
-
-    median: float
-    lower: float
-    upper: float
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> Self:
-        """Return the quartiles of at least two values, interpolated between neighbours."""
-        lower, median, upper = statistics.quantiles(values, n=4, method="inclusive")
-        return cls(median=median, lower=lower, upper=upper)
+REPEATS = 30
+"""Timed passes of a network."""
 
 
 def time_rounds(networks: Sequence[nn.Module], images: Tensor, *, repeats: int, warmup: int) -> list[list[float]]:
@@ -57,20 +35,20 @@ def time_rounds(networks: Sequence[nn.Module], images: Tensor, *, repeats: int, 
     return milliseconds
 
 
-def paired_ratios(timings: Sequence[float], reference: Sequence[float]) -> Quartiles:
+def paired_ratios(timings: Sequence[float], reference: Sequence[float]) -> Interval:
     """Return the quartiles of timings over those of a reference in the same round: a drift of the machine cancels."""
-    return Quartiles.of([own / other for own, other in zip(timings, reference, strict=True)])
+    return Interval.quartiles([own / other for own, other in zip(timings, reference, strict=True)])
 
 
 def measure_latencies(
-    networks: Sequence[nn.Module], images: Tensor, *, repeats: int = 30, warmup: int = 3
-) -> list[Latency]:
-    """Time networks (in eval mode, on the device of `images`) in turn, `repeats` >= 2 rounds after `warmup` rounds."""
-    latencies = []
-    for timings in time_rounds(networks, images, repeats=repeats, warmup=warmup):
-        each = Quartiles.of(timings)
-        latencies.append(Latency(median_ms=each.median, lower_ms=each.lower, upper_ms=each.upper, repeats=repeats))
-    return latencies
+    networks: Sequence[nn.Module], images: Tensor, *, repeats: int = REPEATS, warmup: int = 3
+) -> list[Interval]:
+    """Return the median and quartiles of each network's forward pass in milliseconds, timed in turn.
+
+    The networks are in eval mode, on the device of `images`; `repeats` >= 2 rounds are timed after `warmup` rounds.
+    """
+    rounds = time_rounds(networks, images, repeats=repeats, warmup=warmup)
+    return [Interval.quartiles(timings) for timings in rounds]
 
 
 def _timed(call: Callable[[], object], device: torch.device) -> float:
@@ -87,7 +65,7 @@ def _timed(call: Callable[[], object], device: torch.device) -> float:
 
 def latency_ms(network: nn.Module, images: Tensor) -> float:
     """Return the median latency of one forward pass."""
-    return measure_latencies([network], images)[0].median_ms
+    return measure_latencies([network], images)[0].value
 
 
 LATENCY_MS = Cost(unit="ms", measure=latency_ms, is_count=False)

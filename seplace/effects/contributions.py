@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seplace.effects.design import Design, Tables
-from seplace.effects.estimates import Estimate, interval_of
 from seplace.effects.model import Posterior
+from seplace.interval import Interval
 from seplace.placement import StageChoice
 
 Floats = NDArray[np.float64]
@@ -28,7 +28,7 @@ class Contribution:
     kind: str
     """choice, module, ratio, attachment, backbone, or proxy."""
     name: str
-    effect: Estimate
+    effect: Interval
     """In points."""
     positive: float
     """The probability that it is above 0."""
@@ -42,7 +42,7 @@ class Interaction:
 
     first: str
     second: str
-    effect: Estimate
+    effect: Interval
     positive: float
 
 
@@ -96,7 +96,7 @@ class Contributions:
                 stage=None,
                 kind="backbone",
                 name=variant,
-                effect=interval_of(self._factors[0][:, level]),
+                effect=Interval.of_draws(self._factors[0][:, level]),
                 positive=float((self._factors[0][:, level] > 0).mean()),
                 choices=(),
             )
@@ -120,7 +120,7 @@ class Contributions:
                         Interaction(
                             first=f"{one[0]} in stage {first}",
                             second=f"{other[0]} in stage {second}",
-                            effect=interval_of(samples),
+                            effect=Interval.of_draws(samples),
                             positive=positive,
                         )
                     )
@@ -168,7 +168,7 @@ class Contributions:
             stage=stage,
             kind=kind,
             name=name,
-            effect=interval_of(samples),
+            effect=Interval.of_draws(samples),
             positive=float((samples > 0).mean()),
             choices=tuple(choices),
         )
@@ -182,7 +182,7 @@ def weights_of(posterior: Posterior) -> list[Contribution]:
             stage=None,
             kind="proxy",
             name=name,
-            effect=interval_of(column),
+            effect=Interval.of_draws(column),
             positive=float((column > 0).mean()),
             choices=(),
         )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -16,27 +15,16 @@ from numpy.typing import NDArray
 from seplace.effects.denoised import denoised
 from seplace.effects.design import Design
 from seplace.effects.model import Observation, Posterior
+from seplace.interval import Interval
 from seplace.placement import Placement
 
 Floats = NDArray[np.float64]
-
-LEVEL = 0.9
-"""The probability of an interval."""
 
 SURE = 0.95
 """The probability at which the verdict speaks, for all comparisons together."""
 
 _SCALES = 24
 _SAMPLES = 2000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Estimate:
-    """A mean and the bounds of its interval (LEVEL), in points of accuracy."""
-
-    mean: float
-    lower: float
-    upper: float
 
 
 class Estimates:
@@ -90,13 +78,13 @@ class Estimates:
         """The mean accuracy of each placement (placements,), in percent."""
         return np.asarray(self.accuracies.mean(axis=0))
 
-    def accuracy(self, placement: Placement) -> Estimate:
+    def accuracy(self, placement: Placement) -> Interval:
         """Return what is believed of a placement's accuracy, expected over seeds, in percent."""
-        return interval_of(self.accuracies[:, self.position[placement]])
+        return Interval.of_draws(self.accuracies[:, self.position[placement]])
 
-    def difference(self, one: Placement, other: Placement) -> Estimate:
+    def difference(self, one: Placement, other: Placement) -> Interval:
         """Return what is believed of the accuracy of one placement minus another's, in points."""
-        return interval_of(self.accuracies[:, self.position[one]] - self.accuracies[:, self.position[other]])
+        return Interval.of_draws(self.accuracies[:, self.position[one]] - self.accuracies[:, self.position[other]])
 
     def is_better(self, one: Placement, other: Placement) -> float:
         """Return the probability that one placement is more accurate than another."""
@@ -150,9 +138,3 @@ class Estimates:
 
     def _by_cost(self, values: Floats) -> NDArray[np.int64]:
         return np.lexsort((-values, self.costs))
-
-
-def interval_of(samples: Floats) -> Estimate:
-    """Return the mean and interval of draws (samples,)."""
-    lower, upper = np.quantile(samples, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Estimate(mean=float(samples.mean()), lower=float(lower), upper=float(upper))

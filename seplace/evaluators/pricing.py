@@ -79,7 +79,7 @@ def time_placements(evaluator: StandAlone, placements: Sequence[Placement]) -> d
 
     Costs of the user's own that are measured, and that the study asks for, are measured beside.
     """
-    from seplace.costs.latency import measure_latencies
+    from seplace.costs.latency import REPEATS, measure_latencies
     from seplace.evaluators.stand_alone import device_name
     from seplace.models import holds_own_code
 
@@ -96,11 +96,9 @@ def time_placements(evaluator: StandAlone, placements: Sequence[Placement]) -> d
         own = {name: _measured(name, networks, evaluator.example) for name in names}
         for at, (placement, latency) in enumerate(zip(some, measured[1:], strict=True), start=1):
             latencies[str(placement)] = {
-                "latency_ms": latency.median_ms,
-                "latency_ms_lower": latency.lower_ms,
-                "latency_ms_upper": latency.upper_ms,
-                "extra_latency_ms": latency.median_ms - measured[0].median_ms,
-                "repeats": latency.repeats,
+                **latency.columns("latency_ms"),
+                "extra_latency_ms": latency.value - measured[0].value,
+                "repeats": REPEATS,
                 "batch": len(evaluator.example),
                 "precision": "fp32",
                 "device": device_name(evaluator.device),

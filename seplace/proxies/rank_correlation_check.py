@@ -6,7 +6,6 @@ noisy trainings even the truth does not rank as their means do.
 
 from __future__ import annotations
 
-import math
 import random
 import time
 from collections import defaultdict
@@ -19,9 +18,10 @@ import numpy as np
 
 from seplace.costs import main_count
 from seplace.errors import InputError
+from seplace.interval import UNKNOWN, Interval
 from seplace.placement import Placement
 from seplace.proxies import PROXIES
-from seplace.rank_correlation import Interval, bootstrap_weights, ceiling, kendall, partial_kendall, reliability, signs
+from seplace.rank_correlation import bootstrap_weights, ceiling, kendall, partial_kendall, reliability, signs
 from seplace.registry import is_import_path
 from seplace.results.evaluation import Evaluation, seed_effects
 from seplace.seeds import derive_seed
@@ -196,36 +196,33 @@ def compare(trained: Sequence[Trained], scores: Sequence[Scores], *, seed: int) 
     highest = {}
     for target, values_of in TARGETS.items():
         values = [values_of(each) for each in trained]
-        highest[target] = Interval.of(ceiling(reliability(values, weights), [len(by_seed) for by_seed in values]))
+        highest[target] = Interval.of_resamples(
+            ceiling(reliability(values, weights), [len(by_seed) for by_seed in values])
+        )
     rows: list[dict[str, Any]] = []
     for score in (free, *scores):
         ranked = signs(score.values)
         for target, values_of in TARGETS.items():
             truth = signs([float(np.mean(list(values_of(each).values()))) for each in trained])
-            tau = Interval.of(kendall(ranked, truth, weights))
+            tau = Interval.of_resamples(kendall(ranked, truth, weights))
             beyond = None
             if score is not free:
-                beyond = Interval.of(partial_kendall(ranked, truth, flops, weights))
+                beyond = Interval.of_resamples(partial_kendall(ranked, truth, flops, weights))
             rows.append(
                 {
                     "proxy": score.proxy,
                     "against": target,
                     "placements": len(trained),
                     "replicated": sum(len(each.accuracy) > 1 for each in trained),
-                    **_columns("tau", tau),
-                    **_columns("ceiling", highest[target]),
-                    **_columns("beyond_flops", beyond),
+                    **tau.columns("tau"),
+                    **highest[target].columns("ceiling"),
+                    **(beyond or UNKNOWN).columns("beyond_flops"),
                     "verdict": verdict(tau, beyond),
                     "seconds": score.seconds,
                     "shared_seconds": score.shared_seconds,
                 }
             )
     return pd.DataFrame(rows)
-
-
-def _columns(name: str, interval: Interval | None) -> dict[str, float]:
-    value, lower, upper = (math.nan,) * 3 if interval is None else (interval.value, interval.lower, interval.upper)
-    return {name: value, f"{name}_lower": lower, f"{name}_upper": upper}
 
 
 def verdict(tau: Interval, beyond_flops: Interval | None) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from rich import box
 from rich.table import Table
 
+from seplace.interval import Interval
 from seplace.report.terminal import quantity
 
 _HEADINGS = {"params": "params", "macs": "MACs", "flops": "FLOPs"}
@@ -115,8 +116,9 @@ def _with_sections(table: Table, records: Sequence[dict[str, Any]]) -> Iterator[
 
 def _quartiles(record: dict[str, Any], column: str) -> str:
     """Return the median, and below it the quartiles, which a ratio of the plain backbone to itself has none of."""
-    median, lower, upper = (record[f"{column}{end}"] for end in ("", "_lower", "_upper"))
-    return _digits(median) if lower == upper else f"{_digits(median)}\n{_digits(lower)}–{_digits(upper)}"
+    each = Interval.of_row(record, column)
+    median, lower, upper = (_digits(value) for value in (each.value, each.lower, each.upper))
+    return median if each.lower == each.upper else f"{median}\n{lower}–{upper}"
 
 
 def _percent(value: float) -> str:

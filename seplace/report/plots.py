@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import NullLocator
+from numpy.typing import NDArray
 
 from seplace.errors import InputError
 from seplace.files.atomic import write_atomically
@@ -99,7 +100,7 @@ def plot_bench(records: pd.DataFrame, *, title: str) -> Figure:
     axes.axhline(1.0 if has_latency else 0.0, color=_GREY, linewidth=1.4, zorder=1)
     for row in table.to_dict("records"):
         value = row[column]
-        bars = [[value - row[f"{column}_lower"]], [row[f"{column}_upper"] - value]] if has_latency else None
+        bars = _bars(row, column) if has_latency else None
         axes.errorbar(
             row["extra_flops_percent"],
             value,
@@ -185,7 +186,12 @@ def plot_simulation(summary: pd.DataFrame, *, title: str) -> Figure:
             shown = summary[(summary["problem"] == problem) & (summary["recommendation"] == recommendation)]
             for sampler, curve in shown.groupby("sampler", sort=False):
                 axes.fill_between(
-                    curve["trainings"], curve["lower"], curve["upper"], color=colours[sampler], alpha=0.18, linewidth=0
+                    curve["trainings"],
+                    curve["hypervolume_lower"],
+                    curve["hypervolume_upper"],
+                    color=colours[sampler],
+                    alpha=0.18,
+                    linewidth=0,
                 )
                 axes.plot(curve["trainings"], curve["hypervolume"], color=colours[sampler], marker="o", markersize=3.5)
             axes.set_title(f"{problem}: {recommendation} front", loc="left", fontsize=10, color=_INK)
@@ -235,6 +241,12 @@ def _empty(title: str, x: str, y: str) -> Figure:
     return figure
 
 
+def _bars(row: Any, column: str) -> NDArray[np.float64]:
+    """Return how far the interval of a row's column, or of each row's of a table, reaches down and up: (2, rows)."""
+    value, lower, upper = (np.atleast_1d(row[f"{column}{end}"]) for end in ("", "_lower", "_upper"))
+    return np.stack([value - lower, upper - value]).astype(float)
+
+
 def _points(
     axes: Axes,
     table: pd.DataFrame,
@@ -251,7 +263,7 @@ def _points(
     _, _, bars = axes.errorbar(
         table["x"],
         table["accuracy"],
-        yerr=[table["accuracy"] - table["accuracy_lower"], table["accuracy_upper"] - table["accuracy"]],
+        yerr=_bars(table, "accuracy"),
         fmt=marker,
         color=color,
         markerfacecolor="white" if hollow else color,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from rich import box
 from rich.table import Table
+
+from seplace.interval import Interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,16 +37,11 @@ def rank_correlation_view(rank_correlations: pd.DataFrame) -> Table:
         table.add_row(
             last if is_new else "",
             row["against"],
-            _interval(row, "tau", otherwise="all tied"),
-            _interval(row, "ceiling", otherwise="not known"),
-            _interval(row, "beyond_flops", otherwise=""),
+            f"{Interval.of_row(row, 'tau'):+.2f}" or "all tied",
+            f"{Interval.of_row(row, 'ceiling'):+.2f}" or "not known",
+            f"{Interval.of_row(row, 'beyond_flops'):+.2f}",
             row["verdict"],
             *((f"{row[column]:.3g}" if is_new else "") for column in ("seconds", "shared_seconds")),
             end_section=not is_new,
         )
     return table
-
-
-def _interval(row: dict[Any, Any], column: str, *, otherwise: str) -> str:
-    value, lower, upper = (row[f"{column}{end}"] for end in ("", "_lower", "_upper"))
-    return otherwise if math.isnan(value) else f"{value:+.2f} [{lower:+.2f}, {upper:+.2f}]"

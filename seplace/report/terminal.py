@@ -14,6 +14,7 @@ from rich.segment import Segment
 from rich.table import Table
 
 from seplace.files.plain_text import printable
+from seplace.interval import Interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,9 +161,9 @@ def front_table(front: pd.DataFrame, *, cost: str, title: str, has_test: bool = 
             row["baseline"],
             str(row["n"]),
             f"{100 * row['p_front']:.0f} %",
-            interval(row, "accuracy"),
-            "" if is_plain else interval(row, "gain", signed=True),
-            "" if is_plain else interval(row, "gain_vs_baseline", signed=True),
+            f"{Interval.of_row(row, 'accuracy'):.2f}",
+            "" if is_plain else f"{Interval.of_row(row, 'gain'):+.2f}",
+            "" if is_plain else f"{Interval.of_row(row, 'gain_vs_baseline'):+.2f}",
             quantity(row[cost]),
             quantity(row[f"extra_{cost}"], signed=True),
             *([plus_minus(row["test_accuracy"], row["test_accuracy_se"])] if has_test else []),
@@ -182,8 +183,8 @@ def recommended_table(recommended: pd.DataFrame, *, cost: str, title: str) -> Ta
         table.add_row(
             row["placement"],
             str(row["n"]),
-            interval(row, "accuracy"),
-            interval(row, "gain", signed=True),
+            f"{Interval.of_row(row, 'accuracy'):.2f}",
+            f"{Interval.of_row(row, 'gain'):+.2f}",
             quantity(row[cost]),
             quantity(row.get(f"extra_{cost}", math.nan), signed=True),
             style="bold" if row["n"] else "",
@@ -203,7 +204,7 @@ def effects_table(effects: pd.DataFrame, *, kind: str, title: str) -> Table:
         table.add_row(
             str(row["stage"] or "all"),
             row["name"],
-            interval(row, "effect", signed=True),
+            f"{Interval.of_row(row, 'effect'):+.2f}",
             f"{100 * row['p_positive']:.0f} %",
             f"{row['trainings']:.0f}",
             quantity(row.get("extra_flops", math.nan), signed=True),
@@ -219,7 +220,7 @@ def proxies_table(proxies: pd.DataFrame, *, title: str) -> Table:
     rows = [
         [
             row["proxy"],
-            interval(row, "effect", signed=True),
+            f"{Interval.of_row(row, 'effect'):+.2f}",
             "" if math.isnan(row["p_positive"]) else f"{100 * row['p_positive']:.0f} %",
             "" if math.isnan(row["fit"]) else f"{row['fit']:.2f}",
             str(row["scored"]),
@@ -244,21 +245,9 @@ def noise_table(noise: pd.DataFrame, *, title: str) -> Table:
         if "both" in cells:
             table.add_row(str(quantity_name), f"{cells['both']['value']:.2f}", "")
             continue
-        shown = [
-            f"{row['value']:.2f}" + ("" if math.isnan(row["lower"]) else f" [{row['lower']:.2f}, {row['upper']:.2f}]")
-            for row in (cells["accuracy"], cells["cross_entropy"])
-        ]
+        shown = [f"{Interval.of_row(cells[score], 'value'):.2f}" for score in ("accuracy", "cross_entropy")]
         table.add_row(str(quantity_name), *shown)
     return table
-
-
-def interval(row: Mapping[Any, Any], name: str, *, signed: bool = False) -> str:
-    """Return `+1.20 [+0.45, +1.98]`, a mean and its interval; empty where there is no value."""
-    values = [row[name], row[f"{name}_lower"], row[f"{name}_upper"]]
-    if any(math.isnan(value) for value in values):
-        return ""
-    mean, lower, upper = (f"{value:+.2f}" if signed else f"{value:.2f}" for value in values)
-    return f"{mean} [{lower}, {upper}]"
 
 
 def simulation_table(summary: pd.DataFrame) -> Table:
@@ -274,7 +263,7 @@ def simulation_table(summary: pd.DataFrame) -> Table:
     ):
         by_checkpoint = {row["trainings"]: row for row in rows.to_dict("records")}
         cells = [
-            f"{row['hypervolume']:.3f} [{row['lower']:.3f}, {row['upper']:.3f}]" if row is not None else ""
+            "" if row is None else f"{Interval.of_row(row, 'hypervolume'):.3f}"
             for row in (by_checkpoint.get(each) for each in checkpoints)
         ]
         table.add_row(str(problem), str(recommendation), str(sampler), *cells, str(rows["repetitions"].min()))

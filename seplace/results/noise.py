@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from scipy.stats import f as f_distribution
 
 from seplace.errors import DataError
-from seplace.rank_correlation import Interval, bootstrap_weights, kendall, signs
+from seplace.interval import UNKNOWN, Interval
+from seplace.rank_correlation import bootstrap_weights, kendall, signs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,10 +74,7 @@ def noise_frame(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
     blocks = {score: complete_block(evaluations, score=score) for score in ("accuracy", "cross_entropy")}
     for score, block in blocks.items():
         for name, figures in _figures(block).items():
-            each = Interval.of(figures)
-            rows.append(
-                {"score": score, "quantity": name, "value": each.value, "lower": each.lower, "upper": each.upper}
-            )
+            rows.append({"score": score, "quantity": name, **Interval.of_resamples(figures).columns("value")})
         share = main_effects_share(block.placements, block.scores.mean(axis=1))
         rows.append({"score": score, "quantity": "share of main effects in means over seeds", "value": share})
     block = blocks["accuracy"]

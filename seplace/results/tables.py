@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seplace.interval import UNKNOWN, Interval
 from seplace.pareto import knee
 from seplace.placement import Placement, placed_alone
 from seplace.results.evaluation import Evaluation, PlacementSummary, is_candidate, mean_and_error, stage_columns
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from seplace.costs.table import CostTable
     from seplace.effects.contributions import Contribution
     from seplace.effects.covariates import Covariate
-    from seplace.effects.estimates import Estimate, Estimates
+    from seplace.effects.estimates import Estimates
     from seplace.space import SearchSpace
 
 _NAMED = 0.95
@@ -92,10 +93,10 @@ def placements_frame(
                 "on_front": placement in on_front,
                 "p_front": estimates.front_probabilities[placement],
                 "n": summary.n,
-                **_percent("accuracy", estimates.accuracy(placement)),
-                **_bounds("gain", None if plain is None else estimates.difference(placement, plain.placement)),
+                **estimates.accuracy(placement).clipped(0.0, 100.0).columns("accuracy"),
+                **(UNKNOWN if plain is None else estimates.difference(placement, plain.placement)).columns("gain"),
                 "p_better": math.nan if plain is None else estimates.is_better(placement, plain.placement),
-                **_bounds("gain_vs_baseline", None if rival is None else estimates.difference(placement, rival)),
+                **(UNKNOWN if rival is None else estimates.difference(placement, rival)).columns("gain_vs_baseline"),
                 "best_baseline": "" if rival is None else baselines[str(rival)],
                 "observed_accuracy": observed,
                 "observed_accuracy_se": observed_se,
@@ -132,8 +133,6 @@ def recommended_frame(
     """
     import pandas as pd
 
-    from seplace.effects.estimates import interval_of
-
     measured = ("latency_ms", *_own_costs(latencies))
     plain = next((each for each in estimates.placements if each.is_plain), None)
     drawn = estimates.foreseen([*recommended, *([] if plain is None else [plain])])
@@ -141,14 +140,14 @@ def recommended_frame(
     rows: list[dict[str, Any]] = []
     for placement, accuracies in zip(recommended, drawn.T, strict=False):
         costs = dict(cost_table.costs_of(placement))
-        gain = None if plain is None else interval_of(accuracies - drawn[:, -1])
+        gain = UNKNOWN if plain is None else Interval.of_draws(accuracies - drawn[:, -1])
         rows.append(
             {
                 "placement": str(placement),
                 **stage_columns(placement),
                 "n": seeds[placement],
-                **_percent("accuracy", interval_of(accuracies)),
-                **_bounds("gain", gain),
+                **Interval.of_draws(accuracies).clipped(0.0, 100.0).columns("accuracy"),
+                **gain.columns("gain"),
                 **costs,
                 **{f"extra_{name}": costs[name] - cost for name, cost in zip(cost_table.names, cost_table.plain, strict=True)},
                 **{name: latencies.get(str(placement), {}).get(name, math.nan) for name in measured},
@@ -195,7 +194,7 @@ def effects_frame(
                 "kind": each.kind,
                 "stage": each.stage or 0,
                 "name": each.name,
-                **_bounds("effect", each.effect),
+                **each.effect.columns("effect"),
                 "p_positive": each.positive,
                 "trainings": sum(holds),
                 **_mean_extras(each, cost_table),
@@ -208,7 +207,7 @@ def effects_frame(
                 "kind": "pair",
                 "stage": 0,
                 "name": f"{pair.first} with {pair.second}",
-                **_bounds("effect", pair.effect),
+                **pair.effect.columns("effect"),
                 "p_positive": pair.positive,
             }
         )
@@ -218,7 +217,7 @@ def effects_frame(
                 "kind": "proxy",
                 "stage": 0,
                 "name": weight.name,
-                **_bounds("effect", weight.effect),
+                **weight.effect.columns("effect"),
                 "p_positive": weight.positive,
             }
         )
@@ -249,7 +248,7 @@ def proxies_frame(
                 "proxy": name,
                 "scored": covariate.scored,
                 "fit": covariate.fit,
-                **_bounds("effect", None if weight is None else weight.effect),
+                **(UNKNOWN if weight is None else weight.effect).columns("effect"),
                 "p_positive": math.nan if weight is None else weight.positive,
                 "verdict": _proxy_verdict(covariate, weight),
                 "seconds": seconds[name][0],
@@ -307,7 +306,7 @@ def verdict(estimates: Estimates | None, baselines: Mapping[str, Placement]) -> 
         return f"No placement is better than none at 95 % ({basis})."
     best = max(better, key=lambda placement: estimates.means[estimates.position[placement]])
     also = f", as {'is' if len(better) == 2 else 'are'} {counted(len(better) - 1, 'other')}" if len(better) > 1 else ""
-    gained = _spoken(estimates.difference(best, plain))
+    gained = _points(estimates.difference(best, plain))
     sentence = f"{best} is better than none at 95 %{also}: {gained} ({basis})."
     rival = estimates.best_no_dearer(best, [mark for mark in baselines.values() if mark != plain])
     if rival is None or best in baselines.values():
@@ -317,7 +316,7 @@ def verdict(estimates: Estimates | None, baselines: Mapping[str, Placement]) -> 
     said = "It is better, too," if is_shown else "It is not shown to be better"
     return (
         f"{sentence} {said} than the best baseline that costs no more, {name}: "
-        f"{_spoken(estimates.difference(best, rival))}."
+        f"{_points(estimates.difference(best, rival))}."
     )
 
 
@@ -373,16 +372,6 @@ def _own_costs(latencies: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return list(dict.fromkeys(name for row in latencies.values() for name in row if ":" in name))
 
 
-def _bounds(name: str, estimate: Estimate | None) -> dict[str, float]:
-    if estimate is None:
-        return dict.fromkeys((name, f"{name}_lower", f"{name}_upper"), math.nan)
-    return {name: estimate.mean, f"{name}_lower": estimate.lower, f"{name}_upper": estimate.upper}
-
-
-def _percent(name: str, estimate: Estimate) -> dict[str, float]:
-    """Return the bounds of an accuracy, which ends at 0 and 100 %: the model itself knows no such ends."""
-    return {key: min(max(value, 0.0), 100.0) for key, value in _bounds(name, estimate).items()}
-
-
-def _spoken(estimate: Estimate) -> str:
-    return f"{estimate.mean:+.2f} points, 90 % interval {estimate.lower:+.2f} to {estimate.upper:+.2f}"
+def _points(gain: Interval) -> str:
+    """Return a gain in words, with its interval."""
+    return f"{gain.value:+.2f} points, 90 % interval {gain.lower:+.2f} to {gain.upper:+.2f}"

@@ -91,13 +91,11 @@ def calibration(problem: SearchProblem, replayed: Replay) -> Calibration:
     claimed = estimates.surely_better(plain)
     return Calibration(
         candidates=len(accuracies),
-        covered=sum(each.lower <= true[placement] <= each.upper for placement, each in accuracies.items()),
-        gains_covered=sum(
-            each.lower <= true[placement] - true[plain] <= each.upper for placement, each in gains.items()
-        ),
-        bias=_mean([each.mean - true[placement] for placement, each in accuracies.items()]),
+        covered=sum(true[placement] in each for placement, each in accuracies.items()),
+        gains_covered=sum(true[placement] - true[plain] in each for placement, each in gains.items()),
+        bias=_mean([each.value - true[placement] for placement, each in accuracies.items()]),
         observed_bias=_mean([accuracy - true[placement] for placement, accuracy in observed]),
-        gain_bias=_mean([each.mean - (true[placement] - true[plain]) for placement, each in gains.items()]),
+        gain_bias=_mean([each.value - (true[placement] - true[plain]) for placement, each in gains.items()]),
         observed_gain_bias=_mean(
             [
                 accuracy - observed_plain - (true[placement] - true[plain])
@@ -127,5 +125,5 @@ def summary(curves: pd.DataFrame) -> pd.DataFrame:
     table = table.reset_index()
     reach = 1.96 * table["std"] / np.sqrt(table["count"])
     return table.rename(columns={"mean": "hypervolume", "count": "repetitions"}).assign(
-        lower=table["mean"] - reach, upper=table["mean"] + reach
+        hypervolume_lower=table["mean"] - reach, hypervolume_upper=table["mean"] + reach
     )

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seplace.costs.latency import Quartiles, measure_latencies, paired_ratios, time_rounds
+from seplace.costs.latency import measure_latencies, paired_ratios, time_rounds
+from seplace.interval import Interval
 from tests.networks import network_of
 
 IMAGES = torch.zeros(2, 3, 8, 8)
@@ -25,17 +26,16 @@ def test_quartiles_are_ordered_and_positive() -> None:
     latencies = measure_latencies(networks, IMAGES, repeats=5, warmup=1)
     assert len(latencies) == 2
     for latency in latencies:
-        assert 0 < latency.lower_ms <= latency.median_ms <= latency.upper_ms
-        assert latency.repeats == 5
+        assert 0 < latency.lower <= latency.value <= latency.upper
 
 
 @pytest.mark.parametrize("milliseconds", [(20, 1), (1, 20)])
 def test_results_are_milliseconds_in_the_order_of_the_networks(milliseconds: tuple[int, int]) -> None:
     networks = [Sleeper(value).eval() for value in milliseconds]
     latencies = measure_latencies(networks, IMAGES, repeats=5, warmup=0)
-    first, second = (latency.median_ms for latency in latencies)
+    first, second = (latency.value for latency in latencies)
     assert (first > second) == (milliseconds[0] > milliseconds[1])
-    assert all(latency.lower_ms >= value for latency, value in zip(latencies, milliseconds, strict=True))
+    assert all(latency.lower >= value for latency, value in zip(latencies, milliseconds, strict=True))
 
 
 def test_networks_take_turns_without_gradients_and_the_warm_up_is_not_timed() -> None:
@@ -56,7 +56,7 @@ def test_networks_take_turns_without_gradients_and_the_warm_up_is_not_timed() ->
 
     latencies = measure_latencies([Recorder(0), Recorder(1), Recorder(2)], IMAGES, repeats=4, warmup=2)
     assert turns == [0, 1, 2] * 6
-    assert all(latency.upper_ms < 50 for latency in latencies)
+    assert all(latency.upper < 50 for latency in latencies)
 
 
 def test_rounds_are_listed_by_network_in_milliseconds() -> None:
@@ -66,13 +66,7 @@ def test_rounds_are_listed_by_network_in_milliseconds() -> None:
     assert all(value >= 8 for value in timings[1])
 
 
-def test_quartiles_by_hand() -> None:
-    # Sorted 1 2 4 8 16: the middle, and a quarter and three quarters of the way.
-    assert Quartiles.of([16, 1, 8, 2, 4]) == Quartiles(median=4, lower=2, upper=8)
-    assert Quartiles.of([1, 3]) == Quartiles(median=2, lower=1.5, upper=2.5)
-
-
 def test_ratios_are_of_the_same_round() -> None:
     # The machine is ten times slower in the last rounds: of the medians alone the ratio would be 20 / 10.
-    assert paired_ratios([20, 21, 200, 220, 20], [10, 10, 100, 100, 10]) == Quartiles(median=2, lower=2, upper=2.1)
-    assert paired_ratios([3.0, 30.0], [3.0, 30.0]) == Quartiles(median=1, lower=1, upper=1)
+    assert paired_ratios([20, 21, 200, 220, 20], [10, 10, 100, 100, 10]) == Interval(value=2, lower=2, upper=2.1)
+    assert paired_ratios([3.0, 30.0], [3.0, 30.0]) == Interval(value=1, lower=1, upper=1)

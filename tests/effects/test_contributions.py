@@ -25,7 +25,7 @@ def contributions(gain, *, noise: float = 0.05, count: int = 343) -> Contributio
 
 
 def by_name(found) -> dict[tuple[int | None, str], float]:
-    return {(each.stage, each.name): each.effect.mean for each in found}
+    return {(each.stage, each.name): each.effect.value for each in found}
 
 
 def test_an_additive_truth_is_found_by_stage_and_choice():
@@ -50,10 +50,10 @@ def test_groups_average_their_choices():
     found = contributions(lambda choices: 1.0 * (choices[0] == SE) + 0.2 * (choices[1] == SE))
     choices = {(each.stage, each.name): each for each in found.choices()}
     modules = {(each.stage, each.name): each for each in found.modules()}
-    here = [each.effect.mean for (stage, name), each in choices.items() if stage == 1 and name.startswith("se")]
-    assert modules[1, "se"].effect.mean == pytest.approx(np.mean(here))
-    everywhere = [each.effect.mean for (_, name), each in choices.items() if name.startswith("se")]
-    assert modules[None, "se"].effect.mean == pytest.approx(np.mean(everywhere))
+    here = [each.effect.value for (stage, name), each in choices.items() if stage == 1 and name.startswith("se")]
+    assert modules[1, "se"].effect.value == pytest.approx(np.mean(here))
+    everywhere = [each.effect.value for (_, name), each in choices.items() if name.startswith("se")]
+    assert modules[None, "se"].effect.value == pytest.approx(np.mean(everywhere))
     attachments = by_name(found.attachments())
     assert attachments[1, "se.serial"] > 0.6 > 0.4 > attachments[1, "se.parallel"]
 
@@ -61,7 +61,7 @@ def test_groups_average_their_choices():
 def test_intervals_and_probabilities_say_what_is_known():
     found = contributions(lambda choices: 1.0 * (choices[0] == SE), noise=0.8, count=40)
     for each in found.choices():
-        assert each.effect.lower < each.effect.mean < each.effect.upper
+        assert each.effect.lower < each.effect.value < each.effect.upper
         assert 0 <= each.positive <= 1
     sharp = contributions(lambda choices: 1.0 * (choices[0] == SE), noise=0.05)
     widths = [
@@ -75,7 +75,7 @@ def test_only_a_real_interaction_is_named():
     together = contributions(lambda choices: 1.0 * (choices[0].module == "se" and choices[1].module == "cbam"))
     named = together.interactions(sure=0.99)
     assert (named[0].first, named[0].second) == ("se in stage 1", "cbam in stage 2")
-    assert named[0].effect.mean == pytest.approx(1.0, abs=0.35)
+    assert named[0].effect.value == pytest.approx(1.0, abs=0.35)
     assert named[0].positive > 0.99
     apart = contributions(lambda choices: 0.5 * (choices[0] == SE), noise=0.3)
     assert len(apart.interactions(sure=0.99)) <= 1
@@ -93,4 +93,4 @@ def test_spaces_of_several_backbones_tell_what_the_backbone_adds():
     posterior = Posterior(Design(space), observations, draws=4, random=np.random.default_rng(0))
     backbones = Contributions(posterior).backbones()
     assert [each.name for each in backbones] == [variant.text for variant in space.variants]
-    assert [each.effect.mean for each in backbones] == pytest.approx([2.0] * len(backbones), abs=0.3)
+    assert [each.effect.value for each in backbones] == pytest.approx([2.0] * len(backbones), abs=0.3)

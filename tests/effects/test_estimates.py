@@ -61,11 +61,11 @@ def test_estimates_are_means_and_quantiles():
     one, other = estimates.placements[3:5]
     samples = estimates.accuracies[:, 3]
     estimate = estimates.accuracy(one)
-    assert estimate.mean == pytest.approx(samples.mean())
+    assert estimate.value == pytest.approx(samples.mean())
     assert (samples < estimate.lower).mean() == pytest.approx(0.05, abs=0.002)
     assert (samples > estimate.upper).mean() == pytest.approx(0.05, abs=0.002)
     difference = estimates.difference(one, other)
-    assert difference.mean == pytest.approx(estimate.mean - estimates.accuracy(other).mean)
+    assert difference.value == pytest.approx(estimate.value - estimates.accuracy(other).value)
     assert difference.upper == pytest.approx(-estimates.difference(other, one).lower)
     wins = sum(a > b for a, b in estimates.accuracies[:, 3:5].tolist())
     assert estimates.is_better(one, other) == pytest.approx(wins / len(samples))
@@ -125,7 +125,7 @@ def test_a_winner_is_named():
     assert estimates.front[-1] == winner
     assert estimates.surely_better(winner) == []
     assert estimates.is_better(winner, NONE) > 0.99
-    assert estimates.difference(winner, NONE).mean == pytest.approx(3.0, abs=0.5)
+    assert estimates.difference(winner, NONE).value == pytest.approx(3.0, abs=0.5)
 
 
 def test_the_band_holds_for_all_together():

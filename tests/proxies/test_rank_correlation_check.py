@@ -8,6 +8,7 @@ from scipy.stats import kendalltau
 
 from seplace import api
 from seplace.errors import InputError, UnknownName
+from seplace.interval import Interval
 from seplace.placement import Placement
 from seplace.proxies.rank_correlation_check import (
     TARGETS,
@@ -19,7 +20,6 @@ from seplace.proxies.rank_correlation_check import (
     trained_placements,
     verdict,
 )
-from seplace.rank_correlation import Interval
 from seplace.report.proxy_tables import rank_correlation_view
 from seplace.results.evaluation import Evaluation
 from tests.proxies.toy import EFFORT

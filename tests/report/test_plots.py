@@ -160,7 +160,16 @@ def test_a_simulation_has_a_panel_a_recommendation():
         for recommendation in ("observed", "posterior")
         for trainings in (10, 50)
     ]
-    columns = ["problem", "sampler", "recommendation", "trainings", "hypervolume", "lower", "upper", "repetitions"]
+    columns = [
+        "problem",
+        "sampler",
+        "recommendation",
+        "trainings",
+        "hypervolume",
+        "hypervolume_lower",
+        "hypervolume_upper",
+        "repetitions",
+    ]
     figure = plot_simulation(pd.DataFrame(rows, columns=columns), title="a comparison")
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert titles == ["usual: observed front", "usual: posterior front"]

@@ -243,7 +243,7 @@ def test_the_summary_has_the_interval_of_the_mean():
     (row,) = summary(curves).to_dict("records")
     half = 1.96 * np.std([0.5, 0.6, 0.7, 0.8], ddof=1) / 2
     assert row["hypervolume"] == pytest.approx(0.65)
-    assert (row["lower"], row["upper"]) == pytest.approx((0.65 - half, 0.65 + half))
+    assert (row["hypervolume_lower"], row["hypervolume_upper"]) == pytest.approx((0.65 - half, 0.65 + half))
     assert row["repetitions"] == 4
     assert row["front_points"] == 4.5
 
