@@ -14,7 +14,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.11.0"
+from seplace.version import __version__ as __version__
+
 __all__ = ["Results", "adopt", "load", "run"]
 
 _HOMES = {"Results": "seplace.api", "adopt": "seplace.adoption", "load": "seplace.api", "run": "seplace.api"}

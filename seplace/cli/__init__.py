@@ -13,7 +13,6 @@ from typing import Annotated
 
 import typer
 
-from seplace import __version__
 from seplace.cli.bench import bench
 from seplace.cli.doctor import doctor
 from seplace.cli.printing import complain
@@ -23,6 +22,7 @@ from seplace.cli.simulate import simulate
 from seplace.cli.studies import plan, run
 from seplace.errors import DataError, Interrupted, InvalidStudy, SeplaceError, UserCodeError
 from seplace.user_code import describe_error, is_raised_by_theirs, told_lack_of_memory
+from seplace.version import __version__
 
 _COMMANDS: tuple[Callable[..., None], ...] = (
     plan,

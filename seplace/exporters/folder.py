@@ -14,13 +14,13 @@ from typing import Any
 import safetensors.torch
 from torch import nn
 
-from seplace import __version__
 from seplace.costs import COSTS
 from seplace.errors import InputError
 from seplace.exporters.form import Form
 from seplace.exporters.readme import readme_text
 from seplace.exporters.trained import TrainedNetwork
 from seplace.files.atomic import sha256_of, write_atomically
+from seplace.version import __version__
 
 _FORMAT_VERSION = 1
 

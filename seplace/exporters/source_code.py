@@ -12,13 +12,13 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from seplace import __version__
 from seplace.attachments import ATTACHMENTS
 from seplace.attention import ATTENTION
 from seplace.backbones.foreign.traced import TracedBackbone
 from seplace.exporters.code_check import UnexportableCode, check_code
 from seplace.exporters.definitions import Definition, Definitions, Import
 from seplace.models import applied_by, attachment_name, gate_arguments
+from seplace.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

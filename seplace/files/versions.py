@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 
-from seplace import __version__
+from seplace.version import __version__
 
 
 def versions() -> dict[str, str]:

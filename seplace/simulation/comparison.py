@@ -15,7 +15,6 @@ from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
-from seplace import __version__
 from seplace.api import to_csv
 from seplace.errors import InputError, UnknownName
 from seplace.files.atomic import is_file, make_folder, remove_unfinished, write_atomically
@@ -28,6 +27,7 @@ from seplace.simulation.landscapes import LANDSCAPES, landscape, proxied
 from seplace.simulation.replay import Phases, replay, rungs_in
 from seplace.simulation.resampled import Truth, resampled_problem
 from seplace.simulation.tabular import tabular_problem
+from seplace.version import __version__
 
 if TYPE_CHECKING:
     import pandas as pd
