@@ -5,7 +5,7 @@ from torch import nn
 from seplace.attachments import ATTACHMENTS
 from seplace.attention import ATTENTION
 from seplace.attention.options import GateOptions
-from seplace.backbones.backbone import describe
+from seplace.backbones.describe import describe
 from seplace.models import build, without_weights
 from seplace.placement import Placement, StageChoice
 

@@ -2,7 +2,7 @@ import pytest
 
 import seplace
 from seplace.backbones import BACKBONES
-from seplace.backbones.backbone import describe
+from seplace.backbones.describe import describe
 from seplace.baselines import baselines, own_baselines
 from seplace.space import check_placement
 from seplace.study.config import load_study

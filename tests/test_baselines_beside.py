@@ -8,7 +8,7 @@ import pytest
 import seplace
 from seplace.api import PICKS
 from seplace.attention.options import GateOptions
-from seplace.backbones.backbone import describe
+from seplace.backbones.describe import describe
 from seplace.effects.design import Design
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation, estimates_of, is_candidate, summarise

@@ -21,7 +21,8 @@ from seplace.attachments import ATTACHMENTS
 from seplace.attention import ATTENTION
 from seplace.attention.options import GateOptions
 from seplace.backbones import BACKBONES
-from seplace.backbones.backbone import Backbone, describe
+from seplace.backbones.backbone import Backbone
+from seplace.backbones.describe import describe
 from seplace.backbones.sites import Stage
 from seplace.costs.counting import count_operators
 from seplace.exporters.source_code import source_text

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seplace.backbones.backbone import describe
+from seplace.backbones.describe import describe
 from seplace.errors import InvalidPlacement, UnknownName
 from tests.networks import GATES, choice_of, network_of, takes
 

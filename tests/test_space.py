@@ -10,7 +10,8 @@ from torch import nn
 from seplace.attachments import ATTACHMENTS
 from seplace.attention.applied import Scaled
 from seplace.attention.options import GateOptions, Init
-from seplace.backbones.backbone import Backbone, describe
+from seplace.backbones.backbone import Backbone
+from seplace.backbones.describe import describe
 from seplace.backbones.sites import residual_stage
 from seplace.errors import InvalidPlacement, InvalidSpace
 from seplace.models import build

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from seplace.backbones import BACKBONES
 from seplace.backbones.sites import Stage
 from seplace.errors import InputError, did_you_mean, quoted
 from seplace.registry import resolve
@@ -19,8 +17,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 Granularity = Literal["stage", "block"]
-
-_TEXT = re.compile(r"(?P<name>[\w.:]+)(?:\[(?P<options>[^\[\]]*)\])?", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,34 +81,6 @@ class NoBlocksToName(InputError):
         super().__init__(f"{text} describes its blocks itself; name blocks of a network of your own alone")
 
 
-def describe(text: str, *, blocks: tuple[str, ...] = ()) -> Backbone:
-    """Return the backbone that a text names, such as `cifar_resnet20[shortcut=B,width=0.5]`.
-
-    `blocks` names the blocks of a network of the user's own by their paths; NoBlocksToName for any other backbone.
-    Options are sorted and defaults left out; a text in another form is an InputError that names the canonical one.
-    """
-    match = _TEXT.fullmatch(text)
-    if match is None:
-        raise InputError(
-            f"backbone {quoted(text)}: write a name, or a name with options such as cifar_resnet20[width=0.5]"
-        )
-    name, options = match.group("name", "options")
-    if ":" in name:
-        from seplace.backbones.foreign.traced import (
-            describe_import,  # only what a user brings needs torch to be described
-        )
-
-        backbone = describe_import(name, options or "", blocks)
-    else:
-        if blocks:
-            raise NoBlocksToName(text)
-        member: Callable[..., Backbone] = BACKBONES[name]
-        backbone = member(**parse_options(name, options or "", _defaults(member)))
-    if backbone.text != text:
-        raise InputError(f"backbone {quoted(text)}: write {backbone.text!r}")
-    return backbone
-
-
 def check_width(name: str, width: float) -> None:
     """Refuse (InputError) a width, the factor of a network's channels, that is none."""
     if not 0 < width <= 64:
@@ -121,7 +89,7 @@ def check_width(name: str, width: float) -> None:
 
 def canonical_text(name: str, options: Mapping[str, Any], member: Callable[..., Backbone]) -> str:
     """Return `name[key=value,…]`, keys sorted, options at their defaults left out."""
-    return text_of(name, options, _defaults(member))
+    return text_of(name, options, defaults_of(member))
 
 
 def text_of(name: str, options: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
@@ -151,5 +119,6 @@ def parse_options(name: str, text: str, defaults: Mapping[str, Any]) -> dict[str
     return options
 
 
-def _defaults(member: Callable[..., Backbone]) -> dict[str, Any]:
+def defaults_of(member: Callable[..., Backbone]) -> dict[str, Any]:
+    """Return the options of a description with their defaults."""
     return {key: parameter.default for key, parameter in inspect.signature(member).parameters.items()}

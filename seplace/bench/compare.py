@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from seplace.backbones import BACKBONES
-from seplace.backbones.backbone import Backbone, describe
+from seplace.backbones.backbone import Backbone
+from seplace.backbones.describe import describe
 from seplace.baselines import baselines
 from seplace.bench.published import figures
 from seplace.errors import InputError, InvalidPlacement, did_you_mean, nearest

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seplace.attention.options import GateOptions
-from seplace.backbones.backbone import describe
+from seplace.backbones.describe import describe
 from seplace.costs.table import CostTable
 from seplace.errors import InputError
 from seplace.placement import Placement, StageChoice

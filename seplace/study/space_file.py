@@ -13,7 +13,8 @@ from seplace.attachments import ATTACHMENTS
 from seplace.attention import ATTENTION
 from seplace.attention.options import GateOptions, Init
 from seplace.attention.signature import signature_of
-from seplace.backbones.backbone import Backbone, Granularity, NoBlocksToName, describe
+from seplace.backbones.backbone import Backbone, Granularity, NoBlocksToName
+from seplace.backbones.describe import describe
 from seplace.errors import DataError, InputError, InvalidBlocks, InvalidPlacement, InvalidSpace, UnknownName
 from seplace.files.schema import Block, Checked, Schema, check_shape
 from seplace.files.shipped import is_name, locate, name_of

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from seplace.backbones.backbone import describe
+from seplace.backbones.describe import describe
 from seplace.backbones.networks.resnet import PaddedShortcut
 from tests.networks import network_of, shaped_network_of
 

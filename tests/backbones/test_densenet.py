@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seplace.backbones.backbone import describe
+from seplace.backbones.describe import describe
 from seplace.backbones.networks.densenet import DenseBlock
 from seplace.costs.macs import macs
 from seplace.costs.params import params

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import seplace
-from seplace.backbones.backbone import describe
+from seplace.backbones.describe import describe
 from seplace.errors import InputError
 from seplace.models import freeze_backbone
 from tests.networks import network_of

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from seplace.attachments import ATTACHMENTS
 from seplace.attention.applied import Scaled
 from seplace.backbones import BACKBONES
-from seplace.backbones.backbone import describe
+from seplace.backbones.describe import describe
 from tests.networks import network_of, weightless_network_of
 
 each_backbone = pytest.mark.parametrize("name", BACKBONES)
@@ -63,7 +63,7 @@ def test_describing_all_of_them_needs_no_torch() -> None:
     program = (
         "import sys\n"
         "from seplace.backbones import BACKBONES\n"
-        "from seplace.backbones.backbone import describe\n"
+        "from seplace.backbones.describe import describe\n"
         "for name in BACKBONES: describe(name)\n"
         "sys.exit('torch' in sys.modules)\n"
     )

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from seplace.backbones.backbone import describe
+from seplace.backbones.describe import describe
 from seplace.costs.macs import macs
 from seplace.costs.params import params
 from tests.networks import network_of, shaped_network_of

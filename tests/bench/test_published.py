@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from seplace.backbones.backbone import describe
+from seplace.backbones.describe import describe
 from seplace.bench.compare import compare_published
 from seplace.bench.conventions import (
     CBAM_GIGA,

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from seplace.attention.options import GateOptions
-from seplace.backbones.backbone import describe
+from seplace.backbones.describe import describe
 from seplace.costs.table import CostTable
 from seplace.evaluators.stand_alone import StandAlone
 from seplace.models import build, insert

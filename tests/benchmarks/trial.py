@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from seplace.attention.options import GateOptions
-from seplace.backbones.backbone import describe
+from seplace.backbones.describe import describe
 from seplace.datasets.augmentation import Augmentation
 from seplace.datasets.image_set import Split
 from seplace.datasets.loader import BatchLoader

@@ -10,7 +10,7 @@ import seplace
 from seplace.attachments.cross import Cross
 from seplace.attention.applied import Added, Scaled
 from seplace.attention.options import GateOptions
-from seplace.backbones.backbone import describe
+from seplace.backbones.describe import describe
 from seplace.costs import counting
 from seplace.costs.counting import count_operators, counted_once
 from seplace.costs.flops import flops

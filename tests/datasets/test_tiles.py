@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from seplace.attention.options import GateOptions
 from seplace.attention.se import SE
-from seplace.backbones.backbone import describe
+from seplace.backbones.describe import describe
 from seplace.datasets.raw_set import ArrayImages, RawSet
 from seplace.datasets.tiles import plain_tiles, switched_tiles
 from seplace.models import build

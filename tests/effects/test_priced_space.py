@@ -185,7 +185,7 @@ def test_exchange_weighs_millions_of_millions():
 
 
 def load_deep():
-    from seplace.backbones.backbone import describe
+    from seplace.backbones.describe import describe
 
     return replace(describe("resnet152"), granularity="block")
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from seplace.attention.options import GateOptions
-from seplace.backbones.backbone import describe
+from seplace.backbones.describe import describe
 from seplace.costs.table import CostTable
 from seplace.effects.design import Design
 from seplace.effects.model import Observation

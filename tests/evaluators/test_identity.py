@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from seplace.attention.options import GateOptions
-from seplace.backbones.backbone import describe
+from seplace.backbones.describe import describe
 from seplace.backbones.sites import Site, Stage
 from seplace.evaluators.identity import changes_of_identity, changes_of_images, counted_code, identity_of
 from seplace.evaluators.network_identity import identity_of_backbone, identity_of_choice

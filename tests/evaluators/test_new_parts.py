@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import seplace
-from seplace.backbones.backbone import describe
+from seplace.backbones.describe import describe
 from seplace.errors import InputError, StudyChanged
 from seplace.evaluators.new_parts import new_modules
 from seplace.evaluators.stand_alone import StandAlone

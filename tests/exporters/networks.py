@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from seplace import models
 from seplace.attention.options import GateOptions
-from seplace.backbones.backbone import describe
+from seplace.backbones.describe import describe
 from seplace.costs import COSTS
 from seplace.exporters.trained import TrainedNetwork
 from seplace.placement import Placement

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 import seplace
-from seplace.backbones.backbone import describe
+from seplace.backbones.describe import describe
 from seplace.cli import main
 from seplace.errors import ExportMismatch, InputError
 from seplace.exporters import EXPORTERS, exporter_for

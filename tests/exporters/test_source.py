@@ -12,7 +12,7 @@ import torch
 from safetensors import safe_open
 
 from seplace.attention.options import GateOptions
-from seplace.backbones.backbone import describe
+from seplace.backbones.describe import describe
 from seplace.errors import ExportMismatch, InputError
 from seplace.exporters import EXPORTERS, verify
 from seplace.exporters.code_check import UnexportableCode, check_code

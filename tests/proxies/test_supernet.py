@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from seplace.backbones.backbone import describe
+from seplace.backbones.describe import describe
 from seplace.models import freeze_backbone
 from seplace.placement import Placement, StageChoice
 from seplace.proxies.supernet import SharedWeights, Supernet, make, recalibrate

@@ -1,6 +1,6 @@
 import pytest
 
-from seplace.backbones.backbone import describe
+from seplace.backbones.describe import describe
 from seplace.baselines import baselines
 from tests.search.toy import go, read_on_test_split
 from tests.studies import write_study

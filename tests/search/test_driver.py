@@ -6,7 +6,7 @@ import optuna
 import pytest
 
 from seplace.api import Results
-from seplace.backbones.backbone import describe
+from seplace.backbones.describe import describe
 from seplace.baselines import baselines
 from seplace.costs import COSTS
 from seplace.errors import InputError, MissingWeights, StudyBusy, StudyChanged, TooManyFailures

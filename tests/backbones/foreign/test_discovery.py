@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import seplace
-from seplace.backbones.backbone import describe
+from seplace.backbones.describe import describe
 from seplace.errors import InputError, InvalidStudy
 from seplace.study.space_file import load_space
 from tests.foreign import image_models, images, shared, toolbox

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seplace.backbones.backbone import describe
+from seplace.backbones.describe import describe
 from seplace.backbones.foreign.logits import as_plain, find_logits
 from seplace.errors import InputError
 from tests.foreign.residual import basic_resnet

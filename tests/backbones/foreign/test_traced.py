@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from seplace.backbones.backbone import Backbone, describe
+from seplace.backbones.backbone import Backbone
+from seplace.backbones.describe import describe
 from seplace.backbones.foreign.traced import TracedBackbone
 from seplace.errors import InputError, InvalidStudy
 from seplace.seeds import derive_seed

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seplace.backbones.backbone import Backbone, canonical_text, describe
+from seplace.backbones.backbone import Backbone, canonical_text
+from seplace.backbones.describe import describe
 from seplace.backbones.sites import residual_stage
 from seplace.errors import InputError, UnknownName
 
