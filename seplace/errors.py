@@ -12,7 +12,18 @@ from typing import Any
 
 
 class SeplaceError(Exception):
-    """The root of all errors that a user can cause or mend."""
+    """The base class of all errors that seplace raises on purpose.
+
+    `exit_code` is what the command line ends with. The subclasses are those of `seplace.errors`: most are an InputError
+    (something that the user wrote is wrong) or a DataError (data are missing or damaged).
+
+    >>> import seplace
+    >>> try:
+    ...     seplace.create_model("cifar_resnet20", "none-se16")
+    ... except seplace.SeplaceError as error:
+    ...     print(error)
+    none-se16: backbone cifar_resnet20 has 3 stages (got 2)
+    """
 
     exit_code = 1
 

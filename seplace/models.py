@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import torch
 from torch import Tensor, nn
@@ -16,18 +16,108 @@ from seplace.attachments.cross import Cross
 from seplace.attachments.kernel import Kernel
 from seplace.attention import ATTENTION
 from seplace.attention.applied import Added, Scaled
+from seplace.attention.options import GateOptions, Init
 from seplace.attention.signature import CHANNELS, Signature, signature_of
+from seplace.backbones.backbone import Backbone, Granularity
+from seplace.backbones.describe import describe
 from seplace.backbones.foreign.recast import recast, recipe_of
 from seplace.backbones.foreign.slotted import slotted
-from seplace.errors import InvalidPlacement, UserCodeError
+from seplace.errors import InputError, InvalidPlacement, UserCodeError
+from seplace.placement import Placement
 from seplace.registry import is_import_path
 from seplace.seeds import derive_seed
+from seplace.space import check_placement
 from seplace.user_code import told_if
 
 if TYPE_CHECKING:
-    from seplace.attention.options import GateOptions
-    from seplace.backbones.backbone import Backbone
-    from seplace.placement import Placement, StageChoice
+    from seplace.placement import StageChoice
+
+
+def create_model(
+    backbone: str | Backbone,
+    placement: str | Placement,
+    *,
+    num_classes: int | None = None,
+    in_channels: int = 3,
+    seed: int = 0,
+    init: Init = "paper",
+    min_hidden: int = 1,
+    granularity: Granularity | None = None,
+) -> nn.Module:
+    """Return a network with the attention modules of a placement in it, untrained, on the CPU, in training mode.
+
+    The network takes images of shape (N, in_channels, H, W) and returns logits of shape (N, num_classes).
+
+    >>> import seplace, torch
+    >>> network = seplace.create_model("cifar_resnet20", "none-se16-none", num_classes=10)
+    >>> network(torch.zeros(2, 3, 32, 32)).shape
+    torch.Size([2, 10])
+
+    Args:
+        backbone: A name of `list_backbones`, with options in brackets such as `cifar_resnet20[width=0.5]`; or the
+            backbone of a search space, `space.backbone`.
+        placement: The text of a placement, one choice a stage, or a `Placement`. `se16-se16-se16` has SE with
+            reduction ratio 16 in all three stages, `none-none-none` is the plain backbone.
+        num_classes: The number of classes; None takes what is customary for the backbone (10 for CIFAR networks, 1000
+            for ImageNet networks).
+        in_channels: The number of channels of an image.
+        seed: What the weights are drawn from. Networks of one backbone and one seed have equal backbone weights
+            whatever the placement, so that their trainings can be compared in pairs. The global random state is neither
+            used nor changed.
+        init: `paper` starts each module as its paper does; with `identity` it changes nothing until it is trained.
+        min_hidden: The least number of hidden units of a module with a reduction ratio.
+        granularity: `block` for a placement with one choice a block, `stage` for one choice a stage; None takes that
+            of the backbone, which is `stage` for a name.
+
+    Raises:
+        UnknownName: There is no such backbone; the message names the nearest.
+        InvalidPlacement: The placement cannot be read, has another number of choices than the backbone has stages, or
+            holds what the blocks do not take.
+        InputError: Another argument is out of its range.
+
+    """
+    if not isinstance(backbone, str | Backbone):
+        raise InputError(
+            f"backbone is a name or a backbone of a search space (got a {type(backbone).__name__}); for a network that "
+            "is there already use seplace.adopt(network, images).insert(placement)"
+        )
+    if not isinstance(placement, str | Placement):
+        raise InputError(f"placement is a text or a Placement (got a {type(placement).__name__})")
+    for name, value in (("num_classes", num_classes), ("in_channels", in_channels)):
+        if value is not None and value < 1:
+            raise InputError(f"{name} is at least 1 (got {value})")
+    if granularity not in (None, *get_args(Granularity)):
+        raise InputError(f"granularity is stage or block (got {granularity!r})")
+    gate = GateOptions(init=init, min_hidden=min_hidden)
+    described = describe(backbone) if isinstance(backbone, str) else backbone
+    described = replace(described, granularity=granularity or described.granularity)
+    chosen = Placement.parse(placement) if isinstance(placement, str) else placement
+    if chosen.variant not in ("", described.text):
+        raise InvalidPlacement(f"{chosen} is for the backbone {chosen.variant} (got {described.text})")
+    _check_length(chosen, described)
+    check_placement(described, chosen, init=init)
+    return build(
+        described,
+        chosen,
+        gate=gate,
+        num_classes=described.num_classes if num_classes is None else num_classes,
+        in_channels=in_channels,
+        seed=seed,
+    )
+
+
+def _check_length(placement: Placement, backbone: Backbone) -> None:
+    """Refuse (InvalidPlacement) a placement without one choice for each stage or block, and say what to do."""
+    count, given = len(backbone.units), len(placement)
+    if given == count:
+        return
+    rule = f"{placement}: backbone {backbone.text} has {count} {backbone.granularity}s (got {given})"
+    other: Granularity = "block" if backbone.granularity == "stage" else "stage"
+    if given == len(replace(backbone, granularity=other).units):
+        raise InvalidPlacement(f"{rule}; for one choice a {other} pass granularity={other!r}")
+    if given == 1:
+        raise InvalidPlacement(f"{rule}; write {str(Placement.uniform(placement.choices[0], count))!r} for all of them")
+    raise InvalidPlacement(rule)
 
 
 def build(

@@ -1,7 +1,5 @@
 import json
 import shutil
-import subprocess
-import sys
 
 import pandas as pd
 import pytest
@@ -18,16 +16,6 @@ from tests.studies import write_study
 @pytest.fixture(scope="module")
 def results(finished) -> api.Results:
     return seplace.load(finished)
-
-
-def test_importing_it_needs_no_torch():
-    program = "import sys, seplace; sys.exit(bool({'torch', 'optuna', 'pandas', 'matplotlib'} & set(sys.modules)))"
-    subprocess.run([sys.executable, "-c", program], check=True)
-
-
-def test_unknown_names_are_no_attributes():
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        _ = seplace.nothing
 
 
 def test_a_run_returns_tables(results):

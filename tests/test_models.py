@@ -1,13 +1,19 @@
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
+from seplace.attention.options import GateOptions
 from seplace.backbones.describe import describe
-from seplace.errors import InvalidPlacement, UnknownName
+from seplace.errors import InputError, InvalidPlacement, UnknownName
+from seplace.models import build, create_model
+from seplace.placement import Placement
+from seplace.space import SearchSpace
 from tests.networks import GATES, choice_of, network_of, takes
+from tests.spaces import parse
 
 BACKBONE = "cifar_resnet8[width=0.5]"
 CHOICES = [
@@ -188,3 +194,56 @@ def test_a_users_own_module_is_attached_unregistered() -> None:
 def test_an_unknown_name_is_refused() -> None:
     with pytest.raises((UnknownName, InvalidPlacement), match="unknown attention module 'sse'"):
         network_of("cifar_resnet8", "none-sse4-none")
+
+
+def test_a_model_is_created_from_texts_alone() -> None:
+    network = create_model("cifar_resnet8", "none-se16-eca.parallel", num_classes=7, in_channels=1, seed=3)
+    assert network.training
+    same = build(
+        describe("cifar_resnet8"),
+        Placement.parse("none-se16-eca.parallel"),
+        gate=GateOptions(init="paper"),
+        num_classes=7,
+        in_channels=1,
+        seed=3,
+    )
+    assert are_equal(dict(network.state_dict()), dict(same.state_dict()))
+    assert network(torch.zeros(2, 1, 32, 32)).shape == (2, 7)
+
+
+def test_a_created_model_has_the_customary_number_of_classes() -> None:
+    assert create_model("cifar_resnet8", "none-none-none")(images()).shape == (2, 10)
+
+
+def test_a_model_is_created_for_a_candidate_of_a_space_with_a_choice_a_block() -> None:
+    backbone = replace(describe("cifar_resnet8"), granularity="block")
+    space = SearchSpace(
+        name="blocks", backbone=backbone, choices=(parse("none", "eca"),) * 3, gate=GateOptions(init="paper")
+    )
+    network = create_model(space.backbone, space.placement_at(7), init=space.gate.init)
+    assert are_equal(
+        dict(network.state_dict()), dict(create_model("cifar_resnet8", "eca-eca-eca", granularity="block").state_dict())
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "kind", "message"),
+    [
+        (("cifar_resnet80", "none-none-none"), {}, UnknownName, "Did you mean 'cifar_resnet8'"),
+        (("cifar_resnet8", "none-si16-none"), {}, InvalidPlacement, "stage 2: unknown attention module 'si'. Did you"),
+        (("cifar_resnet8", "none-se16"), {}, InvalidPlacement, r"has 3 stages \(got 2\)$"),
+        (("cifar_resnet8", "se16"), {}, InvalidPlacement, "write 'se16-se16-se16' for all of them"),
+        (("cifar_resnet14", "-".join(["eca"] * 6)), {}, InvalidPlacement, "pass granularity='block'"),
+        (("cifar_resnet8", "se64-none-none"), {}, InvalidPlacement, "stage 1: se64 leaves no hidden unit"),
+        (("cifar_resnet8", "none-none-none@resnet18"), {}, InvalidPlacement, "is for the backbone resnet18"),
+        (("cifar_resnet8", 3), {}, InputError, "placement is a text or a Placement"),
+        ((nn.Identity(), "none"), {}, InputError, "use seplace.adopt"),
+        (("cifar_resnet8", "none-none-none"), {"num_classes": 0}, InputError, "num_classes is at least 1"),
+        (("cifar_resnet8", "none-none-none"), {"in_channels": 0}, InputError, "in_channels is at least 1"),
+        (("cifar_resnet8", "none-none-none"), {"init": "zero"}, InputError, "init is one of paper, identity"),
+        (("cifar_resnet8", "none-none-none"), {"granularity": "net"}, InputError, "granularity is stage or block"),
+    ],
+)
+def test_what_no_model_can_be_created_from_is_refused(arguments, options, kind, message) -> None:
+    with pytest.raises(kind, match=message):
+        create_model(*arguments, **options)

@@ -1,0 +1,80 @@
+"""The public face: what `import seplace` shows, to a reader, to completion and to type checkers."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import importlib
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import seplace
+
+ROOT = Path(seplace.__file__).resolve().parents[1]
+
+each_public_name = pytest.mark.parametrize("name", seplace.__all__)
+
+
+def imported_for_type_checkers() -> dict[str, str]:
+    """The names under `if TYPE_CHECKING`, with their modules."""
+    tree = ast.parse(Path(seplace.__file__).read_text())
+    block = next(each for each in tree.body if isinstance(each, ast.If) and ast.unparse(each.test) == "TYPE_CHECKING")
+    imports = [each for each in block.body if isinstance(each, ast.ImportFrom)]
+    return {alias.name: str(each.module) for each in imports for alias in each.names}
+
+
+def test_completion_type_checkers_and_the_lazy_table_know_the_same_names() -> None:
+    assert [name for name in dir(seplace) if not name.startswith("_")] == sorted(seplace.__all__)
+    assert imported_for_type_checkers() == seplace._HOMES
+    assert sorted(seplace._HOMES) == sorted(seplace.__all__)
+    assert (Path(seplace.__file__).parent / "py.typed").exists()
+
+
+def test_importing_it_imports_nothing_else() -> None:
+    program = (
+        "import sys; before = set(sys.modules); import seplace; dir(seplace)\n"
+        "print(*sorted(name for name in set(sys.modules) - before if name.partition('.')[0] not in "
+        "sys.stdlib_module_names))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["seplace", "seplace.version"]
+
+
+def test_listing_names_needs_no_torch() -> None:
+    program = (
+        "import sys, seplace\n"
+        "seplace.list_backbones(), seplace.list_modules(), seplace.list_attachments()\n"
+        "seplace.Placement.parse('none-se16'), seplace.load_space('digits-resnet8')\n"
+        "sys.exit(bool({'torch', 'optuna', 'pandas', 'matplotlib'} & set(sys.modules)))"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_unknown_names_are_no_attributes() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = seplace.nothing
+
+
+@each_public_name
+def test_every_public_name_is_documented(name: str) -> None:
+    public = getattr(seplace, name)
+    assert len(inspect.getdoc(public) or "") > 60
+    if inspect.isclass(public):
+        methods = [method for key, method in vars(public).items() if not key.startswith("_") and callable(method)]
+        assert all(inspect.getdoc(method) for method in methods)
+
+
+@each_public_name
+def test_the_examples_in_docstrings_are_true(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    public = getattr(seplace, name)
+    home = importlib.import_module(public.__module__)
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    for example in doctest.DocTestFinder(recurse=False).find(public, name, module=home, globs={}):
+        report: list[str] = []
+        runner.run(example, out=report.append)
+        assert not report, "".join(report)
