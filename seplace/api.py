@@ -36,7 +36,6 @@ from seplace.registry import is_import_path
 from seplace.results.evaluation import Evaluation, estimates_of, evaluations_frame, rungs_frame, summarise
 from seplace.results.ledger import ledger_of_results
 from seplace.results.tables import (
-    counted,
     effects_frame,
     front_frame,
     front_of_candidates,
@@ -44,9 +43,8 @@ from seplace.results.tables import (
     placements_frame,
     proxies_frame,
     recommended_frame,
-    rungs_sentence,
-    verdict,
 )
+from seplace.results.verdict import regret_sentence, rungs_sentence, verdict
 from seplace.search.attempts import told
 from seplace.search.interruption import signals_as_errors
 from seplace.search.meaning import own_baselines
@@ -262,26 +260,19 @@ class Results:
 
     @property
     def verdict(self) -> str:
-        """In a sentence or two: whether anything was better than no attention at all."""
+        """Sentences: whether any placement is better than the plain backbone, and than the baselines."""
         if self.plain_failure is not None:
-            return f"Nothing can be compared with none: {told(self.plain_failure, self.config)}."
+            return f"Nothing can be compared with the plain backbone: {told(self.plain_failure, self.config)}."
         return " ".join(each for each in (verdict(self.estimates, self.baselines), self.test_note) if each)
 
     @property
     def outlook(self) -> str:
-        """One sentence: what the recommended front is believed to miss; empty before the search has ended."""
-        if self._regret is None:
-            return ""
-        ended = "settled" if self._regret["settled"] else "ended"
-        return (
-            f"The search {ended} after {counted(self._regret['trainings'], 'training')} of candidates of the space: "
-            f"the front that the model recommends is believed to miss {100 * self._regret['mean']:.0f} % of the "
-            f"attainable hypervolume (with 90 % probability at most {100 * self._regret['upper']:.0f} %)."
-        )
+        """The expected hypervolume regret of the recommended front, as sentences; empty before the search has ended."""
+        return "" if self._regret is None else regret_sentence(self._regret)
 
     @property
     def rungs_note(self) -> str:
-        """One sentence: which rungs were believed, and by what; empty without rungs or before the search has ended."""
+        """One sentence: which rungs were on at the end; empty without rungs or before the search has ended."""
         return "" if self._rungs is None else rungs_sentence(self._rungs)
 
     def plot(self, path: str | Path | None = None) -> Figure:
@@ -302,7 +293,7 @@ class Results:
         """Draw the effects by stage; save it too where a path (.png, .svg, .pdf) is given."""
         from seplace.report.plots import plot_effects, save_figure
 
-        figure = plot_effects(self.effects, title=f"{self.config.name}: what each choice adds to none in its stage")
+        figure = plot_effects(self.effects, title=f"{self.config.name}: effect of each choice in its stage")
         if path is not None:
             save_figure(figure, Path(path))
         return figure

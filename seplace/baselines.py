@@ -1,4 +1,4 @@
-"""The placements that anyone would try by hand; every study trains them, so that its front can be judged by them."""
+"""The placements that anyone would try by hand. Every study trains them, and compares its front with them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _RATIO = 16
 
 
 def own_baselines(stages: Sequence[Sequence[StageChoice]], *, last: int) -> dict[str, Placement]:
-    """Return, for each module of the user's own in the choices of a space, itself in all stages and in the last only.
+    """Return baselines of the user's own modules by name: each module in all stages, and in the last stage only.
 
-    Each is a candidate of the space: a stage that does not list the module gets none. Where none is not listed either,
-    there is no such baseline. `last` is the number of units that the last stage is.
+    Each is a candidate of the space: a stage that does not list the module gets `none`. Where `none` is not listed
+    either, the baseline is left out. `last` is the number of units of the last stage.
     """
     modules = dict.fromkeys(choice.name for listed in stages for choice in listed if is_import_path(choice.name))
     named: dict[str, Placement] = {}
@@ -33,7 +33,7 @@ def own_baselines(stages: Sequence[Sequence[StageChoice]], *, last: int) -> dict
 
 
 def _own_choice(listed: Sequence[StageChoice], module: str) -> StageChoice | None:
-    """Return a module's choice in a stage, serial and of a ratio near 16 if can be; else `none`, if that is listed."""
+    """Return a module's choice in a stage, serial and with a ratio near 16 if possible; else `none` if listed."""
     own = [choice for choice in listed if choice.name == module]
     if own:
         return min(own, key=lambda choice: (choice.attachment != "serial", abs((choice.ratio or _RATIO) - _RATIO)))
@@ -41,14 +41,15 @@ def _own_choice(listed: Sequence[StageChoice], module: str) -> StageChoice | Non
 
 
 def baselines(backbone: Backbone, *, variants: Sequence[Backbone] = ()) -> dict[str, Placement]:
-    """Return the baselines by name: none; SE, CBAM and ECA in all stages, and each in the last stage only.
+    """Return the baselines by name: plain; SE, CBAM and ECA in all stages, and each in the last stage only.
 
-    None too on the other backbones of a space: a wider network is what attention has to beat at equal FLOPs. The
-    ratio is 16, or the number of channels in a stage that has fewer: 16 would leave that gate no hidden unit.
+    The other backbones of a space are baselines without attention: a wider network is what attention has to beat at
+    equal FLOPs. The ratio is 16, or the number of channels in a stage that has fewer, where 16 would leave the gate no
+    hidden unit.
     """
     units, last = backbone.units, backbone.units_of_last_stage
     plain = Placement.uniform(StageChoice(), len(units))
-    named = {"none": plain}
+    named = {"plain": plain}
     for label, module, has_ratio in (("SE", "se", True), ("CBAM", "cbam", True), ("ECA", "eca", False)):
         choices = tuple(
             StageChoice(module, min(_RATIO, unit.widths["serial"]) if has_ratio else None) for unit in units
@@ -56,5 +57,5 @@ def baselines(backbone: Backbone, *, variants: Sequence[Backbone] = ()) -> dict[
         named[f"{label} everywhere"] = Placement(choices)
         named[f"{label} in the last stage"] = Placement((*plain.choices[:-last], *choices[-last:]))
     for variant in variants:
-        named[f"none on {variant.text}"] = Placement.uniform(StageChoice(), len(units), variant=variant.text)
+        named[f"plain on {variant.text}"] = Placement.uniform(StageChoice(), len(units), variant=variant.text)
     return named

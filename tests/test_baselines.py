@@ -12,7 +12,7 @@ from tests.studies import write_study
 
 def test_of_a_wide_network_with_four_stages():
     assert {name: str(placement) for name, placement in baselines(describe("resnet50")).items()} == {
-        "none": "none-none-none-none",
+        "plain": "none-none-none-none",
         "SE everywhere": "se16-se16-se16-se16",
         "SE in the last stage": "none-none-none-se16",
         "CBAM everywhere": "cbam16-cbam16-cbam16-cbam16",
@@ -32,8 +32,8 @@ def test_a_narrow_stage_gets_the_greatest_ratio_that_leaves_a_hidden_unit():
 def test_they_fit_every_backbone_and_differ(name):
     backbone = describe(name)
     marks = baselines(backbone)
-    assert next(iter(marks)) == "none"
-    assert marks["none"].is_plain
+    assert next(iter(marks)) == "plain"
+    assert marks["plain"].is_plain
     assert len(set(marks.values())) == 7
     for placement in marks.values():
         check_placement(backbone, placement, init="paper")

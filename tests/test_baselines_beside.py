@@ -12,7 +12,8 @@ from seplace.backbones.describe import describe
 from seplace.effects.design import Design
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation, estimates_of, is_candidate, summarise
-from seplace.results.tables import front_frame, front_of_candidates, placements_frame, verdict
+from seplace.results.tables import front_frame, front_of_candidates, placements_frame
+from seplace.results.verdict import verdict
 from seplace.space import SearchSpace
 from tests.spaces import parse
 
@@ -80,10 +81,12 @@ def test_the_verdict_is_about_the_space() -> None:
     def said(evaluations: list[Evaluation]) -> str:
         return verdict(estimates_of(Design(SPACE), evaluations, "flops", is_front_of_space=True), SPACE.baselines)
 
-    assert said(ABOVE).startswith(f"{ECA} is better than none at 95 %: ")
+    assert said(ABOVE).startswith(f"Placement {ECA} is better than the plain backbone at 95 %: ")
     only_beside = said(rows(plain=70, eca=60, se=80, cbam=90))
-    assert only_beside.startswith("No placement of the space is better than none at 95 %; of the baselines beside it, ")
-    assert "SE in the last stage, CBAM everywhere (" in only_beside
+    assert only_beside.startswith(
+        "No placement of the space is better than the plain backbone at 95 %; of the baselines outside the space, "
+        "SE in the last stage, CBAM everywhere. ("
+    )
 
 
 def test_the_plain_backbone_is_a_candidate_wherever_it_stands() -> None:

@@ -220,7 +220,7 @@ def test_other_backbones_multiply_the_space() -> None:
         f"se4-se16-none@{deeper}",
     }
     assert space.fingerprint() != with_variants(deeper, wider).fingerprint() != with_variants(deeper).fingerprint()
-    assert list(space.baselines)[-2:] == [f"none on {wider}", f"none on {deeper}"]
+    assert list(space.baselines)[-2:] == [f"plain on {wider}", f"plain on {deeper}"]
     with pytest.raises(InvalidPlacement, match="has no such backbone"):
         space.index(Placement.parse("se4-none-none@cifar_resnet32"))
 

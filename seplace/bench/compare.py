@@ -85,7 +85,7 @@ def _named(text: str, backbone: Backbone) -> tuple[str, Placement]:
         if "-" in text or nearest(near, BACKBONES) is None:
             raise
         raise InputError(f"{text!r} is no backbone{did_you_mean(near, BACKBONES)} Nor a placement: {error}") from error
-    return "none" if placement.is_plain else name, placement
+    return "plain" if placement.is_plain else name, placement
 
 
 def _everywhere(choice: StageChoice, backbone: Backbone) -> tuple[str, Placement]:

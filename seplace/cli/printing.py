@@ -54,5 +54,5 @@ def show_front(study: Results) -> None:
     if len(study.front):
         has_test = not study.test_note
         splits = "validation split" if has_test else "validation split; no test split"
-        title = f"{study.config.name}: front, and the baselines beside it ({splits})"
+        title = f"{study.config.name}: front, and below the line the baselines that are not on it ({splits})"
         show(front_table(study.front, cost=study.cost, title=title, has_test=has_test))

@@ -52,8 +52,8 @@ def status(results: ResultsArgument) -> None:
         if row.state == "failed":
             show(f"  failed: {told(row, study.config)}")
     if complete:
-        members = study.placements[study.placements["on_front"]]
-        show(f"{len(study.placements)} placements trained, {len(members)} on the front")
+        points = study.placements["on_front"].sum()
+        show(f"{len(study.placements)} placements trained, {points} on the front")
     if complete or study.plain_failure is not None:
         show(study.verdict)
 
@@ -76,10 +76,10 @@ def recommend(results: ResultsArgument, output: FormatOption = Format.table) -> 
     if show_data(study.recommended, output):
         return
     if len(study.recommended):
-        title = f"{study.config.name}: recommended, those first that promise most (validation split)"
+        title = f"{study.config.name}: recommended front, in the order of what each adds (validation split)"
         show(recommended_table(study.recommended, cost=study.cost, title=title))
     else:
-        show("nothing was trained, so nothing is recommended")
+        show("no training is complete yet, so nothing is recommended")
 
 
 def effects(
@@ -102,15 +102,15 @@ def effects(
         return
     for kind in dict.fromkeys(table["kind"]):
         if kind not in ("pair", "proxy"):
-            title = f"{study.config.name}: by {kind}, on average over the rest of the space"
+            title = f"{study.config.name}: effect of each {kind} on accuracy, averaged over the rest of the space"
             show(effects_table(table, kind=kind, title=title))
     pairs = table[table["kind"] == "pair"].to_dict("records")
     for pair in pairs:
-        show(f"together: {pair['name']}: {Interval.of_row(pair, 'effect'):+.2f} points beyond their sum")
+        show(f"interaction: {pair['name']}: {Interval.of_row(pair, 'effect'):+.2f} points beyond their sum")
     if not pairs:
-        show("no two modules are known to do more or less together than alone")
+        show("no two modules are shown to interact (at 95 %)")
     if len(study.proxies):
-        title = f"{study.config.name}: what the scores of proxies are worth, beside what is learned of each choice"
+        title = f"{study.config.name}: effect of each proxy's score, beside the effects of the choices"
         show(proxies_table(study.proxies, title=title))
 
 

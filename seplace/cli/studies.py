@@ -97,7 +97,7 @@ def run(
 ) -> None:
     """Run a study to its end, or go on with one that was interrupted."""
     from seplace import api
-    from seplace.results.tables import counted
+    from seplace.results.verdict import counted
 
     import_from(Path())
     overrides = api.Overrides(

@@ -37,9 +37,9 @@ _SCALES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 
 
 def plot_front(placements: pd.DataFrame, *, cost: str, unit: str, title: str) -> Figure:
-    """Draw believed accuracy (with its 90 % interval) against the extra cost over the plain backbone.
+    """Draw the estimate of accuracy (with its 90 % credible interval) against the extra cost over the plain backbone.
 
-    The front is a line with numbered candidates; baselines are marked, on the front or not; everything else that was
+    The front is a line with numbered points; baselines are marked, on the front or not; everything else that was
     trained is grey. A note says so when the cost hardly moves over what was trained. Before anything is trained there
     are axes with a sentence in them.
     """
@@ -69,7 +69,7 @@ def plot_front(placements: pd.DataFrame, *, cost: str, unit: str, title: str) ->
     axes.set_xlabel(
         f"extra {prefix}{unit} over the plain backbone, which has {plain / plain_scale:.4g} {plain_prefix}{unit}"
     )
-    axes.set_ylabel("validation accuracy in %, believed mean and 90 % interval")
+    axes.set_ylabel("validation accuracy in %: posterior mean, 90 % credible interval")
     axes.set_title(_plain(title), loc="left", fontsize=11, color=_INK)
     spread = 100 * (extra.max() - extra.min()) / plain if plain else 0.0
     if spread < _NARROW_PERCENT:
@@ -94,7 +94,7 @@ def plot_bench(records: pd.DataFrame, *, title: str) -> Figure:
     axes = figure.add_subplot()
     has_latency = "latency_ratio" in records
     column = "latency_ratio" if has_latency else "extra_params_percent"
-    table = records[records["name"] != "none"]
+    table = records[records["name"] != "plain"]
     colours = dict(zip(records["backbone"].unique(), itertools.cycle(_COLOURS), strict=False))
     markers = dict(zip(table["name"].unique(), itertools.cycle(_MARKERS), strict=False))
     axes.axhline(1.0 if has_latency else 0.0, color=_GREY, linewidth=1.4, zorder=1)
@@ -134,7 +134,7 @@ def plot_effects(effects: pd.DataFrame, *, title: str) -> Figure:
     """
     table = effects[effects["kind"].isin(["choice", "backbone"])] if len(effects) else effects
     if table.empty:
-        return _empty(title, "points of accuracy over none", "")
+        return _empty(title, "effect on accuracy in points, over no attention there", "")
     stages = list(table["stage"].unique())
     counts = [int((table["stage"] == stage).sum()) for stage in stages]
     figure = Figure(figsize=(8.0, 1.1 + 0.22 * sum(counts) + 0.45 * len(stages)), layout="constrained")
@@ -164,7 +164,9 @@ def plot_effects(effects: pd.DataFrame, *, title: str) -> Figure:
         axes.set_axisbelow(True)
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(axis="y", length=0)
-    panels[-1].set_xlabel("points of accuracy over none, on average over the rest of the space; 90 % interval")
+    panels[-1].set_xlabel(
+        "effect on accuracy in points, over no attention there: posterior mean, 90 % credible interval"
+    )
     figure.suptitle(_plain(title), x=0.01, ha="left", fontsize=11, color=_INK)
     return figure
 
@@ -282,7 +284,7 @@ def _style(baseline: str, own: Sequence[str]) -> dict[str, Any]:
     `own` are the modules of the user's own.
     """
     module = baseline.split()[0]
-    markers = {"none": "X", "SE": "^", "CBAM": "s", "ECA": "D"} | dict(zip(own, itertools.cycle("hvp8"), strict=False))
+    markers = {"plain": "X", "SE": "^", "CBAM": "s", "ECA": "D"} | dict(zip(own, itertools.cycle("hvp8"), strict=False))
     return {
         "color": _ORANGE,
         "marker": markers[module],

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 _LINE_SECONDS = 30.0
 
+_LEGEND = (
+    "placement: one choice per stage, each a module, its reduction ratio and its .attachment; none: no attention\n"
+    "accuracy and gain: posterior mean [90 % credible interval]"
+)
+
 
 class OutsideConsole(Console):
     """A console that shows text from outside without obeying it."""
@@ -146,21 +151,32 @@ def _sizes(use: Mapping[str, Any]) -> str:
 
 
 def front_table(front: pd.DataFrame, *, cost: str, title: str, has_test: bool = True) -> Table:
-    """Return the front, and below a line the baselines beside it, for a terminal."""
-    table = Table(title=title, title_justify="left", header_style="bold")
+    """Return the front, and below a line the baselines that are not on it, for a terminal.
+
+    Front points have a dot. P(non-dominated) is the probability that no other candidate dominates a placement.
+    """
+    table = Table(
+        title=title,
+        title_justify="left",
+        header_style="bold",
+        caption=f"{_LEGEND}; gain vs baseline: over the best baseline that costs no more",
+        caption_justify="left",
+    )
     table.add_column("placement", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    headings = ("seeds", "on front", "accuracy %", "over none", "over baseline", cost, f"extra {cost}")
+    table.add_column("baseline", no_wrap=True)
+    table.add_column("front", justify="center", no_wrap=True)
+    headings = ("P(non-\ndominated)", "seeds", "accuracy %", "gain vs plain", "gain vs baseline", cost, f"extra {cost}")
     for heading in (*headings, *(["test %"] if has_test else [])):
         table.add_column(heading, justify="right", no_wrap=True)
     for at, row in enumerate(front.to_dict("records")):
-        is_last_member = row["on_front"] and at + 1 < len(front) and not front["on_front"].iloc[at + 1]
-        is_plain = row["baseline"] == "none"
+        is_last_point = row["on_front"] and at + 1 < len(front) and not front["on_front"].iloc[at + 1]
+        is_plain = row["baseline"] == "plain"
         table.add_row(
             row["placement"],
             row["baseline"],
-            str(row["n"]),
+            "●" if row["on_front"] else "",
             f"{100 * row['p_front']:.0f} %",
+            str(row["n"]),
             f"{Interval.of_row(row, 'accuracy'):.2f}",
             "" if is_plain else f"{Interval.of_row(row, 'gain'):+.2f}",
             "" if is_plain else f"{Interval.of_row(row, 'gain_vs_baseline'):+.2f}",
@@ -168,16 +184,16 @@ def front_table(front: pd.DataFrame, *, cost: str, title: str, has_test: bool = 
             quantity(row[f"extra_{cost}"], signed=True),
             *([plus_minus(row["test_accuracy"], row["test_accuracy_se"])] if has_test else []),
             style="bold" if row["on_front"] else "",
-            end_section=is_last_member,
+            end_section=is_last_point,
         )
     return table
 
 
 def recommended_table(recommended: pd.DataFrame, *, cost: str, title: str) -> Table:
-    """Return what is recommended, for a terminal."""
-    table = Table(title=title, title_justify="left", header_style="bold")
+    """Return the recommended placements for a terminal; those that were trained are bold."""
+    table = Table(title=title, title_justify="left", header_style="bold", caption=_LEGEND, caption_justify="left")
     table.add_column("placement", no_wrap=True)
-    for heading in ("seeds", "accuracy %", "over none", cost, f"extra {cost}"):
+    for heading in ("seeds", "accuracy %", "gain vs plain", cost, f"extra {cost}"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in recommended.to_dict("records"):
         table.add_row(
@@ -193,11 +209,11 @@ def recommended_table(recommended: pd.DataFrame, *, cost: str, title: str) -> Ta
 
 
 def effects_table(effects: pd.DataFrame, *, kind: str, title: str) -> Table:
-    """Return the effects of one kind, for a terminal."""
+    """Return the effects of one kind for a terminal; those whose sign is known with 95 % probability are bold."""
     table = Table(title=title, title_justify="left", header_style="bold")
     table.add_column("stage", no_wrap=True)
     table.add_column(kind, no_wrap=True)
-    for heading in ("effect in points", "above 0", "trainings", "extra flops", "extra params", "extra ms"):
+    for heading in ("effect in points", "P(effect > 0)", "trainings", "extra flops", "extra params", "extra ms"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in effects[effects["kind"] == kind].to_dict("records"):
         is_sure = max(row["p_positive"], 1 - row["p_positive"]) >= 0.95
@@ -216,7 +232,7 @@ def effects_table(effects: pd.DataFrame, *, kind: str, title: str) -> Table:
 
 
 def proxies_table(proxies: pd.DataFrame, *, title: str) -> Table:
-    """Return what the scores of a study's proxies are worth, for a terminal."""
+    """Return what the score of each proxy of a study is worth, for a terminal."""
     rows = [
         [
             row["proxy"],
@@ -229,7 +245,7 @@ def proxies_table(proxies: pd.DataFrame, *, title: str) -> Table:
         ]
         for row in proxies.to_dict("records")
     ]
-    headings = ["proxy", "points for one sd", "above 0", "R² by choices", "scored", "seconds", "here"]
+    headings = ["proxy", "points per sd", "P(effect > 0)", "R² by choices", "scored", "seconds", "verdict"]
     return plain_table(headings, rows, title=title)
 
 
@@ -254,7 +270,7 @@ def simulation_table(summary: pd.DataFrame) -> Table:
     """Return true hypervolumes, one row a sampler and recommendation in a problem, one column a checkpoint."""
     table = Table(header_style="bold", title_justify="left", title="true hypervolume ÷ best, mean [95 % interval]")
     checkpoints = sorted(summary["trainings"].unique())
-    for heading in ("problem", "front", "sampler"):
+    for heading in ("problem", "recommendation", "sampler"):
         table.add_column(heading, no_wrap=True)
     for heading in (*(f"{each} trainings" for each in checkpoints), "n"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -271,24 +287,26 @@ def simulation_table(summary: pd.DataFrame) -> Table:
 
 
 def calibration_table(calibrations: pd.DataFrame) -> Table:
-    """Return how true the estimates of the trained front was at the end of the repetitions, by problem and sampler."""
+    """Return the estimates of the trained front against the truth, averaged over searches, by problem and sampler."""
     headings = (
         "problem",
         "sampler",
         "placements",
         "trainings",
         "regret",
-        "believed",
+        "expected regret",
         "covered",
         "gains covered",
         "bias",
         "gain bias",
-        "plain gain bias",
-        "claims",
-        "wrong",
+        "observed gain bias",
+        "any claim",
+        "a wrong claim",
     )
     table = Table(
-        header_style="bold", title_justify="left", title="what is believed of the trained front, and the truth"
+        header_style="bold",
+        title_justify="left",
+        title="estimates of the trained front against the truth, at the end of the searches",
     )
     for at, heading in enumerate((*headings, "n")):
         table.add_column(heading, justify="left" if at < 2 else "right", no_wrap=True)

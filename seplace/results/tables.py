@@ -17,6 +17,7 @@ from seplace.interval import UNKNOWN, Interval
 from seplace.pareto import knee
 from seplace.placement import Placement, placed_alone
 from seplace.results.evaluation import Evaluation, PlacementSummary, is_candidate, mean_and_error, stage_columns
+from seplace.results.verdict import NAMED, proxy_verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from seplace.effects.covariates import Covariate
     from seplace.effects.estimates import Estimates
     from seplace.space import SearchSpace
-
-_NAMED = 0.95
-"""The probability of its sign from which an interaction is named, or a proxy believed."""
 
 LATENCY_COLUMNS = ("latency_ms", "latency_ms_lower", "latency_ms_upper", "extra_latency_ms")
 
@@ -201,7 +199,7 @@ def effects_frame(
                 "extra_latency_ms": _mean_latency(each, latencies, stages=len(estimates.placements[0])),
             }
         )
-    for pair in found.interactions(sure=_NAMED):
+    for pair in found.interactions(sure=NAMED):
         rows.append(
             {
                 "kind": "pair",
@@ -250,7 +248,7 @@ def proxies_frame(
                 "fit": covariate.fit,
                 **(UNKNOWN if weight is None else weight.effect).columns("effect"),
                 "p_positive": math.nan if weight is None else weight.positive,
-                "verdict": _proxy_verdict(covariate, weight),
+                "verdict": proxy_verdict(covariate, weight),
                 "seconds": seconds[name][0],
                 "shared_seconds": seconds[name][1],
             }
@@ -283,72 +281,6 @@ def knee_of(candidates: pd.DataFrame, cost: str) -> int:
     return knee(np.stack([100 - candidates["accuracy"].to_numpy(), candidates[cost].to_numpy(dtype=float)], axis=1))
 
 
-def verdict(estimates: Estimates | None, baselines: Mapping[str, Placement]) -> str:
-    """Say in a sentence or two whether any placement is better than none, and better than the best baseline.
-
-    Better means better at 95 %, for all placements that were trained taken together (a simultaneous band), so that the
-    best of many is not believed for being the best of many.
-    """
-    plain = baselines["none"]
-    if estimates is None or plain not in estimates.position:
-        return "none has not been trained yet, so nothing can be compared with it."
-    others = len(estimates.placements) - 1
-    basis = (
-        f"{counted(others, 'placement')} compared, taken together; one training has a noise of "
-        f"{estimates.posterior.noise_sd:.2f} points"
-    )
-    surely = estimates.surely_better(plain)
-    better = [placement for placement in surely if placement not in estimates.beside]
-    if not better and surely:
-        named = ", ".join(name for name, mark in baselines.items() if mark in surely)
-        return f"No placement of the space is better than none at 95 %; of the baselines beside it, {named} ({basis})."
-    if not better:
-        return f"No placement is better than none at 95 % ({basis})."
-    best = max(better, key=lambda placement: estimates.means[estimates.position[placement]])
-    also = f", as {'is' if len(better) == 2 else 'are'} {counted(len(better) - 1, 'other')}" if len(better) > 1 else ""
-    gained = _points(estimates.difference(best, plain))
-    sentence = f"{best} is better than none at 95 %{also}: {gained} ({basis})."
-    rival = estimates.best_no_dearer(best, [mark for mark in baselines.values() if mark != plain])
-    if rival is None or best in baselines.values():
-        return sentence
-    name = next(name for name, mark in baselines.items() if mark == rival)
-    is_shown = best in estimates.surely_better(rival)
-    said = "It is better, too," if is_shown else "It is not shown to be better"
-    return (
-        f"{sentence} {said} than the best baseline that costs no more, {name}: "
-        f"{_points(estimates.difference(best, rival))}."
-    )
-
-
-def rungs_sentence(rungs: Mapping[str, Any]) -> str:
-    """Say of each rung whether it stopped trainings in the end, by what tau, and how many trainings stand at one.
-
-    `rungs` is what the search has noted: the trainings that stopped, and of each rung its epochs and trust.
-    """
-    spoken = [
-        f"after {counted(rung['epochs'], 'epoch')} {'on' if rung['on'] else 'off'}: "
-        + ("no tau" if rung["tau"] is None else f"tau {rung['tau']:.2f}")
-        + f" over {counted(rung['pairs'], 'pair')}"
-        for rung in rungs["rungs"]
-    ]
-    return f"Rungs {', '.join(spoken)}; {counted(rungs['stopped'], 'training')} stopped early."
-
-
-def counted(number: int, noun: str) -> str:
-    """Return `1 seed`, `2 seeds`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _proxy_verdict(covariate: Covariate, weight: Contribution | None) -> str:
-    if covariate.reason:
-        return f"left out: {covariate.reason}"
-    if weight is None:
-        return "no training yet"
-    if weight.positive >= _NAMED:
-        return "ranks forwards"
-    return "ranks backwards" if weight.positive <= 1 - _NAMED else "says nothing here"
-
-
 def _mean_extras(contribution: Contribution, cost_table: CostTable) -> dict[str, float]:
     if contribution.kind == "backbone":
         plain = cost_table.variants[contribution.name].plain
@@ -370,8 +302,3 @@ def _mean_latency(contribution: Contribution, latencies: Mapping[str, Mapping[st
 def _own_costs(latencies: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return the columns of costs of the user's own that were measured beside latency; an import path has a colon."""
     return list(dict.fromkeys(name for row in latencies.values() for name in row if ":" in name))
-
-
-def _points(gain: Interval) -> str:
-    """Return a gain in words, with its interval."""
-    return f"{gain.value:+.2f} points, 90 % interval {gain.lower:+.2f} to {gain.upper:+.2f}"

@@ -244,8 +244,8 @@ class Driver:
         """
         self._begin("baselines", len(self.baselines))
         self._train([self.trainings.job(placement, 0) for placement in self.baselines.values()])
-        if "none" in self.baselines:
-            self.trainings.refuse_without(self.baselines["none"])
+        if "plain" in self.baselines:
+            self.trainings.refuse_without(self.baselines["plain"])
 
     def run_search(self) -> None:
         """Ask the sampler and train until the budget is spent, or the front is settled."""

@@ -74,7 +74,7 @@ def cli(monkeypatch, capsys):
 def test_one_backbone_with_placements_after_it() -> None:
     assert placements("cifar_resnet8", "se16-none-eca", "none") == [
         ("cifar_resnet8", "se16-none-eca", "se16-none-eca"),
-        ("cifar_resnet8", "none", "none-none-none"),
+        ("cifar_resnet8", "plain", "none-none-none"),
     ]
 
 
@@ -121,7 +121,7 @@ def test_every_backbone_has_every_placement_and_a_single_choice_stands_everywher
 def test_without_placements_there_are_the_baselines() -> None:
     rows = placements(SMALL, OTHER, SMALL, image_size=32)
     assert len(rows) == 2 * 7
-    assert [name for _, name, _ in rows[:3]] == ["none", "SE everywhere", "SE in the last stage"]
+    assert [name for _, name, _ in rows[:3]] == ["plain", "SE everywhere", "SE in the last stage"]
     # Stages of 4, 8 and 16 channels: a ratio of 16 would leave the first two without a hidden unit.
     assert rows[1][2] == "se4-se8-se16"
 
@@ -242,7 +242,7 @@ def test_reasons_are_numbered_notes() -> None:
 
 FIGURE = pd.DataFrame(
     [
-        ("one", "none", 0.0, 0.0, 1.0, 1.0, 1.0),
+        ("one", "plain", 0.0, 0.0, 1.0, 1.0, 1.0),
         ("one", "SE", 1.0, 9.0, 1.2, 1.1, 1.4),
         ("two", "SE", 2.0, 8.0, 1.1, 1.0, 1.3),
         ("two", "ECA", 0.5, 0.1, 0.9, 0.8, 1.0),

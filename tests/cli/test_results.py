@@ -42,7 +42,7 @@ def test_the_front_in_every_format(cli, finished):
 def test_what_is_recommended_in_every_format(cli, finished):
     code, output, _ = cli("recommend", finished)
     assert code == 0
-    assert "tiny: recommended, those first that promise most" in output
+    assert "tiny: recommended front, in the order of what each adds" in output
     records = json.loads(cli("recommend", finished, "--format", "json")[1])
     table = pd.read_csv(StringIO(cli("recommend", finished, "--format", "csv")[1]), keep_default_na=False)
     assert [record["placement"] for record in records] == table["placement"].tolist()
@@ -118,7 +118,9 @@ def test_a_study_without_its_plain_backbone_is_not_finished(cli, finished, tmp_p
     assert code == 0
     assert "study tiny: not finished" in output
     advice = "run the study again, and it is tried again" if reason == "oom" else "--retry-failed"
-    assert re.search(rf"Nothing can be compared with none: none-none-none on seed 0: {reason}: .*{advice}", output)
+    assert re.search(
+        rf"Nothing can be compared with the plain backbone: none-none-none on seed 0: {reason}: .*{advice}", output
+    )
 
 
 def test_status_of_a_study_that_is_starting(cli, tmp_path):

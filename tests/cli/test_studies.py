@@ -26,7 +26,7 @@ def test_a_plan(cli, tmp_path):
     code, output, _ = cli("plan", study, "--results", tmp_path / "out")
     assert code == 0
     assert "343 placements; random with a budget of 10 trainings" in output
-    assert "7 baselines first: none" in output
+    assert "7 baselines first: plain" in output
     assert "estimated time" in output
 
 
@@ -66,7 +66,7 @@ def test_an_error_of_the_test_phase_leaves_tables_and_verdict(cli, finished, tmp
     monkeypatch.setattr(StandAlone, "test", broken)
     code, output, errors = cli("run", copy / "tiny.yaml", "--results", results)
     assert code == 3
-    assert "better than none" in output
+    assert "better than the plain backbone" in output
     assert "the test split could not be read, all else is done: val/a/1.png: not a readable image" in errors
     assert (results / "front.csv").is_file()
 

@@ -7,7 +7,7 @@ from seplace.report.plots import plot_effects, plot_front, plot_simulation, save
 
 TABLE = pd.DataFrame(
     [
-        ("none-none", "none", True, 80.0, 79.5, 81.0, 2_000_000, 0),
+        ("none-none", "plain", True, 80.0, 79.5, 81.0, 2_000_000, 0),
         ("none-se4", "", True, 82.0, 81.8, 82.1, 2_050_000, 50_000),
         ("se4-none", "", False, 81.0, 80.9, 81.1, 2_070_000, 70_000),
         ("cbam4-cbam4", "CBAM everywhere", False, 79.0, 78.7, 79.3, 2_200_000, 200_000),
@@ -46,7 +46,7 @@ def test_the_points_are_those_of_the_table():
     assert points(axes) == {
         "front": [(0.0, 80.0), (50.0, 82.0)],
         "trained": [(70.0, 81.0)],
-        "none": [(0.0, 80.0)],
+        "plain": [(0.0, 80.0)],
         "CBAM everywhere": [(200.0, 79.0)],
     }
     assert {text.get_text(): text.xy for text in axes.texts} == {"1": (0.0, 80.0), "2": (50.0, 82.0)}
@@ -65,11 +65,11 @@ def test_numbers_of_members_that_almost_coincide_stand_together():
 
 
 def test_plain_networks_of_other_backbones_have_markers_of_their_own():
-    wider = [("none-none@a[width=1.1]", "none on a[width=1.1]", True, 83.0, 82.8, 83.2, 2_100_000, 100_000)]
-    wider += [("none-none@b", "none on b", False, 78.0, 77.8, 78.2, 2_300_000, 300_000)]
+    wider = [("none-none@a[width=1.1]", "plain on a[width=1.1]", True, 83.0, 82.8, 83.2, 2_100_000, 100_000)]
+    wider += [("none-none@b", "plain on b", False, 78.0, 77.8, 78.2, 2_300_000, 300_000)]
     axes = axes_of(pd.concat([TABLE, pd.DataFrame(wider, columns=TABLE.columns)], ignore_index=True))
     markers = {container.get_label(): container.lines[0].get_marker() for container in axes.containers}
-    assert len({markers["none on a[width=1.1]"], markers["none on b"]}) == 2
+    assert len({markers["plain on a[width=1.1]"], markers["plain on b"]}) == 2
     assert "3  none-none\n    @a[width=1.1]" in legend_of(axes)
 
 
@@ -93,7 +93,7 @@ def test_error_bars_are_intervals():
 def test_the_axis_names_its_unit(factor, label):
     axes = axes_of(TABLE.assign(flops=TABLE["flops"] * factor, extra_flops=TABLE["extra_flops"] * factor))
     assert axes.get_xlabel() == label
-    assert axes.get_ylabel() == "validation accuracy in %, believed mean and 90 % interval"
+    assert axes.get_ylabel() == "validation accuracy in %: posterior mean, 90 % credible interval"
     assert points(axes)["trained"] == [(70.0, 81.0)]
 
 
@@ -109,7 +109,7 @@ def test_latency_may_be_the_cost():
 
 
 def test_one_placement_is_enough():
-    assert points(axes_of(TABLE[:1])) == {"front": [(0.0, 80.0)], "none": [(0.0, 80.0)]}
+    assert points(axes_of(TABLE[:1])) == {"front": [(0.0, 80.0)], "plain": [(0.0, 80.0)]}
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])

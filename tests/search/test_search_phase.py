@@ -74,7 +74,8 @@ def test_ranks_that_do_not_hold_cost_nothing(tmp_path, early):
     assert [rung["on"] for rung in believed["rungs"]] == [False, False]
     assert read(tmp_path / "plain")[2] is None
     note = Results.load(tmp_path / "out").rungs_note
-    assert note.startswith(f"Rungs after 1 epoch off: tau {believed['rungs'][0]['tau']:.2f} over ")
+    tau = f"{believed['rungs'][0]['tau']:.2f}"
+    assert note.startswith(f"Rungs at the end: after 1 epoch off (Kendall's tau with the final ranks {tau} over ")
 
 
 @pytest.mark.usefixtures("no_study_file")

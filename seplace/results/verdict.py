@@ -1,0 +1,109 @@
+"""What a study claims, in sentences: the verdict, the regret of its recommendation, its rungs, its proxies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from seplace.interval import LEVEL
+
+if TYPE_CHECKING:
+    from seplace.effects.contributions import Contribution
+    from seplace.effects.covariates import Covariate
+    from seplace.effects.estimates import Estimates
+    from seplace.interval import Interval
+    from seplace.placement import Placement
+
+NAMED = 0.95
+"""The probability of its sign from which an interaction is named, or a proxy relied on."""
+
+
+def verdict(estimates: Estimates | None, baselines: Mapping[str, Placement]) -> str:
+    """Say whether any placement is better than the plain backbone, and than the best baseline that costs no more.
+
+    Better means better at 95 %, for all placements that were trained taken together (a simultaneous credible band), so
+    that the best of many is not claimed for being the best of many.
+    """
+    plain = baselines["plain"]
+    if estimates is None or plain not in estimates.position:
+        return "The plain backbone has not been trained yet, so nothing can be compared with it."
+    surely = estimates.surely_better(plain)
+    better = [placement for placement in surely if placement not in estimates.beside]
+    scope = _scope(estimates, shown=len(surely))
+    if not better and surely:
+        named = ", ".join(name for name, mark in baselines.items() if mark in surely)
+        return (
+            "No placement of the space is better than the plain backbone at 95 %; "
+            f"of the baselines outside the space, {named}. {scope}"
+        )
+    if not better:
+        return f"No placement is better than the plain backbone at 95 %. {scope}"
+    best = max(better, key=lambda placement: estimates.means[estimates.position[placement]])
+    gain = _gain(estimates.difference(best, plain), of="validation accuracy")
+    claims = [f"Placement {best} is better than the plain backbone at 95 %: {gain}."]
+    rival = estimates.best_no_dearer(best, [mark for mark in baselines.values() if mark != plain])
+    if rival is not None and best not in baselines.values():
+        name = next(name for name, mark in baselines.items() if mark == rival)
+        is_shown = best in estimates.surely_better(rival)
+        said = "It is also better" if is_shown else "It is not shown to be better"
+        claims.append(
+            f"{said} than the best baseline that costs no more, {name}: {_gain(estimates.difference(best, rival))}."
+        )
+    return " ".join([*claims, scope])
+
+
+def _scope(estimates: Estimates, *, shown: int) -> str:
+    """Return how many placements a verdict is about, and how much one training scatters."""
+    compared = f"{counted(len(estimates.placements) - 1, 'placement')} compared with the plain backbone"
+    better = f", {shown} better with 95 % probability for all of them together" if shown else ""
+    return f"({compared}{better}; the standard deviation of one training is {estimates.posterior.noise_sd:.2f} points.)"
+
+
+def _gain(gain: Interval, *, of: str = "") -> str:
+    """Return a gain in points with its credible interval."""
+    points = f"{gain.value:+.2f} points{f' of {of}' if of else ''}"
+    return f"{points} (posterior mean; {100 * LEVEL:.0f} % credible interval {gain.lower:+.2f} to {gain.upper:+.2f})"
+
+
+def regret_sentence(regret: Mapping[str, Any]) -> str:
+    """Say what hypervolume the recommended front is expected to miss, as noted when a search ended.
+
+    `regret` holds the mean and the 90 % quantile of the share missed, the trainings of candidates, and whether the
+    front had settled.
+    """
+    why = " because its front had settled" if regret["settled"] else ""
+    return (
+        f"The search ended after {counted(regret['trainings'], 'training')} of candidates of the space{why}. The "
+        f"expected hypervolume regret of the recommended front is {100 * regret['mean']:.0f} % of the attainable "
+        f"hypervolume (at most {100 * regret['upper']:.0f} % with 90 % probability)."
+    )
+
+
+def rungs_sentence(rungs: Mapping[str, Any]) -> str:
+    """Say of each rung whether it stopped trainings in the end, by what tau, and how many trainings it stopped.
+
+    `rungs` is what the search has noted: the trainings that stopped, and of each rung its epochs and trust.
+    """
+    spoken = [
+        f"after {counted(rung['epochs'], 'epoch')} {'on' if rung['on'] else 'off'} ("
+        + ("no tau" if rung["tau"] is None else f"Kendall's tau with the final ranks {rung['tau']:.2f}")
+        + f" over {counted(rung['pairs'], 'pair')})"
+        for rung in rungs["rungs"]
+    ]
+    return f"Rungs at the end: {', '.join(spoken)}; {counted(rungs['stopped'], 'training')} stopped early."
+
+
+def proxy_verdict(covariate: Covariate, weight: Contribution | None) -> str:
+    """Say what the score of a proxy is worth in the model, or why the model does without."""
+    if covariate.reason:
+        return f"left out: {covariate.reason}"
+    if weight is None:
+        return "no training yet"
+    if weight.positive >= NAMED:
+        return "ranks forwards"
+    return "ranks backwards" if weight.positive <= 1 - NAMED else "says nothing here"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 seed`, `2 seeds`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
