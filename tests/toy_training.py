@@ -7,7 +7,8 @@ from torch import nn
 from seplace.datasets.image_set import Split
 from seplace.datasets.loader import Augmentation, BatchLoader
 from seplace.study.recipe import Recipe
-from seplace.training.fit import Checkpoint, train
+from seplace.training.checkpoints import Checkpoint
+from seplace.training.fit import train
 
 CPU = torch.device("cpu")
 EPOCHS, BATCHES = 4, 3

@@ -23,6 +23,7 @@ from seplace.costs.operators import MULTIPLY_ADD_OPERATORS
 from seplace.interval import Interval
 from seplace.models import build, holds_own_code, without_weights
 from seplace.placement import Placement
+from seplace.training.devices import device_name
 from seplace.user_code import told_if
 
 _GATE = GateOptions(init="paper")
@@ -116,8 +117,6 @@ class Timing:
 
 def describe_timing(timing: Timing) -> dict[str, Any]:
     """Return what times hold for, as columns."""
-    from seplace.evaluators.stand_alone import device_name  # brings Lightning, which counting does not need
-
     return {
         "batch": timing.batch,
         "repeats": timing.repeats,

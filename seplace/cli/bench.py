@@ -62,7 +62,7 @@ def bench(
         timing = None
         if latency:
             from seplace.bench.measuring import Timing
-            from seplace.evaluators.stand_alone import resolve_device
+            from seplace.training.devices import resolve_device
 
             timing = Timing(device=resolve_device(accelerator, 0), batch=batch, repeats=repeats)
         records = compare_placements(cases, timing)

@@ -51,13 +51,13 @@ def proxy(
     from rich.progress import Progress
 
     from seplace.api import Results, to_csv
-    from seplace.evaluators.stand_alone import resolve_device
     from seplace.files.atomic import write_atomically
     from seplace.proxies import WITHOUT_TRAINING
     from seplace.proxies.proxy import Effort
     from seplace.proxies.rank_correlation_check import rank_correlation_table
     from seplace.report.proxy_tables import rank_correlation_view
     from seplace.report.terminal import OutsideConsole
+    from seplace.training.devices import resolve_device
 
     import_from(Path())
     study = Results.load(results)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from seplace.costs.table import CostTable
     from seplace.placement import Placement
     from seplace.results.evaluation import Evaluation, Job
-    from seplace.scores import Score
+    from seplace.training.score import Score
 
 
 class Evaluator(Protocol):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from seplace.evaluators.evaluator import Evaluator
     from seplace.placement import Placement
     from seplace.results.evaluation import Evaluation, Job
-    from seplace.scores import Score
+    from seplace.training.score import Score
 
 
 class OwnEvaluator:

@@ -80,8 +80,8 @@ def time_placements(evaluator: StandAlone, placements: Sequence[Placement]) -> d
     Costs of the user's own that are measured, and that the study asks for, are measured beside.
     """
     from seplace.costs.latency import REPEATS, measure_latencies
-    from seplace.evaluators.stand_alone import device_name
     from seplace.models import holds_own_code
+    from seplace.training.devices import device_name
 
     plain = Placement.uniform(StageChoice(), len(placements[0]))
     names = measured_names(evaluator.config.wanted_costs)

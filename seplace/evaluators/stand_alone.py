@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import platform
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -41,11 +40,13 @@ from seplace.models import build, freeze_backbone, holds_own_code
 from seplace.placement import Placement
 from seplace.registry import is_import_path
 from seplace.results.evaluation import Evaluation, Job
-from seplace.scores import Score
 from seplace.seeds import derive_seed
 from seplace.study.config import StudyConfig
 from seplace.study.recipe import Recipe
-from seplace.training.fit import Checkpoint, CurvePoint, measure_score, train
+from seplace.training.checkpoints import Checkpoint
+from seplace.training.devices import device_name, resolve_device
+from seplace.training.fit import CurvePoint, train
+from seplace.training.score import Score, measure_score
 from seplace.user_code import told_if
 
 _GATE_OF_0_1 = re.compile(r"(?P<block>stages\.(?P<stage>\d+)\.\d+)\.(?:join|residual\.pre)\.gate\.(?P<tensor>[\w.]+)")
@@ -365,20 +366,3 @@ def _today(name: str, placement: Placement) -> str:
     slots = {"serial": "residual", "pre": "residual", "parallel": "shortcut"}
     slot = slots.get(placement.choices[int(match["stage"])].attachment)
     return name if slot is None else f"{match['block']}.{slot}.attention.gate.{match['tensor']}"
-
-
-def resolve_device(accelerator: str, worker: int) -> str:
-    """Return the torch device of a worker: GPUs are dealt out in turn. DeviceUnavailable if there is none."""
-    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if accelerator == "cpu" or (accelerator == "auto" and gpus == 0):
-        return "cpu"
-    if gpus == 0:
-        raise DeviceUnavailable("accelerator gpu: torch sees no GPU here; use accelerator cpu, or auto")
-    return f"cuda:{worker % gpus}"
-
-
-def device_name(device: torch.device) -> str:
-    """Return the name of a device for tables."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"cpu {platform.machine()}"

@@ -12,8 +12,8 @@ from seplace.errors import DataError, MissingTestSplit, MissingWeights
 from seplace.evaluators.pricing import counted_choices
 from seplace.evaluators.tabular_benchmark import TabularBenchmark
 from seplace.files.yaml_reader import Document, Problem, read_document, refuse, spelled
-from seplace.scores import Score
 from seplace.study.config import StudyConfig, differences
+from seplace.training.score import Score
 
 if TYPE_CHECKING:
     from seplace.costs.table import CostTable

@@ -145,7 +145,7 @@ def _gpus(config: StudyConfig) -> int | None:
         return None
     import torch
 
-    from seplace.evaluators.stand_alone import resolve_device
+    from seplace.training.devices import resolve_device
 
     return 0 if resolve_device(config.run.accelerator, 0) == "cpu" else torch.cuda.device_count()
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import math
-import pickle
 import time
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -21,10 +19,10 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from seplace.errors import TrainingFailed
-from seplace.files.atomic import sha256_of, write_atomically
-from seplace.scores import Score
 from seplace.study.recipe import Recipe
 from seplace.training.allocator import keep_freed_memory
+from seplace.training.checkpoints import Checkpoint, read_checkpoint, resume_point, write_checkpoint
+from seplace.training.score import Batches, measure_score
 from seplace.user_code import is_lack_of_memory, told_lack_of_memory
 
 with warnings.catch_warnings():
@@ -34,9 +32,6 @@ with warnings.catch_warnings():
     from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 
 logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-
-Batches = Iterable[tuple[Tensor, Tensor]]
-"""Images (N, C, H, W) and labels (N,), on the device of the network."""
 
 
 class TrainingBatches(Protocol):
@@ -48,14 +43,6 @@ class TrainingBatches(Protocol):
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch, from 0."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Checkpoint:
-    """Where an unfinished training is kept, and how old the last copy may grow."""
-
-    path: Path
-    every_seconds: float = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,25 +58,6 @@ class CurvePoint:
     def to_record(self) -> dict[str, float | None]:
         """Return the point as plain numbers."""
         return asdict(self)
-
-
-def measure_score(network: nn.Module, batches: Batches, *, precision: str) -> Score:
-    """Score a network in eval mode, in the precision it was trained in; sums stay on the device until the end."""
-    was_training = network.training
-    network.eval()
-    correct: Tensor | int = 0
-    loss: Tensor | int = 0
-    images_seen = 0
-    with torch.inference_mode():
-        for images, labels in batches:
-            with torch.autocast(images.device.type, torch.bfloat16) if precision == "bf16" else nullcontext():
-                logits = network(images)
-            logits = logits.float()
-            correct = correct + (logits.argmax(1) == labels).sum()
-            loss = loss + F.cross_entropy(logits, labels, reduction="sum").double()
-            images_seen += len(labels)
-    network.train(was_training)
-    return Score(accuracy=100 * float(correct) / images_seen, cross_entropy=float(loss) / images_seen)
 
 
 def _moving_average(decay: float) -> Callable[..., None]:
@@ -227,34 +195,19 @@ class Classifier(lightning.LightningModule):
 
 
 class AtomicCheckpoints(CheckpointIO):
-    """Checkpoints that are wholly there or not at all, with a SHA-256 beside them that loading checks."""
+    """Lets Lightning keep checkpoints as seplace does."""
 
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:  # noqa: ARG002
-        """Write the checkpoint, then its digest."""
-        buffer = io.BytesIO()
-        torch.save(checkpoint, buffer)
-        data = buffer.getvalue()
-        write_atomically(Path(path), sha256_of(data).encode() + data)
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:  # noqa: ARG002 - Lightning's
+        """Write a checkpoint."""
+        write_checkpoint(checkpoint, Path(path))
 
-    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:  # noqa: ARG002
-        """Read a checkpoint of plain types and tensors; CorruptCheckpoint where it is none."""
-        content = Path(path).read_bytes()
-        digest, data = content[:64], content[64:]
-        if digest != sha256_of(data).encode():
-            raise CorruptCheckpoint(path)
-        try:
-            checkpoint: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-        except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-            raise CorruptCheckpoint(path) from error
-        return checkpoint
+    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:  # noqa: ARG002 - Lightning's
+        """Read a checkpoint."""
+        return read_checkpoint(Path(path))
 
     def remove_checkpoint(self, path: Any) -> None:
         """Delete a checkpoint."""
         Path(path).unlink(missing_ok=True)
-
-
-class CorruptCheckpoint(Exception):
-    """A checkpoint whose content is not what was written; its argument is the path."""
 
 
 def trainable_parameters(network: nn.Module) -> list[nn.Parameter]:
@@ -277,19 +230,6 @@ def _constant_curve(
         raise TrainingFailed("diverged", f"the validation loss of the frozen network is {score.cross_entropy}")
     on_epoch(until)
     return [CurvePoint(epoch=epoch, train_loss=None, **asdict(score)) for epoch in sorted(scored) if epoch <= until]
-
-
-def _usable(checkpoint: Checkpoint | None) -> tuple[Path | None, int]:
-    """Return the path of a whole checkpoint and the epochs it has; a damaged one is put aside with a warning."""
-    if checkpoint is None or not checkpoint.path.exists():
-        return None, 0
-    try:
-        epochs = AtomicCheckpoints().load_checkpoint(checkpoint.path)["epoch"] + 1  # of the last, from 0
-    except CorruptCheckpoint:
-        damaged = checkpoint.path.rename(checkpoint.path.with_suffix(".damaged"))
-        warnings.warn(f"{damaged}: the checkpoint is damaged; its training starts again", stacklevel=3)
-        return None, 0
-    return checkpoint.path, epochs
 
 
 @contextmanager
@@ -344,7 +284,7 @@ def train(
         until=until,
         scored=scored,
     )
-    resume, reached = _usable(checkpoint)
+    resume, reached = resume_point(checkpoint)
     trainer = lightning.Trainer(
         accelerator="gpu" if device.type == "cuda" else "cpu",
         devices=[device.index or 0] if device.type == "cuda" else 1,

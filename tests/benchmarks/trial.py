@@ -21,7 +21,8 @@ from seplace.datasets.loader import BatchLoader
 from seplace.models import build
 from seplace.placement import Placement
 from seplace.study.recipe import Recipe
-from seplace.training.fit import measure_score, train
+from seplace.training.fit import train
+from seplace.training.score import measure_score
 from tests.benchmarks.figures import show, show_machine
 
 RECIPE = Recipe(

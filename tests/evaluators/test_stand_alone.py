@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from seplace.errors import DeviceUnavailable, TrainingFailed
+from seplace.errors import TrainingFailed
 from seplace.evaluators.stand_alone import StandAlone, make, read_weights
 from seplace.files.atomic import sha256_of
 from seplace.placement import Placement
@@ -123,10 +123,3 @@ def test_a_worker_has_the_device_and_the_threads_of_the_study(tmp_path: Path, mo
     config = load_study(write_study(tmp_path, run={"accelerator": "cpu", "threads": 3}))
     assert make(config, tmp_path, worker=1).device == torch.device("cpu")
     assert threads == [3]
-
-
-def test_a_gpu_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    config = load_study(write_study(tmp_path, run={"accelerator": "gpu"}))
-    with pytest.raises(DeviceUnavailable, match="use accelerator cpu, or auto"):
-        make(config, tmp_path, worker=0)

@@ -7,10 +7,10 @@ from seplace.executors.executor import failed
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation, Job
 from seplace.results.ledger import Ledger
-from seplace.scores import Score
 from seplace.search.driver import run_study
 from seplace.seeds import derive_seed
 from seplace.study.config import load_study
+from seplace.training.score import Score
 
 NOISE = 5.0
 """Range of what a training adds by chance, in points; a gate adds one."""

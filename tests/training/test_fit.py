@@ -10,7 +10,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from seplace.errors import TrainingFailed
 from seplace.models import freeze_backbone
 from seplace.study.recipe import Recipe
-from seplace.training.fit import Score, measure_score
+from seplace.training.score import Score, measure_score
 from tests.networks import network_of
 from tests.toy_training import EPOCHS, assert_equal, network, recipe, trained, training_batches, validation
 
@@ -172,14 +172,6 @@ def test_other_precisions_and_layouts_train_too(changes):
     assert next(trained(recipe(**changes))[0].parameters()).dtype == torch.float32
 
 
-class Sure(nn.Module):
-    """Logits that are the images themselves."""
-
-    def forward(self, images):
-        assert not self.training
-        return images.flatten(1)
-
-
 @pytest.mark.parametrize("choice", ["se2", "eca.cross", "gc2", "sk4.kernel", "simam.post"])
 def test_a_frozen_backbone_lets_only_what_was_inserted_learn(choice):
     start = network_of("cifar_resnet8[width=0.5]", choice, init="identity", in_channels=1, num_classes=5)
@@ -210,16 +202,3 @@ def test_a_frozen_backbone_without_attention_is_scored_as_it_is():
     assert {(point.accuracy, point.cross_entropy) for point in curve} == {(score.accuracy, score.cross_entropy)}
     assert {point.train_loss for point in curve} == {None}
     assert heard == [EPOCHS]
-
-
-def test_a_score_by_arithmetic():
-    # Right, right, wrong: -log softmax is log(1 + e^-1), log 2 (a tie goes to the first class), log(1 + e^2).
-    logits = torch.tensor([[1.0, 0.0], [3.0, 3.0], [2.0, 0.0]])
-    labels = torch.tensor([0, 0, 1])
-    batches = [(logits[:2, None, None], labels[:2]), (logits[2:, None, None], labels[2:])]
-    net = Sure()
-    score = measure_score(net, batches, precision="fp32")
-    assert score.accuracy == pytest.approx(200 / 3)
-    expected = (math.log1p(math.exp(-1)) + math.log(2) + math.log1p(math.exp(2))) / 3
-    assert score.cross_entropy == pytest.approx(expected, rel=1e-6)
-    assert net.training

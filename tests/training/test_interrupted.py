@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from seplace.files.atomic import sha256_of
-from seplace.training.fit import Checkpoint, train
+from seplace.training.checkpoints import Checkpoint
+from seplace.training.fit import train
 from tests.toy_training import CPU, EPOCHS, assert_equal, network, recipe, trained, training_batches, validation
 
 

@@ -1,0 +1,35 @@
+import math
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from seplace.training.score import measure_score
+
+
+class Sure(nn.Module):
+    """Logits that are the images themselves."""
+
+    def forward(self, images):
+        assert not self.training
+        return images.flatten(1)
+
+
+def test_a_score_by_arithmetic():
+    # Right, right, wrong: -log softmax is log(1 + e^-1), log 2 (a tie goes to the first class), log(1 + e^2).
+    logits = torch.tensor([[1.0, 0.0], [3.0, 3.0], [2.0, 0.0]])
+    labels = torch.tensor([0, 0, 1])
+    batches = [(logits[:2, None, None], labels[:2]), (logits[2:, None, None], labels[2:])]
+    net = Sure()
+    score = measure_score(net, batches, precision="fp32")
+    assert score.accuracy == pytest.approx(200 / 3)
+    expected = (math.log1p(math.exp(-1)) + math.log(2) + math.log1p(math.exp(2))) / 3
+    assert score.cross_entropy == pytest.approx(expected, rel=1e-6)
+    assert net.training
+
+
+def test_a_score_is_known_without_torch() -> None:
+    program = "import sys, seplace.training.score; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
