@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.samplers import BaseSampler
 
+from seplace.errors import UnknownName
 from seplace.samplers.parameters import Parameters
 
 if TYPE_CHECKING:
@@ -48,5 +49,5 @@ class JointSampler(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,  # noqa: ARG002
     ) -> Any:
-        """Refuse: the space has no parameter beyond its own."""
-        raise KeyError(f"{param_name} is no parameter of space {self.task.space.name}")
+        """Refuse (UnknownName) a parameter that is not a stage of the space: the sampler models placements alone."""
+        raise UnknownName(f"parameter of space {self.task.space.name}", param_name, self.parameters.distributions)

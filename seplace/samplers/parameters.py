@@ -10,6 +10,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from seplace.placement import Placement
 
 if TYPE_CHECKING:
+    from optuna.trial import Trial
+
     from seplace.space import SearchSpace
 
 _BACKBONE = "backbone"
@@ -21,15 +23,22 @@ class Parameters:
 
     def __init__(self, space: SearchSpace) -> None:
         self.space = space
-        self.distributions: dict[str, BaseDistribution] = {
-            f"{space.backbone.granularity}{number}": CategoricalDistribution([str(choice) for choice in choices])
+        self.values = {
+            f"{space.backbone.granularity}{number}": [str(choice) for choice in choices]
             for number, choices in enumerate(space.choices, start=1)
         }
-        self.stages = list(self.distributions)
+        """The values of each parameter."""
+        self.stages = list(self.values)
         self._choices = [{str(choice): choice for choice in choices} for choices in space.choices]
         if space.variants:
-            texts = [backbone.text for backbone in space.backbones.values()]
-            self.distributions[_BACKBONE] = CategoricalDistribution(texts)
+            self.values[_BACKBONE] = [backbone.text for backbone in space.backbones.values()]
+        self.distributions: dict[str, BaseDistribution] = {
+            name: CategoricalDistribution(values) for name, values in self.values.items()
+        }
+
+    def suggest(self, trial: Trial) -> Placement:
+        """Return the placement of a trial, each parameter suggested in turn."""
+        return self.placement({name: trial.suggest_categorical(name, values) for name, values in self.values.items()})
 
     def of(self, placement: Placement) -> dict[str, str]:
         """Return the values of the parameters for a placement."""

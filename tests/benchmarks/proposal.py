@@ -11,7 +11,7 @@ import optuna
 
 from seplace.effects.covariates import learn_covariate, tables_of
 from seplace.effects.design import Design, Tables
-from seplace.samplers.effects import EffectsSampler
+from seplace.samplers.effects import make
 from seplace.samplers.parameters import Parameters
 from seplace.samplers.task import ACCURACY, CROSS_ENTROPY, SEED, Task
 from seplace.simulation.landscapes import landscape
@@ -37,7 +37,7 @@ def proposal_seconds(evaluations: int, rounds: int, *, proxies: int) -> list[flo
         space=problem.space, cost_table=problem.cost_table, cost="flops", seeds=3, seed=0, covariates=covariates
     )
     parameters = Parameters(problem.space)
-    study = optuna.create_study(directions=["maximize", "minimize"], sampler=EffectsSampler(task, seed=0))
+    study = optuna.create_study(directions=["maximize", "minimize"], sampler=make(0, task))
     random = np.random.default_rng(0)
     for index in random.integers(len(problem.space), size=evaluations):
         placement = problem.space.placement_at(int(index))
@@ -53,7 +53,7 @@ def proposal_seconds(evaluations: int, rounds: int, *, proxies: int) -> list[flo
         )
     seconds = []
     for number in range(rounds + 1):
-        study.sampler = EffectsSampler(task, seed=number)  # as a search makes one for each proposal
+        study.sampler = make(number, task)  # as a search makes one for each proposal
         start = time.perf_counter()
         study.ask(parameters.distributions)
         seconds.append(time.perf_counter() - start)

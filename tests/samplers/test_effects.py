@@ -8,10 +8,10 @@ import optuna
 import pytest
 
 from seplace.costs.table import CostTable
-from seplace.errors import InputError
+from seplace.errors import InputError, UnknownName
 from seplace.pareto import hypervolume
 from seplace.placement import Placement
-from seplace.samplers.effects import EffectsSampler
+from seplace.samplers.effects import make
 from seplace.samplers.parameters import Parameters
 from seplace.samplers.task import ACCURACY, SEED, STOPPED
 from seplace.space import SearchSpace
@@ -43,15 +43,15 @@ def test_works_in_a_plain_study(space):
 @pytest.mark.parametrize("directions", [["minimize", "maximize"], ["maximize"], ["maximize", "minimize", "minimize"]])
 def test_other_directions_are_refused(directions):
     task = task_of()
-    study = optuna.create_study(directions=directions, sampler=EffectsSampler(task, seed=0))
-    with pytest.raises(InputError, match="maximise accuracy and minimise a cost, in this order"):
+    study = optuna.create_study(directions=directions, sampler=make(0, task))
+    with pytest.raises(InputError, match="maximize accuracy and minimize a cost, in this order"):
         ask(study, task)
 
 
 def test_has_no_other_parameter():
     task = task_of()
-    with pytest.raises(KeyError, match="dropout is no parameter of space toy"):
-        study_of(task).ask().suggest_float("dropout", 0, 1)
+    with pytest.raises(UnknownName, match=r"unknown parameter of space toy 'stage4'. Did you mean 'stage3'\?"):
+        study_of(task).ask().suggest_float("stage4", 0, 1)
 
 
 def test_when_all_seeds_are_spent_something_is_proposed_all_the_same():
@@ -98,7 +98,7 @@ def test_a_proposal_needs_nothing_but_the_study():
     study = study_of(task)
     found = []
     for _ in range(8):
-        study.sampler = EffectsSampler(task_of(), seed=0)
+        study.sampler = make(0, task_of())
         trial, placement = ask(study, task)
         study.tell(trial, [gates(placement), task.cost_table.costs_of(placement)["flops"]])
         found.append(placement)

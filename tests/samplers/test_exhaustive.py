@@ -3,6 +3,7 @@ from collections import Counter
 import optuna
 import pytest
 
+from seplace.errors import UnknownName
 from seplace.placement import Placement
 from seplace.samplers.exhaustive import ExhaustiveSampler
 from seplace.samplers.parameters import Parameters
@@ -51,5 +52,5 @@ def test_the_order_is_the_seed_of_the_search():
 def test_has_no_other_parameter():
     task = Task(space=SMALL, cost_table=cost_table_of(SMALL), cost="flops", seeds=2, seed=0)
     study = optuna.create_study(directions=["maximize", "minimize"], sampler=ExhaustiveSampler(task))
-    with pytest.raises(KeyError, match="dropout is no parameter of space toy"):
+    with pytest.raises(UnknownName, match="unknown parameter of space toy 'dropout'"):
         study.ask().suggest_float("dropout", 0, 1)

@@ -10,7 +10,7 @@ import optuna
 from seplace.costs.table import CostTable
 from seplace.effects.design import Design, Tables
 from seplace.placement import Placement
-from seplace.samplers.effects import EffectsSampler
+from seplace.samplers.effects import make
 from seplace.samplers.parameters import Parameters
 from seplace.samplers.task import Task
 from seplace.space import SearchSpace
@@ -33,7 +33,7 @@ def task_of(
 
 
 def study_of(task: Task, *, seed: int = 0) -> optuna.Study:
-    return optuna.create_study(directions=["maximize", "minimize"], sampler=EffectsSampler(task, seed=seed))
+    return optuna.create_study(directions=["maximize", "minimize"], sampler=make(seed, task))
 
 
 def gates(placement: Placement) -> float:
