@@ -43,7 +43,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
 
 app = typer.Typer(
     name="seplace",
-    help="Where in a CNN does channel attention pay, at what cost, and can the answer be believed?",
+    help="Where in a CNN does channel attention pay, at what cost, and how sure is the answer?",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
