@@ -41,7 +41,7 @@ __all__ = [
 
 _HOMES = {
     "EffectsSampler": "seplace.samplers.effects",
-    "Overrides": "seplace.api",
+    "Overrides": "seplace.running",
     "Placement": "seplace.placement",
     "Results": "seplace.api",
     "SearchSpace": "seplace.space",
@@ -53,17 +53,18 @@ _HOMES = {
     "list_modules": "seplace.listings",
     "load": "seplace.api",
     "load_space": "seplace.study.space_file",
-    "run": "seplace.api",
+    "run": "seplace.running",
 }
 """The module of each public name."""
 
 if TYPE_CHECKING:
     from seplace.adoption import adopt
-    from seplace.api import Overrides, Results, load, run
+    from seplace.api import Results, load
     from seplace.errors import SeplaceError
     from seplace.listings import list_attachments, list_backbones, list_modules
     from seplace.models import create_model
     from seplace.placement import Placement
+    from seplace.running import Overrides, run
     from seplace.samplers.effects import EffectsSampler
     from seplace.space import SearchSpace
     from seplace.study.space_file import load_space

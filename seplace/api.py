@@ -1,58 +1,32 @@
-"""seplace from Python: run a study, or load what one has left, and look at it as DataFrames and figures."""
+"""The results of a study as an object: DataFrames, figures and exported networks, all views of its ledger."""
 
 from __future__ import annotations
 
-import json
-import os
-import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, get_args
-
-from pydantic import ValidationError
+from typing import TYPE_CHECKING, Any, Self
 
 from seplace.costs import COSTS
 from seplace.costs.stored import cost_table_of_results
-from seplace.errors import (
-    DataError,
-    InputError,
-    Interrupted,
-    InvalidPlacement,
-    SeplaceError,
-    StudyBusy,
-    StudyChanged,
-    UnknownName,
-    did_you_mean,
-    nearest,
-)
+from seplace.errors import InputError
 from seplace.evaluators.identity import Identity, refuse_other_code
-from seplace.executors import EXECUTORS
-from seplace.files.atomic import DiskFull, safe_name, write_atomically
-from seplace.files.schema import rules_of
+from seplace.files.atomic import safe_name
 from seplace.placement import Placement
 from seplace.registry import is_import_path
-from seplace.results.evaluation import Evaluation, estimates_of, evaluations_frame, rungs_frame, summarise
+from seplace.results.effects_tables import effects_frame, proxies_frame
+from seplace.results.evaluation import Evaluation
 from seplace.results.ledger import ledger_of_results
-from seplace.results.tables import (
-    effects_frame,
-    front_frame,
-    front_of_candidates,
-    knee_of,
-    placements_frame,
-    proxies_frame,
-    recommended_frame,
-)
+from seplace.results.observations import estimates_of
+from seplace.results.picks import pick_placement
+from seplace.results.summaries import summarise
+from seplace.results.tables import evaluations_frame, front_frame, placements_frame, recommended_frame, rungs_frame
 from seplace.results.verdict import regret_sentence, rungs_sentence, verdict
 from seplace.search.attempts import told
-from seplace.search.interruption import signals_as_errors
 from seplace.search.meaning import own_baselines
 from seplace.search.recommendation import recommended, task_of
 from seplace.search.scoring import covariates_of, proxy_records
-from seplace.study.config import STUDY_FACTS, StudyConfig, load_results_study, load_study
-from seplace.study.study_file import Run
-from seplace.user_code import describe_error, told_if
+from seplace.study.config import STUDY_FACTS, StudyConfig, load_results_study
+from seplace.user_code import told_if
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,47 +35,13 @@ if TYPE_CHECKING:
     from seplace.costs.table import CostTable
     from seplace.effects.covariates import Covariate
     from seplace.effects.estimates import Estimates
-    from seplace.search.progress import Observer
-
-PICKS = ("best", "knee", "cheapest")
-"""Points of a front by name."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Overrides:
-    """Where a run takes place, instead of where its study says; None leaves the study's word."""
-
-    executor: str | None = None
-    workers: int | None = None
-    threads: int | None = None
-    accelerator: str | None = None
-    data_root: Path | None = None
-    """Where the data lies."""
-
-    def apply(self, config: StudyConfig) -> StudyConfig:
-        """Return the study with this `run` block; it means the same study."""
-        given = {key: value for key, value in vars(self).items() if value is not None and key != "data_root"}
-        changed: dict[str, Any] = {"run": _run_of(config.run.model_dump() | given)}
-        if self.data_root is not None:
-            changed["data"] = config.data.model_copy(update={"root": str(self.data_root.absolute())})
-        return replace(config, file=config.file.model_copy(update=changed))
-
-
-def _run_of(values: dict[str, Any]) -> Run:
-    """Return a `run` block; InputError (UnknownName for a name) for what its study file could not say either."""
-    for key, known in (("executor", EXECUTORS), ("accelerator", get_args(Run.model_fields["accelerator"].annotation))):
-        if values[key] not in known:
-            raise UnknownName(key, str(values[key]), known)
-    try:
-        return Run.model_validate(values)
-    except ValidationError as error:
-        raise InputError("; ".join(rules_of(error))) from error
+    from seplace.search.scoring import ProxyRecord
 
 
 class Results:
-    """What a study has left in its folder, finished or still running: views of its ledger.
+    """The results of a study, finished or still running: views of the ledger in its folder.
 
-    CorruptResults or DataError where the folder is none of ours.
+    Raises CorruptResults or DataError for a folder that no study has written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -120,11 +60,11 @@ class Results:
             """What kept the last run from reading the test split; empty where nothing did."""
             self._images: dict[str, Any] = ledger.fact("images") or {}
             self._identity: Identity = ledger.fact("identity") or {}
-            self._command: str | None = ledger.fact("command")
+            self.command: str | None = ledger.fact("command")
             self._regret: dict[str, Any] | None = ledger.fact("regret")
-            self._latencies: dict[str, dict[str, Any]] = ledger.fact("latencies") or {}
+            self.latencies: dict[str, dict[str, Any]] = ledger.fact("latencies") or {}
             self._rungs: dict[str, Any] | None = ledger.fact("rungs")
-            self._proxies = proxy_records(ledger)
+            self.proxy_records: dict[str, ProxyRecord] = proxy_records(ledger)
             self._is_front_of_space = bool(ledger.fact("front_of_space"))
             self._own_baselines = own_baselines(ledger)
             self._units: dict[str, str] = ledger.fact("units") or {}
@@ -194,7 +134,7 @@ class Results:
         """What was learned from the scores of each proxy of the study, also of those that the model does without."""
         from seplace.effects.design import Design
 
-        return covariates_of(Design(self.config.search_space), self._proxies)
+        return covariates_of(Design(self.config.search_space), self.proxy_records)
 
     @cached_property
     def estimates(self) -> Estimates | None:
@@ -223,7 +163,7 @@ class Results:
             estimates,
             cost_table=self.cost_table,
             evaluations=self.rows,
-            latencies=self._latencies,
+            latencies=self.latencies,
         )
 
     @cached_property
@@ -237,7 +177,7 @@ class Results:
             plain_costs=dict(zip(self.cost_table.names, self.cost_table.plain, strict=True)),
             baselines={str(placement): name for name, placement in marks.items()},
             tests={key[:2]: accuracy for key, (accuracy, _loss) in self._tests.items()},
-            latencies=self._latencies,
+            latencies=self.latencies,
         )
 
     @cached_property
@@ -249,13 +189,13 @@ class Results:
     def effects(self) -> pd.DataFrame:
         """What each choice, module, ratio and attachment adds in each stage, and what it costs."""
         return effects_frame(
-            self.estimates, cost_table=self.cost_table, evaluations=self.rows, latencies=self._latencies
+            self.estimates, cost_table=self.cost_table, evaluations=self.rows, latencies=self.latencies
         )
 
     @cached_property
     def proxies(self) -> pd.DataFrame:
         """One row a proxy of the study: what its score is worth here, how well it was learned, and what it took."""
-        seconds = {name: (record.seconds, record.shared_seconds) for name, record in self._proxies.items()}
+        seconds = {name: (record.seconds, record.shared_seconds) for name, record in self.proxy_records.items()}
         return proxies_frame(self.estimates, self.covariates, seconds=seconds)
 
     @property
@@ -301,27 +241,20 @@ class Results:
     def pick(self, choice: str, *, flops_under: float | None = None) -> Evaluation:
         """Return the evaluation to export: of `best`, `knee`, `cheapest` of the front, or of a placement's text.
 
-        Of the seeds of that placement it takes the first, since choosing the luckiest would flatter the figures.
+        Of the seeds of that placement it takes the first, since choosing the luckiest would flatter the figures. Raises
+        InputError for a placement that was not trained, or has more FLOPs than `flops_under`.
         """
-        complete = [row for row in self.rows if row.state == "complete"]
-        check_pick(choice)
         if flops_under is not None and "flops" not in self.cost_table.names:
             raise InputError(f"{self.folder}: the FLOPs of this study's networks are not known")
-        if choice in PICKS:
-            candidates = front_of_candidates(self.placements, self.config.search_space, cost=self.cost)
-            if flops_under is not None and "flops" in candidates:
-                candidates = candidates[candidates["flops"] <= flops_under]
-            if not len(candidates):
-                limit = "" if flops_under is None else f" under {flops_under:,.0f} FLOPs"
-                raise InputError(f"{self.folder}: no placement on the front{limit}")
-            positions: dict[str, int] = {
-                "best": int(candidates["accuracy"].to_numpy().argmax()),
-                "cheapest": 0,
-                "knee": knee_of(candidates, self.cost),
-            }
-            choice = candidates["placement"].iloc[positions[choice]]
-        placement = Placement.parse(choice)
-        rows = [row for row in complete if row.placement == placement]
+        placement = pick_placement(
+            choice,
+            self.placements,
+            self.config.search_space,
+            cost=self.cost,
+            flops_under=flops_under,
+            folder=self.folder,
+        )
+        rows = [row for row in self.rows if row.state == "complete" and row.placement == placement]
         if not rows:
             raise InputError(
                 f"{self.folder}: {placement} was not trained; pick best, knee, cheapest or a placement of it"
@@ -362,148 +295,13 @@ class Results:
         """Raise StudyChanged where the user's own networks or modules are others than when the study began."""
         refuse_other_code(self._identity, self.live_config, self._images, folder=self.folder)
 
-    def _earlier_provenance(self) -> dict[str, Any]:
-        """Return what was written before: a ledger of version 0.2 does not know the command."""
-        try:
-            known: dict[str, Any] = json.loads((self.folder / "provenance.json").read_text())
-        except (OSError, ValueError):
-            return {}
-        return known if isinstance(known, dict) else {}
-
     def write(self, *, figures: bool = True) -> None:
-        """Write the tables, the figures and the provenance; they can be made again from the ledger at any time.
+        """Write the tables, the figures and the provenance; they can be made again from the ledger at any time."""
+        from seplace.report.folder import write_folder
 
-        One that fails keeps none of the others from being written; the first error is raised at the end.
-        """
-        names = ["evaluations", "placements", "front", "recommended", "effects"]
-        names += ["rungs"] * bool(self.rung_rows) + ["proxies"] * bool(self._proxies)
-        views = [partial(self._write_table, name) for name in names]
-        views.append(partial(self._write_provenance))
-        if figures:
-            for suffix in ("png", "svg"):
-                views.append(partial(self._draw, self.plot, f"front.{suffix}"))
-                views.append(partial(self._draw, self.plot_effects, f"effects.{suffix}"))
-        failures = [error for error in map(_failure_of, views) if error is not None]
-        if failures:
-            raise failures[0]
-
-    def _write_table(self, name: str) -> None:
-        write_atomically(self.folder / f"{name}.csv", to_csv(getattr(self, name)))
-
-    def _draw(self, plot: Callable[[Path], Figure], name: str) -> None:
-        if len(self.placements):
-            plot(self.folder / name)
-
-    def _write_provenance(self) -> None:
-        trained = [*self.rows, *self.rung_rows]
-        provenance = {
-            "study": self.config.name,
-            "seplace": self._command or self._earlier_provenance().get("seplace", "seplace.run"),
-            "finished": self.finished,
-            "versions": unique([dict(row.versions) for row in trained]),
-            "devices": unique([row.device for row in trained]),
-            "threads": unique([row.threads for row in trained]),
-            "processors": os.cpu_count(),
-            "seeds": sorted({row.seed for row in self.rows}),
-            "trainings": len(self.rows),
-            "training_seconds": round(sum(row.seconds for row in trained), 1),
-            "latency": self._latencies,
-            "proxy_seconds": {name: round(row.seconds + row.shared_seconds, 1) for name, row in self._proxies.items()},
-            "verdict": self.verdict,
-            "outlook": self.outlook,
-            "rungs": self.rungs_note,
-        }
-        write_atomically(self.folder / "provenance.json", json.dumps(provenance, indent=1) + "\n")
-
-
-def _failure_of(view: Callable[[], None]) -> Exception | None:
-    try:
-        view()
-    except Exception as error:
-        return error
-    return None
-
-
-def check_pick(choice: str) -> None:
-    """Refuse, as InputError, what is neither a point of a front nor the text of a placement."""
-    if choice in PICKS:
-        return
-    try:
-        Placement.parse(choice)
-    except InvalidPlacement as error:
-        if nearest(choice, PICKS) is None:
-            raise
-        guess = did_you_mean(choice, PICKS)
-        raise InputError(f"unknown pick {choice!r}{guess} (known: {', '.join(PICKS)}, or a placement)") from error
-
-
-def run(
-    study: str | Path,
-    *,
-    folder: str | Path | None = None,
-    overrides: Overrides | None = None,
-    observer: Observer | None = None,
-    retry_failed: bool = False,
-) -> Results:
-    """Run a study (a file, or the name of a shipped one) to its end, or go on with it; return its results.
-
-    Results go to `folder`, by default `results/<name of the study>`. Without an observer a progress bar is shown.
-    Trainings that the machine has failed in an earlier run are made again, with `retry_failed` all that failed.
-    """
-    from seplace.search.driver import run_study
-
-    with signals_as_errors():  # from the first line to the last table
-        config = (overrides or Overrides()).apply(load_study(study))
-        target = Path(folder) if folder is not None else Path("results") / config.name
-        try:
-            if observer is not None:
-                run_study(config, target, observer=observer, retry_failed=retry_failed)
-            else:
-                from seplace.report.terminal import progress_bar, tell_images
-
-                with progress_bar() as show:
-                    run_study(config, target, observer=show, retry_failed=retry_failed, on_images=tell_images)
-        except (StudyBusy, StudyChanged):
-            raise  # what is there is another's
-        except (Exception, Interrupted) as error:
-            _write_what_there_is(target, error)
-            raise
-        results = Results.load(target)
-        results.write()
-    return results
-
-
-def _write_what_there_is(folder: Path, cause: BaseException) -> None:
-    """Write the tables of a run that ended early, the figures if it has time for them; never an error of its own."""
-    try:
-        results = Results.load(folder)
-        if results.rows:
-            results.write(figures=not isinstance(cause, Interrupted))
-    except Interrupted:
-        return  # nobody waits for tables who has asked twice
-    except DataError:
-        return  # the run ended before it had begun
-    except Exception as error:
-        if isinstance(cause, DiskFull) and isinstance(error, DiskFull):
-            return  # as the cause says
-        reason = error if isinstance(error, SeplaceError) else describe_error(error)
-        warnings.warn(f"{folder}: the tables could not be written: {reason}", stacklevel=2)
+        write_folder(self, figures=figures)
 
 
 def load(folder: str | Path) -> Results:
     """Load the results of a study that is finished or still running."""
     return Results.load(folder)
-
-
-def to_csv(table: pd.DataFrame) -> str:
-    """Return a table as CSV; a text that a spreadsheet would run as a formula is quoted."""
-
-    def quoted(value: Any) -> Any:
-        return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
-
-    return table.map(quoted).to_csv(index=False, float_format="%.6g") if len(table.columns) else ""
-
-
-def unique(values: list[Any]) -> list[Any]:
-    """Return the different values in order of appearance."""
-    return [value for at, value in enumerate(values) if value not in values[:at]]

@@ -43,8 +43,8 @@ def finished(tmp_path_factory) -> Path:
     """The results folder of a small study that has run to its end; tests only read it."""
     with made_once(tmp_path_factory, "finished") as (folder, is_made):
         if not is_made:
-            from seplace import api
+            from seplace import running
 
             study = write_study(folder, search={"trainings": 11}, confirm={"seeds": 2, "trainings": 30})
-            api.run(study, folder=folder / "results" / "tiny", observer=lambda _: None)
+            running.run(study, folder=folder / "results" / "tiny", observer=lambda _: None)
     return folder / "results" / "tiny"

@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 
 import seplace
-from seplace import api
+from seplace import api, running
 from seplace.errors import CorruptResults, DataError, InputError
 from seplace.placement import Placement
 from seplace.results.ledger import Ledger
+from seplace.results.tables import to_csv
 from seplace.study.config import load_study
 from tests.studies import write_study
 
@@ -120,17 +121,17 @@ def test_a_run_that_was_killed_at_its_very_start_has_no_results_yet(tmp_path):
 
 def test_overrides_change_where_a_study_runs_and_not_what_it_means(tmp_path):
     config = load_study(write_study(tmp_path))
-    other = api.Overrides(
+    other = running.Overrides(
         executor="processes", workers=3, threads=2, accelerator="cpu", data_root=tmp_path / "data"
     ).apply(config)
     assert (other.run.executor, other.run.workers, other.run.threads) == ("processes", 3, 2)
     assert other.data_root == tmp_path / "data"
     assert other.fingerprint() == config.fingerprint()
-    assert api.Overrides().apply(config) == config
+    assert running.Overrides().apply(config) == config
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@"])
 def test_a_text_that_a_spreadsheet_would_run_is_quoted(start):
     table = pd.DataFrame({"text": [f"{start}HYPERLINK(1)", "plain"], "number": [-1.5, 2.0]})
-    assert api.to_csv(table) == f"text,number\n'{start}HYPERLINK(1),-1.5\nplain,2\n"
-    assert api.to_csv(pd.DataFrame()) == ""
+    assert to_csv(table) == f"text,number\n'{start}HYPERLINK(1),-1.5\nplain,2\n"
+    assert to_csv(pd.DataFrame()) == ""

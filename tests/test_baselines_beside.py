@@ -6,13 +6,15 @@ import pandas as pd
 import pytest
 
 import seplace
-from seplace.api import PICKS
 from seplace.attention.options import GateOptions
 from seplace.backbones.describe import describe
 from seplace.effects.design import Design
 from seplace.placement import Placement
-from seplace.results.evaluation import Evaluation, estimates_of, is_candidate, summarise
-from seplace.results.tables import front_frame, front_of_candidates, placements_frame
+from seplace.results.evaluation import Evaluation
+from seplace.results.observations import estimates_of, is_candidate
+from seplace.results.picks import PICKS, front_of_candidates
+from seplace.results.summaries import summarise
+from seplace.results.tables import front_frame, placements_frame
 from seplace.results.verdict import verdict
 from seplace.space import SearchSpace
 from tests.spaces import parse

@@ -89,7 +89,7 @@ def bench(
 def _csv(records: Sequence[Mapping[str, Any]]) -> str:
     import pandas as pd
 
-    from seplace.api import to_csv
+    from seplace.results.tables import to_csv
 
     return to_csv(pd.DataFrame(records))
 

@@ -32,7 +32,7 @@ def complain(text: str) -> None:
 
 def show_data(table: pd.DataFrame, output: Format) -> bool:
     """Print a table as JSON or CSV where that is asked for; return whether it was."""
-    from seplace.api import to_csv
+    from seplace.results.tables import to_csv
 
     if output is Format.json:
         typer.echo(table.to_json(orient="records", indent=1))

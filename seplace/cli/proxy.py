@@ -50,13 +50,14 @@ def proxy(
         raise InputError(f"--output: write a file that ends in .csv (got {output})")
     from rich.progress import Progress
 
-    from seplace.api import Results, to_csv
+    from seplace.api import Results
     from seplace.files.atomic import write_atomically
     from seplace.proxies import WITHOUT_TRAINING
     from seplace.proxies.proxy import Effort
     from seplace.proxies.rank_correlation_check import rank_correlation_table
     from seplace.report.proxy_tables import rank_correlation_view
     from seplace.report.terminal import OutsideConsole
+    from seplace.results.tables import to_csv
     from seplace.training.devices import resolve_device
 
     import_from(Path())

@@ -96,16 +96,17 @@ def run(
     export: Annotated[str | None, typer.Option(help="Export afterwards: best, knee, cheapest or a placement.")] = None,
 ) -> None:
     """Run a study to its end, or go on with one that was interrupted."""
-    from seplace import api
+    from seplace import running
+    from seplace.results.picks import check_pick
     from seplace.results.verdict import counted
 
     import_from(Path())
-    overrides = api.Overrides(
+    overrides = running.Overrides(
         executor=executor, workers=workers, threads=threads, accelerator=accelerator, data_root=data_root
     )
     if export is not None:
-        api.check_pick(export)  # before hours of training, not after
-    finished = api.run(study, folder=results, overrides=overrides, retry_failed=retry_failed)
+        check_pick(export)  # before hours of training, not after
+    finished = running.run(study, folder=results, overrides=overrides, retry_failed=retry_failed)
     show_front(finished)
     if failed := sum(row.state == "failed" for row in finished.rows):
         show(f"{counted(failed, 'training')} failed: seplace status {finished.folder} says why, and what can be done")

@@ -23,7 +23,8 @@ from seplace.placement import Placement
 from seplace.proxies import PROXIES
 from seplace.rank_correlation import bootstrap_weights, ceiling, kendall, partial_kendall, reliability, signs
 from seplace.registry import is_import_path
-from seplace.results.evaluation import Evaluation, seed_effects
+from seplace.results.evaluation import Evaluation
+from seplace.results.summaries import seed_effects
 from seplace.seeds import derive_seed
 from seplace.study.config import StudyConfig
 from seplace.user_code import told_if

@@ -1,34 +1,97 @@
-"""The tables of a study: one row a placement that was trained, the front, and the verdict in words.
+"""The tables of a study: to_csv, one row an evaluation, a training at a rung, a placement, a front point.
 
-What is printed as a placement's accuracy or gain is the mean of what the model of effects believes, with an interval of
-90 %: the best of many noisy means is too good to be true, so plain means stand beside it as `observed_…`.
+An accuracy or a gain is a posterior mean with a 90 % credible interval. The best of many noisy means is too good to be
+true; plain means stand beside the estimates as `observed_…`.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from seplace.interval import UNKNOWN, Interval
-from seplace.pareto import knee
-from seplace.placement import Placement, placed_alone
-from seplace.results.evaluation import Evaluation, PlacementSummary, is_candidate, mean_and_error, stage_columns
-from seplace.results.verdict import NAMED, proxy_verdict
+from seplace.placement import Placement
+from seplace.results.evaluation import Evaluation
+from seplace.results.summaries import PlacementSummary, mean_and_error
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from seplace.costs.table import CostTable
-    from seplace.effects.contributions import Contribution
-    from seplace.effects.covariates import Covariate
     from seplace.effects.estimates import Estimates
-    from seplace.space import SearchSpace
 
 LATENCY_COLUMNS = ("latency_ms", "latency_ms_lower", "latency_ms_upper", "extra_latency_ms")
+
+
+def to_csv(table: pd.DataFrame) -> str:
+    """Return a table as CSV; a text that a spreadsheet would run as a formula is quoted."""
+
+    def quoted(value: Any) -> Any:
+        return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
+
+    return table.map(quoted).to_csv(index=False, float_format="%.6g") if len(table.columns) else ""
+
+
+def evaluations_frame(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
+    """Return one row an evaluation, in the order given: placement, per-stage columns, seed, scores, costs, seconds."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        [
+            {
+                "placement": str(row.placement),
+                **stage_columns(row.placement),
+                "seed": row.seed,
+                "epochs": row.epochs,
+                "state": row.state,
+                "accuracy": row.accuracy,
+                "cross_entropy": row.cross_entropy,
+                **row.costs,
+                "seconds": round(row.seconds, 3),
+                "device": row.device,
+                "attempts": row.attempts,
+                "reason": row.reason,
+            }
+            for row in evaluations
+        ]
+    )
+
+
+def rungs_frame(rungs: Sequence[Evaluation], evaluations: Sequence[Evaluation]) -> pd.DataFrame:
+    """Return one row a training at a rung, in the order given: placement, per-stage columns, seed, scores, seconds.
+
+    epochs are those of the rung; reached are those of the training in the end, of the full length if it went on so far.
+    """
+    import pandas as pd
+
+    reached: dict[tuple[Placement, int], int] = defaultdict(int)
+    for row in (*rungs, *evaluations):
+        training = (row.placement, row.seed)
+        reached[training] = max(reached[training], row.epochs)
+    return pd.DataFrame(
+        [
+            {
+                "placement": str(row.placement),
+                **stage_columns(row.placement),
+                "seed": row.seed,
+                "epochs": row.epochs,
+                "reached": reached[row.placement, row.seed],
+                "accuracy": row.accuracy,
+                "cross_entropy": row.cross_entropy,
+                **row.costs,
+                "seconds": round(row.seconds, 3),
+            }
+            for row in rungs
+        ]
+    )
+
+
+def stage_columns(placement: Placement) -> dict[str, str]:
+    """Return the choices by stage (stage1, stage2, …), and the backbone where it is another than the space's first."""
+    variant = {"variant": placement.variant} if placement.variant else {}
+    return variant | {f"stage{number}": str(choice) for number, choice in enumerate(placement.choices, start=1)}
 
 
 def paired_gain(summary: PlacementSummary, plain: PlacementSummary | None) -> tuple[float, float, int]:
@@ -155,107 +218,6 @@ def recommended_frame(
     return table.fillna({"variant": ""}) if "variant" in table else table
 
 
-def effects_frame(
-    estimates: Estimates | None,
-    *,
-    cost_table: CostTable,
-    evaluations: Sequence[Evaluation],
-    latencies: Mapping[str, Mapping[str, float]],
-) -> pd.DataFrame:
-    """Return what each choice, module, ratio and attachment adds on average over the rest of the space.
-
-    kind: choice, module, ratio, attachment, backbone, pair (what two modules add together beyond what each adds), or
-        proxy (what one standard deviation more of its score is worth)
-    stage: from 1; 0 for all stages together, for a pair, which names its stages, and for a proxy
-    name
-    effect in points over none in the same place, with effect_lower and effect_upper of its 90 % interval; p_positive
-    trainings: complete trainings of placements that have it
-    extra_…: the mean cost of the choices that it stands for; extra_latency_ms where they were timed alone
-    """
-    import pandas as pd
-
-    from seplace.effects.contributions import Contributions, weights_of
-
-    if estimates is None:
-        return pd.DataFrame()
-    found = Contributions(estimates.posterior)
-    trained = [row.placement for row in evaluations if row.accuracy is not None]
-    rows: list[dict[str, Any]] = []
-    for each in (*found.backbones(), *found.choices(), *found.modules(), *found.ratios(), *found.attachments()):
-        holds = [
-            any(placement.choices[stage - 1] == choice for stage, choice in each.choices)
-            or (each.kind == "backbone" and placement.variant == each.name)
-            for placement in trained
-        ]
-        rows.append(
-            {
-                "kind": each.kind,
-                "stage": each.stage or 0,
-                "name": each.name,
-                **each.effect.columns("effect"),
-                "p_positive": each.positive,
-                "trainings": sum(holds),
-                **_mean_extras(each, cost_table),
-                "extra_latency_ms": _mean_latency(each, latencies, stages=len(estimates.placements[0])),
-            }
-        )
-    for pair in found.interactions(sure=NAMED):
-        rows.append(
-            {
-                "kind": "pair",
-                "stage": 0,
-                "name": f"{pair.first} with {pair.second}",
-                **pair.effect.columns("effect"),
-                "p_positive": pair.positive,
-            }
-        )
-    for weight in weights_of(estimates.posterior):
-        rows.append(
-            {
-                "kind": "proxy",
-                "stage": 0,
-                "name": weight.name,
-                **weight.effect.columns("effect"),
-                "p_positive": weight.positive,
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def proxies_frame(
-    estimates: Estimates | None, covariates: Mapping[str, Covariate], *, seconds: Mapping[str, tuple[float, float]]
-) -> pd.DataFrame:
-    """Return one row a proxy of the study.
-
-    proxy; scored: placements with a score; fit: R² of scores that were left out, by what was learned of each choice
-    effect: what one standard deviation more of the score is worth in points, beside what the trainings say of each
-        choice, with effect_lower and effect_upper of its 90 % interval; p_positive; NaN where it is left out
-    verdict: ranks forwards, ranks backwards (at 95 %), says nothing here, or why it is left out
-    seconds: of all placements together; shared_seconds: once for all (`seconds` holds both by proxy)
-    """
-    import pandas as pd
-
-    from seplace.effects.contributions import weights_of
-
-    weights = {} if estimates is None else {each.name: each for each in weights_of(estimates.posterior)}
-    rows: list[dict[str, Any]] = []
-    for name, covariate in covariates.items():
-        weight = weights.get(name)
-        rows.append(
-            {
-                "proxy": name,
-                "scored": covariate.scored,
-                "fit": covariate.fit,
-                **(UNKNOWN if weight is None else weight.effect).columns("effect"),
-                "p_positive": math.nan if weight is None else weight.positive,
-                "verdict": proxy_verdict(covariate, weight),
-                "seconds": seconds[name][0],
-                "shared_seconds": seconds[name][1],
-            }
-        )
-    return pd.DataFrame(rows)
-
-
 def front_frame(placements: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the front and, after them, those of the baselines that are not on it."""
     if placements.empty:
@@ -265,38 +227,6 @@ def front_frame(placements: pd.DataFrame) -> pd.DataFrame:
     beside = placements[~placements["on_front"] & (placements["baseline"] != "")]
     candidates = placements[placements["on_front"]]
     return pd.concat([candidates, beside], ignore_index=True)
-
-
-def front_of_candidates(placements: pd.DataFrame, space: SearchSpace, *, cost: str) -> pd.DataFrame:
-    """Return the rows that a front point is picked from: of the space and the plain backbone, cheapest first."""
-    if placements.empty:
-        return placements
-    listed = [is_candidate(Placement.parse(text), space) for text in placements["placement"]]
-    ordered = placements[listed].sort_values([cost, "accuracy"], ascending=[True, False], kind="stable")
-    return ordered[ordered["accuracy"] > ordered["accuracy"].cummax().shift(fill_value=-np.inf)]
-
-
-def knee_of(candidates: pd.DataFrame, cost: str) -> int:
-    """Return the position of the front's knee among its candidates (one row each)."""
-    return knee(np.stack([100 - candidates["accuracy"].to_numpy(), candidates[cost].to_numpy(dtype=float)], axis=1))
-
-
-def _mean_extras(contribution: Contribution, cost_table: CostTable) -> dict[str, float]:
-    if contribution.kind == "backbone":
-        plain = cost_table.variants[contribution.name].plain
-        return {
-            f"extra_{name}": float(more - less)
-            for name, more, less in zip(cost_table.names, plain, cost_table.plain, strict=True)
-        }
-    extras = np.mean([cost_table.extras[stage - 1][choice] for stage, choice in contribution.choices], axis=0)
-    return {f"extra_{name}": float(extra) for name, extra in zip(cost_table.names, extras, strict=True)}
-
-
-def _mean_latency(contribution: Contribution, latencies: Mapping[str, Mapping[str, float]], *, stages: int) -> float:
-    """Return what the choices take alone in their stages, in ms; NaN where not all of them were timed so."""
-    alone = [str(placed_alone(choice, stage, stages=stages)) for stage, choice in contribution.choices]
-    timed = [latencies[text]["extra_latency_ms"] for text in alone if text in latencies]
-    return float(np.mean(timed)) if timed and len(timed) == len(alone) else math.nan
 
 
 def _own_costs(latencies: Mapping[str, Mapping[str, Any]]) -> list[str]:

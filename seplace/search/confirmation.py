@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seplace.effects.estimates import Estimates
-from seplace.results.evaluation import Job, estimates_of
+from seplace.results.evaluation import Job
+from seplace.results.observations import estimates_of
 from seplace.search.recommendation import recommended
 
 if TYPE_CHECKING:

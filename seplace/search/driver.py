@@ -24,8 +24,9 @@ from seplace.executors.executor import EvaluatorMaker, Executor
 from seplace.files.atomic import DiskFull, make_folder, remove_unfinished
 from seplace.placement import Placement, StageChoice, placed_alone
 from seplace.registry import is_import_path
-from seplace.results.evaluation import Job, estimates_of, is_candidate
+from seplace.results.evaluation import Job
 from seplace.results.ledger import Ledger
+from seplace.results.observations import estimates_of, is_candidate
 from seplace.search.budget import warn_of_a_smaller_budget
 from seplace.search.confirmation import next_round
 from seplace.search.cost_table import PlacementCosts, study_cost_table

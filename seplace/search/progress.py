@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from seplace.results.evaluation import Evaluation, front_of, relative_hypervolume, summarise
+from seplace.results.evaluation import Evaluation
+from seplace.results.summaries import front_of, relative_hypervolume, summarise
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ import numpy as np
 from seplace.effects.denoised import denoised
 from seplace.effects.model import Posterior
 from seplace.effects.recommend import Regret, expected_regret
-from seplace.results.evaluation import observation_of
+from seplace.results.observations import observation_of
 from seplace.search.proposals import Proposals
 from seplace.search.rungs import FIRST_SEED, Bands, Rungs
 from seplace.seeds import derive_seed

@@ -15,11 +15,11 @@ from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
-from seplace.api import to_csv
 from seplace.errors import InputError, UnknownName
 from seplace.files.atomic import is_file, make_folder, remove_unfinished, write_atomically
 from seplace.files.versions import versions
 from seplace.registry import OWN_MODULES, find_own_modules
+from seplace.results.tables import to_csv
 from seplace.samplers import SAMPLERS
 from seplace.search.interruption import signals_as_errors
 from seplace.simulation.curves import calibration, hypervolumes, summary

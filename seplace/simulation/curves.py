@@ -11,7 +11,8 @@ import numpy as np
 from seplace.effects.denoised import denoised
 from seplace.effects.model import Posterior
 from seplace.effects.recommend import recommended_front
-from seplace.results.evaluation import estimates_of, front_of, observations_of, summarise
+from seplace.results.observations import estimates_of, observations_of
+from seplace.results.summaries import front_of, summarise
 
 if TYPE_CHECKING:
     import pandas as pd

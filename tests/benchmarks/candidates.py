@@ -13,7 +13,8 @@ import numpy as np
 from seplace.effects.denoised import denoised
 from seplace.effects.model import Posterior
 from seplace.effects.recommend import recommended_front
-from seplace.results.evaluation import front_of, observations_of, summarise
+from seplace.results.observations import observations_of
+from seplace.results.summaries import front_of, summarise
 from seplace.simulation.comparison import problem_of
 from seplace.simulation.problem import SearchProblem
 from seplace.simulation.replay import Phases, replay

@@ -15,7 +15,7 @@ from seplace.effects.denoised import denoised
 from seplace.effects.design import Design
 from seplace.effects.model import Observation
 from seplace.evaluators.tabular_benchmark import TabularBenchmark
-from seplace.results.evaluation import observations_of
+from seplace.results.observations import observations_of
 
 Floats = NDArray[np.float64]
 

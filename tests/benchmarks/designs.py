@@ -14,7 +14,8 @@ from seplace.effects.denoised import denoised
 from seplace.effects.design import Design
 from seplace.effects.model import Posterior
 from seplace.effects.recommend import recommended_front
-from seplace.results.evaluation import Job, observations_of
+from seplace.results.evaluation import Job
+from seplace.results.observations import observations_of
 from seplace.simulation.comparison import problem_of
 from seplace.simulation.problem import SearchProblem
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from seplace import api
+from seplace import api, running
 from seplace.files.atomic import DiskFull
 from seplace.results.ledger import Ledger
 from tests.conftest import made_once
@@ -35,7 +35,7 @@ def whole(tmp_path_factory) -> Path:
     """What the study leaves where the disk was never full; tests only read it."""
     with made_once(tmp_path_factory, "disk never full") as (folder, is_made):
         if not is_made:
-            api.run(write_study(folder), folder=folder / "whole", observer=lambda _: None)
+            running.run(write_study(folder), folder=folder / "whole", observer=lambda _: None)
     return folder / "whole"
 
 
@@ -48,12 +48,12 @@ def test_a_study_goes_on_after_the_disk_was_full(tmp_path, small_disk, whole, si
     study = write_study(tmp_path, run={"executor": executor})
     folder = small_disk(size) / "out"
     with pytest.raises(DiskFull, match=r"out/\S+: cannot write"):
-        api.run(study, folder=folder, observer=lambda _: None)
+        running.run(study, folder=folder, observer=lambda _: None)
     with Ledger(folder / "ledger.sqlite", read_only=True) as ledger:
         assert not any(row.state == "failed" for row in ledger.evaluations())
     small_disk("100m", "remount")
     write_study(tmp_path)  # where it goes on is no part of its meaning, and here it is fastest
-    results = api.run(study, folder=folder, observer=lambda _: None)
+    results = running.run(study, folder=folder, observer=lambda _: None)
     columns = ["placement", "seed", "accuracy", "cross_entropy", "flops"]
     assert results.evaluations[columns].equals(api.load(whole).evaluations[columns])
     assert (folder / "front.csv").exists()

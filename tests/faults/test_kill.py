@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from seplace import api
+from seplace import running
 from tests.conftest import made_once
 from tests.faults.runs import Run, committed_in
 from tests.studies import write_study
@@ -36,7 +36,7 @@ def undisturbed(tmp_path_factory) -> Path:
     """What the study leaves that nobody kills. Where trainings run is no part of it; how many at once is."""
     with made_once(tmp_path_factory, "undisturbed") as (folder, is_made):
         if not is_made:
-            api.run(write(folder, "inline"), folder=folder / "whole", observer=lambda _: None)
+            running.run(write(folder, "inline"), folder=folder / "whole", observer=lambda _: None)
     return folder / "whole"
 
 
@@ -60,8 +60,8 @@ def test_a_killed_study_ends_like_one_that_was_not(tmp_path, undisturbed, execut
         assert left[: len(acknowledged)] == acknowledged  # neither lost nor moved
         assert left[: len(seen)] == seen
         acknowledged = left
-    results = api.run(
-        study, folder=tmp_path / "killed", overrides=api.Overrides(executor="inline"), observer=lambda _: None
+    results = running.run(
+        study, folder=tmp_path / "killed", overrides=running.Overrides(executor="inline"), observer=lambda _: None
     )
     left = committed_in(tmp_path / "killed")
     assert left[: len(acknowledged)] == acknowledged

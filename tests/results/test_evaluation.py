@@ -6,16 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seplace.placement import Placement
-from seplace.results.evaluation import (
-    Evaluation,
-    Job,
-    evaluations_frame,
-    front_of,
-    mean_and_error,
-    relative_hypervolume,
-    seed_effects,
-    summarise,
-)
+from seplace.results.evaluation import Evaluation, Job
+from seplace.results.summaries import front_of, mean_and_error, relative_hypervolume, seed_effects, summarise
+from seplace.results.tables import evaluations_frame
 
 PLAIN, SE, ECA, CBAM = "none-none-none", "none-none-se4", "none-eca-eca", "cbam4-cbam4-cbam4"
 FLOPS = {PLAIN: 1000, SE: 1100, ECA: 1200, CBAM: 1500}

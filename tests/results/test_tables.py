@@ -6,9 +6,13 @@ import pytest
 from seplace.costs.table import CostTable
 from seplace.effects.design import Design
 from seplace.placement import Placement
-from seplace.results.evaluation import Evaluation, estimates_of, summarise
+from seplace.results.evaluation import Evaluation
+from seplace.results.observations import estimates_of
+from seplace.results.summaries import summarise
 from seplace.study.space_file import load_space
-from seplace.results.tables import effects_frame, front_frame, knee_of, paired_gain, placements_frame
+from seplace.results.effects_tables import effects_frame
+from seplace.results.picks import knee_of
+from seplace.results.tables import front_frame, paired_gain, placements_frame
 from tests.results.test_evaluation import CBAM, ECA, PLAIN, SE, evaluation, rows
 
 DESIGN = Design(load_space("cifar-resnet8"))

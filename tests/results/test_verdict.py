@@ -1,7 +1,8 @@
 import pytest
 
 from seplace.placement import Placement
-from seplace.results.evaluation import Evaluation, estimates_of
+from seplace.results.evaluation import Evaluation
+from seplace.results.observations import estimates_of
 from seplace.results.verdict import regret_sentence, rungs_sentence, verdict
 from tests.results.test_evaluation import CBAM, ECA, SE, evaluation, rows
 from tests.results.test_tables import BASE, DESIGN, MARKS, above

@@ -5,7 +5,7 @@ import signal
 import pandas as pd
 import pytest
 
-from seplace import api
+from seplace import running
 from seplace.errors import DataError, Interrupted, StudyChanged, TooManyFailures
 from seplace.results.ledger import Ledger
 from tests.search.toy import Stop
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("no_study_file")
 
 
 def run(study, folder):
-    return api.run(study, folder=folder, observer=lambda _: None)
+    return running.run(study, folder=folder, observer=lambda _: None)
 
 
 class Signal:
@@ -28,7 +28,7 @@ class Signal:
 @pytest.fixture(autouse=True)
 def _figures(monkeypatch):
     """A figure takes longer than all else here."""
-    monkeypatch.setattr(api.Results, "_draw", lambda results, _plot, name: (results.folder / name).touch())
+    monkeypatch.setattr("seplace.report.folder._draw", lambda results, _plot, name: (results.folder / name).touch())
 
 
 @pytest.mark.parametrize("error", [Stop(), DataError("the disk is gone"), TooManyFailures("all"), Interrupted(15)])

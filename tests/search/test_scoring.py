@@ -255,7 +255,7 @@ def test_the_terminal_says_what_a_proxy_is_worth_and_needs_no_torch(tmp_path):
     assert last == "False"
     (line,) = [line for line in lines if "synflow" in line]
     assert any(words in line for words in ("says nothing here", "ranks forwards", "ranks backwards"))
-    assert "points for one sd" in done.stdout
+    assert "points per sd" in done.stdout
 
 
 @pytest.mark.usefixtures("toy")

@@ -1,0 +1,53 @@
+"""Evaluations as the observations of the model, and the estimates that it learns from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from seplace.results.evaluation import Evaluation
+
+if TYPE_CHECKING:
+    from seplace.effects.design import Design
+    from seplace.effects.estimates import Estimates
+    from seplace.effects.model import Observation
+    from seplace.placement import Placement
+    from seplace.space import SearchSpace
+
+
+def observation_of(evaluation: Evaluation) -> Observation | None:
+    """Return what the model of effects learns from a training; None where it failed."""
+    from seplace.effects.model import Observation
+
+    if evaluation.accuracy is None:
+        return None
+    return Observation(
+        placement=evaluation.placement,
+        seed=evaluation.seed,
+        accuracy=evaluation.accuracy,
+        cross_entropy=evaluation.cross_entropy,
+    )
+
+
+def observations_of(evaluations: Iterable[Evaluation]) -> list[Observation]:
+    """Return what the model of effects learns from; the order of the evaluations is no matter."""
+    observations = map(observation_of, sorted(evaluations, key=lambda row: row.key))
+    return [each for each in observations if each is not None]
+
+
+def estimates_of(design: Design, evaluations: Sequence[Evaluation], cost: str, *, is_front_of_space: bool) -> Estimates:
+    """Learn what can be believed of the placements that were trained; at least one evaluation must be complete.
+
+    The front is that of the space and the plain backbone; without `is_front_of_space`, as in studies that began with
+    version 0.10, baselines that the space does not have may be on it.
+    """
+    from seplace.effects.estimates import Estimates
+
+    costs = {row.placement: row.costs[cost] for row in evaluations if row.accuracy is not None}
+    beside = [placement for placement in costs if not is_candidate(placement, design.space)]
+    return Estimates(design, observations_of(evaluations), costs, beside=beside if is_front_of_space else ())
+
+
+def is_candidate(placement: Placement, space: SearchSpace) -> bool:
+    """Whether a placement may be on a front, recommended and picked: a candidate of the space, or the plain backbone."""
+    return placement.is_plain or placement in space

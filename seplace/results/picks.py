@@ -1,0 +1,72 @@
+"""Picking a front point: the best, the cheapest, the knee, or a placement by its text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from seplace.errors import InputError, InvalidPlacement, did_you_mean, nearest
+from seplace.pareto import knee
+from seplace.placement import Placement
+from seplace.results.observations import is_candidate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from seplace.space import SearchSpace
+
+PICKS = ("best", "knee", "cheapest")
+"""Points of a front by name."""
+
+
+def check_pick(choice: str) -> None:
+    """Refuse, as InputError, what is neither a point of a front nor the text of a placement."""
+    if choice in PICKS:
+        return
+    try:
+        Placement.parse(choice)
+    except InvalidPlacement as error:
+        if nearest(choice, PICKS) is None:
+            raise
+        guess = did_you_mean(choice, PICKS)
+        raise InputError(f"unknown pick {choice!r}{guess} (known: {', '.join(PICKS)}, or a placement)") from error
+
+
+def pick_placement(
+    choice: str, placements: pd.DataFrame, space: SearchSpace, *, cost: str, flops_under: float | None, folder: Path
+) -> Placement:
+    """Return the placement of a pick: of a point of the front (PICKS), or of a text.
+
+    `flops_under` leaves out front points with more FLOPs. Raises InputError if none is left, or for an unknown pick.
+    """
+    check_pick(choice)
+    if choice not in PICKS:
+        return Placement.parse(choice)
+    points = front_of_candidates(placements, space, cost=cost)
+    if flops_under is not None and "flops" in points:
+        points = points[points["flops"] <= flops_under]
+    if not len(points):
+        limit = "" if flops_under is None else f" under {flops_under:,.0f} FLOPs"
+        raise InputError(f"{folder}: no placement on the front{limit}")
+    positions: dict[str, int] = {
+        "best": int(points["accuracy"].to_numpy().argmax()),
+        "cheapest": 0,
+        "knee": knee_of(points, cost),
+    }
+    return Placement.parse(points["placement"].iloc[positions[choice]])
+
+
+def front_of_candidates(placements: pd.DataFrame, space: SearchSpace, *, cost: str) -> pd.DataFrame:
+    """Return the rows that a front point is picked from: of the space and the plain backbone, cheapest first."""
+    if placements.empty:
+        return placements
+    listed = [is_candidate(Placement.parse(text), space) for text in placements["placement"]]
+    ordered = placements[listed].sort_values([cost, "accuracy"], ascending=[True, False], kind="stable")
+    return ordered[ordered["accuracy"] > ordered["accuracy"].cummax().shift(fill_value=-np.inf)]
+
+
+def knee_of(candidates: pd.DataFrame, cost: str) -> int:
+    """Return the position of the front's knee among its candidates (one row each)."""
+    return knee(np.stack([100 - candidates["accuracy"].to_numpy(), candidates[cost].to_numpy(dtype=float)], axis=1))

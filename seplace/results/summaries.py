@@ -1,0 +1,118 @@
+"""Evaluations by placement: means over seeds, and the front of these means.
+
+Directions become losses here, where evaluations become arrays.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from seplace.pareto import front, hypervolume, reference_cost
+from seplace.placement import Placement
+from seplace.results.evaluation import Evaluation
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlacementSummary:
+    """The evaluations of one placement together."""
+
+    placement: Placement
+    accuracies: Mapping[int, float]
+    """Validation accuracy in percent by seed."""
+    cross_entropies: Mapping[int, float]
+    costs: Mapping[str, float]
+    seed_effects: Mapping[int, float] = field(default_factory=dict)
+    """By how many points each seed was better than the average one, to all placements alike."""
+
+    @property
+    def n(self) -> int:
+        """The number of seeds."""
+        return len(self.accuracies)
+
+    @property
+    def accuracy(self) -> float:
+        """The mean accuracy over seeds in percent, adjusted for which seeds they were."""
+        return float(np.mean(self.adjusted_accuracies))
+
+    @property
+    def adjusted_accuracies(self) -> list[float]:
+        """The accuracies without what their seeds gave to all placements alike."""
+        return [value - self.seed_effects.get(seed, 0.0) for seed, value in self.accuracies.items()]
+
+
+def summarise(evaluations: Iterable[Evaluation]) -> list[PlacementSummary]:
+    """Group complete evaluations of the full length by placement, in order of first appearance."""
+    groups: dict[Placement, list[Evaluation]] = defaultdict(list)
+    for evaluation in evaluations:
+        if evaluation.state == "complete":
+            groups[evaluation.placement].append(evaluation)
+    effects = seed_effects(
+        [{row.seed: row.accuracy for row in rows if row.accuracy is not None} for rows in groups.values()]
+    )
+    return [
+        PlacementSummary(
+            placement=placement,
+            accuracies={row.seed: row.accuracy for row in rows if row.accuracy is not None},
+            cross_entropies={row.seed: row.cross_entropy for row in rows if row.cross_entropy is not None},
+            costs=rows[0].costs,
+            seed_effects=effects,
+        )
+        for placement, rows in groups.items()
+    ]
+
+
+def seed_effects(accuracies: Sequence[Mapping[int, float]]) -> dict[int, float]:
+    """Return the effect of each seed in points, from the accuracies of each placement by seed.
+
+    Seeds are paired: one seed gives every placement the same backbone weights, data order and augmentation. Without
+    the adjustment a placement that was trained on the kindest seed alone would stand above one trained on all. Least
+    squares of accuracy = placement + seed; the effects of all seeds sum to zero.
+    """
+    seeds = sorted({seed for by_seed in accuracies for seed in by_seed})
+    column = {seed: at for at, seed in enumerate(seeds)}
+    normal, right = np.zeros((len(seeds), len(seeds))), np.zeros(len(seeds))
+    for by_seed in accuracies:
+        at = [column[seed] for seed in by_seed]
+        values = np.array(list(by_seed.values()))
+        normal[at, at] += 1.0
+        normal[np.ix_(at, at)] -= 1.0 / len(at)
+        right[at] += values - values.mean()
+    effects = np.linalg.pinv(normal) @ right  # of the solutions, that of least norm sums to zero
+    return {seed: float(effect) for seed, effect in zip(seeds, effects, strict=True)}
+
+
+def losses_of(summaries: Sequence[PlacementSummary], cost: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return losses (n, 2), smaller is better: percent wrong, and the cost."""
+    return np.array([(100 - row.accuracy, row.costs[cost]) for row in summaries], dtype=float).reshape(-1, 2)
+
+
+def front_of(summaries: Sequence[PlacementSummary], cost: str) -> list[PlacementSummary]:
+    """Return the non-dominated placements by mean accuracy and cost, cheapest first."""
+    if not summaries:
+        return []
+    mask = front(losses_of(summaries, cost))
+    candidates = [row for row, on_front in zip(summaries, mask, strict=True) if on_front]
+    return sorted(candidates, key=lambda row: (row.costs[cost], str(row.placement)))
+
+
+def relative_hypervolume(summaries: Sequence[PlacementSummary], cost: str, cost_range: tuple[float, float]) -> float:
+    """Return the share of the box (0 to 100 % accuracy, the cost range) that the front dominates."""
+    if not summaries:
+        return 0.0
+    cheapest, dearest = cost_range
+    losses = losses_of(summaries, cost) - (0.0, cheapest)
+    width = reference_cost(cheapest, dearest) - cheapest
+    return hypervolume(losses, np.array([100.0, width])) / (100.0 * width)
+
+
+def mean_and_error(values: Sequence[float]) -> tuple[float, float]:
+    """Return the mean and its standard error; the error of fewer than two values is NaN."""
+    mean = float(np.mean(values)) if values else math.nan
+    error = float(np.std(values, ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan
+    return mean, error
