@@ -1,8 +1,8 @@
-"""Samplers: what proposes the next placement. One file and one line add an entry.
+"""Samplers propose the next placement. One file and one line add an entry.
 
 An entry is a function `make(seed, task) -> optuna.samplers.BaseSampler`; the Task says what is searched. A sampler is
-made anew for each proposal, from a seed of its own, so it must keep its state in the study and nowhere else: that is
-what makes a resumed search exact.
+made anew for each proposal, from a seed of its own, and keeps all its state in the Optuna study: that makes a resumed
+search exact.
 """
 
 from seplace.registry import Registry

@@ -1,9 +1,8 @@
-"""The sampler of effects: a Bayesian model of what each stage's choice adds proposes the next training.
+"""The sampler of effects: a Bayesian model of what each choice adds in each stage proposes the next training.
 
-A draw from the model's posterior is one posterior sample. Proposals take turns. One is the placement that, on average
-over several posterior samples, would add most hypervolume to the front of the trained placements. The next is the one
-whose training would tell most about which of the posterior samples' fronts is the true one. A placement that was
-trained before is proposed for a further seed.
+Two acquisition functions take turns. One is the expected hypervolume improvement: what a placement would add to the
+front of the trained placements, averaged over posterior samples. The other is information: how much a training would
+tell about which posterior sample's front is the true one. A trained placement is proposed for a further seed.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _SAMPLES = 8
 """The posterior samples of a proposal. Where nothing adds anything in any of them, a random placement is proposed."""
 
 _SCALES = 8
-"""Sets of scales that the posterior samples of an acquisition are drawn with: a training is not spent on one guess."""
+"""The sets of scales behind the posterior samples of an expected improvement, so that it does not rest on one guess."""
 
 
 def make(seed: int, task: Task) -> BaseSampler:
@@ -47,7 +46,7 @@ def make(seed: int, task: Task) -> BaseSampler:
 
 
 class EffectsProposals(JointSampler):
-    """The sampler of effects for a task: everything but how a plain Optuna study makes one."""
+    """The sampler of effects for a task; `EffectsSampler` makes the task from a space."""
 
     def __init__(self, task: Task, *, seed: int) -> None:
         super().__init__(task)
@@ -138,8 +137,8 @@ class EffectsSampler(EffectsProposals):
     approximation, corrected by importance weights; the coefficients are integrated out exactly (MacKay, Bayesian
     interpolation, 1992).
 
-    **Acquisition functions,** by turns, over the whole space with its exact costs (by coordinate exchange where it has
-    more than two million candidates):
+    **Acquisition functions,** by turns after a first random trial, over the whole space with its exact costs (by
+    coordinate exchange where it has more than two million candidates):
 
     - noisy expected hypervolume improvement, by posterior samples (Daulton, Balandat and Bakshy, 2021,
       arXiv:2105.08195);

@@ -1,7 +1,7 @@
-"""A sampler that sees placements in other parameters than those of the study.
+"""Placements encoded in other parameters than those of the study, for Optuna's own samplers.
 
-What Optuna's samplers learn depends on how a placement is written. `factors` has the module, the ratio and the
-attachment of each stage apart; `ordered` numbers the choices of each stage by their cost.
+What these samplers learn depends on the encoding. `factors` separates the module, the ratio and the attachment of each
+stage; `ordered` numbers the choices of each stage by their cost.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Encoding:
-    """The parameters of one stage: their distributions, and choices to values and back."""
+    """The parameters of one stage: their distributions, and the maps from a choice to values and back."""
 
     distributions: Mapping[str, BaseDistribution]
     of: Callable[[StageChoice], dict[str, Any]]
@@ -37,7 +37,10 @@ class Encoding:
 
 
 def factors(task: Task, stage: int) -> Encoding:
-    """Return module, ratio and attachment as three parameters; what a stage does not offer becomes the nearest."""
+    """Return an encoding with module, ratio and attachment as three parameters.
+
+    A combination that the stage does not offer is decoded as the nearest choice.
+    """
     listed = task.space.choices[stage]
     ratios = sorted({choice.ratio for choice in listed if choice.ratio is not None})
     distributions: dict[str, BaseDistribution] = {
@@ -61,9 +64,9 @@ def factors(task: Task, stage: int) -> Encoding:
 
 
 def ordered(task: Task, stage: int) -> Encoding:
-    """Return the position of a choice among those of its stage, cheapest first, as one whole number."""
+    """Return an encoding with one integer: the position of a choice among those of its stage, cheapest first."""
     names = task.cost_table.names
-    column = names.index(task.cost) if task.cost in names else 0  # a measured cost has no cost
+    column = names.index(task.cost) if task.cost in names else 0  # a measured cost is not in the table
     extras = task.cost_table.extras[stage]
     listed = sorted(task.space.choices[stage], key=lambda choice: (extras[choice][column], str(choice)))
     return Encoding(
@@ -80,15 +83,15 @@ class _Copy:
     study: Study
     distributions: Mapping[str, BaseDistribution]
     numbers: list[int]
-    """Of the trials that it holds, in the other study."""
+    """The numbers in the original study of the trials that the copy holds."""
 
 
 _COPIES: WeakKeyDictionary[Study, _Copy] = WeakKeyDictionary()
-"""A sampler is made for each proposal, and would copy the whole past each time: a search of n trials n² of them."""
+"""The copies, by study. A sampler is made for each proposal; without them, n trials would take O(n²) copied trials."""
 
 
 class EncodedSampler(JointSampler):
-    """Asks another sampler in a copy of the study that is written in an encoding."""
+    """A sampler that asks another sampler in an encoded copy of the study."""
 
     def __init__(self, sampler: BaseSampler, task: Task, encode: Callable[[Task, int], Encoding]) -> None:
         self.sampler = sampler
@@ -101,7 +104,7 @@ class EncodedSampler(JointSampler):
         } | {name: each for name, each in self.parameters.distributions.items() if name not in self.parameters.stages}
 
     def propose(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
-        """Return what the other sampler proposes."""
+        """Return the proposal of the other sampler, decoded."""
         earlier = [each for each in study.get_trials(deepcopy=False) if each.number != trial.number and each.params]
         copy = self._copy_of(study, [each for each in earlier if each.state.is_finished()])
         copy.sampler = self.sampler
@@ -110,13 +113,13 @@ class EncodedSampler(JointSampler):
             if not running.state.is_finished():
                 copy.add_trial(self._encoded_trial(running))
         asked = copy.ask(self.distributions)
-        # The copy stays: what it holds beside the finished trials must count for nothing in the next proposal.
+        # The copy is kept: trials beside the finished ones must not count in the next proposal.
         for number in range(before, asked.number + 1):
             copy.tell(number, state=TrialState.FAIL)
         return self._decoded(asked.params)
 
     def _copy_of(self, study: Study, finished: list[FrozenTrial]) -> Study:
-        """Return the study's finished trials in the encoding, in order; only those that are new are written anew."""
+        """Return the encoded copy of the study's finished trials, in order; only new trials are added."""
         numbers = [each.number for each in finished]
         known = _COPIES.get(study)
         if known is None or known.distributions != self.distributions or numbers[: len(known.numbers)] != known.numbers:

@@ -1,4 +1,4 @@
-"""Every placement of the space in turn, in a seeded order, and then all of them again: for tables of whole spaces."""
+"""Every placement of the space in a seeded order, again and again: for tabular benchmarks of whole spaces."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def make(seed: int, task: Task) -> BaseSampler:  # noqa: ARG001 - a proposal follows from its number
-    """Return the sampler that leaves nothing out."""
+    """Return the exhaustive sampler."""
     return ExhaustiveSampler(task)
 
 
 class ExhaustiveSampler(JointSampler):
-    """Proposes the placement that a trial's number stands for."""
+    """A sampler that proposes the placement at the position of the trial's number in a seeded order."""
 
     def propose(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:  # noqa: ARG002 - the number says all
         """Return the parameters of the next placement in the order."""

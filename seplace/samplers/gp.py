@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 def make(seed: int, task: Task) -> BaseSampler:
-    """Return Optuna's GP sampler, which leaves alone what has no seed left."""
+    """Return Optuna's GP sampler, restricted to placements that have a seed left."""
     return _OpenGPSampler(task, seed=seed)
 
 
 class _OpenGPSampler(GPSampler):
-    """Optuna's GP sampler; where its choice has no seed left, a random candidate that has one takes its place.
+    """Optuna's GP sampler; where its proposal has no seed left, a random candidate that has one takes its place.
 
-    Told again what it knew, it would mostly choose the same again, and each time with a larger matrix to factor.
+    Without this the sampler would mostly repeat its proposal, each time with a larger matrix to factor.
     """
 
     def __init__(self, task: Task, *, seed: int) -> None:
@@ -40,13 +40,13 @@ class _OpenGPSampler(GPSampler):
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Return the proposal: empty until Optuna has enough trials for a model."""
-        # On matrices so small threads wait for one another, on cores that train most of all.
+        # On small matrices threads wait for one another, most of all on cores that are training.
         with threadpool_limits(limits=1):
             chosen = super().sample_relative(study, trial, search_space)
         if not chosen:
             return chosen
         space, history = self.task.space, history_of(study, self.task, before=trial.number)
-        # Optuna leaves out what has one value only, which any candidate has.
+        # Optuna leaves out parameters with a single value, which every candidate has.
         placement = self.parameters.placement(self.parameters.of(space.placement_at(0)) | chosen)
         if space.index(placement) not in history.closed:
             return chosen

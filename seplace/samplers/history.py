@@ -1,4 +1,4 @@
-"""What a study says so far, as the model of effects reads it."""
+"""The results of an Optuna study so far, as the model of effects reads them."""
 
 from __future__ import annotations
 
@@ -25,22 +25,23 @@ class History:
 
     observations: list[Observation]
     stopped: list[Observation]
-    """What trainings that stopped early, and have not gone on, are expected to show at their ends.
+    """Predicted final accuracies of trainings that stopped early and have not gone on, each on its own seed.
 
-    On their own seed, whose kindness is in the trainings from which it was expected. Not as sure as an observation, and
-    drawn towards the mean: good enough to propose by, so that the worst are not proposed again, and for nothing else.
+    They are less certain than observations and shrunk towards the mean. They keep the worst placements from being
+    proposed again, and are used for nothing else.
     """
     running: list[Placement]
-    """Candidates of the space that are being trained."""
+    """The candidates in training."""
     costs: dict[Placement, float]
+    """The second value of the latest finished trial of each placement."""
     failed: set[int]
-    """Candidates of the space (by index) that cannot be trained."""
+    """The candidates, by index, that cannot be trained."""
     closed: set[int]
-    """Candidates that are not to be proposed: failed, or without a seed left, those that are running counted in."""
+    """The candidates, by index, that must not be proposed: failed, or without a seed left, counting running trials."""
 
 
 def history_of(study: Study, task: Task, *, before: int) -> History:
-    """Read the trials of a study before a number."""
+    """Return the history of a study from its trials before a number."""
     parameters, space = Parameters(task.space), task.space
     observations: list[Observation] = []
     stopped: dict[Placement, Observation] = {}

@@ -1,4 +1,4 @@
-"""What samplers of whole placements share: they answer Optuna for all parameters together."""
+"""The base of samplers that propose whole placements: all parameters of a trial together."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class JointSampler(BaseSampler):
-    """Optuna's side of a sampler that proposes a placement at a time."""
+    """A sampler that proposes one placement at a time, as Optuna's interface asks for it."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -30,7 +30,7 @@ class JointSampler(BaseSampler):
         """Return the values of all parameters of the space for a trial."""
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002
-        """Return all parameters: they are proposed together."""
+        """Return all parameters."""
         return self.parameters.distributions
 
     def sample_relative(

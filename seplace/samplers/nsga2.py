@@ -1,4 +1,4 @@
-"""NSGA-II (Deb et al., 2002)."""
+"""Optuna's NSGA-II (Deb et al., 2002, a fast and elitist multiobjective genetic algorithm)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ if TYPE_CHECKING:
 _POPULATION = 20  # Optuna's 50 would spend the usual budget of a placement search on its first, random generation
 
 
-def make(seed: int, task: Task) -> BaseSampler:  # noqa: ARG001 - Optuna's own need no more than the study
+def make(seed: int, task: Task) -> BaseSampler:  # noqa: ARG001 - it reads the study alone
     """Return Optuna's NSGA-II with a population that fits budgets of some tens of trainings."""
     return NSGAIISampler(population_size=_POPULATION, seed=seed)

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from seplace.space import SearchSpace
 
 _BACKBONE = "backbone"
-"""The parameter of a space with several backbones."""
+"""The name of the parameter of the backbone."""
 
 
 class Parameters:
-    """The parameters of a space, named `stage1` (or `block1`), … and `backbone` where there are several."""
+    """The parameters of a space: `stage1` (or `block1`), `stage2`, …, and `backbone` where there are several."""
 
     def __init__(self, space: SearchSpace) -> None:
         self.space = space
@@ -46,7 +46,7 @@ class Parameters:
         return params | ({_BACKBONE: self.space.backbone_of(placement).text} if self.space.variants else {})
 
     def placement(self, params: Mapping[str, Any]) -> Placement:
-        """Return the placement that the parameters' values stand for."""
+        """Return the placement of the parameters' values."""
         named = params.get(_BACKBONE, self.space.backbone.text)
         return Placement(
             tuple(choices[params[name]] for name, choices in zip(self.stages, self._choices, strict=True)),

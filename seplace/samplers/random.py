@@ -10,6 +10,6 @@ if TYPE_CHECKING:
     from seplace.samplers.task import Task
 
 
-def make(seed: int, task: Task) -> BaseSampler:  # noqa: ARG001 - Optuna's own need no more than the study
+def make(seed: int, task: Task) -> BaseSampler:  # noqa: ARG001 - it reads the study alone
     """Return Optuna's random sampler."""
     return RandomSampler(seed=seed)

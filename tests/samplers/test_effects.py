@@ -54,8 +54,8 @@ def test_has_no_other_parameter():
         study_of(task).ask().suggest_float("stage4", 0, 1)
 
 
-def test_when_all_seeds_are_spent_something_is_proposed_all_the_same():
-    """A study may be longer than its space; what to do then is for the caller to say."""
+def test_a_candidate_is_proposed_even_when_all_seeds_are_spent():
+    """A study may be longer than its space; the caller decides when to stop."""
     task = task_of(WIDER, seeds=1)
     study = study_of(task)
     for placement in WIDER:
@@ -63,7 +63,7 @@ def test_when_all_seeds_are_spent_something_is_proposed_all_the_same():
     assert ask(study, task)[1] in WIDER
 
 
-def test_when_no_placement_keeps_the_limits_something_is_proposed_all_the_same():
+def test_a_candidate_is_proposed_even_when_no_placement_keeps_the_limits():
     task = task_of(limits={"params": 1.0})
     study = study_of(task)
     add(study, task, Placement.parse("none-none-none"))
@@ -72,7 +72,7 @@ def test_when_no_placement_keeps_the_limits_something_is_proposed_all_the_same()
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_stopped_placement_that_may_be_the_best_is_proposed_again(seed):
-    """It is on no front of what was trained, though it is known."""
+    """A stopped placement is on no front of trained placements."""
     task = task_of(seeds=1)
     study = study_of(task, seed=seed)
     for placement in SMALL:
@@ -106,8 +106,8 @@ def test_a_proposal_needs_nothing_but_the_study():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_trains_what_it_believes_best(seed):
-    """A placement that the model foresees to be the best must be trained too: what is told in the end was trained."""
+def test_trains_the_placement_of_the_highest_estimate(seed):
+    """An untrained placement with the best predicted accuracy is proposed in time."""
     best = Placement.parse("se4-se4-se4")
     cost_table = cost_table_of(SMALL)
     extras = tuple({choice: (int(choice.module != "none"),) * 2 for choice in stage} for stage in cost_table.extras)
@@ -177,15 +177,15 @@ def test_proposes_in_a_space_of_hundreds_of_thousands():
     assert time.process_time() - started < 5
 
 
-def test_a_space_of_few_choices_has_its_none():
-    """Even where the space itself has no `none`, and one of its stages no choice at all."""
+def test_searches_a_space_without_none():
+    """One of its stages has a single choice."""
     space = space_with(parse("se16"), parse("se16", "eca"), parse("cbam4", "eca"))
     assert set(searched(task_of(space, seeds=1), 4)) == set(space)
 
 
 @pytest.mark.parametrize("is_known", [True, False])
-def test_a_proxy_that_has_proved_right_is_followed_where_nothing_was_trained(is_known):
-    """All placements without a module in stage 1 are trained. Only the proxy knows that SE pays there, and ECA not."""
+def test_a_proxy_that_correlates_guides_where_nothing_was_trained(is_known):
+    """Only placements without a module in stage 1 are trained; the proxy alone shows that SE pays there, not ECA."""
     task = task_of(seeds=1)
     if is_known:
         task = replace(task, covariates={"knows": proxy_that_knows(SMALL)})

@@ -1,4 +1,4 @@
-"""The copy of a study in another encoding is kept from one proposal to the next, and must not show."""
+"""The encoded copy of a study is kept between proposals, without any effect on them."""
 
 import random
 
@@ -9,7 +9,7 @@ from tests.samplers.test_role import KEPT, proposals, training
 
 
 class Forgetful(dict):
-    """Keeps nothing."""
+    """A dictionary that stays empty."""
 
     def __setitem__(self, key, value):
         pass
@@ -35,13 +35,13 @@ def proposed(name: str, *, count: int) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["tpe_factors", "tpe_ordered"])
-def test_a_kept_copy_proposes_what_a_new_one_would(name, monkeypatch):
+def test_a_kept_copy_gives_the_proposals_of_a_new_one(name, monkeypatch):
     kept = proposed(name, count=30)
     monkeypatch.setattr(encoded, "_COPIES", Forgetful())
     assert proposed(name, count=30) == kept
 
 
-def test_what_is_known_is_written_once(monkeypatch):
+def test_each_finished_trial_is_copied_once(monkeypatch):
     written = []
     create = encoded.create_trial
     monkeypatch.setattr(encoded, "create_trial", lambda **given: written.append(1) or create(**given))
@@ -49,4 +49,4 @@ def test_what_is_known_is_written_once(monkeypatch):
     for step in range(20):
         number, _ = made.ask(None)
         made.tell(number, accuracy=50.0 + step, cost=100.0, constraints=KEPT, training=training(50.0))
-    assert len(written) == 20  # the one known before, and all that were told but the last
+    assert len(written) == 20  # the one added first, and all finished trials but the last

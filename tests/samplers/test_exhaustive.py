@@ -35,7 +35,7 @@ def proposed(space, *, count: int, seed: int = 0, known: int = 0) -> list[Placem
 
 @pytest.mark.parametrize("space", [SMALL, WIDER], ids=["small", "wider"])
 @pytest.mark.parametrize("known", [0, 5])
-def test_leaves_nothing_out_and_starts_anew(space, known):
+def test_proposes_every_candidate_and_starts_again(space, known):
     size = len(space)
     found = proposed(space, count=2 * size, known=known)
     assert set(found[:size]) == set(space)
@@ -43,7 +43,7 @@ def test_leaves_nothing_out_and_starts_anew(space, known):
     assert set(Counter(found).values()) == {2}
 
 
-def test_the_order_is_the_seed_of_the_search():
+def test_the_order_depends_on_the_seed_of_the_search():
     one, same, other = (proposed(SMALL, count=8, seed=seed) for seed in (3, 3, 4))
     assert one == same != other
     assert one != [SMALL.placement_at(at) for at in range(8)]

@@ -9,7 +9,7 @@ from tests.samplers.toy import searched, task_of
 from tests.spaces import parse
 
 START = 10
-"""So many trials Optuna draws at random before it has a model."""
+"""The trials that Optuna draws at random before it has a model."""
 
 ONE_CHOICE_IN_THE_FIRST = space_with(parse("none"), *[parse("none", "se4", "eca", "cbam4")] * 2)
 
@@ -23,7 +23,7 @@ def test_a_placement_without_a_seed_left_is_not_proposed(space):
     assert all(placement not in before for placement, before in modelled[:still_open])
 
 
-def test_what_has_a_seed_left_is_proposed_as_optuna_would():
+def test_a_placement_with_a_seed_left_is_proposed_as_by_optuna():
     task = task_of(seeds=100)
     own, optunas = (searched(task, START + 8, sampler=each) for each in (make(0, task), GPSampler(seed=0)))
     assert own == optunas

@@ -48,24 +48,24 @@ def test_running_trials_spend_seeds():
     study = study_of(task)
     first, placement = ask(study, task)
     study.tell(first, [81.0, 1000.0])
-    asked = [placement, *(ask(study, task)[1] for _ in range(len(WIDER) - 1))]
-    assert set(asked) == set(WIDER)
+    proposed = [placement, *(ask(study, task)[1] for _ in range(len(WIDER) - 1))]
+    assert set(proposed) == set(WIDER)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_what_is_being_trained_is_taken_for_trained(seed):
+def test_placements_in_training_count_as_trained(seed):
     """Else four workers would train the best guess four times, on as many seeds."""
     task = task_of(seeds=9)
     study = study_of(task, seed=seed)
     add(study, task, SMALL.placement_at(0), attrs={SEED: 0, ACCURACY: 80.0})
     add(study, task, SMALL.placement_at(13), value=81.0, attrs={SEED: 0, ACCURACY: 81.0})
-    asked = [ask(study, task)[1] for _ in range(6)]
-    improving = asked[0::2]  # the turns between ask what tells most
+    proposed = [ask(study, task)[1] for _ in range(6)]
+    improving = proposed[0::2]  # the others maximize information
     assert len(set(improving)) == len(improving)
-    assert history_of(study, task, before=8).running == list(dict.fromkeys(asked))
+    assert history_of(study, task, before=8).running == list(dict.fromkeys(proposed))
 
 
-def test_what_the_machine_failed_spends_no_seed():
+def test_a_failure_of_the_machine_spends_no_seed():
     task = task_of(WIDER, seeds=1)
     study = study_of(task)
     kept = WIDER.placement_at(3)
@@ -108,8 +108,8 @@ def test_a_stopped_training_spends_no_seed():
     assert history.closed == set(range(len(WIDER)))
 
 
-def test_what_exceeds_a_measured_limit_is_not_proposed_again():
-    """It is not trained, and so told as answered, with its constraint violated."""
+def test_a_placement_over_a_measured_limit_is_not_proposed_again():
+    """It is not trained: its trial is answered with a violated constraint."""
     task = task_of(WIDER, seeds=1, limits={"latency_ms": 2.0})
     study = study_of(task)
     kept = WIDER.placement_at(5)
@@ -155,8 +155,8 @@ def test_trials_that_were_enqueued_or_pruned_do_no_harm():
     assert ask(study, task)[1] in SMALL
 
 
-def test_learns_from_each_training_alone_where_it_is_told(monkeypatch):
-    """A trial's value may be a mean over seeds; its attributes tell the seed and accuracy of its own training."""
+def test_learns_from_single_trainings_where_trials_have_them(monkeypatch):
+    """A trial's value may be a mean over seeds; its attributes hold the seed and accuracy of its own training."""
     seen = []
 
     def noted(design, observations, *, draws, random):
@@ -173,7 +173,7 @@ def test_learns_from_each_training_alone_where_it_is_told(monkeypatch):
     assert seen == [[("eca-none-none", 1, 82.0), ("eca-none-none", None, 81.0)]]
 
 
-def test_chooses_by_what_cross_entropies_tell(monkeypatch):
+def test_proposes_by_denoised_accuracies(monkeypatch):
     seen = []
 
     def noted(design, observations, *, draws, random):

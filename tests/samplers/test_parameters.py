@@ -24,7 +24,7 @@ def test_parameters_stand_for_one_placement_each(space, data):
         assert parameters.distributions[name]._contains(parameters.distributions[name].to_internal_repr(value))
 
 
-def test_names_and_choices_are_what_a_user_would_write():
+def test_names_and_choices_are_as_a_user_writes_them():
     assert Parameters(SPACES["cifar-resnet8-or-wider"]).distributions == {
         **{
             f"stage{number}": optuna.distributions.CategoricalDistribution(["none", "se4", "cbam4", "eca"])
@@ -47,14 +47,14 @@ def test_the_first_backbone_has_no_name_in_a_placement():
     assert parameters.placement({**values, "dropout": 0.1}) == Placement.parse("none-se4-eca")
 
 
-def test_every_member_has_parameters_of_its_own():
+def test_no_two_candidates_have_equal_parameters():
     space = SPACES["cifar-resnet8-or-wider"]
     parameters = Parameters(space)
     assert len({tuple(parameters.of(placement).items()) for placement in space}) == len(space)
 
 
 @pytest.mark.parametrize("name", ["stage1", "stage3"])
-def test_a_parameter_that_is_missing_is_no_placement(name):
+def test_a_missing_parameter_is_an_error(name):
     parameters = Parameters(SPACES["digits-resnet8"])
     values = parameters.of(SPACES["digits-resnet8"].placement_at(5))
     del values[name]

@@ -1,4 +1,4 @@
-"""What every sampler must do, whatever it thinks of the placements."""
+"""The suite that every sampler passes, whatever it proposes."""
 
 import optuna
 import pytest
@@ -24,7 +24,7 @@ def task(seed: int) -> Task:
 
 
 def training(accuracy: float, *, seed: int = 0) -> Observation:
-    """Return what a training is told as; of which placement is told elsewhere."""
+    """Return the observation of a training; the proposal names its placement."""
     return Observation(placement=Placement.uniform(StageChoice(), 3), seed=seed, accuracy=accuracy)
 
 
@@ -66,7 +66,7 @@ def proposed(name: str, *, count: int = 14, seed: int = 0) -> list[str]:
 
 
 @each_sampler
-def test_proposes_members_and_the_same_for_the_same_seed(name):
+def test_proposes_candidates_and_the_same_for_the_same_seed(name):
     one = proposed(name)
     assert len(one) == 16
     assert len(set(one)) > 3
@@ -80,7 +80,7 @@ def test_proposes_others_for_another_seed(name):
 
 @each_sampler
 def test_keeps_its_state_in_the_study(name):
-    """A study that is rebuilt by asking for what was proposed goes on with the same proposals."""
+    """A study that is rebuilt by asking again goes on with the same proposals."""
     straight, rebuilt = proposals(name), proposals(name)
 
     def go_on(made: Proposals, fixed: Placement | None) -> Placement:
@@ -95,7 +95,7 @@ def test_keeps_its_state_in_the_study(name):
     assert go_on(rebuilt, None) == go_on(straight, None)
 
 
-def test_a_new_member_is_picked_up():
+def test_a_new_entry_is_picked_up():
     made = Proposals(task(1), sampler="tests.samplers.test_role:make_last", name="new")
     assert str(made.ask(None)[1]) == "eca.parallel-eca.parallel-eca.parallel"
 

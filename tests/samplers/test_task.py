@@ -15,7 +15,7 @@ from tests.samplers.toy import add, ask, gates, proxy_that_knows, searched, stud
 @pytest.mark.parametrize("is_known", [False, True])
 @pytest.mark.parametrize("seed", range(6))
 def test_a_placement_beyond_a_limit_is_not_proposed(is_known, seed):
-    """Even if all but the plain one are: chance must not be left to find it."""
+    """Even where all but the plain one are beyond it."""
     space = load_space("cifar-resnet20")
     cost_table = cost_table_of(space)
     task = task_of(
@@ -36,8 +36,8 @@ def test_a_limit_is_kept_all_along():
     assert all(cost_table.costs_of(each)["params"] <= limit for each in searched(task, 15))
 
 
-def test_a_measured_cost_needs_no_beginning():
-    """The first proposal of a study stands before the first measurement."""
+def test_the_first_proposal_needs_no_measured_cost():
+    """The first proposal of a study comes before the first measurement."""
     task = task_of(cost="latency_ms")
     study = study_of(task)
     for _ in range(6):
@@ -47,7 +47,7 @@ def test_a_measured_cost_needs_no_beginning():
 
 
 def test_a_measured_cost_is_learned():
-    """SE is nearly as quick as nothing, ECA slow and worth no more: who saw the latencies turns to SE."""
+    """SE is nearly as fast as no module, ECA is slow and as accurate as SE: proposals turn to SE."""
     modules = Counter()
     for seed in range(3):
         task = task_of(cost="latency_ms", seeds=1)
@@ -60,7 +60,7 @@ def test_a_measured_cost_is_learned():
     assert modules["se"] > modules["eca"]
 
 
-def test_a_proxy_is_no_covariate_of_a_measured_cost():
+def test_a_proxy_is_not_a_covariate_of_a_measured_cost():
     task = task_of(cost="latency_ms")
     measured = {placement: float(number) for number, placement in enumerate(SMALL) if number % 5 == 0}
     with_proxy = replace(task, covariates={"knows": proxy_that_knows(SMALL)}).priced_space_by(measured)

@@ -1,4 +1,4 @@
-"""A sampler of effects, asked and told by hand."""
+"""A sampler of effects, used through ask and tell."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def add(
     attrs: Mapping[str, object] | None = None,
     cost: float = 1000.0,
 ) -> None:
-    """Tell a result that was not proposed."""
+    """Add a result that was not proposed."""
     parameters = Parameters(task.space)
     made = optuna.trial.create_trial(
         values=[value, cost],
@@ -82,7 +82,7 @@ def searched(task: Task, count: int, *, worth: Worth = gates, seed: int = 0, sam
 
 
 WORTH = [{"se": 2.0, "eca": -2.0}, {"se": -1.0, "eca": 1.0}, {"se": 1.0, "eca": -1.0}]
-"""What each module adds in each stage: no module does in one what it does in another."""
+"""The gain of each module in each stage; it differs between stages."""
 
 
 def proxy_that_knows(space: SearchSpace) -> Tables:
