@@ -18,7 +18,7 @@ from seplace.results.evaluation import Evaluation
 from seplace.results.ledger import ledger_of_results
 from seplace.results.observations import estimates_of
 from seplace.results.picks import pick_placement
-from seplace.results.summaries import summarise
+from seplace.results.summaries import summarize
 from seplace.results.tables import evaluations_frame, front_frame, placements_frame, recommended_frame, rungs_frame
 from seplace.results.verdict import regret_sentence, rungs_sentence, verdict
 from seplace.search.attempts import told
@@ -171,7 +171,7 @@ class Results:
         """One row a placement that was trained, cheapest first."""
         marks = self.baselines
         return placements_frame(
-            summarise(self.rows),
+            summarize(self.rows),
             self.estimates,
             cost=self.cost,
             plain_costs=dict(zip(self.cost_table.names, self.cost_table.plain, strict=True)),

@@ -84,7 +84,8 @@ def run(
             if observer is not None:
                 run_study(config, target, observer=observer, retry_failed=retry_failed)
             else:
-                from seplace.report.terminal import progress_bar, tell_images
+                from seplace.report.images import tell_images
+                from seplace.report.progress import progress_bar
 
                 with progress_bar() as show:
                     run_study(config, target, observer=show, retry_failed=retry_failed, on_images=tell_images)

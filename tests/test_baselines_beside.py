@@ -13,7 +13,7 @@ from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation
 from seplace.results.observations import estimates_of, is_candidate
 from seplace.results.picks import PICKS, front_of_candidates
-from seplace.results.summaries import summarise
+from seplace.results.summaries import summarize
 from seplace.results.tables import front_frame, placements_frame
 from seplace.results.verdict import verdict
 from seplace.space import SearchSpace
@@ -49,7 +49,7 @@ def rows(**accuracies: float) -> list[Evaluation]:
 
 def table(evaluations: list[Evaluation], *, is_front_of_space: bool) -> pd.DataFrame:
     return placements_frame(
-        summarise(evaluations),
+        summarize(evaluations),
         estimates_of(Design(SPACE), evaluations, "flops", is_front_of_space=is_front_of_space),
         cost="flops",
         plain_costs={"flops": 1000},

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def show(content: object) -> None:
     """Print a text or a table."""
-    from seplace.report.terminal import OutsideConsole
+    from seplace.report.console import OutsideConsole
 
     # A pipe has no width of its own: 200 columns keep rows whole there.
     console = OutsideConsole(highlight=False, width=None if sys.stdout.isatty() else 200)

@@ -55,8 +55,8 @@ def proxy(
     from seplace.proxies import WITHOUT_TRAINING
     from seplace.proxies.proxy import Effort
     from seplace.proxies.rank_correlation_check import rank_correlation_table
+    from seplace.report.console import OutsideConsole
     from seplace.report.proxy_tables import rank_correlation_view
-    from seplace.report.terminal import OutsideConsole
     from seplace.results.tables import to_csv
     from seplace.training.devices import resolve_device
 

@@ -45,7 +45,7 @@ def simulate(
     ),
 ) -> None:
     """Replay searches where the truth is known, and show how good the fronts are that samplers recommend."""
-    from seplace.report.terminal import calibration_table, rungs_table, simulation_table
+    from seplace.report.simulation_tables import calibration_table, rungs_table, simulation_table
     from seplace.simulation.comparison import Comparison, Repetition
     from seplace.simulation.curves import summary
     from seplace.simulation.replay import Phases

@@ -19,7 +19,10 @@ def plan(
     batch: Annotated[bool, typer.Option(help="Cost the space and time training steps to estimate the run.")] = True,
 ) -> None:
     """Show what a run would do: the space, its costs, what is compared, how long it takes."""
-    from seplace.report.terminal import duration, image_lines, limit_lines, plain_table, quantity
+    from seplace.report.images import image_lines
+    from seplace.report.limits import limit_lines
+    from seplace.report.numbers import duration, quantity
+    from seplace.report.terminal import plain_table
     from seplace.search.plan import make_plan
     from seplace.study.config import load_study
 

@@ -1,1 +1,1 @@
-"""Reports: everything that is shown: tables in a terminal, figures, progress."""
+"""Everything that is shown: figures, tables and progress in a terminal, the files of a results folder."""

@@ -10,7 +10,7 @@ from rich import box
 from rich.table import Table
 
 from seplace.interval import Interval
-from seplace.report.terminal import quantity
+from seplace.report.numbers import quantity
 
 _HEADINGS = {"params": "params", "macs": "MACs", "flops": "FLOPs"}
 _MEMORY = {"peak_tensor_bytes": "live tensors", "peak_allocated_bytes": "CUDA allocator"}

@@ -1,153 +1,23 @@
-"""What a terminal shows: progress while a study runs, and tables."""
+"""The tables of a study, for a terminal."""
 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from rich.console import Console, ConsoleOptions, RenderableType
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.segment import Segment
 from rich.table import Table
 
-from seplace.files.plain_text import printable
 from seplace.interval import Interval
+from seplace.report.numbers import plus_minus, quantity
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from seplace.search.plan import Plan
-    from seplace.search.progress import Progress as RunProgress
-
-
-_LINE_SECONDS = 30.0
 
 _LEGEND = (
     "placement: one choice per stage, each a module, its reduction ratio and its .attachment; none: no attention\n"
     "accuracy and gain: posterior mean [90 % credible interval]"
 )
-
-
-class OutsideConsole(Console):
-    """A console that shows text from outside without obeying it."""
-
-    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Render something; what is no control of rich's own is made printable."""
-        for segment in super().render(renderable, options):
-            yield segment if segment.control else segment._replace(text=printable(segment.text))
-
-
-_CLASSES_SHOWN = 8
-
-
-@contextmanager
-def progress_bar() -> Iterator[Callable[[RunProgress], None]]:
-    """Show the phase, trainings, time left, and the front so far; yields what to call with each news.
-
-    Where no one watches (a pipe, a log) a line is written for each phase and every half minute instead of a bar.
-    """
-    console = OutsideConsole(stderr=True)
-    if not console.is_terminal:
-        yield _progress_lines(console)
-        return
-    bar = Progress(
-        TextColumn("{task.description:<10}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.fields[count]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[standing]}"),
-        console=console,
-        refresh_per_second=2,
-    )
-    tasks: dict[str, Any] = {}
-
-    def show(news: RunProgress) -> None:
-        if news.phase not in tasks:
-            for task in tasks.values():
-                bar.stop_task(task)
-            tasks[news.phase] = bar.add_task(news.phase, total=news.total, count="", standing="")
-        bar.update(tasks[news.phase], completed=news.done, total=news.total, count=count(news), standing=standing(news))
-
-    with bar:
-        yield show
-
-
-def _progress_lines(console: Console) -> Callable[[RunProgress], None]:
-    last: tuple[str, float] = ("", 0.0)
-
-    def show(news: RunProgress) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if news.phase != last[0] or now - last[1] >= _LINE_SECONDS:
-            last = (news.phase, now)
-            console.print(f"{news.phase} {count(news)}, {standing(news)}", highlight=False)
-
-    return show
-
-
-def count(news: RunProgress) -> str:
-    """Return `12/60`: trainings done and to do in this phase."""
-    return f"{int(news.done)}/{math.ceil(news.total)}"
-
-
-def standing(news: RunProgress) -> str:
-    """Return the size and hypervolume of the front, the best accuracy, and failures."""
-    front = news.standing
-    best = "" if front.best_accuracy is None else f", best {front.best_accuracy:.2f} %"
-    failed = f", {news.failed} failed" if news.failed else ""
-    return f"front {front.front_size}, hypervolume {front.hypervolume:.4f}{best}{failed}"
-
-
-def tell_images(images: Mapping[str, Any]) -> None:
-    """Show on the error stream what the data of a run are."""
-    console = OutsideConsole(stderr=True, highlight=False)
-    for line in image_lines(images):
-        console.print(line, markup=False, soft_wrap=True)
-
-
-def image_lines(images: Mapping[str, Any]) -> list[str]:
-    """Return what is known of the data of a study, a line each: classes, splits, what is used as what, notes.
-
-    Nothing may be known of an evaluator that trains nothing, or is a user's own. What cannot be printed is escaped, as
-    the names may be a stranger's.
-    """
-    if "not_found" in images:
-        return [f"  data: not looked at, {images['not_found']} is not there"]
-    uses = images.get("uses")
-    if not uses:
-        return []
-    classes = images["classes"]
-    shown = ", ".join(classes[:_CLASSES_SHOWN]) + (", …" if len(classes) > _CLASSES_SHOWN else "")
-    lines = [f"{len(classes):,} classes: {shown}"]
-    for split in ("train", "validation", "test"):
-        use = uses.get(split)
-        if use is None:
-            lines.append(f"  {split}: none; the study ends without test figures")
-            continue
-        each = f"{use['fewest']:,}" if use["fewest"] == use["most"] else f"{use['fewest']:,} to {use['most']:,}"
-        lines.append(f"  {split}: {use['images']:,} images, {each} a class{_origin(use)}{_sizes(use)}")
-        if use.get("left_out"):
-            lines.append(f"    {use['left_out']:,} more are left out: they cannot be used")
-    lines += [f"  note: {note}" for note in images.get("notes", ())]
-    return ["".join(each if each.isprintable() else repr(each)[1:-1] for each in line) for line in lines]
-
-
-def _origin(use: Mapping[str, Any]) -> str:
-    if use["is_held_out"]:
-        return f", held out of {use['place'] or 'the training split'}"
-    return f", from {use['place']}" if use["place"] else ""
-
-
-def _sizes(use: Mapping[str, Any]) -> str:
-    if "smallest" not in use:
-        return ""
-    smallest, largest = ("x".join(map(str, use[name])) for name in ("smallest", "largest"))
-    return f", {smallest} pixels" if smallest == largest else f", {smallest} to {largest} pixels"
 
 
 def front_table(front: pd.DataFrame, *, cost: str, title: str, has_test: bool = True) -> Table:
@@ -266,82 +136,6 @@ def noise_table(noise: pd.DataFrame, *, title: str) -> Table:
     return table
 
 
-def simulation_table(summary: pd.DataFrame) -> Table:
-    """Return true hypervolumes, one row a sampler and recommendation in a problem, one column a checkpoint."""
-    table = Table(header_style="bold", title_justify="left", title="true hypervolume ÷ best, mean [95 % interval]")
-    checkpoints = sorted(summary["trainings"].unique())
-    for heading in ("problem", "recommendation", "sampler"):
-        table.add_column(heading, no_wrap=True)
-    for heading in (*(f"{each} trainings" for each in checkpoints), "n"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for (problem, recommendation, sampler), rows in summary.groupby(
-        ["problem", "recommendation", "sampler"], sort=False
-    ):
-        by_checkpoint = {row["trainings"]: row for row in rows.to_dict("records")}
-        cells = [
-            "" if row is None else f"{Interval.of_row(row, 'hypervolume'):.3f}"
-            for row in (by_checkpoint.get(each) for each in checkpoints)
-        ]
-        table.add_row(str(problem), str(recommendation), str(sampler), *cells, str(rows["repetitions"].min()))
-    return table
-
-
-def calibration_table(calibrations: pd.DataFrame) -> Table:
-    """Return the estimates of the trained front against the truth, averaged over searches, by problem and sampler."""
-    headings = (
-        "problem",
-        "sampler",
-        "placements",
-        "trainings",
-        "regret",
-        "expected regret",
-        "covered",
-        "gains covered",
-        "bias",
-        "gain bias",
-        "observed gain bias",
-        "any claim",
-        "a wrong claim",
-    )
-    table = Table(
-        header_style="bold",
-        title_justify="left",
-        title="estimates of the trained front against the truth, at the end of the searches",
-    )
-    for at, heading in enumerate((*headings, "n")):
-        table.add_column(heading, justify="left" if at < 2 else "right", no_wrap=True)
-    for (problem, sampler), rows in calibrations.groupby(["problem", "sampler"], sort=False):
-        candidates = rows["front_points"].sum()
-        table.add_row(
-            str(problem),
-            str(sampler),
-            f"{rows['different'].mean():.0f}",
-            f"{rows['trained'].mean():.0f}",
-            f"{100 * rows['regret'].mean():.1f} %",
-            f"{100 * rows['expected_regret'].mean():.1f} %",
-            f"{100 * rows['covered'].sum() / candidates:.0f} %",
-            f"{100 * rows['gains_covered'].sum() / max(candidates - len(rows), 1):.0f} %",
-            f"{rows['bias'].mean():+.3f}",
-            f"{rows['gain_bias'].mean():+.3f}",
-            f"{rows['observed_gain_bias'].mean():+.3f}",
-            f"{100 * (rows['claimed'] > 0).mean():.0f} %",
-            f"{100 * (rows['wrongly_claimed'] > 0).mean():.0f} %",
-            str(len(rows)),
-        )
-    return table
-
-
-def rungs_table(rungs: pd.DataFrame) -> Table:
-    """Return what became of the rungs at the end of the repetitions, by problem, sampler and rung."""
-    rows = []
-    for (problem, sampler, epochs), some in rungs.groupby(["problem", "sampler", "epochs"], sort=False):
-        tau = f"{some['tau'].mean():.2f} ± {some['tau'].std():.2f}"
-        share, stopped = f"{100 * some['on'].mean():.0f} %", f"{some['stopped'].mean():.1f}"
-        rows.append([f"{problem} {sampler}, {epochs} epochs", share, tau, f"{some['pairs'].mean():.0f}", stopped])
-    headings = ["rung", "on at the end", "tau ± sd", "pairs", "trainings stopped"]
-    return plain_table(headings, rows, title="rungs, over the repetitions")
-
-
 def plain_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None) -> Table:
     """Return a table whose first column is text and whose others are numbers."""
     table = Table(title=title, title_justify="left", header_style="bold")
@@ -350,56 +144,3 @@ def plain_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title
     for row in rows:
         table.add_row(*row)
     return table
-
-
-def limit_lines(plan: Plan) -> list[str]:
-    """Return how many placements keep the limits of a study, and what these cost."""
-    limits = plan.config.objective.limits
-    if not limits:
-        return []
-    wanted = ", ".join(f"{name} at most {quantity(limit)}" for name, limit in limits.items())
-    if plan.kept is None:
-        return [f"limits ({wanted}): known once the costs are counted, or measured"]
-    count = plan.kept.share * len(plan.config.search_space)
-    if plan.kept.is_exact:
-        kept = f"{round(count):,} of {len(plan.config.search_space):,} placements keep the limits"
-    elif plan.kept.spans:
-        kept = (
-            f"about {100 * plan.kept.share:.2g} % of the placements ({count:.2g}) keep the limits, by a random sample"
-        )
-    else:
-        kept = "less than 0.1 % of the placements keep the limits: none of a random sample does"
-    spans = ", ".join(f"{name} {quantity(low)} to {quantity(high)}" for name, (low, high) in plan.kept.spans.items())
-    lines = [f"{kept} ({wanted})" + (f": {spans}" if spans else "")]
-    left_out = [name for name in plan.config.search_space.baselines if name not in plan.baselines]
-    if left_out:
-        lines.append(f"not trained, since they are over a limit: {', '.join(left_out)}")
-    return lines
-
-
-def plus_minus(value: float, error: float, *, signed: bool = False) -> str:
-    """Return `81.00 ± 0.25`; without an error where there is none, empty where there is no value."""
-    if math.isnan(value):
-        return ""
-    text = f"{value:+.2f}" if signed else f"{value:.2f}"
-    return text if math.isnan(error) else f"{text} ± {error:.2f}"
-
-
-def quantity(value: float, *, signed: bool = False) -> str:
-    """Return a count with a prefix and four digits (`3.894G`, `+512`), or a small number as it is."""
-    if isinstance(value, float) and math.isnan(value):
-        return ""
-    sign = "+" if signed else ""
-    for scale, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= 10 * scale or (abs(value) >= scale and scale > 1e3):
-            return f"{value / scale:{sign}.4g}{prefix}"
-    return f"{value:{sign},.0f}" if float(value).is_integer() else f"{value:{sign}.3g}"
-
-
-def duration(seconds: float) -> str:
-    """Return `0.31 s`, `45 s`, `12 min` or `3.5 h`."""
-    if seconds < 10:
-        return f"{seconds:.2g} s"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

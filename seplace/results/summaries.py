@@ -46,7 +46,7 @@ class PlacementSummary:
         return [value - self.seed_effects.get(seed, 0.0) for seed, value in self.accuracies.items()]
 
 
-def summarise(evaluations: Iterable[Evaluation]) -> list[PlacementSummary]:
+def summarize(evaluations: Iterable[Evaluation]) -> list[PlacementSummary]:
     """Group complete evaluations of the full length by placement, in order of first appearance."""
     groups: dict[Placement, list[Evaluation]] = defaultdict(list)
     for evaluation in evaluations:

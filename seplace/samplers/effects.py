@@ -15,10 +15,9 @@ from optuna.samplers import BaseSampler
 from optuna.study import StudyDirection
 
 from seplace.costs import cost_named, counted_names
-from seplace.effects.acquisition import most_improving
+from seplace.effects.acquisition import most_improving, most_informative
 from seplace.effects.denoised import denoised
 from seplace.effects.estimates import Estimates
-from seplace.effects.information import most_telling
 from seplace.effects.model import Posterior
 from seplace.effects.priced_space import Levels, PricedSpace
 from seplace.effects.recommend import recommended_front, trained_front
@@ -71,7 +70,7 @@ class EffectsProposals(JointSampler):
         posterior = Posterior(self.task.design, observations, draws=1 if tells else _SCALES, random=random)
         index = None
         if tells:
-            index = most_telling(
+            index = most_informative(
                 posterior,
                 priced_space,
                 running=history.running,

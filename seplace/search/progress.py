@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from seplace.results.evaluation import Evaluation
-from seplace.results.summaries import front_of, relative_hypervolume, summarise
+from seplace.results.summaries import front_of, relative_hypervolume, summarize
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ Observer = Callable[[Progress], None]
 
 def standing_of(evaluations: Iterable[Evaluation], cost: str, cost_range: tuple[float, float] | None) -> Standing:
     """Return how good the front of some evaluations is; without a cost range that of what was trained is taken."""
-    summaries = summarise(evaluations)
+    summaries = summarize(evaluations)
     if not summaries:
         return Standing(front_size=0, hypervolume=0.0, best_accuracy=None)
     known = [row.costs[cost] for row in summaries]

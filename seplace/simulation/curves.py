@@ -12,7 +12,7 @@ from seplace.effects.denoised import denoised
 from seplace.effects.model import Posterior
 from seplace.effects.recommend import recommended_front
 from seplace.results.observations import estimates_of, observations_of
-from seplace.results.summaries import front_of, summarise
+from seplace.results.summaries import front_of, summarize
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +60,7 @@ def hypervolumes(problem: SearchProblem, replayed: Replay, checkpoints: Sequence
             continue
         pairs = zip(replayed.evaluations, replayed.spent, strict=True)
         history = [evaluation for evaluation, spent in pairs if spent <= trainings]
-        observed = [row.placement for row in front_of(summarise(history), problem.cost)]
+        observed = [row.placement for row in front_of(summarize(history), problem.cost)]
         observations = denoised(replayed.design, observations_of(history))
         posterior = Posterior(
             replayed.design, observations, draws=_SCALES, random=np.random.default_rng(round(trainings))
@@ -86,7 +86,7 @@ def calibration(problem: SearchProblem, replayed: Replay) -> Calibration:
     plain = next(placement for placement in estimates.placements if placement.is_plain)
     accuracies = {placement: estimates.accuracy(placement) for placement in estimates.front}
     gains = {placement: estimates.difference(placement, plain) for placement in estimates.front if placement != plain}
-    summaries = summarise(evaluations)
+    summaries = summarize(evaluations)
     observed = [(row.placement, row.accuracy) for row in front_of(summaries, problem.cost)]
     observed_plain = next(row.accuracy for row in summaries if row.placement == plain)
     claimed = estimates.surely_better(plain)

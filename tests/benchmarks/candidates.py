@@ -14,7 +14,7 @@ from seplace.effects.denoised import denoised
 from seplace.effects.model import Posterior
 from seplace.effects.recommend import recommended_front
 from seplace.results.observations import observations_of
-from seplace.results.summaries import front_of, summarise
+from seplace.results.summaries import front_of, summarize
 from seplace.simulation.comparison import problem_of
 from seplace.simulation.problem import SearchProblem
 from seplace.simulation.replay import Phases, replay
@@ -46,7 +46,7 @@ def main() -> None:
                 observations = denoised(replayed.design, observations_of(history))
                 posterior = Posterior(replayed.design, observations, draws=24, random=np.random.default_rng(trainings))
                 recommended = problem.placements(recommended_front(posterior, problem.priced_space, closed=()))
-                observed = [row.placement for row in front_of(summarise(history), problem.cost)]
+                observed = [row.placement for row in front_of(summarize(history), problem.cost)]
                 fronts = {f"the first {count} recommended": recommended[:count] for count in FIRST}
                 for kind, front in (fronts | {"all recommended": recommended, "observed front": observed}).items():
                     shares[trainings, kind].append(problem.share(front))

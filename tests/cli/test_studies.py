@@ -8,7 +8,7 @@ from made_up import make_folder
 from seplace import api, running
 from seplace.errors import DataError
 from seplace.evaluators.stand_alone import StandAlone
-from seplace.report.terminal import image_lines
+from seplace.report.images import image_lines
 from tests.ledgers import alter
 from tests.studies import write_small_space, write_study
 

@@ -9,8 +9,8 @@ from seplace.cli import main
 from seplace.cli.printing import show
 from seplace.errors import UserCodeError
 from seplace.files.plain_text import printable
+from seplace.report.console import OutsideConsole
 from seplace.report.plots import plot_effects, plot_front, save_figure
-from seplace.report.terminal import OutsideConsole
 
 HOSTILE = "cat\x1b]0;title\x07\x1b[2J\u202e\x9b31m\r\ud800é×😀"
 SHOWN = r"cat\x1b]0;title\x07\x1b[2J\u202e\x9b31m\r\ud800é×😀"

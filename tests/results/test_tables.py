@@ -8,7 +8,7 @@ from seplace.effects.design import Design
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation
 from seplace.results.observations import estimates_of
-from seplace.results.summaries import summarise
+from seplace.results.summaries import summarize
 from seplace.study.space_file import load_space
 from seplace.results.effects_tables import effects_frame
 from seplace.results.picks import knee_of
@@ -34,11 +34,11 @@ def frame(evaluations: list[Evaluation], **changes) -> pd.DataFrame:
         "latencies": {},
     }
     estimates = estimates_of(DESIGN, evaluations, "flops", is_front_of_space=True) if evaluations else None
-    return placements_frame(summarise(evaluations), estimates, **(values | changes))
+    return placements_frame(summarize(evaluations), estimates, **(values | changes))
 
 
 def test_a_gain_is_paired_by_seed():
-    plain, se, eca = summarise(rows(plain=[80, 82, 90], se=[81, 84], eca=[80.5]))
+    plain, se, eca = summarize(rows(plain=[80, 82, 90], se=[81, 84], eca=[80.5]))
     assert paired_gain(se, plain) == pytest.approx((1.5, 0.5, 2))
     assert paired_gain(eca, plain)[0] == 0.5
     assert math.isnan(paired_gain(eca, plain)[1])

@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from seplace.effects.information import most_telling
+from seplace.effects.acquisition import most_informative
 from seplace.effects.model import Posterior
 from seplace.effects.priced_space import PricedSpace
 from seplace.placement import Placement
@@ -63,7 +63,7 @@ def test_takes_what_lowers_the_variance_between_plausible_fronts_most(seed, runn
     others = [SMALL.placement_at(5 * at + seed) for at in range(running)]
     told = told_by_conditioning(posterior, PRICED_SPACE, seed, samples=3, running=others)
     posterior.random = np.random.default_rng(seed)
-    found = most_telling(posterior, PRICED_SPACE, running=others, failed=(), closed=(), samples=3)
+    found = most_informative(posterior, PRICED_SPACE, running=others, failed=(), closed=(), samples=3)
     assert told[found] == pytest.approx(max(told.values()), rel=1e-9)
 
 
@@ -73,7 +73,7 @@ def test_what_is_being_trained_tells_less_a_second_time():
     running: list[Placement] = []
     for _ in range(4):
         posterior.random = np.random.default_rng(0)
-        found = most_telling(posterior, PRICED_SPACE, running=running, failed=(), closed=(), samples=8)
+        found = most_informative(posterior, PRICED_SPACE, running=running, failed=(), closed=(), samples=8)
         assert found is not None
         running.append(SMALL.placement_at(found))
     assert len(set(running)) > 1
@@ -83,17 +83,19 @@ def test_never_takes_what_is_closed_or_failed():
     posterior = learned(1)
     taken: set[int] = set()
     for _ in range(len(SMALL)):
-        found = most_telling(posterior, PRICED_SPACE, running=(), failed=set(), closed=taken, samples=4)
+        found = most_informative(posterior, PRICED_SPACE, running=(), failed=set(), closed=taken, samples=4)
         if found is None:
             break
         assert found not in taken
         taken.add(found)
     assert taken
     failed = set(list(taken)[:2])
-    assert most_telling(posterior, PRICED_SPACE, running=(), failed=failed, closed=failed, samples=4) not in failed
+    assert most_informative(posterior, PRICED_SPACE, running=(), failed=failed, closed=failed, samples=4) not in failed
     everything = set(range(len(SMALL)))
-    assert most_telling(posterior, PRICED_SPACE, running=(), failed=(), closed=everything, samples=2) is None
-    assert most_telling(posterior, PRICED_SPACE, running=(), failed=everything, closed=everything, samples=2) is None
+    assert most_informative(posterior, PRICED_SPACE, running=(), failed=(), closed=everything, samples=2) is None
+    assert (
+        most_informative(posterior, PRICED_SPACE, running=(), failed=everything, closed=everything, samples=2) is None
+    )
 
 
 def test_what_was_seen_often_is_known():

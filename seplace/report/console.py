@@ -1,0 +1,19 @@
+"""The console that everything is printed on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+
+from seplace.files.plain_text import printable
+
+
+class OutsideConsole(Console):
+    """A console that shows text from outside without obeying it."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Render something; what is no control of rich's own is made printable."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=printable(segment.text))

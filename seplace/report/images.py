@@ -1,0 +1,57 @@
+"""The data of a study in lines: classes, splits, and what each split is used for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from seplace.report.console import OutsideConsole
+
+_CLASSES_SHOWN = 8
+
+
+def tell_images(images: Mapping[str, Any]) -> None:
+    """Show on the error stream what the data of a run are."""
+    console = OutsideConsole(stderr=True, highlight=False)
+    for line in image_lines(images):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def image_lines(images: Mapping[str, Any]) -> list[str]:
+    """Return what is known of the data of a study, a line each: classes, splits, what is used as what, notes.
+
+    Nothing may be known of an evaluator that trains nothing, or is a user's own. What cannot be printed is escaped, as
+    the names may be a stranger's.
+    """
+    if "not_found" in images:
+        return [f"  data: not looked at, {images['not_found']} is not there"]
+    uses = images.get("uses")
+    if not uses:
+        return []
+    classes = images["classes"]
+    shown = ", ".join(classes[:_CLASSES_SHOWN]) + (", …" if len(classes) > _CLASSES_SHOWN else "")
+    lines = [f"{len(classes):,} classes: {shown}"]
+    for split in ("train", "validation", "test"):
+        use = uses.get(split)
+        if use is None:
+            lines.append(f"  {split}: none; the study ends without test figures")
+            continue
+        each = f"{use['fewest']:,}" if use["fewest"] == use["most"] else f"{use['fewest']:,} to {use['most']:,}"
+        lines.append(f"  {split}: {use['images']:,} images, {each} a class{_origin(use)}{_sizes(use)}")
+        if use.get("left_out"):
+            lines.append(f"    {use['left_out']:,} more are left out: they cannot be used")
+    lines += [f"  note: {note}" for note in images.get("notes", ())]
+    return ["".join(each if each.isprintable() else repr(each)[1:-1] for each in line) for line in lines]
+
+
+def _origin(use: Mapping[str, Any]) -> str:
+    if use["is_held_out"]:
+        return f", held out of {use['place'] or 'the training split'}"
+    return f", from {use['place']}" if use["place"] else ""
+
+
+def _sizes(use: Mapping[str, Any]) -> str:
+    if "smallest" not in use:
+        return ""
+    smallest, largest = ("x".join(map(str, use[name])) for name in ("smallest", "largest"))
+    return f", {smallest} pixels" if smallest == largest else f", {smallest} to {largest} pixels"

@@ -1,0 +1,33 @@
+"""Numbers as text: counts with a prefix, standard errors, durations."""
+
+from __future__ import annotations
+
+import math
+
+
+def plus_minus(value: float, error: float, *, signed: bool = False) -> str:
+    """Return `81.00 ± 0.25`; without an error where there is none, empty where there is no value."""
+    if math.isnan(value):
+        return ""
+    text = f"{value:+.2f}" if signed else f"{value:.2f}"
+    return text if math.isnan(error) else f"{text} ± {error:.2f}"
+
+
+def quantity(value: float, *, signed: bool = False) -> str:
+    """Return a count with a prefix and four digits (`3.894G`, `+512`), or a small number as it is."""
+    if isinstance(value, float) and math.isnan(value):
+        return ""
+    sign = "+" if signed else ""
+    for scale, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= 10 * scale or (abs(value) >= scale and scale > 1e3):
+            return f"{value / scale:{sign}.4g}{prefix}"
+    return f"{value:{sign},.0f}" if float(value).is_integer() else f"{value:{sign}.3g}"
+
+
+def duration(seconds: float) -> str:
+    """Return `0.31 s`, `45 s`, `12 min` or `3.5 h`."""
+    if seconds < 10:
+        return f"{seconds:.2g} s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
