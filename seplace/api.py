@@ -26,7 +26,7 @@ from seplace.search.meaning import own_baselines
 from seplace.search.recommendation import recommended, task_of
 from seplace.search.scoring import covariates_of, proxy_records
 from seplace.study.config import STUDY_FACTS, StudyConfig, load_results_study
-from seplace.user_code import told_if
+from seplace.user_code import user_errors_if
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -287,7 +287,9 @@ class Results:
             evaluation, config=self.live_config, placements=self.placements, images=self._images, folder=self.folder
         )
         target = Path(folder) if folder is not None else self.folder / "export" / safe_name(str(evaluation.placement))
-        with told_if(holds_own_code(backbone, evaluation.placement), f"{evaluation.placement} cannot be exported"):
+        with user_errors_if(
+            holds_own_code(backbone, evaluation.placement), f"{evaluation.placement} cannot be exported"
+        ):
             exported: Path = write(trained, target)
         return exported
 

@@ -27,7 +27,7 @@ from seplace.placement import Placement
 from seplace.registry import is_import_path
 from seplace.seeds import derive_seed
 from seplace.space import check_placement
-from seplace.user_code import told_if
+from seplace.user_code import user_errors_if
 
 if TYPE_CHECKING:
     from seplace.placement import StageChoice
@@ -193,7 +193,7 @@ def attention_maker(choice: StageChoice, *, gate: GateOptions, block_input: int)
 
     def make(channels: int) -> nn.Module:
         arguments, keywords = gate_arguments(choice, gate=gate, channels=channels, block_input=block_input)
-        with told_if(is_import_path(choice.name), f"{choice} cannot be built for {channels:,} channels"):
+        with user_errors_if(is_import_path(choice.name), f"{choice} cannot be built for {channels:,} channels"):
             built = module(*arguments, **keywords)
         if not isinstance(built, nn.Module):
             raise UserCodeError(f"{choice}: {choice.name} returned a {type(built).__name__}, not a torch module")

@@ -1,4 +1,4 @@
-"""Errors inside code of the user's own, told as theirs: what was asked of it, what it said, and where."""
+"""Errors inside the user's code: reported as theirs, with what was attempted, the error, and its place."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from pathlib import Path
 from seplace.errors import SeplaceError, UserCodeError
 
 _OURS = str(Path(__file__).parent)
-_NOT_THEIRS = (_OURS, *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")))
+_NOT_USER_CODE = (_OURS, *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")))
 
 
 @contextmanager
-def told_as_theirs(what: str) -> Iterator[None]:
-    """Raise UserCodeError for an error of the user's code, with `what` was asked of it in front.
+def user_errors(what: str) -> Iterator[None]:
+    """Raise UserCodeError for an error of the user's code; its message begins with `what`, which names the attempt.
 
-    An error of seplace passes as it is, and so do those of the machine: a lack of memory, a GPU that has stopped, and a
-    file of ours that cannot be read or written. SystemExit is an error too: `sys.exit(0)` in a network must not end a
-    run as if it were finished.
+    Errors of seplace and of the machine pass unchanged: memory that runs out, a GPU that stops, and an OSError outside
+    the user's code. SystemExit counts as an error: `sys.exit(0)` in a network must not end a run as if it were done.
     """
     try:
         yield
@@ -29,59 +28,59 @@ def told_as_theirs(what: str) -> Iterator[None]:
         raise
     except (Exception, SystemExit) as error:
         if (
-            is_lack_of_memory(error)
-            or is_failure_of_a_device(error)
-            or (isinstance(error, OSError) and not is_raised_by_theirs(error))
+            is_out_of_memory(error)
+            or is_device_failure(error)
+            or (isinstance(error, OSError) and not is_raised_by_user_code(error))
         ):
             raise
         raise UserCodeError(f"{what}: {describe_error(error)}") from error
 
 
-def told_if(is_own: bool, what: str) -> AbstractContextManager[None]:
-    """Tell errors as the user's where code of theirs takes part in what follows; elsewhere an error is ours."""
-    return told_as_theirs(what) if is_own else nullcontext()
+def user_errors_if(has_user_code: bool, what: str) -> AbstractContextManager[None]:
+    """Return `user_errors(what)` where the user's code takes part, and otherwise a context that does nothing."""
+    return user_errors(what) if has_user_code else nullcontext()
 
 
-_MEMORY_RAN_OUT = re.compile("out of memory|can't allocate memory|_ALLOC_FAILED")
-"""As torch says it of a GPU and of a processor, and as cuDNN and cuBLAS do, which are no OutOfMemoryError."""
+_OUT_OF_MEMORY = re.compile("out of memory|can't allocate memory|_ALLOC_FAILED")
+"""The words of torch for a GPU and for a CPU, and of cuDNN and cuBLAS, which do not raise OutOfMemoryError."""
 
 
-def is_lack_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory has run out."""
-    in_torch = isinstance(error, RuntimeError) and _MEMORY_RAN_OUT.search(str(error))
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that memory has run out."""
+    in_torch = isinstance(error, RuntimeError) and _OUT_OF_MEMORY.search(str(error))
     return isinstance(error, MemoryError) or bool(in_torch)
 
 
 _DEVICE_FAILED = re.compile("CUDA error|(CUDNN|CUBLAS)_STATUS_(EXECUTION_FAILED|INTERNAL_ERROR)")
 
 
-def is_failure_of_a_device(error: BaseException) -> bool:
-    """Whether an error says that a GPU has stopped working for this process, whoever's code it was in."""
+def is_device_failure(error: BaseException) -> bool:
+    """Return whether an error says that a GPU has stopped working for this process, in whichever code."""
     return isinstance(error, RuntimeError) and bool(_DEVICE_FAILED.search(str(error)))
 
 
-def told_lack_of_memory(error: BaseException) -> str:
-    """Return the first line of what an error says of memory that has run out."""
-    said = str(error).strip().splitlines()
-    return f"memory ran out: {said[0]}" if said else "memory ran out"
+def out_of_memory_message(error: BaseException) -> str:
+    """Return `memory ran out: …` with the first line of the error's message."""
+    lines = str(error).strip().splitlines()
+    return f"memory ran out: {lines[0]}" if lines else "memory ran out"
 
 
-def is_raised_by_theirs(error: BaseException) -> bool:
-    """Whether an error comes from the user's code, or from a library that it has called, and not from ours."""
+def is_raised_by_user_code(error: BaseException) -> bool:
+    """Return whether an error comes from the user's code, or from a library that it called, and not from ours."""
     files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
-    known = [file for file in files if is_theirs(file) or file.startswith(_OURS)]
-    return bool(known) and is_theirs(known[-1])
+    known = [file for file in files if is_user_file(file) or file.startswith(_OURS)]
+    return bool(known) and is_user_file(known[-1])
 
 
 def describe_error(error: BaseException) -> str:
-    """Return `ValueError: the last line of its message (nets.py:12)`; the place is the innermost in the user's code."""
+    """Return `ValueError: last line of its message (nets.py:12)`; the place is the innermost in the user's code."""
     lines = str(error).strip().splitlines()
     message = f": {lines[-1].strip()}" if lines else ""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if is_theirs(frame.filename)]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if is_user_file(frame.filename)]
     place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}{message}{place}"
 
 
-def is_theirs(file: str) -> bool:
-    """Whether a source file is the user's own: neither ours, nor a library's, nor none at all."""
-    return not file.startswith((*_NOT_THEIRS, "<"))
+def is_user_file(file: str) -> bool:
+    """Return whether a source file is the user's: not ours, not an installed library's, not generated code."""
+    return not file.startswith((*_NOT_USER_CODE, "<"))

@@ -3,7 +3,7 @@ import importlib.util
 import pytest
 
 from seplace.errors import InputError, Interrupted, UserCodeError
-from seplace.user_code import describe_error, told_as_theirs
+from seplace.user_code import describe_error, user_errors
 
 
 @pytest.fixture
@@ -36,14 +36,14 @@ def theirs(tmp_path):
     ],
 )
 def test_an_error_is_told_with_its_last_line_and_where_it_is_in_the_users_code(theirs, name, told):
-    with pytest.raises(UserCodeError) as raised, told_as_theirs("backbone nets:build cannot be built for 10 classes"):
+    with pytest.raises(UserCodeError) as raised, user_errors("backbone nets:build cannot be built for 10 classes"):
         getattr(theirs, name)()
     assert str(raised.value) == f"backbone nets:build cannot be built for 10 classes: {told}"
     assert raised.value.exit_code == 2
 
 
 def test_the_place_is_theirs_where_a_library_that_they_call_fails(theirs):
-    with pytest.raises(UserCodeError, match=r"JSONDecodeError: .* \(nets\.py:5\)$"), told_as_theirs("data"):
+    with pytest.raises(UserCodeError, match=r"JSONDecodeError: .* \(nets\.py:5\)$"), user_errors("data"):
         theirs.fail_in_a_library()
 
 
@@ -53,6 +53,6 @@ def test_an_error_without_a_frame_of_theirs_has_no_place():
 
 @pytest.mark.parametrize("error", [InputError("ours"), Interrupted(2), KeyboardInterrupt()])
 def test_errors_of_seplace_and_signals_pass_as_they_are(error):
-    with pytest.raises(type(error)) as raised, told_as_theirs("anything"):
+    with pytest.raises(type(error)) as raised, user_errors("anything"):
         raise error
     assert raised.value is error

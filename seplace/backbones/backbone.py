@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from seplace.backbones.sites import Stage
 from seplace.errors import InputError, did_you_mean, quoted
 from seplace.registry import resolve
-from seplace.user_code import told_if
+from seplace.user_code import user_errors_if
 
 if TYPE_CHECKING:
     from torch import nn
@@ -64,7 +64,7 @@ class Backbone:
 
     def build(self, *, num_classes: int, in_channels: int = 3) -> nn.Module:
         """Build the plain network; its weights are drawn from torch's global random state."""
-        with told_if(self.is_own, f"backbone {self.text} cannot be built for {num_classes} classes"):
+        with user_errors_if(self.is_own, f"backbone {self.text} cannot be built for {num_classes} classes"):
             network: nn.Module = self.network_class(**self.arguments, num_classes=num_classes, in_channels=in_channels)
         return network
 

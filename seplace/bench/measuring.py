@@ -24,7 +24,7 @@ from seplace.interval import Interval
 from seplace.models import build, holds_own_code, without_weights
 from seplace.placement import Placement
 from seplace.training.devices import device_name
-from seplace.user_code import told_if
+from seplace.user_code import user_errors_if
 
 _GATE = GateOptions(init="paper")
 _WARMUP = 2
@@ -57,7 +57,7 @@ class Subject:
 
     def told(self) -> AbstractContextManager[None]:
         """Tell errors of the user's own network or gates as theirs."""
-        return told_if(self.holds_own_code, f"{self.placement} on {self.backbone.text} cannot be measured")
+        return user_errors_if(self.holds_own_code, f"{self.placement} on {self.backbone.text} cannot be measured")
 
     def images(self, count: int) -> Tensor:
         """Return blank images (count, C, H, W)."""

@@ -21,7 +21,7 @@ from seplace.cli.results import effects, export, front, noise, plot, recommend, 
 from seplace.cli.simulate import simulate
 from seplace.cli.studies import plan, run
 from seplace.errors import DataError, Interrupted, InvalidStudy, SeplaceError, UserCodeError
-from seplace.user_code import describe_error, is_raised_by_theirs, told_lack_of_memory
+from seplace.user_code import describe_error, is_raised_by_user_code, out_of_memory_message
 from seplace.version import __version__
 
 _COMMANDS: tuple[Callable[..., None], ...] = (
@@ -58,7 +58,7 @@ def _without_exits(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(*arguments, **options)
         except SystemExit as error:
-            if not is_raised_by_theirs(error):
+            if not is_raised_by_user_code(error):
                 raise  # as where what is printed goes nowhere
             raise UserCodeError(f"code of your own ended the program: {describe_error(error)}") from error
 
@@ -99,10 +99,10 @@ def main() -> None:
         complain(f"error: {error}")
         sys.exit(error.exit_code)
     except MemoryError as error:
-        complain(f"error: {told_lack_of_memory(error)}")
+        complain(f"error: {out_of_memory_message(error)}")
         sys.exit(DataError.exit_code)
     except Exception as error:
-        if not is_raised_by_theirs(error):
+        if not is_raised_by_user_code(error):
             raise  # a bug of ours
         complain(f"error: code of your own failed: {describe_error(error)}")
         sys.exit(UserCodeError.exit_code)

@@ -24,7 +24,7 @@ from seplace.costs.decomposed import CountingMode
 from seplace.costs.operators import RULES, Count, Rule, rule_of
 from seplace.costs.traced import inner_nodes, name_of, run_again, value_of
 from seplace.errors import InputError, SeplaceError, UncountedOperator
-from seplace.user_code import told_as_theirs
+from seplace.user_code import user_errors
 
 SMALL_SHARE = 0.01
 """Of the FLOPs that are known: what unknown operators may read and write, one an element, and be left out."""
@@ -193,7 +193,7 @@ def _rule_of(name: str) -> Rule | None:
 
 def _told(name: str, rule: Rule) -> Rule:
     def told(inputs: Sequence[Any], outputs: Sequence[Any]) -> Count:
-        with told_as_theirs(f"the count that is registered for {name}"):
+        with user_errors(f"the count that is registered for {name}"):
             return rule(inputs, outputs)
 
     return told

@@ -11,7 +11,7 @@ from seplace.costs.table import CostTable
 from seplace.errors import InputError
 from seplace.models import build, holds_own_code, insert
 from seplace.placement import Placement, StageChoice
-from seplace.user_code import told_if
+from seplace.user_code import user_errors_if
 
 if TYPE_CHECKING:
     from seplace.space import SearchSpace
@@ -40,7 +40,7 @@ def count_space(
     for variant, backbone in space.backbones.items():
         plain = Placement.uniform(StageChoice(), len(backbone.units))
         tried = [Placement.uniform(choice, 1) for listed in space.choices for choice in listed]
-        with told_if(
+        with user_errors_if(
             any(holds_own_code(backbone, each) for each in tried), f"the costs of {space.name} cannot be counted"
         ):
             network = build(

@@ -15,7 +15,7 @@ from seplace.costs import cost_named
 from seplace.errors import InputError, UncountedOperator
 from seplace.placement import Placement, StageChoice
 from seplace.registry import is_import_path
-from seplace.user_code import told_as_theirs
+from seplace.user_code import user_errors
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -204,7 +204,7 @@ def _counted(name: str, network: nn.Module, inputs: Tensor) -> int:
     measure = cost_named(name).measure
     if not is_import_path(name):
         return int(measure(network, inputs))
-    with told_as_theirs(f"cost {name} cannot be measured"):
+    with user_errors(f"cost {name} cannot be measured"):
         value = measure(network, inputs)
         is_whole = float(value).is_integer()
     if not is_whole:

@@ -11,7 +11,7 @@ import numpy as np
 from seplace.datasets import DATASETS
 from seplace.datasets.raw_set import ArrayImages, Images, RawSet
 from seplace.errors import UserCodeError
-from seplace.user_code import told_as_theirs
+from seplace.user_code import user_errors
 
 
 def open_raw_set(name: str, root: Path | None) -> RawSet:
@@ -19,7 +19,7 @@ def open_raw_set(name: str, root: Path | None) -> RawSet:
     load: Callable[[Path | None], RawSet] = DATASETS[name]
     if ":" not in name:
         return load(root)
-    with told_as_theirs(f"data set {name} cannot be loaded"):
+    with user_errors(f"data set {name} cannot be loaded"):
         raw = load(root)
     if not isinstance(raw, RawSet):
         raise UserCodeError(
@@ -40,7 +40,7 @@ def _opener(name: str, split: str, opened: Callable[[], Images] | None) -> Calla
         return None
 
     def open_split() -> Images:
-        with told_as_theirs(f"data set {name}: its {split} split cannot be opened"):
+        with user_errors(f"data set {name}: its {split} split cannot be opened"):
             images = opened()
         return _sound(name, split, images)
 

@@ -13,7 +13,7 @@ from seplace.costs.sites import block_inputs
 from seplace.errors import UserCodeError
 from seplace.models import insert, watch_own_gates
 from seplace.registry import is_import_path
-from seplace.user_code import told_as_theirs
+from seplace.user_code import user_errors
 
 if TYPE_CHECKING:
     from seplace.attention.options import GateOptions
@@ -28,7 +28,7 @@ def check_network(backbone: Backbone, plain: nn.Module, images: Tensor, *, num_c
     UserCodeError where it cannot be run, or gives no logits (N, classes).
     """
     height, width = images.shape[2:]
-    with told_as_theirs(f"backbone {backbone.text} cannot be run on an image of {height}x{width} pixels"):
+    with user_errors(f"backbone {backbone.text} cannot be run on an image of {height}x{width} pixels"):
         logits = _output(plain, images)
     shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
     if shape != (len(images), num_classes):
@@ -79,7 +79,7 @@ def _problem(
     block = plain.get_submodule(site.path)
     changed = copy_of(block)
     try:
-        with told_as_theirs("it fails"):
+        with user_errors("it fails"):
             with torch.random.fork_rng(devices=[]):
                 insert(changed, choice, gate=gate, is_last=is_last)
             watch_own_gates(changed)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from seplace.errors import StudyChanged
 from seplace.registry import OWN_MODULES, resolve
-from seplace.user_code import is_theirs
+from seplace.user_code import is_user_file
 
 if TYPE_CHECKING:
     from seplace.study.config import StudyConfig
@@ -184,7 +184,7 @@ def _trees_of(name: str) -> dict[str, ast.Module]:
     while waiting:
         one = waiting.pop()
         file = _file_of(one)
-        if one in trees or file is None or not file.endswith(".py") or not (one == name or is_theirs(file)):
+        if one in trees or file is None or not file.endswith(".py") or not (one == name or is_user_file(file)):
             continue
         trees[one] = ast.parse(Path(file).read_bytes())
         waiting += _imported_by(trees[one], one)
@@ -198,7 +198,7 @@ def _file_of(name: str) -> str | None:
         spec = importlib.util.find_spec(top) or OWN_MODULES.locate(top)
         # A folder without an __init__.py has no file of its own.
         origin = None if spec is None else spec.origin or next(iter(spec.submodule_search_locations or ()), None)
-        if inside and origin is not None and is_theirs(origin):
+        if inside and origin is not None and is_user_file(origin):
             spec = importlib.util.find_spec(name)
     except Exception:  # of a package of the user's, which is imported for what is inside it
         return None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from seplace.user_code import told_as_theirs
+from seplace.user_code import user_errors
 
 if TYPE_CHECKING:
     from seplace.costs.table import CostTable
@@ -54,4 +54,4 @@ class OwnEvaluator:
             return self.evaluator.estimate_seconds(placement)
 
     def _told(self, asked: str) -> AbstractContextManager[None]:
-        return told_as_theirs(f"evaluator {self.name} fails in {asked}")
+        return user_errors(f"evaluator {self.name} fails in {asked}")

@@ -14,7 +14,7 @@ from seplace.costs.table import CostTable
 from seplace.errors import InputError, UncountedOperator
 from seplace.placement import Placement, StageChoice
 from seplace.registry import is_import_path
-from seplace.user_code import told_as_theirs, told_if
+from seplace.user_code import user_errors, user_errors_if
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -69,7 +69,7 @@ def _counted(evaluator: StandAlone, names: list[str]) -> CostTable:
         check_modules(backbone, plain, images, choices, gate=space.gate)
         modules = [choice.name for listed in choices for choice in listed]
         own = backbone.is_own or any(map(is_import_path, [*modules, *names]))
-        with told_if(own, f"{', '.join(names)} of {backbone.text} with its modules cannot be counted"):
+        with user_errors_if(own, f"{', '.join(names)} of {backbone.text} with its modules cannot be counted"):
             tables[variant] = CostTable.count(plain, backbone.units, inserted, images, choices, names=names)
     return replace(tables.pop(""), variants=tables)
 
@@ -91,7 +91,7 @@ def time_placements(evaluator: StandAlone, placements: Sequence[Placement]) -> d
         networks = [evaluator.untrained(placement) for placement in (plain, *some)]
         space = evaluator.config.search_space
         is_own = any(holds_own_code(space.backbone_of(placement), placement) for placement in some)
-        with told_if(is_own, "a network that holds code of your own cannot be timed"):
+        with user_errors_if(is_own, "a network that holds code of your own cannot be timed"):
             measured = measure_latencies(networks, evaluator.example)
         own = {name: _measured(name, networks, evaluator.example) for name in names}
         for at, (placement, latency) in enumerate(zip(some, measured[1:], strict=True), start=1):
@@ -111,7 +111,7 @@ def time_placements(evaluator: StandAlone, placements: Sequence[Placement]) -> d
 def _measured(name: str, networks: Sequence[nn.Module], images: Tensor) -> list[float]:
     """Measure a cost of the user's own of several networks, in eval mode; InputError for what is no number."""
     measure = cost_named(name).measure
-    with told_as_theirs(f"cost {name} cannot be measured"):
+    with user_errors(f"cost {name} cannot be measured"):
         values = [float(measure(network, images)) for network in networks]
     if not all(math.isfinite(value) for value in values):
         raise InputError(f"cost {name}: a cost is a finite number (got {values})")

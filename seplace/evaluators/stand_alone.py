@@ -47,7 +47,7 @@ from seplace.training.checkpoints import Checkpoint
 from seplace.training.devices import device_name, resolve_device
 from seplace.training.fit import CurvePoint, train
 from seplace.training.score import Score, measure_score
-from seplace.user_code import told_if
+from seplace.user_code import user_errors_if
 
 _GATE_OF_0_1 = re.compile(r"(?P<block>stages\.(?P<stage>\d+)\.\d+)\.(?:join|residual\.pre)\.gate\.(?P<tensor>[\w.]+)")
 
@@ -267,12 +267,12 @@ class StandAlone:
 
     def _told(self, placement: Placement, what: str) -> AbstractContextManager[None]:
         """Tell errors of the user's own network or gates as theirs."""
-        return told_if(holds_own_code(self.config.search_space.backbone_of(placement), placement), what)
+        return user_errors_if(holds_own_code(self.config.search_space.backbone_of(placement), placement), what)
 
     def _told_of_data(self) -> AbstractContextManager[None]:
         """Tell errors of the user's own data set as theirs."""
         name = self.config.data.name
-        return told_if(is_import_path(name), f"data set {name} cannot be read")
+        return user_errors_if(is_import_path(name), f"data set {name} cannot be read")
 
     def trained(self, evaluation: Evaluation) -> nn.Module:
         """Return the network of an evaluation with its trained weights, on this device, in eval mode."""

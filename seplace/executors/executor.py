@@ -11,7 +11,7 @@ from seplace.errors import DeviceFailed, UserCodeError
 from seplace.evaluators import EVALUATORS
 from seplace.evaluators.own import OwnEvaluator
 from seplace.registry import OWN_MODULES, find_own_modules, is_import_path
-from seplace.user_code import is_failure_of_a_device, is_lack_of_memory, told_if, told_lack_of_memory
+from seplace.user_code import is_device_failure, is_out_of_memory, out_of_memory_message, user_errors_if
 
 if TYPE_CHECKING:
     from seplace.evaluators.evaluator import Evaluator
@@ -40,7 +40,7 @@ class EvaluatorMaker:
         if worker not in self._made:
             name = self.config.evaluator.name
             make = EVALUATORS[name]
-            with told_if(is_import_path(name), f"evaluator {name} cannot be made"):
+            with user_errors_if(is_import_path(name), f"evaluator {name} cannot be made"):
                 made = make(self.config, self.folder, worker=worker)
             self._made[worker] = OwnEvaluator(made, name) if is_import_path(name) else made
         return self._made[worker]
@@ -94,9 +94,9 @@ def evaluated(evaluator: Evaluates, job: Job, *, on_epoch: Callable[[int], None]
             raise UserCodeError(f"{job.placement}, seed 0: {error}") from error
         return failed(job, reason="error", message=str(error), attempts=1)
     except (MemoryError, RuntimeError) as error:
-        if is_lack_of_memory(error):
-            return failed(job, reason="oom", message=told_lack_of_memory(error), attempts=1)
-        if is_failure_of_a_device(error):
+        if is_out_of_memory(error):
+            return failed(job, reason="oom", message=out_of_memory_message(error), attempts=1)
+        if is_device_failure(error):
             said = str(error).splitlines()[0]
             raise DeviceFailed(f"{job.placement}, seed {job.seed}: the GPU has stopped ({said}); run again") from error
         raise

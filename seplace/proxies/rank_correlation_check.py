@@ -27,7 +27,7 @@ from seplace.results.evaluation import Evaluation
 from seplace.results.summaries import seed_effects
 from seplace.seeds import derive_seed
 from seplace.study.config import StudyConfig
-from seplace.user_code import told_if
+from seplace.user_code import user_errors_if
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -162,13 +162,15 @@ def measure_scores(
         start = time.perf_counter()
         space = evaluator.config.search_space
         own = is_import_path(name)
-        with told_if(own or any(backbone.is_own for backbone in space.backbones.values()), f"proxy {name} fails"):
+        with user_errors_if(
+            own or any(backbone.is_own for backbone in space.backbones.values()), f"proxy {name} fails"
+        ):
             proxy = PROXIES[name](evaluator, seed=own_seed, effort=effort)
         ready = time.perf_counter()
         values = []
         for done, each in enumerate(trained, start=1):
             holds_own = own or holds_own_code(space.backbone_of(each.placement), each.placement)
-            with told_if(holds_own, f"proxy {name} fails for {each.placement}"):
+            with user_errors_if(holds_own, f"proxy {name} fails for {each.placement}"):
                 values.append(proxy.score(each.placement))
             on_score(name, done)
         seconds = (time.perf_counter() - ready) / len(trained)

@@ -57,7 +57,7 @@ from seplace.search.scoring import (
 from seplace.search.search_phase import SearchPhase
 from seplace.search.test_phase import run_test_phase
 from seplace.search.trainings import Trainings
-from seplace.user_code import describe_error, told_if
+from seplace.user_code import describe_error, user_errors_if
 
 if TYPE_CHECKING:
     from seplace.evaluators.evaluator import Evaluator
@@ -171,7 +171,7 @@ def _make_executor(config: StudyConfig, maker: EvaluatorMaker, on_progress: Call
     if name == "inline" and config.run.timeout_minutes is not None:
         name, workers = "processes", 1  # a training can be ended only from outside, whatever it is doing
     make: Callable[..., Executor] = EXECUTORS[name]
-    with told_if(is_import_path(name), f"executor {name} cannot be made"):
+    with user_errors_if(is_import_path(name), f"executor {name} cannot be made"):
         return make(maker, workers=workers, max_retries=config.run.max_retries, on_progress=on_progress)
 
 

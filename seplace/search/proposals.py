@@ -22,7 +22,7 @@ from seplace.samplers.history import History, history_of
 from seplace.samplers.parameters import Parameters
 from seplace.samplers.task import ACCURACY, CROSS_ENTROPY, REPEATED, SEED, STOPPED, Task
 from seplace.seeds import derive_seed
-from seplace.user_code import told_if
+from seplace.user_code import user_errors_if
 
 if TYPE_CHECKING:
     from seplace.effects.model import Observation
@@ -70,7 +70,7 @@ class Proposals:
     def ask(self, fixed: Placement | None) -> tuple[int, Placement]:
         """Return the number and the placement of the next proposal: the sampler's, or `fixed` if one is given."""
         number = self.next_number
-        with told_if(is_import_path(self.sampler), f"sampler {self.sampler} fails"):
+        with user_errors_if(is_import_path(self.sampler), f"sampler {self.sampler} fails"):
             sampler = self.make_sampler(derive_seed(self.task.seed, "proposal", number) % 2**32, self.task)
             self.study.sampler = sampler if fixed is None else _Overruled(sampler, self.parameters.of(fixed))
             trial = self.study.ask(self.parameters.distributions)

@@ -23,7 +23,7 @@ from seplace.study.recipe import Recipe
 from seplace.training.allocator import keep_freed_memory
 from seplace.training.checkpoints import Checkpoint, read_checkpoint, resume_point, write_checkpoint
 from seplace.training.score import Batches, measure_score
-from seplace.user_code import is_lack_of_memory, told_lack_of_memory
+from seplace.user_code import is_out_of_memory, out_of_memory_message
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # deprecations inside Lightning's own imports
@@ -237,8 +237,8 @@ def _naming_lack_of_memory() -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if is_lack_of_memory(error):
-            raise TrainingFailed("oom", told_lack_of_memory(error)) from error
+        if is_out_of_memory(error):
+            raise TrainingFailed("oom", out_of_memory_message(error)) from error
         raise
 
 

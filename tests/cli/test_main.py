@@ -97,7 +97,7 @@ def test_what_needs_no_torch_does_not_import_it(finished, tmp_path):
         (own_code.fail, r"error: code of your own failed: LookupError: no such thing \(own_code\.py:\d+\)\n"),
     ],
 )
-def test_what_is_raised_in_code_of_the_users_is_told_as_theirs(cli, monkeypatch, fault, told):
+def test_what_is_raised_in_code_of_the_users_is_is_reported_as_an_error_of_theirs(cli, monkeypatch, fault, told):
     monkeypatch.setattr("seplace.bench.compare.read_cases", fault)
     code, _, errors = cli("bench", "resnet50")
     assert code == 2

@@ -41,7 +41,7 @@ def raw(train=SOUND, test=lambda: SOUND, classes=("a", "b")) -> RawSet:
         (raw(test=lambda: ArrayImages(PIXELS, None)), "labels of its test split are NoneType"),
     ],
 )
-def test_what_a_users_data_set_gives_otherwise_is_told_as_theirs(value, message):
+def test_what_a_users_data_set_gives_otherwise_is_is_reported_as_an_error_of_theirs(value, message):
     given[:] = [value]
     with pytest.raises(UserCodeError, match=f"data set {__name__}:own.*{message}"):
         open_raw_set(f"{__name__}:own", None).test()

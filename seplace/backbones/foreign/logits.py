@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from seplace.errors import InputError
-from seplace.user_code import told_as_theirs
+from seplace.user_code import user_errors
 
 Place = tuple[str | int, ...]
 """The way to the logits: names of entries or fields, and positions; empty where the output itself is the logits."""
@@ -131,7 +131,7 @@ def logits_of(
     inference = found(plain, count=1, classes=asked if is_as_asked else None, mode="in inference")
     classes: int = _at(plain, inference).shape[1]
     batch = torch.cat([images, images.flip(3)])
-    with told_as_theirs(f"backbone {text} cannot be run in training mode"), torch.no_grad():
+    with user_errors(f"backbone {text} cannot be run in training mode"), torch.no_grad():
         returned = as_plain(network.train()(batch))
     training = found(returned, count=2, classes=classes, mode="in training")
     logits = TakesLogits(inference=inference, training=training)

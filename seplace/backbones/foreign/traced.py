@@ -23,7 +23,7 @@ from seplace.backbones.foreign.slotted import FORMS, Channels, Form, give_slots
 from seplace.backbones.foreign.tracing import source_of, trace
 from seplace.backbones.sites import Site, Stage
 from seplace.errors import InputError, InvalidBlocks, UserCodeError
-from seplace.user_code import describe_error, is_lack_of_memory, told_as_theirs
+from seplace.user_code import describe_error, is_out_of_memory, user_errors
 
 _GIVEN = ("num_classes", "in_channels")
 """What a network is built for; the rest of what its function takes are options."""
@@ -76,7 +76,7 @@ class TracedBackbone(Backbone):
         given = {name: asked[name] for name in self.takes}
         amounts = [f"{value:,} {_WORDS[name][value == 1]}" for name, value in given.items()]
         what = f"backbone {self.text} cannot be built{' for ' if amounts else ''}{' and '.join(amounts)}"
-        with told_as_theirs(what):
+        with user_errors(what):
             network = self.network_class(**self.arguments, **given)
         if not isinstance(network, nn.Module):
             raise UserCodeError(f"{what}: it returned a {type(network).__name__}, not a torch module")
@@ -225,7 +225,7 @@ def describe_import(name: str, options: str, blocks: tuple[str, ...] = ()) -> Ba
         takes = tuple(key for key in _GIVEN if key in parameters)
         required = {key: 1000 for key in takes if parameters[key].default is inspect.Parameter.empty}
         channels = {"in_channels": in_channels} if "in_channels" in takes else {}
-        with told_as_theirs(f"backbone {name} cannot be built"):
+        with user_errors(f"backbone {name} cannot be built"):
             network = function(**{**arguments, **required, **channels})
         if isinstance(network, Backbone):
             if blocks:
@@ -241,7 +241,7 @@ def describe_import(name: str, options: str, blocks: tuple[str, ...] = ()) -> Ba
         except InputError as error:
             raise InputError(f"backbone {text}: {error}") from error
         except (Exception, SystemExit) as error:  # the forward is the user's
-            if is_lack_of_memory(error):
+            if is_out_of_memory(error):
                 raise
             raise UserCodeError(
                 f"backbone {text} cannot be run on an image of {side}x{side} pixels, whose size can be given as in "
