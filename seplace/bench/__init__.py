@@ -1,1 +1,1 @@
-"""Architecture benchmark: what placements cost on backbones, beside what papers printed; nothing is trained."""
+"""Architecture benchmark: the costs of placements on backbones, beside published figures. Nothing is trained."""

@@ -1,4 +1,4 @@
-"""Architecture benchmark: what placements cost on backbones, and what papers printed, without any training."""
+"""Compare the costs of placements on backbones, and published figures with seplace's, without any training."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COUNTS = ("params", "macs", "flops")
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A backbone with the placements to compare on it, each with a name for tables."""
+    """A backbone and the placements to compare on it, each with its name in tables."""
 
     backbone: Backbone
     placements: Mapping[str, Placement]
@@ -33,11 +33,12 @@ class Case:
 
 
 def read_cases(texts: Sequence[str], *, by_block: bool, image_size: int | None, num_classes: int | None) -> list[Case]:
-    """Return every backbone of a list of texts with every placement of it, or with the baselines if it has none.
+    """Return a case for each backbone among some texts, with all placements among them, or with the baselines.
 
-    The first text is a backbone, and so is each whose part before `[` is the name of one, or an import path without a
-    `-`. A placement of a single choice stands for that choice in every stage (block if `by_block`) that takes it.
-    InputError for what is neither, for a placement that does not fit a backbone, and for images that are too small.
+    The first text is a backbone. Another is one if its part before `[` is the name of a backbone, or an import path
+    without a `-`. A placement with a single choice stands for that choice in every stage (block if `by_block`) that
+    takes it. Raises InputError for a text that is neither, for a placement that does not fit a backbone, and for images
+    that are too small.
     """
     if not texts:
         raise InputError("name at least one backbone, such as resnet50_v1")
@@ -73,7 +74,7 @@ def _names_backbone(text: str) -> bool:
 
 
 def _named(text: str, backbone: Backbone) -> tuple[str, Placement]:
-    """Return the placement of a text, and before it its name in tables."""
+    """Return the name in tables and the placement of a text."""
     try:
         if "-" in text or len(backbone.units) == 1:
             placement = Placement.parse(text)
@@ -84,12 +85,14 @@ def _named(text: str, backbone: Backbone) -> tuple[str, Placement]:
         near = text.partition("[")[0]
         if "-" in text or nearest(near, BACKBONES) is None:
             raise
-        raise InputError(f"{text!r} is no backbone{did_you_mean(near, BACKBONES)} Nor a placement: {error}") from error
+        raise InputError(
+            f"{text!r} is not a backbone{did_you_mean(near, BACKBONES)} It is not a placement: {error}"
+        ) from error
     return "plain" if placement.is_plain else name, placement
 
 
 def _everywhere(choice: StageChoice, backbone: Backbone) -> tuple[str, Placement]:
-    """Return the placement of a choice in every unit that takes it, with its name; a warning names the others."""
+    """Return the name and the placement of a choice in every unit that takes it; a warning names the other units."""
     noun = backbone.granularity
     problems = {
         number: problem
@@ -112,7 +115,7 @@ def _everywhere(choice: StageChoice, backbone: Backbone) -> tuple[str, Placement
 
 
 def ranges_of(numbers: Sequence[int]) -> str:
-    """Return rising numbers as `2-4, 6`."""
+    """Return ascending numbers as text, such as `2-4, 6`."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and runs[-1][-1] == number - 1:
@@ -123,9 +126,9 @@ def ranges_of(numbers: Sequence[int]) -> str:
 
 
 def compare_placements(cases: Sequence[Case], timing: Timing | None) -> list[dict[str, Any]]:
-    """Return one record a backbone and placement: its counts for one image, and their extra over the plain backbone.
+    """Return one record for each backbone and placement: its counts for one image, and their extra over plain.
 
-    With a timing, its peak memory, latency and throughput too (see `seplace.bench.measuring.measured`).
+    With a timing, a record has peak memory, latency and throughput too (see `seplace.bench.measuring.measured`).
     """
     from seplace.bench.measuring import Counts, Subject, describe_timing, measured
 
@@ -140,11 +143,11 @@ def compare_placements(cases: Sequence[Case], timing: Timing | None) -> list[dic
             )
             for placement in (Placement.uniform(StageChoice(), len(case.backbone.units)), *case.placements.values())
         )
-        with plain.told():
+        with plain.user_errors():
             reference = Counts(plain)
         rows: list[dict[str, Any]] = []
         for name, subject in zip(case.placements, subjects, strict=True):
-            with subject.told():
+            with subject.user_errors():
                 counts = reference if subject == plain else Counts(subject)
                 counted = {column: (getattr(counts, column), getattr(reference, column)) for column in COUNTS}
             row: dict[str, Any] = {"backbone": case.backbone.text, "name": name, "placement": str(subject.placement)}
@@ -159,7 +162,7 @@ def compare_placements(cases: Sequence[Case], timing: Timing | None) -> list[dic
         if timing is not None:
             conditions = describe_timing(timing)
             own = next((each for each in subjects if each.holds_own_code), plain)
-            with own.told():
+            with own.user_errors():
                 times = list(measured(plain, subjects, timing))
             for row, columns in zip(rows, times, strict=True):
                 row |= columns | conditions
@@ -168,7 +171,7 @@ def compare_placements(cases: Sequence[Case], timing: Timing | None) -> list[dic
 
 
 def compare_published(sources: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the figures of papers (`se`, `cbam`, `eca`) and released models beside ours; of all if none is named."""
+    """Return the published figures of some sources (of all without one) beside seplace's, one record each."""
     wanted = figures(sources)
     from seplace.bench.measuring import Counts, Subject
 

@@ -1,6 +1,6 @@
-"""How papers count: each convention is a rule from what a network has and runs to the figure that a table prints.
+"""How papers count complexity: a convention maps the counts of a network to the figure that a table prints.
 
-The papers' figures are not comparable with one another; each rule is the one that reproduces most of its paper's table.
+The figures of different papers are not comparable. Each rule is the one that reproduces most of its paper's table.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Protocol
 
 
 class Counted(Protocol):
-    """What is counted of a network, its operators on one image."""
+    """The counts of a network, its operators on one image."""
 
     @property
     def params(self) -> int:
@@ -20,7 +20,7 @@ class Counted(Protocol):
 
     @property
     def running_statistics(self) -> int:
-        """Means and variances that the batch norms keep."""
+        """The means and variances that the batch norms keep."""
 
     @property
     def macs(self) -> int:
@@ -28,17 +28,17 @@ class Counted(Protocol):
 
     @property
     def operators(self) -> Mapping[str, int]:
-        """FLOPs by operator, as `seplace.costs.counting` charges them."""
+        """The FLOPs by operator, as `seplace.costs.counting` counts them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Convention:
-    """A quantity of a network, the rule that counts it, and the unit that it is printed in."""
+    """A quantity of a network, the rule that counts it, and the unit of the printed figure."""
 
     quantity: str
     unit: str
     divisor: int
-    """What a count is divided by to be in the unit."""
+    """The size of the unit: a count is divided by it."""
     rule: str
     count: Callable[[Counted], int]
 
@@ -49,7 +49,7 @@ class Convention:
 
 
 def number(printed: str) -> Decimal:
-    """Return the number that a figure with digits grouped by commas stands for."""
+    """Return the number of a printed figure, whose digits may be grouped by commas."""
     return Decimal(printed.replace(",", ""))
 
 
@@ -74,7 +74,7 @@ def _macs_additions_and_scalings(counted: Counted) -> int:
 
 
 def _macs_norms_and_relus(counted: Counted) -> int:
-    # A batch norm is charged 2 an element; MobileNetV2's ReLU, clipped at 6, runs as `hardtanh_`.
+    # A batch norm counts 2 an element here; MobileNetV2's ReLU6 runs as `hardtanh_`.
     return counted.macs + 2 * _operations(counted, "batch_norm") + _operations(counted, "relu", "relu_", "hardtanh_")
 
 

@@ -1,4 +1,4 @@
-"""Networks of a benchmark measured: exact counts, peak memory, and times interleaved with the plain backbone."""
+"""Measure the networks of a benchmark: exact counts, peak memory, and times interleaved with the plain backbone."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ class Subject:
         """Whether the network, or a module in it, is the user's own."""
         return holds_own_code(self.backbone, self.placement)
 
-    def told(self) -> AbstractContextManager[None]:
-        """Tell errors of the user's own network or gates as theirs."""
+    def user_errors(self) -> AbstractContextManager[None]:
+        """Raise errors of the user's own network or gates as UserCodeError meanwhile."""
         return user_errors_if(self.holds_own_code, f"{self.placement} on {self.backbone.text} cannot be measured")
 
     def images(self, count: int) -> Tensor:
@@ -65,16 +65,16 @@ class Subject:
 
     @property
     def in_channels(self) -> int:
-        """Three, but for a network of the user's own that was described for others."""
+        """The image channels: three, or those that the user's own network was described for."""
         return self.backbone.in_channels if isinstance(self.backbone, TracedBackbone) else 3
 
 
 class Counts:
-    """What a subject has, and what it runs on one image; each is counted when it is asked for, and once."""
+    """The counts of a subject on one image, each counted once, on first use."""
 
     def __init__(self, subject: Subject) -> None:
         self._images = subject.images(1)
-        self._has_weights = subject.holds_own_code  # which may look at them, or read them from a file
+        self._has_weights = subject.holds_own_code  # user code may read them, or load them from a file
         with nullcontext() if self._has_weights else without_weights():
             self._network = subject.network()
         self.params = sum(parameter.numel() for parameter in self._network.parameters() if parameter.requires_grad)
@@ -86,29 +86,29 @@ class Counts:
 
     @cached_property
     def operators(self) -> Counter[str]:
-        """FLOPs by operator."""
+        """The FLOPs by operator."""
         network = self._network if self._has_weights else self._network.to_empty(device="cpu")
-        counted = count_operators(network, self._images)  # shapes alone are counted
+        counted = count_operators(network, self._images)  # counts depend on shapes alone
         if not self._has_weights:
-            self._network.to(device="meta")  # gives the room for weights back
+            self._network.to(device="meta")  # frees the memory of the weights
         if counted.unknown:
             warnings.warn(f"{unknown_names(counted.unknown)}: left out of FLOPs", stacklevel=2)
         return counted.flops
 
     @property
     def macs(self) -> int:
-        """Multiply-adds."""
+        """The multiply-adds."""
         return sum(count for operator, count in self.operators.items() if operator in MULTIPLY_ADD_OPERATORS)
 
     @property
     def flops(self) -> int:
-        """The operations of all operators."""
+        """The FLOPs of all operators."""
         return sum(self.operators.values())
 
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """How passes are timed: on a torch device, `repeats` >= 2 rounds of one image, and of a batch."""
+    """The conditions of a measurement: a torch device, and `repeats` >= 2 rounds of one image and of a batch."""
 
     device: str
     batch: int
@@ -116,7 +116,7 @@ class Timing:
 
 
 def describe_timing(timing: Timing) -> dict[str, Any]:
-    """Return what times hold for, as columns."""
+    """Return the conditions of a measurement as columns."""
     return {
         "batch": timing.batch,
         "repeats": timing.repeats,
@@ -129,8 +129,7 @@ def describe_timing(timing: Timing) -> dict[str, Any]:
 def measured(plain: Subject, subjects: Sequence[Subject], timing: Timing) -> Iterator[dict[str, Any]]:
     """Yield for each subject its peak memory and times, with quartiles, and their ratios to the plain backbone's.
 
-    Ratios are of the same round, so that a drift of the machine falls on both alike. A subject that is the plain
-    backbone is not timed a second time.
+    A ratio is of times in the same round, so that a drift of the machine cancels. The plain backbone is timed once.
     """
     others = [subject for subject in subjects if not subject.placement.is_plain]
     single, batch = plain.images(1).to(timing.device), plain.images(timing.batch).to(timing.device)

@@ -1,7 +1,8 @@
-"""Complexity figures of papers and released models, as printed, each with our network and the convention behind it.
+"""Published complexity figures, as printed, each with seplace's network and the convention that it was counted by.
 
-Sources: `se` (Hu et al., 2020), `cbam` (Woo et al., 2018), `eca` (Wang et al., 2020), `released` (parameters of models
-that others published), `formula` (parameters and multiply-adds from the definitions of networks and modules).
+Sources: `se` (Hu et al., 2020, arXiv:1709.01507), `cbam` (Woo et al., 2018, arXiv:1807.06521), `eca` (Wang et al.,
+2020, arXiv:1910.03151), `released` (parameters of published models), `formula` (parameters and multiply-adds from the
+definitions of networks and modules).
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ SOURCES: tuple[Source, ...] = ("se", "cbam", "eca", "released", "formula")
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """A printed figure: where it stands, what it is of, and what we know to come out differently."""
+    """A published figure: its table, its network, and the known difference to seplace's figure."""
 
     source: Source
     table: str
@@ -46,11 +47,11 @@ class Figure:
 
     @property
     def known(self) -> tuple[str, str]:
-        """By how much our figure is known to differ, and why; 0 and nothing where it is to be equal."""
+        """The known difference of seplace's figure and its reason; `0` and an empty text where there is none."""
         return DIFFERENCES.get((self.table, self.network, self.convention.quantity), ("0", ""))
 
     def compare(self, counted: Counted) -> dict[str, Any]:
-        """Return the row of a table: the figure as printed and ours, which must differ by what is known."""
+        """Return the row of a table: the published figure, seplace's, and whether they differ as known."""
         ours = self.convention.printed(counted, like=self.printed)
         difference = number(ours) - number(self.printed)
         expected, reason = self.known
@@ -72,21 +73,21 @@ class Figure:
 
 
 def figures(sources: Sequence[str]) -> list[Figure]:
-    """Return the figures of sources, of all where none is named; UnknownName for one that there is not."""
+    """Return the figures of some sources, of all without one; raises UnknownName for an unknown source."""
     for source in sources:
         if source not in SOURCES:
             raise UnknownName("source of published figures", source, SOURCES)
     return [figure for figure in FIGURES if not sources or figure.source in sources]
 
 
-_NEAR = "the rule comes within 0.01, and rounds to the other side"
-_POOLED = "counted too, each element that the channel gates average over would give what is printed"
-_UNSCALED = "without the elements that gates scale, which other rows need, it would be as printed"
-_PIXELS = "not reproduced; ours, with the parameters of the released model, is of 299x299 pixels"
-_UNKNOWN = "not reproduced, and the reason is not known"
-_SITES = "the paper's MobileNet has a module after every convolution, 27 in all, and ours one after each of 13 blocks"
-_MLP = "without the biases of CBAM's MLP, which its authors' code has, it would be as printed"
-_TWICE = "linear layers at two a multiply-add, and elements that are averaged over, would give what is printed"
+_NEAR = "the rule comes within 0.01 and rounds to the other side"
+_POOLED = "would be equal if the elements that the channel gates average were counted too"
+_UNSCALED = "would be equal without the elements that gates scale, which other rows count"
+_PIXELS = "not reproduced; ours has the parameters of the released model, at 299x299 pixels"
+_UNKNOWN = "not reproduced, for an unknown reason"
+_SITES = "the paper's MobileNet has a module after each of its 27 convolutions, ours after each of 13 blocks"
+_MLP = "would be equal without the biases of CBAM's MLP, which its authors' code has"
+_TWICE = "would be equal with linear layers at two a multiply-add and averaged elements counted"
 
 DIFFERENCES: dict[tuple[str, str, str], tuple[str, str]] = {
     ("SE 2", "ResNet-101 + SE", "FLOPs"): ("-0.01", _POOLED),
@@ -96,7 +97,7 @@ DIFFERENCES: dict[tuple[str, str, str], tuple[str, str]] = {
     ("SE 2", "BN-Inception + SE", "FLOPs"): ("-0.01", _POOLED),
     ("SE 2", "Inception-ResNet-v2", "FLOPs"): ("1.43", _PIXELS),
     ("SE 2", "Inception-ResNet-v2 + SE", "FLOPs"): ("1.44", _PIXELS),
-    ("SE 3", "MobileNet", "params"): ("0.1", "without running statistics it would be as printed"),
+    ("SE 3", "MobileNet", "params"): ("0.1", "would be equal without running statistics"),
     ("SE 3", "ShuffleNet 1x g=3", "FLOPs"): ("-1", _UNKNOWN),
     ("SE 3", "ShuffleNet 1x g=3 + SE", "FLOPs"): ("-1", _UNKNOWN),
     ("SE 3", "ShuffleNet 1x g=3", "params"): ("0.1", _UNKNOWN),
@@ -124,10 +125,10 @@ DIFFERENCES: dict[tuple[str, str, str], tuple[str, str]] = {
     ("ECA 3", "MobileNetV2 + SE r=8", "FLOPs"): ("-1.9", _TWICE),
     ("ECA 3", "MobileNetV2 + ECA", "FLOPs"): (
         "-1.8",
-        "as for MobileNetV2, within 0.1; its kernels are 1 below 96 channels and 3 above",
+        "as for MobileNetV2, within 0.1; the paper's kernels are 1 below 96 channels and 3 above",
     ),
 }
-"""Ours minus the printed figure in its unit, and why, by table, network and quantity."""
+"""The difference (seplace minus published, in the unit) and its reason, by table, network and quantity."""
 
 
 def _variants(
@@ -139,7 +140,7 @@ def _variants(
     placements: Sequence[tuple[str, str]],
     columns: Sequence[tuple[Convention, str]],
 ) -> Iterator[Figure]:
-    """List a row of a table: in each column the printed figures of the plain network and its variants, in order."""
+    """Yield the figures of one row of a table: in each column those of the plain network and its variants, in order."""
     for convention, texts in columns:
         for (suffix, placement), printed in zip(placements, texts.split(), strict=True):
             yield Figure(

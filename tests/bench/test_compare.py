@@ -79,7 +79,7 @@ def test_one_backbone_with_placements_after_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("texts", "by_block", "name", "placement", "told"),
+    ("texts", "by_block", "name", "placement", "warning"),
     [
         pytest.param(
             ("mobilenet_v3_large", "paper"),
@@ -97,8 +97,8 @@ def test_one_backbone_with_placements_after_it() -> None:
         ),
     ],
 )
-def test_a_single_choice_stands_where_it_fits(texts, by_block, name, placement, told) -> None:
-    with pytest.warns(UserWarning, match=told):
+def test_a_single_choice_stands_where_it_fits(texts, by_block, name, placement, warning) -> None:
+    with pytest.warns(UserWarning, match=warning):
         ((_, named, text),) = placements(*texts, by_block=by_block, image_size=None)
     assert name in (None, named)
     assert placement in (None, text)
@@ -283,7 +283,7 @@ def test_the_command_writes_a_table_and_a_figure(cli, tmp_path: Path) -> None:
     assert "<svg" in figure.read_text()
 
 
-def test_the_command_measures_where_and_how_it_is_told(cli) -> None:
+def test_the_command_measures_under_the_conditions_of_its_options(cli) -> None:
     options = ("--latency", "--batch", 3, "--repeats", 2, "--accelerator", "cpu", "--image-size", 16)
     code, output, _ = cli(SMALL, "none", "eca", *options, "--format", "json")
     assert code == 0
@@ -309,7 +309,7 @@ def test_published_figures_on_the_command_line(cli) -> None:
         pytest.param(("cifar_resnet9",), "Did you mean 'cifar_resnet8'?", id="unknown backbone"),
         pytest.param(("se16", "cifar_resnet8"), "unknown backbone 'se16'", id="no backbone first"),
         pytest.param(
-            ("cifar_resnet8", "resnet81"), "'resnet81' is no backbone. Did you mean", id="unknown second backbone"
+            ("cifar_resnet8", "resnet81"), "'resnet81' is not a backbone. Did you mean", id="unknown second backbone"
         ),
         pytest.param(("cifar_resnet8", "none-none-see16"), "Did you mean 'se'?", id="unknown module"),
         pytest.param(("cifar_resnet8", "see16"), "Did you mean 'se'?", id="unknown module everywhere"),

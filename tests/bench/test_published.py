@@ -1,4 +1,4 @@
-"""Every published figure beside ours: to the printed digit, or off by exactly what is known and said."""
+"""Every published figure beside ours: equal to the printed digit, or different by exactly the stated difference."""
 
 import functools
 from collections import Counter
@@ -48,7 +48,7 @@ NETWORKS = sorted({(figure.backbone, figure.placement) for figure in FIGURES})
 
 
 @pytest.mark.parametrize(("backbone", "placement"), NETWORKS)
-def test_the_figures_of_a_network_come_out_or_differ_as_stated(backbone: str, placement: str) -> None:
+def test_the_figures_of_a_network_are_equal_or_differ_as_stated(backbone: str, placement: str) -> None:
     for figure in FIGURES:
         if (figure.backbone, figure.placement) != (backbone, placement):
             continue
@@ -63,8 +63,8 @@ def differing(reason: str) -> list[Figure]:
     return [figure for figure in FIGURES if reason in figure.known[1]]
 
 
-@pytest.mark.parametrize("figure", differing("average over would give"), ids=name_of)
-def test_pooled_elements_would_give_what_is_printed(figure: Figure) -> None:
+@pytest.mark.parametrize("figure", differing("gates average were counted"), ids=name_of)
+def test_with_averaged_elements_the_figures_are_equal(figure: Figure) -> None:
     counts = counts_of(figure.backbone, figure.placement)
     # A gate scales as many elements as it averages over; CBAM scales them twice.
     pooled = counts.operators["mul"] // (2 if "CBAM" in figure.network else 1)
@@ -73,13 +73,13 @@ def test_pooled_elements_would_give_what_is_printed(figure: Figure) -> None:
 
 
 @pytest.mark.parametrize("figure", differing("without the elements that gates scale"), ids=name_of)
-def test_without_scalings_it_would_be_as_printed(figure: Figure) -> None:
+def test_without_scaled_elements_the_figures_are_equal(figure: Figure) -> None:
     counts = counts_of(figure.backbone, figure.placement)
     assert f"{(counts.macs + counts.operators['add']) / 10**9:.2f}" == figure.printed
 
 
 @pytest.mark.parametrize("figure", differing("without the biases of CBAM's MLP"), ids=name_of)
-def test_without_the_biases_of_the_mlp_it_would_be_as_printed(figure: Figure) -> None:
+def test_without_the_biases_of_the_mlp_the_figures_are_equal(figure: Figure) -> None:
     blocks = {"ResNet-50 + CBAM": (3, 4, 6, 3), "ResNet-101 + CBAM": (3, 4, 23, 3)}[figure.network]
     biases = sum(count * (width + width // 16) for count, width in zip(blocks, (256, 512, 1024, 2048), strict=True))
     assert f"{(counts_of(figure.backbone, figure.placement).params - biases) / 2**20:.2f}" == figure.printed
@@ -158,7 +158,7 @@ def test_a_figure_is_listed_once_and_a_difference_is_of_a_figure() -> None:
 
 @dataclass(frozen=True)
 class Made:
-    """Counts that are not those of any network."""
+    """Made-up counts."""
 
     params: int = 3_000_000
     running_statistics: int = 40_000
@@ -220,7 +220,7 @@ def figure_of(network: str, printed: str) -> Figure:
         pytest.param(
             "ResNet-50 + SE r=8", "3.1", -0.1, "differs: the rule of the other ratios gives 30.64", id="as known"
         ),
-        pytest.param("ResNet-50 + SE r=8", "3.0", 0.0, "equal (known to differ by -0.1)", id="mended"),
+        pytest.param("ResNet-50 + SE r=8", "3.0", 0.0, "equal (known to differ by -0.1)", id="resolved"),
     ],
 )
 def test_a_verdict(network: str, printed: str, difference: float, verdict: str) -> None:
