@@ -223,7 +223,7 @@ class Results:
             self.placements,
             cost=self.cost,
             unit=self.unit,
-            title=f"{self.config.name}: {self.config.search_space.backbone.text}",
+            title=f"{self.config.name}: attention placements on {self.config.search_space.backbone.text}",
         )
         if path is not None:
             save_figure(figure, Path(path))
@@ -233,7 +233,9 @@ class Results:
         """Draw the effects by stage; save it too where a path (.png, .svg, .pdf) is given."""
         from seplace.report.plots import plot_effects, save_figure
 
-        figure = plot_effects(self.effects, title=f"{self.config.name}: effect of each choice in its stage")
+        figure = plot_effects(
+            self.effects, title=f"{self.config.name}: effect of each choice, averaged over the rest of the space"
+        )
         if path is not None:
             save_figure(figure, Path(path))
         return figure

@@ -83,7 +83,7 @@ def bench(
 
         first = records[0]
         times = f", {first['device']}, n = {first['repeats']} rounds" if latency else ""
-        save_figure(plot_bench(pd.DataFrame(records), title=f"What attention takes{times}"), plot)
+        save_figure(plot_bench(pd.DataFrame(records), title=f"Cost of attention placements{times}"), plot)
 
 
 def _csv(records: Sequence[Mapping[str, Any]]) -> str:

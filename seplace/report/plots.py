@@ -55,7 +55,7 @@ def plot_front(placements: pd.DataFrame, *, cost: str, unit: str, title: str) ->
     candidates = table[table["on_front"]].sort_values("x")
     baselines = table[table["baseline"] != ""]
     rest = table[(table["baseline"] == "") & ~table["on_front"]]
-    _points(axes, rest, color=_GREY, marker="o", size=4, label="trained", faint=True)
+    _points(axes, rest, color=_GREY, marker="o", size=4, label="other trained", faint=True)
     axes.step(candidates["x"], candidates["accuracy"], where="post", color=_BLUE, linewidth=1.4, alpha=0.7, zorder=2)
     _points(axes, candidates, color=_BLUE, marker="o", size=8.5, label="front")
     own = list(dict.fromkeys(name.split()[0] for name in baselines["baseline"] if ":" in name.split()[0]))
@@ -121,7 +121,8 @@ def plot_bench(records: pd.DataFrame, *, title: str) -> Figure:
     axes.grid(color="#e8e8e8", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    keys = [Line2D([], [], color=colour, linewidth=4, label=name) for name, colour in colours.items()]
+    keys = [Line2D([], [], color=_GREY, linewidth=1.4, label="plain backbone")]
+    keys += [Line2D([], [], color=colour, linewidth=4, label=name) for name, colour in colours.items()]
     keys += [Line2D([], [], color=_INK, marker=marker, linestyle="", label=name) for name, marker in markers.items()]
     figure.legend(handles=keys, loc="outside right upper", frameon=False, fontsize=9)
     return figure
@@ -134,7 +135,7 @@ def plot_effects(effects: pd.DataFrame, *, title: str) -> Figure:
     """
     table = effects[effects["kind"].isin(["choice", "backbone"])] if len(effects) else effects
     if table.empty:
-        return _empty(title, "effect on accuracy in points, over no attention there", "")
+        return _empty(title, "effect on accuracy in points over no attention in the stage", "")
     stages = list(table["stage"].unique())
     counts = [int((table["stage"] == stage).sum()) for stage in stages]
     figure = Figure(figsize=(8.0, 1.1 + 0.22 * sum(counts) + 0.45 * len(stages)), layout="constrained")
@@ -159,13 +160,14 @@ def plot_effects(effects: pd.DataFrame, *, title: str) -> Figure:
         axes.axvline(0, color=_GREY, linewidth=1.2, zorder=0)
         axes.set_yticks(range(len(rows)), rows["name"], fontsize=8)
         axes.set_ylim(-0.7, len(rows) - 0.3)
-        axes.set_title(f"stage {stage}" if stage else "backbone", loc="left", fontsize=9, color=_INK)
+        axes.set_title(f"stage {stage}" if stage else "backbone, over the first", loc="left", fontsize=9, color=_INK)
         axes.grid(axis="x", color="#e8e8e8", linewidth=0.8)
         axes.set_axisbelow(True)
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(axis="y", length=0)
     panels[-1].set_xlabel(
-        "effect on accuracy in points, over no attention there: posterior mean, 90 % credible interval"
+        "effect on accuracy in points, over no attention in the stage\n"
+        "posterior mean, 90 % credible interval; filled: the sign is known with 95 % probability"
     )
     figure.suptitle(_plain(title), x=0.01, ha="left", fontsize=11, color=_INK)
     return figure
@@ -207,7 +209,7 @@ def plot_simulation(summary: pd.DataFrame, *, title: str) -> Figure:
             if row + 1 == len(problems):
                 axes.set_xlabel("trainings")
             if column == 0:
-                axes.set_ylabel("true hypervolume ÷ best")
+                axes.set_ylabel("true hypervolume ÷ attainable")
     repetitions = summary.groupby("sampler")["repetitions"].min()
     keys = [
         Line2D([], [], color=colour, linewidth=3, label=f"{name}, n = {repetitions[name]}")

@@ -195,7 +195,10 @@ class Comparison:
         }
         write_atomically(self.folder / "provenance.json", json.dumps(provenance, indent=1) + "\n")
         for suffix in ("png", "svg"):
-            figure = plot_simulation(tables["summary"], title="True hypervolume of the recommended front")
+            figure = plot_simulation(
+                tables["summary"],
+                title="True hypervolume of the recommended front: mean and 95 % interval over searches",
+            )
             save_figure(figure, self.folder / f"curves.{suffix}")
 
     def curves(self) -> pd.DataFrame:

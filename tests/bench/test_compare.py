@@ -265,7 +265,7 @@ def test_the_figure_shows_every_placement_but_none(has_latency: bool) -> None:
     assert [line.get_xydata()[0].tolist() for line in lines] == expected
     assert lines[0].get_color() != lines[1].get_color() == lines[2].get_color()
     assert lines[0].get_marker() == lines[1].get_marker() != lines[2].get_marker()
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["one", "two", "SE", "ECA"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["plain backbone", "one", "two", "SE", "ECA"]
     assert axes.get_title(loc="left") == "a title"
     assert ("latency" in axes.get_ylabel()) == has_latency
     if has_latency:

@@ -45,7 +45,7 @@ def test_the_points_are_those_of_the_table():
     axes = axes_of(TABLE)
     assert points(axes) == {
         "front": [(0.0, 80.0), (50.0, 82.0)],
-        "trained": [(70.0, 81.0)],
+        "other trained": [(70.0, 81.0)],
         "plain": [(0.0, 80.0)],
         "CBAM everywhere": [(200.0, 79.0)],
     }
@@ -78,7 +78,7 @@ def test_error_bars_are_intervals():
     bars = {container.get_label(): container.lines[2][0].get_segments() for container in axes.containers}
     heights = {label: [float(np.ptp(each[:, 1])) for each in segments] for label, segments in bars.items()}
     assert heights["front"] == pytest.approx([1.5, 0.3])
-    assert heights["trained"] == pytest.approx([0.2])
+    assert heights["other trained"] == pytest.approx([0.2])
     assert heights["CBAM everywhere"] == pytest.approx([0.6])
 
 
@@ -94,7 +94,7 @@ def test_the_axis_names_its_unit(factor, label):
     axes = axes_of(TABLE.assign(flops=TABLE["flops"] * factor, extra_flops=TABLE["extra_flops"] * factor))
     assert axes.get_xlabel() == label
     assert axes.get_ylabel() == "validation accuracy in %: posterior mean, 90 % credible interval"
-    assert points(axes)["trained"] == [(70.0, 81.0)]
+    assert points(axes)["other trained"] == [(70.0, 81.0)]
 
 
 def test_a_cost_that_hardly_moves_is_said_to():
@@ -143,7 +143,7 @@ def test_effects_have_a_panel_a_stage_and_a_colour_a_module():
         columns=["kind", "stage", "name", "effect", "effect_lower", "effect_upper", "p_positive"],
     )
     figure = plot_effects(table, title="a study")
-    assert [axes.get_title(loc="left") for axes in figure.axes] == ["stage 1", "stage 2", "backbone"]
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["stage 1", "stage 2", "backbone, over the first"]
     first = figure.axes[0]
     assert [label.get_text() for label in first.get_yticklabels()] == ["eca", "se4"]  # from below
     markers = [line for line in first.lines if line.get_marker() == "o"]
