@@ -10,9 +10,8 @@ import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from seplace.arrays import Floats
 
 
 def bootstrap_weights(count: int, *, resamples: int, seed: int) -> Floats:

@@ -15,13 +15,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from seplace.arrays import Floats
 from seplace.effects.model import Posterior
 from seplace.effects.priced_space import Candidates, Levels, PricedSpace, added_volume
 from seplace.placement import Placement
-
-Floats = NDArray[np.float64]
 
 
 def most_improving(

@@ -7,14 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from seplace.arrays import Floats
 from seplace.effects.design import Design, Tables
 from seplace.effects.model import Posterior
 from seplace.interval import Interval
 from seplace.placement import StageChoice
-
-Floats = NDArray[np.float64]
 
 _SAMPLES = 400
 

@@ -11,14 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from seplace.arrays import Floats
 from seplace.effects.design import Design, Tables
 from seplace.effects.model import Observation, Posterior
 from seplace.placement import Placement
-
-Floats = NDArray[np.float64]
 
 LEAST_SCORED = 5
 """With fewer scores there is next to nothing to learn."""

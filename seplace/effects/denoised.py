@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import f as f_distribution
 
+from seplace.arrays import Floats
 from seplace.effects.design import Design
 from seplace.effects.model import Observation
-
-Floats = NDArray[np.float64]
 
 _FEWEST = 5
 """A line through fewer trainings is a guess."""

@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seplace.arrays import Floats
 from seplace.effects.regression import Scale
 from seplace.placement import Placement, StageChoice
 
 if TYPE_CHECKING:
     from seplace.space import SearchSpace
-
-Floats = NDArray[np.float64]
 
 _RATIO_LENGTH = 2.0
 """Octaves over which the effect of a reduction ratio changes."""

@@ -12,13 +12,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from seplace.arrays import Floats
 from seplace.effects.denoised import denoised
 from seplace.effects.design import Design
 from seplace.effects.model import Observation, Posterior
 from seplace.interval import Interval
 from seplace.placement import Placement
-
-Floats = NDArray[np.float64]
 
 SURE = 0.95
 """The probability at which the verdict speaks, for all comparisons together."""

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from seplace.arrays import Floats
 from seplace.effects.design import SCALES, Design, Tables
 from seplace.effects.regression import Columns, Draw, Regression, Scale
 from seplace.placement import Placement
-
-Floats = NDArray[np.float64]
 
 _NOISE = Scale(median=0.6)
 _INTERCEPT_SD = 10.0

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from seplace.arrays import Floats
 from seplace.effects.design import Design, Tables
 from seplace.effects.model import Observation, Posterior, Surface
 from seplace.pareto import reference_cost
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from seplace.costs.table import CostTable
     from seplace.placement import Placement
 
-Floats = NDArray[np.float64]
 Levels = NDArray[np.int64]
 
 _MOST_ENUMERATED = 2_000_000

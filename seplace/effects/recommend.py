@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from seplace.arrays import Floats
 from seplace.effects.model import Posterior, Surface
-from seplace.effects.priced_space import Candidates, Floats, PricedSpace, added_volume, front_points
+from seplace.effects.priced_space import Candidates, PricedSpace, added_volume, front_points
 from seplace.pareto import hypervolume
 
 _FRONTS = 24

@@ -20,7 +20,7 @@ from scipy.linalg.lapack import dpotri
 from scipy.optimize import minimize
 from threadpoolctl import ThreadpoolController
 
-Floats = NDArray[np.float64]
+from seplace.arrays import Floats
 
 _BLAS = ThreadpoolController().select(user_api="blas")
 

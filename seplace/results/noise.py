@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import f as f_distribution
 
+from seplace.arrays import Floats
 from seplace.errors import DataError
 from seplace.interval import UNKNOWN, Interval
 from seplace.rank_correlation import bootstrap_weights, kendall, signs
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from seplace.placement import Placement
     from seplace.results.evaluation import Evaluation
-
-Floats = NDArray[np.float64]
 
 _REPEATS = 1000
 

@@ -19,8 +19,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from seplace.arrays import Floats
 from seplace.attention.options import GateOptions
 from seplace.backbones.describe import describe
 from seplace.costs.table import CostTable
@@ -29,8 +29,6 @@ from seplace.placement import Placement, StageChoice
 from seplace.seeds import derive_seed
 from seplace.simulation.problem import SearchProblem
 from seplace.space import SearchSpace
-
-Floats = NDArray[np.float64]
 
 _BASE = 90.0
 _SHARED, _OWN, _EARLY, _SLOW, _PROXY = 1, 2, 3, 4, 5

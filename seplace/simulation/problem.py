@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from seplace.arrays import Floats
 from seplace.effects.design import Design
 from seplace.effects.priced_space import Candidates, PricedSpace, cost_tables
 from seplace.pareto import hypervolume
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from seplace.costs.table import CostTable
     from seplace.placement import Placement
     from seplace.space import SearchSpace
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from seplace.arrays import Floats
 from seplace.errors import DataError
 from seplace.results.noise import components, main_effects
 from seplace.simulation.tabular import CompleteBenchmark
@@ -18,8 +18,6 @@ from seplace.simulation.tabular import CompleteBenchmark
 if TYPE_CHECKING:
     from seplace.placement import Placement
     from seplace.simulation.problem import SearchProblem
-
-Floats = NDArray[np.float64]
 
 Truth = Literal["shrunken", "effects"]
 """How means lose their noise: drawn together as a whole, until they vary as much as placements are estimated to (the

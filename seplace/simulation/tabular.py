@@ -8,16 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from seplace.arrays import Floats
 from seplace.errors import DataError
 from seplace.evaluators.tabular_benchmark import TabularBenchmark
 from seplace.simulation.problem import SearchProblem
 
 if TYPE_CHECKING:
     from seplace.placement import Placement
-
-Floats = NDArray[np.float64]
 
 Training = Callable[["Placement", int, int], float]
 """The accuracy in percent of a placement on a seed after some epochs; DataError where it was not scored then."""

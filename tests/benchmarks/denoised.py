@@ -9,15 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from seplace.effects.denoised import denoised
 from seplace.effects.design import Design
 from seplace.effects.model import Observation
 from seplace.evaluators.tabular_benchmark import TabularBenchmark
 from seplace.results.observations import observations_of
-
-Floats = NDArray[np.float64]
 
 _FREEDOM = 10
 """With fewer degrees of freedom the noise is not known."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 
 import numpy as np
-from numpy.typing import NDArray
 
+from seplace.arrays import Floats
 from seplace.effects.denoised import denoised
 from seplace.effects.design import Design
 from seplace.effects.model import Posterior
@@ -24,8 +24,6 @@ TRAININGS = (12, 18, 25)
 NOISE = 1.3
 """Of a training, in units of the spread of placements (`seplace noise results/cifar10-table`: 1.00 over 0.76)."""
 _SWEEPS = 5
-
-Floats = NDArray[np.float64]
 
 
 def covariance(design: Design) -> Floats:
