@@ -180,7 +180,7 @@ def insert(module: nn.Module, choice: StageChoice, *, gate: GateOptions, is_last
     `is_last` tells whether the block is the last of its stage, which alone takes an attachment of once a stage.
     """
     block: Any = slotted(module) or module
-    if choice.name == "none" or (choice.name == "paper" and not block.has_paper_gate):
+    if choice.name == "none" or (choice.name == "native" and not block.has_native_gate):
         return
     attachment = ATTACHMENTS[attachment_name(choice)]
     if is_last or not getattr(attachment, "is_once_a_stage", False):
@@ -242,7 +242,7 @@ def holds_own_code(backbone: Backbone, placement: Placement) -> bool:
 
 def attachment_name(choice: StageChoice) -> str:
     """Return the name of the attachment of a choice; the gates of MobileNetV3's own paper are inside its blocks."""
-    return "inner" if choice.name == "paper" else choice.attachment
+    return "inner" if choice.name == "native" else choice.attachment
 
 
 def applied_by(choice: StageChoice) -> type[nn.Module]:

@@ -17,6 +17,7 @@ from typing import Self
 from seplace.attachments import ATTACHMENTS
 from seplace.attention import ATTENTION
 from seplace.errors import InvalidPlacement, UnknownName, did_you_mean, quoted
+from seplace.files.former_words import current_choice
 from seplace.registry import Entry
 
 _CHOICE = re.compile(
@@ -27,7 +28,7 @@ _VARIANT = re.compile(r"[\w.:]+(?:\[[\w=.,]*\])?", re.ASCII)
 MAX_CHARACTERS = 100_000
 """Of the text of a placement: hundreds of blocks, each with a module and its options."""
 MAX_STAGE_CHARACTERS = 255
-_WITHOUT_ATTACHMENT = ("none", "paper")
+_WITHOUT_ATTACHMENT = ("none", "native")
 _USUAL_RATIO = 16
 """What is proposed where a ratio is missing."""
 
@@ -88,6 +89,7 @@ class StageChoice:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read the text of one stage, such as `se16.parallel`; InvalidPlacement names the canonical spelling."""
+        text = current_choice(text)
         match = _CHOICE.fullmatch(text) if len(text) <= MAX_STAGE_CHARACTERS else None
         if match is None:
             raise InvalidPlacement(

@@ -19,6 +19,7 @@ from seplace.attention.options import GateOptions, Init
 from seplace.backbones.backbone import Backbone
 from seplace.baselines import baselines, own_baselines
 from seplace.errors import InvalidPlacement, InvalidSpace
+from seplace.files.former_words import former_choice
 from seplace.placement import Placement, StageChoice
 
 
@@ -140,11 +141,12 @@ class SearchSpace:
     def fingerprint(self) -> str:
         """Return the SHA-256 (hex) of what the space means; not of its name.
 
-        The order of the choices counts, since a sampler's proposals depend on it.
+        The order of the choices counts, since a sampler's proposals depend on it. The digest is of the words of version
+        0.11, so that it stays what results hold.
         """
         meaning: dict[str, Any] = {
             "backbone": self.backbone.text,
-            "choices": [[str(choice) for choice in choices] for choices in self.choices],
+            "choices": [[former_choice(str(choice)) for choice in choices] for choices in self.choices],
             "gate": asdict(self.gate),
         }
         # Left out where a space has none, as those of version 0.1: their studies go on.
@@ -188,8 +190,8 @@ def site_problem(backbone: Backbone, choice: StageChoice, *, stage: int, init: I
     described = backbone.units[stage - 1]
     if choice.name == "none":
         return None
-    if choice.name == "paper":
-        return None if described.has_paper_gate else f"{place}: {backbone.text} has no attention of its paper's there"
+    if choice.name == "native":
+        return None if described.has_native_gate else f"{place}: {backbone.text} has no native attention there"
     if choice.attachment not in described.widths:
         taken = ", ".join(described.widths)
         only = "; exit is for stages of several blocks" if choice.attachment == "exit" else ""

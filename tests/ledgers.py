@@ -1,8 +1,12 @@
 """Ledgers as a test alters them: by other means than a run, so that their check sums have to go first."""
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+
+from seplace.costs.stored import _sum_of
+from seplace.files.check_sums import COLUMNS, add_missing_sums
 
 
 def make_of_0_10(path: Path) -> None:
@@ -18,3 +22,25 @@ def alter(path: Path, statement: str, *values: object) -> None:
     make_of_0_10(path)
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(statement, values)
+
+
+def make_of_0_11(folder: Path) -> None:
+    """Give the results of a study the words of version 0.11: its files, its ledger and its Optuna study."""
+    with closing(sqlite3.connect(folder / "ledger.sqlite")) as connection, connection:
+        connection.execute("DELETE FROM sums")
+        for table, columns in COLUMNS.items():
+            for column in columns:
+                renamed = f"UPDATE {table} SET {column} = replace({column}, 'native', 'paper')"
+                connection.execute(f"{renamed} WHERE typeof({column}) = 'text'")
+        connection.execute("UPDATE facts SET key = 'own_yardsticks' WHERE key = 'own_baselines'")
+        connection.execute("UPDATE facts SET value = '2' WHERE key = 'schema_version'")
+        add_missing_sums(connection)
+    with closing(sqlite3.connect(folder / "optuna.db")) as connection, connection:
+        connection.execute("UPDATE trial_params SET distribution_json = replace(distribution_json, 'native', 'paper')")
+        connection.execute("UPDATE trial_user_attributes SET value_json = replace(value_json, 'native', 'paper')")
+        connection.execute("UPDATE trial_user_attributes SET key = 'yardstick' WHERE key = 'baseline'")
+    content = json.loads((folder / "costs.json").read_text().replace("native", "paper"))
+    (folder / "costs.json").unlink()
+    (folder / "prices.json").write_text(json.dumps(content | {"sha256": _sum_of(content)}))
+    space = folder / "space.yaml"
+    space.write_text(space.read_text().replace("native", "paper"))

@@ -9,8 +9,8 @@ from seplace.backbones.describe import describe
 from seplace.models import build, without_weights
 from seplace.placement import Placement, StageChoice
 
-GATES = [name for name in ATTENTION if name not in ("none", "paper", "sk")]
-"""The attention modules that any backbone takes: `paper` and `sk` need a block that has a place for them."""
+GATES = [name for name in ATTENTION if name not in ("none", "native", "sk")]
+"""The attention modules that any backbone takes: `native` and `sk` need a block that has a place for them."""
 
 
 def gate_arguments(name: str, *, init: str) -> dict[str, object]:

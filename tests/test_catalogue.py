@@ -40,7 +40,7 @@ ONLY_DEEPER = {
 AKIN = {"resnet50_v1", "resnext50_32x4d", "resnext50_32x4d_v1"}
 """Made of the blocks of resnet50, but for a stride or for groups; resnet50 stands for them with most modules."""
 
-MODULES = [name for name in ATTENTION if name not in ("none", "paper")]
+MODULES = [name for name in ATTENTION if name not in ("none", "native")]
 EQUAL_BLOCKS = ("resnet", "resnext", "wrn", "shufflenet")
 DEPTH = 2
 
@@ -90,7 +90,7 @@ CASES = [
     for attachment in ATTACHMENTS
     if any(attachment in unit.widths for unit in shallow(name, attachment).units)
 ]
-PAPER = [name for name in BACKBONES if any(unit.has_paper_gate for unit in describe(name).units)]
+NATIVE = [name for name in BACKBONES if any(unit.has_native_gate for unit in describe(name).units)]
 
 
 def networks_of(name: str, attachment: str) -> tuple[Backbone, list[Placement]]:
@@ -160,10 +160,10 @@ def test_it_does_so_at_its_full_depth(name: str) -> None:
     check(backbone, Placement(tuple(choices)), is_counted=False)
 
 
-@pytest.mark.parametrize("name", PAPER)
+@pytest.mark.parametrize("name", NATIVE)
 def test_the_attention_of_its_own_paper(name: str) -> None:
     backbone = narrow(name)
-    choices = (StageChoice("paper" if unit.has_paper_gate else "none") for unit in backbone.units)
+    choices = (StageChoice("native" if unit.has_native_gate else "none") for unit in backbone.units)
     check(backbone, Placement(tuple(choices)), is_counted=True)
 
 

@@ -14,7 +14,7 @@ from seplace.placement import Placement, StageChoice
 @st.composite
 def stage_choices(draw: st.DrawFn) -> StageChoice:
     module = draw(st.sampled_from([*ATTENTION, "my_package.gates:Gate"]))
-    if module in ("none", "paper"):
+    if module in ("none", "native"):
         return StageChoice(module)
     member = ATTENTION.entry(module)
     ratio = draw(st.integers(1, 4096)) if member.takes_ratio else None
@@ -67,7 +67,7 @@ def test_a_text_is_canonical_or_refused(text: str) -> None:
         pytest.param("se[squeeze=max,bias=yes]16-none-none", r"se\[bias=yes,squeeze=max\]16", id="options are sorted"),
         pytest.param("gc.parallel-none-none", "gc16", id="what is missing too is in the proposal"),
         pytest.param("gc16.parallel-none-none", "gc16", id="an additive module has one attachment"),
-        pytest.param("paper.inner-none-none", "paper", id="the paper knows where"),
+        pytest.param("native.inner-none-none", "native", id="the network knows where"),
     ],
 )
 def test_another_spelling_is_refused_with_the_canonical_one(text: str, canonical: str) -> None:

@@ -273,7 +273,7 @@ def has_gate(block: nn.Module) -> bool:
             "mobilenet_v2", "eca.parallel", "paper", "do not take parallel (they take serial, pre, inner", id="half"
         ),
         pytest.param("bn_inception", "eca.pre", "paper", "do not take pre (they take serial, parallel", id="inception"),
-        pytest.param("resnet18", "paper", "paper", "resnet18 has no attention of its paper's there", id="no paper"),
+        pytest.param("resnet18", "native", "paper", "resnet18 has no native attention there", id="no native attention"),
         pytest.param("densenet_bc100_12", "sk16.kernel", "paper", "do not take kernel", id="no single 3x3"),
     ],
 )

@@ -24,7 +24,7 @@ def write_table(
     facts: Mapping[str, Any] | None = None,
     tests: Mapping[tuple[str, int, int], float] | None = None,
 ) -> Path:
-    """Write what the evaluator `table` reads, and return the folder; `tests` has accuracies by key."""
+    """Write what the evaluator `tabular` reads, and return the folder; `tests` has accuracies by key."""
     config = load_study(study)
     with Ledger(folder / "ledger.sqlite") as ledger:
         ledger.set_fact("study_folder", str(study.parent))

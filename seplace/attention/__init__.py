@@ -10,7 +10,7 @@ ATTENTION = Registry(
     "attention module",
     {
         "none": "seplace.attention.none:NoAttention",
-        "paper": "seplace.attention.native:PaperSE",
+        "native": "seplace.attention.native:NativeSE",
         "se": Entry(
             "seplace.attention.se:SE",
             takes_ratio=True,

@@ -11,7 +11,7 @@ def multiple_of_eight(width: float) -> int:
     return nearest if nearest >= 0.9 * width else nearest + 8
 
 
-class PaperSE(SqueezeExcitation):
+class NativeSE(SqueezeExcitation):
     """g(u) = hardσ(W2 φ(W1 avgpool(u) + b1) + b2) with hardσ(x) = min(max(x + 3, 0), 6) / 6.
 
     It has h = C/4 hidden units, made a multiple of 8: 2Ch + C + h parameters, 2Ch MACs.

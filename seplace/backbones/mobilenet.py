@@ -20,7 +20,7 @@ class _Row(NamedTuple):
     kernel: int
     expanded: int
     channels: int
-    has_paper_gate: bool
+    has_native_gate: bool
     stride: int
 
 
@@ -157,7 +157,7 @@ def _inverted_stages(rows: Sequence[_Row], *, stem: int) -> tuple[Stage, ...]:
             "widths": {"serial": row.channels, "pre": before, "inner": row.expanded},
             "in_channels": before,
             "channels": row.channels,
-            "has_paper_gate": row.has_paper_gate,
+            "has_native_gate": row.has_native_gate,
         }
         for before, row in zip(entering, rows, strict=True)
     ]
@@ -180,7 +180,7 @@ def _columns(rows: Sequence[_Row]) -> dict[str, tuple[int, ...]]:
         "channels": tuple(row.channels for row in rows),
         "kernels": tuple(row.kernel for row in rows),
         "strides": tuple(row.stride for row in rows),
-        "paper_gates": tuple(number for number, row in enumerate(rows) if row.has_paper_gate),
+        "native_gates": tuple(number for number, row in enumerate(rows) if row.has_native_gate),
     }
 
 

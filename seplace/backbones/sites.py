@@ -17,7 +17,7 @@ class Site:
     """The attachments that the block takes, each with the channels of the map that its gate sees."""
     in_channels: int
     channels: int
-    has_paper_gate: bool = False
+    has_native_gate: bool = False
     """Whether the network's own paper has a gate here, which the choice `paper` keeps."""
 
 
@@ -51,9 +51,9 @@ class Stage:
         return shared | ({"exit": self.channels} if len(self.sites) > 1 else {})
 
     @property
-    def has_paper_gate(self) -> bool:
+    def has_native_gate(self) -> bool:
         """Whether any block has a gate in the network's own paper."""
-        return any(site.has_paper_gate for site in self.sites)
+        return any(site.has_native_gate for site in self.sites)
 
 
 def residual_widths(in_channels: int, channels: int, *, inner: int | None = None) -> dict[str, int]:

@@ -255,8 +255,8 @@ def _released_figures() -> Iterator[Figure]:
         columns = [(PARAMS, params)]
         yield from _variants("released", table, backbone, backbone, placements=[("", "none")], columns=columns)
     for backbone, placement, params in (
-        ("mobilenet_v3_small", "paper-none-paper-paper", "2,542,856"),
-        ("mobilenet_v3_large", "none-none-paper-paper-paper", "5,483,032"),
+        ("mobilenet_v3_small", "native-none-native-native", "2,542,856"),
+        ("mobilenet_v3_large", "none-none-native-native-native", "5,483,032"),
     ):
         variants = [(" with its own SE", placement)]
         columns = [(PARAMS, params)]

@@ -10,6 +10,7 @@ from typing import Protocol
 from seplace.costs.table import CostTable
 from seplace.errors import CorruptResults, DataError, InputError
 from seplace.files.atomic import is_file, sha256_of, write_atomically
+from seplace.files.former_words import COST_FILE
 from seplace.placement import Placement
 
 _KEYS = {"key", "table", "sha256"}
@@ -17,8 +18,8 @@ _OF_0_10 = "no check sum, as in results of version 0.10"
 
 
 def cost_file(folder: Path) -> Path:
-    """Return the file of a cost table in a results folder: `prices.json` where version 0.11 or older wrote it."""
-    path, former = folder / "costs.json", folder / "prices.json"
+    """Return the file of a cost table in a results folder, whose name was another before version 0.12."""
+    path, former = folder / "costs.json", folder / COST_FILE
     return former if is_file(former) and not is_file(path) else path
 
 

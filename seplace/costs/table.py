@@ -83,7 +83,7 @@ class CostTable:
             like = likeness(block, given)
             if like not in blocks:
                 blocks[like] = count(block, given)
-            key = (*like, site.has_paper_gate, is_last, choice)
+            key = (*like, site.has_native_gate, is_last, choice)
             if key not in known:
                 changed = copy_of(block)
                 insert(changed, choice, is_last=is_last)

@@ -10,6 +10,6 @@ EVALUATORS = Registry(
     "evaluator",
     {
         "stand_alone": "seplace.evaluators.stand_alone:make",
-        "table": Entry("seplace.evaluators.tabular:Table", takes_folder=True),
+        "tabular": Entry("seplace.evaluators.tabular:TabularEvaluator", takes_folder=True),
     },
 )

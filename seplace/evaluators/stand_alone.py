@@ -319,12 +319,13 @@ class StandAlone:
 
 
 def _checkpoint_path(folder: Path, job: Job) -> Path:
-    """Return where the checkpoint of a job is kept; one that version 0.10 has left is given today's name."""
+    """Return the path of a job's checkpoint; one that an earlier version has left is given today's name."""
     path = folder / f"{job.file_name}.ckpt"
-    earlier = path.with_name(f"{job.file_name_of_0_10}.ckpt")
-    with contextlib.suppress(OSError):  # most have none, and a name may be too long for there ever to have been one
-        if earlier != path and not path.exists():
-            earlier.replace(path)
+    for name in job.former_file_names:
+        earlier = path.with_name(f"{name}.ckpt")
+        with contextlib.suppress(OSError):  # most have none, and a name may be too long for there ever to have been one
+            if earlier != path and not path.exists():
+                earlier.replace(path)
     return path
 
 

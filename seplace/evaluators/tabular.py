@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from seplace.results.evaluation import Evaluation, Job
 
 
-class Table:
+class TabularEvaluator:
     """Answers every training of a study by the row of the same placement and seed; needs no torch and no data.
 
     InvalidStudy, located, where the table is none, was trained by another recipe or on other data, or lacks anything

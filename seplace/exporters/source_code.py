@@ -164,8 +164,8 @@ def _loops(backbone: Backbone, choice: StageChoice, units: list[Stage]) -> list[
     """Return the heads of the loops over the blocks that a choice holds for."""
     places = [tuple(map(int, site.path.removeprefix("stages.").split("."))) for unit in units for site in unit.sites]
     attachment = ATTACHMENTS[attachment_name(choice)]
-    if choice.name == "paper":
-        gated = [place for place, site in zip(places, _sites(units), strict=True) if site.has_paper_gate]
+    if choice.name == "native":
+        gated = [place for place, site in zip(places, _sites(units), strict=True) if site.has_native_gate]
         return _loop_over_blocks(gated)
     if backbone.granularity == "block":
         return _loop_over_blocks(places)

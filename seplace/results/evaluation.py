@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
 
 from seplace.files.atomic import safe_name
+from seplace.files.former_words import former_placement
 from seplace.placement import Placement
 
 EvaluationKey = tuple[str, int, int]
@@ -35,9 +36,13 @@ class Job:
         return f"{safe_name(str(self.placement))}_seed{self.seed}_epochs{self.epochs}"
 
     @property
-    def file_name_of_0_10(self) -> str:
-        """The name that version 0.10 gave: the whole placement, an import path's colon as a plus sign."""
-        return f"{self.placement}_seed{self.seed}_epochs{self.epochs}".replace(":", "+")
+    def former_file_names(self) -> tuple[str, str]:
+        """The names that versions 0.11 and 0.10 gave, the latter with an import path's colon as a plus sign."""
+        placement = former_placement(str(self.placement))
+        return (
+            f"{safe_name(placement)}_seed{self.seed}_epochs{self.epochs}",
+            f"{placement}_seed{self.seed}_epochs{self.epochs}".replace(":", "+"),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

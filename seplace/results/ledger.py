@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -13,6 +13,7 @@ from typing import Any, Literal, Self
 from seplace.files.check_sums import COLUMNS, SUMS, add_missing_sums, damage_in, keep_sums, tables_in
 from seplace.errors import CorruptResults, DataError, InputError
 from seplace.files.atomic import DiskFull, is_file
+from seplace.files.former_words import rename_rows, renamed_rows
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation, EvaluationKey
 
@@ -20,8 +21,8 @@ _Table = Literal["evaluations", "rungs", "failures"]
 _Statement = tuple[str, tuple[str | int | float, ...]]
 """What SQLite executes, and its values."""
 
-_SCHEMA_VERSION = 2
-"""Since version 0.11, in which rows have check sums; before it was 1."""
+_SCHEMA_VERSION = 3
+"""Since version 0.12, which has other words than before. It was 2 in version 0.11, which added check sums, and 1 before."""
 
 _BUSY_SECONDS = 120.0
 _KEY = "placement TEXT NOT NULL, seed INTEGER NOT NULL, epochs INTEGER NOT NULL"
@@ -82,6 +83,17 @@ class Ledger:
             self._check(thoroughly=not read_only)
         if not read_only:
             self._prepare()
+        elif self.fact("schema_version") != _SCHEMA_VERSION and any(renamed_rows(self._connection)):
+            self._read_a_renamed_copy()
+
+    def _read_a_renamed_copy(self) -> None:
+        """Go on with a copy in memory that has today's words: a reader leaves the file as it is."""
+        file, self._connection = self._connection, sqlite3.connect(":memory:")
+        self._connection.text_factory = _decoded
+        with closing(file):
+            file.backup(self._connection)
+        rename_rows(self._connection)
+        self._connection.commit()
 
     def _check(self, *, thoroughly: bool) -> None:
         """Raise CorruptResults where the file is of a newer version or damaged; to readers an index is of no matter."""
@@ -104,7 +116,7 @@ class Ledger:
             raise CorruptResults(f"{self.path}: the ledger is damaged: {damage}")
 
     def _prepare(self) -> None:
-        """Make the tables that are not there, and the check sums of a ledger of version 0.10, in one transaction."""
+        """Make the tables and the check sums that are not there, and rename what has old words, in one transaction."""
         self._connection.execute("BEGIN IMMEDIATE")
         had_sums = bool(tables_in(self._connection, ["sums"]))
         for statement in _SCHEMA:
@@ -114,6 +126,7 @@ class Ledger:
         if self.path is not None:  # memory is not damaged, and simulations write much
             keep_sums(self._connection)
         if self.fact("schema_version") != _SCHEMA_VERSION:
+            rename_rows(self._connection)
             self.set_fact("schema_version", _SCHEMA_VERSION)
         self._connection.commit()
 

@@ -124,7 +124,4 @@ def claim(config: StudyConfig, folder: Path, ledger: Ledger) -> None:
 
 def own_baselines(ledger: Ledger) -> dict[str, Placement]:
     """Return the user's own modules that a study took as baselines when it began; none until version 0.10."""
-    return {
-        name: Placement.parse(text)
-        for name, text in (ledger.fact("own_baselines") or ledger.fact("own_yardsticks") or {}).items()
-    }
+    return {name: Placement.parse(text) for name, text in (ledger.fact("own_baselines") or {}).items()}

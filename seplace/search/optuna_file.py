@@ -9,6 +9,7 @@ the number of the old trial to that of the new one.
 from __future__ import annotations
 
 import copy
+import sqlite3
 import warnings
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from optuna.trial import FrozenTrial
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from seplace.files.atomic import DiskFull
+from seplace.files.former_words import rename_trials
 from seplace.search.proposals import PLACEMENT, name_metrics
 
 PROPOSAL = "proposal"
@@ -52,7 +54,7 @@ class StudyFile:
                 if said != _said(trial):
                     self._append(self._study, trial, instead_of=number)
             self._checked = len(told)
-        except (SQLAlchemyError, StorageInternalError) as error:
+        except (SQLAlchemyError, StorageInternalError, sqlite3.OperationalError) as error:
             raise DiskFull(f"{self.path}: cannot write the Optuna study ({_reason(error)})") from error
 
     def _append(self, study: optuna.Study, trial: FrozenTrial, *, instead_of: int | None) -> None:
@@ -68,7 +70,8 @@ class StudyFile:
         try:
             return self._open(study)
         except Exception as error:
-            if isinstance(error, OperationalError) or isinstance(error.__cause__, OperationalError):
+            of_the_disk = OperationalError | sqlite3.OperationalError
+            if isinstance(error, of_the_disk) or isinstance(error.__cause__, of_the_disk):
                 raise  # busy, or there is no room: nothing is wrong with the file
             aside = next(
                 path for n in range(10**6) if not (path := self.path.with_suffix(f".damaged{n or ''}.db")).exists()
@@ -81,6 +84,8 @@ class StudyFile:
             return self._open(study)
 
     def _open(self, study: optuna.Study) -> optuna.Study:
+        if self.path.exists():
+            rename_trials(self.path)
         storage = optuna.storages.RDBStorage(
             f"sqlite:///{self.path.absolute()}", engine_kwargs={"connect_args": {"timeout": 120}}
         )

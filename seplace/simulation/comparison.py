@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 
 from seplace.errors import InputError, UnknownName
 from seplace.files.atomic import is_file, make_folder, remove_unfinished, write_atomically
+from seplace.files.former_words import current_outcome
 from seplace.files.versions import versions
 from seplace.registry import OWN_MODULES, find_own_modules
 from seplace.results.tables import to_csv
@@ -57,7 +58,7 @@ class Outcome:
     """What came of a repetition."""
 
     curve: list[dict[str, Any]]
-    """recommendation, trainings, hypervolume, candidates (unknown before 0.9.0)."""
+    """recommendation, trainings, hypervolume, front_points (unknown before 0.9.0)."""
     calibration: dict[str, Any]
     expected_regret: float
     regret: float
@@ -264,5 +265,5 @@ class Comparison:
             if not line.endswith("\n"):  # the last one, torn when the comparison was killed
                 write_atomically(self._path, "".join([plan, *lines[:-1]]))
                 break
-            repetition, outcome = json.loads(line)
+            repetition, outcome = current_outcome(*json.loads(line))
             self.outcomes[Repetition(**repetition)] = Outcome(**outcome)

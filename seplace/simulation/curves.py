@@ -31,13 +31,13 @@ _SCALES = 24
 class Calibration:
     """How true the estimates of the trained front is at the end of a replay."""
 
-    candidates: int
+    front_points: int
     covered: int
-    """Candidates of the front whose true accuracy lies in its 90 % interval."""
+    """Front points whose true accuracy lies in its 90 % interval."""
     gains_covered: int
-    """Candidates whose true gain over none lies in its 90 % interval."""
+    """Front points whose true gain over none lies in its 90 % interval."""
     bias: float
-    """Mean of believed minus true accuracy over the candidates, in points."""
+    """Mean of believed minus true accuracy over the front points, in points."""
     observed_bias: float
     """The same of the plain front of mean accuracies."""
     gain_bias: float
@@ -52,7 +52,7 @@ class Calibration:
 def hypervolumes(problem: SearchProblem, replayed: Replay, checkpoints: Sequence[float]) -> list[dict[str, Any]]:
     """Return the share of the true hypervolume that each recommendation reaches after so many full lengths trained.
 
-    And how many candidates it has.
+    And how many front points it has.
     """
     rows = []
     for trainings in checkpoints:
@@ -91,7 +91,7 @@ def calibration(problem: SearchProblem, replayed: Replay) -> Calibration:
     observed_plain = next(row.accuracy for row in summaries if row.placement == plain)
     claimed = estimates.surely_better(plain)
     return Calibration(
-        candidates=len(accuracies),
+        front_points=len(accuracies),
         covered=sum(true[placement] in each for placement, each in accuracies.items()),
         gains_covered=sum(true[placement] - true[plain] in each for placement, each in gains.items()),
         bias=_mean([each.value - true[placement] for placement, each in accuracies.items()]),
@@ -117,7 +117,7 @@ def _mean(values: Sequence[float]) -> float:
 def summary(curves: pd.DataFrame) -> pd.DataFrame:
     """Return the mean hypervolume with its 95 % interval over repetitions, for each curve at each checkpoint.
 
-    And the mean number of candidates, where it is known.
+    And the mean number of front points, where it is known.
     """
     keys = ["problem", "sampler", "recommendation", "trainings"]
     grouped = curves.groupby(keys, sort=False)

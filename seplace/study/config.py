@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from seplace.errors import DataError, InputError, UnknownName
+from seplace.files.former_words import current_study_values
 from seplace.files.schema import Checked, check_shape
 from seplace.files.shipped import is_name, locate, name_of, valid_name
 from seplace.files.yaml_reader import Problem, read_document, refuse, spelled
@@ -247,7 +248,7 @@ def _load(
         refuse(problems)
     if not is_name(name):
         problems.append(Problem(file=str(path), rule="a study needs a valid name", got=spelled(name)))
-    checked = check_shape(document, StudyFile)
+    checked = check_shape(replace(document, values=current_study_values(document.values)), StudyFile)
     problems += checked.problems
     space_text = ""
     space_name = checked.sound("space")

@@ -16,6 +16,7 @@ from seplace.attention.signature import signature_of
 from seplace.backbones.backbone import Backbone, Granularity, NoBlocksToName
 from seplace.backbones.describe import describe
 from seplace.errors import DataError, InputError, InvalidBlocks, InvalidPlacement, InvalidSpace, UnknownName
+from seplace.files.former_words import current_space_values
 from seplace.files.schema import Block, Checked, Schema, check_shape
 from seplace.files.shipped import is_name, locate, name_of
 from seplace.files.yaml_reader import Document, Keys, Problem, read_document, refuse, spelled
@@ -46,6 +47,7 @@ def space_of(document: Document, *, name: str, is_copy: bool = False) -> tuple[S
     """
     if not is_copy:
         import_from(Path(document.file).parent)
+    document = replace(document, values=current_space_values(document.values))
     checked = check_shape(document, _SpaceFile)
     if is_copy:
         _refuse_own_networks(checked)
@@ -209,7 +211,7 @@ class _StageReader:
         found: dict[StageChoice, _Places] = {}
         for module, listed in modules.items():
             place = listed.keys
-            if module in ("none", "paper"):
+            if module in ("none", "native"):
                 found[StageChoice(module)] = _Places(ratio=place, attachment=place)
                 continue
             pairs: dict[Any, Keys] = {None: place}

@@ -3,7 +3,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from seplace.attention.native import PaperSE
+from seplace.attention.native import NativeSE
 
 # By hand: the multiple of 8 that is nearest to C/4, unless it is less than nine tenths of that.
 HIDDEN = [
@@ -25,7 +25,7 @@ HIDDEN = [
 ]
 
 
-def reference(gate: PaperSE, u: Tensor) -> Tensor:
+def reference(gate: NativeSE, u: Tensor) -> Tensor:
     """min(max(W2 φ(W1 avgpool(u) + b1) + b2 + 3, 0), 6) / 6."""
     pooled = u.sum((2, 3)) / (u.shape[2] * u.shape[3])
     units = (torch.einsum("hc,nc->nh", gate.reduce.weight, pooled) + gate.reduce.bias).clamp(min=0)
@@ -38,7 +38,7 @@ def reference(gate: PaperSE, u: Tensor) -> Tensor:
 @pytest.mark.parametrize("size", [(4, 5), (1, 1)], ids=str)
 def test_the_equation(init: str, factor: int, size: tuple[int, int]) -> None:
     torch.manual_seed(0)
-    gate, u = PaperSE(40, init=init), torch.randn(3, 40, *size)
+    gate, u = NativeSE(40, init=init), torch.randn(3, 40, *size)
     gate.expand.weight.normal_()
     gate.expand.bias.copy_(torch.linspace(-4, 4, 40))  # beyond both bends
     expected = reference(gate, u)
@@ -50,13 +50,13 @@ def test_the_equation(init: str, factor: int, size: tuple[int, int]) -> None:
 def test_it_starts_as_the_identity_where_it_is_asked_to() -> None:
     torch.manual_seed(0)
     u = torch.randn(2, 40, 5, 7)
-    assert torch.equal(PaperSE(40, init="identity")(u), torch.ones(2, 40, 1, 1))
-    assert not torch.allclose(PaperSE(40)(u), torch.ones(()))
+    assert torch.equal(NativeSE(40, init="identity")(u), torch.ones(2, 40, 1, 1))
+    assert not torch.allclose(NativeSE(40)(u), torch.ones(()))
 
 
 @pytest.mark.parametrize(("channels", "hidden"), HIDDEN)
 def test_parameters_and_macs(channels: int, hidden: int) -> None:
-    gate = PaperSE(channels)
+    gate = NativeSE(channels)
     assert gate.reduce.out_features == hidden
     parameters = 2 * channels * hidden + channels + hidden
     assert sum(parameter.numel() for parameter in gate.parameters()) == parameters

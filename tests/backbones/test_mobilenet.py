@@ -115,17 +115,17 @@ def test_parameters_are_those_of_released_weights(name: str, parameters: int) ->
 def test_with_its_papers_gates_v3_has_the_parameters_of_released_weights(name: str, parameters: int) -> None:
     gates = sum(2 * channels * hidden + channels + hidden for channels, hidden in GATES[name].values())
     assert params(shaped_network_of(name), IMAGES) == parameters - gates
-    assert params(shaped_network_of(name, "paper"), IMAGES) == parameters
+    assert params(shaped_network_of(name, "native"), IMAGES) == parameters
 
 
 @pytest.mark.parametrize("name", GATES)
 def test_the_papers_gates_of_v3_stand_after_the_depthwise_convolution(name: str) -> None:
     sites = [site for stage in describe(name).stages for site in stage.sites]
-    assert [number for number, site in enumerate(sites) if site.has_paper_gate] == list(GATES[name])
-    for number, block in enumerate(blocks_of(shaped_network_of(name, "paper"))):
-        assert block.has_paper_gate == (number in GATES[name])
+    assert [number for number, site in enumerate(sites) if site.has_native_gate] == list(GATES[name])
+    for number, block in enumerate(blocks_of(shaped_network_of(name, "native"))):
+        assert block.has_native_gate == (number in GATES[name])
         names = [layer for layer, _ in block.residual.named_children() if layer != "expand"]
-        if block.has_paper_gate:
+        if block.has_native_gate:
             assert names == ["depthwise", "attention", "project", "norm"]
             assert block.residual.attention.gate.expand.out_features == GATES[name][number][0]
         else:

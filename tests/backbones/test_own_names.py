@@ -18,7 +18,7 @@ from tests.networks import network_of
 
 SLOTS = ("entry", "inner", "residual", "shortcut", "output")
 NAMES = [
-    *("in_channels", "out_channels", "residual_channels", "inner_channels", "has_shortcut", "has_paper_gate"),
+    *("in_channels", "out_channels", "residual_channels", "inner_channels", "has_shortcut", "has_native_gate"),
     *("may_be_idle", "code", "attention", "join", "put", "replace_inner", "slots", "block", "channels", "names"),
     *("form", "recipe", "gate", "layers", *SLOTS, *(f"slot_{slot}" for slot in SLOTS)),
 ]

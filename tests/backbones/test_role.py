@@ -86,7 +86,7 @@ def test_its_blocks_stand_where_they_are_described(name: str) -> None:
             assert site.path == f"stages.{number}.{at}"
             block = network.get_submodule(site.path)
             assert (block.in_channels, block.out_channels) == (site.in_channels, site.channels)
-            assert block.has_paper_gate == site.has_paper_gate
+            assert block.has_native_gate == site.has_native_gate
     assert 1 <= backbone.min_image_size <= backbone.image_size
 
 

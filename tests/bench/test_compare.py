@@ -82,15 +82,15 @@ def test_one_backbone_with_placements_after_it() -> None:
     ("texts", "by_block", "name", "placement", "warning"),
     [
         pytest.param(
-            ("mobilenet_v3_large", "paper"),
+            ("mobilenet_v3_large", "native"),
             False,
-            "paper in stages 3-5",
-            "none-none-paper-paper-paper",
-            "and not in 1-2: stage 1: mobilenet_v3_large has no attention of its paper's there",
-            id="a paper's own",
+            "native in stages 3-5",
+            "none-none-native-native-native",
+            "and not in 1-2: stage 1: mobilenet_v3_large has no native attention there",
+            id="native attention",
         ),
         pytest.param(
-            ("mobilenet_v3_small", "paper"), True, None, None, "paper stands in blocks 1, 4-11 of", id="by block"
+            ("mobilenet_v3_small", "native"), True, None, None, "native stands in blocks 1, 4-11 of", id="by block"
         ),
         pytest.param(
             ("resnet18", "se400"), False, "se400 in stage 4", "none-none-none-se400", "no hidden unit", id="a ratio"
@@ -105,8 +105,8 @@ def test_a_single_choice_stands_where_it_fits(texts, by_block, name, placement, 
 
 
 def test_a_single_choice_that_fits_nowhere_is_refused() -> None:
-    with pytest.raises(InputError, match="paper stands in no stage of resnet18: stage 1: "):
-        placements("resnet18", "paper", image_size=None)
+    with pytest.raises(InputError, match="native stands in no stage of resnet18: stage 1: "):
+        placements("resnet18", "native", image_size=None)
 
 
 def test_every_backbone_has_every_placement_and_a_single_choice_stands_everywhere() -> None:

@@ -16,7 +16,7 @@ import yaml
 
 from seplace.costs.table import CostTable
 from seplace.errors import InvalidStudy, StudyChanged
-from seplace.evaluators.tabular import Table
+from seplace.evaluators.tabular import TabularEvaluator
 from seplace.evaluators.tabular_benchmark import TabularBenchmark
 from seplace.placement import Placement, StageChoice
 from seplace.results.evaluation import Evaluation, Job
@@ -110,7 +110,7 @@ def made(tmp_path: Path) -> Callable[..., Path]:
 def problems_of(study: Path) -> list[str]:
     config = load_study(study)
     with pytest.raises(InvalidStudy) as caught:
-        Table(config, study.parent / "out", worker=0)
+        TabularEvaluator(config, study.parent / "out", worker=0)
     assert caught.value.exit_code == 2
     return [line.replace(f"{study.parent}{os.sep}", "") for line in str(caught.value).splitlines()]
 
@@ -154,7 +154,7 @@ def test_everything_that_differs_is_said_at_once(made, tmp_path: Path) -> None:
 
 def test_where_the_data_lie_is_no_matter(made) -> None:
     study = made(data={"root": "/nowhere"}, run={"workers": 3}, search={"sampler": "gp", "seed": 4})
-    assert Table(load_study(study), study.parent, worker=0).table.rows
+    assert TabularEvaluator(load_study(study), study.parent, worker=0).table.rows
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_a_baseline_beside_the_space_needs_its_seeds_for_the_confirmation_only(m
     rows = [
         row_of(each, seed) for each in placements_of(config) for seed in range(2 if each in config.search_space else 1)
     ]
-    assert Table(load_study(made(rows=rows)), tmp_path, worker=0)
+    assert TabularEvaluator(load_study(made(rows=rows)), tmp_path, worker=0)
     study = write_study(
         tmp_path,
         name="a",
@@ -244,14 +244,14 @@ def test_a_training_that_failed_is_answered_as_a_failure(made, tmp_path: Path) -
         for each in placements_of(config)
         for seed in range(2)
     ]
-    evaluator = Table(load_study(made(rows=rows)), tmp_path, worker=0)
+    evaluator = TabularEvaluator(load_study(made(rows=rows)), tmp_path, worker=0)
     job = Job(placement=Placement.parse("eca-none-none"), seed=1, epochs=1)
     assert evaluator.evaluate(job, on_epoch=lambda _: None) == rows[[row.key for row in rows].index(job.key)]
 
 
 def test_a_training_read_early_is_answered_from_its_learning_curve(made, tmp_path: Path) -> None:
     study = made(epochs=4, training={"epochs": 4}, search={"rungs": [1]})
-    evaluator = Table(load_study(study), tmp_path, worker=0)
+    evaluator = TabularEvaluator(load_study(study), tmp_path, worker=0)
     placement = Placement.parse("eca-none-none")
     early, end = (
         evaluator.evaluate(Job(placement=placement, seed=1, epochs=epochs), on_epoch=lambda _: None)
@@ -273,13 +273,13 @@ def test_a_rung_at_which_the_table_was_not_scored_is_refused(made) -> None:
 
 def test_a_part_of_the_tables_space_is_priced_as_it_is_there(made, tmp_path: Path) -> None:
     study = made()
-    whole = Table(load_study(study), tmp_path, worker=0)
+    whole = TabularEvaluator(load_study(study), tmp_path, worker=0)
     text = (tmp_path / "small.yaml").read_text().partition("choices:")[0]
     listed = "stages: [{modules: [eca]}, {modules: [none, eca]}, {modules: [none]}]\n"
     (tmp_path / "part.yaml").write_text(text + listed)
     changed = yaml.safe_load(study.read_text()) | {"space": "part.yaml"}
     study.write_text(yaml.safe_dump(changed))
-    part = Table(load_study(study), tmp_path, worker=0)
+    part = TabularEvaluator(load_study(study), tmp_path, worker=0)
     space = part.config.search_space
     assert len(space) == 2
     assert part.cost_table().all_costs(space.choices, "flops").tolist() == [
@@ -349,7 +349,7 @@ def test_the_evaluator_is_part_of_the_meaning(made, tmp_path: Path) -> None:
     )
     assert differences(trains, reads) == [
         'evaluator.folder: null -> "table"',
-        'evaluator.name: "stand_alone" -> "table"',
+        'evaluator.name: "stand_alone" -> "tabular"',
     ]
     earlier = {key: value for key, value in trains.items() if not key.startswith("evaluator.")}
     assert differences(earlier, trains) == []

@@ -156,8 +156,8 @@ def test_a_newer_schema_is_refused_by_name(tmp_path, read_only):
     path = tmp_path / "ledger.sqlite"
     filled(path, count=1)
     with Ledger(path) as ledger:
-        ledger.set_fact("schema_version", 3)
-    with pytest.raises(CorruptResults, match=r"written by a newer seplace \(ledger schema 3, this one reads 2\)"):
+        ledger.set_fact("schema_version", 4)
+    with pytest.raises(CorruptResults, match=r"written by a newer seplace \(ledger schema 4, this one reads 3\)"):
         Ledger(path, read_only=read_only)
 
 
@@ -303,7 +303,7 @@ def test_a_ledger_of_0_10_is_read_and_gets_its_sums_when_it_is_written_to(tmp_pa
         assert (ledger.evaluations(), ledger.failures()) == (rows, [])
     assert path.read_bytes() == data
     with Ledger(path) as ledger:
-        assert (ledger.evaluations(), ledger.fact("schema_version")) == (rows, 2)
+        assert (ledger.evaluations(), ledger.fact("schema_version")) == (rows, 3)
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE tests SET accuracy = 3 WHERE seed = 1")
     with pytest.raises(CorruptResults, match="of tests is not what was written"):

@@ -91,7 +91,7 @@ def test_what_is_believed_is_more_careful_than_what_was_observed():
     assert 0.3 < table.loc[SE, "gain"] < 1.05
     assert table.loc[SE, "gain_upper"] - table.loc[SE, "gain_lower"] < 1
     # The seeds of none are those of the others: what they share does not blur a difference.
-    spans = {name: table.loc[SE, f"{name}_upper"] - table.loc[SE, f"{name}_lower"] for name in ("accuracy", "gain")}
+    spans = {name: tabular.loc[SE, f"{name}_upper"] - table.loc[SE, f"{name}_lower"] for name in ("accuracy", "gain")}
     assert spans["gain"] < spans["accuracy"]
     assert table.loc[PLAIN, ["gain", "gain_lower", "gain_upper", "p_better"]].tolist() == [0, 0, 0, 0]
     assert table.loc[SE, "p_better"] > 0.95 > 0.2 > table.loc[ECA, "p_better"]

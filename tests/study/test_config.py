@@ -124,7 +124,7 @@ def fingerprint_of(folder: Path, *changes: tuple[str, str]) -> dict[str, Any]:
         pytest.param("  seed: 0", "  seed: 0\n  rungs: [1, 2]", ["search.rungs: [] -> [1, 2]"], id="rungs"),
         pytest.param(
             "objective:",
-            "evaluator: {name: table, folder: a}\nobjective:",
+            "evaluator: {name: tabular, folder: a}\nobjective:",
             ['evaluator.folder: null -> "a"', 'evaluator.name: "stand_alone" -> "table"'],
             id="evaluator",
         ),
@@ -191,7 +191,7 @@ def test_a_table_lies_beside_the_study_or_here(tmp_path: Path, monkeypatch: pyte
     (here / "one").mkdir(parents=True)
     beside.mkdir()
     monkeypatch.chdir(here)
-    config = load_study(write(beside, replaced("objective:", "evaluator: {name: table, folder: one}\nobjective:")))
+    config = load_study(write(beside, replaced("objective:", "evaluator: {name: tabular, folder: one}\nobjective:")))
     assert config.evaluator_folder == here / "one"
     (beside / "one").mkdir()
     assert config.evaluator_folder == beside / "one"
@@ -282,7 +282,7 @@ def test_results_of_an_own_network_are_read_without_its_code(tmp_path: Path) -> 
         load_results_study(tmp_path / "out", facts_of(config))
 
 
-_KEPT = ("path", "widths", "in_channels", "channels", "has_paper_gate")
+_KEPT = ("path", "widths", "in_channels", "channels", "has_native_gate")
 
 
 def test_what_is_no_space_is_named(tmp_path: Path) -> None:

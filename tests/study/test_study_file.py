@@ -216,8 +216,9 @@ def test_a_long_study_keeps_what_it_says(tmp_path: Path) -> None:
         ),
         pytest.param(
             "objective:",
-            "evaluator: {name: tables}\nobjective:",
-            "13:19: evaluator.name: unknown evaluator; known: stand_alone, table (got 'tables'). Did you mean 'table'?",
+            "evaluator: {name: tabula}\nobjective:",
+            "13:19: evaluator.name: unknown evaluator; known: stand_alone, tabular (got 'tabula'). "
+            "Did you mean 'tabular'?",
             id="evaluator",
         ),
         pytest.param(
@@ -244,8 +245,8 @@ def test_a_long_study_keeps_what_it_says(tmp_path: Path) -> None:
         ),
         pytest.param(
             "objective:",
-            "evaluator: {name: table}\nobjective:",
-            "13:12: evaluator.folder: is missing: the results folder that table answers from",
+            "evaluator: {name: tabular}\nobjective:",
+            "13:12: evaluator.folder: is missing: the results folder that tabular answers from",
             id="a table without a folder",
         ),
         pytest.param(

@@ -127,7 +127,7 @@ def _ahead_of_own(forward: Callable[[nn.Module, Tensor], Tensor]) -> property:
 class SlottedBlock:
     """A user's block as attachments see it."""
 
-    has_paper_gate = False
+    has_native_gate = False
 
     def __init__(self, block: nn.Module, slots: Slots) -> None:
         """Look at a block that has slots."""

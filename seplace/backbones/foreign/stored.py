@@ -13,7 +13,7 @@ from seplace.errors import InputError
 if TYPE_CHECKING:
     from torch import nn
 
-_SITE = ("path", "widths", "in_channels", "channels", "has_paper_gate")
+_SITE = ("path", "widths", "in_channels", "channels", "has_native_gate")
 _FIGURES = ("image_size", "num_classes", "min_image_size")
 
 

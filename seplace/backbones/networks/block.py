@@ -41,7 +41,7 @@ class Block(nn.Module):
         *,
         inner: str = "",
         inner_channels: int = 0,
-        has_paper_gate: bool = False,
+        has_native_gate: bool = False,
     ) -> None:
         """Build a block; `inner` names the layer of `residual` after which a gate of the 3x3 convolution stands."""
         super().__init__()
@@ -50,7 +50,7 @@ class Block(nn.Module):
         self.residual_channels = out_channels
         self.inner = inner
         self.inner_channels = inner_channels
-        self.has_paper_gate = has_paper_gate
+        self.has_native_gate = has_native_gate
         self.residual = residual
 
     def put(self, slot: str, module: nn.Module) -> None:
@@ -94,7 +94,7 @@ class ResidualBlock(Block):
         *,
         inner: str = "",
         inner_channels: int = 0,
-        has_paper_gate: bool = False,
+        has_native_gate: bool = False,
     ) -> None:
         super().__init__(
             in_channels,
@@ -102,7 +102,7 @@ class ResidualBlock(Block):
             residual,
             inner=inner,
             inner_channels=inner_channels,
-            has_paper_gate=has_paper_gate,
+            has_native_gate=has_native_gate,
         )
         self.shortcut = shortcut
         self.join: nn.Module = Addition()

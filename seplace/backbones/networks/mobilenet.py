@@ -51,7 +51,7 @@ def inverted_residual(
     stride: int,
     norm_type: type[nn.BatchNorm2d],
     activation: str,
-    has_paper_gate: bool = False,
+    has_native_gate: bool = False,
 ) -> Block:
     """Return 1x1, depthwise and 1x1 convolutions, the last linear; with a shortcut where the shape does not change.
 
@@ -75,7 +75,7 @@ def inverted_residual(
             nn.Sequential(),
             inner="depthwise",
             inner_channels=expanded,
-            has_paper_gate=has_paper_gate,
+            has_native_gate=has_native_gate,
         )
     return Block(
         in_channels,
@@ -83,7 +83,7 @@ def inverted_residual(
         residual,
         inner="depthwise",
         inner_channels=expanded,
-        has_paper_gate=has_paper_gate,
+        has_native_gate=has_native_gate,
     )
 
 
@@ -102,7 +102,7 @@ class InvertedResidualNetwork(nn.Module):
         channels: Sequence[int],
         kernels: Sequence[int],
         strides: Sequence[int],
-        paper_gates: Sequence[int],
+        native_gates: Sequence[int],
         head: int,
         hidden: Sequence[int],
         num_classes: int,
@@ -110,7 +110,7 @@ class InvertedResidualNetwork(nn.Module):
     ) -> None:
         """Build from one entry a stage (`blocks`, `activations`) and one a block; outside, the last one activates.
 
-        `paper_gates` are the numbers of blocks, from 0, `hidden` the widths of the classifier's hidden layers.
+        `native_gates` are the numbers of blocks, from 0, `hidden` the widths of the classifier's hidden layers.
         """
         super().__init__()
         outer = activations[-1]
@@ -130,7 +130,7 @@ class InvertedResidualNetwork(nn.Module):
                             stride=strides[number],
                             norm_type=self.norm_type,
                             activation=activation,
-                            has_paper_gate=number in paper_gates,
+                            has_native_gate=number in native_gates,
                         )
                         for number in range(start, start + count)
                     )
