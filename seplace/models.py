@@ -175,7 +175,7 @@ def place(network: nn.Module, backbone: Backbone, placement: Placement, *, gate:
 
 
 def insert(module: nn.Module, choice: StageChoice, *, gate: GateOptions, is_last: bool) -> None:
-    """Attach the module of `choice` to a block; `none` leaves it as it is, `paper` where its paper has no gate.
+    """Attach the module of `choice` to a block; `none` leaves it as it is, `native` where its authors put no gate.
 
     `is_last` tells whether the block is the last of its stage, which alone takes an attachment of once a stage.
     """
@@ -241,7 +241,7 @@ def holds_own_code(backbone: Backbone, placement: Placement) -> bool:
 
 
 def attachment_name(choice: StageChoice) -> str:
-    """Return the name of the attachment of a choice; the gates of MobileNetV3's own paper are inside its blocks."""
+    """Return the name of the attachment of a choice; the native gates of MobileNetV3 are inside its blocks."""
     return "inner" if choice.name == "native" else choice.attachment
 
 

@@ -1,4 +1,4 @@
-"""The gate of MobileNetV3 (Howard et al., 2019): squeeze-and-excitation with biases and a hard sigmoid."""
+"""The native gate of MobileNetV3: squeeze-and-excitation with biases and a hard sigmoid (Howard et al., 2019)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """MobileNets V1 (Howard et al., 2017), V2 (Sandler et al., 2018) and V3 (Howard et al., 2019).
 
-A stage is the blocks of one resolution. V3 stands here without the squeeze-and-excitation of its paper: the blocks that
-have it there say so, and the choice `paper` puts it in.
+A stage is the blocks of one resolution. V3 stands here without the squeeze-and-excitation of its authors: the blocks
+that they gave one say so, and the choice `native` puts it in.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ class Site:
     in_channels: int
     channels: int
     has_native_gate: bool = False
-    """Whether the network's own paper has a gate here, which the choice `paper` keeps."""
+    """Whether the network's authors put a gate here, which the choice `native` keeps."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ class Stage:
 
     @property
     def has_native_gate(self) -> bool:
-        """Whether any block has a gate in the network's own paper."""
+        """Whether the network's authors put a gate into any of the blocks."""
         return any(site.has_native_gate for site in self.sites)
 
 

@@ -157,6 +157,6 @@ class MobileNetV2(InvertedResidualNetwork):
 
 
 class MobileNetV3(InvertedResidualNetwork):
-    """The network of V3, without the gates of its paper."""
+    """The network of V3, without its native gates."""
 
     norm_type = SlowBatchNorm
