@@ -162,12 +162,12 @@ def _current_fact(key: str, value: str) -> _Row:
 
 
 def _current_fingerprint(fingerprint: dict[str, Any]) -> dict[str, Any]:
-    current = {
-        key: list(map(current_choice, value)) if key.startswith("space.choices[") else value
-        for key, value in fingerprint.items()
-    }
-    if "evaluator.name" in current:
-        current["evaluator.name"] = _EVALUATORS.get(current["evaluator.name"], current["evaluator.name"])
+    current = dict(fingerprint)
+    for key, value in fingerprint.items():
+        if key.startswith("space.choices["):
+            current[key] = list(map(current_choice, value))
+        elif key == "evaluator.name":
+            current[key] = _EVALUATORS.get(value, value)
     return current
 
 
