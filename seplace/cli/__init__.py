@@ -1,6 +1,6 @@
-"""The command line: its commands in the order of its help, and the exit codes of errors.
+"""The command line: its commands in the order of the help, and the exit codes of errors.
 
-Imports stand inside the commands, so that what needs no torch does not wait for it.
+Imports stand inside the commands, so that a command without torch does not wait for it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     proxy,
     doctor,
 )
-"""In the order of the help."""
+"""The commands in the order of the help."""
 
 app = typer.Typer(
     name="seplace",
@@ -51,7 +51,7 @@ app = typer.Typer(
 
 
 def _without_exits(command: Callable[..., None]) -> Callable[..., None]:
-    """Return a command that `sys.exit` in code of the user's own does not end as if it were done."""
+    """Return a command that raises UserCodeError where the user's code calls `sys.exit`."""
 
     @functools.wraps(command)
     def run(*arguments: object, **options: object) -> None:
@@ -59,7 +59,7 @@ def _without_exits(command: Callable[..., None]) -> Callable[..., None]:
             command(*arguments, **options)
         except SystemExit as error:
             if not is_raised_by_user_code(error):
-                raise  # as where what is printed goes nowhere
+                raise  # such as the exit of a closed pipe
             raise UserCodeError(f"code of your own ended the program: {describe_error(error)}") from error
 
     return run
@@ -85,12 +85,12 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line; errors that a user can mend are one message and the right exit code."""
+    """Run the command line; an error that the user can resolve ends it with one message and its exit code."""
     warnings.showwarning = _show_warning
     try:
         app(prog_name="seplace")  # also as `python -m seplace`
     except Interrupted as error:
-        complain(f"\n{error}; everything finished is kept. Go on with: {' '.join(_command())}")
+        complain(f"\n{error}; everything finished is kept. Resume with: {' '.join(_command())}")
         sys.exit(error.exit_code)
     except InvalidStudy as error:
         complain(str(error))  # located problems, one a line, as editors and compilers have them
@@ -103,13 +103,13 @@ def main() -> None:
         sys.exit(DataError.exit_code)
     except Exception as error:
         if not is_raised_by_user_code(error):
-            raise  # a bug of ours
+            raise  # a bug of seplace
         complain(f"error: code of your own failed: {describe_error(error)}")
         sys.exit(UserCodeError.exit_code)
 
 
 def _show_warning(message: Warning | str, *_where: object, **_also: object) -> None:
-    """Tell a user what is the matter, not which line of code noticed it."""
+    """Print the message of a warning, without the line of code that raised it."""
     complain(f"warning: {message}")
 
 

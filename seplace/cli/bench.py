@@ -1,4 +1,4 @@
-"""The command that compares what placements cost: bench."""
+"""The command that compares the costs of placements: bench."""
 
 from __future__ import annotations
 
@@ -18,33 +18,38 @@ def bench(
     subjects: Annotated[
         list[str] | None,
         typer.Argument(
-            help=r"Backbones, such as resnet50_v1 cifar_resnet20\[width=0.5], and placements to put on each of them: "
-            "se16-none-none-eca, or one choice for every stage that takes it, se16.parallel. The first is a backbone. "
-            "Default placements: the baselines. With --paper: se cbam eca released formula, default all.",
+            help=r"Backbones, such as resnet50_v1 or cifar_resnet20\[width=0.5], and placements to insert into each: "
+            "one choice a stage, such as se16-none-none-eca, or one choice for every stage that takes it, such as "
+            "se16.parallel. The first is a backbone. Default placements: the baselines. With --paper: sources of "
+            "published figures, any of se, cbam, eca, released and formula.",
             show_default=False,
         ),
     ] = None,
     output_format: FormatOption = Format.table,
-    output: Annotated[Path | None, typer.Option(help="A .csv file to write as well.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="A .png, .svg or .pdf figure to write as well.")] = None,
-    by_block: Annotated[bool, typer.Option("--by-block", help="A placement has a choice a block.")] = False,
-    latency: Annotated[
-        bool, typer.Option("--latency", help="Measure latency of one image, throughput and peak memory too.")
+    output: Annotated[Path | None, typer.Option(help="Also write a .csv file.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Also write a figure (.png, .svg or .pdf).")] = None,
+    by_block: Annotated[
+        bool, typer.Option("--by-block", help="Read placements with one choice a block instead of one a stage.")
     ] = False,
-    batch: Annotated[int, typer.Option(min=1, max=100_000, help="Images a pass, for throughput and peak memory.")] = 32,
+    latency: Annotated[
+        bool, typer.Option("--latency", help="Also measure latency (one image), throughput and peak memory.")
+    ] = False,
+    batch: Annotated[int, typer.Option(min=1, max=100_000, help="Batch size for throughput and peak memory.")] = 32,
     repeats: Annotated[
-        int, typer.Option(min=2, max=100_000, help="Timed rounds, in each of which all placements run.")
+        int, typer.Option(min=2, max=100_000, help="Timed rounds; every placement runs once in each.")
     ] = 10,
     accelerator: AcceleratorOption = Accelerator.auto,
-    paper: Annotated[bool, typer.Option("--paper", help="Print published complexity figures beside ours.")] = False,
+    paper: Annotated[
+        bool, typer.Option("--paper", help="Print published complexity figures beside those of seplace.")
+    ] = False,
     image_size: Annotated[
-        int | None, typer.Option(min=1, max=4096, help="Side in pixels; default the backbone's.")
+        int | None, typer.Option(min=1, max=4096, help="Side of the images in pixels. Default: the backbone's.")
     ] = None,
     classes: Annotated[
-        int | None, typer.Option(min=2, max=1_000_000, help="Number of classes; default the backbone's.")
+        int | None, typer.Option(min=2, max=1_000_000, help="Number of classes. Default: the backbone's.")
     ] = None,
 ) -> None:
-    """Print what placements cost on backbones: parameters, MACs, FLOPs, and measured latency, throughput and memory."""
+    """Compare the costs of placements: parameters, MACs, FLOPs, and measured latency, throughput and memory."""
     import json
 
     from seplace.bench.compare import compare_placements, compare_published, read_cases
@@ -54,7 +59,7 @@ def bench(
         if file is not None and file.suffix not in suffixes:
             raise InputError(f"{option}: write a file that ends in {' or '.join(suffixes)} (got {file})")
     if paper and (plot is not None or latency or by_block or image_size is not None or classes is not None):
-        raise InputError("--paper: takes --format and --output alone, since a figure is of the network that it names")
+        raise InputError("--paper takes --format and --output alone, since each published figure names its network")
     if paper:
         records = compare_published(subjects or [])
     else:

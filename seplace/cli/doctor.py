@@ -1,4 +1,4 @@
-"""The command that looks at this machine: doctor."""
+"""The command that checks this machine: doctor."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from seplace.cli.printing import show
 
 
 def doctor() -> None:
-    """Look at this machine: versions, devices, and what is known to go wrong."""
+    """Check this machine: versions, devices and known problems."""
     from seplace.cli.examine import examine
     from seplace.report.terminal import plain_table
 

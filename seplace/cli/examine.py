@@ -1,4 +1,4 @@
-"""What this machine offers, and what is known to go wrong on it."""
+"""Examine this machine: its packages, its devices, and known problems."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OPTIONAL = ("pyarrow", "pillow")
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One line of the examination; `advice` says what to do where something is wrong."""
+    """One line of the examination; `advice` says what to do about a problem."""
 
     subject: str
     state: str
@@ -25,17 +25,18 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Look at Python, packages, devices and precisions."""
+    """Return the findings about Python, packages, devices and precisions."""
     findings = [Finding(subject="python", state=f"{platform.python_version()} on {platform.platform()}")]
     findings += [_package(name) for name in _PACKAGES]
     findings += [
-        _package(name, advice="for sets of encoded images: pip install 'seplace[images]'") for name in _OPTIONAL
+        _package(name, advice="needed for encoded images: pip install '.[images]' in a checkout of seplace")
+        for name in _OPTIONAL
     ]
     findings += [Finding(subject="sqlite", state=sqlite3.sqlite_version), *_torchvision(), *_devices()]
     return findings
 
 
-def _package(name: str, *, advice: str = "pip install seplace") -> Finding:
+def _package(name: str, *, advice: str = "pip install . in a checkout of seplace") -> Finding:
     try:
         return Finding(subject=name, state=importlib.metadata.version(name))
     except importlib.metadata.PackageNotFoundError:
@@ -43,7 +44,7 @@ def _package(name: str, *, advice: str = "pip install seplace") -> Finding:
 
 
 def _torchvision() -> list[Finding]:
-    """Find a torchvision that does not fit its torch: it breaks the import of Lightning."""
+    """Return whether torchvision, if there is one, fits torch: one that does not breaks the import of Lightning."""
     if importlib.util.find_spec("torchvision") is None:
         return []
     trial = subprocess.run(
@@ -56,7 +57,7 @@ def _torchvision() -> list[Finding]:
         Finding(
             subject="torchvision",
             state=f"cannot be imported: {last_line}",
-            advice="it breaks `import pytorch_lightning` too; seplace needs none: pip uninstall torchvision",
+            advice="it breaks `import pytorch_lightning` too, and seplace does not need it: pip uninstall torchvision",
         )
     ]
 
@@ -71,7 +72,7 @@ def _devices() -> list[Finding]:
         )
     ]
     if not torch.cuda.is_available():
-        return [*findings, Finding(subject="GPU", state="none that torch sees; studies run on the processor")]
+        return [*findings, Finding(subject="GPU", state="not found by torch; studies run on the processor")]
     for number in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(number)
         bf16 = "bf16" if torch.cuda.is_bf16_supported() else "no bf16"

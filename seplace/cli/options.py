@@ -1,4 +1,4 @@
-"""Arguments and options that several commands take."""
+"""The arguments and options that several commands share."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from seplace.errors import UnknownName
 
 E = TypeVar("E", bound=StrEnum)
 
-StudyArgument = Annotated[str, typer.Argument(help="A study file, or the name of a shipped study.", show_default=False)]
+StudyArgument = Annotated[str, typer.Argument(help="Study file, or the name of a shipped study.", show_default=False)]
 ResultsArgument = Annotated[
     Path,
-    typer.Argument(help="The results folder of a study, such as results/digits-quickstart.", show_default=False),
+    typer.Argument(help="Results folder of a study, such as results/digits-quickstart.", show_default=False),
 ]
-FolderOption = Annotated[Path | None, typer.Option("--results", help="Where results go; default results/<study>.")]
+FolderOption = Annotated[
+    Path | None, typer.Option("--results", help="Folder of the results. Default: results/<study>.")
+]
 
 
 class Format(StrEnum):
-    """How figures are printed."""
+    """The formats of printed figures."""
 
     table = "table"
     json = "json"
@@ -29,7 +31,7 @@ class Format(StrEnum):
 
 
 class Accelerator(StrEnum):
-    """Where networks run."""
+    """The devices of networks."""
 
     auto = "auto"
     cpu = "cpu"
@@ -37,7 +39,7 @@ class Accelerator(StrEnum):
 
 
 def _one_of(names: type[E]) -> dict[str, Any]:
-    """Return what makes an option take the names of `names`: a miss tells them, and the nearest."""
+    """Return the settings of an option that takes some names; a miss lists them, and the nearest."""
 
     def parse(text: str) -> E:
         if text not in list(names):
@@ -50,7 +52,7 @@ def _one_of(names: type[E]) -> dict[str, Any]:
     return {"parser": parse, "autocompletion": complete, "metavar": f"[{'|'.join(names)}]"}
 
 
-FormatOption = Annotated[Format, typer.Option("--format", help="How figures are printed.", **_one_of(Format))]
+FormatOption = Annotated[Format, typer.Option("--format", help="Output format.", **_one_of(Format))]
 AcceleratorOption = Annotated[
-    Accelerator, typer.Option("--accelerator", help="Where networks run.", **_one_of(Accelerator))
+    Accelerator, typer.Option("--accelerator", help="Device that networks run on.", **_one_of(Accelerator))
 ]

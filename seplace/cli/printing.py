@@ -1,4 +1,4 @@
-"""What several commands print."""
+"""The output that several commands share."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def complain(text: str) -> None:
 
 
 def show_data(table: pd.DataFrame, output: Format) -> bool:
-    """Print a table as JSON or CSV where that is asked for; return whether it was."""
+    """Print a table as JSON or CSV if the output format says so; return whether it did."""
     from seplace.results.tables import to_csv
 
     if output is Format.json:

@@ -1,4 +1,4 @@
-"""The command that puts cheap scores on probation: proxy."""
+"""The command that checks the rank correlation of proxies: proxy."""
 
 from __future__ import annotations
 
@@ -19,33 +19,41 @@ def proxy(
         list[str] | None,
         typer.Option(
             "--proxy",
-            help="A cheap score: synflow, naswot, jacobian_covariance, gradient_norm, short_training, supernet, or an "
-            "import path. May be given several times; default those that train nothing.",
+            help="Proxy: synflow, naswot, jacobian_covariance, gradient_norm, short_training, supernet, or an import "
+            "path. Repeat the option for several. Default: those that train nothing.",
         ),
     ] = None,
     placements: Annotated[
-        int | None, typer.Option(min=5, help="So many of the trained placements, drawn at random; default all.")
+        int | None,
+        typer.Option(min=5, help="Number of trained placements to score, drawn at random. Default: all."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the scores, the sample and the intervals.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the scores, the sample and the intervals.")] = 0,
     images: Annotated[
-        int | None, typer.Option(min=2, help="Training images that an untrained network sees; default 64.")
+        int | None, typer.Option(min=2, help="Number of training images that score an untrained network. Default: 64.")
     ] = None,
     paper_gates: Annotated[
-        bool, typer.Option("--paper-gates", help="Start gates of untrained networks as their papers do, not the study.")
+        bool,
+        typer.Option(
+            "--paper-gates", help="Initialize the gates of untrained networks as in their papers, not as in the study."
+        ),
     ] = False,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Of short_training; default a third of the study's.")
+        int | None, typer.Option(min=1, help="Epochs of short_training. Default: a third of the study's.")
     ] = None,
-    supernet_epochs: Annotated[int | None, typer.Option(min=1, help="Of supernet; default the study's.")] = None,
+    supernet_epochs: Annotated[
+        int | None, typer.Option(min=1, help="Epochs of supernet. Default: the study's.")
+    ] = None,
     recalibration_batches: Annotated[
         int | None,
-        typer.Option(min=1, help="Training batches that give a path of supernet its batch-norm statistics; default 8."),
+        typer.Option(
+            min=1, help="Number of training batches that recalibrate batch norm in a path of supernet. Default: 8."
+        ),
     ] = None,
     accelerator: AcceleratorOption = Accelerator.auto,
     output_format: FormatOption = Format.table,
-    output: Annotated[Path | None, typer.Option(help="A .csv file to write as well.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Also write a .csv file.")] = None,
 ) -> None:
-    """Put cheap scores on probation: how they rank a study's placements, beside its trainings and FLOPs."""
+    """Check how well proxies rank a study's placements: Kendall's tau with its trainings, beside that of FLOPs."""
     if output is not None and output.suffix != ".csv":
         raise InputError(f"--output: write a file that ends in .csv (got {output})")
     from rich.progress import Progress

@@ -1,4 +1,4 @@
-"""The commands that read what a study has left: status, front, recommend, effects, noise, plot, export."""
+"""The commands that read the results of a study: status, front, recommend, effects, noise, plot, export."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from seplace.registry import import_from
 
 
 def status(results: ResultsArgument) -> None:
-    """Show how far a study is."""
+    """Show the progress of a study, and its failed trainings."""
     from seplace.api import Results
     from seplace.search.attempts import told
     from seplace.search.lock import holder
@@ -59,7 +59,7 @@ def status(results: ResultsArgument) -> None:
 
 
 def front(results: ResultsArgument, output: FormatOption = Format.table) -> None:
-    """Print the front, and the baselines beside it."""
+    """Print the front of accuracy against cost, and the baselines beside it."""
     from seplace.api import Results
 
     study = Results.load(results)
@@ -68,7 +68,7 @@ def front(results: ResultsArgument, output: FormatOption = Format.table) -> None
 
 
 def recommend(results: ResultsArgument, output: FormatOption = Format.table) -> None:
-    """Print what the model recommends of the whole space, trained or not."""
+    """Print the placements that the model recommends from the whole space, trained or not."""
     from seplace.api import Results
     from seplace.report.terminal import recommended_table
 
@@ -85,9 +85,9 @@ def recommend(results: ResultsArgument, output: FormatOption = Format.table) -> 
 def effects(
     results: ResultsArgument,
     output: FormatOption = Format.table,
-    plot: Annotated[Path | None, typer.Option(help="A .png, .svg or .pdf figure to write as well.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Also write a figure (.png, .svg or .pdf).")] = None,
 ) -> None:
-    """Print what each choice, module, ratio and attachment adds in each stage, and what it costs."""
+    """Print the effect of each choice, module, ratio and attachment in each stage, and its cost."""
     from seplace.api import Results
     from seplace.report.terminal import effects_table, proxies_table
 
@@ -115,7 +115,7 @@ def effects(
 
 
 def noise(results: ResultsArgument, output: FormatOption = Format.table) -> None:
-    """Print how much of the trainings is placement and how much is luck, and how early ranks are known."""
+    """Print the variance between placements and between seeds, and how early in training ranks are known."""
     from seplace.api import Results
     from seplace.report.terminal import noise_table
     from seplace.results.noise import noise_frame
@@ -128,9 +128,11 @@ def noise(results: ResultsArgument, output: FormatOption = Format.table) -> None
 
 def plot(
     results: ResultsArgument,
-    output: Annotated[Path | None, typer.Option(help="A .png, .svg or .pdf file; default front.png and .svg.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Figure to write (.png, .svg or .pdf). Default: front.png and front.svg.")
+    ] = None,
 ) -> None:
-    """Draw accuracy against cost."""
+    """Plot accuracy against cost."""
     from seplace.api import Results
 
     study = Results.load(results)
@@ -141,16 +143,19 @@ def plot(
 
 def export(
     results: ResultsArgument,
-    pick: Annotated[str, typer.Option(help="best, knee or cheapest of the front, or a placement.")] = "knee",
-    flops_under: Annotated[float | None, typer.Option(help="Only placements with at most so many FLOPs.")] = None,
-    output: Annotated[
-        Path | None, typer.Option(help="The folder to write; default RESULTS/export/<placement>.")
-    ] = None,
+    pick: Annotated[
+        str, typer.Option(help="Network to export: best, knee or cheapest of the front, or a placement.")
+    ] = "knee",
+    flops_under: Annotated[float | None, typer.Option(help="Most FLOPs that the network may have.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder to write. Default: RESULTS/export/<placement>.")] = None,
     exporter: Annotated[
-        str | None, typer.Option("--as", help="source or program; default source, program for a network of your own.")
+        str | None,
+        typer.Option(
+            "--as", help="Exporter: source or program. Default: source, and program for a network of your own."
+        ),
     ] = None,
 ) -> None:
-    """Write a trained network as files that need torch alone, and verify it in a fresh process."""
+    """Export a trained network as files that need torch alone, and verify them in a fresh process."""
     from seplace.api import Results
 
     import_from(Path())

@@ -1,4 +1,4 @@
-"""The command that replays searches where the truth is known: simulate."""
+"""The command that simulates searches on problems with a known truth: simulate."""
 
 from __future__ import annotations
 
@@ -16,35 +16,44 @@ def simulate(
     problems: Annotated[
         list[str],
         typer.Argument(
-            help="Landscapes (usual private not-additive heavy-tails one-interaction interacting-seeds nothing-helps "
-            r"slow-starters; usual\[proxy=0.6] has a cheap score of this correlation with the truth), or results "
-            r"folders of studies that trained their whole space on several seeds (the truth is their mean; with "
-            r"\[truth=shrunken] or \[truth=effects] behind it, noise is drawn anew around an estimate of the truth).",
+            help="Search problems. Landscapes: usual, private, not-additive, heavy-tails, one-interaction, "
+            r"interacting-seeds, nothing-helps, slow-starters; usual\[proxy=0.6] adds a proxy with this correlation to "
+            "the truth. Or tabular benchmarks: results folders of studies that trained their whole space on several "
+            r"seeds. Their truth is the mean; with \[truth=shrunken] or \[truth=effects] after the folder it is an "
+            "estimate, and noise is drawn around it.",
             show_default=False,
         ),
     ],
-    sampler: Annotated[list[str], typer.Option(help="A sampler; may be given several times.", show_default=False)],
-    trainings: Annotated[int, typer.Option(min=8, max=100_000, help="Of baselines and search together.")] = 100,
+    sampler: Annotated[list[str], typer.Option(help="Sampler. Repeat the option for several.", show_default=False)],
+    trainings: Annotated[int, typer.Option(min=8, max=100_000, help="Number of trainings, baselines included.")] = 100,
     repetitions: Annotated[
-        int, typer.Option(min=1, max=100_000, help="Searches of each sampler in each problem.")
+        int, typer.Option(min=1, max=100_000, help="Number of searches of each sampler on each problem.")
     ] = 20,
     seeds: Annotated[
-        int, typer.Option(min=1, max=1000, help="The most seeds of one placement, as far as a table has them.")
+        int,
+        typer.Option(min=1, max=1000, help="Most seeds of one placement, as far as a tabular benchmark has them."),
     ] = 3,
-    confirm: Annotated[int, typer.Option(min=0, max=100_000, help="Further trainings that confirm the front.")] = 0,
-    settle: Annotated[bool, typer.Option(help="End a search when its front is settled (stop: settled).")] = False,
+    confirm: Annotated[
+        int, typer.Option(min=0, max=100_000, help="Number of further trainings that confirm the front.")
+    ] = 0,
+    settle: Annotated[
+        bool, typer.Option(help="End a search when its front is settled, as `stop: settled` in a study does.")
+    ] = False,
     rungs: Annotated[
-        str, typer.Option(help="Where trainings may stop early, such as 0.11,0.33: shares of their length, or epochs.")
+        str,
+        typer.Option(
+            help="Rungs at which trainings may stop early: epochs, or shares of their length such as 0.11,0.33."
+        ),
     ] = "",
     concurrent: Annotated[
-        int, typer.Option(min=1, max=1024, help="Trainings that run at once in the simulated search.")
+        int, typer.Option(min=1, max=1024, help="Number of concurrent trainings in a simulated search.")
     ] = 1,
-    workers: Annotated[int, typer.Option(min=1, max=1024, help="Processes of this machine.")] = 1,
-    output: Annotated[Path, typer.Option(help="The folder that results go to; a comparison in it goes on.")] = Path(
+    workers: Annotated[int, typer.Option(min=1, max=1024, help="Number of processes that simulate.")] = 1,
+    output: Annotated[Path, typer.Option(help="Folder of the results. A comparison in it is resumed.")] = Path(
         "results/simulation"
     ),
 ) -> None:
-    """Replay searches where the truth is known, and show how good the fronts are that samplers recommend."""
+    """Simulate searches on problems with a known truth, and compare the fronts that samplers recommend."""
     from seplace.report.simulation_tables import calibration_table, rungs_table, simulation_table
     from seplace.simulation.comparison import Comparison, Repetition
     from seplace.simulation.curves import summary

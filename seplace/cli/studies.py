@@ -16,9 +16,11 @@ from seplace.registry import import_from
 def plan(
     study: StudyArgument,
     results: FolderOption = None,
-    batch: Annotated[bool, typer.Option(help="Cost the space and time training steps to estimate the run.")] = True,
+    batch: Annotated[
+        bool, typer.Option(help="Count the costs of the space, and time training steps to estimate the run.")
+    ] = True,
 ) -> None:
-    """Show what a run would do: the space, its costs, what is compared, how long it takes."""
+    """Show the plan of a run: the space, its costs, the baselines and the estimated time."""
     from seplace.report.images import image_lines
     from seplace.report.limits import limit_lines
     from seplace.report.numbers import duration, quantity
@@ -88,17 +90,29 @@ def plan(
 def run(
     study: StudyArgument,
     results: FolderOption = None,
-    executor: Annotated[str | None, typer.Option(help="inline or processes, instead of the study's.")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Trainings at once.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Torch threads of one training.")] = None,
-    accelerator: Annotated[str | None, typer.Option(help="cpu, gpu or auto, instead of the study's.")] = None,
-    data_root: Annotated[Path | None, typer.Option(help="Where the data lies, instead of the study's root.")] = None,
+    executor: Annotated[
+        str | None,
+        typer.Option(help="Executor of the trainings, such as inline or processes. Default: as in the study."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Number of concurrent trainings. Default: as in the study.")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Number of torch threads of a training. Default: as in the study.")
+    ] = None,
+    accelerator: Annotated[
+        str | None, typer.Option(help="Device of the trainings: cpu, gpu or auto. Default: as in the study.")
+    ] = None,
+    data_root: Annotated[Path | None, typer.Option(help="Folder of the data. Default: the root in the study.")] = None,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Make all failed trainings again, not only those of the machine.")
+        bool,
+        typer.Option("--retry-failed", help="Repeat all failed trainings, not only those that the machine failed."),
     ] = False,
-    export: Annotated[str | None, typer.Option(help="Export afterwards: best, knee, cheapest or a placement.")] = None,
+    export: Annotated[
+        str | None, typer.Option(help="Export a network afterwards: best, knee, cheapest or a placement.")
+    ] = None,
 ) -> None:
-    """Run a study to its end, or go on with one that was interrupted."""
+    """Run a study to its end, or resume an interrupted one."""
     from seplace import running
     from seplace.results.picks import check_pick
     from seplace.results.verdict import counted

@@ -320,7 +320,7 @@ def test_published_figures_on_the_command_line(cli) -> None:
         pytest.param(("cifar_resnet8", "--output", "a.txt"), "--output: write a file that ends in .csv", id="output"),
         pytest.param(("cifar_resnet8", "--plot", "a.gif"), "--plot: write a file that ends in .png", id="plot"),
         pytest.param(("--paper", "see"), "Did you mean 'se'?", id="unknown paper"),
-        pytest.param(("--paper", "--latency"), "--paper: takes --format and --output alone", id="paper and latency"),
+        pytest.param(("--paper", "--latency"), "--paper takes --format and --output alone", id="paper and latency"),
     ],
 )
 def test_nonsense_is_exit_2(cli, arguments: tuple[str, ...], message: str) -> None:

@@ -1,4 +1,4 @@
-def test_the_doctor_looks_at_everything(cli):
+def test_the_doctor_lists_versions_and_devices(cli):
     code, output, _ = cli("doctor")
     assert code in (0, 3)
     for subject in ("python", "torch", "optuna", "sqlite", "processor"):

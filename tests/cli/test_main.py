@@ -5,6 +5,7 @@ import sys
 import warnings
 
 import pytest
+from typer.main import get_command
 
 import seplace
 from seplace.cli import app, main
@@ -23,10 +24,30 @@ def test_help_lists_every_command(cli):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_each_command_explains_itself(cli, command):
+def test_each_command_has_a_help(cli, command):
     code, output, _ = cli(command, "--help")
     assert code == 0
     assert "Usage" in output
+
+
+def test_every_sentence_of_the_help_is_whole():
+    """And its default is shown in one of two ways: by the option itself, or as a last sentence."""
+    for name, command in get_command(app).commands.items():
+        sentences = {name: command.help} | {f"{name} {each.name}": each.help for each in command.params}
+        for subject, text in sentences.items():
+            assert text, subject
+            assert text[0].isupper(), subject
+            assert text.endswith("."), subject
+            assert "; default" not in text, subject
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_help_is_not_cut(cli, monkeypatch, columns):
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", columns)
+    for command in ("simulate", "proxy", "bench"):
+        _, output, _ = cli(command, "--help")
+        assert "…" not in output
+        assert max(map(len, output.splitlines())) <= columns
 
 
 @pytest.mark.parametrize("option", ["--version", "-V"])
@@ -41,7 +62,7 @@ def test_a_short_option_helps_too(cli, arguments):
     assert "Usage: seplace" in output
 
 
-def test_the_package_is_the_command_line():
+def test_the_package_runs_as_a_module():
     call = [sys.executable, "-m", "seplace", "front", "-h"]
     done = subprocess.run(call, capture_output=True, text=True, check=True)
     assert "Usage: seplace front" in done.stdout
@@ -62,7 +83,7 @@ def test_an_unknown_command_is_bad_input(cli):
     assert cli("nothing")[0] == 2
 
 
-def test_a_warning_is_one_line_without_the_code_that_noticed_it(monkeypatch, capsys):
+def test_a_warning_is_one_line_without_its_code(monkeypatch, capsys):
     monkeypatch.setattr("seplace.cli.app", lambda **_: warnings.warn("the weights are gone", stacklevel=1))
     with warnings.catch_warnings():
         warnings.simplefilter("always")
@@ -70,7 +91,7 @@ def test_a_warning_is_one_line_without_the_code_that_noticed_it(monkeypatch, cap
     assert capsys.readouterr().err == "warning: the weights are gone\n"
 
 
-def test_what_needs_no_torch_does_not_import_it(finished, tmp_path):
+def test_commands_that_need_no_torch_do_not_import_it(finished, tmp_path):
     study = write_study(tmp_path)
     program = (
         "import json, sys\n"
@@ -91,14 +112,14 @@ def test_what_needs_no_torch_does_not_import_it(finished, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "message"),
     [
         (own_code.leave, r"error: code of your own ended the program: SystemExit: 0 \(own_code\.py:\d+\)\n"),
         (own_code.fail, r"error: code of your own failed: LookupError: no such thing \(own_code\.py:\d+\)\n"),
     ],
 )
-def test_what_is_raised_in_code_of_the_users_is_is_reported_as_an_error_of_theirs(cli, monkeypatch, fault, told):
+def test_an_error_of_the_users_code_is_reported_as_theirs(cli, monkeypatch, fault, message):
     monkeypatch.setattr("seplace.bench.compare.read_cases", fault)
     code, _, errors = cli("bench", "resnet50")
     assert code == 2
-    assert re.fullmatch(told, errors)
+    assert re.fullmatch(message, errors)

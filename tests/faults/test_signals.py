@@ -30,7 +30,7 @@ def test_a_signal_stops_a_run_that_can_go_on(tmp_path, signum, executor):
         code, output = run.end(seconds=10)
         assert time.monotonic() - start < 10
     assert code == 128 + signum, output
-    resume = f"Go on with: seplace run {study} --results {tmp_path / 'out'}"
+    resume = f"Resume with: seplace run {study} --results {tmp_path / 'out'}"
     assert resume in output.replace("\n", " ")
     assert "Traceback" not in output
     assert committed_in(tmp_path / "out")
@@ -50,5 +50,5 @@ def test_a_signal_stops_a_comparison_and_its_searches(tmp_path, signum):
         command.process.send_signal(signum)
         code, output = command.end(seconds=10)
     assert code == 128 + signum, output
-    assert "Go on with: seplace simulate usual" in output.replace("\n", " ")
+    assert "Resume with: seplace simulate usual" in output.replace("\n", " ")
     assert "Traceback" not in output
