@@ -85,7 +85,6 @@ def proxy(
         table = rank_correlation_table(
             study.live_config,
             study.rows,
-            folder=study.folder,
             proxies=names or WITHOUT_TRAINING,
             placements=placements,
             seed=seed,

@@ -19,7 +19,7 @@ from seplace.user_code import user_errors, user_errors_if
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from seplace.evaluators.stand_alone import StandAlone
+    from seplace.evaluators.study_networks import StudyNetworks
     from seplace.space import SearchSpace
 
 _TIMED_TOGETHER = 16
@@ -35,37 +35,37 @@ def counted_choices(space: SearchSpace, variant: str) -> list[list[StageChoice]]
     ]
 
 
-def count_costs(evaluator: StandAlone) -> CostTable:
+def count_costs(networks: StudyNetworks) -> CostTable:
     """Count every choice of the space and of the baselines; FLOPs only if they are known or asked for.
 
     UserCodeError where a network or a module of the user's own cannot be run.
     """
-    config = evaluator.config
+    config = networks.config
     names = counted_names(config.wanted_costs)
     try:
-        return _counted(evaluator, names)
+        return _counted(networks, names)
     except UncountedOperator as error:
         if "flops" in config.wanted_costs:
             raise
         warnings.warn(f"flops are left out of all tables: {error}", stacklevel=2)
-    return _counted(evaluator, [name for name in names if name != "flops"])
+    return _counted(networks, [name for name in names if name != "flops"])
 
 
-def _counted(evaluator: StandAlone, names: list[str]) -> CostTable:
+def _counted(networks: StudyNetworks, names: list[str]) -> CostTable:
     from seplace.evaluators.checking import check_modules, check_network
-    from seplace.evaluators.stand_alone import weights_of
+    from seplace.evaluators.weights import serialize_weights
     from seplace.models import insert
 
-    space = evaluator.config.search_space
+    space = networks.config.search_space
     inserted = functools.partial(insert, gate=space.gate)
     tables = {}
     for variant, backbone in space.backbones.items():
-        plain = evaluator.build(Placement.uniform(StageChoice(), len(backbone.units), variant=variant), seed=0)
-        weights_of(plain)  # whether they can be kept is seen before they are trained
+        plain = networks.build(Placement.uniform(StageChoice(), len(backbone.units), variant=variant), seed=0)
+        serialize_weights(plain)  # whether they can be kept is seen before they are trained
         choices = counted_choices(space, variant)
-        images = evaluator.example.cpu()
+        images = networks.example.cpu()
         if backbone.is_own:
-            check_network(backbone, plain, images, num_classes=len(evaluator.images.classes))
+            check_network(backbone, plain, images, num_classes=len(networks.images.classes))
         check_modules(backbone, plain, images, choices, gate=space.gate)
         modules = [choice.name for listed in choices for choice in listed]
         own = backbone.is_own or any(map(is_import_path, [*modules, *names]))
@@ -74,7 +74,7 @@ def _counted(evaluator: StandAlone, names: list[str]) -> CostTable:
     return replace(tables.pop(""), variants=tables)
 
 
-def time_placements(evaluator: StandAlone, placements: Sequence[Placement]) -> dict[str, dict[str, Any]]:
+def time_placements(networks: StudyNetworks, placements: Sequence[Placement]) -> dict[str, dict[str, Any]]:
     """Time placements, one image a pass, interleaved with the plain backbone; by the text of the placement.
 
     Costs of the user's own that are measured, and that the study asks for, are measured beside.
@@ -84,24 +84,24 @@ def time_placements(evaluator: StandAlone, placements: Sequence[Placement]) -> d
     from seplace.training.devices import device_name
 
     plain = Placement.uniform(StageChoice(), len(placements[0]))
-    names = measured_names(evaluator.config.wanted_costs)
+    names = measured_names(networks.config.wanted_costs)
     latencies: dict[str, dict[str, Any]] = {}
     for start in range(0, len(placements), _TIMED_TOGETHER):
         some = placements[start : start + _TIMED_TOGETHER]
-        networks = [evaluator.untrained(placement) for placement in (plain, *some)]
-        space = evaluator.config.search_space
+        built = [networks.untrained(placement) for placement in (plain, *some)]
+        space = networks.config.search_space
         is_own = any(holds_own_code(space.backbone_of(placement), placement) for placement in some)
         with user_errors_if(is_own, "a network that holds code of your own cannot be timed"):
-            measured = measure_latencies(networks, evaluator.example)
-        own = {name: _measured(name, networks, evaluator.example) for name in names}
+            measured = measure_latencies(built, networks.example)
+        own = {name: _measured(name, built, networks.example) for name in names}
         for at, (placement, latency) in enumerate(zip(some, measured[1:], strict=True), start=1):
             latencies[str(placement)] = {
                 **latency.columns("latency_ms"),
                 "extra_latency_ms": latency.value - measured[0].value,
                 "repeats": REPEATS,
-                "batch": len(evaluator.example),
+                "batch": len(networks.example),
                 "precision": "fp32",
-                "device": device_name(evaluator.device),
+                "device": device_name(networks.device),
                 **{name: values[at] for name, values in own.items()},
                 **{f"extra_{name}": values[at] - values[0] for name, values in own.items()},
             }

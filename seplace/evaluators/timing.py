@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from seplace.datasets.loader import BatchLoader
-    from seplace.evaluators.stand_alone import StandAlone
+    from seplace.evaluators.study_networks import StudyNetworks
     from seplace.placement import Placement
 
 _STEPS = 16
@@ -43,25 +43,25 @@ class FirstBatches:
         self.batches.set_epoch(epoch)
 
 
-def estimate_training(evaluator: StandAlone, placement: Placement) -> float:
+def estimate_training(networks: StudyNetworks, placement: Placement) -> float:
     """Return the seconds of one training, from short ones that differ in steps and in epochs.
 
     What they take includes building the network and setting up its training, and the present load of the machine.
     DeviceUnavailable where a batch does not fit into the memory.
     """
-    recipe, scored = evaluator.config.training, evaluator.config.scored_epochs
-    batches = evaluator.training_batches(seed=0)
-    validation = evaluator.validation_batches
+    recipe, scored = networks.config.training, networks.config.scored_epochs
+    batches = networks.training_batches(seed=0)
+    validation = networks.validation_batches
     gentle = recipe.model_copy(update={"learning_rate": min(recipe.learning_rate, 1e-6)})  # it is not to diverge
 
     def timed(steps: int, epochs: int) -> float:
         start = time.perf_counter()
         train(
-            evaluator.startable(placement, seed=0),
+            networks.startable(placement, seed=0),
             recipe=gentle,
             batches=FirstBatches(batches, steps),
             validation=[],
-            device=evaluator.device,
+            device=networks.device,
             checkpoint=None,
             on_epoch=lambda _epoch: None,
             until=min(epochs, recipe.epochs),
@@ -69,7 +69,7 @@ def estimate_training(evaluator: StandAlone, placement: Placement) -> float:
         )
         return time.perf_counter() - start
 
-    network = evaluator.startable(placement, seed=0)
+    network = networks.startable(placement, seed=0)
     some = list(itertools.islice(validation, _SCORED))
     start = time.perf_counter()
     measure_score(network, some, precision=recipe.precision)
@@ -85,7 +85,7 @@ def estimate_training(evaluator: StandAlone, placement: Placement) -> float:
     except TrainingFailed as error:
         if error.reason == "oom":
             raise DeviceUnavailable(
-                f"{placement}: a batch of {recipe.batch_size} images of {evaluator.images.image_size} pixels does not "
+                f"{placement}: a batch of {recipe.batch_size} images of {networks.images.image_size} pixels does not "
                 f"fit here: {error}"
             ) from error
         raise

@@ -87,7 +87,7 @@ def network_of_study(
 
     MissingWeights or CorruptResults where its weights are not there or were changed.
     """
-    from seplace.evaluators.stand_alone import read_weights  # Lightning
+    from seplace.evaluators.weights import read_weights
 
     space = config.search_space
     return TrainedNetwork(

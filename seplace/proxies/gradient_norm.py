@@ -8,14 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seplace.evaluators.stand_alone import StandAlone
+from seplace.evaluators.study_networks import StudyNetworks
 from seplace.proxies.proxy import Effort
 from seplace.proxies.untrained import UntrainedScore
 
 
-def make(evaluator: StandAlone, *, seed: int, effort: Effort) -> UntrainedScore:
+def make(networks: StudyNetworks, *, seed: int, effort: Effort) -> UntrainedScore:
     """Return the score of a study's placements."""
-    return UntrainedScore(gradient_norm, evaluator, seed=seed, effort=effort)
+    return UntrainedScore(gradient_norm, networks, seed=seed, effort=effort)
 
 
 def gradient_norm(network: nn.Module, images: Tensor, labels: Tensor) -> float:

@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from seplace.evaluators.stand_alone import StandAlone
+from seplace.evaluators.study_networks import StudyNetworks
 from seplace.proxies.proxy import Effort
 from seplace.proxies.untrained import UntrainedScore
 
@@ -16,9 +16,9 @@ _LEAST = 1e-5
 """Added to every eigenvalue, so that none is zero."""
 
 
-def make(evaluator: StandAlone, *, seed: int, effort: Effort) -> UntrainedScore:
+def make(networks: StudyNetworks, *, seed: int, effort: Effort) -> UntrainedScore:
     """Return the score of a study's placements."""
-    return UntrainedScore(jacobian_covariance, evaluator, seed=seed, effort=effort)
+    return UntrainedScore(jacobian_covariance, networks, seed=seed, effort=effort)
 
 
 def jacobian_covariance(network: nn.Module, images: Tensor, labels: Tensor) -> float:  # noqa: ARG001 - a Measure

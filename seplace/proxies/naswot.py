@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from seplace.evaluators.stand_alone import StandAlone
+from seplace.evaluators.study_networks import StudyNetworks
 from seplace.proxies.proxy import Effort
 from seplace.proxies.untrained import UntrainedScore
 
@@ -28,9 +28,9 @@ _ACTIVATIONS = (
 """The operators, in place or not, that bend at zero; all that is called ReLU, as a module or a function, runs one."""
 
 
-def make(evaluator: StandAlone, *, seed: int, effort: Effort) -> UntrainedScore:
+def make(networks: StudyNetworks, *, seed: int, effort: Effort) -> UntrainedScore:
     """Return the score of a study's placements."""
-    return UntrainedScore(naswot, evaluator, seed=seed, effort=effort)
+    return UntrainedScore(naswot, networks, seed=seed, effort=effort)
 
 
 def naswot(network: nn.Module, images: Tensor, labels: Tensor) -> float:  # noqa: ARG001 - a Measure

@@ -11,7 +11,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,7 +31,7 @@ from seplace.user_code import user_errors_if
 if TYPE_CHECKING:
     import pandas as pd
 
-    from seplace.evaluators.stand_alone import StandAlone
+    from seplace.evaluators.study_networks import StudyNetworks
     from seplace.proxies.proxy import Effort
 
 FLOPS = "flops"
@@ -80,7 +79,6 @@ def rank_correlation_table(
     config: StudyConfig,
     evaluations: Iterable[Evaluation],
     *,
-    folder: Path,
     proxies: Sequence[str],
     placements: int | None,
     seed: int,
@@ -93,14 +91,14 @@ def rank_correlation_table(
     `placements` is how many are drawn from those that were trained in full; None for all. The proxies draw from a seed
     that no training of the study has, and never see the test split. InputError where there are too few placements.
     """
-    from seplace.evaluators.stand_alone import StandAlone
+    from seplace.evaluators.study_networks import StudyNetworks
 
     for name in proxies:
         PROXIES.entry(name)  # a wrong name is told before anything takes time
     trained = sampled(trained_placements(evaluations, epochs=config.training.epochs), placements, seed=seed)
-    evaluator = StandAlone(config, folder, device=device)
+    networks = StudyNetworks(config, device=device)
     names = [name for name in dict.fromkeys(proxies) if name != FLOPS]
-    scores = measure_scores(evaluator, trained, names, seed=seed, effort=effort, on_score=on_score)
+    scores = measure_scores(networks, trained, names, seed=seed, effort=effort, on_score=on_score)
     return compare(trained, scores, seed=seed)
 
 
@@ -144,7 +142,7 @@ def sampled(trained: Sequence[Trained], count: int | None, *, seed: int) -> list
 
 
 def measure_scores(
-    evaluator: StandAlone,
+    networks: StudyNetworks,
     trained: Sequence[Trained],
     proxies: Sequence[str],
     *,
@@ -155,17 +153,17 @@ def measure_scores(
     """Let each proxy score each placement; the time that it takes to read the study's data is nobody's."""
     from seplace.models import holds_own_code
 
-    evaluator.images  # noqa: B018 - read now
+    networks.images  # noqa: B018 - read now
     own_seed = derive_seed(seed, "proxy")  # no seed of a training, whose luck it would share
     measured = []
     for name in proxies:
         start = time.perf_counter()
-        space = evaluator.config.search_space
+        space = networks.config.search_space
         own = is_import_path(name)
         with user_errors_if(
             own or any(backbone.is_own for backbone in space.backbones.values()), f"proxy {name} fails"
         ):
-            proxy = PROXIES[name](evaluator, seed=own_seed, effort=effort)
+            proxy = PROXIES[name](networks, seed=own_seed, effort=effort)
         ready = time.perf_counter()
         values = []
         for done, each in enumerate(trained, start=1):

@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 
 from seplace.errors import TrainingFailed
-from seplace.evaluators.stand_alone import StandAlone
+from seplace.evaluators.study_networks import StudyNetworks
 from seplace.placement import Placement
 from seplace.proxies.proxy import Effort, rescaled
 from seplace.proxies.untrained import seeded
 from seplace.seeds import derive_seed
 
 
-def make(evaluator: StandAlone, *, seed: int, effort: Effort) -> ShortTraining:
+def make(networks: StudyNetworks, *, seed: int, effort: Effort) -> ShortTraining:
     """Return the score of a study's placements."""
-    return ShortTraining(evaluator, seed=seed, epochs=effort.short_epochs)
+    return ShortTraining(networks, seed=seed, epochs=effort.short_epochs)
 
 
 class ShortTraining:
@@ -23,17 +23,17 @@ class ShortTraining:
     Cross-entropy, since it ranks under-trained networks better than accuracy does.
     """
 
-    def __init__(self, evaluator: StandAlone, *, seed: int, epochs: int) -> None:
-        self.evaluator = evaluator
+    def __init__(self, networks: StudyNetworks, *, seed: int, epochs: int) -> None:
+        self.networks = networks
         self.seed = seed
-        self.recipe = rescaled(evaluator.config.training, epochs=epochs)
+        self.recipe = rescaled(networks.config.training, epochs=epochs)
 
     def score(self, placement: Placement) -> float:
         """Train the network of a placement and score it; -inf where the training fails."""
-        network = self.evaluator.startable(placement, seed=self.seed)
-        with seeded(self.evaluator.device, derive_seed(self.seed, "proxy")):
+        network = self.networks.startable(placement, seed=self.seed)
+        with seeded(self.networks.device, derive_seed(self.seed, "proxy")):
             try:
-                _, curve = self.evaluator.fit(network, recipe=self.recipe, seed=self.seed)
+                _, curve = self.networks.fit(network, recipe=self.recipe, seed=self.seed)
             except TrainingFailed:
                 return -math.inf
         return -curve[-1].cross_entropy

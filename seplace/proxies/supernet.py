@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from seplace.backbones.sites import Stage
-from seplace.evaluators.stand_alone import StandAlone
+from seplace.evaluators.study_networks import StudyNetworks
 from seplace.placement import Placement, StageChoice
 from seplace.proxies.proxy import Effort, rescaled
 from seplace.proxies.untrained import seeded
@@ -24,42 +24,42 @@ Path = tuple[int, ...]
 """The position of a choice for each unit (stage or block)."""
 
 
-def make(evaluator: StandAlone, *, seed: int, effort: Effort) -> SharedWeights:
+def make(networks: StudyNetworks, *, seed: int, effort: Effort) -> SharedWeights:
     """Train a supernet for each backbone of the study's space, and return what scores their paths.
 
     TrainingFailed where a supernet's training diverges.
     """
-    recipe = rescaled(evaluator.config.training, epochs=effort.supernet_epochs)
+    recipe = rescaled(networks.config.training, epochs=effort.supernet_epochs)
     recipe = recipe.model_copy(update={"compile": False})  # each path would be compiled anew
     supernets = {}
-    for variant in evaluator.config.search_space.backbones:
-        supernet = Supernet.build(evaluator, variant, seed=seed)
-        with seeded(evaluator.device, derive_seed(seed, "proxy")):
-            trained, _ = evaluator.fit(supernet, recipe=recipe, seed=seed)
+    for variant in networks.config.search_space.backbones:
+        supernet = Supernet.build(networks, variant, seed=seed)
+        with seeded(networks.device, derive_seed(seed, "proxy")):
+            trained, _ = networks.fit(supernet, recipe=recipe, seed=seed)
         assert isinstance(trained, Supernet)
         supernets[variant] = trained
-    return SharedWeights(evaluator, supernets, seed=seed, recalibration_batches=effort.recalibration_batches)
+    return SharedWeights(networks, supernets, seed=seed, recalibration_batches=effort.recalibration_batches)
 
 
 class SharedWeights:
     """The negative cross-entropy, in nats, that a placement's path of a supernet has on the validation split."""
 
     def __init__(
-        self, evaluator: StandAlone, supernets: Mapping[str, Supernet], *, seed: int, recalibration_batches: int
+        self, networks: StudyNetworks, supernets: Mapping[str, Supernet], *, seed: int, recalibration_batches: int
     ) -> None:
         """Keep trained supernets, by the names that placements have for their backbones."""
-        self.evaluator = evaluator
+        self.networks = networks
         self.supernets = supernets
         self.seed = seed
         self.recalibration_batches = recalibration_batches
 
     def score(self, placement: Placement) -> float:
         """Return the score of the path, with batch-norm statistics of its own; -inf where it is no number."""
-        network = self.evaluator.startable(placement, seed=self.seed)
+        network = self.networks.startable(placement, seed=self.seed)
         network.load_state_dict(self.supernets[placement.variant].state_of(placement))
-        batches = self.evaluator.training_batches(seed=self.seed)
+        batches = self.networks.training_batches(seed=self.seed)
         recalibrate(network, itertools.islice(batches, self.recalibration_batches))
-        loss = self.evaluator.score(network).cross_entropy
+        loss = self.networks.score(network).cross_entropy
         return -loss if math.isfinite(loss) else -math.inf
 
 
@@ -102,23 +102,23 @@ class Supernet(nn.Module):
                     parent._modules[name] = switch
 
     @classmethod
-    def build(cls, evaluator: StandAlone, variant: str, *, seed: int) -> Supernet:
+    def build(cls, networks: StudyNetworks, variant: str, *, seed: int) -> Supernet:
         """Build the untrained supernet of a backbone of the study's space, for the space's choices and the baselines'.
 
         Every path starts from the weights that its placement starts from on this seed.
         """
-        space = evaluator.config.search_space
+        space = networks.config.search_space
         beside = [mark.choices for mark in space.baselines.values() if mark.variant == variant]
         choices = [
             tuple(dict.fromkeys([*listed, *marks])) for listed, *marks in zip(space.choices, *beside, strict=True)
         ]
-        networks = [
-            evaluator.startable(
+        started = [
+            networks.startable(
                 Placement(tuple(listed[min(number, len(listed) - 1)] for listed in choices), variant), seed=seed
             )
             for number in range(max(map(len, choices)))
         ]
-        return cls(networks, space.backbones[variant].units, choices, seed=seed)
+        return cls(started, space.backbones[variant].units, choices, seed=seed)
 
     @property
     def path(self) -> Path:

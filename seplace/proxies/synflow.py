@@ -11,14 +11,14 @@ import math
 import torch
 from torch import Tensor, nn
 
-from seplace.evaluators.stand_alone import StandAlone
+from seplace.evaluators.study_networks import StudyNetworks
 from seplace.proxies.proxy import Effort
 from seplace.proxies.untrained import UntrainedScore
 
 
-def make(evaluator: StandAlone, *, seed: int, effort: Effort) -> UntrainedScore:
+def make(networks: StudyNetworks, *, seed: int, effort: Effort) -> UntrainedScore:
     """Return the score of a study's placements; of the minibatch only its shape is used."""
-    return UntrainedScore(synflow, evaluator, seed=seed, effort=effort)
+    return UntrainedScore(synflow, networks, seed=seed, effort=effort)
 
 
 def synflow(network: nn.Module, images: Tensor, labels: Tensor) -> float:  # noqa: ARG001 - a Measure

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from seplace.errors import DataError
-from seplace.evaluators.stand_alone import StandAlone
+from seplace.evaluators.study_networks import StudyNetworks
 from seplace.models import build
 from seplace.placement import Placement
 from seplace.proxies.proxy import Effort
@@ -27,17 +27,17 @@ class UntrainedScore:
     Networks are drawn from one seed, so that their backbones have equal weights. What a recipe freezes is not frozen.
     """
 
-    def __init__(self, measure: Measure, evaluator: StandAlone, *, seed: int, effort: Effort) -> None:
+    def __init__(self, measure: Measure, networks: StudyNetworks, *, seed: int, effort: Effort) -> None:
         self.measure = measure
-        self.evaluator = evaluator
+        self.networks = networks
         self.seed = seed
         self.gate_init = effort.gate_init
-        self.images, self.labels = minibatch(evaluator, effort.images, seed=seed)
+        self.images, self.labels = minibatch(networks, effort.images, seed=seed)
 
     def network(self, placement: Placement) -> nn.Module:
         """Build the network of a placement, its gates started as the effort says."""
-        space = self.evaluator.config.search_space
-        images = self.evaluator.images
+        space = self.networks.config.search_space
+        images = self.networks.images
         network = build(
             space.backbone_of(placement),
             placement,
@@ -46,28 +46,28 @@ class UntrainedScore:
             in_channels=images.channels,
             seed=self.seed,
         )
-        return network.to(self.evaluator.device)
+        return network.to(self.networks.device)
 
     def score(self, placement: Placement) -> float:
         """Return the measure of a placement; -inf where it is no number."""
-        with seeded(self.evaluator.device, derive_seed(self.seed, "proxy")):
+        with seeded(self.networks.device, derive_seed(self.seed, "proxy")):
             value = self.measure(self.network(placement), self.images, self.labels)
         return -math.inf if math.isnan(value) else value
 
 
-def minibatch(evaluator: StandAlone, count: int, *, seed: int) -> tuple[Tensor, Tensor]:
+def minibatch(networks: StudyNetworks, count: int, *, seed: int) -> tuple[Tensor, Tensor]:
     """Return the first images (count, C, H, W) and labels (count,) that a training on `seed` sees.
 
     DataError where an epoch has fewer.
     """
     images, labels, found = [], [], 0
-    for some_images, some_labels in evaluator.training_batches(seed=seed):
+    for some_images, some_labels in networks.training_batches(seed=seed):
         images.append(some_images)
         labels.append(some_labels)
         found += len(some_labels)
         if found >= count:
             return torch.cat(images)[:count], torch.cat(labels)[:count]
-    raise DataError(f"a minibatch of {count} images: an epoch of {evaluator.config.data.name} has only {found}")
+    raise DataError(f"a minibatch of {count} images: an epoch of {networks.config.data.name} has only {found}")
 
 
 @contextmanager

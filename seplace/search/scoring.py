@@ -71,10 +71,10 @@ def make_proxy(config: StudyConfig, folder: Path, evaluator: Evaluator, name: st
     from seplace.proxies import PROXIES
     from seplace.proxies.proxy import Effort
 
-    builder = evaluator if isinstance(evaluator, StandAlone) else make(config, folder, worker=0)
+    trainer = evaluator if isinstance(evaluator, StandAlone) else make(config, folder, worker=0)
     usual, batch = Effort.usual(config.training.epochs, gate_init="paper"), config.training.batch_size
-    effort = replace(usual, images=min(usual.images, len(builder.images.train) // batch * batch))
-    proxy: Proxy = PROXIES[name](builder, seed=derive_seed(config.search.seed, "proxy"), effort=effort)
+    effort = replace(usual, images=min(usual.images, len(trainer.networks.images.train) // batch * batch))
+    proxy: Proxy = PROXIES[name](trainer.networks, seed=derive_seed(config.search.seed, "proxy"), effort=effort)
     return proxy
 
 

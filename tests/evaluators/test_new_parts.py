@@ -10,7 +10,7 @@ import seplace
 from seplace.backbones.describe import describe
 from seplace.errors import InputError, StudyChanged
 from seplace.evaluators.new_parts import new_modules
-from seplace.evaluators.stand_alone import StandAlone
+from seplace.evaluators.study_networks import StudyNetworks
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation
 from seplace.results.ledger import Ledger
@@ -51,8 +51,8 @@ def frozen_study(folder: Path, name: str) -> Path:
 
 def test_a_new_head_learns_while_the_backbone_is_frozen(tmp_path: Path) -> None:
     config = load_study(frozen_study(tmp_path, "headed"))
-    evaluator = StandAlone(config, tmp_path / "out", device="cpu")
-    start = evaluator.startable(Placement.parse("se4"), seed=0)
+    networks = StudyNetworks(config, device="cpu")
+    start = networks.startable(Placement.parse("se4"), seed=0)
     learning = {name for name, parameter in start.named_parameters() if parameter.requires_grad}
     gates = {name for name in learning if ".attention." in name}
     assert len(gates) == 4
@@ -61,24 +61,24 @@ def test_a_new_head_learns_while_the_backbone_is_frozen(tmp_path: Path) -> None:
     assert start.fc[1].training
     assert not start.steps[0].norm.training
     text = config.search_space.backbone.text
-    learning = learning_of(config, evaluator.describe_images())
+    learning = learning_of(config, networks.describe_images())
     assert learning == {text: ["fc", "stem"]}
     assert sentence_of(text, learning[text]) == f"freeze: of {text} fc, stem learns too: it was drawn, and not loaded"
 
 
 def test_a_network_without_trained_weights_is_said(tmp_path: Path) -> None:
     config = load_study(frozen_study(tmp_path, "drawn"))
-    evaluator = StandAlone(config, tmp_path / "out", device="cpu")
-    ((text, paths),) = learning_of(config, evaluator.describe_images()).items()
+    networks = StudyNetworks(config, device="cpu")
+    ((text, paths),) = learning_of(config, networks.describe_images()).items()
     assert "comes without trained weights" in sentence_of(text, paths)
-    start = evaluator.startable(Placement.parse("se4"), seed=0)
+    start = networks.startable(Placement.parse("se4"), seed=0)
     assert all(".attention." in name for name, parameter in start.named_parameters() if parameter.requires_grad)
 
 
 def test_a_study_of_the_catalogue_freezes_all_of_it(tmp_path: Path) -> None:
     config = load_study(write_study(tmp_path, training={"freeze": "backbone"}))
     assert learning_of(config, {"classes": range(10), "channels": 1}) == {}
-    start = StandAlone(config, tmp_path / "out", device="cpu").startable(Placement.parse("none-none-none"), seed=0)
+    start = StudyNetworks(config, device="cpu").startable(Placement.parse("none-none-none"), seed=0)
     assert not any(parameter.requires_grad for parameter in start.parameters())
 
 

@@ -10,7 +10,8 @@ from torch import nn
 import seplace
 from seplace.adoption import Adopted
 from seplace.errors import InputError
-from seplace.evaluators.stand_alone import StandAlone, read_weights, weights_of
+from seplace.evaluators.stand_alone import StandAlone
+from seplace.evaluators.weights import read_weights, serialize_weights
 from seplace.exporters.program import export_program
 from seplace.files.atomic import sha256_of
 from seplace.placement import Placement
@@ -31,7 +32,7 @@ def adopted(name: str) -> Adopted:
 def test_weights_are_written_and_read_back(tmp_path: Path, name: str) -> None:
     network = adopted(name).insert("se4", init="paper")
     other = adopted(name).insert("se4", init="paper", seed=1)
-    data = weights_of(network)
+    data = serialize_weights(network)
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / "a.safetensors").write_bytes(data)
     evaluation = Evaluation(
@@ -82,7 +83,7 @@ def test_a_training_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
         if name == "resumed":
             evaluator.evaluate(replace(whole, epochs=1), on_epoch=lambda _epoch: None)
         row = evaluator.evaluate(whole, on_epoch=lambda _epoch: None)
-        assert evaluator.trained(row)(evaluator.example).shape == (1, 10)
+        assert evaluator.trained(row)(evaluator.networks.example).shape == (1, 10)
         rows.append(row)
     assert rows[0].weights_sha256 == rows[1].weights_sha256
 
@@ -103,4 +104,4 @@ class WithNotes(shared.Body):
 def test_a_state_that_cannot_be_kept_is_refused() -> None:
     network: nn.Module = seplace.adopt(WithNotes(), images(2, 8)).insert("se4")
     with pytest.raises(InputError, match="WithNotes: its state holds _extra_state, a dict; only tensors can be kept"):
-        weights_of(network)
+        serialize_weights(network)

@@ -4,47 +4,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save
 
 from seplace.errors import TrainingFailed
-from seplace.evaluators.stand_alone import StandAlone, make, read_weights
-from seplace.files.atomic import sha256_of
+from seplace.evaluators.stand_alone import StandAlone, make
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation, Job
 from seplace.study.config import differences, load_study
-from tests.networks import network_of
 from tests.studies import write_study
 
 RESULTS_OF_0_1 = Path(__file__).resolve().parents[2] / "results" / "cifar10-resnet8"
-
-
-def test_weights_of_version_0_1_are_read(tmp_path: Path) -> None:
-    """Gates stood in the join of a block then, and those of `pre` at the head of its residual branch."""
-    placement = "se4-eca.parallel-cbam4.cross-se4.pre"
-    tensors = network_of("resnet18[width=0.125]", placement, num_classes=3).state_dict()
-    earlier = {
-        name.replace("stages.0.0.residual.attention.", "stages.0.0.join.")
-        .replace("stages.0.1.residual.attention.", "stages.0.1.join.")
-        .replace(".shortcut.attention.", ".join.")
-        .replace(".residual.attention.", ".residual.pre."): tensor
-        for name, tensor in tensors.items()
-    }
-    assert sum(".join.gate." in name for name in earlier) == 2 * (2 + 1 + 4 + 6)
-    assert sum(".residual.pre.gate." in name for name in earlier) == 2 * 2
-    content = save(earlier)
-    (tmp_path / "weights").mkdir()
-    (tmp_path / "weights" / "old.safetensors").write_bytes(content)
-    evaluation = Evaluation(
-        placement=Placement.parse(placement),
-        seed=0,
-        epochs=1,
-        state="complete",
-        weights="old.safetensors",
-        weights_sha256=sha256_of(content),
-    )
-    read = read_weights(tmp_path, evaluation)
-    assert read.keys() == tensors.keys()
-    assert all(torch.equal(tensor, tensors[name]) for name, tensor in read.items())
 
 
 def test_a_study_of_version_0_1_means_the_same_today() -> None:
@@ -121,5 +89,5 @@ def test_a_worker_has_the_device_and_the_threads_of_the_study(tmp_path: Path, mo
     threads: list[int] = []
     monkeypatch.setattr(torch, "set_num_threads", threads.append)
     config = load_study(write_study(tmp_path, run={"accelerator": "cpu", "threads": 3}))
-    assert make(config, tmp_path, worker=1).device == torch.device("cpu")
+    assert make(config, tmp_path, worker=1).networks.device == torch.device("cpu")
     assert threads == [3]

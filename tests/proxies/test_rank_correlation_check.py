@@ -158,7 +158,6 @@ def test_a_sample_is_drawn_from_the_seed() -> None:
 def rank_correlation_check(finished, **changes):
     results = api.load(finished)
     arguments = {
-        "folder": finished,
         "proxies": ["naswot", "short_training"],
         "placements": 6,
         "seed": 0,

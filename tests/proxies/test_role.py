@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from seplace.evaluators.stand_alone import StandAlone
+from seplace.evaluators.study_networks import StudyNetworks
 from seplace.placement import Placement
 from seplace.proxies import PROXIES, WITHOUT_TRAINING
 from seplace.registry import resolve
 from tests.networks import network_of
-from tests.proxies.toy import EFFORT, evaluator_of
+from tests.proxies.toy import EFFORT, networks_for
 
 PLACEMENTS = [Placement.parse(text) for text in ("none-none-none", "se4-cbam4-eca", "none-eca.parallel-se4")]
 each_proxy = pytest.mark.parametrize("name", PROXIES)
@@ -22,37 +22,36 @@ each_measure = pytest.mark.parametrize("name", WITHOUT_TRAINING)
 
 
 @pytest.fixture(scope="module")
-def evaluator(tmp_path_factory) -> StandAlone:
-    return evaluator_of(tmp_path_factory.mktemp("proxies"))
+def networks(tmp_path_factory) -> StudyNetworks:
+    return networks_for(tmp_path_factory.mktemp("proxies"))
 
 
-def scores(name: str, evaluator: StandAlone, *, seed: int = 7) -> list[float]:
-    proxy = PROXIES[name](evaluator, seed=seed, effort=EFFORT)
+def scores(name: str, networks: StudyNetworks, *, seed: int = 7) -> list[float]:
+    proxy = PROXIES[name](networks, seed=seed, effort=EFFORT)
     return [proxy.score(placement) for placement in PLACEMENTS]
 
 
 @each_proxy
-def test_scores_are_finite_repeatable_and_leave_no_trace(name: str, evaluator: StandAlone) -> None:
+def test_scores_are_finite_repeatable_and_leave_no_trace(name: str, networks: StudyNetworks) -> None:
     before = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()
-    first = scores(name, evaluator)
+    first = scores(name, networks)
     assert torch.equal(torch.get_rng_state(), before[0])
     assert (random.getstate(), np.random.get_state()[1].tolist()) == before[1:]
     assert all(isinstance(score, float) and math.isfinite(score) for score in first)
     assert len(set(first)) > 1
-    assert scores(name, evaluator) == first
-    assert not evaluator.folder.exists()
+    assert scores(name, networks) == first
 
 
 @each_proxy
-def test_the_seed_decides(name: str, evaluator: StandAlone) -> None:
-    assert scores(name, evaluator) != scores(name, evaluator, seed=8)
+def test_the_seed_decides(name: str, networks: StudyNetworks) -> None:
+    assert scores(name, networks) != scores(name, networks, seed=8)
 
 
 @each_proxy
-def test_the_order_of_placements_is_no_matter(name: str, evaluator: StandAlone) -> None:
-    proxy = PROXIES[name](evaluator, seed=7, effort=EFFORT)
+def test_the_order_of_placements_is_no_matter(name: str, networks: StudyNetworks) -> None:
+    proxy = PROXIES[name](networks, seed=7, effort=EFFORT)
     backwards = [proxy.score(placement) for placement in reversed(PLACEMENTS)]
-    assert backwards[::-1] == scores(name, evaluator)
+    assert backwards[::-1] == scores(name, networks)
 
 
 def measure(name: str):
@@ -109,16 +108,16 @@ def test_other_backbones_are_scored(name: str, backbone: str) -> None:
 
 def test_gates_that_start_at_one_are_hardly_seen(tmp_path: Path) -> None:
     """They change nothing at step 0: the Jacobian and what flows are those of the plain network."""
-    evaluator = evaluator_of(tmp_path)
+    networks = networks_for(tmp_path)
     blind = replace(EFFORT, gate_init="identity")
     plain, gated = PLACEMENTS[0], Placement.parse("se4-se4-eca")
     for name in ("jacobian_covariance", "synflow"):
-        proxy = PROXIES[name](evaluator, seed=7, effort=blind)
+        proxy = PROXIES[name](networks, seed=7, effort=blind)
         assert proxy.score(gated) == pytest.approx(proxy.score(plain), rel=1e-6)
 
 
-def test_a_new_member_is_picked_up(evaluator: StandAlone) -> None:
-    made = PROXIES["tests.proxies.test_role:make_length"](evaluator, seed=0, effort=EFFORT)
+def test_a_new_member_is_picked_up(networks: StudyNetworks) -> None:
+    made = PROXIES["tests.proxies.test_role:make_length"](networks, seed=0, effort=EFFORT)
     assert made.score(PLACEMENTS[1]) == float(len("se4-cbam4-eca"))
 
 
@@ -127,6 +126,6 @@ class Length:
         return float(len(str(placement)))
 
 
-def make_length(evaluator, *, seed, effort) -> Length:
-    del evaluator, seed, effort
+def make_length(networks, *, seed, effort) -> Length:
+    del networks, seed, effort
     return Length()

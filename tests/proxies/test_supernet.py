@@ -10,7 +10,7 @@ from seplace.models import freeze_backbone
 from seplace.placement import Placement, StageChoice
 from seplace.proxies.supernet import SharedWeights, Supernet, make, recalibrate
 from tests.networks import network_of
-from tests.proxies.toy import EFFORT, evaluator_of
+from tests.proxies.toy import EFFORT, networks_for
 from tests.studies import write_small_space
 
 TEXTS = ("none", "se2", "eca.parallel")
@@ -120,41 +120,39 @@ def test_frozen_batch_norms_keep_theirs() -> None:
 
 
 def test_a_path_is_scored_with_its_weights_and_statistics(tmp_path) -> None:
-    evaluator = evaluator_of(tmp_path)
-    shared = make(evaluator, seed=3, effort=EFFORT)
+    networks = networks_for(tmp_path)
+    shared = make(networks, seed=3, effort=EFFORT)
     assert isinstance(shared, SharedWeights)
     placement = Placement.parse("se4-none-cbam4.parallel")
     supernet = shared.supernets[""]
-    untrained = Supernet.build(evaluator, "", seed=3)
+    untrained = Supernet.build(networks, "", seed=3)
     start, end = untrained.state_of(placement), supernet.state_of(placement)
-    assert start.keys() == end.keys() == evaluator.build(placement, seed=3).state_dict().keys()
+    assert start.keys() == end.keys() == networks.build(placement, seed=3).state_dict().keys()
     assert not torch.equal(start["classifier.weight"], end["classifier.weight"])
-    network = evaluator.build(placement, seed=0)
+    network = networks.build(placement, seed=0)
     network.load_state_dict(end)
-    recalibrate(network, itertools.islice(evaluator.training_batches(seed=3), 2))
-    images = torch.from_numpy(evaluator.images.validation.images).float() / 255
-    mean, std = (
-        torch.tensor(values)[:, None, None].float() for values in (evaluator.images.mean, evaluator.images.std)
-    )
+    recalibrate(network, itertools.islice(networks.training_batches(seed=3), 2))
+    images = torch.from_numpy(networks.images.validation.images).float() / 255
+    mean, std = (torch.tensor(values)[:, None, None].float() for values in (networks.images.mean, networks.images.std))
     with torch.no_grad():
         logits = network((images - mean) / std)
-    loss = nn.functional.cross_entropy(logits, torch.from_numpy(evaluator.images.validation.labels))
+    loss = nn.functional.cross_entropy(logits, torch.from_numpy(networks.images.validation.labels))
     assert shared.score(placement) == pytest.approx(-float(loss), rel=1e-4)
 
 
 def test_baselines_and_other_backbones_have_paths(tmp_path) -> None:
     space = write_small_space(tmp_path, variants=["cifar_resnet8[width=0.5]"])
-    evaluator = evaluator_of(tmp_path, space=space)
-    shared = make(evaluator, seed=3, effort=EFFORT)
-    for placement in evaluator.config.search_space.baselines.values():
+    networks = networks_for(tmp_path, space=space)
+    shared = make(networks, seed=3, effort=EFFORT)
+    for placement in networks.config.search_space.baselines.values():
         assert math.isfinite(shared.score(placement))
     wide = shared.score(Placement.parse("none-eca-none@cifar_resnet8[width=0.5]"))
     assert wide != shared.score(Placement.parse("none-eca-none"))
 
 
 def test_a_path_that_overflows_is_the_worst(tmp_path) -> None:
-    evaluator = evaluator_of(tmp_path)
-    supernet = Supernet.build(evaluator, "", seed=3)
+    networks = networks_for(tmp_path)
+    supernet = Supernet.build(networks, "", seed=3)
     nn.init.constant_(supernet.network.classifier.weight, math.nan)
-    shared = SharedWeights(evaluator, {"": supernet}, seed=3, recalibration_batches=1)
+    shared = SharedWeights(networks, {"": supernet}, seed=3, recalibration_batches=1)
     assert shared.score(Placement.parse("none-none-none")) == -math.inf

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from seplace.evaluators.stand_alone import StandAlone
+from seplace.evaluators.study_networks import StudyNetworks
 from seplace.proxies.proxy import Effort
 from seplace.study.config import load_study
 from tests.studies import write_study
@@ -14,11 +14,11 @@ from tests.studies import write_study
 EFFORT = Effort(images=16, gate_init="paper", short_epochs=1, supernet_epochs=3, recalibration_batches=2)
 
 
-def evaluator_of(folder: Path, **changes) -> StandAlone:
-    """The evaluator of a study of 64 digits in batches of 32, 64 further ones to score on."""
+def networks_for(folder: Path, **changes) -> StudyNetworks:
+    """The networks of a study of 64 digits in batches of 32, 64 further ones to score on."""
     changes.setdefault("data", {"train_images": 64, "validation_images": 64})
     changes.setdefault("training", {"batch_size": 32})
-    return StandAlone(load_study(write_study(folder, **changes)), folder / "results", device="cpu")
+    return StudyNetworks(load_study(write_study(folder, **changes)), device="cpu")
 
 
 def perceptron(*, inputs: int = 12, hidden: int = 7, outputs: int = 4) -> nn.Sequential:

@@ -1,0 +1,197 @@
+"""The networks and the data of a study on one device: what trainings, costs, times and proxies are made of."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import nn
+
+from seplace.datasets.image_set import ImageSet, Split, load_image_set
+from seplace.datasets.loader import Augmentation, BatchLoader
+from seplace.errors import DamagedImages, DataError, DeviceUnavailable
+from seplace.evaluators.data_look import look_at_study
+from seplace.evaluators.new_parts import new_modules
+from seplace.models import build, freeze_backbone, holds_own_code
+from seplace.placement import Placement
+from seplace.registry import is_import_path
+from seplace.seeds import derive_seed
+from seplace.study.config import StudyConfig
+from seplace.study.recipe import Recipe
+from seplace.training.fit import CurvePoint, train
+from seplace.training.score import Score, measure_score
+from seplace.user_code import user_errors_if
+
+
+class StudyNetworks:
+    """Builds and scores networks of one study on one device; the data set is read once."""
+
+    def __init__(self, config: StudyConfig, *, device: str) -> None:
+        """Raise DeviceUnavailable where the recipe asks for bf16 and the device has none."""
+        self.config = config
+        self.device = torch.device(device)
+        self._new: dict[str, frozenset[str]] = {}
+        if config.training.precision == "bf16" and self.device.type == "cuda" and not torch.cuda.is_bf16_supported():
+            raise DeviceUnavailable(f"{torch.cuda.get_device_name(self.device)} has no bf16: use precision fp32")
+
+    @cached_property
+    def images(self) -> ImageSet:
+        """The study's data. Raises DataError where they do not fit the recipe."""
+        data = self.config.data
+        with self._errors_of_data():
+            images = load_image_set(
+                data.name,
+                root=self.config.data_root,
+                image_size=data.image_size,
+                train_images=data.train_images,
+                validation_images=data.validation_images,
+                noise=data.noise,
+                seed=data.seed,
+                skip_damaged=data.skip_damaged,
+            )
+        for backbone in self.config.search_space.backbones.values():
+            if images.image_size < backbone.min_image_size:
+                raise DataError(
+                    f"{data.name}: images of {images.image_size} pixels are too small for the strides of "
+                    f"{backbone.text}, which needs {backbone.min_image_size}"
+                )
+        if len(images.train.labels) < self.config.training.batch_size:
+            raise DataError(
+                f"{data.name}: a batch of {self.config.training.batch_size} is larger than the "
+                f"{len(images.train.labels)} training images"
+            )
+        return images
+
+    def describe_images(self) -> dict[str, Any]:
+        """Return what a trained network needs to know of its data, as plain JSON types.
+
+        All splits are examined, the test split too, so that faults are known before any training. Raises DataError,
+        which names all of them.
+        """
+        with self._errors_of_data():
+            look = look_at_study(self.config, whole=self.config.data.skip_damaged)
+            try:
+                images = self.images
+                if "test" in look.uses:
+                    images.test()
+            except DamagedImages:
+                look_at_study(self.config, whole=True)  # names those of all splits
+                raise
+        return {
+            "classes": list(images.classes),
+            "channels": images.channels,
+            "image_size": images.image_size,
+            "mean": list(images.mean),
+            "std": list(images.std),
+            "training_images": len(images.train),
+            "validation_images": len(images.validation),
+            **look.to_record(),
+        }
+
+    def build(self, placement: Placement, *, seed: int) -> nn.Module:
+        """Build the untrained network of a placement for the study's data."""
+        space = self.config.search_space
+        return build(
+            space.backbone_of(placement),
+            placement,
+            gate=space.gate,
+            num_classes=len(self.images.classes),
+            in_channels=self.images.channels,
+            seed=seed,
+        )
+
+    def trainable(self, placement: Placement, *, seed: int) -> nn.Module:
+        """Build a network with the backbone frozen where the recipe says so."""
+        network = self.build(placement, seed=seed)
+        if self.config.training.freeze == "backbone":
+            freeze_backbone(network, new=self._new_modules(placement.variant))
+        return network
+
+    def _new_modules(self, variant: str) -> frozenset[str]:
+        """Return the paths of the modules that learn in a frozen backbone; see `new_modules`."""
+        backbone = self.config.search_space.backbones[variant]
+        if variant not in self._new:
+            found = new_modules(backbone, len(self.images.classes), self.images.channels) if backbone.is_own else None
+            self._new[variant] = found or frozenset()
+        return self._new[variant]
+
+    def startable(self, placement: Placement, *, seed: int) -> nn.Module:
+        """Build the network that a training starts from, on this device."""
+        return self.place(self.trainable(placement, seed=seed))
+
+    def training_batches(self, *, seed: int) -> BatchLoader:
+        """Return the training split in the order, and with the augmentation, that a training on `seed` sees."""
+        recipe = self.config.training
+        augmentation = Augmentation(crop_padding=recipe.crop_padding, flip=recipe.flip, cutout=recipe.cutout)
+        return self._batches(self.images.train, augmentation=augmentation, shuffle_seed=derive_seed(seed, "data"))
+
+    def fit(self, network: nn.Module, *, recipe: Recipe, seed: int) -> tuple[nn.Module, list[CurvePoint]]:
+        """Train any network on the study's data by a recipe of its own; see `seplace.training.fit.train`."""
+        return train(
+            network,
+            recipe=recipe,
+            batches=self.training_batches(seed=seed),
+            validation=self.validation_batches,
+            device=self.device,
+            checkpoint=None,
+            on_epoch=lambda _epoch: None,
+        )
+
+    def score(self, network: nn.Module) -> Score:
+        """Score a network on the validation split."""
+        return measure_score(network, self.validation_batches, precision=self.config.training.precision)
+
+    def untrained(self, placement: Placement) -> nn.Module:
+        """Build a network on this device in eval mode, to be timed."""
+        return self.place(self.build(placement, seed=0)).eval()
+
+    @property
+    def example(self) -> torch.Tensor:
+        """One blank image of the study's data, shape (1, C, H, W), on this device."""
+        side = self.images.image_size
+        return torch.zeros(1, self.images.channels, side, side, device=self.device)
+
+    def user_errors_in(self, placement: Placement, what: str) -> AbstractContextManager[None]:
+        """Raise UserCodeError, with `what` failed in front, for errors in the user's own network or gates."""
+        return user_errors_if(holds_own_code(self.config.search_space.backbone_of(placement), placement), what)
+
+    def _errors_of_data(self) -> AbstractContextManager[None]:
+        """Raise UserCodeError for errors in the user's own data set."""
+        name = self.config.data.name
+        return user_errors_if(is_import_path(name), f"data set {name} cannot be read")
+
+    def place(self, network: nn.Module) -> nn.Module:
+        """Move a network to this device, in the memory layout of the recipe."""
+        placed: nn.Module = network.to(device=self.device, memory_format=self._memory_format)  # type: ignore[call-overload]
+        return placed
+
+    @property
+    def _memory_format(self) -> torch.memory_format:
+        return torch.channels_last if self.config.training.channels_last else torch.contiguous_format
+
+    @cached_property
+    def validation_batches(self) -> BatchLoader:
+        """The validation split, in order."""
+        return self._batches(self.images.validation, augmentation=None, shuffle_seed=None)
+
+    @cached_property
+    def test_batches(self) -> BatchLoader:
+        """The test split, in order."""
+        with self._errors_of_data():
+            split = self.images.test()
+        return self._batches(split, augmentation=None, shuffle_seed=None)
+
+    def _batches(self, split: Split, *, augmentation: Augmentation | None, shuffle_seed: int | None) -> BatchLoader:
+        recipe = self.config.training
+        return BatchLoader(
+            split,
+            batch_size=recipe.batch_size if shuffle_seed is not None else max(recipe.batch_size, 256),
+            mean=self.images.mean,
+            std=self.images.std,
+            device=self.device,
+            augmentation=augmentation,
+            shuffle_seed=shuffle_seed,
+            memory_format=self._memory_format,
+        )

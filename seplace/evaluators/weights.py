@@ -1,0 +1,61 @@
+"""The files of trained weights, in the safetensors format."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import torch
+from safetensors.torch import load as load_safetensors
+from safetensors.torch import save as save_safetensors
+from torch import nn
+
+from seplace.errors import CorruptResults, InputError, MissingWeights
+from seplace.files.atomic import sha256_of
+from seplace.placement import Placement
+from seplace.results.evaluation import Evaluation
+
+_GATE_OF_0_1 = re.compile(r"(?P<block>stages\.(?P<stage>\d+)\.\d+)\.(?:join|residual\.pre)\.gate\.(?P<tensor>[\w.]+)")
+
+
+def serialize_weights(network: nn.Module) -> bytes:
+    """Return the state of a network as the content of a file; a tensor with several names is stored under each.
+
+    Raises InputError where the state holds anything but tensors.
+    """
+    tensors = {}
+    for name, value in network.state_dict().items():
+        if not isinstance(value, torch.Tensor):
+            raise InputError(
+                f"{type(network).__name__}: its state holds {name}, a {type(value).__name__}; only tensors can be kept"
+            )
+        # A copy each: the format takes no two tensors that share memory, as tied weights and views do.
+        tensors[name] = value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+    return save_safetensors(tensors)
+
+
+def read_weights(folder: Path, evaluation: Evaluation) -> dict[str, torch.Tensor]:
+    """Read the trained weights of an evaluation.
+
+    Raises MissingWeights where the file is not there, and CorruptResults where it was changed or never kept.
+    """
+    if evaluation.weights is None:
+        raise CorruptResults(f"{evaluation.placement}, seed {evaluation.seed}: no weights were kept")
+    path = folder / "weights" / evaluation.weights
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise MissingWeights(f"{path}: the trained weights are not there") from error
+    if sha256_of(data) != evaluation.weights_sha256:
+        raise CorruptResults(f"{path}: the trained weights are not those that were written (SHA-256 differs)")
+    return {_current_name(name, evaluation.placement): tensor for name, tensor in load_safetensors(data).items()}
+
+
+def _current_name(name: str, placement: Placement) -> str:
+    """Return the name of a tensor today; version 0.1 had the gates elsewhere in a block."""
+    match = _GATE_OF_0_1.fullmatch(name)
+    if match is None:
+        return name
+    slots = {"serial": "residual", "pre": "residual", "parallel": "shortcut"}
+    slot = slots.get(placement.choices[int(match["stage"])].attachment)
+    return name if slot is None else f"{match['block']}.{slot}.attention.gate.{match['tensor']}"
