@@ -1,6 +1,6 @@
-"""What each choice is worth: a Bayesian model of accuracy over a search space, learned from noisy trainings.
+"""A Bayesian model of accuracy over a search space, learned from noisy trainings: what each choice is worth.
 
-Accuracy is modelled as a sum: an intercept, what each stage's module, reduction ratio and attachment add, what pairs of
-modules in two stages add together, what is private to one placement, what a seed gives to all placements alike, and
-noise. How large each of these kinds is, is learned from the data too. NumPy and SciPy only.
+Accuracy is modeled as a sum: an intercept, effects of each stage's module, reduction ratio and attachment, interactions
+of pairs of modules in two stages, an effect private to one placement, a seed effect common to all placements, and
+noise. The scale of each kind of effect is learned from the data too. NumPy and SciPy only.
 """

@@ -25,21 +25,21 @@ from seplace.placement import Placement
 def most_improving(
     posterior: Posterior, priced_space: PricedSpace, *, trained: Levels, closed: Collection[int], samples: int
 ) -> int | None:
-    """Return the index of the open candidate that adds most hypervolume to the trained ones; None where none adds any.
+    """Return the index of the open candidate with the largest expected hypervolume improvement; None where all are 0.
 
-    Asked are those on the front of a posterior samples, or of the posterior's mean.
+    Candidates are taken from the fronts of posterior samples and of the posterior mean.
     """
     plausible = [posterior.sample() for _ in range(samples)]
-    asked = priced_space.contenders([*plausible, posterior.mean()], closed=closed, random=posterior.random)
+    contenders = priced_space.contenders([*plausible, posterior.mean()], closed=closed, random=posterior.random)
     offered, there = (
         Candidates(
             levels=each, values=np.stack([sample.at(each) for sample in plausible]), costs=priced_space.cost.at(each)
         )
-        for each in (asked, trained)
+        for each in (contenders, trained)
     )
     lowest = [sample.observed().min() for sample in plausible]
     gains = added_volume(offered, there, reference=(lowest, priced_space.highest_cost)).mean(axis=0)
-    return int(priced_space.indices(asked[[gains.argmax()]])[0]) if gains.any() else None
+    return int(priced_space.indices(contenders[[gains.argmax()]])[0]) if gains.any() else None
 
 
 def most_informative(
@@ -51,11 +51,11 @@ def most_informative(
     closed: Collection[int],
     samples: int,
 ) -> int | None:
-    """Return the index of the candidate on the front of a posterior samples whose training would tell most.
+    """Return the index of the candidate whose training would lower the variance between front points most.
 
-    That is, which one would lower the variance between these fronts' points most, each weighted by the range of
-    costs over which it is the best, beyond what the running trainings will tell. Failed ones are on no front; closed
-    ones cannot be trained. None where all are.
+    Candidates are taken from the fronts of posterior samples. Each front point is weighted by the range of costs over
+    which it is the best. The running trainings count as known. Failed candidates are on no front; closed ones cannot be
+    trained. Return None where all candidates are closed.
     """
     fronts = [priced_space.front(posterior.sample(), closed=failed, random=posterior.random) for _ in range(samples)]
     levels = np.concatenate([front.levels for front in fronts])
@@ -69,18 +69,18 @@ def most_informative(
     waiting = posterior.spread(draw, priced_space.design.levels(running))
     for at in range(len(waiting)):
         spread, waiting = _once_known(spread, waiting[at], noise), _once_known(waiting, waiting[at], noise)
-    asked = (spread - weights @ spread) * np.sqrt(weights)[:, None]  # what all of them share decides nothing
+    between = (spread - weights @ spread) * np.sqrt(weights)[:, None]  # what all points share decides nothing
     indices, first = np.unique(priced_space.indices(levels), return_index=True)
     is_open = ~np.isin(indices, list(closed))
     if not is_open.any():
         return None
     offered = spread[first[is_open]]
-    told = ((offered @ asked.T) ** 2).sum(axis=1) / ((offered**2).sum(axis=1) + noise)
-    return int(indices[is_open][told.argmax()])
+    explained = ((offered @ between.T) ** 2).sum(axis=1) / ((offered**2).sum(axis=1) + noise)
+    return int(indices[is_open][explained.argmax()])
 
 
 def _once_known(spread: Floats, seen: Floats, noise: float) -> Floats:
-    """Return the spread (n, columns) of placements once one of spread `seen` (columns,) was trained with this noise.
+    """Return the spread (n, columns) of placements after a training of one with spread `seen` (columns,).
 
     Its products are the covariances less what the training explains: S S' - (S s) (S s)' / (s's + noise).
     """

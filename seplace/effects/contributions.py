@@ -1,4 +1,4 @@
-"""What each choice contributes on average over the rest of the space, and which modules do more together than alone."""
+"""Effects of each choice, averaged over the rest of the space, and interactions of modules."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from seplace.arrays import Floats
-from seplace.effects.design import Design, Tables
+from seplace.effects.design import Design
+from seplace.effects.level_tables import Tables
 from seplace.effects.model import Posterior
 from seplace.interval import Interval
 from seplace.placement import StageChoice
@@ -19,10 +20,10 @@ _SAMPLES = 400
 
 @dataclass(frozen=True, kw_only=True)
 class Contribution:
-    """The accuracy that something adds to none in the same stage, on average over the choices of the other stages."""
+    """An effect over no attention in the same stage, averaged over the choices of the other stages."""
 
     stage: int | None
-    """From 1; None for all stages in which it may stand together."""
+    """From 1; None for the mean over all stages."""
     kind: str
     """choice, module, ratio, attachment, backbone, or proxy."""
     name: str
@@ -31,12 +32,12 @@ class Contribution:
     positive: float
     """The probability that it is above 0."""
     choices: tuple[tuple[int, StageChoice], ...]
-    """The choices (stage, choice) that it averages over; empty for a backbone, and for a proxy."""
+    """The choices (stage, choice) that are averaged over; empty for a backbone, and for a proxy."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Interaction:
-    """What two modules in two stages add together beyond what they add alone."""
+    """The interaction of two modules in two stages: what they add together beyond the sum of their effects."""
 
     first: str
     second: str
@@ -45,7 +46,7 @@ class Interaction:
 
 
 class Contributions:
-    """Draws of the average effects of a posterior."""
+    """Posterior draws of average effects."""
 
     def __init__(self, posterior: Posterior) -> None:
         self.design: Design = posterior.design
@@ -54,10 +55,10 @@ class Contributions:
         self._factors = [
             np.array([_average_effects(tables, factor) for tables in drawn]) for factor in range(len(self.design.shape))
         ]
-        """For each factor (samples, levels of the space): effects relative to none there, to the first backbone."""
+        """For each factor (samples, levels of the space): effects over no attention, or over the first backbone."""
 
     def choices(self) -> list[Contribution]:
-        """Return the effect of each choice in each stage, but for none."""
+        """Return the effect of each choice in each stage, except `none`."""
         return [
             self._contribution("choice", str(choice), stage, [(stage, choice)])
             for stage, listed in enumerate(self.design.space.choices, start=1)
@@ -70,7 +71,7 @@ class Contributions:
         return self._grouped("module", lambda choice: choice.module)
 
     def ratios(self) -> list[Contribution]:
-        """Return the effect of each module at each ratio, of the modules that have several."""
+        """Return the effect of each module at each ratio, for modules with several ratios."""
         several = self._with_several(lambda choice: choice.ratio)
 
         def name_of(choice: StageChoice) -> str | None:
@@ -79,7 +80,7 @@ class Contributions:
         return self._grouped("ratio", name_of)
 
     def attachments(self) -> list[Contribution]:
-        """Return the effect of each module in each attachment, of the modules that have several."""
+        """Return the effect of each module in each attachment, for modules with several attachments."""
         several = self._with_several(lambda choice: choice.attachment)
 
         def name_of(choice: StageChoice) -> str | None:
@@ -103,7 +104,7 @@ class Contributions:
         ]
 
     def interactions(self, *, sure: float) -> list[Interaction]:
-        """Return the pairs of modules whose sign is known with a probability, the clearest first."""
+        """Return the interactions whose sign is known with probability `sure`, the clearest first."""
         found = []
         for first, second in itertools.combinations(range(1, len(self.design.shape)), 2):
             pair = (first, second)
@@ -125,7 +126,7 @@ class Contributions:
         return sorted(found, key=lambda each: -abs(each.positive - 0.5))
 
     def _firsts(self, factor: int) -> list[tuple[str, int]]:
-        """Return each module of a stage with the level of its first choice: interactions are between modules."""
+        """Return each module of a stage with the level of its first choice, since interactions are between modules."""
         levels: dict[str, int] = {}
         for level, choice in enumerate(self.design.space.choices[factor - 1]):
             if choice.module != "none":
@@ -133,7 +134,7 @@ class Contributions:
         return list(levels.items())
 
     def _with_several(self, part: Callable[[StageChoice], object]) -> set[str]:
-        """Return the modules whose choices differ in a part, in some stage."""
+        """Return the modules whose choices in some stage differ in a part."""
         found = set()
         for listed in self.design.space.choices:
             parts: dict[str, set[object]] = {}
@@ -143,7 +144,7 @@ class Contributions:
         return found
 
     def _grouped(self, kind: str, name_of: Callable[[StageChoice], str | None]) -> list[Contribution]:
-        """Return averages over the choices of one name, by stage and over stages."""
+        """Return the mean effect of the choices of each name, by stage and over stages."""
         by_name: dict[str, list[tuple[int, StageChoice]]] = {}
         for stage, listed in enumerate(self.design.space.choices, start=1):
             for choice in listed:
@@ -173,7 +174,7 @@ class Contributions:
 
 
 def weights_of(posterior: Posterior) -> list[Contribution]:
-    """Return what one standard deviation more of each proxy's score is worth, beside what is known of the choices."""
+    """Return the effect of one standard deviation of each proxy's score, beside the effects of the choices."""
     samples = posterior.sample_weights(_SAMPLES, random=np.random.default_rng(0))
     return [
         Contribution(
@@ -189,7 +190,7 @@ def weights_of(posterior: Posterior) -> list[Contribution]:
 
 
 def _average_effects(tables: Tables, factor: int) -> Floats:
-    """Return the effect of each of a factor's levels over its reference, averaged over the levels of the others."""
+    """Return the effect of each level of a factor over its reference, averaged over the other factors."""
     count = tables.shape[factor]
     effects = tables.main[factor].copy()
     for (first, second), table in tables.pairs.items():

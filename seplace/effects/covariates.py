@@ -1,8 +1,7 @@
-"""Cheap scores as covariates: from the scores of some placements to tables over the choices, known of every candidate.
+"""Proxy scores as covariates: from the scores of some placements to tables over choices, for every candidate.
 
-A score is never taken for the truth. It is one more column of the regression, whose weight the trainings decide; a
-negative one is as welcome as a positive one. The model learns it from the placements that were scored, as it learns
-accuracies, since a space may have millions of candidates.
+A score is one more column of the regression, whose weight is learned from the trainings and may be negative. The score
+itself is modeled over the space, as accuracies are, since a space may have millions of candidates.
 """
 
 from __future__ import annotations
@@ -14,35 +13,36 @@ import numpy as np
 from scipy.special import ndtri
 
 from seplace.arrays import Floats
-from seplace.effects.design import Design, Tables
+from seplace.effects.design import Design
+from seplace.effects.level_tables import Tables
 from seplace.effects.model import Observation, Posterior
 from seplace.placement import Placement
 
 LEAST_SCORED = 5
-"""With fewer scores there is next to nothing to learn."""
+"""The fewest scores to learn from."""
 
 LEAST_FIT = 0.1
-"""With less next to nothing was learned. More is not asked for: what is private to each placement averages out."""
+"""The least R² of scores that were left out; more is not needed, since private effects average out."""
 
 _DRAWS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
 class Covariate:
-    """What the model has learned of one score."""
+    """The score of one proxy, as learned over a space."""
 
     scored: int
-    """Placements with a score."""
+    """The number of placements with a score."""
     fit: float
     """R² of scores that were left out: how much of them the choices explain. NaN where nothing was learned."""
     tables: Tables | None
-    """Relative to none, with a standard deviation of 1 over the placements that were scored; None if left out."""
+    """Relative to no attention, with a standard deviation of 1 over the scored placements; None if left out."""
     reason: str
     """Why it is left out; empty where it is not."""
 
 
 def learn_covariate(design: Design, scores: Mapping[Placement, float]) -> Covariate:
-    """Learn a score from finite values of some placements, whatever their order, by a design without covariates."""
+    """Learn a score from finite values of some placements, in any order, by a design without covariates."""
     placements = sorted(scores, key=str)
     values = np.array([scores[placement] for placement in placements])
     if len(values) < LEAST_SCORED:
@@ -66,8 +66,8 @@ def learn_covariate(design: Design, scores: Mapping[Placement, float]) -> Covari
 def normal_scores(values: Floats) -> Floats:
     """Return the normal quantiles of the ranks (Blom, 1958), ties sharing their mean rank.
 
-    What grows exponentially (synflow), or drops to a huge negative number where a network is all but dead (NASWOT),
-    becomes a quantity without outliers; nothing but the order of scores is claimed to mean anything.
+    Only the order of scores is used: some grow exponentially (synflow), or drop to a large negative number for a
+    network that is almost dead (NASWOT).
     """
     _, position, counts = np.unique(values, return_inverse=True, return_counts=True)
     ranks = np.cumsum(counts) - (counts - 1) / 2
@@ -75,12 +75,12 @@ def normal_scores(values: Floats) -> Floats:
 
 
 def tables_of(covariates: Mapping[str, Covariate]) -> dict[str, Tables]:
-    """Return those that are not left out, as a design takes them."""
+    """Return the tables of the covariates that are not left out, as a design takes them."""
     return {name: each.tables for name, each in covariates.items() if each.tables is not None}
 
 
 def left_out(scored: int, reason: str, *, fit: float = float("nan")) -> Covariate:
-    """Return a covariate that the model does without."""
+    """Return a covariate that is left out of the model."""
     return Covariate(scored=scored, fit=fit, tables=None, reason=reason)
 
 

@@ -1,7 +1,7 @@
-"""Accuracies as their cross-entropies tell them: less noisy, where both say the same of placements.
+"""Denoised accuracies: accuracies regressed on cross-entropy, where both rank placements alike.
 
-Of images near a decision the accuracy counts some and not others, as chance will have it; the cross-entropy weighs them
-all. Where the accuracy is a line in it, and what is left beside the line is noise, the line tells more of a placement.
+Accuracy counts an image near the decision boundary or not by chance; cross-entropy weighs all images. Where accuracy is
+linear in cross-entropy, with residuals that are noise, the fitted accuracy is the less noisy measure of a placement.
 """
 
 from __future__ import annotations
@@ -19,36 +19,36 @@ from seplace.effects.design import Design
 from seplace.effects.model import Observation
 
 _FEWEST = 5
-"""A line through fewer trainings is a guess."""
+"""The fewest trainings for a line."""
 
 _AGREE = 0.5
 """The share of the variance of accuracies that the line must explain."""
 
 _CHANCE = 0.01
-"""What is left is noise unless its differences between choices, or placements, are as improbable as this by chance."""
+"""Residuals are noise unless their differences between choices, or placements, have a smaller p value."""
 
 _FAR = 6.0
 _BESIDE = 4.0
-"""So many (robust) standard deviations away from the others, or from the line, a training counts by its accuracy."""
+"""Robust standard deviations from the other trainings, or from the line, beyond which a training keeps its accuracy."""
 
 
 def denoised(design: Design, observations: Sequence[Observation]) -> list[Observation]:
-    """Return the same trainings with the accuracies, in percent, that the line gives them; unchanged where it is none.
+    """Return the same trainings with accuracies fitted to their cross-entropies; unchanged where no line fits.
 
-    Good to choose by. A placement is judged by its accuracy alone, which is what a user will get.
+    For choosing the next trainings. Estimates are learned from accuracies, which are what a user will get.
     """
     losses = np.array([np.nan if each.cross_entropy is None else each.cross_entropy for each in observations])
     accuracies = np.array([each.accuracy for each in observations])
     taken = np.isfinite(losses)
     for values in (losses, accuracies):
-        taken &= _is_near(values, centre=values[taken], by=_FAR) if taken.any() else False
-    for _ in range(2):  # the second line is without those beside the first
+        taken &= _is_near(values, center=values[taken], by=_FAR) if taken.any() else False
+    for _ in range(2):  # the second line is fitted without the outliers of the first
         if taken.sum() < _FEWEST or np.ptp(losses[taken]) == 0:
             return list(observations)
         slope, height = np.polyfit(losses[taken], accuracies[taken], 1)
         line = height + slope * losses
         rest = accuracies - line
-        taken = taken & _is_near(rest, centre=rest[taken], by=_BESIDE)
+        taken = taken & _is_near(rest, center=rest[taken], by=_BESIDE)
     kept = [each for each, is_taken in zip(observations, taken, strict=True) if is_taken]
     if slope > 0 or rest[taken].var() > (1 - _AGREE) * accuracies[taken].var() or _differs(design, kept, rest[taken]):
         return list(observations)
@@ -58,15 +58,15 @@ def denoised(design: Design, observations: Sequence[Observation]) -> list[Observ
     ]
 
 
-def _is_near(values: Floats, *, centre: Floats, by: float) -> NDArray[np.bool_]:
-    """Return which values lie within so many robust standard deviations of others' median; NaN does not."""
-    median = np.median(centre)
-    spread = 1.4826 * np.median(np.abs(centre - median))  # of normal values, their standard deviation
+def _is_near(values: Floats, *, center: Floats, by: float) -> NDArray[np.bool_]:
+    """Return which values lie within `by` robust standard deviations of the median of `center`; NaN does not."""
+    median = np.median(center)
+    spread = 1.4826 * np.median(np.abs(center - median))  # of normal values, their standard deviation
     return np.asarray(np.abs(values - median) <= by * spread)
 
 
 def _differs(design: Design, observations: Sequence[Observation], rest: Floats) -> bool:
-    """Return whether what is left differs between modules, choices, or placements that were trained again."""
+    """Return whether residuals differ between modules, choices, or placements with several trainings."""
     placements = [each.placement for each in observations]
     levels = design.levels(placements)
     by_seed = _indicators(np.array([str(each.seed) for each in observations]))
@@ -90,14 +90,14 @@ def _indicators(values: NDArray[Any]) -> Floats:
 
 
 def _left(values: Floats, columns: Floats) -> tuple[Floats, int]:
-    """Return the residuals of least squares, and how many columns, which count, are independent."""
+    """Return the residuals of least squares on columns of counts, and the rank of the columns."""
     # By the normal equations: exact for counts, and columns are far fewer than rows.
     found, _, rank, _ = np.linalg.lstsq(columns.T @ columns, columns.T @ values, rcond=1e-9)
     return values - columns @ found, int(rank)
 
 
 def _chance(before: Floats, after: Floats, *, gained: int, freedom: int) -> float:
-    """Return the probability that noise alone explains as much of itself (F), by so many parameters more."""
+    """Return the p value (F test) of `gained` parameters that lower the residuals from `before` to `after`."""
     if gained < 1 or freedom < 1:
         return 1.0
     unexplained = float(after @ after)

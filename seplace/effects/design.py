@@ -1,23 +1,24 @@
-"""The design of the model: what a placement is made of, as columns of a regression and as tables over choices.
+"""The design of the model: placements as rows of a regression, and its coefficients as tables over choices.
 
 A factor is a place where a choice is made: each stage (or block), and the backbone where a space has several. Effects
-are relative to `none` in the same place. A column belongs to one factor, to all of them (a module's effect wherever it
-stands), or to the modules of two. After these stand the covariates: what is thought of every placement before any is
-trained, whose weight is one more coefficient.
+are relative to `none` in the same place. A column belongs to one factor, to all of them (the effect of a module in any
+stage), or to the modules of two. The last columns are the covariates: scores that are known of every placement before
+any is trained, whose weight is one more coefficient.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seplace.arrays import Floats
+from seplace.effects.level_tables import Tables
 from seplace.effects.regression import Scale
 from seplace.placement import Placement, StageChoice
 
@@ -25,13 +26,13 @@ if TYPE_CHECKING:
     from seplace.space import SearchSpace
 
 _RATIO_LENGTH = 2.0
-"""Octaves over which the effect of a reduction ratio changes."""
+"""Length scale of the effect of a reduction ratio, in octaves."""
 
 _COMMON = 1.0
-"""Where attention does nothing, all effects are small together: what the logarithms of their scales share."""
+"""Standard deviation that the logarithms of all effects' scales share: without an effect of attention all are small."""
 
 _MOST_PAIR_COLUMNS = 400
-"""With more, interactions are learned between neighbouring stages only."""
+"""With more pairs of modules, interactions are learned between neighboring stages only."""
 
 
 def _effect(median: float) -> Scale:
@@ -55,16 +56,16 @@ SCALES = {
     "seed": Scale(median=0.4),
     "covariate": Scale(median=0.3),
 }
-"""What is believed of each kind of effect before the data, in units of the spread of all accuracies.
+"""The prior of the scale of each kind of effect, in units of the spread of all accuracies.
 
-`private` is what a placement has of its own, beside its choices. That choices do little says nothing about it: were it
-small together with them, placements that differ, but not by a sum of effects, would be taken for noise.
+`private` is the effect of a placement beside those of its choices. Its scale shares nothing with the others: otherwise
+placements that differ, but not by a sum of effects, would be taken for noise where choices have little effect.
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Pair:
-    """Columns for two factors together: the product of what each level shows of itself."""
+    """Columns for two factors together: products of an indicator of each level of the one and of the other."""
 
     first: int
     second: int
@@ -76,60 +77,8 @@ class _Pair:
     """(a, b)."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Tables:
-    """A sum over factors, and over pairs of them, as tables by level."""
-
-    shape: tuple[int, ...]
-    """Levels of each factor that the space has; tables may go on beyond them."""
-    main: tuple[Floats, ...]
-    pairs: Mapping[tuple[int, int], Floats]
-
-    def everywhere(self) -> Floats:
-        """Return the sums of every candidate of the space (candidates,), in the space's order."""
-        total = np.zeros(self.shape)
-        for factor, (table, count) in enumerate(zip(self.main, self.shape, strict=True)):
-            total += _along(table[:count], len(self.shape), factor)
-        for (first, second), table in self.pairs.items():
-            total += _along(table[: self.shape[first], : self.shape[second]], len(self.shape), first, second)
-        return total.ravel()
-
-    @property
-    def highest(self) -> float:
-        """A bound on the sums of candidates: exact where each factor's dearest level does not depend on another's."""
-        return self._bound(np.max)
-
-    @property
-    def lowest(self) -> float:
-        """A bound on the sums from below, exact where `highest` is."""
-        return self._bound(np.min)
-
-    def _bound(self, extreme: Callable[[Floats], Any]) -> float:
-        main = [table[:count] for table, count in zip(self.main, self.shape, strict=True)]
-        pairs = [table[: self.shape[first], : self.shape[second]] for (first, second), table in self.pairs.items()]
-        return float(sum(extreme(table) for table in [*main, *pairs]))
-
-    def at(self, levels: NDArray[np.int64]) -> Floats:
-        """Return the sums (n,) at levels (n, factors)."""
-        total = np.sum([table[levels[:, factor]] for factor, table in enumerate(self.main)], axis=0)
-        for (first, second), table in self.pairs.items():
-            total += table[levels[:, first], levels[:, second]]
-        return np.asarray(total, dtype=float)
-
-    def for_factor(self, factor: int, levels: NDArray[np.int64]) -> Floats:
-        """Return how the sums change with one factor's level (n, levels of it), the others being as they are."""
-        count = self.shape[factor]
-        change = np.repeat(self.main[factor][None, :count], len(levels), axis=0)
-        for (first, second), table in self.pairs.items():
-            if first == factor:
-                change += table[:count, levels[:, second]].T
-            elif second == factor:
-                change += table[levels[:, first], :count]
-        return change
-
-
 class Design:
-    """The columns of a space, also for placements of baselines, which may make choices that the space does not."""
+    """The columns of a space, with columns also for choices of baselines that the space does not have."""
 
     def __init__(self, space: SearchSpace, *, covariates: Mapping[str, Tables] = MappingProxyType({})) -> None:
         self.space = space
@@ -137,12 +86,12 @@ class Design:
         marks = list(space.baselines.values())
         self.variants = list(space.backbones)
         self.stages: list[dict[StageChoice, int]] = []
-        """For each stage the levels of its choices, the space's first."""
+        """For each stage the level of each choice, those of the space first."""
         for stage, listed in enumerate(space.choices):
             choices = dict.fromkeys([*listed, StageChoice(), *(mark.choices[stage] for mark in marks)])
             self.stages.append({choice: level for level, choice in enumerate(choices)})
         self.shape = (len(self.variants), *map(len, space.choices))
-        """Levels of each factor that the space has, the backbone's first."""
+        """Levels of each factor in the space, those of the backbone first."""
         self._names: list[str] = []
         self._main: list[dict[int, Floats]] = [{} for _ in self.shape]
         self._pairs: list[_Pair] = []
@@ -161,16 +110,19 @@ class Design:
 
     @property
     def groups(self) -> list[str]:
-        """The kind of effect of each column; each covariate, the last ones, is a kind of its own."""
+        """The kind of effect of each column; each covariate, in the last columns, is a kind of its own."""
         return [*self._names, *map(_kind_of_covariate, self.covariates)]
 
     @property
     def scales(self) -> dict[str, Scale]:
-        """What is believed of each kind before the data. A covariate has a scale of its own: not all are good."""
+        """The prior of each kind. Each covariate has a scale of its own, since not all are informative."""
         return SCALES | {_kind_of_covariate(name): SCALES["covariate"] for name in self.covariates}
 
     def levels(self, placements: Sequence[Placement]) -> NDArray[np.int64]:
-        """Return the level of each factor (placements, factors); KeyError or ValueError for a stranger."""
+        """Return the level of each factor: (placements, factors).
+
+        Raises KeyError or ValueError for a choice or a backbone that the design does not have.
+        """
         rows = [
             [
                 self.variants.index(placement.variant),
@@ -181,7 +133,7 @@ class Design:
         return np.array(rows, dtype=np.int64).reshape(-1, len(self.shape))
 
     def rows(self, levels: NDArray[np.int64]) -> Floats:
-        """Return the rows (n, columns) for placements given by their levels."""
+        """Return the rows (n, columns) of placements given by their levels (n, factors)."""
         rows = np.zeros((len(levels), len(self._names)))
         for table, level in zip(self._tables, levels.T, strict=True):
             rows += table[level]
@@ -193,7 +145,7 @@ class Design:
         return np.column_stack([rows, *(tables.at(levels) for tables in self.covariates.values())])
 
     def tables(self, coefficients: Floats) -> Tables:
-        """Return what coefficients (columns,) give to each level and to each pair of levels."""
+        """Return the effects of coefficients (columns,) on each level and on each pair of levels."""
         pairs: dict[tuple[int, int], Floats] = {}
         for pair in self._pairs:
             table = pair.first_shown @ coefficients[pair.columns] @ pair.second_shown.T
@@ -210,7 +162,7 @@ class Design:
     # The kinds of effects
 
     def _column(self, name: str, parts: Iterable[tuple[int, Floats]]) -> None:
-        """Add a column that shows `values` by level in each factor of `parts`, unless it shows nothing."""
+        """Add a column that holds `values` by level in each factor of `parts`, unless all are zero."""
         shown = [(factor, values) for factor, values in parts if values.any()]
         if not shown:
             return
@@ -219,7 +171,7 @@ class Design:
         self._names.append(name)
 
     def _holding(self, stage: int, module: str) -> Floats:
-        """Return 1 for the levels of a stage (from 0) that hold a module, 0 for others."""
+        """Return 1 for the levels of a stage (from 0) with a module, 0 for the others."""
         return np.array([float(choice.module == module) for choice in self.stages[stage]])
 
     def _add_backbones(self) -> None:
@@ -227,7 +179,7 @@ class Design:
             self._column("backbone", [(0, np.eye(len(self.variants))[level])])
 
     def _add_modules(self) -> None:
-        """Add what any module adds, anywhere and in its stage, and what each adds beyond that."""
+        """Add columns for any module, anywhere and in its stage, and for each module beyond that."""
         stages = range(len(self.stages))
         if len(self._modules()) > 1:
             attended = [1.0 - self._holding(stage, "none") for stage in stages]
@@ -262,7 +214,7 @@ class Design:
                         self._column("ratio in its stage", [(number, values)])
 
     def _add_attachments(self) -> None:
-        """Add columns for attachments other than a module's first, where it has several."""
+        """Add columns for the attachments of a module after its first one."""
         shown: dict[str, list[tuple[int, Floats]]] = {}
         private: list[tuple[int, Floats]] = []
         for number, stage in enumerate(self.stages, start=1):
@@ -282,7 +234,7 @@ class Design:
             self._column("attachment in its stage", [part])
 
     def _add_choices(self) -> None:
-        """Add a column for each choice whose module has others with another ratio or attachment in its stage."""
+        """Add a column for each choice whose module has other choices in its stage, by ratio or attachment."""
         for number, stage in enumerate(self.stages, start=1):
             modules = [choice.module for choice in stage]
             for level, choice in enumerate(stage):
@@ -330,11 +282,11 @@ class Design:
 
 
 def _smooth_curves(ratios: Sequence[int]) -> Floats:
-    """Return curves over log2 r (curves, ratios) of mean zero: a Gaussian process is their sum with N(0, 1) weights."""
+    """Return curves over log2 r of mean zero (curves, ratios): with N(0, 1) weights their sum is a Gaussian process."""
     at = np.log2(np.array(ratios, dtype=float))
     kernel = np.exp(-0.5 * ((at[:, None] - at) / _RATIO_LENGTH) ** 2)
-    centring = np.eye(len(at)) - 1 / len(at)
-    values, vectors = np.linalg.eigh(centring @ kernel @ centring)
+    centering = np.eye(len(at)) - 1 / len(at)
+    values, vectors = np.linalg.eigh(centering @ kernel @ centering)
     kept = values > 0.01 * values.max()
     scale = np.sqrt(values[kept].sum() / len(at))  # the curve's root mean square is 1
     curves: Floats = (vectors[:, kept] * np.sqrt(values[kept])).T / scale
@@ -347,11 +299,3 @@ def _kind_of_covariate(name: str) -> str:
 
 def _height(curve: Mapping[int, float], choice: StageChoice) -> float:
     return 0.0 if choice.ratio is None else curve[choice.ratio]
-
-
-def _along(table: Floats, dimensions: int, *axes: int) -> Floats:
-    """Return a table with its axes at `axes` of an array of so many dimensions."""
-    shape = [1] * dimensions
-    for axis, length in zip(axes, table.shape, strict=True):
-        shape[axis] = length
-    return table.reshape(shape)

@@ -1,6 +1,6 @@
-"""What can be believed of the placements that were trained: their accuracies, the front, and who is better than whom.
+"""Estimates of the placements that were trained: accuracies, the front, and probabilities of being better.
 
-All from one set of draws of the posterior, so that statements about several placements hold together.
+All come from one set of draws of the posterior, so that statements about several placements hold together.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from seplace.interval import Interval
 from seplace.placement import Placement
 
 SURE = 0.95
-"""The probability at which the verdict speaks, for all comparisons together."""
+"""The probability at which a verdict calls a placement better, for all comparisons together."""
 
 _SCALES = 24
 _SAMPLES = 2000
 
 
 class Estimates:
-    """Draws of the accuracies of all trained placements, and what follows from them."""
+    """Posterior draws of the accuracies of all trained placements, and what follows from them."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Estimates:
     ) -> None:
         """Learn from at least one observation; `costs` are those of the observed placements.
 
-        Those that stand `beside` the space are compared with the others, and never on the front.
+        Placements `beside` the space are compared with the others, and never on the front.
         """
         self.beside = frozenset(beside)
         self._observations = observations
@@ -54,16 +54,16 @@ class Estimates:
     def foreseen(self, placements: Sequence[Placement]) -> Floats:
         """Return draws of the accuracies of placements, trained or not: (samples, placements), in percent.
 
-        Those of trained placements are `accuracies`.
+        The draws of trained placements are those of `accuracies`.
         """
         levels = self.posterior.design.levels(placements)
         same, own = deepcopy(self._drawn_from), np.random.default_rng(0)
         return self.posterior.sample_at(levels, _SAMPLES, random=same, own_random=own)
 
     def guide(self) -> Posterior:
-        """Return a posterior to choose by, which knows what cross-entropies tell of accuracies; always the same.
+        """Return the posterior to choose the next trainings by, learned from denoised accuracies; always the same.
 
-        What it chooses is judged by accuracies.
+        Estimates themselves are learned from accuracies.
         """
         design = self.posterior.design
         return Posterior(design, denoised(design, self._observations), draws=_SCALES, random=np.random.default_rng(0))
@@ -78,11 +78,11 @@ class Estimates:
         return np.asarray(self.accuracies.mean(axis=0))
 
     def accuracy(self, placement: Placement) -> Interval:
-        """Return what is believed of a placement's accuracy, expected over seeds, in percent."""
+        """Return the estimate of a placement's accuracy, expected over seeds, in percent."""
         return Interval.of_draws(self.accuracies[:, self.position[placement]])
 
     def difference(self, one: Placement, other: Placement) -> Interval:
-        """Return what is believed of the accuracy of one placement minus another's, in points."""
+        """Return the estimate of the accuracy of one placement minus another's, in points."""
         return Interval.of_draws(self.accuracies[:, self.position[one]] - self.accuracies[:, self.position[other]])
 
     def is_better(self, one: Placement, other: Placement) -> float:
@@ -100,7 +100,7 @@ class Estimates:
 
     @cached_property
     def front_probabilities(self) -> dict[Placement, float]:
-        """The probability of each placement that no other candidate that was trained dominates it."""
+        """P(non-dominated) of each placement: the probability that no other trained candidate dominates it."""
         order = np.argsort(self.costs, kind="stable")
         accuracies, costs = self.accuracies[:, order], self.costs[order]
         # Best of all that cost no more; of equal cost the better one stays.
@@ -110,10 +110,10 @@ class Estimates:
         return {self.placements[at]: float(share) for at, share in zip(order, on_front.mean(axis=0), strict=True)}
 
     def surely_better(self, other: Placement) -> list[Placement]:
-        """Return the placements that are better than another, all of these statements being true with SURE together.
+        """Return the placements that are better than another: all of them are, with probability SURE.
 
-        The margin that each must clear is so many of its standard deviations that no placement's difference falls
-        below its mean by more, in a share SURE of the draws: a simultaneous credible band over all placements.
+        The differences have a simultaneous credible band over all placements: in a share SURE of the draws no
+        difference falls below its mean by more than a common number of its standard deviations.
         """
         differences = self.accuracies - self.accuracies[:, [self.position[other]]]
         means, sds = differences.mean(axis=0), differences.std(axis=0)
@@ -126,7 +126,7 @@ class Estimates:
         return [placement for placement, is_better in zip(self.placements, better, strict=True) if is_better]
 
     def best_no_dearer(self, placement: Placement, others: Sequence[Placement]) -> Placement | None:
-        """Return the most accurate of some other placements that cost no more than one, by mean; None without any."""
+        """Return the most accurate, by mean, of the `others` that cost no more than a placement; None without any."""
         cost = self.costs[self.position[placement]]
         known = [
             other

@@ -1,4 +1,4 @@
-"""The model of a space's accuracies: observations in, a posterior over all of its placements out."""
+"""The model of the accuracies of a space: from observations to a posterior over all placements."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seplace.arrays import Floats
-from seplace.effects.design import SCALES, Design, Tables
+from seplace.effects.design import SCALES, Design
+from seplace.effects.level_tables import Tables
 from seplace.effects.regression import Columns, Draw, Regression, Scale
 from seplace.placement import Placement
 
@@ -17,30 +18,30 @@ _NOISE = Scale(median=0.6)
 _INTERCEPT_SD = 10.0
 
 _LEAST_SPREAD = 0.005
-"""Of the mean: one training, or some that chance to be equal, do not tell that there is no noise."""
+"""The least spread of accuracies, as a share of their mean: equal accuracies do not show that there is no noise."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:
-    """What one training says of its placement."""
+    """The result of one training, as the model takes it."""
 
     placement: Placement
     seed: int | None
-    """What pairs it with others; None if nothing does."""
+    """Trainings on one seed are paired; None for a training that is paired with no other."""
     accuracy: float
-    """In percent; larger is better. The model learns from it alone."""
+    """In percent; larger is better. The model learns from accuracy alone."""
     cross_entropy: float | None = None
     """In nats, on the same images; None where it is not known."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Surface:
-    """One idea of the accuracies of all placements, in percent: the posterior's mean, or a draw from it."""
+    """Accuracies of all placements, in percent: the posterior mean, or a posterior sample."""
 
     intercept: float
     effects: Tables
     private: Floats
-    """What is private to each observed placement."""
+    """The private effect of each observed placement."""
     observed_levels: NDArray[np.int64]
     """(observed placements, factors)."""
 
@@ -59,25 +60,25 @@ class Surface:
         return np.asarray(self.intercept + self.effects.at(levels) + extra)
 
     def observed(self) -> Floats:
-        """Return the accuracies of the observed placements, in the posterior's order of them."""
+        """Return the accuracies of the observed placements, in the order of the posterior."""
         return self.intercept + self.effects.at(self.observed_levels) + self.private
 
 
 class Posterior:
-    """What is known of the accuracies of a space's placements, each expected over seeds."""
+    """The posterior of the accuracies of all placements of a space, each expected over seeds."""
 
     def __init__(
         self, design: Design, observations: Sequence[Observation], *, draws: int, random: np.random.Generator
     ) -> None:
-        """Learn from at least one observation; `draws` sets of scales stand for what is not known of them."""
+        """Learn from at least one observation; `draws` sets of scales represent their posterior."""
         self.design = design
         self.random = random
         accuracies = np.array([each.accuracy for each in observations])
-        self._centre = float(accuracies.mean())
-        self._unit_of_scale = max(float(accuracies.std()), _LEAST_SPREAD * abs(self._centre), 1e-3)
-        self._y = (accuracies - self._centre) / self._unit_of_scale
+        self._center = float(accuracies.mean())
+        self._unit_of_scale = max(float(accuracies.std()), _LEAST_SPREAD * abs(self._center), 1e-3)
+        self._y = (accuracies - self._center) / self._unit_of_scale
         self.placements = list(dict.fromkeys(each.placement for each in observations))
-        """Those that were observed, in order of appearance."""
+        """The observed placements, in order of appearance."""
         position = {placement: at for at, placement in enumerate(self.placements)}
         self._placement_of = np.array([position[each.placement] for each in observations])
         self.levels = design.levels(self.placements)
@@ -101,17 +102,17 @@ class Posterior:
 
     @property
     def noise_sd(self) -> float:
-        """The standard deviation of one training about its placement's accuracy on its seed, in points."""
+        """The standard deviation of one training about the accuracy of its placement on its seed, in points."""
         return self._unit_of_scale * float(np.dot(self._weights, [draw.noise_sd for draw in self.draws]))
 
     def mean(self) -> Surface:
-        """Return the posterior's mean."""
+        """Return the posterior mean."""
         coefficients = np.sum([draw.weight * draw.mean for draw in self.draws], axis=0)
         private = np.sum([draw.weight * self._private(draw, draw.mean)[0] for draw in self.draws], axis=0)
         return self._surface(coefficients, private)
 
     def sample(self) -> Surface:
-        """Draw from the posterior. What is private to a placement that was not observed is left out."""
+        """Draw a posterior sample, without private effects of placements that were not observed."""
         draw = self.draws[self.random.choice(len(self.draws), p=self._weights)]
         coefficients = draw.sample(self.random)
         mean, sd = self._private(draw, coefficients)
@@ -127,9 +128,9 @@ class Posterior:
     ) -> Floats:
         """Draw the accuracies of placements by their levels (n, factors), shape (count, n), in percent.
 
-        What is private to placements that were not observed is drawn with `own_random`, and left out without it. With
-        a `random` in the same state the others are the same draws, whichever placements stand beside them. As quick as
-        a few surfaces for thousands of draws, the placements being few. Draws of one set of scales stand together.
+        Private effects of placements that were not observed are drawn with `own_random`, and left out without it. With
+        a `random` in the same state all other draws are the same, whichever placements are asked for together.
+        Thousands of draws of few placements take as long as a few surfaces. Draws of one set of scales stand together.
         """
         random = self.random if random is None else random
         rows = np.hstack([np.ones((len(levels), 1)), self.design.rows(levels)])
@@ -152,20 +153,20 @@ class Posterior:
                 others = observed_at < 0
                 values[others] += draw.unit_sd * own_random.standard_normal((others.sum(), share))
             drawn.append(values)
-        samples: Floats = self._centre + self._unit_of_scale * np.concatenate(drawn, axis=1).T
+        samples: Floats = self._center + self._unit_of_scale * np.concatenate(drawn, axis=1).T
         return samples
 
     def spread(self, draw: Draw, levels: NDArray[np.int64]) -> Floats:
-        """Return a vector for each placement (n, columns): their products are covariances under one of the draws.
+        """Return a vector for each placement (n, columns): their products are covariances under one set of scales.
 
-        They are in the units of the draw's `noise_sd`, and leave out what is private to a placement.
+        They are in the units of the draw's `noise_sd`, without private effects.
         """
         rows = np.hstack([np.ones((len(levels), 1)), self.design.rows(levels)])
         spread: Floats = rows @ draw.root[: rows.shape[1]]
         return spread
 
     def sample_weights(self, count: int, *, random: np.random.Generator) -> Floats:
-        """Draw what one unit more of each covariate is worth in points, shape (count, covariates)."""
+        """Draw the effect of one unit of each covariate in points: (count, covariates)."""
         weights = slice(self._effects.stop - len(self.design.covariates), self._effects.stop)
         drawn = [
             draw.mean[weights, None] + draw.root[weights] @ random.standard_normal((len(draw.mean), share))
@@ -175,9 +176,9 @@ class Posterior:
         return samples
 
     def left_out(self) -> Floats:
-        """Return what the others let expect of each observation (n,), the scales being those of all of them.
+        """Return the leave-one-out prediction of each observation (n,), at the scales learned from all observations.
 
-        With C the covariance of all observations y, that of y[i] is y[i] - (C^-1 y)[i] / (C^-1)[i, i].
+        With C the covariance of all observations y, the prediction of y[i] is y[i] - (C^-1 y)[i] / (C^-1)[i, i].
         """
         same = self._placement_of[:, None] == self._placement_of
         expected = np.zeros_like(self._y)
@@ -186,18 +187,18 @@ class Posterior:
             covariance = scaled @ scaled.T + draw.unit_sd**2 * same + draw.noise_sd**2 * np.eye(len(same))
             inverse = np.linalg.inv(covariance)
             expected += draw.weight * (self._y - inverse @ self._y / np.diag(inverse))
-        return self._centre + self._unit_of_scale * expected
+        return self._center + self._unit_of_scale * expected
 
     def _surface(self, coefficients: Floats, private: Floats) -> Surface:
         return Surface(
-            intercept=self._centre + self._unit_of_scale * float(coefficients[0]),
+            intercept=self._center + self._unit_of_scale * float(coefficients[0]),
             effects=self.design.tables(self._unit_of_scale * coefficients[self._effects]),
             private=self._unit_of_scale * private,
             observed_levels=self.levels,
         )
 
     def _private(self, draw: Draw, coefficients: Floats) -> tuple[Floats, Floats]:
-        """Return mean and sd of what is private to each observed placement, given the coefficients."""
+        """Return mean and sd of the private effect of each observed placement, given the coefficients."""
         counts = np.bincount(self._placement_of)
         residuals = np.bincount(self._placement_of, weights=self._y - self._rows @ coefficients)
         noise, private = draw.noise_sd**2, draw.unit_sd**2

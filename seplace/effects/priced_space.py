@@ -1,7 +1,7 @@
-"""The priced space: which placements are on the front of an idea of their accuracies, and what one more would add.
+"""The priced space: candidates with exact costs and limits, their front on a surface, and what one more would add.
 
-Spaces up to some millions of candidates are looked at whole. Larger ones are searched by coordinate exchange: from many
-starts, each for another cost of cost in accuracy, one factor after the other takes its best level until none changes.
+Spaces up to two million candidates are enumerated. Larger ones are searched by coordinate exchange: from many starts,
+each with another exchange rate of cost for accuracy, the factors in turn take their best level until none changes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from seplace.arrays import Floats
-from seplace.effects.design import Design, Tables
+from seplace.effects.design import Design
+from seplace.effects.level_tables import Tables
 from seplace.effects.model import Observation, Posterior, Surface
 from seplace.pareto import reference_cost
 
@@ -47,10 +48,10 @@ class Candidates:
 
 
 class PricedSpace:
-    """The candidates of a space that keep hard budgets on counted costs, with their exact costs."""
+    """The candidates of a space that keep hard limits on counted costs, with their exact costs."""
 
     def __init__(self, design: Design, cost: Tables, *, limits: Sequence[tuple[Tables, float]]) -> None:
-        """Take the cost that is weighed, and budgets: costs with the most that a placement may have of them."""
+        """Take the cost of the objective, and limits: costs with the most that a placement may have of each."""
         self.design = design
         self.shape = design.shape
         self.cost = cost
@@ -85,7 +86,7 @@ class PricedSpace:
     def contenders(
         self, surfaces: Sequence[Surface], *, closed: Collection[int], random: np.random.Generator
     ) -> Levels:
-        """Return the levels of the candidates that are on the front of one surface or another."""
+        """Return the levels of the candidates that are on the front of at least one surface."""
         fronts = [self.front(surface, closed=closed, random=random).levels for surface in surfaces]
         return np.unique(np.concatenate(fronts), axis=0)
 
@@ -104,15 +105,15 @@ class PricedSpace:
         return None
 
     def indices(self, levels: Levels) -> NDArray[np.int64]:
-        """Return the positions of candidates in the space's order."""
+        """Return the positions of candidates in the order of the space."""
         return np.asarray(np.ravel_multi_index(tuple(levels.T), self.shape), dtype=np.int64)
 
     def is_inside(self, levels: Levels) -> NDArray[np.bool_]:
-        """Return which levels (n, factors) are those of candidates of the space."""
+        """Return which levels (n, factors) belong to candidates of the space."""
         return np.asarray((levels < np.array(self.shape)).all(axis=1))
 
     def keeps_limits(self, levels: Levels) -> NDArray[np.bool_]:
-        """Return which candidates keep every hard budget."""
+        """Return which candidates keep every hard limit."""
         kept = np.ones(len(levels), dtype=bool)
         for tables, limit in self.limits:
             kept &= tables.at(levels) <= limit
@@ -138,7 +139,7 @@ class PricedSpace:
         return beyond
 
     def _exchanged(self, surface: Surface, random: np.random.Generator) -> Levels:
-        """Return candidates that are best for some cost of cost in accuracy, and those that were observed."""
+        """Return candidates that are best for some exchange rate of cost for accuracy, and the observed ones."""
         spans = [np.ptp(table[:count]) for table, count in zip(surface.effects.main, self.shape, strict=True)]
         rate = max(float(np.sum(spans)), 1e-9) / max(self.highest_cost, 1e-9)
         rates = rate * np.exp(random.uniform(np.log(1e-3), np.log(1e3), _STARTS))
@@ -157,7 +158,7 @@ class PricedSpace:
                 break
         ends = np.unique(levels, axis=0)
         for factor, count in enumerate(self.shape):
-            # The best ones may be closed, and candidates between two costs of cost are on the front too.
+            # The best ones may be closed, and candidates between two exchange rates are on the front too.
             beside = np.repeat(ends, count, axis=0)
             beside[:, factor] = np.tile(np.arange(count), len(ends))
             found.append(beside)
@@ -166,7 +167,7 @@ class PricedSpace:
         return every[self.keeps_limits(every)]
 
     def _excess(self, factor: int, levels: Levels) -> Floats:
-        """Return by how much each level of a factor (n, levels of it) would break the limits, as a share of them."""
+        """Return by how much each level of a factor (n, levels of it) would exceed the limits, as a share of them."""
         excess = np.zeros((len(levels), self.shape[factor]))
         for tables, limit in self.limits:
             change = tables.for_factor(factor, levels)
@@ -190,7 +191,7 @@ def cost_tables(design: Design, cost_table: CostTable, cost: str) -> Tables:
 
 
 def learned_cost(design: Design, costs: Mapping[Placement, float]) -> Tables:
-    """Return a measured cost (latency) as tables: what the placements that were measured say of each choice."""
+    """Return a measured cost (latency) as tables over choices, learned from the placements that were measured."""
     if not costs:
         return Tables(shape=design.shape, main=tuple(np.zeros(count) for count in design.shape), pairs={})
     observations = [Observation(placement=placement, seed=None, accuracy=cost) for placement, cost in costs.items()]
@@ -200,10 +201,10 @@ def learned_cost(design: Design, costs: Mapping[Placement, float]) -> Tables:
 
 
 def added_volume(candidates: Candidates, front: Candidates, *, reference: tuple[ArrayLike, float]) -> Floats:
-    """Return what each candidate alone would add to the area that a front dominates: (n,) or (posterior samples, n).
+    """Return the area that each candidate alone would add to that of a front: (n,) or (posterior samples, n).
 
-    The reference is an accuracy (one a posterior sample) and a cost; the area lies above the one, below the other. The
-    front's values need not rise with cost: a dominated candidate adds nothing.
+    The reference is an accuracy (one for each posterior sample) and a cost; the area lies above the one, below the
+    other. The values of the front need not rise with cost: a dominated candidate adds nothing.
     """
     lowest, highest_cost = np.asarray(reference[0])[..., None], reference[1]
     order = np.argsort(front.costs, kind="stable")
@@ -217,7 +218,7 @@ def added_volume(candidates: Candidates, front: Candidates, *, reference: tuple[
 
 
 def front_points(candidates: Candidates) -> Candidates:
-    """Return those that no other dominates, cheapest first."""
+    """Return the candidates that no other dominates, cheapest first."""
     order = np.argsort(candidates.costs, kind="stable")
     positions = order[_rising(candidates.values[order], candidates.costs[order])]
     return Candidates(

@@ -1,4 +1,4 @@
-"""The front that the model recommends over the whole space, trained or not, and what it may be missing."""
+"""The front that the model recommends over the space, trained or not, and its expected hypervolume regret."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from seplace.effects.priced_space import Candidates, PricedSpace, added_volume, 
 from seplace.pareto import hypervolume
 
 _FRONTS = 24
-"""The fronts of so many posterior samples are contenders for a recommendation."""
+"""Posterior samples whose fronts are contenders for the recommendation."""
 
 _FEW_ENOUGH = 0.9
-"""The share of those posterior samples whose fronts have no more candidates than are recommended."""
+"""The share of these posterior samples whose fronts have no more points than are recommended."""
 
 _SAMPLES = 256
-"""In so many are the contenders valued."""
+"""Posterior samples over which the gains of contenders are averaged."""
 
 _AHEAD = 16
-"""So many contenders are valued again at a time."""
+"""Contenders whose gains are computed again at a time."""
 
 _TESTS = 48
-"""In so many others it is looked at what the recommendation misses."""
+"""Posterior samples over which the regret is averaged."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Regret:
-    """The share of the attainable hypervolume that a front misses, as the posterior believes."""
+    """The share of the attainable hypervolume that a front misses, over the posterior."""
 
     mean: float
     upper: float
-    """Not exceeded with probability 0.9."""
+    """The 90 % quantile."""
 
 
 def recommended_front(posterior: Posterior, priced_space: PricedSpace, *, closed: Collection[int]) -> Candidates:
-    """Return the placements that together promise the largest hypervolume, those first that promise most.
+    """Return the placements that together have the largest expected hypervolume, in the order of what each adds.
 
-    At most as many as the true front has, by all but a tenth of what is plausible, without those whose index is closed:
-    they failed. The front of the posterior's mean would be a poorer set: its points are often alike, so that they are
-    wrong together, and where little is known it may have next to none.
+    Candidates whose index is closed, since they failed, are left out. The number of placements is the 90 % quantile of
+    the sizes of plausible fronts. The front of the posterior mean would be a poorer set: its points are often alike, so
+    that they are wrong together, and where little is known it may be almost empty.
     """
     mean = posterior.mean()
     surfaces = [mean, *(posterior.sample() for _ in range(_FRONTS))]
@@ -60,7 +60,7 @@ def recommended_front(posterior: Posterior, priced_space: PricedSpace, *, closed
     chosen: list[int] = []
     gains = gains_of(np.arange(len(levels)), chosen)
     while len(chosen) < count:
-        # Whatever is chosen, others never gain by it (Minoux, 1978): only those ahead have to be looked at again.
+        # The gain of a contender never rises as others are chosen (Minoux, 1978): only the largest are computed again.
         ahead = np.argsort(-gains, kind="stable")[:_AHEAD]
         gains[ahead] = gains_of(ahead, chosen)
         best = int(gains.argmax())
@@ -72,7 +72,7 @@ def recommended_front(posterior: Posterior, priced_space: PricedSpace, *, closed
 
 
 def trained_front(posterior: Posterior, priced_space: PricedSpace, *, closed: Collection[int]) -> Candidates:
-    """Return the front, by the posterior's mean, of the candidates that were observed, without the closed ones."""
+    """Return the front, by posterior mean, of the observed candidates that are not closed."""
     levels = posterior.levels[priced_space.is_inside(posterior.levels)]
     levels = levels[~np.isin(priced_space.indices(levels), list(closed)) & priced_space.keeps_limits(levels)]
     observed = Candidates(levels=levels, values=posterior.mean().at(levels), costs=priced_space.cost.at(levels))
@@ -80,7 +80,7 @@ def trained_front(posterior: Posterior, priced_space: PricedSpace, *, closed: Co
 
 
 def expected_regret(posterior: Posterior, priced_space: PricedSpace, *, closed: Collection[int]) -> Regret:
-    """Return what the recommended front is believed to miss of the best front of the space."""
+    """Return the expected hypervolume regret of the recommended front: the share that it misses of the best front's."""
     recommended = recommended_front(posterior, priced_space, closed=closed)
     shares = []
     for _ in range(_TESTS):
@@ -94,7 +94,7 @@ def expected_regret(posterior: Posterior, priced_space: PricedSpace, *, closed: 
 
 
 def valued(candidates: Candidates, surface: Surface) -> Candidates:
-    """Return the same placements with the accuracies that a surface gives them."""
+    """Return the same placements with their accuracies on a surface."""
     return Candidates(levels=candidates.levels, values=surface.at(candidates.levels), costs=candidates.costs)
 
 

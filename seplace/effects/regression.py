@@ -1,10 +1,10 @@
 """Linear regression with grouped coefficients whose scales, like the noise, are learned (empirical Bayes and beyond).
 
 y[r] = sum_c X[r, c] * b[c] + u[unit of r] + e[r], with b[c] ~ N(0, scale of its group squared), u ~ N(0, unit_sd^2) for
-what is private to the unit that a row observes, e ~ N(0, noise_sd^2). The logarithms of all scales have normal priors;
-their posterior is found by maximisation, described by its curvature there, and corrected by importance weights. The
-coefficients are integrated out exactly. Sums over rows are taken once, so the cost of a step depends on the number of
-columns, not of rows.
+the private effect of the unit that a row observes, and e ~ N(0, noise_sd^2). The logarithms of all scales have normal
+priors; their posterior is found by maximization, described by its curvature there, and corrected by importance weights.
+The coefficients are integrated out exactly. Sums over rows are taken once, so the cost of a step depends on the number
+of columns, not of rows.
 
 The method is that of a mixed model by marginal likelihood: Harville, 1977; MacKay, Bayesian interpolation, 1992.
 """
@@ -29,26 +29,26 @@ _STEP = 0.05
 
 
 _BOUNDS = (1e-3, 20.0)
-"""Of every scale, where y has a spread of about 1: beyond, nothing changes but the condition of the matrices."""
+"""Bounds of every scale, for y with a spread of about 1: beyond them only the condition of matrices changes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """What is believed of a scale (a standard deviation) before the data: log-normal."""
+    """The log-normal prior of a scale (a standard deviation)."""
 
     median: float
     spread: float = 1.0
     """Standard deviation of its logarithm."""
     common: float = 0.0
-    """Standard deviation of what its logarithm has beside that, and shares with all other scales that have some."""
+    """Standard deviation of a further part of its logarithm, which it shares with all scales that have one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """The columns of the design: the group of each, and what is believed of each group's scale."""
+    """The columns of the design: the group of each, and the prior of the scale of each group."""
 
     group: NDArray[np.int64]
-    """For each column the index of its group, or -1 where its scale is `fixed_scale`."""
+    """The index of the group of each column, or -1 where its scale is `fixed_scale`."""
     scales: tuple[Scale, ...]
     fixed_scale: float
 
@@ -59,7 +59,7 @@ class Columns:
 
 @dataclass(frozen=True, kw_only=True)
 class Draw:
-    """The coefficients' posterior under one set of scales: N(mean, noise-free covariance), and the scales."""
+    """The posterior of the coefficients under one set of scales, and the scales."""
 
     mean: Floats
     """(columns,)."""
@@ -69,7 +69,7 @@ class Draw:
     noise_sd: float
     unit_sd: float
     weight: float
-    """Among the draws together 1."""
+    """The importance weight; the weights of all draws sum to 1."""
 
     def sample(self, random: np.random.Generator) -> Floats:
         """Draw coefficients (columns,)."""
@@ -77,12 +77,12 @@ class Draw:
 
 
 class Regression:
-    """The data of a regression, summed up."""
+    """A regression, with its data as sums over rows."""
 
     def __init__(
         self, rows: Floats, y: Floats, unit: NDArray[np.int64], columns: Columns, *, noise: Scale, unit_effect: Scale
     ) -> None:
-        """Take rows (n, columns), y (n,), and for each row the unit (from 0) that it observes."""
+        """Take rows (n, columns), y (n,), and the unit (from 0) that each row observes."""
         self.columns = columns
         priors = (*columns.scales, noise, unit_effect)
         self.medians = np.log([prior.median for prior in priors])
@@ -107,13 +107,13 @@ class Regression:
         self.between_counts = np.array([(counts == size).sum() for size in self.sizes])
 
     def draws(self, count: int, random: np.random.Generator) -> list[Draw]:
-        """Return the posterior as weighted draws of the scales, each with that of the coefficients."""
+        """Return the posterior as weighted draws of the scales, each with the posterior of the coefficients."""
         # The matrices are small, and threads that wait for cores busy with trainings would take seconds.
         with _BLAS.limit(limits=1):
             return self._draws(count, random)
 
     def _draws(self, count: int, random: np.random.Generator) -> list[Draw]:
-        best = self.maximise()
+        best = self.maximize()
         root = self._spread_at(best)
         points, proposed = [], []
         for _ in range(count):
@@ -130,7 +130,7 @@ class Regression:
         weights /= weights.sum()
         return [self._draw(point, weight=float(weight)) for point, weight in zip(points, weights, strict=True)]
 
-    def maximise(self) -> Floats:
+    def maximize(self) -> Floats:
         """Return the log scales (groups, noise, unit effect) of greatest posterior density."""
 
         def loss(point: Floats) -> tuple[float, Floats]:
@@ -173,7 +173,7 @@ class Regression:
         value = -np.log(np.diag(lower)).sum() - 0.5 * (constant - right @ mean)
         value += 0.5 * (self.within_count * np.log(within) + (self.between_counts * np.log(between)).sum())
         gradient = np.zeros_like(log_scales)
-        # How much larger than believed the coefficients of a group are, on average over their posterior.
+        # By how much the coefficients of a group exceed their prior, on average over their posterior.
         excess = mean_scaled**2 + np.diag(inverse) - 1
         grouped = columns.group >= 0
         gradient[:-2] = np.bincount(columns.group[grouped], weights=excess[grouped], minlength=len(groups))

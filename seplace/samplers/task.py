@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from seplace.effects.design import Design, Tables
+from seplace.effects.design import Design
+from seplace.effects.level_tables import Tables
 from seplace.effects.priced_space import PricedSpace, cost_tables, learned_cost
 
 if TYPE_CHECKING:

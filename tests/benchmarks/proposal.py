@@ -10,7 +10,8 @@ import numpy as np
 import optuna
 
 from seplace.effects.covariates import learn_covariate, tables_of
-from seplace.effects.design import Design, Tables
+from seplace.effects.design import Design
+from seplace.effects.level_tables import Tables
 from seplace.samplers.effects import make
 from seplace.samplers.parameters import Parameters
 from seplace.samplers.task import ACCURACY, CROSS_ENTROPY, SEED, Task

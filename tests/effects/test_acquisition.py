@@ -37,7 +37,7 @@ def volumes_with_one_more(posterior: Posterior, trained: Levels, samples: int) -
 
 @pytest.mark.parametrize("seed", range(6))
 def test_takes_what_adds_most_on_average_over_plausible_samples(seed):
-    """No candidate is better than those that are asked, though these are on some front."""
+    """No candidate is better than the contenders, though these are on some front."""
     posterior, trained = learned(seed)
     posterior.random = np.random.default_rng(seed)
     expected = volumes_with_one_more(posterior, trained, samples=16)

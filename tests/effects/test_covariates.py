@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from seplace.effects.covariates import learn_covariate, normal_scores, tables_of
-from seplace.effects.design import Design, Tables
+from seplace.effects.design import Design
+from seplace.effects.level_tables import Tables
 from seplace.effects.model import Observation, Posterior
 from seplace.placement import Placement
 from tests.effects.toy import SMALL, all_levels, observed, parse, space_with
@@ -31,7 +32,7 @@ def tables_by_hand(space, *, seed: int, pairs: float = 0.4) -> Tables:
     )
 
 
-def told_by_hand(tables: Tables, levels) -> float:
+def sum_by_hand(tables: Tables, levels) -> float:
     mains = sum(tables.main[factor][level] for factor, level in enumerate(levels))
     return mains + sum(table[levels[a], levels[b]] for (a, b), table in tables.pairs.items())
 
@@ -57,7 +58,7 @@ def test_the_posterior_is_that_of_a_regression_with_these_columns():
     placements = [*(each.placement for each in observations), *SMALL]
     levels = bare.levels(placements)
     rows = bare.rows(levels)
-    columns = {name: np.array([told_by_hand(tables, each) for each in levels]) for name, tables in covariates.items()}
+    columns = {name: np.array([sum_by_hand(tables, each) for each in levels]) for name, tables in covariates.items()}
     prior = 100.0 + (rows * [sd[group] ** 2 for group in bare.groups]) @ rows.T
     for name, column in columns.items():
         prior += sd[f"covariate {name}"] ** 2 * np.outer(column, column)
@@ -118,7 +119,7 @@ def test_a_perfect_covariate_tells_far_off_accuracies_after_a_few_trainings(sign
     assert weights.mean() == pytest.approx(2.0 * sign, abs=0.3)
 
 
-def test_a_useless_covariate_is_hardly_believed():
+def test_a_useless_covariate_has_hardly_any_weight():
     truth = 80 + tables_by_hand(WIDE, seed=7).everywhere()
     observations = some_observations(WIDE, truth, count=60, seed=8, noise=0.2)
     useless = tables_by_hand(WIDE, seed=9)
@@ -144,13 +145,13 @@ def test_what_64_placements_say_holds_for_the_others():
     learned = learn_covariate(Design(WIDE), scores)
     assert learned.reason == ""
     assert learned.scored == 64
-    told, true = learned.tables.everywhere(), tables.everywhere()
+    found, true = learned.tables.everywhere(), tables.everywhere()
     unscored = np.array([placement not in scores for placement in WIDE])
-    share = np.corrcoef(told[unscored], true[unscored])[0, 1] ** 2
+    share = np.corrcoef(found[unscored], true[unscored])[0, 1] ** 2
     assert share > 0.6
     assert learned.fit == pytest.approx(share, abs=0.25)
-    assert told[0] == 0  # relative to none
-    scored = [told[WIDE.index(placement)] for placement in scores]
+    assert found[0] == 0  # relative to none
+    scored = [found[WIDE.index(placement)] for placement in scores]
     assert np.std(scored) == pytest.approx(1.0)
 
 
@@ -186,7 +187,7 @@ def test_normal_scores_are_quantiles_of_ranks():
     assert normal_scores(values) == pytest.approx(expected)
 
 
-def test_what_is_left_out_is_told_by_the_others_alone():
+def test_an_observation_left_out_is_predicted_by_the_others_alone():
     random = np.random.default_rng(14)
     candidates = [SMALL.placement_at(int(at)) for at in random.choice(27, size=7, replace=False)]
     observations = observed({each: float(random.normal()) for each in candidates}, seeds=2, noise=0.3, random=random)

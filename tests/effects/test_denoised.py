@@ -42,7 +42,7 @@ def test_on_the_line_a_real_training_foretells_more_of_others():
     """Of the accuracies on the other three seeds, whose own are not drawn to any line."""
     table = CompleteBenchmark.load(TABLE)
     space = table.table.config.search_space
-    foretold = []
+    predicted = []
     for seed in range(4):
         before = [
             Observation(placement=placement, seed=seed, accuracy=float(accuracy), cross_entropy=float(loss))
@@ -51,10 +51,10 @@ def test_on_the_line_a_real_training_foretells_more_of_others():
             )
         ]
         others = np.delete(table.last, seed, axis=1).mean(axis=1)
-        foretold.append(
+        predicted.append(
             [np.corrcoef(accuracies(each), others)[0, 1] for each in (before, denoised(Design(space), before))]
         )
-    assert np.diff(foretold, axis=1).mean() > 0.02
+    assert np.diff(predicted, axis=1).mean() > 0.02
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_without_a_line_they_stay_as_they_are(observations):
     assert [str(each) for each in denoised(DESIGN, observations)] == list(map(str, observations))
 
 
-def test_none_are_none():
+def test_no_observations_stay_none():
     assert denoised(DESIGN, []) == []
 
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from seplace.effects.design import SCALES, Design, Tables
+from seplace.effects.design import SCALES, Design
+from seplace.effects.level_tables import Tables
 from seplace.placement import Placement, StageChoice
 from seplace.space import SearchSpace
 from seplace.study.space_file import load_space

@@ -86,8 +86,8 @@ def test_what_was_not_trained_is_foreseen_with_what_is_its_own():
         true = np.array([truth[each] for each in others])
         bounds = [np.quantile(drawn, [0.05, 0.95], axis=0) for drawn in (foreseen[:, : len(others)], shared)]
         covered.append(tuple(np.mean((lower < true) & (true < upper)) for lower, upper in bounds))
-    foretold, without = np.mean(covered, axis=0)
-    assert foretold > 0.78
+    predicted, without = np.mean(covered, axis=0)
+    assert predicted > 0.78
     assert without < 0.7
 
 
@@ -143,7 +143,7 @@ def test_nothing_is_better_than_itself():
     assert estimates_of([Observation(placement=NONE, seed=0, accuracy=80.0)]).surely_better(NONE) == []
 
 
-def test_the_same_data_give_the_same_judgement():
+def test_the_same_data_give_the_same_estimates():
     random = np.random.default_rng(4)
     observations = observed({SMALL.placement_at(at): 80.0 for at in (0, 1, 9)}, seeds=2, noise=0.5, random=random)
     assert estimates_of(observations).accuracies.tolist() == estimates_of(observations).accuracies.tolist()
@@ -160,7 +160,7 @@ LEAN = Design(space_with(*[parse("none", "se16", "eca")] * 3))
 
 
 def null_study(number: int) -> list[Observation]:
-    """Twelve placements as good as none, one to three seeds each."""
+    """Twelve placements as good as the plain backbone, one to three seeds each."""
     random = np.random.default_rng([5, number])
     chosen = [0, *random.choice(np.arange(1, 27), size=12, replace=False).tolist()]
     placements = [LEAN.space.placement_at(int(at)) for at in chosen]
@@ -184,7 +184,7 @@ def test_where_nothing_helps_nothing_is_surely_better():
 
 
 def study_of_the_prior(number: int) -> tuple[dict[Placement, float], list[Observation]]:
-    """Scales, effects, seeds and noise as the model believes them before it sees data; 14 placements."""
+    """Scales, effects, seeds and noise drawn from the priors of the model; 14 placements."""
     random = np.random.default_rng([6, number])
 
     def scale(median: float) -> float:
@@ -214,7 +214,7 @@ def study_of_the_prior(number: int) -> tuple[dict[Placement, float], list[Observ
 @pytest.mark.usefixtures("quick")
 def test_intervals_cover_the_truth_as_often_as_they_say():
     """Those of differences nine times in ten; accuracies share the luck of three seeds, and so err together."""
-    covered, told = [], []
+    covered, true_shares = [], []
     for number in range(80):
         truth, observations = study_of_the_prior(number)
         estimates = Estimates(LEAN, observations, dict.fromkeys(truth, 1.0))
@@ -229,15 +229,15 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
             )
         )
         estimates = [estimates.accuracy(each) for each in truth]
-        told.append(
+        true_shares.append(
             np.mean([one.lower <= value <= one.upper for one, value in zip(estimates, truth.values(), strict=True)])
         )
-    for shares in (covered, told):
+    for shares in (covered, true_shares):
         error = np.std(shares) / np.sqrt(len(shares))
         assert 0.9 - 3 * error - 0.02 < np.mean(shares) < 0.97, (np.mean(shares), error)
 
 
-def test_choices_of_baselines_are_judged_too():
+def test_choices_of_baselines_have_estimates_too():
     marks = {mark: 80.0 + number for number, mark in enumerate(SMALL.baselines.values())}
     random = np.random.default_rng(7)
     estimates = estimates_of(observed(marks, seeds=2, noise=0.1, random=random))
@@ -246,10 +246,10 @@ def test_choices_of_baselines_are_judged_too():
     assert all(isinstance(choice, StageChoice) for placement in estimates.front for choice in placement.choices)
 
 
-def test_what_is_chosen_by_cross_entropies_is_judged_by_accuracies():
-    told = trainings(40)
-    silent = [replace(each, cross_entropy=None) for each in told]
-    denoised_estimates, silent_estimates = estimates_of(told), estimates_of(silent)
+def test_estimates_are_learned_from_accuracies_alone():
+    known = trainings(40)
+    silent = [replace(each, cross_entropy=None) for each in known]
+    denoised_estimates, silent_estimates = estimates_of(known), estimates_of(silent)
     assert (denoised_estimates.accuracies == silent_estimates.accuracies).all()
     guides = [denoised_estimates.guide(), denoised_estimates.guide(), silent_estimates.guide()]
     means = [guide.mean().everywhere() for guide in guides]

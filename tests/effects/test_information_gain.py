@@ -21,7 +21,7 @@ def learned(seed: int, *, count: int = 9, draws: int = 1) -> Posterior:
     )
 
 
-def told_by_conditioning(
+def gain_by_conditioning(
     posterior: Posterior, priced_space: PricedSpace, seed: int, samples: int, *, running: Sequence[Placement] = ()
 ) -> dict[int, float]:
     """By index of a front's candidate: how much a training of it lowers the variance, from the joint covariance."""
@@ -61,10 +61,10 @@ def told_by_conditioning(
 def test_takes_what_lowers_the_variance_between_plausible_fronts_most(seed, running):
     posterior = learned(seed)
     others = [SMALL.placement_at(5 * at + seed) for at in range(running)]
-    told = told_by_conditioning(posterior, PRICED_SPACE, seed, samples=3, running=others)
+    gains = gain_by_conditioning(posterior, PRICED_SPACE, seed, samples=3, running=others)
     posterior.random = np.random.default_rng(seed)
     found = most_informative(posterior, PRICED_SPACE, running=others, failed=(), closed=(), samples=3)
-    assert told[found] == pytest.approx(max(told.values()), rel=1e-9)
+    assert gains[found] == pytest.approx(max(gains.values()), rel=1e-9)
 
 
 def test_what_is_being_trained_tells_less_a_second_time():

@@ -31,7 +31,7 @@ def posterior_of(observations: list[Observation], *, draws: int = 1, seed: int =
     return Posterior(Design(SMALL), observations, draws=draws, random=np.random.default_rng(seed))
 
 
-def dense(posterior: Posterior, observations: list[Observation], asked: list[Placement]) -> tuple:
+def dense(posterior: Posterior, observations: list[Observation], chosen: list[Placement]) -> tuple:
     """The mean and covariance of accuracies under the scales of the one draw, by conditioning a joint normal."""
     (draw,) = posterior.draws
     design = posterior.design
@@ -39,7 +39,7 @@ def dense(posterior: Posterior, observations: list[Observation], asked: list[Pla
     centre, spread = accuracies.mean(), accuracies.std()
     sd = dict(zip(posterior.kinds, draw.group_sd, strict=True))
     variances = np.array([sd[group] ** 2 for group in design.groups])
-    placements = [*(each.placement for each in observations), *asked]
+    placements = [*(each.placement for each in observations), *chosen]
     rows = design.rows(design.levels(placements))
     same = np.array([[one == other for other in placements] for one in placements])
     known = set(posterior.placements)
@@ -65,10 +65,10 @@ def test_the_mean_is_the_dense_conditional_mean():
 def test_drawn_accuracies_have_the_dense_mean_and_covariance():
     observations = some_observations()
     posterior = posterior_of(observations)
-    asked = [*itertools.islice(SMALL, 0, None, 3), *posterior.placements]
-    mean, covariance = dense(posterior, observations, asked)
-    samples = posterior.sample_at(posterior.design.levels(asked), 20_000)
-    assert samples.shape == (20_000, len(asked))
+    chosen = [*itertools.islice(SMALL, 0, None, 3), *posterior.placements]
+    mean, covariance = dense(posterior, observations, chosen)
+    samples = posterior.sample_at(posterior.design.levels(chosen), 20_000)
+    assert samples.shape == (20_000, len(chosen))
     sd = np.sqrt(np.diag(covariance))
     assert np.abs((samples.mean(axis=0) - mean) / sd).max() < 4 / np.sqrt(20_000)
     assert np.abs((np.cov(samples.T) - covariance) / np.outer(sd, sd)).max() < 0.05
@@ -77,9 +77,9 @@ def test_drawn_accuracies_have_the_dense_mean_and_covariance():
 def test_drawn_surfaces_have_the_dense_mean_and_covariance():
     observations = some_observations(seed=2)
     posterior = posterior_of(observations)
-    asked = [*itertools.islice(SMALL, 0, None, 3)]
-    mean, covariance = dense(posterior, observations, asked)
-    levels = posterior.design.levels(asked)
+    chosen = [*itertools.islice(SMALL, 0, None, 3)]
+    mean, covariance = dense(posterior, observations, chosen)
+    levels = posterior.design.levels(chosen)
     samples = np.array([posterior.sample().at(levels) for _ in range(2500)])
     sd = np.sqrt(np.diag(covariance))
     assert np.abs((samples.mean(axis=0) - mean) / sd).max() < 4.5 / np.sqrt(2500)
@@ -87,7 +87,7 @@ def test_drawn_surfaces_have_the_dense_mean_and_covariance():
 
 
 def test_several_draws_are_weighted():
-    """The mean of many samples is the mean that is told, also over several sets of scales."""
+    """The mean of many samples is the posterior mean, also over several sets of scales."""
     posterior = posterior_of(some_observations(seed=3), draws=12)
     samples = posterior.sample_at(posterior.levels, 40_000)
     assert len(samples) == 40_000
@@ -96,7 +96,7 @@ def test_several_draws_are_weighted():
 
 
 @pytest.mark.parametrize("space", [SMALL, WIDER, load_space("digits-resnet8")])
-def test_everywhere_is_at_every_member(space):
+def test_everywhere_is_at_every_candidate(space):
     random = np.random.default_rng(4)
     placements = [space.placement_at(int(index)) for index in random.choice(len(space), size=12, replace=False)]
     placements += space.baselines.values()
@@ -108,9 +108,9 @@ def test_everywhere_is_at_every_member(space):
     for surface in (posterior.mean(), posterior.sample()):
         assert surface.everywhere() == pytest.approx(surface.at(all_levels(posterior.design.shape)), abs=1e-9)
         assert surface.observed() == pytest.approx(surface.at(posterior.levels), abs=1e-9)
-        told = [surface.everywhere()[space.index(each)] for each in posterior.placements if each in space]
+        found = [surface.everywhere()[space.index(each)] for each in posterior.placements if each in space]
         inside = [value for value, each in zip(surface.observed(), posterior.placements, strict=True) if each in space]
-        assert told == pytest.approx(inside, abs=1e-9)
+        assert found == pytest.approx(inside, abs=1e-9)
 
 
 def test_many_seeds_leave_no_doubt():

@@ -102,7 +102,7 @@ def test_recommends_as_many_as_all_but_a_tenth_of_plausible_fronts_have_at_most(
 
 
 def test_recommends_more_than_none_where_nothing_is_known_to_help():
-    """The front of the mean is none alone, which is hardly what is believed."""
+    """The front of the mean is the plain backbone alone, which is hardly probable."""
     known = {each: 80.0 - 0.3 * sum(choice.module != "none" for choice in each.choices) for each in SMALL}
     random = np.random.default_rng(0)
     few = {each: known[each] for each in list(known)[::3]}
@@ -114,7 +114,7 @@ def test_recommends_more_than_none_where_nothing_is_known_to_help():
 
 
 def test_promises_more_than_the_front_of_the_mean():
-    """In posterior samples that were not asked, on average over studies that know little."""
+    """In other posterior samples, on average over studies that know little."""
     ahead = []
     for seed in range(8):
         posterior, priced_space = learned(10, seeds=1, noise=0.6, seed=seed, space=LARGER)
@@ -160,7 +160,7 @@ def test_regret_is_the_share_that_is_missed(monkeypatch):
     """By hand over as many posterior samples, from another stream: the two agree within their errors."""
     monkeypatch.setattr(recommend_module, "_TESTS", 300)
     posterior, priced_space = learned(8, seeds=1, noise=0.4)
-    told = expected_regret(posterior, priced_space, closed=())
+    regret = expected_regret(posterior, priced_space, closed=())
     recommended = recommended_front(posterior, priced_space, closed=())
     shares = []
     for _ in range(300):
@@ -170,8 +170,8 @@ def test_regret_is_the_share_that_is_missed(monkeypatch):
         at = priced_space.indices(recommended.levels)
         best = hypervolume(np.stack([-values, costs], axis=1), corner)
         shares.append(1 - hypervolume(np.stack([-values[at], costs[at]], axis=1), corner) / best)
-    assert told.mean == pytest.approx(np.mean(shares), abs=4 * np.std(shares) * np.sqrt(2 / 300))
-    assert np.mean(np.array(shares) <= told.upper) == pytest.approx(0.9, abs=4 * np.sqrt(0.09 * 2 / 300))
+    assert regret.mean == pytest.approx(np.mean(shares), abs=4 * np.std(shares) * np.sqrt(2 / 300))
+    assert np.mean(np.array(shares) <= regret.upper) == pytest.approx(0.9, abs=4 * np.sqrt(0.09 * 2 / 300))
 
 
 def test_no_regret_where_nothing_is_open():

@@ -76,7 +76,7 @@ def test_the_gradient_is_the_slope(units):
 
 def test_the_maximum_is_not_improved_nearby():
     made = regression(*data(units=20, seed=3))
-    best = made.maximise()
+    best = made.maximize()
     height = made.log_posterior(best)[0]
     random = np.random.default_rng(0)
     for size in (0.02, 0.2, 2.0):
@@ -156,7 +156,7 @@ def test_recovers_scales_and_noise():
     truth = np.where(group == 0, 0.5, 0.05) * random.standard_normal(120)
     y = (features @ truth + 0.3 * random.standard_normal(300))[unit] + 0.2 * random.standard_normal(900) + 2.0
     made = regression(np.hstack([np.ones((900, 1)), features[unit]]), y, unit, columns)
-    *groups, noise, unit_sd = np.exp(made.maximise())
+    *groups, noise, unit_sd = np.exp(made.maximize())
     assert noise == pytest.approx(0.2, rel=0.1)
     assert unit_sd == pytest.approx(0.3, rel=0.15)
     assert groups[0] == pytest.approx(0.5, rel=0.3)
@@ -176,7 +176,7 @@ def test_scales_that_share_something_shrink_together():
     for common in (0.0, 1.0):
         columns = Columns(group=group, scales=(Scale(median=0.4, common=common),) * 6, fixed_scale=10.0)
         made = Regression(rows * seen, y, np.arange(60), columns, noise=NOISE, unit_effect=Scale(median=0.15))
-        found[common] = np.exp(made.maximise())
+        found[common] = np.exp(made.maximize())
     assert found[0.0][5] == pytest.approx(0.4, rel=1e-3)
     assert found[1.0][5] < 0.2
     assert found[1.0][:5].mean() < found[0.0][:5].mean()

@@ -8,7 +8,8 @@ import numpy as np
 import optuna
 
 from seplace.costs.table import CostTable
-from seplace.effects.design import Design, Tables
+from seplace.effects.design import Design
+from seplace.effects.level_tables import Tables
 from seplace.placement import Placement
 from seplace.samplers.effects import make
 from seplace.samplers.parameters import Parameters
