@@ -24,7 +24,7 @@ from seplace.files.atomic import DiskFull
 from seplace.files.schema import rules_of
 from seplace.search.interruption import signals_as_errors
 from seplace.study.config import StudyConfig, load_study
-from seplace.study.study_file import Run
+from seplace.study.study_file import RunSection
 from seplace.user_code import describe_error
 
 if TYPE_CHECKING:
@@ -51,13 +51,16 @@ class Overrides:
         return replace(config, file=config.file.model_copy(update=changed))
 
 
-def _run_of(values: dict[str, Any]) -> Run:
+def _run_of(values: dict[str, Any]) -> RunSection:
     """Return a `run` block; InputError (UnknownName for a name) for what its study file could not say either."""
-    for key, known in (("executor", EXECUTORS), ("accelerator", get_args(Run.model_fields["accelerator"].annotation))):
+    for key, known in (
+        ("executor", EXECUTORS),
+        ("accelerator", get_args(RunSection.model_fields["accelerator"].annotation)),
+    ):
         if values[key] not in known:
             raise UnknownName(key, str(values[key]), known)
     try:
-        return Run.model_validate(values)
+        return RunSection.model_validate(values)
     except ValidationError as error:
         raise InputError("; ".join(rules_of(error))) from error
 

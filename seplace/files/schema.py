@@ -30,13 +30,23 @@ Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 
 
-class Block(BaseModel):
-    """A mapping of a file: strict types, unknown keys refused, numbers finite, texts short, frozen once read."""
+class Section(BaseModel):
+    """A mapping of a file: strict types, unknown keys refused, numbers finite, texts short, frozen once read.
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False, str_max_length=4096)
+    The docstring of a key is its description in the reference of all keys.
+    """
+
+    model_config = ConfigDict(
+        strict=True,
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        str_max_length=4096,
+        use_attribute_docstrings=True,
+    )
 
 
-B = TypeVar("B", bound=Block)
+B = TypeVar("B", bound=Section)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,12 +20,12 @@ from seplace.study.recipe import Recipe
 from seplace.study.space_file import space_of
 from seplace.study.space_record import space_of_record
 from seplace.study.study_file import (
-    Confirm,
-    Data,
-    Evaluator,
-    Objective,
-    Run,
-    Search,
+    ConfirmSection,
+    DataSection,
+    EvaluatorSection,
+    ObjectiveSection,
+    RunSection,
+    SearchSection,
     StudyFile,
     cross_checks,
     own_code_problems,
@@ -75,38 +75,38 @@ class StudyConfig:
         return self.file.schema_version
 
     @property
-    def data(self) -> Data:
-        """The block `data`."""
+    def data(self) -> DataSection:
+        """The section `data`."""
         return self.file.data
 
     @property
     def training(self) -> Recipe:
-        """The block `training`."""
+        """The section `training`."""
         return self.file.training
 
     @property
-    def evaluator(self) -> Evaluator:
-        """The block `evaluator`."""
+    def evaluator(self) -> EvaluatorSection:
+        """The section `evaluator`."""
         return self.file.evaluator
 
     @property
-    def objective(self) -> Objective:
-        """The block `objective`."""
+    def objective(self) -> ObjectiveSection:
+        """The section `objective`."""
         return self.file.objective
 
     @property
-    def search(self) -> Search:
-        """The block `search`."""
+    def search(self) -> SearchSection:
+        """The section `search`."""
         return self.file.search
 
     @property
-    def confirm(self) -> Confirm | None:
-        """The block `confirm`, if there is one."""
+    def confirm(self) -> ConfirmSection | None:
+        """The section `confirm`, if there is one."""
         return self.file.confirm
 
     @property
-    def run(self) -> Run:
-        """The block `run`."""
+    def run(self) -> RunSection:
+        """The section `run`."""
         return self.file.run
 
     @property

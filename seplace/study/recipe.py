@@ -1,4 +1,4 @@
-"""How networks are trained: the `training` block of a study."""
+"""How networks are trained: the section `training` of a study."""
 
 from __future__ import annotations
 
@@ -7,36 +7,48 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from seplace.files.schema import Block, NotNegative, Pixels, Positive
+from seplace.files.schema import NotNegative, Pixels, Positive, Section
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
-class Recipe(Block):
-    """SGD with momentum, a schedule a step, and the usual regularisers; what is off by default adds nothing."""
+class Recipe(Section):
+    """How networks are trained: SGD with momentum and a schedule by the step; what is off by default adds nothing."""
 
     epochs: Annotated[int, Field(ge=1, le=1_000_000)]
+    """The number of passes over the training images."""
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)]
+    """The number of images of a step."""
     learning_rate: Positive
     """The peak of the schedule."""
     momentum: Share
+    """The momentum of SGD."""
     weight_decay: NotNegative
+    """The weight decay of all parameters."""
     schedule: Literal["cosine", "one_cycle"]
+    """How the learning rate falls after the warm-up: along a cosine, or linearly as in the one-cycle policy."""
     nesterov: bool = False
+    """Whether the momentum is Nesterov's."""
     warmup_epochs: NotNegative = 0.0
+    """The epochs in which the learning rate rises to its peak; a fraction is allowed."""
     label_smoothing: Share = 0.0
+    """The share of the label that is spread over all classes."""
     ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """Decay per step of the averaged weights; None evaluates the weights themselves."""
+    """The decay by the step of averaged weights, which are evaluated instead of the last ones; by default off."""
     precision: Literal["fp32", "bf16"] = "fp32"
+    """`bf16` trains under autocast."""
     channels_last: bool = False
+    """Whether images and weights lie in memory with their channels last, which is often faster."""
     compile: bool = False
+    """Whether networks are compiled with `torch.compile`."""
     freeze: Literal["nothing", "backbone"] = "nothing"
     """`backbone` trains the inserted modules alone: for networks that come with trained weights."""
     crop_padding: Pixels = 0
-    """Pixels that are padded before a random crop."""
+    """The pixels that are padded on each side before a random crop; 0 crops nothing."""
     flip: bool = False
+    """Whether images are flipped left to right at random."""
     cutout: Pixels = 0
-    """Side in pixels of the square that is cut out; 0 cuts nothing."""
+    """The side in pixels of the square that is cut out of each image; 0 cuts nothing."""
 
     @property
     def check_epochs(self) -> tuple[int, ...]:

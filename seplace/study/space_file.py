@@ -17,7 +17,7 @@ from seplace.backbones.backbone import Backbone, Granularity, NoBlocksToName
 from seplace.backbones.describe import describe
 from seplace.errors import DataError, InputError, InvalidBlocks, InvalidPlacement, InvalidSpace, UnknownName
 from seplace.files.former_words import current_space_values
-from seplace.files.schema import Block, Checked, Schema, check_shape
+from seplace.files.schema import Checked, Schema, Section, check_shape
 from seplace.files.shipped import is_name, locate, name_of
 from seplace.files.yaml_reader import Document, Keys, Problem, read_document, refuse, spelled
 from seplace.placement import StageChoice, canonical_module
@@ -48,7 +48,7 @@ def space_of(document: Document, *, name: str, is_copy: bool = False) -> tuple[S
     if not is_copy:
         import_from(Path(document.file).parent)
     document = replace(document, values=current_space_values(document.values))
-    checked = check_shape(document, _SpaceFile)
+    checked = check_shape(document, SpaceFile)
     if is_copy:
         _refuse_own_networks(checked)
     problems = list(checked.problems)
@@ -87,29 +87,48 @@ _Some = Annotated[tuple[str, ...], Field(min_length=1, max_length=256)]
 _Ratio = Annotated[int, Field(ge=1, le=999_999)]  # as many digits as the text of a placement takes
 
 
-class _Gate(Block):
+class GateSection(Section):
+    """How all gates of the space are built."""
+
     init: Init
+    """How gates start: `paper`, as the authors of the module draw them, or `identity`, exactly at 1."""
     min_hidden: Annotated[int, Field(ge=1, le=65_536)] = 1
+    """The least number of hidden units that a reduction ratio leaves."""
 
 
-class _Choices(Block):
+class ChoicesSection(Section):
+    """The choices of a stage: every module, with every ratio and attachment that it takes."""
+
     modules: _Some
+    """Attention modules: names of seplace.attention, with options in brackets, or `package.module:object`."""
     ratios: Annotated[tuple[_Ratio, ...], Field(min_length=1, max_length=256)] | None = None
+    """Reduction ratios, channels over hidden units, of the modules that have one."""
     attachments: _Some = ("serial",)
+    """How a gate joins a block: serial, parallel, cross, another name of seplace.attachments."""
 
 
-class _SpaceFile(Block):
+class SpaceFile(Section):
+    """A search space file; what its backbone takes is checked by `load_space`."""
+
     schema_version: Schema = Field(alias="schema")
+    """The version of the file format, 1."""
     backbone: str
+    """The network: a name of seplace.backbones, with options in brackets, or `package.module:object`."""
     variants: Annotated[tuple[str, ...], Field(max_length=64)] = ()
+    """Other backbones with as many stages, wider or deeper ones, that a placement may name instead."""
     blocks: _Some | None = None
+    """The paths of the blocks of a network of your own; by default they are found."""
     granularity: Granularity = "stage"
-    gate: _Gate
-    choices: _Choices | None = None
-    stages: Annotated[tuple[_Choices, ...], Field(min_length=1, max_length=1000)] | None = None
+    """`stage` makes one choice for all blocks of a resolution, `block` one for each block."""
+    gate: GateSection
+    """How all gates of the space are built."""
+    choices: ChoicesSection | None = None
+    """The choices of every stage; write either this or `stages`."""
+    stages: Annotated[tuple[ChoicesSection, ...], Field(min_length=1, max_length=1000)] | None = None
+    """The choices of each stage, one entry a stage; write either this or `choices`."""
 
 
-def _backbone(checked: Checked[_SpaceFile], problems: list[Problem], *keys: str | int) -> Backbone | None:
+def _backbone(checked: Checked[SpaceFile], problems: list[Problem], *keys: str | int) -> Backbone | None:
     keys = keys or ("backbone",)
     text = checked.sound(*keys)
     if text is None:
@@ -131,7 +150,7 @@ def _backbone(checked: Checked[_SpaceFile], problems: list[Problem], *keys: str 
     return None
 
 
-def _refuse_own_networks(checked: Checked[_SpaceFile]) -> None:
+def _refuse_own_networks(checked: Checked[SpaceFile]) -> None:
     """Refuse the copy of a space whose network cannot be described without running the user's code."""
     folder = Path(checked.document.file).parent
     for text in (checked.sound("backbone"), *(checked.sound("variants") or ())):
@@ -142,7 +161,7 @@ def _refuse_own_networks(checked: Checked[_SpaceFile]) -> None:
             )
 
 
-def _choice_blocks(checked: Checked[_SpaceFile], backbone: Backbone | None, problems: list[Problem]) -> list[Keys]:
+def _choice_blocks(checked: Checked[SpaceFile], backbone: Backbone | None, problems: list[Problem]) -> list[Keys]:
     """Return where the blocks of choices stand: one for all stages, or one a stage."""
     document = checked.document
     if () in checked.refused:
@@ -190,7 +209,7 @@ class _Places:
 class _StageReader:
     """Turn one block of a space file into canonical choices, and note what is wrong with it."""
 
-    def __init__(self, checked: Checked[_SpaceFile], base: Keys, problems: list[Problem], *, is_copy: bool) -> None:
+    def __init__(self, checked: Checked[SpaceFile], base: Keys, problems: list[Problem], *, is_copy: bool) -> None:
         self.checked = checked
         self.base = base
         self.problems = problems

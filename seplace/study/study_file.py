@@ -16,7 +16,7 @@ from seplace.errors import InputError, UnknownName
 from seplace.evaluators import EVALUATORS
 from seplace.executors import EXECUTORS
 from seplace.files.atomic import path_problem
-from seplace.files.schema import Block, Checked, Count, Natural, NotNegative, Pixels, Positive, Schema
+from seplace.files.schema import Checked, Count, Natural, NotNegative, Pixels, Positive, Schema, Section
 from seplace.files.yaml_reader import Keys, Problem, spelled
 from seplace.proxies import PROXIES
 from seplace.registry import Registry, is_import_path
@@ -34,103 +34,117 @@ MAX_PARALLEL = 1024
 _Parallel = Annotated[int, Field(ge=1, le=MAX_PARALLEL)]
 
 
-class Data(Block):
-    """Which images, and how the training split is divided."""
+class DataSection(Section):
+    """Which images are used, and how the training split is divided."""
 
     name: str
-    """A data set of seplace.datasets, or `package.module:object`."""
+    """The data set: digits, cifar10, image_folder, another name of seplace.datasets, or `package.module:object`."""
     root: str | None = None
-    """As written; StudyConfig.data_root is resolved."""
+    """The folder of the data; a relative one is looked for beside the study file, then in the current folder."""
     image_size: Annotated[Pixels, Field(ge=1)] | None = None
-    """Side in pixels that images are resized to; None leaves them as they are."""
+    """The side in pixels that images are resized to; by default they stay as they are."""
     train_images: Count | None = None
-    """A seeded subset of the training split; None takes all of it."""
+    """The number of training images, a subset that the seed draws; by default all of them."""
     validation_images: Count | None = None
-    """How many images of the training split are held out for the search; None takes the set's own validation split."""
+    """The number of training images held out to score placements; by default the data set's own validation split."""
     noise: NotNegative = 0.0
-    """Standard deviation of seeded Gaussian pixel noise, in units of the full pixel range."""
+    """The standard deviation of Gaussian pixel noise, in units of the full pixel range; the same noise every time."""
     seed: Natural = 0
     """The seed of the split, the subset and the noise."""
     skip_damaged: bool = False
-    """Whether images that cannot be used (damaged, empty, no files, in colour among grey ones) are left out."""
+    """Whether images that cannot be used (damaged, empty, no files, in color among gray ones) are left out."""
 
 
-class Evaluator(Block):
-    """What answers a training."""
+class EvaluatorSection(Section):
+    """What returns the result of a training."""
 
     name: str
-    """An evaluator of seplace.evaluators, or `package.module:object`."""
+    """The evaluator: stand_alone, which trains, tabular, which looks results up, or `package.module:object`."""
     folder: str | None = None
-    """The results folder that it answers from, as written; StudyConfig.evaluator_folder is resolved."""
+    """The results folder that `tabular` answers from, relative to the study file or to the current folder."""
 
 
-class Objective(Block):
-    """What is weighed against accuracy."""
+class ObjectiveSection(Section):
+    """What is traded off against accuracy."""
 
     cost: str
-    """A cost of seplace.costs."""
+    """The cost on the other axis of the front: flops, macs, params, latency_ms or `package.module:object`."""
     limits: Annotated[dict[str, Positive], Field(max_length=_LISTED)] = Field(default_factory=dict)
     """The most that a placement may cost, by the name of the cost, in its unit."""
 
 
-class Search(Block):
-    """How placements are proposed, and the budget, which is `trainings` or `hours`."""
+class SearchSection(Section):
+    """How placements are proposed, and the budget of the search: either `trainings` or `hours`."""
 
     sampler: str = "effects"
-    """A sampler of seplace.samplers. Where the truth is known `effects` finds better fronts than the others."""
+    """The sampler: effects, gp, nsga2, tpe, random, exhaustive, another name of seplace.samplers, or an import path."""
     trainings: Count | None = None
+    """The budget in trainings, those of the baselines included; it may grow later."""
     hours: Annotated[Positive, Field(le=1_000_000)] | None = None
+    """The budget in hours of search; it may grow later."""
     seeds: Count
     """The most seeds that one placement is trained with during the search."""
     seed: Natural
+    """The seed of the search: of its sampler, and of everything else that the search draws."""
     stop: Literal["budget", "settled"] = "budget"
-    """`settled` ends the search before the budget does, when the model believes the front to be nearly found."""
+    """`settled` also ends the search when little is left to find: the expected hypervolume regret is below 1 %."""
     rungs: Annotated[tuple[Count, ...], Field(max_length=_LISTED)] = ()
-    """Epochs, rising and fewer than the training's, after which a training may be stopped; see seplace.search.rungs."""
+    """Epochs, rising and fewer than the training's, after which a training may be stopped early."""
     proxies: Annotated[tuple[str, ...], Field(max_length=_LISTED)] = ()
-    """Cheap scores of seplace.proxies that the model of effects may learn from, whichever sampler proposes."""
+    """Cheap scores, names of seplace.proxies, that the model of effects takes as covariates."""
     proxy_placements: Annotated[int, Field(ge=1, le=100_000)] = 64
-    """So many candidates of the space, drawn at random, are scored beside the baselines."""
+    """The number of candidates, drawn at random, that the proxies score beside the baselines."""
 
 
-class Confirm(Block):
-    """Candidates of the front and the baselines are trained further after the search."""
+class ConfirmSection(Section):
+    """Further trainings of the front and the baselines after the search."""
 
     seeds: Count
-    """Until each has so many seeds …"""
+    """The number of seeds that each of them is trained with in the end."""
     trainings: Count
-    """… with at most so many further trainings in all."""
+    """The most trainings that this takes in all."""
 
 
-class Run(Block):
-    """Where trainings run; another place gives the same study."""
+class RunSection(Section):
+    """Where trainings run, which is no part of the study's meaning: a run may go on elsewhere."""
 
     executor: str = "inline"
-    """An executor of seplace.executors, or `package.module:object`."""
+    """The executor: inline, processes, ray or `package.module:object`."""
     workers: _Parallel = 1
+    """The number of trainings that run at once."""
     threads: _Parallel = 1
-    """Torch threads of one worker."""
+    """The number of torch threads of one worker."""
     accelerator: Literal["cpu", "gpu", "auto"] = "auto"
+    """The device; `auto` takes a GPU where there is one."""
     max_retries: Annotated[int, Field(ge=0, le=1000)] = 2
+    """How often a training is begun again after its worker was killed."""
     stop_after_failures: Count = 5
-    """So many failed trainings in a row end the run."""
+    """The number of failed trainings in a row that ends the run."""
     timeout_minutes: Positive | None = None
-    """A training that takes longer, each time that it is begun, has failed; it runs in a process of its own."""
+    """The minutes after which a training has failed; it runs in a process of its own. By default there is no limit."""
 
 
-class StudyFile(Block):
-    """The shape of a study file; rules between values and with other files are checked by `load_study`."""
+class StudyFile(Section):
+    """A study file; rules between values and with other files are checked by `load_study`."""
 
     schema_version: Schema = Field(alias="schema")
+    """The version of the file format, 1."""
     space: str
-    """The name of a shipped space, or the path of one, relative to the study file."""
-    data: Data
+    """The search space: the name of a shipped one, or the path of a file, relative to the study file."""
+    data: DataSection
+    """Which images are used, and how the training split is divided."""
     training: Recipe
-    evaluator: Evaluator = Evaluator(name="stand_alone")
-    objective: Objective
-    search: Search
-    confirm: Confirm | None = None
-    run: Run = Run()
+    """How networks are trained."""
+    evaluator: EvaluatorSection = EvaluatorSection(name="stand_alone")
+    """What returns the result of a training; by default the training itself."""
+    objective: ObjectiveSection
+    """What is traded off against accuracy."""
+    search: SearchSection
+    """How placements are proposed, and the budget of the search: either `trainings` or `hours`."""
+    confirm: ConfirmSection | None = None
+    """Further trainings of the front and the baselines after the search; by default there are none."""
+    run: RunSection = RunSection()
+    """Where trainings run."""
 
 
 def cross_checks(checked: Checked[StudyFile], space: SearchSpace | None) -> list[Problem]:

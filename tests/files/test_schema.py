@@ -4,16 +4,16 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field
 
-from seplace.files.schema import Block, Schema, check_shape
+from seplace.files.schema import Schema, Section, check_shape
 from tests.documents import read
 
 
-class Inner(Block):
+class Inner(Section):
     count: Annotated[int, Field(ge=1)]
     share: Annotated[float, Field(gt=0, lt=1)] = 0.5
 
 
-class Outer(Block):
+class Outer(Section):
     schema_version: Schema = Field(alias="schema")
     name: str
     kind: Literal["cosine", "one_cycle"] = "cosine"

@@ -1,9 +1,13 @@
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 
+from seplace.files.schema import Section
 from seplace.study.config import load_study
+from seplace.study.space_file import SpaceFile
+from seplace.study.study_file import StudyFile
 from tests.study_texts import STUDY, TINY_SPACE, problems_of, replaced, write
 
 
@@ -361,3 +365,19 @@ def test_only_a_set_with_a_validation_split_of_its_own_needs_no_validation_image
     for name in ("image_folder", "image_parquet"):
         config = load_study(write(tmp_path, without.replace("name: digits", f"name: {name}")))
         assert (config.data.validation_images, config.data.skip_damaged) == (None, False)
+
+
+@pytest.mark.parametrize("section", [StudyFile, SpaceFile], ids=lambda section: section.__name__)
+def test_every_key_is_described_in_a_sentence(section):
+    waiting, seen = [section], set()
+    while waiting:
+        one = waiting.pop()
+        seen.add(one)
+        for key, field in one.model_fields.items():
+            assert field.description, f"{one.__name__}.{key}"
+            assert field.description.endswith(".")
+            inside = [*get_args(field.annotation), field.annotation]
+            waiting += [
+                each for each in inside if isinstance(each, type) and issubclass(each, Section) and each not in seen
+            ]
+    assert len(seen) > 2
