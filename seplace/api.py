@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from seplace.costs import COSTS
 from seplace.costs.stored import cost_table_of_results
+from seplace.effects.recommend import recommended_placements
 from seplace.errors import InputError
 from seplace.evaluators.identity import Identity, refuse_other_code
 from seplace.files.atomic import safe_name
@@ -23,7 +24,7 @@ from seplace.results.tables import evaluations_frame, front_frame, placements_fr
 from seplace.results.verdict import regret_sentence, rungs_sentence, verdict
 from seplace.search.attempts import told
 from seplace.search.meaning import own_baselines
-from seplace.search.recommendation import recommended, task_of
+from seplace.search.of_study import task_of
 from seplace.search.scoring import covariates_of, proxy_records
 from seplace.study.config import STUDY_FACTS, StudyConfig, load_results_study
 from seplace.user_code import user_errors_if
@@ -159,7 +160,9 @@ class Results:
             {row.placement: row.costs[self.cost] for row in self.rows if row.accuracy is not None}
         )
         return recommended_frame(
-            recommended(estimates, priced_space, self.rows),
+            recommended_placements(
+                estimates, priced_space, failed=[row.placement for row in self.rows if row.accuracy is None]
+            ),
             estimates,
             cost_table=self.cost_table,
             evaluations=self.rows,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seplace.arrays import Floats
+from seplace.effects.estimates import Estimates
 from seplace.effects.model import Posterior, Surface
 from seplace.effects.priced_space import Candidates, PricedSpace, added_volume, front_points
 from seplace.pareto import hypervolume
+from seplace.placement import Placement
 
 _FRONTS = 24
 """Posterior samples whose fronts are contenders for the recommendation."""
@@ -36,6 +38,19 @@ class Regret:
     mean: float
     upper: float
     """The 90 % quantile."""
+
+
+def recommended_placements(
+    estimates: Estimates, priced_space: PricedSpace, *, failed: Iterable[Placement]
+) -> list[Placement]:
+    """Return the recommended front of a space, trained or not, the most promising placement first.
+
+    Placements of which a training failed and none finished are left out.
+    """
+    space = priced_space.design.space
+    closed = {space.index(each) for each in failed if each not in estimates.position and each in space}
+    front = recommended_front(estimates.guide(), priced_space, closed=closed)
+    return [space.placement_at(int(index)) for index in priced_space.indices(front.levels)]
 
 
 def recommended_front(posterior: Posterior, priced_space: PricedSpace, *, closed: Collection[int]) -> Candidates:

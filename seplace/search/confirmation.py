@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seplace.effects.estimates import Estimates
+from seplace.effects.recommend import recommended_placements
 from seplace.results.evaluation import Job
 from seplace.results.observations import estimates_of
-from seplace.search.recommendation import recommended
 
 if TYPE_CHECKING:
     from seplace.effects.priced_space import PricedSpace
@@ -52,7 +52,8 @@ def next_round(
     estimates = estimates_of(priced_space.design, rows, cost, is_front_of_space=trainings.is_front_of_space)
     plain = next((mark for mark in baselines if mark.is_plain), None)
     jobs: list[Job] = []
-    promising = recommended(estimates, priced_space, results.values())[:_CANDIDATES]
+    failed = [row.placement for row in rows if row.accuracy is None]
+    promising = recommended_placements(estimates, priced_space, failed=failed)[:_CANDIDATES]
     for question in _questions(estimates, promising, baselines):
         wanted = [trainings.job(question.placement, seed) for seed in range(seeds)]
         job = next((each for each in wanted if each.key not in results), None)

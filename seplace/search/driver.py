@@ -42,9 +42,9 @@ from seplace.search.meaning import (
     refuse_other_learning,
     sentence_of,
 )
-from seplace.search.optuna_file import StudyFile
+from seplace.search.of_study import task_of
+from seplace.search.optuna_file import OptunaFile
 from seplace.search.progress import Observer, Progress, Standing, standing_of
-from seplace.search.recommendation import task_of
 from seplace.search.scoring import (
     ProxyMaker,
     covariates_of,
@@ -134,7 +134,7 @@ def run_study(
             cost_table=cost_table,
             baselines=config.search_space.baselines | own_baselines(ledger),
             make_proxy=functools.partial(make_proxy, config, folder, evaluator),
-            study_file=StudyFile(folder / "optuna.db"),
+            optuna_file=OptunaFile(folder / "optuna.db"),
             observer=observe,
             retry_failed=retry_failed,
         )
@@ -194,16 +194,16 @@ class Driver:
         cost_table: PlacementCosts,
         baselines: Mapping[str, Placement],
         make_proxy: ProxyMaker,
-        study_file: StudyFile | None,
+        optuna_file: OptunaFile | None,
         observer: Observer | None,
         retry_failed: bool = False,
     ) -> None:
-        """Take what the study needs; `make_executor` is given what to call on progress, `study_file` is the copy."""
+        """Take what the study needs; `make_executor` is given what to call on progress, `optuna_file` is the copy."""
         self.config = config
         self.ledger = ledger
         self.cost_table = cost_table
         self.make_proxy = make_proxy
-        self.study_file = study_file
+        self.optuna_file = optuna_file
         self.observer = observer
         self.phase, self.done, self.total = "preparing", 0.0, 0.0
         self.executor = make_executor(self._report)
@@ -255,7 +255,7 @@ class Driver:
             self.task,
             self.trainings,
             baselines=self.baselines,
-            study_file=self.study_file,
+            optuna_file=self.optuna_file,
             on_done=self._show,
         ).run()
         self.trainings.refuse_if_all_failed()

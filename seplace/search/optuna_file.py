@@ -32,7 +32,7 @@ SUPERSEDED = "superseded"
 _Said = tuple[dict[str, Any], list[float] | None, bool]
 
 
-class StudyFile:
+class OptunaFile:
     """Appends to the file what a study in memory has been told, in order."""
 
     def __init__(self, path: Path) -> None:

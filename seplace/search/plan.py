@@ -14,9 +14,9 @@ from seplace.costs.stored import cost_file, read_cost_table
 from seplace.files.atomic import is_file
 from seplace.placement import Placement, StageChoice
 from seplace.results.ledger import Ledger
-from seplace.search.estimate import Estimate, at_once
 from seplace.search.limits import Kept, check_limits, counted_limits, kept_of
 from seplace.search.scoring import placements_to_score, proxy_records
+from seplace.search.time_estimate import TimeEstimate, at_once
 
 if TYPE_CHECKING:
     from seplace.costs.table import CostTable
@@ -46,7 +46,7 @@ class Plan:
     """The most trainings that confirm the front afterwards."""
     spans: tuple[CostSpan, ...] | None
     """None until the space has been priced once."""
-    estimate: Estimate | None
+    estimate: TimeEstimate | None
     """From timed trainings of a few steps; None without a batch."""
     kept: Kept | None
     """What keeps the limits on counted costs; None without any, and before the space has been priced once."""
@@ -150,7 +150,9 @@ def _gpus(config: StudyConfig) -> int | None:
     return 0 if resolve_device(config.run.accelerator, 0) == "cpu" else torch.cuda.device_count()
 
 
-def _estimated(evaluator: Evaluator, plain: Placement, dearest: Placement, *, read: float, running: int) -> Estimate:
+def _estimated(
+    evaluator: Evaluator, plain: Placement, dearest: Placement, *, read: float, running: int
+) -> TimeEstimate:
     """Time what a run does; `read` are the seconds that imports and the reading of the data took."""
     begun = time.perf_counter()
     first = evaluator.estimate_seconds(plain)
@@ -158,7 +160,7 @@ def _estimated(evaluator: Evaluator, plain: Placement, dearest: Placement, *, re
     training = (first + evaluator.estimate_seconds(dearest)) / 2
     begun = time.perf_counter()
     evaluator.latencies([plain, dearest])
-    return Estimate(
+    return TimeEstimate(
         starting=read + setting_up,
         training=training,
         timing=(time.perf_counter() - begun) / 3,  # the plain network is timed beside both

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from seplace.results.evaluation import Evaluation, Job
     from seplace.samplers.history import History
     from seplace.samplers.task import Task
-    from seplace.search.optuna_file import StudyFile
+    from seplace.search.optuna_file import OptunaFile
     from seplace.search.trainings import Trainings
 
 _PATIENCE = 25
@@ -64,7 +64,7 @@ class SearchPhase:
         trainings: Trainings,
         *,
         baselines: Mapping[str, Placement],
-        study_file: StudyFile | None,
+        optuna_file: OptunaFile | None,
         on_done: Callable[[float], None],
     ) -> None:
         """Take what the search needs; the baselines are trained, `on_done` hears how many trainings are done.
@@ -77,7 +77,7 @@ class SearchPhase:
         self.ledger = ledger = trainings.ledger
         self.cost_table = trainings.cost_table
         self.baselines = baselines
-        self.study_file = study_file
+        self.optuna_file = optuna_file
         self.on_done = on_done
         self.done = 0.0
         self.proposals = self._new_proposals()
@@ -115,16 +115,16 @@ class SearchPhase:
                 told += has_ended
                 if self.config.search.stop == "settled" and has_ended and told % _SETTLED_EVERY == 0:
                     is_settled = self._regret(self.proposals.history).mean <= _SETTLED
-                if self.study_file is not None:
-                    self.study_file.update(self.proposals.study)
+                if self.optuna_file is not None:
+                    self.optuna_file.update(self.proposals.study)
                 if self.config.search.trainings is not None:
                     self.done = (self.spent - sum(each.cost for each in self.pending)) / self.length
             else:
                 self.trainings.collect()
                 self.on_done(self.done)
                 self.ledger.set_fact("search_seconds", time.monotonic() - self.started)
-        if self.study_file is not None:
-            self.study_file.update(self.proposals.study)
+        if self.optuna_file is not None:
+            self.optuna_file.update(self.proposals.study)
         self._note_regret(self.proposals.history, is_settled=is_settled)
         if self.config.search.rungs:
             self.ledger.set_fact("rungs", self.rungs.to_fact())

@@ -76,7 +76,7 @@ def replay(problem: SearchProblem, phases: Phases, *, sampler: str, seed: int) -
             cost_table=cost_table,
             baselines={name: mark for name, mark in problem.space.baselines.items() if mark in problem.space},
             make_proxy=lambda _: problem,
-            study_file=None,
+            optuna_file=None,
             observer=None,
         )
         driver.run_proxies()

@@ -33,7 +33,7 @@ def toy(monkeypatch, counted) -> ToyEvaluations:
 
 
 @pytest.fixture
-def no_study_file(monkeypatch) -> None:
+def no_optuna_file(monkeypatch) -> None:
     """The copy for dashboards costs more than all else in a study that trains nothing."""
 
     class Nothing:
@@ -41,4 +41,4 @@ def no_study_file(monkeypatch) -> None:
 
         def update(self, study) -> None: ...
 
-    monkeypatch.setattr(driver, "StudyFile", Nothing)
+    monkeypatch.setattr(driver, "OptunaFile", Nothing)

@@ -20,7 +20,7 @@ PLAIN = "none-none-none"
 OTHERS = ["eca-eca-eca", "none-none-eca", "eca-none-none", "none-eca-eca"]
 """Two baselines, and two that only the search trains."""
 
-pytestmark = pytest.mark.usefixtures("no_study_file")
+pytestmark = pytest.mark.usefixtures("no_optuna_file")
 
 
 def small_study(folder, *, stop_after: int = 5, confirmations: int = 0, **search):

@@ -60,7 +60,7 @@ def written(folder, trainings: int):
     return write_study(folder, space="own.yaml", search={"trainings": trainings, "seeds": 1})
 
 
-@pytest.mark.usefixtures("no_study_file")
+@pytest.mark.usefixtures("no_optuna_file")
 def test_a_study_does_not_go_on_with_another_network_of_the_same_name(tmp_path, toy, write_network):
     folder = tmp_path / "out"
     write_network(NETWORK)
@@ -91,7 +91,7 @@ def test_prices_are_those_of_the_network_as_it_is(tmp_path, write_network):
     assert params() == before + 3 * 8 * 8 * (25 - 9)
 
 
-@pytest.mark.usefixtures("no_study_file", "toy")
+@pytest.mark.usefixtures("no_optuna_file", "toy")
 def test_a_study_does_not_go_on_with_other_images(tmp_path):
     path = write_study(tmp_path, search={"trainings": 9})
     go(path, tmp_path / "out")
@@ -101,7 +101,7 @@ def test_a_study_does_not_go_on_with_other_images(tmp_path):
         go(path, tmp_path / "out")
 
 
-@pytest.mark.usefixtures("no_study_file", "toy")
+@pytest.mark.usefixtures("no_optuna_file", "toy")
 def test_a_run_says_which_block_it_leaves_out(tmp_path, write_network):
     write_network(NETWORK.replace("Block(8), *head", "Block(8), *[Block(8)] * 2, *head"))
     with pytest.warns(UserWarning, match=r"left out of the blocks of changing:build\S+: 5 \(Block\) is called 2 times"):

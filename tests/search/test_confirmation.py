@@ -8,7 +8,7 @@ from tests.studies import write_study
 BASELINES = {str(placement) for placement in baselines(describe("cifar_resnet8[width=0.5]")).values()}
 
 
-@pytest.mark.usefixtures("no_study_file")
+@pytest.mark.usefixtures("no_optuna_file")
 def test_confirmation_is_paired_with_none_and_bounded_by_seeds(tmp_path, toy):
     path = write_study(tmp_path, search={"trainings": 20}, confirm={"seeds": 4, "trainings": 200})
     go(path, tmp_path / "out")
@@ -23,7 +23,7 @@ def test_confirmation_is_paired_with_none_and_bounded_by_seeds(tmp_path, toy):
     assert min(len(seeds[text]) for text in candidates) > 1
 
 
-@pytest.mark.usefixtures("no_study_file")
+@pytest.mark.usefixtures("no_optuna_file")
 def test_confirmation_ends_when_nothing_is_in_doubt(tmp_path, toy, monkeypatch):
     monkeypatch.setattr("tests.search.toy.NOISE", 0.02)
     path = write_study(tmp_path, search={"trainings": 20}, confirm={"seeds": 9, "trainings": 200})
@@ -31,7 +31,7 @@ def test_confirmation_ends_when_nothing_is_in_doubt(tmp_path, toy, monkeypatch):
     assert len(toy.trained) < 20 + 100
 
 
-@pytest.mark.usefixtures("no_study_file")
+@pytest.mark.usefixtures("no_optuna_file")
 def test_confirmation_keeps_its_budget(tmp_path, toy):
     go(write_study(tmp_path, search={"seeds": 1}, confirm={"seeds": 9, "trainings": 16}), tmp_path / "out")
     assert len(toy.trained) == 10 + 16

@@ -25,7 +25,7 @@ BASELINES = [str(placement) for placement in baselines(describe("cifar_resnet8[w
 CONFIRM = {"seeds": 3, "trainings": 15}
 
 
-@pytest.mark.usefixtures("no_study_file")
+@pytest.mark.usefixtures("no_optuna_file")
 def test_baselines_come_first_and_the_budget_is_met_exactly(tmp_path, toy):
     go(write_study(tmp_path, search={"trainings": 17}), tmp_path / "out")
     assert [text for text, _seed, _epochs in toy.trained[:7]] == BASELINES
@@ -62,7 +62,7 @@ def test_other_backbones_are_searched_priced_and_judged(tmp_path, toy, sampler):
     assert {trial.params["backbone"] for trial in study.trials} == {space.backbone.text, wider}
 
 
-@pytest.mark.usefixtures("no_study_file")
+@pytest.mark.usefixtures("no_optuna_file")
 @pytest.mark.parametrize("executor", ["inline", "scrambled"])
 def test_a_repeated_placement_gets_its_next_seed(tmp_path, toy, monkeypatch, executor):
     monkeypatch.setattr(driver, "EXECUTORS", {"inline": Scrambled} if executor == "scrambled" else driver.EXECUTORS)
@@ -82,7 +82,7 @@ def test_a_repeated_placement_gets_its_next_seed(tmp_path, toy, monkeypatch, exe
     )
 
 
-@pytest.mark.usefixtures("no_study_file")
+@pytest.mark.usefixtures("no_optuna_file")
 def test_a_space_that_is_exhausted_ends_the_search(tmp_path, toy):
     # Eight placements of two seeds each, of which the plain one and two of ECA are baselines; four others lie outside.
     path = write_study(tmp_path, space=write_small_space(tmp_path), search={"trainings": None, "hours": 1.0})
@@ -90,7 +90,7 @@ def test_a_space_that_is_exhausted_ends_the_search(tmp_path, toy):
     assert len(toy.trained) == len(set(toy.trained)) == 8 * 2 + 4
 
 
-@pytest.mark.usefixtures("no_study_file")
+@pytest.mark.usefixtures("no_optuna_file")
 def test_what_is_over_a_limit_is_never_trained(tmp_path, toy):
     path = write_study(tmp_path, objective={"cost": "flops", "limits": {"flops": 200_000}}, search={"trainings": 25})
     go(path, tmp_path / "out")
@@ -116,7 +116,7 @@ def test_data_that_do_not_fit_are_refused_and_can_be_mended(tmp_path, toy):
     assert len(toy.trained) == 10
 
 
-@pytest.mark.usefixtures("no_study_file")
+@pytest.mark.usefixtures("no_optuna_file")
 @pytest.mark.parametrize("sampler", ["nsga2", "tpe"])
 def test_the_order_in_which_trainings_finish_does_not_matter(tmp_path, toy, monkeypatch, sampler):
     path = write_study(tmp_path, search={"trainings": 40, "sampler": sampler}, confirm=CONFIRM, run={"workers": 4})
@@ -129,7 +129,7 @@ def test_the_order_in_which_trainings_finish_does_not_matter(tmp_path, toy, monk
     assert len(toy.trained) == 4 * (40 + 15)
 
 
-@pytest.mark.usefixtures("no_study_file")
+@pytest.mark.usefixtures("no_optuna_file")
 @pytest.mark.parametrize(
     ("executor", "sampler"), [("inline", "random"), ("inline", "nsga2"), ("scrambled", "nsga2"), ("scrambled", "tpe")]
 )
@@ -151,7 +151,7 @@ def test_an_interrupted_study_equals_one_that_was_not(tmp_path, toy, monkeypatch
         assert len(toy.trained) == 55
 
 
-@pytest.mark.usefixtures("no_study_file", "toy")
+@pytest.mark.usefixtures("no_optuna_file", "toy")
 @pytest.mark.parametrize("sampler", ["nsga2", "tpe"])
 def test_a_budget_that_grew_gives_the_longer_study(tmp_path, sampler):
     for trainings in (7, 15, 34):
@@ -163,7 +163,7 @@ def test_a_budget_that_grew_gives_the_longer_study(tmp_path, sampler):
     assert grown["proposals"] == long["proposals"]
 
 
-@pytest.mark.usefixtures("no_study_file", "toy")
+@pytest.mark.usefixtures("no_optuna_file", "toy")
 def test_a_budget_that_shrank_is_told_and_keeps_what_is_there(tmp_path):
     go(write_study(tmp_path, search={"trainings": 9}), tmp_path / "out")
     with pytest.warns(UserWarning, match=r"the budget was search.trainings 9 and is now search.trainings 8: "):
@@ -307,7 +307,7 @@ def test_a_dead_worker_says_nothing_about_the_placement(tmp_path, toy):
     assert optuna.trial.TrialState.FAIL in states
 
 
-@pytest.mark.usefixtures("no_study_file")
+@pytest.mark.usefixtures("no_optuna_file")
 def test_failures_in_a_row_end_the_run(tmp_path, toy):
     path = write_study(tmp_path, run={"stop_after_failures": 3})
     toy.failing = dict.fromkeys(BASELINES[2:5], "diverged")
@@ -318,7 +318,7 @@ def test_failures_in_a_row_end_the_run(tmp_path, toy):
     go(path, tmp_path / "spread")
 
 
-@pytest.mark.usefixtures("no_study_file")
+@pytest.mark.usefixtures("no_optuna_file")
 def test_the_test_split_is_read_once_after_all_trainings(tmp_path, toy):
     path = write_study(tmp_path, confirm=CONFIRM)
     evaluate = toy.evaluate
@@ -336,7 +336,7 @@ def test_the_test_split_is_read_once_after_all_trainings(tmp_path, toy):
             assert accuracy == accuracy_of(Placement.parse(key[0]), key[1]) - 1
 
 
-@pytest.mark.usefixtures("toy", "no_study_file")
+@pytest.mark.usefixtures("toy", "no_optuna_file")
 def test_what_was_trained_is_timed_at_the_end(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(
@@ -356,7 +356,7 @@ def test_what_was_trained_is_timed_at_the_end(tmp_path, monkeypatch):
     assert set(others) < {row.placement for row in found.rows}
 
 
-@pytest.mark.usefixtures("no_study_file")
+@pytest.mark.usefixtures("no_optuna_file")
 def test_what_has_no_weights_left_is_not_tested(tmp_path, toy):
     test = toy.test
 
@@ -371,7 +371,7 @@ def test_what_has_no_weights_left_is_not_tested(tmp_path, toy):
     assert set(BASELINES) - read_on_test_split(tmp_path / "out") == {BASELINES[1]}
 
 
-@pytest.mark.usefixtures("no_study_file")
+@pytest.mark.usefixtures("no_optuna_file")
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
@@ -392,7 +392,7 @@ def test_a_changed_study_is_refused_key_by_key(tmp_path, toy, changes, line):
     assert len(toy.trained) == 10
 
 
-@pytest.mark.usefixtures("no_study_file")
+@pytest.mark.usefixtures("no_optuna_file")
 def test_where_it_runs_may_change(tmp_path, toy):
     go(write_study(tmp_path), tmp_path / "out")
     go(write_study(tmp_path, run={"workers": 2, "stop_after_failures": 9}), tmp_path / "out")

@@ -11,7 +11,7 @@ from seplace.results.ledger import Ledger
 from tests.search.toy import Stop
 from tests.studies import write_study
 
-pytestmark = pytest.mark.usefixtures("no_study_file")
+pytestmark = pytest.mark.usefixtures("no_optuna_file")
 
 
 def run(study, folder):

@@ -13,9 +13,9 @@ from seplace.errors import InputError, Interrupted
 from seplace.placement import Placement
 from seplace.results.ledger import Ledger
 from seplace.search import driver
-from seplace.search.estimate import Estimate
 from seplace.search.plan import make_plan
 from seplace.search.scoring import covariates_of, placements_to_score, proxy_records
+from seplace.search.time_estimate import TimeEstimate
 from seplace.study.config import load_study
 from tests.search.toy import go, left_in
 from tests.studies import write_small_space, write_study
@@ -56,7 +56,7 @@ class ToyProxies:
         return gates + 0.01 * len(str(placement)) if answer is None else answer
 
 
-pytestmark = pytest.mark.usefixtures("no_study_file")
+pytestmark = pytest.mark.usefixtures("no_optuna_file")
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_baselines_and_members_are_scored_before_any_training(tmp_path, proxies,
     )
 
 
-TWO_SECONDS = Estimate(starting=0.0, training=2.0, timing=0.0, at_once=1)
+TWO_SECONDS = TimeEstimate(starting=0.0, training=2.0, timing=0.0, at_once=1)
 
 
 @pytest.mark.usefixtures("toy", "proxies")

@@ -43,7 +43,7 @@ def read(folder):
         return ledger.evaluations(), ledger.rungs(), ledger.fact("rungs")
 
 
-@pytest.mark.usefixtures("no_study_file")
+@pytest.mark.usefixtures("no_optuna_file")
 def test_more_placements_are_looked_at_for_the_same_epochs(tmp_path, early):
     go(study(tmp_path), tmp_path / "out")
     whole, rungs, believed = read(tmp_path / "out")
@@ -60,7 +60,7 @@ def test_more_placements_are_looked_at_for_the_same_epochs(tmp_path, early):
     assert all(rung["on"] and rung["pairs"] >= LEAST_PAIRS for rung in believed["rungs"])
 
 
-@pytest.mark.usefixtures("no_study_file")
+@pytest.mark.usefixtures("no_optuna_file")
 def test_ranks_that_do_not_hold_cost_nothing(tmp_path, early):
     """The study is that without rungs, and says why."""
     early.early_noise = 50.0
@@ -78,7 +78,7 @@ def test_ranks_that_do_not_hold_cost_nothing(tmp_path, early):
     assert note.startswith(f"Rungs at the end: after 1 epoch off (Kendall's tau with the final ranks {tau} over ")
 
 
-@pytest.mark.usefixtures("no_study_file")
+@pytest.mark.usefixtures("no_optuna_file")
 @pytest.mark.parametrize("executor", ["inline", "scrambled"])
 def test_an_interrupted_study_with_rungs_equals_one_that_was_not(tmp_path, early, monkeypatch, executor):
     monkeypatch.setattr(driver, "EXECUTORS", {"inline": Scrambled} if executor == "scrambled" else driver.EXECUTORS)
@@ -103,7 +103,7 @@ def test_an_interrupted_study_with_rungs_equals_one_that_was_not(tmp_path, early
         assert early.trained == trained
 
 
-@pytest.mark.usefixtures("no_study_file")
+@pytest.mark.usefixtures("no_optuna_file")
 def test_the_order_in_which_they_finish_does_not_matter(tmp_path, early, monkeypatch):
     path = study(tmp_path, run={"workers": 4})
     go(path, tmp_path / "straight")
@@ -124,7 +124,7 @@ class FurtherSeedsLast(Scrambled):
         return [self.evaluator.evaluate(job, on_epoch=lambda _: None)]
 
 
-@pytest.mark.usefixtures("early", "no_study_file")
+@pytest.mark.usefixtures("early", "no_optuna_file")
 @pytest.mark.parametrize("executor", [Scrambled, FurtherSeedsLast])
 def test_a_mean_is_told_of_what_was_heard_of_whatever_has_finished(tmp_path, monkeypatch, executor):
     """A placement is proposed for its next seed while its first training is on its way to a rung, and goes on there.
@@ -204,7 +204,7 @@ def test_of_a_stopped_training_its_expected_end_is_told(tmp_path):
     assert first.values[0] != row.accuracy
 
 
-@pytest.mark.usefixtures("early", "no_study_file")
+@pytest.mark.usefixtures("early", "no_optuna_file")
 def test_a_stopped_placement_that_is_proposed_again_is_trained_to_its_end(tmp_path):
     """In so small a space that all are proposed again; with one seed each nothing is left but to go on."""
     path = study(tmp_path, space=write_small_space(tmp_path), search={"trainings": 12, "seeds": 1})
@@ -215,7 +215,7 @@ def test_a_stopped_placement_that_is_proposed_again_is_trained_to_its_end(tmp_pa
     assert all(row.accuracy == accuracy_of(row.placement, row.seed) for row in whole)
 
 
-@pytest.mark.usefixtures("no_study_file")
+@pytest.mark.usefixtures("no_optuna_file")
 def test_what_fails_before_a_rung_has_failed(tmp_path, early):
     go(study(tmp_path), tmp_path / "first")
     _, rungs, _ = read(tmp_path / "first")
@@ -230,7 +230,7 @@ def test_what_fails_before_a_rung_has_failed(tmp_path, early):
     assert [text for text, _, _ in early.trained].count(doomed) == 1
 
 
-@pytest.mark.usefixtures("no_study_file")
+@pytest.mark.usefixtures("no_optuna_file")
 def test_no_table_but_their_own_has_results_at_rungs(tmp_path, early):
     go(study(tmp_path), tmp_path / "out")
     found = Results.load(tmp_path / "out")

@@ -20,7 +20,7 @@ def raising(toy, errors):
     toy.test = spoiled
 
 
-@pytest.mark.usefixtures("no_study_file")
+@pytest.mark.usefixtures("no_optuna_file")
 def test_a_study_without_a_test_split_ends_without_test_figures_and_says_so(tmp_path, toy):
     raising(toy, {"": MissingTestSplit("there is none")})
     go(write_study(tmp_path), tmp_path / "out")
@@ -31,7 +31,7 @@ def test_a_study_without_a_test_split_ends_without_test_figures_and_says_so(tmp_
     assert not found.untested
 
 
-@pytest.mark.usefixtures("no_study_file")
+@pytest.mark.usefixtures("no_optuna_file")
 def test_damaged_weights_are_named_and_the_others_are_read(tmp_path, toy):
     se, eca = "se8-se16-se16", "eca-eca-eca"
     raising(toy, {se: CorruptResults("se.safetensors: SHA-256 differs"), eca: CorruptResults("eca.safetensors: cut")})
@@ -43,7 +43,7 @@ def test_damaged_weights_are_named_and_the_others_are_read(tmp_path, toy):
     assert marks - read_on_test_split(tmp_path / "out") == {se, eca}
 
 
-@pytest.mark.usefixtures("no_study_file")
+@pytest.mark.usefixtures("no_optuna_file")
 @pytest.mark.parametrize(
     ("error", "told"),
     [

@@ -2,8 +2,8 @@
 
 import pytest
 
-from seplace.search import estimate
-from seplace.search.estimate import Estimate, at_once
+from seplace.search import time_estimate
+from seplace.search.time_estimate import TimeEstimate, at_once
 from seplace.study.config import load_study
 from tests.studies import write_study
 
@@ -15,7 +15,7 @@ def config_of(folder, *, run=None, **search):
 
 def test_trainings_come_in_rounds_of_what_runs_at_once(tmp_path):
     config = config_of(tmp_path, trainings=12)
-    timed = Estimate(starting=10.0, training=100.0, timing=1.0, at_once=2)
+    timed = TimeEstimate(starting=10.0, training=100.0, timing=1.0, at_once=2)
     # Seven baselines in four rounds, five trainings in three, three confirmations in two; the driver and the workers
     # start, tables are half a start; twelve placements are timed.
     assert timed.seconds(config, baselines=7, space=343) == 100 * (4 + 3 + 2) + 10 * 2.5 + 12
@@ -23,10 +23,10 @@ def test_trainings_come_in_rounds_of_what_runs_at_once(tmp_path):
 
 def test_hours_are_added_and_the_model_takes_its_time(tmp_path):
     config = config_of(tmp_path, trainings=None, hours=1.0)
-    timed = Estimate(starting=0.0, training=1.0, timing=0.0, at_once=1)
+    timed = TimeEstimate(starting=0.0, training=1.0, timing=0.0, at_once=1)
     assert timed.seconds(config, baselines=7, space=343) == 3600 + 7 + 3
     model = config_of(tmp_path, trainings=17, sampler="effects", run={"executor": "inline"})
-    timed = Estimate(starting=10.0, training=0.0, timing=0.0, at_once=1)
+    timed = TimeEstimate(starting=10.0, training=0.0, timing=0.0, at_once=1)
     assert timed.seconds(model, baselines=7, space=343) == pytest.approx(15 + 10 * 0.4)
 
 
@@ -45,7 +45,7 @@ def test_hours_are_added_and_the_model_takes_its_time(tmp_path):
     ],
 )
 def test_no_more_run_at_once_than_there_is_room_for(tmp_path, monkeypatch, run, gpus, running, told):
-    monkeypatch.setattr(estimate, "usable_cores", lambda: 4)
+    monkeypatch.setattr(time_estimate, "usable_cores", lambda: 4)
     count, note = at_once(config_of(tmp_path, trainings=12, run=run), gpus=gpus)
     assert count == running
     assert told in note

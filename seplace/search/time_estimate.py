@@ -20,7 +20,7 @@ _TIMED = 256
 
 
 @dataclass(frozen=True, kw_only=True)
-class Estimate:
+class TimeEstimate:
     """What planning has timed, in seconds, and what follows for the run."""
 
     starting: float
