@@ -41,7 +41,10 @@ class AdoptedBackbone(TracedBackbone):
 
 
 class Adopted:
-    """A network with its stages; `insert` returns copies of it with modules in them, and never changes it."""
+    """A network of your own with its stages; `insert` returns copies of it with attention modules in them.
+
+    Printed, it lists the stages: the first and last block, the channels, and the attachments that the blocks take.
+    """
 
     def __init__(self, backbone: AdoptedBackbone) -> None:
         self.backbone = backbone
@@ -138,10 +141,27 @@ def drawn_head(network: nn.Module) -> str | None:
 
 
 def adopt(model: nn.Module, example_input: Tensor, *, blocks: Sequence[str] | None = None) -> Adopted:
-    """Find the stages of a CNN by running it once on images (N, C, H, W); the model is left as it is.
+    """Find the stages of your own CNN, so that attention modules can be inserted into copies of it.
 
-    `blocks` names the paths of the blocks, such as `["layer1.0", "layer2.*"]`, where others are found than are meant;
-    `*` stands for any text without a dot.
+    The network is run once, on the example, and is not changed.
+
+    >>> import seplace, torch
+    >>> network = seplace.create_model("cifar_resnet20", "none-none-none")  # stands for any CNN
+    >>> adopted = seplace.adopt(network, torch.zeros(1, 3, 32, 32))
+    >>> adopted.table[["stage", "blocks", "channels"]].values.tolist()
+    [[1, 3, 16], [2, 3, 32], [3, 3, 64]]
+    >>> with_attention = adopted.insert("none-none-se16")
+
+    Args:
+        model: The network, trained or not.
+        example_input: Images of shape (N, C, H, W) that the network takes.
+        blocks: The paths of the blocks, such as `["layer1.0", "layer2.*"]`, where other blocks are found than you mean;
+            `*` stands for any text without a dot.
+
+    Raises:
+        InputError: The example is not a batch of images, the network cannot be traced, or no stage is found.
+        InvalidBlocks: A path in `blocks` does not name a block.
+
     """
     if isinstance(model, torch.jit.ScriptModule):
         raise InputError(f"{type(model).__name__}: a scripted network has no code to trace; adopt it before scripting")

@@ -42,7 +42,20 @@ if TYPE_CHECKING:
 class Results:
     """The results of a study, finished or still running: views of the ledger in its folder.
 
-    Raises CorruptResults or DataError for a folder that no study has written.
+    `verdict` says in a sentence whether any placement is better than the plain backbone. `front`, `placements`,
+    `effects`, `recommended` and `evaluations` are DataFrames, with accuracies in percent. `plot` and `plot_effects`
+    draw figures, `export` writes a trained network.
+
+    >>> import seplace
+    >>> results = seplace.load("results/cifar10-effects")
+    >>> results.finished
+    True
+    >>> results.front[["placement", "accuracy", "accuracy_lower", "accuracy_upper"]].shape[1]
+    4
+    >>> results.front["placement"].iloc[0]
+    'none-none-none'
+
+    Raises CorruptResults or DataError for a folder without the results of a study.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -310,5 +323,18 @@ class Results:
 
 
 def load(folder: str | Path) -> Results:
-    """Load the results of a study that is finished or still running."""
+    """Load the results of a study that is finished or still running.
+
+    >>> import seplace
+    >>> seplace.load("results/cifar10-effects").finished
+    True
+
+    Args:
+        folder: The folder of the results, such as `results/digits-quickstart`.
+
+    Raises:
+        DataError: There are no results in the folder.
+        CorruptResults: A file is damaged, or newer than this version of seplace.
+
+    """
     return Results.load(folder)

@@ -152,11 +152,27 @@ def _options_text(name: str, options: Mapping[str, str], member: Entry) -> str:
 
 @dataclass(frozen=True, order=True)
 class Placement:
-    """One choice a stage, stage 1 being the first residual stage; in a wider or deeper backbone if one is named."""
+    """A placement of attention modules: one choice for each stage of a backbone.
+
+    Its text joins the choices by `-`, stage 1 (the first stage of blocks) first. A choice is a module of
+    `list_modules`, its reduction ratio where it takes one, and `.attachment` where that is not `serial`; `none` leaves
+    the stage as it is. Placements are immutable, equal if their texts are, and can be keys of a dictionary.
+
+    >>> import seplace
+    >>> placement = seplace.Placement.parse("none-se16-eca.parallel")
+    >>> len(placement), str(placement.choices[1]), placement.is_plain
+    (3, 'se16', False)
+    >>> print(placement)
+    none-se16-eca.parallel
+    >>> seplace.Placement.parse("none-se-none")
+    Traceback (most recent call last):
+        ...
+    seplace.errors.InvalidPlacement: placement 'none-se-none', stage 2: se: se needs a reduction ratio, such as se16
+    """
 
     choices: tuple[StageChoice, ...]
     variant: str = ""
-    """The text of the backbone where that is not the space's first one."""
+    """The text of the backbone where that is not the space's first one, as after `@` in the placement's text."""
 
     def __post_init__(self) -> None:
         if not self.choices:
@@ -164,7 +180,7 @@ class Placement:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read the canonical text, such as `none-se16-eca.parallel`; InvalidPlacement says what to write instead."""
+        """Read the text of a placement, such as `none-se16-eca`; raises InvalidPlacement, which says what to write."""
         choices = []
         if len(text) > MAX_CHARACTERS:
             raise InvalidPlacement(f"placement {quoted(text)}: it has more than {MAX_CHARACTERS:,} characters")

@@ -1,4 +1,4 @@
-"""Running a study to its end, or on from where it was interrupted."""
+"""Run a study to its end, or resume it."""
 
 from __future__ import annotations
 
@@ -33,26 +33,37 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Overrides:
-    """Where a run takes place, instead of where its study says; None leaves the study's word."""
+    """Where and how a run takes place, instead of what its study says; None keeps the value of the study.
+
+    Overrides never change results, and a study may be resumed with others.
+
+    >>> import seplace
+    >>> four_at_once = seplace.Overrides(executor="processes", workers=4, threads=1)
+    >>> seplace.run("digits-quickstart", overrides=four_at_once)  # doctest: +SKIP
+    """
 
     executor: str | None = None
+    """`inline` trains in this process, `processes` in worker processes."""
     workers: int | None = None
+    """The number of concurrent trainings."""
     threads: int | None = None
+    """The number of torch threads of one training."""
     accelerator: str | None = None
-    data_root: Path | None = None
-    """Where the data lies."""
+    """`cpu`, `gpu` or `auto`."""
+    data_root: str | Path | None = None
+    """The folder of the data."""
 
     def apply(self, config: StudyConfig) -> StudyConfig:
-        """Return the study with this `run` block; it means the same study."""
+        """Return the same study with this `run` block; raises InputError for a value that a study could not have."""
         given = {key: value for key, value in vars(self).items() if value is not None and key != "data_root"}
         changed: dict[str, Any] = {"run": _run_of(config.run.model_dump() | given)}
         if self.data_root is not None:
-            changed["data"] = config.data.model_copy(update={"root": str(self.data_root.absolute())})
+            changed["data"] = config.data.model_copy(update={"root": str(Path(self.data_root).absolute())})
         return replace(config, file=config.file.model_copy(update=changed))
 
 
 def _run_of(values: dict[str, Any]) -> RunSection:
-    """Return a `run` block; InputError (UnknownName for a name) for what its study file could not say either."""
+    """Return a `run` block; raises InputError, or UnknownName for a name, as reading a study file does."""
     for key, known in (
         ("executor", EXECUTORS),
         ("accelerator", get_args(RunSection.model_fields["accelerator"].annotation)),
@@ -73,10 +84,28 @@ def run(
     observer: Observer | None = None,
     retry_failed: bool = False,
 ) -> Results:
-    """Run a study (a file, or the name of a shipped one) to its end, or go on with it; return its results.
+    """Run a study to its end, or resume an interrupted one, and return its results.
 
-    Results go to `folder`, by default `results/<name of the study>`. Without an observer a progress bar is shown.
-    Trainings that the machine has failed in an earlier run are made again, with `retry_failed` all that failed.
+    A run that is interrupted and resumed gives the same results as one that is not.
+
+    >>> import seplace
+    >>> results = seplace.run("digits-quickstart")  # some minutes on two cores  # doctest: +SKIP
+    >>> results.front  # doctest: +SKIP
+
+    Args:
+        study: A study file (YAML), or the name of a shipped study.
+        folder: The folder of the results; None takes `results/<name of the study>` in the current folder.
+        overrides: Where and how the run takes place, instead of what the study says.
+        observer: A function that is called with each `Progress`; None shows a progress bar.
+        retry_failed: Whether to repeat all failed trainings, not only those that the machine failed.
+
+    Raises:
+        InvalidStudy: The study or its space breaks a rule; each problem is one line with its place in the file.
+        StudyChanged: The folder holds the results of another study.
+        StudyBusy: Another process is running the study.
+        DataError: Data are missing or damaged.
+        TooManyFailures: Trainings fail one after another.
+
     """
     from seplace.search.driver import run_study
 
@@ -93,27 +122,27 @@ def run(
                 with progress_bar() as show:
                     run_study(config, target, observer=show, retry_failed=retry_failed, on_images=tell_images)
         except (StudyBusy, StudyChanged):
-            raise  # what is there is another's
+            raise  # the results there are not of this run
         except (Exception, Interrupted) as error:
-            _write_what_there_is(target, error)
+            _write_partial_results(target, error)
             raise
         results = Results.load(target)
         results.write()
     return results
 
 
-def _write_what_there_is(folder: Path, cause: BaseException) -> None:
-    """Write the tables of a run that ended early, the figures if it has time for them; never an error of its own."""
+def _write_partial_results(folder: Path, cause: BaseException) -> None:
+    """Write the tables of a run that ended early, and the figures unless it was interrupted; raise no new error."""
     try:
         results = Results.load(folder)
         if results.rows:
             results.write(figures=not isinstance(cause, Interrupted))
     except Interrupted:
-        return  # nobody waits for tables who has asked twice
+        return  # a second signal: do not make the user wait for tables
     except DataError:
-        return  # the run ended before it had begun
+        return  # the run ended before its first training
     except Exception as error:
         if isinstance(cause, DiskFull) and isinstance(error, DiskFull):
-            return  # as the cause says
+            return  # the cause says the same
         reason = error if isinstance(error, SeplaceError) else describe_error(error)
         warnings.warn(f"{folder}: the tables could not be written: {reason}", stacklevel=2)

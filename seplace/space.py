@@ -25,7 +25,22 @@ from seplace.placement import Placement, StageChoice
 
 @dataclass(frozen=True, kw_only=True)
 class SearchSpace:
-    """A backbone and, for each of its stages, the choices that a search may make there."""
+    """A search space: a backbone and, for each of its stages, the choices that a search may make there.
+
+    The candidates are all combinations of the choices. They are counted, indexed and iterated without a list of them.
+
+    >>> import seplace
+    >>> space = seplace.load_space("digits-resnet8")
+    >>> len(space), space.backbone.text
+    (343, 'cifar_resnet8[width=0.5]')
+    >>> [str(choice) for choice in space.choices[0]]
+    ['none', 'se4', 'se4.parallel', 'cbam4', 'cbam4.parallel', 'eca', 'eca.parallel']
+    >>> placement = seplace.Placement.parse("none-none-se4")
+    >>> placement in space, space.index(placement), str(space.placement_at(1))
+    (True, 1, 'none-none-se4')
+
+    Raises InvalidSpace for choices that the blocks of a stage do not take.
+    """
 
     name: str
     backbone: Backbone
