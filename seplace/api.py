@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,6 +19,7 @@ from seplace.results.evaluation import Evaluation
 from seplace.results.ledger import ledger_of_results
 from seplace.results.observations import estimates_of
 from seplace.results.picks import pick_placement
+from seplace.results.provenance import provenance_of
 from seplace.results.summaries import summarize
 from seplace.results.tables import evaluations_frame, front_frame, placements_frame, recommended_frame, rungs_frame
 from seplace.results.verdict import regret_sentence, rungs_sentence, verdict
@@ -30,6 +31,8 @@ from seplace.study.config import STUDY_FACTS, StudyConfig, load_results_study
 from seplace.user_code import user_errors_if
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
     from matplotlib.figure import Figure
 
@@ -315,11 +318,40 @@ class Results:
         """Raise StudyChanged where the user's own networks or modules are others than when the study began."""
         refuse_other_code(self._identity, self.live_config, self._images, folder=self.folder)
 
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Where the numbers come from, as plain JSON types."""
+        return {
+            "study": self.config.name,
+            "seplace": self.command,
+            "finished": self.finished,
+            **provenance_of(self.rows, self.rung_rows),
+            "latency": self.latencies,
+            "proxy_seconds": {
+                name: round(row.seconds + row.shared_seconds, 1) for name, row in self.proxy_records.items()
+            },
+            "verdict": self.verdict,
+            "outlook": self.outlook,
+            "rungs": self.rungs_note,
+        }
+
     def write(self, *, figures: bool = True) -> None:
         """Write the tables, the figures and the provenance; they can be made again from the ledger at any time."""
         from seplace.report.folder import write_folder
 
-        write_folder(self, figures=figures)
+        names = ["evaluations", "placements", "front", "recommended", "effects"]
+        names += ["rungs"] * bool(self.rung_rows) + ["proxies"] * bool(self.proxy_records)
+        drawings = {"front": self.plot, "effects": self.plot_effects} if figures else {}
+        write_folder(
+            self.folder,
+            tables={name: partial(getattr, self, name) for name in names},
+            figures={name: partial(self._draw, plot) for name, plot in drawings.items()},
+            provenance=lambda: self.provenance,
+        )
+
+    def _draw(self, plot: Callable[[Path], Figure], path: Path) -> None:
+        if len(self.placements):
+            plot(path)
 
 
 def load(folder: str | Path) -> Results:

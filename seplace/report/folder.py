@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,24 +12,24 @@ from seplace.files.atomic import write_atomically
 from seplace.results.tables import to_csv
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from seplace.api import Results
+    import pandas as pd
 
 
-def write_folder(results: Results, *, figures: bool) -> None:
-    """Write the tables, the provenance and, on request, the figures of a study into its folder.
+def write_folder(
+    folder: Path,
+    *,
+    tables: Mapping[str, Callable[[], pd.DataFrame]],
+    figures: Mapping[str, Callable[[Path], None]],
+    provenance: Callable[[], dict[str, Any]],
+) -> None:
+    """Write the tables, the provenance and the figures of a study into its folder, each under its name.
 
-    One that fails keeps none of the others from being written; the first error is raised at the end.
+    A view that cannot be written does not keep the others from it; the first error is raised at the end.
     """
-    names = ["evaluations", "placements", "front", "recommended", "effects"]
-    names += ["rungs"] * bool(results.rung_rows) + ["proxies"] * bool(results.proxy_records)
-    views = [partial(_write_table, results, name) for name in names]
-    views.append(partial(_write_provenance, results))
-    if figures:
-        for suffix in ("png", "svg"):
-            views.append(partial(_draw, results, results.plot, f"front.{suffix}"))
-            views.append(partial(_draw, results, results.plot_effects, f"effects.{suffix}"))
+    views = [partial(_write_table, folder / f"{name}.csv", make) for name, make in tables.items()]
+    views.append(partial(_write_provenance, folder / "provenance.json", provenance))
+    for suffix in ("png", "svg"):
+        views += [partial(draw, folder / f"{name}.{suffix}") for name, draw in figures.items()]
     failures = [error for error in map(_failure_of, views) if error is not None]
     if failures:
         raise failures[0]
@@ -44,48 +43,20 @@ def _failure_of(view: Callable[[], None]) -> Exception | None:
     return None
 
 
-def _write_table(results: Results, name: str) -> None:
-    write_atomically(results.folder / f"{name}.csv", to_csv(getattr(results, name)))
+def _write_table(path: Path, make: Callable[[], pd.DataFrame]) -> None:
+    write_atomically(path, to_csv(make()))
 
 
-def _draw(results: Results, plot: Callable[[Path], Figure], name: str) -> None:
-    if len(results.placements):
-        plot(results.folder / name)
+def _write_provenance(path: Path, make: Callable[[], dict[str, Any]]) -> None:
+    provenance = make()
+    provenance["seplace"] = provenance["seplace"] or _earlier_command(path)
+    write_atomically(path, json.dumps(provenance, indent=1) + "\n")
 
 
-def _write_provenance(results: Results) -> None:
-    trained = [*results.rows, *results.rung_rows]
-    provenance = {
-        "study": results.config.name,
-        "seplace": results.command or _earlier_command(results.folder),
-        "finished": results.finished,
-        "versions": _distinct([dict(row.versions) for row in trained]),
-        "devices": _distinct([row.device for row in trained]),
-        "threads": _distinct([row.threads for row in trained]),
-        "processors": os.cpu_count(),
-        "seeds": sorted({row.seed for row in results.rows}),
-        "trainings": len(results.rows),
-        "training_seconds": round(sum(row.seconds for row in trained), 1),
-        "latency": results.latencies,
-        "proxy_seconds": {
-            name: round(row.seconds + row.shared_seconds, 1) for name, row in results.proxy_records.items()
-        },
-        "verdict": results.verdict,
-        "outlook": results.outlook,
-        "rungs": results.rungs_note,
-    }
-    write_atomically(results.folder / "provenance.json", json.dumps(provenance, indent=1) + "\n")
-
-
-def _earlier_command(folder: Path) -> str:
+def _earlier_command(path: Path) -> str:
     """Return the command that was written before: a ledger of version 0.2 does not know it."""
     try:
-        known = json.loads((folder / "provenance.json").read_text())
+        known = json.loads(path.read_text())
     except (OSError, ValueError):
         known = {}
     return str(known.get("seplace", "seplace.run")) if isinstance(known, dict) else "seplace.run"
-
-
-def _distinct(values: list[Any]) -> list[Any]:
-    """Return the distinct values in order of appearance."""
-    return [value for at, value in enumerate(values) if value not in values[:at]]

@@ -28,7 +28,7 @@ class Signal:
 @pytest.fixture(autouse=True)
 def _figures(monkeypatch):
     """A figure takes longer than all else here."""
-    monkeypatch.setattr("seplace.report.folder._draw", lambda results, _plot, name: (results.folder / name).touch())
+    monkeypatch.setattr("seplace.api.Results._draw", lambda _results, _plot, path: path.touch())
 
 
 @pytest.mark.parametrize("error", [Stop(), DataError("the disk is gone"), TooManyFailures("all"), Interrupted(15)])
