@@ -125,7 +125,7 @@ def fingerprint_of(folder: Path, *changes: tuple[str, str]) -> dict[str, Any]:
         pytest.param(
             "objective:",
             "evaluator: {name: tabular, folder: a}\nobjective:",
-            ['evaluator.folder: null -> "a"', 'evaluator.name: "stand_alone" -> "table"'],
+            ['evaluator.folder: null -> "a"', 'evaluator.name: "stand_alone" -> "tabular"'],
             id="evaluator",
         ),
         pytest.param("objective:", "evaluator: {name: stand_alone}\nobjective:", [], id="the usual evaluator"),
