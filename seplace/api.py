@@ -68,13 +68,13 @@ class Results:
             self.rung_rows: list[Evaluation] = ledger.rungs()
             self._reached_its_end: bool = bool(ledger.fact("finished"))
             self.stopped: str = ledger.fact("stopped") or ""
-            """What the last run ended with, where that was an error."""
+            """The error that ended the last run; empty if there was none."""
             self._study_facts: dict[str, Any] = {name: ledger.fact(name) for name in STUDY_FACTS}
             self._tests = ledger.tests()
             self.test_note: str = ledger.fact("test_note") or ""
-            """One sentence: that there is no test split, where a study has none."""
+            """A sentence that the study has no test split; empty if it has one."""
             self.untested: str = ledger.fact("untested") or ""
-            """What kept the last run from reading the test split; empty where nothing did."""
+            """The reason why the last run could not read the test split; empty if it could."""
             self._images: dict[str, Any] = ledger.fact("images") or {}
             self._identity: Identity = ledger.fact("identity") or {}
             self.command: str | None = ledger.fact("command")
@@ -95,23 +95,23 @@ class Results:
 
     @property
     def finished(self) -> bool:
-        """Whether the study has come to its end; one that can compare nothing with its plain backbone has not."""
+        """Whether the study has come to its end, with a plain backbone to compare with."""
         return self._reached_its_end and self.plain_failure is None
 
     @property
     def plain_failure(self) -> Evaluation | None:
-        """The failed training of the plain backbone where none has succeeded."""
+        """The first failed training of the plain backbone if all have failed; else None."""
         plain = [row for row in self.rows if row.placement.is_plain]
         return plain[0] if plain and all(row.state == "failed" for row in plain) else None
 
     @cached_property
     def config(self) -> StudyConfig:
-        """The study, from its copy in the folder; no code of the user's own is imported."""
+        """The study, from its copy in the folder; the user's own code is not imported."""
         return load_results_study(self.folder, self._study_facts)
 
     @cached_property
     def live_config(self) -> StudyConfig:
-        """The study with its code, which is imported, so that its networks can be built."""
+        """The study with the user's own code imported, so that its networks can be built."""
         return load_results_study(self.folder, self._study_facts, live=True)
 
     @cached_property
@@ -131,31 +131,31 @@ class Results:
 
     @property
     def unit(self) -> str:
-        """The unit of the study's cost axis; of a cost of the user's own what was noted when the study ran."""
+        """The unit of the study's cost axis; for the user's own cost the unit noted when the study ran."""
         if is_import_path(self.cost):
             return self._units.get(self.cost, "")
         return str(COSTS[self.cost].unit)
 
     @cached_property
     def evaluations(self) -> pd.DataFrame:
-        """One row an evaluation: placement, stages, seed, scores, costs, seconds, device."""
+        """One row for each evaluation: placement, stages, seed, scores, costs, seconds, device."""
         return evaluations_frame(self.rows)
 
     @cached_property
     def rungs(self) -> pd.DataFrame:
-        """One row a training at a rung; such results are in no other table."""
+        """One row for each training at a rung; these are in no other table."""
         return rungs_frame(self.rung_rows, self.rows)
 
     @cached_property
     def covariates(self) -> dict[str, Covariate]:
-        """What was learned from the scores of each proxy of the study, also of those that the model does without."""
+        """The scores of each proxy of the study, as learned over the space; also of proxies that are left out."""
         from seplace.effects.design import Design
 
         return covariates_of(Design(self.config.search_space), self.proxy_records)
 
     @cached_property
     def estimates(self) -> Estimates | None:
-        """What can be believed of the placements that were trained; None before any is."""
+        """The estimates of the placements that were trained; None before any training is complete."""
         from seplace.effects.covariates import tables_of
         from seplace.effects.design import Design
 
@@ -166,7 +166,7 @@ class Results:
 
     @cached_property
     def recommended(self) -> pd.DataFrame:
-        """What the model recommends of the whole space, trained or not, those first that promise most."""
+        """The front that the model recommends over the space, trained or not, in the order of what each adds."""
         import pandas as pd
 
         estimates = self.estimates
@@ -187,7 +187,7 @@ class Results:
 
     @cached_property
     def placements(self) -> pd.DataFrame:
-        """One row a placement that was trained, cheapest first."""
+        """One row for each placement that was trained, cheapest first."""
         marks = self.baselines
         return placements_frame(
             summarize(self.rows),
@@ -201,19 +201,19 @@ class Results:
 
     @cached_property
     def front(self) -> pd.DataFrame:
-        """The placements on the front, cheapest first, and after them the baselines beside it."""
+        """The front points, cheapest first, and after them the baselines that are not on the front."""
         return front_frame(self.placements)
 
     @cached_property
     def effects(self) -> pd.DataFrame:
-        """What each choice, module, ratio and attachment adds in each stage, and what it costs."""
+        """The effect and the cost of each choice, module, ratio and attachment in each stage."""
         return effects_frame(
             self.estimates, cost_table=self.cost_table, evaluations=self.rows, latencies=self.latencies
         )
 
     @cached_property
     def proxies(self) -> pd.DataFrame:
-        """One row a proxy of the study: what its score is worth here, how well it was learned, and what it took."""
+        """One row for each proxy of the study: the effect of its score, how well it was learned, its seconds."""
         seconds = {name: (record.seconds, record.shared_seconds) for name, record in self.proxy_records.items()}
         return proxies_frame(self.estimates, self.covariates, seconds=seconds)
 
@@ -292,9 +292,9 @@ class Results:
         flops_under: float | None = None,
         exporter: str | None = None,
     ) -> Path:
-        """Write a trained network as a folder of its own (network, weights, configuration) and verify it there.
+        """Write a trained network as a folder (network, weights, configuration), verify it, and return the folder.
 
-        `exporter` is a name of EXPORTERS; by default `source`, and `program` for a network of your own.
+        `exporter` is a name of EXPORTERS; by default `source`, and `program` for the user's own network.
         """
         from seplace.exporters import EXPORTERS, exporter_for
         from seplace.exporters.trained import network_of_study
@@ -315,7 +315,7 @@ class Results:
         return exported
 
     def refuse_other_code(self) -> None:
-        """Raise StudyChanged where the user's own networks or modules are others than when the study began."""
+        """Raise StudyChanged if the user's own networks or modules have changed since the study began."""
         refuse_other_code(self._identity, self.live_config, self._images, folder=self.folder)
 
     @property

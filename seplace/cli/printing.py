@@ -20,7 +20,7 @@ def show(content: object) -> None:
     """Print a text or a table."""
     from seplace.report.console import OutsideConsole
 
-    # A pipe has no width of its own: 200 columns keep rows whole there.
+    # A pipe has no width: 200 columns keep rows on one line.
     console = OutsideConsole(highlight=False, width=None if sys.stdout.isatty() else 200)
     console.print(content, markup=False, soft_wrap=isinstance(content, str))
 
@@ -44,7 +44,7 @@ def show_data(table: pd.DataFrame, output: Format) -> bool:
 
 
 def show_front(study: Results) -> None:
-    """Print the verdict, the front, and the baselines beside it."""
+    """Print the verdict, the front, and the baselines that are not on it."""
     from seplace.report.terminal import front_table
 
     show(study.verdict)

@@ -1,4 +1,4 @@
-"""Terminal tables of the architecture benchmark: what does not fit a line is folded, never cut."""
+"""Tables of the architecture benchmark, for a terminal; long cells are folded, never cut."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MEMORY = {"peak_tensor_bytes": "live tensors", "peak_allocated_bytes": "CUDA al
 
 
 def counts_table(records: Sequence[dict[str, Any]]) -> Table:
-    """Return the exact counts of one image, each with what it has more than the plain backbone."""
+    """Return the exact counts of one image, each with its extra over the plain backbone."""
     table = _table(
         "Counts of one image, and the extra over the plain backbone",
         ("", *(heading for column in _HEADINGS for heading in (_HEADINGS[column], "extra"))),
@@ -93,12 +93,12 @@ def _reasons(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _quantity_of(row: dict[str, Any]) -> str:
-    """Return the quantity with its unit, where it is no plain count."""
+    """Return the quantity with its unit, unless it is a count."""
     return row["quantity"] if row["unit"] == "1" else f"{row['quantity']}, {row['unit']}"
 
 
 def _table(title: str, headings: Sequence[str], *, texts: int = 1, folded: Sequence[int] = (0,)) -> Table:
-    """Return a table whose first columns are texts and others numbers; only the folded ones may take several lines."""
+    """Return a table with text in the first columns and numbers in the others; only folded ones take several lines."""
     table = Table(title=title, title_justify="left", header_style="bold", box=box.SIMPLE, padding=(0, 1, 0, 0))
     for at, heading in enumerate(headings):
         justify: Literal["left", "right"] = "left" if at < texts else "right"
@@ -115,19 +115,19 @@ def _with_sections(table: Table, records: Sequence[dict[str, Any]]) -> Iterator[
 
 
 def _quartiles(record: dict[str, Any], column: str) -> str:
-    """Return the median, and below it the quartiles, which a ratio of the plain backbone to itself has none of."""
+    """Return the median, and below it the quartiles unless they are equal, as for the plain backbone over itself."""
     each = Interval.of_row(record, column)
     median, lower, upper = (_digits(value) for value in (each.value, each.lower, each.upper))
     return median if each.lower == each.upper else f"{median}\n{lower}–{upper}"
 
 
 def _percent(value: float) -> str:
-    """Return a signed share, nothing for none, and less than a thousandth as such."""
+    """Return a signed percentage, empty for 0, and `<0.001 %` for less than a thousandth."""
     if value == 0:
         return ""
     return f"{value:+.3g} %" if abs(value) >= 0.001 else "<0.001 %"
 
 
 def _digits(value: float) -> str:
-    """Return a number with three digits, or the whole part of a large one."""
+    """Return a number with three digits, or as an integer from 100."""
     return f"{value:,.0f}" if value >= 100 else f"{value:#.3g}"

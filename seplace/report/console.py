@@ -11,9 +11,9 @@ from seplace.files.plain_text import printable
 
 
 class OutsideConsole(Console):
-    """A console that shows text from outside without obeying it."""
+    """A console that prints control characters in text from outside as text."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Render something; what is no control of rich's own is made printable."""
+        """Render something; all but rich's own control segments is made printable."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else segment._replace(text=printable(segment.text))

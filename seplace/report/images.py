@@ -11,17 +11,17 @@ _CLASSES_SHOWN = 8
 
 
 def tell_images(images: Mapping[str, Any]) -> None:
-    """Show on the error stream what the data of a run are."""
+    """Show the data of a run on the error stream."""
     console = OutsideConsole(stderr=True, highlight=False)
     for line in image_lines(images):
         console.print(line, markup=False, soft_wrap=True)
 
 
 def image_lines(images: Mapping[str, Any]) -> list[str]:
-    """Return what is known of the data of a study, a line each: classes, splits, what is used as what, notes.
+    """Return the data of a study in lines: classes, the images of each split, notes.
 
-    Nothing may be known of an evaluator that trains nothing, or is a user's own. What cannot be printed is escaped, as
-    the names may be a stranger's.
+    Empty for an evaluator that does not describe its data. Characters that cannot be printed are escaped, since names
+    come from outside.
     """
     if "not_found" in images:
         return [f"  data: not looked at, {images['not_found']} is not there"]

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def limit_lines(plan: Plan) -> list[str]:
-    """Return how many placements keep the limits of a study, and what these cost."""
+    """Return how many placements keep the limits of a study, and the range of their costs."""
     limits = plan.config.objective.limits
     if not limits:
         return []

@@ -6,7 +6,7 @@ import math
 
 
 def plus_minus(value: float, error: float, *, signed: bool = False) -> str:
-    """Return `81.00 ± 0.25`; without an error where there is none, empty where there is no value."""
+    """Return `81.00 ± 0.25`; the value alone if its error is NaN, empty if the value is NaN."""
     if math.isnan(value):
         return ""
     text = f"{value:+.2f}" if signed else f"{value:.2f}"

@@ -1,4 +1,4 @@
-"""Figures: accuracy against cost. The only place that imports a plotting library; tables in, figures out."""
+"""Figures, from tables. The only place that imports a plotting library."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-_INK, _GREY, _BLUE, _ORANGE = "#222222", "#b5b5b5", "#1f5fa8", "#d1671f"
+_INK, _GRAY, _BLUE, _ORANGE = "#222222", "#b5b5b5", "#1f5fa8", "#d1671f"
 _NARROW_PERCENT = 5.0
 _SURE = 0.95
 _LABEL_PIXELS = 11.0
-_COLOURS = ("#1f5fa8", "#d1671f", "#2f8f5b", "#8a4fa3", "#b03a48", "#6b6b6b", "#a8871f", "#2a9aa8")
+_COLORS = ("#1f5fa8", "#d1671f", "#2f8f5b", "#8a4fa3", "#b03a48", "#6b6b6b", "#a8871f", "#2a9aa8")
 _MARKERS = "o^sDvP*<>Xhp"
 _UNDATED: dict[str, dict[str, Any] | None] = {".png": None, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 _SCALES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
@@ -40,7 +40,7 @@ def plot_front(placements: pd.DataFrame, *, cost: str, unit: str, title: str) ->
     """Draw the estimate of accuracy (with its 90 % credible interval) against the extra cost over the plain backbone.
 
     The front is a line with numbered points; baselines are marked, on the front or not; everything else that was
-    trained is grey. A note says so when the cost hardly moves over what was trained. Before anything is trained there
+    trained is gray. A note says so when the cost hardly moves over what was trained. Before anything is trained there
     are axes with a sentence in them.
     """
     if placements.empty:
@@ -55,7 +55,7 @@ def plot_front(placements: pd.DataFrame, *, cost: str, unit: str, title: str) ->
     candidates = table[table["on_front"]].sort_values("x")
     baselines = table[table["baseline"] != ""]
     rest = table[(table["baseline"] == "") & ~table["on_front"]]
-    _points(axes, rest, color=_GREY, marker="o", size=4, label="other trained", faint=True)
+    _points(axes, rest, color=_GRAY, marker="o", size=4, label="other trained", faint=True)
     axes.step(candidates["x"], candidates["accuracy"], where="post", color=_BLUE, linewidth=1.4, alpha=0.7, zorder=2)
     _points(axes, candidates, color=_BLUE, marker="o", size=8.5, label="front")
     own = list(dict.fromkeys(name.split()[0] for name in baselines["baseline"] if ":" in name.split()[0]))
@@ -84,10 +84,10 @@ def plot_front(placements: pd.DataFrame, *, cost: str, unit: str, title: str) ->
 
 
 def plot_bench(records: pd.DataFrame, *, title: str) -> Figure:
-    """Draw what placements take against their extra FLOPs in %: one colour a backbone, one marker a placement.
+    """Draw latency, or parameters, against extra FLOPs in %: a color for each backbone, a marker for each placement.
 
-    What they take is the ratio of latency to the plain backbone's, with its quartiles, or extra parameters in % where
-    no latency was measured. The plain backbone is the grey line.
+    Latency is a ratio to that of the plain backbone, with its quartiles. Where it was not measured, extra parameters in
+    % are drawn. The plain backbone is the gray line.
     """
     figure = Figure(figsize=(8.0, 5.2), layout="constrained")
     FigureCanvasAgg(figure)
@@ -95,9 +95,9 @@ def plot_bench(records: pd.DataFrame, *, title: str) -> Figure:
     has_latency = "latency_ratio" in records
     column = "latency_ratio" if has_latency else "extra_params_percent"
     table = records[records["name"] != "plain"]
-    colours = dict(zip(records["backbone"].unique(), itertools.cycle(_COLOURS), strict=False))
+    colors = dict(zip(records["backbone"].unique(), itertools.cycle(_COLORS), strict=False))
     markers = dict(zip(table["name"].unique(), itertools.cycle(_MARKERS), strict=False))
-    axes.axhline(1.0 if has_latency else 0.0, color=_GREY, linewidth=1.4, zorder=1)
+    axes.axhline(1.0 if has_latency else 0.0, color=_GRAY, linewidth=1.4, zorder=1)
     for row in table.to_dict("records"):
         value = row[column]
         bars = _bars(row, column) if has_latency else None
@@ -106,7 +106,7 @@ def plot_bench(records: pd.DataFrame, *, title: str) -> Figure:
             value,
             yerr=bars,
             fmt=markers[row["name"]],
-            color=colours[row["backbone"]],
+            color=colors[row["backbone"]],
             markersize=6.5,
             elinewidth=1.0,
             zorder=3,
@@ -121,17 +121,17 @@ def plot_bench(records: pd.DataFrame, *, title: str) -> Figure:
     axes.grid(color="#e8e8e8", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    keys = [Line2D([], [], color=_GREY, linewidth=1.4, label="plain backbone")]
-    keys += [Line2D([], [], color=colour, linewidth=4, label=name) for name, colour in colours.items()]
+    keys = [Line2D([], [], color=_GRAY, linewidth=1.4, label="plain backbone")]
+    keys += [Line2D([], [], color=color, linewidth=4, label=name) for name, color in colors.items()]
     keys += [Line2D([], [], color=_INK, marker=marker, linestyle="", label=name) for name, marker in markers.items()]
     figure.legend(handles=keys, loc="outside right upper", frameon=False, fontsize=9)
     return figure
 
 
 def plot_effects(effects: pd.DataFrame, *, title: str) -> Figure:
-    """Draw the effect of each choice with its 90 % interval, one panel a stage (and one for other backbones).
+    """Draw the effect of each choice with its 90 % credible interval: a panel for each stage, and one for backbones.
 
-    One colour a module. A filled marker says that the sign is known with 95 % probability, a hollow one that it is not.
+    Each module has a color. A filled marker says that the sign is known with 95 % probability.
     """
     table = effects[effects["kind"].isin(["choice", "backbone"])] if len(effects) else effects
     if table.empty:
@@ -142,22 +142,22 @@ def plot_effects(effects: pd.DataFrame, *, title: str) -> Figure:
     FigureCanvasAgg(figure)
     panels = figure.subplots(len(stages), 1, sharex=True, squeeze=False, height_ratios=counts)[:, 0]
     modules = [re.split(r"[\d.\[]", name)[0] for name in table["name"]]
-    colours = dict(zip(dict.fromkeys(modules), itertools.cycle(_COLOURS), strict=False))
+    colors = dict(zip(dict.fromkeys(modules), itertools.cycle(_COLORS), strict=False))
     for axes, stage in zip(panels, stages, strict=True):
         rows = table[table["stage"] == stage].iloc[::-1]
         for height, row in enumerate(rows.to_dict("records")):
-            colour = colours[re.split(r"[\d.\[]", row["name"])[0]]
+            color = colors[re.split(r"[\d.\[]", row["name"])[0]]
             is_sure = max(row["p_positive"], 1 - row["p_positive"]) >= _SURE
-            axes.plot([row["effect_lower"], row["effect_upper"]], [height] * 2, color=colour, linewidth=1.6)
+            axes.plot([row["effect_lower"], row["effect_upper"]], [height] * 2, color=color, linewidth=1.6)
             axes.plot(
                 row["effect"],
                 height,
                 marker="o",
                 markersize=5,
-                color=colour,
-                markerfacecolor=colour if is_sure else "white",
+                color=color,
+                markerfacecolor=color if is_sure else "white",
             )
-        axes.axvline(0, color=_GREY, linewidth=1.2, zorder=0)
+        axes.axvline(0, color=_GRAY, linewidth=1.2, zorder=0)
         axes.set_yticks(range(len(rows)), rows["name"], fontsize=8)
         axes.set_ylim(-0.7, len(rows) - 0.3)
         axes.set_title(f"stage {stage}" if stage else "backbone, over the first", loc="left", fontsize=9, color=_INK)
@@ -176,14 +176,14 @@ def plot_effects(effects: pd.DataFrame, *, title: str) -> Figure:
 def plot_simulation(summary: pd.DataFrame, *, title: str) -> Figure:
     """Draw the true hypervolume that each sampler reaches against trainings, with its 95 % band over repetitions.
 
-    One row of panels a problem, one column a recommendation; one colour a sampler.
+    Each problem has a row of panels, each recommendation a column, and each sampler a color.
     """
     problems, recommendations = list(summary["problem"].unique()), list(summary["recommendation"].unique())
     size = (5.2 * len(recommendations), 0.5 + 3.4 * len(problems))
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(len(problems), len(recommendations), sharex="row", sharey="row", squeeze=False)
-    colours = dict(zip(summary["sampler"].unique(), itertools.cycle(_COLOURS), strict=False))
+    colors = dict(zip(summary["sampler"].unique(), itertools.cycle(_COLORS), strict=False))
     for row, problem in enumerate(problems):
         for column, recommendation in enumerate(recommendations):
             axes = panels[row, column]
@@ -193,11 +193,11 @@ def plot_simulation(summary: pd.DataFrame, *, title: str) -> Figure:
                     curve["trainings"],
                     curve["hypervolume_lower"],
                     curve["hypervolume_upper"],
-                    color=colours[sampler],
+                    color=colors[sampler],
                     alpha=0.18,
                     linewidth=0,
                 )
-                axes.plot(curve["trainings"], curve["hypervolume"], color=colours[sampler], marker="o", markersize=3.5)
+                axes.plot(curve["trainings"], curve["hypervolume"], color=colors[sampler], marker="o", markersize=3.5)
             axes.set_title(f"{problem}: {recommendation} front", loc="left", fontsize=10, color=_INK)
             axes.set_xscale("log")  # equal steps are equal ratios: half the trainings, a quarter
             axes.set_xticks(sorted(shown["trainings"].unique()), minor=False)
@@ -212,8 +212,8 @@ def plot_simulation(summary: pd.DataFrame, *, title: str) -> Figure:
                 axes.set_ylabel("true hypervolume ÷ attainable")
     repetitions = summary.groupby("sampler")["repetitions"].min()
     keys = [
-        Line2D([], [], color=colour, linewidth=3, label=f"{name}, n = {repetitions[name]}")
-        for name, colour in colours.items()
+        Line2D([], [], color=color, linewidth=3, label=f"{name}, n = {repetitions[name]}")
+        for name, color in colors.items()
     ]
     figure.legend(handles=keys, loc="outside right upper", frameon=False, fontsize=9)
     figure.suptitle(_plain(title), x=0.01, ha="left", fontsize=11, color=_INK)
@@ -231,7 +231,7 @@ def save_figure(figure: Figure, path: Path) -> None:
 
 
 def _plain(title: str) -> str:
-    """Return a title from outside as it is meant: a dollar begins no formula."""
+    """Return a title with dollars escaped, so that they begin no formula."""
     return printable(title).replace("$", r"\$")
 
 
@@ -246,7 +246,7 @@ def _empty(title: str, x: str, y: str) -> Figure:
 
 
 def _bars(row: Any, column: str) -> NDArray[np.float64]:
-    """Return how far the interval of a row's column, or of each row's of a table, reaches down and up: (2, rows)."""
+    """Return how far the interval of a column reaches down and up, in a row or in each row of a table: (2, rows)."""
     value, lower, upper = (np.atleast_1d(row[f"{column}{end}"]) for end in ("", "_lower", "_upper"))
     return np.stack([value - lower, upper - value]).astype(float)
 
@@ -281,9 +281,9 @@ def _points(
 
 
 def _style(baseline: str, own: Sequence[str]) -> dict[str, Any]:
-    """Return a marker for each module, filled where it stands everywhere and hollow in the last stage only.
+    """Return the style of a baseline: a marker for each module, filled if everywhere, hollow if in the last stage.
 
-    `own` are the modules of the user's own.
+    `own` lists the user's own modules.
     """
     module = baseline.split()[0]
     markers = {"plain": "X", "SE": "^", "CBAM": "s", "ECA": "D"} | dict(zip(own, itertools.cycle("hvp8"), strict=False))
@@ -301,7 +301,7 @@ def _style_on(number: int) -> dict[str, Any]:
 
 
 def _numbers(axes: Axes, candidates: pd.DataFrame) -> list[Line2D]:
-    """Write the candidates' numbers up to their left, where nothing is as good; return their names for the legend."""
+    """Write the numbers of front points at their upper left, and return their names for the legend."""
     axes.autoscale_view()
     at = axes.transData.transform(candidates[["x", "accuracy"]].to_numpy(dtype=float))
     groups: list[list[int]] = []

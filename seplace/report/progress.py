@@ -21,9 +21,9 @@ _LINE_SECONDS = 30.0
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[RunProgress], None]]:
-    """Show the phase, trainings, time left, and the front so far; yields what to call with each news.
+    """Show the phase, trainings, time left and the front so far; yields the function to call with each progress.
 
-    Where no one watches (a pipe, a log) a line is written for each phase and every half minute instead of a bar.
+    Outside a terminal (a pipe, a log) a line is written for each phase and every half minute instead of a bar.
     """
     console = OutsideConsole(stderr=True)
     if not console.is_terminal:
@@ -67,7 +67,7 @@ def _progress_lines(console: Console) -> Callable[[RunProgress], None]:
 
 
 def count(news: RunProgress) -> str:
-    """Return `12/60`: trainings done and to do in this phase."""
+    """Return `12/60`: trainings done, and all trainings of this phase."""
     return f"{int(news.done)}/{math.ceil(news.total)}"
 
 

@@ -1,4 +1,4 @@
-"""The terminal's table of a probation."""
+"""The table of a rank correlation check, for a terminal."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from seplace.interval import Interval
 if TYPE_CHECKING:
     import pandas as pd
 
-_HEADINGS = ("", "ranks by", "tau", "ceiling", "beyond FLOPs", "verdict", "s a placement", "s shared")
+_HEADINGS = ("", "ranks by", "tau", "ceiling", "beyond FLOPs", "verdict", "s per placement", "s shared")
 _TEXTS = ("", "ranks by", "verdict")
 
 
 def rank_correlation_view(rank_correlations: pd.DataFrame) -> Table:
-    """Return what `compare` gives, a section a proxy; the ceiling is `not known` without a second seed."""
+    """Return the rank correlations of each proxy; the ceiling is `not known` without a second seed."""
     first = rank_correlations.iloc[0]
     table = Table(
         title=f"Rank correlation with stand-alone trainings of n = {first['placements']} placements "

@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 
 
 def simulation_table(summary: pd.DataFrame) -> Table:
-    """Return true hypervolumes, one row a sampler and recommendation in a problem, one column a checkpoint."""
-    table = Table(header_style="bold", title_justify="left", title="true hypervolume ÷ best, mean [95 % interval]")
+    """Return true hypervolumes, by problem, recommendation and sampler, with a column for each checkpoint."""
+    table = Table(
+        header_style="bold",
+        title_justify="left",
+        title="true hypervolume ÷ attainable, mean [95 % interval]",
+    )
     checkpoints = sorted(summary["trainings"].unique())
     for heading in ("problem", "recommendation", "sampler"):
         table.add_column(heading, no_wrap=True)
@@ -79,11 +83,11 @@ def calibration_table(calibrations: pd.DataFrame) -> Table:
 
 
 def rungs_table(rungs: pd.DataFrame) -> Table:
-    """Return what became of the rungs at the end of the repetitions, by problem, sampler and rung."""
+    """Return the state of the rungs at the end of the searches, by problem, sampler and rung."""
     rows = []
     for (problem, sampler, epochs), some in rungs.groupby(["problem", "sampler", "epochs"], sort=False):
         tau = f"{some['tau'].mean():.2f} ± {some['tau'].std():.2f}"
         share, stopped = f"{100 * some['on'].mean():.0f} %", f"{some['stopped'].mean():.1f}"
         rows.append([f"{problem} {sampler}, {epochs} epochs", share, tau, f"{some['pairs'].mean():.0f}", stopped])
     headings = ["rung", "on at the end", "tau ± sd", "pairs", "trainings stopped"]
-    return plain_table(headings, rows, title="rungs, over the repetitions")
+    return plain_table(headings, rows, title="rungs, over the searches")

@@ -120,7 +120,7 @@ def proxies_table(proxies: pd.DataFrame, *, title: str) -> Table:
 
 
 def noise_table(noise: pd.DataFrame, *, title: str) -> Table:
-    """Return a noise report: one row a quantity, accuracy and cross-entropy side by side."""
+    """Return a noise report: one row for each quantity, accuracy and cross-entropy side by side."""
     size = f"{noise['placements'].iloc[0]} placements x {noise['seeds'].iloc[0]} seeds, 90 % intervals"
     table = Table(title=f"{title}: {size}", title_justify="left", header_style="bold")
     table.add_column("quantity", no_wrap=True)
@@ -137,7 +137,7 @@ def noise_table(noise: pd.DataFrame, *, title: str) -> Table:
 
 
 def plain_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None) -> Table:
-    """Return a table whose first column is text and whose others are numbers."""
+    """Return a table with text in the first column and numbers in the others."""
     table = Table(title=title, title_justify="left", header_style="bold")
     for at, heading in enumerate(headings):
         table.add_column(heading, justify="left" if at == 0 else "right", no_wrap=True)

@@ -1,4 +1,4 @@
-"""The tables of what was learned: the effect of each choice, and what the score of each proxy is worth."""
+"""The tables of effects: of each choice, and of the score of each proxy."""
 
 from __future__ import annotations
 
@@ -29,15 +29,16 @@ def effects_frame(
     evaluations: Sequence[Evaluation],
     latencies: Mapping[str, Mapping[str, float]],
 ) -> pd.DataFrame:
-    """Return what each choice, module, ratio and attachment adds on average over the rest of the space.
+    """Return the effects of choices, modules, ratios and attachments, averaged over the rest of the space.
 
-    kind: choice, module, ratio, attachment, backbone, pair (what two modules add together beyond what each adds), or
-        proxy (what one standard deviation more of its score is worth)
-    stage: from 1; 0 for all stages together, for a pair, which names its stages, and for a proxy
+    kind: choice, module, ratio, attachment, backbone, pair (the interaction of two modules), or proxy (the effect of
+        one standard deviation of its score)
+    stage: from 1; 0 for the mean over stages, for a pair, which names its stages, and for a proxy
     name
-    effect in points over none in the same place, with effect_lower and effect_upper of its 90 % interval; p_positive
+    effect: over no attention in the stage, in points; with effect_lower and effect_upper of a 90 % credible interval
+    p_positive: the probability of an effect above 0
     trainings: complete trainings of placements that have it
-    extra_…: the mean cost of the choices that it stands for; extra_latency_ms where they were timed alone
+    extra_…: the mean cost of the choices that are averaged over; extra_latency_ms where they were timed alone
     """
     import pandas as pd
 
@@ -92,11 +93,11 @@ def effects_frame(
 def proxies_frame(
     estimates: Estimates | None, covariates: Mapping[str, Covariate], *, seconds: Mapping[str, tuple[float, float]]
 ) -> pd.DataFrame:
-    """Return one row a proxy of the study.
+    """Return one row for each proxy of a study.
 
-    proxy; scored: placements with a score; fit: R² of scores that were left out, by what was learned of each choice
-    effect: what one standard deviation more of the score is worth in points, beside what the trainings say of each
-        choice, with effect_lower and effect_upper of its 90 % interval; p_positive; NaN where it is left out
+    proxy; scored: placements with a score; fit: R² of scores that were left out, predicted from the effects of choices on the score
+    effect: of one standard deviation of the score in points, beside the effects of choices, with effect_lower and
+        effect_upper of a 90 % credible interval; p_positive; NaN where the proxy is left out
     verdict: ranks forwards, ranks backwards (at 95 %), says nothing here, or why it is left out
     seconds: of all placements together; shared_seconds: once for all (`seconds` holds both by proxy)
     """
@@ -135,7 +136,7 @@ def _mean_extras(contribution: Contribution, cost_table: CostTable) -> dict[str,
 
 
 def _mean_latency(contribution: Contribution, latencies: Mapping[str, Mapping[str, float]], *, stages: int) -> float:
-    """Return what the choices take alone in their stages, in ms; NaN where not all of them were timed so."""
+    """Return the mean latency in ms of the choices, each alone in its stage; NaN unless all were timed so."""
     alone = [str(placed_alone(choice, stage, stages=stages)) for stage, choice in contribution.choices]
     timed = [latencies[text]["extra_latency_ms"] for text in alone if text in latencies]
     return float(np.mean(timed)) if timed and len(timed) == len(alone) else math.nan

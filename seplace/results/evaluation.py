@@ -14,12 +14,12 @@ from seplace.files.former_words import former_placement
 from seplace.placement import Placement
 
 EvaluationKey = tuple[str, int, int]
-"""(placement, seed, epochs): what an evaluation is; no two in a ledger are equal."""
+"""(placement, seed, epochs): the key of an evaluation, unique in a ledger."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A training that is asked for."""
+    """A training to be made: of a placement, on a seed, for a number of epochs."""
 
     placement: Placement
     seed: int
@@ -27,12 +27,12 @@ class Job:
 
     @property
     def key(self) -> EvaluationKey:
-        """What its evaluation will be known by."""
+        """The key of its evaluation."""
         return (str(self.placement), self.seed, self.epochs)
 
     @property
     def file_name(self) -> str:
-        """A file name without suffix, short and safe on every system; which placement it is stands in the ledger."""
+        """A file name without suffix, short and safe on every system; the ledger says which placement it is."""
         return f"{safe_name(str(self.placement))}_seed{self.seed}_epochs{self.epochs}"
 
     @property
@@ -74,11 +74,11 @@ class Evaluation:
 
     @property
     def key(self) -> EvaluationKey:
-        """What makes this evaluation the one it is."""
+        """The key that no other evaluation of a ledger has."""
         return (str(self.placement), self.seed, self.epochs)
 
     def accuracy_after(self, epochs: int) -> float | None:
-        """Return the validation accuracy after so many epochs in percent; None where it was not scored then."""
+        """Return the validation accuracy in percent after a number of epochs; None where it was not scored then."""
         if epochs == self.epochs:
             return self.accuracy
         return next((point["accuracy"] for point in self.curve if point["epoch"] == epochs), None)
@@ -89,7 +89,7 @@ class Evaluation:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
-        """Read what `to_record` gave; ValueError, TypeError or KeyError for anything else."""
+        """Read a record of `to_record`; raises ValueError, TypeError or KeyError for anything else."""
         scores = [
             record["accuracy"],
             record["cross_entropy"],

@@ -1,7 +1,7 @@
-"""How much of a table of trainings is placement and how much is luck: variance components and rank correlations.
+"""Noise of trainings: variance components of placement, seed and residual, and rank correlations.
 
 Two-way analysis of variance without replication (placements x seeds), by mean squares: Searle, Casella and McCulloch,
-Variance Components, 1992. Intervals are of a bootstrap over placements.
+Variance Components, 1992. Intervals come from a bootstrap over placements.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _REPEATS = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """Placements that were all trained on the same seeds."""
+    """Scores of placements that were all trained on the same seeds."""
 
     placements: tuple[Placement, ...]
     seeds: tuple[int, ...]
@@ -44,27 +44,27 @@ class Block:
 
 @dataclass(frozen=True, kw_only=True)
 class Components:
-    """What scores are made of, as standard deviations."""
+    """The variance components of scores, as standard deviations."""
 
     placement: float
     seed: float
     residual: float
     ratio: float
-    """F: the mean square of placements over that of the residuals; NaN where nothing differs from anything."""
+    """F: the mean square of placements over that of the residuals; NaN where all scores are equal."""
     chance: float
-    """The probability of such an F where placements do not differ."""
+    """The p value of F."""
 
     def reliability(self, seeds: int) -> float:
-        """Return the share of the variance of a mean over paired seeds that is of the placement."""
+        """Return the share of the variance of a mean over paired seeds that is due to the placement."""
         signal = self.placement**2
         noise = self.residual**2 / seeds
         return signal / (signal + noise) if signal + noise > 0 else 0.0
 
 
 def noise_frame(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
-    """Return one row a quantity: for accuracy and cross-entropy its value with the bounds of its 90 % interval.
+    """Return one row for each quantity of each score: its value, with the bounds of its 90 % interval.
 
-    DataError unless at least three placements share two seeds.
+    Raises DataError unless at least three placements share two seeds.
     """
     import pandas as pd
 
@@ -74,7 +74,7 @@ def noise_frame(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
         for name, figures in _figures(block).items():
             rows.append({"score": score, "quantity": name, **Interval.of_resamples(figures).columns("value")})
         share = main_effects_share(block.placements, block.scores.mean(axis=1))
-        rows.append({"score": score, "quantity": "share of main effects in means over seeds", "value": share})
+        rows.append({"score": score, "quantity": "adjusted R² of main effects, means over seeds", "value": share})
     block = blocks["accuracy"]
     accuracy, cross_entropy = (signs(each.scores.mean(axis=1)) for each in blocks.values())
     (tau,) = kendall(accuracy, cross_entropy, np.ones((1, len(block.placements))))
@@ -83,42 +83,42 @@ def noise_frame(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
 
 
 def complete_block(evaluations: Sequence[Evaluation], *, score: str) -> Block:
-    """Return the placements trained on all of the seeds that most of the replicated ones share."""
+    """Return the largest block of placements that were all trained on the same seeds."""
     rows: dict[Placement, dict[int, Evaluation]] = defaultdict(dict)
     for row in evaluations:
         if row.accuracy is not None:
             rows[row.placement][row.seed] = row
     most = max((len(by_seed) for by_seed in rows.values()), default=0)
-    # More placements weigh as much as more seeds: the block with most trainings in it.
+    # The block with most trainings: more placements weigh as much as more seeds.
     sizes = {count: sum(len(by_seed) >= count for by_seed in rows.values()) for count in range(2, most + 1)}
     count = max(sizes, key=lambda count: count * sizes[count], default=0)
     seeds = tuple(range(count))
-    members = tuple(placement for placement, by_seed in rows.items() if set(seeds) <= set(by_seed))
-    if count < 2 or len(members) < 3:
+    shared = tuple(placement for placement, by_seed in rows.items() if set(seeds) <= set(by_seed))
+    if count < 2 or len(shared) < 3:
         raise DataError("a noise report needs at least three placements that were trained on the same two seeds")
 
     def scores(get: Callable[[Evaluation], float]) -> Floats:
-        return np.array([[get(rows[placement][seed]) for seed in seeds] for placement in members])
+        return np.array([[get(rows[placement][seed]) for seed in seeds] for placement in shared])
 
     sign = 1.0 if score == "accuracy" else -100.0
-    one = rows[members[0]][0]
+    one = rows[shared[0]][0]
     early = {
         int(_at(one, point, "epoch")): sign * scores(functools.partial(_at, point=point, name=score))
         for point in range(len(one.curve) - 1)
     }
-    whole = sign * scores(lambda row: getattr(row, score))
-    return Block(placements=members, seeds=seeds, scores=whole, early=early)
+    final = sign * scores(lambda row: getattr(row, score))
+    return Block(placements=shared, seeds=seeds, scores=final, early=early)
 
 
 def _at(evaluation: Evaluation, point: int, name: str) -> float:
-    """Return a value of a point of the learning curve; those of the validation split are always there."""
+    """Return a value of a point of the learning curve; values of the validation split are never missing."""
     value = evaluation.curve[point][name]
     assert value is not None
     return value
 
 
 def components(scores: Floats) -> Components:
-    """Split scores (placements, seeds) into what is of the placement, of the seed, and neither's."""
+    """Split the variance of scores (placements, seeds) into placement, seed and residual."""
     placements, seeds = scores.shape
     by_placement, by_seed = scores.mean(axis=1), scores.mean(axis=0)
     residuals = scores - by_placement[:, None] - by_seed + scores.mean()
@@ -138,9 +138,9 @@ def components(scores: Floats) -> Components:
 
 
 def main_effects_share(placements: Sequence[Placement], means: Floats) -> float:
-    """Return the share of the variance of means that a sum of one effect a stage's choice explains, adjusted.
+    """Return the adjusted R² of a sum of main effects, one for each choice of a stage, for means over seeds.
 
-    NaN where the placements are too few for it, or their means are all equal.
+    NaN for too few placements, or if their means are all equal.
     """
     fitted, parameters = main_effects(placements, means)
     freedom = len(placements) - parameters
@@ -151,7 +151,7 @@ def main_effects_share(placements: Sequence[Placement], means: Floats) -> float:
 
 
 def main_effects(placements: Sequence[Placement], means: Floats) -> tuple[Floats, int]:
-    """Return the sum of one effect a stage's choice that is nearest to means, and how many parameters it has."""
+    """Return the least-squares fit of means by main effects of the choices, and its number of parameters."""
     levels = [
         sorted({str(placement.choices[stage]) for placement in placements}) for stage in range(len(placements[0]))
     ]
@@ -166,7 +166,7 @@ def main_effects(placements: Sequence[Placement], means: Floats) -> tuple[Floats
 
 
 def _figures(block: Block) -> dict[str, Floats]:
-    """Return what is reported (1 + resamples,): of all placements first, then of each resample of them."""
+    """Return each quantity (1 + resamples,): of all placements first, then of each resample of placements."""
     count, most = block.scores.shape
     weights = bootstrap_weights(count, resamples=_REPEATS, seed=0)
     found = [components(np.repeat(block.scores, each.astype(int), axis=0)) for each in weights]
@@ -183,8 +183,8 @@ def _figures(block: Block) -> dict[str, Floats]:
         "sd of placements": of(lambda each: each.placement),
         "sd of seeds": of(lambda each: each.seed),
         "sd of residuals": of(lambda each: each.residual),
-        "F of placements": of(lambda each: each.ratio),
-        "p of F": of(lambda each: each.chance),
+        "F statistic of placements": of(lambda each: each.ratio),
+        "p value of F": of(lambda each: each.chance),
         "reliability of one seed": of(lambda each: each.reliability(1)),
         f"reliability of {most} seeds": of(lambda each: each.reliability(most)),
         "tau between two seeds": tau(itertools.combinations(last, 2)),
@@ -192,8 +192,8 @@ def _figures(block: Block) -> dict[str, Floats]:
     for epoch, scores in block.early.items():
         first = _signs_by_seed(scores)
         across = [(one, other) for one, other in itertools.product(range(most), repeat=2) if one != other]
-        figures[f"tau of epoch {epoch} and the last, same seed"] = tau(zip(first, last, strict=True))
-        figures[f"tau of epoch {epoch} and the last, other seed"] = tau((first[a], last[b]) for a, b in across)
+        figures[f"tau between epoch {epoch} and the last, same seed"] = tau(zip(first, last, strict=True))
+        figures[f"tau between epoch {epoch} and the last, other seed"] = tau((first[a], last[b]) for a, b in across)
     return figures
 
 

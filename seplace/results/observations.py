@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def observation_of(evaluation: Evaluation) -> Observation | None:
-    """Return what the model of effects learns from a training; None where it failed."""
+    """Return a training as an observation of the model; None where it failed."""
     from seplace.effects.model import Observation
 
     if evaluation.accuracy is None:
@@ -30,16 +30,16 @@ def observation_of(evaluation: Evaluation) -> Observation | None:
 
 
 def observations_of(evaluations: Iterable[Evaluation]) -> list[Observation]:
-    """Return what the model of effects learns from; the order of the evaluations is no matter."""
+    """Return the complete trainings as observations of the model, in an order of their own."""
     observations = map(observation_of, sorted(evaluations, key=lambda row: row.key))
     return [each for each in observations if each is not None]
 
 
 def estimates_of(design: Design, evaluations: Sequence[Evaluation], cost: str, *, is_front_of_space: bool) -> Estimates:
-    """Learn what can be believed of the placements that were trained; at least one evaluation must be complete.
+    """Learn the estimates of the placements that were trained; at least one evaluation must be complete.
 
-    The front is that of the space and the plain backbone; without `is_front_of_space`, as in studies that began with
-    version 0.10, baselines that the space does not have may be on it.
+    The front is that of the space and the plain backbone. Without `is_front_of_space`, as in studies that began with
+    version 0.10, baselines outside the space may be on it.
     """
     from seplace.effects.estimates import Estimates
 

@@ -22,7 +22,7 @@ PICKS = ("best", "knee", "cheapest")
 
 
 def check_pick(choice: str) -> None:
-    """Refuse, as InputError, what is neither a point of a front nor the text of a placement."""
+    """Raise InputError for a pick that is neither one of PICKS nor the text of a placement."""
     if choice in PICKS:
         return
     try:
@@ -59,7 +59,7 @@ def pick_placement(
 
 
 def front_of_candidates(placements: pd.DataFrame, space: SearchSpace, *, cost: str) -> pd.DataFrame:
-    """Return the rows that a front point is picked from: of the space and the plain backbone, cheapest first."""
+    """Return the rows that a front point is picked from: the front of the space and the plain backbone, cheapest first."""
     if placements.empty:
         return placements
     listed = [is_candidate(Placement.parse(text), space) for text in placements["placement"]]
@@ -68,5 +68,5 @@ def front_of_candidates(placements: pd.DataFrame, space: SearchSpace, *, cost: s
 
 
 def knee_of(candidates: pd.DataFrame, cost: str) -> int:
-    """Return the position of the front's knee among its candidates (one row each)."""
+    """Return the position of the knee of a front, one row a point."""
     return knee(np.stack([100 - candidates["accuracy"].to_numpy(), candidates[cost].to_numpy(dtype=float)], axis=1))

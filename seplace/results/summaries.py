@@ -28,7 +28,7 @@ class PlacementSummary:
     cross_entropies: Mapping[int, float]
     costs: Mapping[str, float]
     seed_effects: Mapping[int, float] = field(default_factory=dict)
-    """By how many points each seed was better than the average one, to all placements alike."""
+    """The effect of each seed on the accuracy of every placement, in points."""
 
     @property
     def n(self) -> int:
@@ -42,7 +42,7 @@ class PlacementSummary:
 
     @property
     def adjusted_accuracies(self) -> list[float]:
-        """The accuracies without what their seeds gave to all placements alike."""
+        """The accuracies without the effects of their seeds."""
         return [value - self.seed_effects.get(seed, 0.0) for seed, value in self.accuracies.items()]
 
 
@@ -71,8 +71,8 @@ def seed_effects(accuracies: Sequence[Mapping[int, float]]) -> dict[int, float]:
     """Return the effect of each seed in points, from the accuracies of each placement by seed.
 
     Seeds are paired: one seed gives every placement the same backbone weights, data order and augmentation. Without
-    the adjustment a placement that was trained on the kindest seed alone would stand above one trained on all. Least
-    squares of accuracy = placement + seed; the effects of all seeds sum to zero.
+    the adjustment a placement that was trained on the best seed alone would stand above one that was trained on all.
+    Least squares of accuracy = placement + seed; the effects of all seeds sum to zero.
     """
     seeds = sorted({seed for by_seed in accuracies for seed in by_seed})
     column = {seed: at for at, seed in enumerate(seeds)}

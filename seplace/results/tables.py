@@ -1,4 +1,4 @@
-"""The tables of a study: to_csv, one row an evaluation, a training at a rung, a placement, a front point.
+"""The tables of a study: one row for each evaluation, training at a rung, placement, or front point.
 
 An accuracy or a gain is a posterior mean with a 90 % credible interval. The best of many noisy means is too good to be
 true; plain means stand beside the estimates as `observed_…`.
@@ -26,7 +26,7 @@ LATENCY_COLUMNS = ("latency_ms", "latency_ms_lower", "latency_ms_upper", "extra_
 
 
 def to_csv(table: pd.DataFrame) -> str:
-    """Return a table as CSV; a text that a spreadsheet would run as a formula is quoted."""
+    """Return a table as CSV; text that a spreadsheet would run as a formula is quoted."""
 
     def quoted(value: Any) -> Any:
         return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
@@ -35,7 +35,7 @@ def to_csv(table: pd.DataFrame) -> str:
 
 
 def evaluations_frame(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
-    """Return one row an evaluation, in the order given: placement, per-stage columns, seed, scores, costs, seconds."""
+    """Return one row for each evaluation, in the order given: placement, stages, seed, scores, costs, seconds."""
     import pandas as pd
 
     return pd.DataFrame(
@@ -60,9 +60,9 @@ def evaluations_frame(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
 
 
 def rungs_frame(rungs: Sequence[Evaluation], evaluations: Sequence[Evaluation]) -> pd.DataFrame:
-    """Return one row a training at a rung, in the order given: placement, per-stage columns, seed, scores, seconds.
+    """Return one row for each training at a rung, in the order given: placement, stages, seed, scores, costs, seconds.
 
-    epochs are those of the rung; reached are those of the training in the end, of the full length if it went on so far.
+    epochs is the rung; reached is the last epoch of the training.
     """
     import pandas as pd
 
@@ -89,13 +89,13 @@ def rungs_frame(rungs: Sequence[Evaluation], evaluations: Sequence[Evaluation]) 
 
 
 def stage_columns(placement: Placement) -> dict[str, str]:
-    """Return the choices by stage (stage1, stage2, …), and the backbone where it is another than the space's first."""
+    """Return the choices by stage (stage1, stage2, …), and the backbone unless it is the first of the space."""
     variant = {"variant": placement.variant} if placement.variant else {}
     return variant | {f"stage{number}": str(choice) for number, choice in enumerate(placement.choices, start=1)}
 
 
 def paired_gain(summary: PlacementSummary, plain: PlacementSummary | None) -> tuple[float, float, int]:
-    """Return mean and standard error of accuracy minus that of none on the same seeds, in points, and their number."""
+    """Return the gain over the plain backbone on the same seeds: mean and standard error in points, number of seeds."""
     if plain is None:
         return math.nan, math.nan, 0
     seeds = sorted(summary.accuracies.keys() & plain.accuracies.keys())
@@ -113,18 +113,17 @@ def placements_frame(
     tests: Mapping[tuple[str, int], float],
     latencies: Mapping[str, Mapping[str, float]],
 ) -> pd.DataFrame:
-    """Return one row a placement, cheapest first; without estimates, and so without rows, where nothing is complete.
+    """Return one row for each placement, cheapest first; empty without estimates, when no training is complete.
 
     placement, variant (in a space of several backbones), stage1…, baseline (its name or empty)
-    on_front, p_front: whether it is on the front of the believed means, and the probability that no placement that was
-        trained dominates it
-    n: seeds
-    accuracy, gain (over none), gain_vs_baseline (over the best baseline that costs no more, named in
-        best_baseline): believed means in percent or points, each with _lower and _upper of its 90 % interval;
-        p_better: the probability of a gain above 0
-    observed_accuracy (mean over seeds, adjusted for which seeds they were), observed_gain (paired by seed, of
-        gain_pairs seeds), cross_entropy (nats), test_accuracy (where the test split has been read): each with its
-        standard error
+    on_front: whether it is on the front of posterior means
+    p_front: P(non-dominated), the probability that no other trained candidate dominates it
+    n: number of seeds
+    accuracy, gain (over the plain backbone), gain_vs_baseline (over best_baseline, the best baseline that costs no
+        more): posterior means in percent or points, with _lower and _upper of a 90 % credible interval
+    p_better: the probability of a gain above 0
+    observed_accuracy (mean over seeds, adjusted for seed effects), observed_gain (paired by seed, of gain_pairs seeds),
+        cross_entropy (nats), test_accuracy (where the test split has been read): each with its standard error
     every cost and its extra over the plain backbone; latency with its quartiles where it was measured
 
     `tests` holds the test accuracy by (placement, seed).
@@ -185,11 +184,12 @@ def recommended_frame(
     evaluations: Sequence[Evaluation],
     latencies: Mapping[str, Mapping[str, float]],
 ) -> pd.DataFrame:
-    """Return one row a recommended placement, trained or not, in the order given.
+    """Return one row for each recommended placement, trained or not, in the order given.
 
     placement, variant (in a space of several backbones), stage1…
-    n: seeds
-    accuracy, gain (over none): what is believed in percent or points, each with _lower and _upper of its 90 % interval
+    n: number of seeds
+    accuracy, gain (over the plain backbone): posterior means in percent or points, with _lower and _upper of a 90 %
+        credible interval
     every counted cost and its extra over the plain backbone; latency_ms where it was measured
     """
     import pandas as pd
@@ -219,16 +219,16 @@ def recommended_frame(
 
 
 def front_frame(placements: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the front and, after them, those of the baselines that are not on it."""
+    """Return the front points and, after them, the baselines that are not on the front."""
     if placements.empty:
         return placements
     import pandas as pd
 
     beside = placements[~placements["on_front"] & (placements["baseline"] != "")]
-    candidates = placements[placements["on_front"]]
-    return pd.concat([candidates, beside], ignore_index=True)
+    points = placements[placements["on_front"]]
+    return pd.concat([points, beside], ignore_index=True)
 
 
 def _own_costs(latencies: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return the columns of costs of the user's own that were measured beside latency; an import path has a colon."""
+    """Return the columns of the user's own costs that were measured beside latency: import paths, which have a colon."""
     return list(dict.fromkeys(name for row in latencies.values() for name in row if ":" in name))

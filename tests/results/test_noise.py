@@ -57,12 +57,12 @@ def test_what_the_scores_were_made_of_is_found():
     # Cross-entropy is in hundredths of a nat, which here are points.
     assert rows["cross_entropy", "sd of residuals"] == pytest.approx(rows["accuracy", "sd of residuals"])
     assert rows["both", "tau between accuracy and cross-entropy, means over seeds"] == pytest.approx(1.0)
-    assert rows["accuracy", "p of F"] < 1e-6
+    assert rows["accuracy", "p value of F"] < 1e-6
 
 
 def test_where_placements_tie_the_report_says_so():
     rows = noise_frame(table(15, 4, sd=(0.0, 0.5, 0.7))).set_index(["score", "quantity"])["value"]
-    assert rows["accuracy", "p of F"] > 0.01
+    assert rows["accuracy", "p value of F"] > 0.01
     assert rows["accuracy", "reliability of one seed"] < 0.3
 
 
@@ -73,7 +73,7 @@ def test_where_all_trainings_end_alike_nothing_is_told_and_nothing_breaks():
     ]
     rows = noise_frame(alike).set_index(["score", "quantity"])["value"]
     assert rows["accuracy", "sd of placements"] == rows["accuracy", "sd of residuals"] == 0
-    for quantity in ("F of placements", "tau between two seeds", "share of main effects in means over seeds"):
+    for quantity in ("F statistic of placements", "tau between two seeds", "adjusted R² of main effects, means over seeds"):
         assert math.isnan(rows["accuracy", quantity])
 
 
@@ -84,8 +84,8 @@ def test_without_residuals_the_ratio_is_beyond_all_bounds():
 
 def test_early_ranks_are_compared_on_the_same_and_on_other_seeds():
     rows = noise_frame(table(20, 3, sd=(0.2, 0.5, 1.5), early=0.95)).set_index(["score", "quantity"])["value"]
-    assert rows["accuracy", "tau of epoch 1 and the last, same seed"] > 0.7
-    assert rows["accuracy", "tau of epoch 1 and the last, other seed"] < 0.4
+    assert rows["accuracy", "tau between epoch 1 and the last, same seed"] > 0.7
+    assert rows["accuracy", "tau between epoch 1 and the last, other seed"] < 0.4
     assert noise_frame(table(8, 2, sd=(1, 1, 1)))["placements"].tolist()[0] == 8
 
 

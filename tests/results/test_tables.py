@@ -83,15 +83,15 @@ def test_the_table_of_placements():
     assert table.iloc[2]["observed_gain"] == -1.0
 
 
-def test_what_is_believed_is_more_careful_than_what_was_observed():
+def test_estimates_are_more_careful_than_what_was_observed():
     table = frame(rows(plain=BASE, se=above(1.0), eca=above(-0.5), cbam=above(0.6))).set_index("placement")
     for name in ("accuracy", "gain"):
-        believed = table.loc[SE, [name, f"{name}_lower", f"{name}_upper"]].tolist()
-        assert believed[1] < believed[0] < believed[2]
+        estimate = table.loc[SE, [name, f"{name}_lower", f"{name}_upper"]].tolist()
+        assert estimate[1] < estimate[0] < estimate[2]
     assert 0.3 < table.loc[SE, "gain"] < 1.05
     assert table.loc[SE, "gain_upper"] - table.loc[SE, "gain_lower"] < 1
-    # The seeds of none are those of the others: what they share does not blur a difference.
-    spans = {name: tabular.loc[SE, f"{name}_upper"] - table.loc[SE, f"{name}_lower"] for name in ("accuracy", "gain")}
+    # The plain backbone has the seeds of the others: what they share does not blur a difference.
+    spans = {name: table.loc[SE, f"{name}_upper"] - table.loc[SE, f"{name}_lower"] for name in ("accuracy", "gain")}
     assert spans["gain"] < spans["accuracy"]
     assert table.loc[PLAIN, ["gain", "gain_lower", "gain_upper", "p_better"]].tolist() == [0, 0, 0, 0]
     assert table.loc[SE, "p_better"] > 0.95 > 0.2 > table.loc[ECA, "p_better"]
