@@ -18,6 +18,7 @@ Errors: `SeplaceError` is the base class of all.
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from seplace.version import __version__ as __version__
@@ -68,12 +69,13 @@ if TYPE_CHECKING:
     from seplace.samplers.effects import EffectsSampler
     from seplace.space import SearchSpace
     from seplace.study.space_file import load_space
+else:  # a type checker that saw this would take any name for one of the module's
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'seplace' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)  # on first use: `import seplace` stays instant
+    def __getattr__(name: str) -> Any:
+        if name not in _HOMES:
+            # Python adds the nearest name.
+            raise AttributeError(f"module 'seplace' has no attribute {name!r}", name=name, obj=sys.modules[__name__])
+        return getattr(importlib.import_module(_HOMES[name]), name)  # on first use: `import seplace` stays instant
 
 
 def __dir__() -> list[str]:

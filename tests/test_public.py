@@ -19,12 +19,18 @@ ROOT = Path(seplace.__file__).resolve().parents[1]
 each_public_name = pytest.mark.parametrize("name", seplace.__all__)
 
 
+TREE = ast.parse(Path(seplace.__file__).read_text())
+
+
 def imported_for_type_checkers() -> dict[str, str]:
     """The names under `if TYPE_CHECKING`, with their modules."""
-    tree = ast.parse(Path(seplace.__file__).read_text())
-    block = next(each for each in tree.body if isinstance(each, ast.If) and ast.unparse(each.test) == "TYPE_CHECKING")
+    block = next(each for each in TREE.body if isinstance(each, ast.If) and ast.unparse(each.test) == "TYPE_CHECKING")
     imports = [each for each in block.body if isinstance(each, ast.ImportFrom)]
     return {alias.name: str(each.module) for each in imports for alias in each.names}
+
+
+def test_type_checkers_take_no_other_name_for_one_of_the_package() -> None:
+    assert not any(isinstance(each, ast.FunctionDef) and each.name == "__getattr__" for each in TREE.body)
 
 
 def test_completion_type_checkers_and_the_lazy_table_know_the_same_names() -> None:
@@ -55,8 +61,9 @@ def test_listing_names_needs_no_torch() -> None:
 
 
 def test_unknown_names_are_no_attributes() -> None:
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        _ = seplace.nothing
+    with pytest.raises(AttributeError, match="no attribute 'lod'") as caught:
+        _ = seplace.lod
+    assert (caught.value.name, caught.value.obj) == ("lod", seplace)  # Python suggests the nearest name of its `dir`
 
 
 @each_public_name
