@@ -13,7 +13,6 @@ from seplace.errors import InputError
 from seplace.evaluators.identity import Identity, refuse_other_code
 from seplace.files.atomic import safe_name
 from seplace.placement import Placement
-from seplace.registry import is_import_path
 from seplace.results.effects_tables import effects_frame, proxies_frame
 from seplace.results.evaluation import Evaluation
 from seplace.results.ledger import ledger_of_results
@@ -132,7 +131,7 @@ class Results:
     @property
     def unit(self) -> str:
         """The unit of the study's cost axis; for the user's own cost the unit noted when the study ran."""
-        if is_import_path(self.cost):
+        if COSTS.is_external(self.cost):
             return self._units.get(self.cost, "")
         return str(COSTS[self.cost].unit)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from seplace.attention import ATTENTION
 from seplace.placement import Placement, StageChoice
-from seplace.registry import is_import_path
 
 if TYPE_CHECKING:
     from seplace.backbones.backbone import Backbone
@@ -20,7 +20,7 @@ def own_baselines(stages: Sequence[Sequence[StageChoice]], *, last: int) -> dict
     Each is a candidate of the space: a stage that does not list the module gets `none`. Where `none` is not listed
     either, the baseline is left out. `last` is the number of units of the last stage.
     """
-    modules = dict.fromkeys(choice.name for listed in stages for choice in listed if is_import_path(choice.name))
+    modules = dict.fromkeys(choice.name for listed in stages for choice in listed if ATTENTION.is_external(choice.name))
     named: dict[str, Placement] = {}
     for module in modules:
         everywhere = [_own_choice(listed, module) for listed in stages]

@@ -24,7 +24,6 @@ from seplace.backbones.foreign.recast import recast, recipe_of
 from seplace.backbones.foreign.slotted import slotted
 from seplace.errors import InputError, InvalidPlacement, UserCodeError
 from seplace.placement import Placement
-from seplace.registry import is_import_path
 from seplace.seeds import derive_seed
 from seplace.space import check_placement
 from seplace.user_code import user_errors_if
@@ -193,7 +192,7 @@ def attention_maker(choice: StageChoice, *, gate: GateOptions, block_input: int)
 
     def make(channels: int) -> nn.Module:
         arguments, keywords = gate_arguments(choice, gate=gate, channels=channels, block_input=block_input)
-        with user_errors_if(is_import_path(choice.name), f"{choice} cannot be built for {channels:,} channels"):
+        with user_errors_if(ATTENTION.is_external(choice.name), f"{choice} cannot be built for {channels:,} channels"):
             built = module(*arguments, **keywords)
         if not isinstance(built, nn.Module):
             raise UserCodeError(f"{choice}: {choice.name} returned a {type(built).__name__}, not a torch module")
@@ -237,7 +236,7 @@ def gate_problem(u: Tensor, gate: Any) -> str | None:
 
 def holds_own_code(backbone: Backbone, placement: Placement) -> bool:
     """Whether the network of a placement, or a module in it, is the user's own."""
-    return backbone.is_own or any(is_import_path(choice.name) for choice in placement.choices)
+    return backbone.is_own or any(ATTENTION.is_external(choice.name) for choice in placement.choices)
 
 
 def attachment_name(choice: StageChoice) -> str:
@@ -263,7 +262,7 @@ def gate_arguments(
         options["reduced_from"] = block_input
     reduced = {} if choice.ratio is None else {"ratio": choice.ratio, "min_hidden": gate.min_hidden}
     keywords = {**reduced, **options, "init": gate.init}
-    if not is_import_path(choice.name):
+    if not ATTENTION.entry(choice.name).has_signature:
         return (channels,), keywords
     signature = signature_of(choice.name)
     if problem := signature.problem or _ratio_problem(choice, signature):

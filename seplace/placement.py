@@ -16,12 +16,13 @@ from typing import Self
 
 from seplace.attachments import ATTACHMENTS
 from seplace.attention import ATTENTION
+from seplace.attention.entry import NAME, AttentionEntry
 from seplace.errors import InvalidPlacement, UnknownName, did_you_mean, quoted
 from seplace.files.former_words import current_choice
-from seplace.registry import Entry
 
 _CHOICE = re.compile(
-    r"(?P<module>[a-z_]+(?:\[[\w=,]*\])?|[A-Za-z_][\w.]*:[A-Za-z_]\w*?)(?P<ratio>\d{1,6})?(?:\.(?P<attachment>\w+))?"
+    rf"(?P<module>{NAME.pattern}(?:\[[\w=,]*\])?|[A-Za-z_][\w.]*:[A-Za-z_]\w*?)"
+    r"(?P<ratio>\d{1,6})?(?:\.(?P<attachment>\w+))?"
 )
 _MODULE = re.compile(r"(?P<name>[^\[\]]+)(?:\[(?P<options>[^\[\]]*)\])?")
 _VARIANT = re.compile(r"[\w.:]+(?:\[[\w=.,]*\])?", re.ASCII)
@@ -46,23 +47,23 @@ class StageChoice:
         if len(self.module) + len(self.attachment) > MAX_STAGE_CHARACTERS:
             raise InvalidPlacement(f"{quoted(self.module)}: a choice has at most {MAX_STAGE_CHARACTERS} characters")
         try:
-            member = ATTENTION.entry(self.name)
-            attachment_member = ATTACHMENTS.entry(self.attachment)
+            entry = ATTENTION.entry(self.name)
+            joined_by = ATTACHMENTS.entry(self.attachment)
             module = canonical_module(self.module)
         except UnknownName as error:
             raise InvalidPlacement(str(error)) from error
-        taken = ("serial",) if self.name in _WITHOUT_ATTACHMENT else member.attachments
+        taken = ("serial",) if self.name in _WITHOUT_ATTACHMENT else entry.attachments
         attachment = self.attachment if taken is None or self.attachment in taken else taken[0]
-        lacks_ratio = self.ratio is None and member.takes_ratio and ":" not in self.name
+        lacks_ratio = self.ratio is None and entry.takes_ratio and not entry.has_signature
         # What is proposed is right in every respect, not only in the one that is refused first.
         canonical = StageChoice._text(
-            module, (_USUAL_RATIO if lacks_ratio else self.ratio) if member.takes_ratio else None, attachment
+            module, (_USUAL_RATIO if lacks_ratio else self.ratio) if entry.takes_ratio else None, attachment
         )
         if self.ratio is not None and self.ratio < 1:
             raise InvalidPlacement(f"{self}: a reduction ratio is at least 1")
-        if taken is None and not attachment_member.takes_gates:
+        if taken is None and not joined_by.takes_gates:
             raise InvalidPlacement(f"{self}: {self.name} is a gate, and {self.attachment} takes none")
-        if self.ratio is not None and not member.takes_ratio:
+        if self.ratio is not None and not entry.takes_ratio:
             raise InvalidPlacement(f"{self}: {self.name} has no reduction ratio; write {canonical!r}")
         if attachment != self.attachment and self.name in _WITHOUT_ATTACHMENT:
             raise InvalidPlacement(f"{self}: {self.name} has no attachment; write {canonical!r}")
@@ -129,15 +130,13 @@ def _options_in(text: str | None) -> dict[str, str]:
     return {key: value for key, _, value in pairs}
 
 
-def _options_text(name: str, options: Mapping[str, str], member: Entry) -> str:
+def _options_text(name: str, options: Mapping[str, str], entry: AttentionEntry) -> str:
     """Return options in their canonical form; InvalidPlacement for one that the module does not have."""
     for key, value in options.items():
-        if key not in member.options:
-            known = ", ".join(member.options) or "none"
-            raise InvalidPlacement(
-                f"{name}: unknown option {key!r}{did_you_mean(key, member.options)} (known: {known})"
-            )
-        values = member.options[key]
+        if key not in entry.options:
+            known = ", ".join(entry.options) or "none"
+            raise InvalidPlacement(f"{name}: unknown option {key!r}{did_you_mean(key, entry.options)} (known: {known})")
+        values = entry.options[key]
         if values and value not in values:
             raise InvalidPlacement(
                 f"{name}: {key} is one of {', '.join(values)} (got {value!r}){did_you_mean(value, values)}"
@@ -145,7 +144,7 @@ def _options_text(name: str, options: Mapping[str, str], member: Entry) -> str:
         if not values and not (value.isdecimal() and value.isascii() and str(int(value)) == value and int(value)):
             raise InvalidPlacement(f"{name}: {key} is a whole number of at least 1 (got {value!r})")
     changed = [
-        f"{key}={options[key]}" for key in sorted(options) if options[key] != next(iter(member.options[key]), None)
+        f"{key}={options[key]}" for key in sorted(options) if options[key] != next(iter(entry.options[key]), None)
     ]
     return f"[{','.join(changed)}]" if changed else ""
 

@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seplace import placement
 from seplace.attachments import ATTACHMENTS
 from seplace.attention import ATTENTION
+from seplace.attention.entry import NAME, AttentionEntry
 from seplace.errors import InputError, InvalidPlacement
 from seplace.placement import Placement, StageChoice
 
@@ -133,3 +135,18 @@ def test_plain_and_uniform() -> None:
     assert (str(plain), len(plain), plain.is_plain) == ("none-none-none", 3, True)
     assert not Placement.parse("none-eca-none").is_plain
     assert str(Placement.uniform(StageChoice("se", 16, "cross"), 2)) == "se16.cross-se16.cross"
+
+
+def test_a_name_may_hold_digits_where_the_text_stays_unambiguous() -> None:
+    problem = AttentionEntry.name_problem
+    assert [problem(name) for name in ("se", "a2net", "s2_", "x", "_2d")] == [None] * 5
+    assert problem("se2") == "a placement reads se2 as se with ratio 2; let the name end in a letter"
+    rule = "a name is made of lower-case letters, digits and _, and begins and ends with a letter or _"
+    assert {problem(name) for name in ("2se", "Se", "s-e", "s.e", "16", "s:e")} == {rule}
+
+
+@given(st.from_regex(NAME, fullmatch=True), st.integers(1, 999_999) | st.none())
+def test_a_name_and_a_ratio_are_told_apart(name: str, ratio: int | None) -> None:
+    match = placement._CHOICE.fullmatch(f"{name}{'' if ratio is None else ratio}")
+    assert match is not None
+    assert match.group("module", "ratio") == (name, None if ratio is None else str(ratio))

@@ -1,20 +1,33 @@
 import importlib
-import pickle
-import subprocess
 import sys
+from dataclasses import dataclass
+from typing import Self
 
 import pytest
 
 from seplace.errors import InputError, UnknownName
-from seplace.registry import OWN_MODULES, Entry, Registry, import_from
+from seplace.registry import Entry, Registry
+
+
+@dataclass(frozen=True)
+class Tool(Entry):
+    is_sharp: bool = False
+
+    @classmethod
+    def of_import_path(cls, path: str) -> Self:
+        return cls(path, is_sharp=True)
+
+
+def tools(entries) -> Registry[Tool]:
+    return Registry("tool", Tool, group="seplace.tools", entries=entries)
 
 
 @pytest.fixture
-def shelf() -> Registry:
-    return Registry("tool", {"path": Entry("pathlib:Path", takes_ratio=True), "fraction": "fractions:Fraction"})
+def shelf() -> Registry[Tool]:
+    return tools({"path": Tool("pathlib:Path", is_sharp=True), "fraction": "fractions:Fraction"})
 
 
-def test_a_table_is_a_mapping_in_its_written_order(shelf: Registry) -> None:
+def test_a_table_is_a_mapping_in_its_written_order(shelf: Registry[Tool]) -> None:
     from pathlib import Path
 
     assert list(shelf) == ["path", "fraction"]
@@ -24,45 +37,45 @@ def test_a_table_is_a_mapping_in_its_written_order(shelf: Registry) -> None:
 
 
 def test_nothing_is_imported_before_its_first_use(tmp_path, monkeypatch) -> None:
-    (tmp_path / "seplace_lazy_member.py").write_text("thing = object()\n")
+    (tmp_path / "seplace_lazy_entry.py").write_text("thing = object()\n")
     monkeypatch.syspath_prepend(tmp_path)
-    shelf = Registry("tool", {"lazy": "seplace_lazy_member:thing"})
+    shelf = tools({"lazy": "seplace_lazy_entry:thing"})
     assert list(shelf) == ["lazy"]
     assert "lazy" in shelf
-    assert shelf.entry("lazy") == Entry("seplace_lazy_member:thing")
-    assert "seplace_lazy_member" not in sys.modules
-    assert shelf["lazy"] is sys.modules["seplace_lazy_member"].thing
-    monkeypatch.delitem(sys.modules, "seplace_lazy_member")
+    assert shelf.entry("lazy") == Tool("seplace_lazy_entry:thing")
+    assert "seplace_lazy_entry" not in sys.modules
+    assert shelf["lazy"] is sys.modules["seplace_lazy_entry"].thing
+    monkeypatch.delitem(sys.modules, "seplace_lazy_entry")
 
 
-def test_a_users_own_member_needs_no_registration(shelf: Registry) -> None:
+def test_a_users_own_entry_needs_no_registration(shelf: Registry[Tool]) -> None:
     from collections import OrderedDict
 
     assert "collections:OrderedDict" in shelf
     assert shelf["collections:OrderedDict"] is OrderedDict
-    assert shelf.entry("collections:OrderedDict").takes_ratio
+    assert shelf.entry("collections:OrderedDict").is_sharp
     assert list(shelf) == ["path", "fraction"]
 
 
-def test_what_is_known_without_importing(shelf: Registry) -> None:
-    assert shelf.entry("path").takes_ratio
-    assert not shelf.entry("fraction").takes_ratio
+def test_what_is_known_without_importing(shelf: Registry[Tool]) -> None:
+    assert shelf.entry("path").is_sharp
+    assert not shelf.entry("fraction").is_sharp
 
 
 @pytest.mark.parametrize("look_up", [Registry.__getitem__, Registry.entry])
-def test_a_miss_lists_what_exists_and_the_nearest(shelf: Registry, look_up) -> None:
+def test_a_miss_lists_what_exists_and_the_nearest(shelf: Registry[Tool], look_up) -> None:
     with pytest.raises(UnknownName) as caught:
         look_up(shelf, "fractoin")
     assert str(caught.value) == "unknown tool 'fractoin'. Did you mean 'fraction'? (known: path, fraction)"
     assert caught.value.known == ("path", "fraction")
 
 
-def test_a_miss_with_nothing_near_suggests_nothing(shelf: Registry) -> None:
+def test_a_miss_with_nothing_near_suggests_nothing(shelf: Registry[Tool]) -> None:
     with pytest.raises(UnknownName, match=r"^unknown tool 'zzz' \(known: path, fraction\)$"):
         shelf["zzz"]
 
 
-def test_a_miss_is_a_key_error_so_get_and_in_work(shelf: Registry) -> None:
+def test_a_miss_is_a_key_error_so_get_and_in_work(shelf: Registry[Tool]) -> None:
     assert shelf.get("zzz") is None
     assert "zzz" not in shelf
     assert 3 not in shelf
@@ -79,80 +92,117 @@ def test_a_miss_is_a_key_error_so_get_and_in_work(shelf: Registry) -> None:
         pytest.param(":thing", "is package.module:object", id="no module named"),
     ],
 )
-def test_a_path_that_leads_nowhere_is_the_users(shelf: Registry, path: str, message: str) -> None:
+def test_a_path_that_leads_nowhere_is_the_users(shelf: Registry[Tool], path: str, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         shelf[path]
     assert str(caught.value).startswith(f"tool {path!r}: ")
 
 
 def test_a_missing_import_of_an_existing_module_is_not_blamed_on_its_name(shelf, tmp_path, monkeypatch) -> None:
-    (tmp_path / "seplace_broken_member.py").write_text("import seplace_not_installed\n")
+    (tmp_path / "seplace_broken_entry.py").write_text("import seplace_not_installed\n")
     monkeypatch.syspath_prepend(tmp_path)
     reason = "ModuleNotFoundError: No module named 'seplace_not_installed'"
-    with pytest.raises(InputError, match=rf"seplace_broken_member cannot be imported: {reason}"):
-        shelf["seplace_broken_member:thing"]
+    with pytest.raises(InputError, match=rf"seplace_broken_entry cannot be imported: {reason}"):
+        shelf["seplace_broken_entry:thing"]
 
 
 def test_a_module_that_fails_on_import_is_told_by_name(shelf, tmp_path, monkeypatch) -> None:
-    (tmp_path / "seplace_failing_member.py").write_text("raise RuntimeError('operator other::nms does not exist')\n")
+    (tmp_path / "seplace_failing_entry.py").write_text("raise RuntimeError('operator other::nms does not exist')\n")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(InputError, match=r"imported: RuntimeError: operator other::nms does not exist \(\w+\.py:1\)"):
-        shelf["seplace_failing_member:thing"]
+        shelf["seplace_failing_entry:thing"]
+
+
+@pytest.mark.parametrize("name", ["2nd", "a-b", "a b", "né", ""])
+def test_a_name_that_no_study_could_write_is_refused_at_registration(name: str) -> None:
+    with pytest.raises(InputError, match=rf"^tool '{name}' cannot be registered: a name is made of letters, digits"):
+        tools({name: "pathlib:Path"})
 
 
 @pytest.fixture
-def own_folder(tmp_path, monkeypatch):
-    """A folder that import paths name modules in; all is as before at the end."""
-    for name in ("folders", "named", "found"):
-        monkeypatch.setattr(OWN_MODULES, name, type(getattr(OWN_MODULES, name))())
-    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
-    before = set(sys.modules)
-    import_from(tmp_path)
-    yield tmp_path
-    for name in set(sys.modules) - before:
-        if name.startswith("seplace_own_"):
-            del sys.modules[name]
+def installed(tmp_path, monkeypatch):
+    """A function that makes a package with entry points importable."""
+
+    def install(package: str, **entries: str) -> None:
+        folder = tmp_path / f"{package}-1.0.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+        lines = [f"{name} = {path}" for name, path in entries.items()]
+        (folder / "entry_points.txt").write_text("\n".join(["[seplace.tools]", *lines]))
+
+    monkeypatch.syspath_prepend(tmp_path)
+    return install
 
 
-def test_the_users_modules_are_found_for_import_paths_and_for_one_another(shelf, own_folder) -> None:
-    package = own_folder / "seplace_own_package"
-    package.mkdir()
-    (package / "__init__.py").touch()
-    (package / "nets.py").write_text(
-        "import seplace_own_beside\ndef late():\n    import seplace_own_late\n    return seplace_own_late.thing\n"
+def test_an_installed_package_declares_entries(shelf: Registry[Tool], installed, tmp_path) -> None:
+    installed("seplace_kit", saw="seplace_kit_saw:SAW", file="seplace_kit_saw:sharpen [extra]")
+    (tmp_path / "seplace_kit_saw.py").write_text(
+        f"from {__name__} import Tool\nSAW = Tool('seplace_kit_blades:saw')\ndef sharpen(): return 1\n"
     )
-    (own_folder / "seplace_own_beside.py").touch()
-    (own_folder / "seplace_own_late.py").write_text("thing = 3\n")
-    assert shelf["seplace_own_package.nets:late"]() == 3
-    assert str(own_folder) not in sys.path
+    (tmp_path / "seplace_kit_blades.py").write_text("saw = 'a saw'\n")
+    assert list(shelf) == ["path", "fraction", "saw", "file"]
+    assert "saw" in shelf
+    assert shelf.built_in == ("path", "fraction")
+    assert [shelf.is_external(name) for name in ("path", "saw", "m:saw")] == [False, True, True]
+    assert not shelf.entry("saw").is_sharp
+    assert "seplace_kit_blades" not in sys.modules
+    assert shelf["saw"] == "a saw"
+    assert shelf.entry("file") == Tool("seplace_kit_saw:sharpen", is_sharp=True)
+    assert shelf["file"]() == 1
 
 
-def test_nobody_else_finds_a_file_in_the_users_folder(shelf, own_folder, monkeypatch) -> None:
-    """As a library does that looks for an optional package, also while a module of the user's imports the library."""
-    library = own_folder / "installed"
-    library.mkdir()
-    (library / "seplace_own_library.py").write_text(
-        "import importlib\ntry:\n    import seplace_own_optional\nexcept ImportError:\n    has_optional = False\n"
-    )
-    (own_folder / "seplace_own_optional.py").write_text("raise AssertionError('it was run')\n")
-    (own_folder / "seplace_own_nets.py").write_text("from seplace_own_library import has_optional\n")
-    monkeypatch.syspath_prepend(library)
-    assert shelf["seplace_own_nets:has_optional"] is False
-    with pytest.raises(ModuleNotFoundError):
-        importlib.import_module("seplace_own_optional")
-
-
-def test_what_is_installed_goes_first(shelf, own_folder) -> None:
-    (own_folder / "fractions.py").write_text("raise AssertionError('it was run')\n")
+def test_names_of_our_own_and_import_paths_read_no_package(shelf: Registry[Tool], monkeypatch) -> None:
+    monkeypatch.setattr("seplace.registry._entry_points", lambda _group: pytest.fail("it was read"))
+    assert shelf["fraction"](1, 2) == 0.5
+    assert "path" in shelf
     assert shelf["fractions:Fraction"](1, 2) == 0.5
 
 
-def test_another_process_finds_the_users_modules(shelf, own_folder) -> None:
-    (own_folder / "seplace_own_thing.py").write_text("class Thing: pass\n")
-    thing = pickle.dumps(shelf["seplace_own_thing:Thing"]())
-    sent = pickle.dumps((OWN_MODULES.to_record(), thing))
-    program = (
-        "import pickle, sys\nfrom seplace.registry import find_own_modules\n"
-        "record, thing = pickle.load(sys.stdin.buffer)\nfind_own_modules(record)\npickle.loads(thing)\n"
+def test_our_own_name_wins_and_what_cannot_be_used_is_warned_of(shelf: Registry[Tool], installed) -> None:
+    installed("seplace_kit", **{"path": "kit:Path", "twice": "kit:a", "saw": "kit:saw", "bad-name": "kit:bad"})
+    installed("other_kit", twice="other:a")
+    with pytest.warns(UserWarning, match="declares") as warned:
+        assert list(shelf) == ["path", "fraction", "saw"]
+    told = sorted(str(each.message) for each in warned)
+    assert told == [
+        "tool 'bad-name', which the package seplace_kit declares: a name is made of letters, digits and _",
+        "tool 'path', which the package seplace_kit declares: seplace has one of that name, which is used",
+        *[each for each in told if "'twice'" in each],
+    ]
+    assert any(
+        f"tool 'twice', which the package {one} declares: the package {other} declares it too, and neither is used"
+        in told
+        for one, other in (("seplace_kit", "other_kit"), ("other_kit", "seplace_kit"))
     )
-    subprocess.run([sys.executable, "-c", program], input=sent, check=True)
+    assert shelf["path"].__module__.startswith("pathlib")
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        pytest.param("seplace_kit_absent:saw", "no module named 'seplace_kit_absent' can be imported", id="no module"),
+        pytest.param("pathlib:Saw", "module 'pathlib' has no 'Saw'", id="no object"),
+        pytest.param("pathlib", "an import path is package.module:object", id="no object named"),
+        pytest.param(
+            "seplace.costs:COSTS.kind.saw",
+            "module 'seplace.costs' has no 'COSTS.kind.saw'. Did you mean 'COSTS'?",
+            id="deeper",
+        ),
+        pytest.param(f"{__name__}:PLAIN", "names a Entry, wanted: a Tool", id="an entry of another shelf"),
+    ],
+)
+def test_a_broken_entry_point_is_named_with_its_package(shelf: Registry[Tool], installed, path, message) -> None:
+    installed("seplace_kit", saw=path)
+    with pytest.raises(InputError) as caught:
+        shelf["saw"]
+    assert str(caught.value) == f"tool saw, which the package seplace_kit declares as {path!r}: {message}"
+
+
+PLAIN = Entry("pathlib:Path")
+
+
+def test_each_shelf_has_a_group_of_its_own() -> None:
+    shelves = ["attention", "attachments", "backbones", "datasets", "costs"]
+    shelves += ["evaluators", "executors", "samplers", "exporters", "proxies"]
+    for shelf in shelves:
+        assert getattr(importlib.import_module(f"seplace.{shelf}"), shelf.upper()).group == f"seplace.{shelf}"

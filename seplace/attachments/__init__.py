@@ -4,11 +4,14 @@ An entry is a class with `attach(block, make)`: it puts the module A that `make(
 has it. One file and one line add an entry.
 """
 
-from seplace.registry import Entry, Registry
+from seplace.attachments.entry import AttachmentEntry
+from seplace.registry import Registry
 
 ATTACHMENTS = Registry(
     "attachment",
-    {
+    AttachmentEntry,
+    group="seplace.attachments",
+    entries={
         "serial": "seplace.attachments.serial:Serial",
         "parallel": "seplace.attachments.parallel:Parallel",
         "cross": "seplace.attachments.cross:Cross",
@@ -16,6 +19,6 @@ ATTACHMENTS = Registry(
         "post": "seplace.attachments.post:Post",
         "inner": "seplace.attachments.inner:Inner",
         "exit": "seplace.attachments.exit:Exit",
-        "kernel": Entry("seplace.attachments.kernel:Kernel", takes_gates=False),
+        "kernel": AttachmentEntry("seplace.attachments.kernel:Kernel", takes_gates=False),
     },
 )

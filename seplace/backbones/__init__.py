@@ -4,11 +4,13 @@ An entry is a function `describe(**options) -> Backbone`. One file and one line 
 backbone with options is `cifar_resnet20[shortcut=B,width=0.5]`: sorted, defaults left out.
 """
 
-from seplace.registry import Registry
+from seplace.registry import Entry, Registry
 
 BACKBONES = Registry(
     "backbone",
-    {
+    Entry,
+    group="seplace.backbones",
+    entries={
         "cifar_resnet8": "seplace.backbones.cifar_resnet:cifar_resnet8",
         "cifar_resnet14": "seplace.backbones.cifar_resnet:cifar_resnet14",
         "cifar_resnet20": "seplace.backbones.cifar_resnet:cifar_resnet20",

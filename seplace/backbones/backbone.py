@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from seplace.backbones.sites import Stage
 from seplace.errors import InputError, did_you_mean, quoted
-from seplace.registry import resolve
 from seplace.user_code import user_errors_if
+from seplace.user_modules import resolve
 
 if TYPE_CHECKING:
     from torch import nn

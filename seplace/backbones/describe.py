@@ -13,7 +13,7 @@ _TEXT = re.compile(r"(?P<name>[\w.:]+)(?:\[(?P<options>[^\[\]]*)\])?", re.ASCII)
 
 
 def describe(text: str, *, blocks: tuple[str, ...] = ()) -> Backbone:
-    """Return the backbone that a text names: an entry of the shelf, or the import path of a network.
+    """Return the backbone that a text names: an entry of the shelf, or a network of the user's own.
 
     `blocks` names the blocks of a network of the user's own by their paths. Raises NoBlocksToName where they are given
     for a backbone that describes its blocks itself, and InputError where the text is not canonical: options sorted,
@@ -25,7 +25,8 @@ def describe(text: str, *, blocks: tuple[str, ...] = ()) -> Backbone:
             f"backbone {quoted(text)}: write a name, or a name with options such as cifar_resnet20[width=0.5]"
         )
     name, options = match.group("name", "options")
-    if ":" in name:
+    BACKBONES.entry(name)  # an unknown name is refused before torch is imported
+    if BACKBONES.is_external(name):
         # Only a network of the user's own needs torch to be described.
         from seplace.backbones.foreign.traced import describe_import
 

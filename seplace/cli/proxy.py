@@ -10,7 +10,7 @@ import typer
 from seplace.cli.options import Accelerator, AcceleratorOption, Format, FormatOption, ResultsArgument
 from seplace.cli.printing import show, show_data
 from seplace.errors import InputError
-from seplace.registry import import_from
+from seplace.user_modules import import_from
 
 
 def proxy(

@@ -11,7 +11,7 @@ from seplace.cli.options import Format, FormatOption, ResultsArgument
 from seplace.cli.printing import show, show_data, show_front
 from seplace.errors import SeplaceError
 from seplace.interval import Interval
-from seplace.registry import import_from
+from seplace.user_modules import import_from
 
 
 def status(results: ResultsArgument) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from seplace.cli.printing import show
 from seplace.errors import InputError
-from seplace.registry import import_from
+from seplace.user_modules import import_from
 
 
 def simulate(

@@ -10,7 +10,7 @@ import typer
 from seplace.cli.options import FolderOption, StudyArgument
 from seplace.cli.printing import show, show_front
 from seplace.errors import DataError
-from seplace.registry import import_from
+from seplace.user_modules import import_from
 
 
 def plan(

@@ -7,11 +7,13 @@ from collections.abc import Collection
 
 from seplace.costs.cost import Cost
 from seplace.errors import InputError
-from seplace.registry import Registry, is_import_path
+from seplace.registry import Entry, Registry
 
 COSTS = Registry(
     "cost",
-    {
+    Entry,
+    group="seplace.costs",
+    entries={
         "flops": "seplace.costs.flops:FLOPS",
         "macs": "seplace.costs.macs:MACS",
         "params": "seplace.costs.params:PARAMS",
@@ -32,13 +34,13 @@ def cost_named(name: str) -> Cost:
 
 def counted_names(wanted: Collection[str]) -> list[str]:
     """Return the costs that a study counts: those of the shelf, and what it asks for of the user's own."""
-    own = sorted(name for name in wanted if is_import_path(name))
-    return [name for name in (*COSTS, *own) if cost_named(name).is_count]
+    own = sorted(name for name in wanted if COSTS.is_external(name))
+    return [name for name in (*COSTS.built_in, *own) if cost_named(name).is_count]
 
 
 def measured_names(wanted: Collection[str]) -> list[str]:
     """Return the costs of the user's own that a study asks for and that are measured, not counted."""
-    return sorted(name for name in wanted if is_import_path(name) and not cost_named(name).is_count)
+    return sorted(name for name in wanted if COSTS.is_external(name) and not cost_named(name).is_count)
 
 
 def main_count(names: Collection[str]) -> str:

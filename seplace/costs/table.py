@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from seplace.costs import cost_named
+from seplace.costs import COSTS, cost_named
 from seplace.errors import InputError, UncountedOperator
 from seplace.placement import Placement, StageChoice
-from seplace.registry import is_import_path
 from seplace.user_code import user_errors
 
 if TYPE_CHECKING:
@@ -110,7 +109,7 @@ class CostTable:
             values, _ = count(direct.eval(), images)
         expected = table.costs_of(dearest)
         others = [name for name, value in zip(names, values.tolist(), strict=True) if value != expected[name]]
-        if any(is_import_path(name) for name in others):
+        if any(COSTS.is_external(name) for name in others):
             raise InputError(f"cost {others[0]}: that of {dearest} is not the sum of its blocks'; say is_count=False")
         if others:
             raise UncountedOperator(f"the {', '.join(others)} of {dearest} are not the sum of those of its blocks")
@@ -202,7 +201,7 @@ class CostTable:
 def _counted(name: str, network: nn.Module, inputs: Tensor) -> int:
     """Measure a cost that is a count; InputError for one of the user's own that gives no whole number."""
     measure = cost_named(name).measure
-    if not is_import_path(name):
+    if not COSTS.is_external(name):
         return int(measure(network, inputs))
     with user_errors(f"cost {name} cannot be measured"):
         value = measure(network, inputs)

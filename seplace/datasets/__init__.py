@@ -6,11 +6,13 @@ of whatever is wrong in a DataError. What is the same for all (splitting, resizi
 done by `image_set`. One file and one line add an entry.
 """
 
-from seplace.registry import Registry
+from seplace.registry import Entry, Registry
 
 DATASETS = Registry(
     "data set",
-    {
+    Entry,
+    group="seplace.datasets",
+    entries={
         "digits": "seplace.datasets.digits:digits",
         "cifar10": "seplace.datasets.cifar:cifar10",
         "cifar100": "seplace.datasets.cifar:cifar100",

@@ -17,7 +17,7 @@ from seplace.user_code import user_errors
 def open_raw_set(name: str, root: Path | None) -> RawSet:
     """Open a member of the shelf, or a user's own; UserCodeError where that one fails or gives something else."""
     load: Callable[[Path | None], RawSet] = DATASETS[name]
-    if ":" not in name:
+    if not DATASETS.is_external(name):
         return load(root)
     with user_errors(f"data set {name} cannot be loaded"):
         raw = load(root)

@@ -4,12 +4,15 @@ An entry is called as `make(config, folder, *, worker)`, with the study, the fol
 worker that it works for, and returns an `Evaluator` as `seplace.evaluators.evaluator` describes it.
 """
 
-from seplace.registry import Entry, Registry
+from seplace.evaluators.entry import EvaluatorEntry
+from seplace.registry import Registry
 
 EVALUATORS = Registry(
     "evaluator",
-    {
+    EvaluatorEntry,
+    group="seplace.evaluators",
+    entries={
         "stand_alone": "seplace.evaluators.stand_alone:make",
-        "tabular": Entry("seplace.evaluators.tabular:TabularEvaluator", takes_folder=True),
+        "tabular": EvaluatorEntry("seplace.evaluators.tabular:TabularEvaluator", takes_folder=True, needs_folder=True),
     },
 )

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from seplace.attention import ATTENTION
 from seplace.backbones.foreign.copying import copy_of
 from seplace.costs.sites import block_inputs
 from seplace.errors import UserCodeError
 from seplace.models import insert, watch_own_gates
-from seplace.registry import is_import_path
 from seplace.user_code import user_errors
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def check_modules(
 
     UserCodeError names all that fail, or give another map than their blocks do without them, one a line.
     """
-    own = [[choice for choice in listed if is_import_path(choice.name)] for listed in choices]
+    own = [[choice for choice in listed if ATTENTION.is_external(choice.name)] for listed in choices]
     if not any(own):
         return
     sites = [site for unit in backbone.units for site in unit.sites]

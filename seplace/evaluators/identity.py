@@ -11,13 +11,21 @@ import hashlib
 import importlib.util
 import math
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seplace.attention import ATTENTION
+from seplace.backbones import BACKBONES
+from seplace.costs import COSTS
+from seplace.datasets import DATASETS
 from seplace.errors import StudyChanged
-from seplace.registry import OWN_MODULES, resolve
+from seplace.evaluators import EVALUATORS
+from seplace.proxies import PROXIES
+from seplace.registry import Registry
+from seplace.samplers import SAMPLERS
 from seplace.user_code import is_user_file
+from seplace.user_modules import USER_MODULES, resolve
 
 if TYPE_CHECKING:
     from seplace.study.config import StudyConfig
@@ -50,18 +58,18 @@ def identity_of(config: StudyConfig, images: Mapping[str, Any]) -> Identity:
 
     A study that answers from a folder builds no network. `images` says what is known of the data.
     """
-    named = {
-        "evaluator": [config.evaluator.name],
-        "data set": [config.data.name],
-        "cost": [config.objective.cost, *config.objective.limits],
-        "sampler": [config.search.sampler],
-        "proxy": config.search.proxies,
-    }
+    named: list[tuple[Registry[Any], Sequence[str]]] = [
+        (EVALUATORS, [config.evaluator.name]),
+        (DATASETS, [config.data.name]),
+        (COSTS, [config.objective.cost, *config.objective.limits]),
+        (SAMPLERS, [config.search.sampler]),
+        (PROXIES, config.search.proxies),
+    ]
     identity: Identity = {
-        f"{kind} {path}": {"code": _code_digest(path, kind=kind)}
-        for kind, paths in named.items()
-        for path in dict.fromkeys(paths)
-        if ":" in path
+        f"{shelf.kind} {name}": {"code": _code_digest(shelf.entry(name).path, kind=shelf.kind)}
+        for shelf, names in named
+        for name in dict.fromkeys(names)
+        if shelf.is_external(name)
     }
     if config.evaluator.folder is None:
         identity |= _identity_of_networks(config, images)
@@ -70,12 +78,14 @@ def identity_of(config: StudyConfig, images: Mapping[str, Any]) -> Identity:
 
 def _identity_of_networks(config: StudyConfig, images: Mapping[str, Any]) -> Identity:
     space = config.search_space
-    own_backbones = [backbone for backbone in space.backbones.values() if ":" in backbone.text]
+    own_backbones = [
+        backbone for backbone in space.backbones.values() if BACKBONES.is_external(backbone.text.partition("[")[0])
+    ]
     own_choices = {
         str(choice): (choice, stage)
         for stage, choices in enumerate(space.choices)
         for choice in choices
-        if ":" in choice.module
+        if ATTENTION.is_external(choice.name)
     }
     if not own_backbones and not own_choices:
         return {}
@@ -195,7 +205,7 @@ def _file_of(name: str) -> str | None:
     """Return the file of a module, without importing it; None where there is none, or a library's package is meant."""
     top, _, inside = name.partition(".")
     try:
-        spec = importlib.util.find_spec(top) or OWN_MODULES.locate(top)
+        spec = importlib.util.find_spec(top) or USER_MODULES.locate(top)
         # A folder without an __init__.py has no file of its own.
         origin = None if spec is None else spec.origin or next(iter(spec.submodule_search_locations or ()), None)
         if inside and origin is not None and is_user_file(origin):

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from seplace.costs import cost_named, counted_names, measured_names
+from seplace.attention import ATTENTION
+from seplace.costs import COSTS, cost_named, counted_names, measured_names
 from seplace.costs.table import CostTable
 from seplace.errors import InputError, UncountedOperator
 from seplace.placement import Placement, StageChoice
-from seplace.registry import is_import_path
 from seplace.user_code import user_errors, user_errors_if
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _counted(networks: StudyNetworks, names: list[str]) -> CostTable:
             check_network(backbone, plain, images, num_classes=len(networks.images.classes))
         check_modules(backbone, plain, images, choices, gate=space.gate)
         modules = [choice.name for listed in choices for choice in listed]
-        own = backbone.is_own or any(map(is_import_path, [*modules, *names]))
+        own = backbone.is_own or any(map(ATTENTION.is_external, modules)) or any(map(COSTS.is_external, names))
         with user_errors_if(own, f"{', '.join(names)} of {backbone.text} with its modules cannot be counted"):
             tables[variant] = CostTable.count(plain, backbone.units, inserted, images, choices, names=names)
     return replace(tables.pop(""), variants=tables)

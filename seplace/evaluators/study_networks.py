@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from seplace.datasets import DATASETS
 from seplace.datasets.image_set import ImageSet, Split, load_image_set
 from seplace.datasets.loader import Augmentation, BatchLoader
 from seplace.errors import DamagedImages, DataError, DeviceUnavailable
@@ -16,7 +17,6 @@ from seplace.evaluators.data_look import look_at_study
 from seplace.evaluators.new_parts import new_modules
 from seplace.models import build, freeze_backbone, holds_own_code
 from seplace.placement import Placement
-from seplace.registry import is_import_path
 from seplace.seeds import derive_seed
 from seplace.study.config import StudyConfig
 from seplace.study.recipe import Recipe
@@ -160,7 +160,7 @@ class StudyNetworks:
     def _errors_of_data(self) -> AbstractContextManager[None]:
         """Raise UserCodeError for errors in the user's own data set."""
         name = self.config.data.name
-        return user_errors_if(is_import_path(name), f"data set {name} cannot be read")
+        return user_errors_if(DATASETS.is_external(name), f"data set {name} cannot be read")
 
     def place(self, network: nn.Module) -> nn.Module:
         """Move a network to this device, in the memory layout of the recipe."""

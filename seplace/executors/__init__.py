@@ -4,11 +4,13 @@ An entry is a class `Executor(maker, *, workers, max_retries, on_progress)` with
 `wait() -> list[Evaluation]`, `close()` and the number `running`.
 """
 
-from seplace.registry import Registry
+from seplace.registry import Entry, Registry
 
 EXECUTORS = Registry(
     "executor",
-    {
+    Entry,
+    group="seplace.executors",
+    entries={
         "inline": "seplace.executors.inline:Inline",
         "processes": "seplace.executors.processes:Processes",
     },

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from seplace.errors import DeviceFailed, UserCodeError
 from seplace.evaluators import EVALUATORS
 from seplace.evaluators.own import OwnEvaluator
-from seplace.registry import OWN_MODULES, find_own_modules, is_import_path
 from seplace.user_code import is_device_failure, is_out_of_memory, out_of_memory_message, user_errors_if
+from seplace.user_modules import USER_MODULES, find_user_modules
 
 if TYPE_CHECKING:
     from seplace.evaluators.evaluator import Evaluator
@@ -28,10 +28,10 @@ class EvaluatorMaker:
         self._made: dict[int, Evaluator] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"own_modules": OWN_MODULES.to_record(), "content": pickle.dumps((self.config, self.folder))}
+        return {"own_modules": USER_MODULES.to_record(), "content": pickle.dumps((self.config, self.folder))}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        find_own_modules(state["own_modules"])  # before what they may have made is read
+        find_user_modules(state["own_modules"])  # before what they may have made is read
         self.config, self.folder = pickle.loads(state["content"])
         self._made = {}
 
@@ -40,9 +40,9 @@ class EvaluatorMaker:
         if worker not in self._made:
             name = self.config.evaluator.name
             make = EVALUATORS[name]
-            with user_errors_if(is_import_path(name), f"evaluator {name} cannot be made"):
+            with user_errors_if(EVALUATORS.is_external(name), f"evaluator {name} cannot be made"):
                 made = make(self.config, self.folder, worker=worker)
-            self._made[worker] = OwnEvaluator(made, name) if is_import_path(name) else made
+            self._made[worker] = OwnEvaluator(made, name) if EVALUATORS.is_external(name) else made
         return self._made[worker]
 
 

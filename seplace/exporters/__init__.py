@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seplace.registry import Registry
+from seplace.registry import Entry, Registry
 
 if TYPE_CHECKING:
     from seplace.backbones.backbone import Backbone
 
 EXPORTERS = Registry(
     "exporter",
-    {
+    Entry,
+    group="seplace.exporters",
+    entries={
         "source": "seplace.exporters.source:export_source",
         "program": "seplace.exporters.program:export_program",
     },

@@ -4,11 +4,13 @@ An entry is a function `make(evaluator, *, seed, effort) -> Proxy`: whatever is 
 once; `score(placement)` then returns a number of which larger is better. One file and one line add an entry.
 """
 
-from seplace.registry import Registry
+from seplace.registry import Entry, Registry
 
 PROXIES = Registry(
     "proxy",
-    {
+    Entry,
+    group="seplace.proxies",
+    entries={
         "synflow": "seplace.proxies.synflow:make",
         "naswot": "seplace.proxies.naswot:make",
         "jacobian_covariance": "seplace.proxies.jacobian_covariance:make",

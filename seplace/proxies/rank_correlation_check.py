@@ -21,7 +21,6 @@ from seplace.interval import UNKNOWN, Interval
 from seplace.placement import Placement
 from seplace.proxies import PROXIES
 from seplace.rank_correlation import bootstrap_weights, ceiling, kendall, partial_kendall, reliability, signs
-from seplace.registry import is_import_path
 from seplace.results.evaluation import Evaluation
 from seplace.results.summaries import seed_effects
 from seplace.seeds import derive_seed
@@ -159,7 +158,7 @@ def measure_scores(
     for name in proxies:
         start = time.perf_counter()
         space = networks.config.search_space
-        own = is_import_path(name)
+        own = PROXIES.is_external(name)
         with user_errors_if(
             own or any(backbone.is_own for backbone in space.backbones.values()), f"proxy {name} fails"
         ):

@@ -58,7 +58,8 @@ def plot_front(placements: pd.DataFrame, *, cost: str, unit: str, title: str) ->
     _points(axes, rest, color=_GRAY, marker="o", size=4, label="other trained", faint=True)
     axes.step(candidates["x"], candidates["accuracy"], where="post", color=_BLUE, linewidth=1.4, alpha=0.7, zorder=2)
     _points(axes, candidates, color=_BLUE, marker="o", size=8.5, label="front")
-    own = list(dict.fromkeys(name.split()[0] for name in baselines["baseline"] if ":" in name.split()[0]))
+    modules = dict.fromkeys(name.split()[0] for name in baselines["baseline"])
+    own = [module for module in modules if module not in _MARKERS_OF_MODULES]
     others = [name for name in baselines["baseline"] if " on " in name]
     for name, baseline in baselines.groupby("baseline", sort=False):
         style = _style_on(others.index(name)) if name in others else _style(str(name), own)
@@ -280,13 +281,17 @@ def _points(
         bar.set_alpha(0.45 if faint else 1.0)
 
 
+_MARKERS_OF_MODULES = {"plain": "X", "SE": "^", "CBAM": "s", "ECA": "D"}
+"""Of the modules of our own baselines."""
+
+
 def _style(baseline: str, own: Sequence[str]) -> dict[str, Any]:
     """Return the style of a baseline: a marker for each module, filled if everywhere, hollow if in the last stage.
 
     `own` lists the user's own modules.
     """
     module = baseline.split()[0]
-    markers = {"plain": "X", "SE": "^", "CBAM": "s", "ECA": "D"} | dict(zip(own, itertools.cycle("hvp8"), strict=False))
+    markers = _MARKERS_OF_MODULES | dict(zip(own, itertools.cycle("hvp8"), strict=False))
     return {
         "color": _ORANGE,
         "marker": markers[module],

@@ -230,5 +230,11 @@ def front_frame(placements: pd.DataFrame) -> pd.DataFrame:
 
 
 def _own_costs(latencies: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return the columns of the user's own costs that were measured beside latency: import paths, which have a colon."""
-    return list(dict.fromkeys(name for row in latencies.values() for name in row if ":" in name))
+    """Return the columns of the user's costs that were measured beside latency: each cost and its extra."""
+    columns = (
+        name
+        for row in latencies.values()
+        for name in row
+        if (cost := name.removeprefix("extra_")) != "latency_ms" and f"extra_{cost}" in row
+    )
+    return list(dict.fromkeys(columns))

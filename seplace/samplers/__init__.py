@@ -5,11 +5,13 @@ made anew for each proposal, from a seed of its own, and keeps all its state in 
 search exact.
 """
 
-from seplace.registry import Registry
+from seplace.registry import Entry, Registry
 
 SAMPLERS = Registry(
     "sampler",
-    {
+    Entry,
+    group="seplace.samplers",
+    entries={
         "effects": "seplace.samplers.effects:make",
         "random": "seplace.samplers.random:make",
         "nsga2": "seplace.samplers.nsga2:make",

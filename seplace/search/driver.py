@@ -23,7 +23,6 @@ from seplace.executors import EXECUTORS
 from seplace.executors.executor import EvaluatorMaker, Executor
 from seplace.files.atomic import DiskFull, make_folder, remove_unfinished
 from seplace.placement import Placement, StageChoice, placed_alone
-from seplace.registry import is_import_path
 from seplace.results.evaluation import Job
 from seplace.results.ledger import Ledger
 from seplace.results.observations import estimates_of, is_candidate
@@ -171,7 +170,7 @@ def _make_executor(config: StudyConfig, maker: EvaluatorMaker, on_progress: Call
     if name == "inline" and config.run.timeout_minutes is not None:
         name, workers = "processes", 1  # a training can be ended only from outside, whatever it is doing
     make: Callable[..., Executor] = EXECUTORS[name]
-    with user_errors_if(is_import_path(name), f"executor {name} cannot be made"):
+    with user_errors_if(EXECUTORS.is_external(name), f"executor {name} cannot be made"):
         return make(maker, workers=workers, max_retries=config.run.max_retries, on_progress=on_progress)
 
 

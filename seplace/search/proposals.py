@@ -16,7 +16,6 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from seplace.registry import is_import_path
 from seplace.samplers import SAMPLERS
 from seplace.samplers.history import History, history_of
 from seplace.samplers.parameters import Parameters
@@ -70,7 +69,7 @@ class Proposals:
     def ask(self, fixed: Placement | None) -> tuple[int, Placement]:
         """Return the number and the placement of the next proposal: the sampler's, or `fixed` if one is given."""
         number = self.next_number
-        with user_errors_if(is_import_path(self.sampler), f"sampler {self.sampler} fails"):
+        with user_errors_if(SAMPLERS.is_external(self.sampler), f"sampler {self.sampler} fails"):
             sampler = self.make_sampler(derive_seed(self.task.seed, "proposal", number) % 2**32, self.task)
             self.study.sampler = sampler if fixed is None else _Overruled(sampler, self.parameters.of(fixed))
             trial = self.study.ask(self.parameters.distributions)

@@ -7,6 +7,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from seplace.executors import EXECUTORS
+
 if TYPE_CHECKING:
     from seplace.study.config import StudyConfig
 
@@ -60,7 +62,7 @@ def at_once(config: StudyConfig, *, gpus: int | None) -> tuple[int, str]:
     if run.executor == "inline":
         note = f"workers: {run.workers} has no effect with executor inline, which trains one after the other"
         return 1, note if run.workers > 1 else ""
-    if ":" in run.executor or gpus is None:
+    if EXECUTORS.is_external(run.executor) or gpus is None:
         return run.workers, ""
     if gpus:
         here, what = gpus, f"{gpus} GPU{'s' if gpus > 1 else ''}"

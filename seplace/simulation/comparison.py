@@ -19,7 +19,6 @@ from seplace.errors import InputError, UnknownName
 from seplace.files.atomic import is_file, make_folder, remove_unfinished, write_atomically
 from seplace.files.former_words import current_outcome
 from seplace.files.versions import versions
-from seplace.registry import OWN_MODULES, find_own_modules
 from seplace.results.tables import to_csv
 from seplace.samplers import SAMPLERS
 from seplace.search.interruption import signals_as_errors
@@ -28,6 +27,7 @@ from seplace.simulation.landscapes import LANDSCAPES, landscape, proxied
 from seplace.simulation.replay import Phases, replay, rungs_in
 from seplace.simulation.resampled import Truth, resampled_problem
 from seplace.simulation.tabular import tabular_problem
+from seplace.user_modules import USER_MODULES, find_user_modules
 from seplace.version import __version__
 
 if TYPE_CHECKING:
@@ -119,14 +119,14 @@ def repeat(repetition: Repetition, phases: Phases, checkpoints: Sequence[int]) -
 def _begin_process(own_modules: Mapping[str, Sequence[str]]) -> None:
     """Leave Ctrl-C, which reaches all processes of a terminal, to the parent; a sampler may be the user's own."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    find_own_modules(own_modules)
+    find_user_modules(own_modules)
 
 
 @contextmanager
 def _processes(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Open a pool of processes, which end with what is done in it, however it ends."""
     others = set(active_children())
-    context, own = get_context("spawn"), (OWN_MODULES.to_record(),)
+    context, own = get_context("spawn"), (USER_MODULES.to_record(),)
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_process, initargs=own) as pool:
         try:
             yield pool

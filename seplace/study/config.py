@@ -14,7 +14,6 @@ from seplace.files.schema import Checked, check_shape
 from seplace.files.shipped import is_name, locate, name_of, valid_name
 from seplace.files.yaml_reader import Problem, read_document, refuse, spelled
 from seplace.placement import Placement
-from seplace.registry import import_from
 from seplace.space import SearchSpace
 from seplace.study.recipe import Recipe
 from seplace.study.space_file import space_of
@@ -30,6 +29,7 @@ from seplace.study.study_file import (
     cross_checks,
     own_code_problems,
 )
+from seplace.user_modules import import_from
 
 _LATER_OPTIONS: dict[str, Any] = {
     "data.skip_damaged": False,

@@ -13,6 +13,7 @@ from seplace.attachments import ATTACHMENTS
 from seplace.attention import ATTENTION
 from seplace.attention.options import GateOptions, Init
 from seplace.attention.signature import signature_of
+from seplace.backbones import BACKBONES
 from seplace.backbones.backbone import Backbone, Granularity, NoBlocksToName
 from seplace.backbones.describe import describe
 from seplace.errors import DataError, InputError, InvalidBlocks, InvalidPlacement, InvalidSpace, UnknownName
@@ -21,8 +22,8 @@ from seplace.files.schema import Checked, Schema, Section, check_shape
 from seplace.files.shipped import is_name, locate, name_of
 from seplace.files.yaml_reader import Document, Keys, Problem, read_document, refuse, spelled
 from seplace.placement import StageChoice, canonical_module
-from seplace.registry import import_from, is_import_path
 from seplace.space import SearchSpace, hidden_unit_problem, site_problem
+from seplace.user_modules import import_from, is_import_path
 
 
 def load_space(place: str | Path) -> SearchSpace:
@@ -168,7 +169,7 @@ def _refuse_own_networks(checked: Checked[SpaceFile]) -> None:
     """Refuse the copy of a space whose network cannot be described without running the user's code."""
     folder = Path(checked.document.file).parent
     for text in (checked.sound("backbone"), *(checked.sound("variants") or ())):
-        if text is not None and is_import_path(text):
+        if text is not None and BACKBONES.is_external(text.partition("[")[0]):
             raise DataError(
                 f"{folder}: these results are of seplace 0.10, which kept no description of the network {text}, and "
                 f"reading results imports none. Run their study once more: seplace run STUDY --results {folder}"
@@ -266,7 +267,7 @@ class _StageReader:
                 )
             elif problem := _module_problem(text):
                 self.problems.append(self.checked.document.problem(keys, problem, got=spelled(text)))
-            elif is_import_path(name):
+            elif ATTENTION.entry(name).has_signature:
                 self._add_own(name, keys, modules)
             else:
                 candidate = ATTENTION.entry(name)
@@ -340,8 +341,8 @@ class _StageReader:
 
 _WRITTEN_OUT = 4
 _UNWRITABLE = (
-    "this attention module cannot be written in the text of a placement: the name ends in a letter, since a ratio may "
-    "follow it"
+    "this attention module cannot be written in the text of a placement: let its name end in a letter, since a ratio "
+    "may follow it"
 )
 
 

@@ -6,7 +6,7 @@ where it runs and is no part of the study's meaning.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -19,7 +19,7 @@ from seplace.files.atomic import path_problem
 from seplace.files.schema import Checked, Count, Natural, NotNegative, Pixels, Positive, Schema, Section
 from seplace.files.yaml_reader import Keys, Problem, spelled
 from seplace.proxies import PROXIES
-from seplace.registry import Registry, is_import_path
+from seplace.registry import Registry
 from seplace.samplers import SAMPLERS
 from seplace.study.recipe import Recipe
 
@@ -169,11 +169,14 @@ def own_code_problems(checked: Checked[StudyFile]) -> list[Problem]:
     return [
         checked.document.problem(keys, problem, at_key="limits" in keys)
         for keys, name, registry in _names(checked)
-        if name is not None and is_import_path(name) and (problem := _problem_of_path(name, registry))
+        if name is not None
+        and registry.is_external(name)
+        and name in registry
+        and (problem := _problem_of_path(name, registry))
     ]
 
 
-def _problem_of_path(name: str, registry: Registry) -> str | None:
+def _problem_of_path(name: str, registry: Registry[Any]) -> str | None:
     try:
         named = cost_named(name) if registry is COSTS else registry[name]
     except InputError as error:
@@ -191,9 +194,9 @@ def _unknown_names(checked: Checked[StudyFile]) -> list[Problem]:
     ]
 
 
-def _names(checked: Checked[StudyFile]) -> list[tuple[Keys, str | None, Registry]]:
+def _names(checked: Checked[StudyFile]) -> list[tuple[Keys, str | None, Registry[Any]]]:
     """Return what a study names of each shelf, and where."""
-    names: list[tuple[Keys, str | None, Registry]] = [
+    names: list[tuple[Keys, str | None, Registry[Any]]] = [
         (("data", "name"), checked.sound("data", "name"), DATASETS),
         (("evaluator", "name"), checked.sound("evaluator", "name"), EVALUATORS),
         (("objective", "cost"), checked.sound("objective", "cost"), COSTS),
@@ -223,10 +226,10 @@ def _evaluator_problems(checked: Checked[StudyFile]) -> list[Problem]:
     name, folder = checked.sound("evaluator", "name"), checked.sound(*keys)
     if name is None or name not in EVALUATORS or keys in checked.refused:
         return []
-    takes_folder = EVALUATORS.entry(name).takes_folder
-    if folder is not None and not takes_folder:
+    entry = EVALUATORS.entry(name)
+    if folder is not None and not entry.takes_folder:
         return [checked.document.problem(keys, f"{name} answers from no folder; leave it out", at_key=True)]
-    if folder is None and takes_folder and ":" not in name:
+    if folder is None and entry.needs_folder:
         return [checked.document.problem(keys, f"is missing: the results folder that {name} answers from")]
     return []
 
@@ -250,7 +253,7 @@ def _training_problems(checked: Checked[StudyFile]) -> list[Problem]:
 def _validation_problems(checked: Checked[StudyFile]) -> list[Problem]:
     keys: Keys = ("data", "validation_images")
     name = checked.sound("data", "name")
-    has_own = name in _WITH_OWN_VALIDATION or (name is not None and (":" in name or name not in DATASETS))
+    has_own = name in _WITH_OWN_VALIDATION or (name is not None and DATASETS.is_external(name))
     if name is None or has_own or keys in checked.refused or checked.sound(*keys) is not None:
         return []
     rule = f"is missing and required: {name} has no validation split of its own"

@@ -12,7 +12,7 @@ import torch
 from seplace.evaluators.study_networks import StudyNetworks
 from seplace.placement import Placement
 from seplace.proxies import PROXIES, WITHOUT_TRAINING
-from seplace.registry import resolve
+from seplace.user_modules import resolve
 from tests.networks import network_of
 from tests.proxies.toy import EFFORT, networks_for
 

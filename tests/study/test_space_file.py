@@ -233,8 +233,8 @@ def test_the_spelling_that_is_proposed_for_a_module_is_taken(tmp_path: Path) -> 
         pytest.param(
             "choices: {modules: ['my.gates:Gate2']}\n",
             [
-                "4:21: choices.modules[1]: this attention module cannot be written in the text of a placement: the "
-                "name ends in a letter, since a ratio may follow it (got 'my.gates:Gate2')"
+                "4:21: choices.modules[1]: this attention module cannot be written in the text of a placement: "
+                "let its name end in a letter, since a ratio may follow it (got 'my.gates:Gate2')"
             ],
             id="an import path that ends in what looks like a ratio",
         ),

@@ -1,0 +1,45 @@
+"""What a line of the attention shelf declares of a module."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+from seplace.registry import Entry
+
+
+@dataclass(frozen=True)
+class AttentionEntry(Entry):
+    """An attention module, called as `Gate(channels, *, ratio, min_hidden, init, **options)`."""
+
+    takes_ratio: bool = False
+    """Whether the module has a reduction ratio; without one it gets neither `ratio` nor `min_hidden`."""
+    options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The values of each option, the default first; an empty tuple stands for a whole number without a default."""
+    attachments: tuple[str, ...] | None = None
+    """The attachments that the module takes; None for all that place a gate."""
+    is_additive: bool = False
+    """Whether the module's output is added to the map; otherwise it scales the map."""
+    has_signature: bool = False
+    """Whether what the module takes is read from its signature, since nothing is declared of it."""
+
+    @classmethod
+    def of_import_path(cls, path: str) -> Self:
+        """Return the entry of a gate that is read from its signature; a ratio is passed on if one is given."""
+        return cls(path, takes_ratio=True, has_signature=True)
+
+    @classmethod
+    def name_problem(cls, name: str) -> str | None:
+        """Return why the text of a placement cannot hold a name, or None: `se2` is read as se with ratio 2."""
+        if NAME.fullmatch(name):
+            return None
+        stem = name.rstrip("0123456789")
+        if stem != name and NAME.fullmatch(stem):
+            return f"a placement reads {name} as {stem} with ratio {name[len(stem) :]}; let the name end in a letter"
+        return "a name is made of lower-case letters, digits and _, and begins and ends with a letter or _"
+
+
+NAME = re.compile(r"[a-z_](?:[a-z0-9_]*[a-z_])?")
+"""The names that the text of a placement can hold: a number at the end is the ratio."""
