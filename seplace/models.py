@@ -221,16 +221,16 @@ def gate_problem(u: Tensor, gate: Any) -> str | None:
     """Say why a map u (N, C, H, W) cannot be scaled by what a gate returned, or return None."""
     if not isinstance(gate, Tensor):
         return f"returned {'None' if gate is None else f'a {type(gate).__name__}'}, not a tensor"
-    told = f"returned a tensor of shape {tuple(gate.shape)} for a map of shape {tuple(u.shape)}"
+    returned = f"returned a tensor of shape {tuple(gate.shape)} for a map of shape {tuple(u.shape)}"
     if gate.ndim > u.ndim or any(
         own not in (1, side) for own, side in zip(gate.shape[::-1], u.shape[::-1], strict=False)
     ):
-        return f"{told}, which does not broadcast against it"
+        return f"{returned}, which does not broadcast against it"
     if gate.device != u.device and gate.ndim:
-        return f"{told} on {gate.device}, and the map is on {u.device}"
+        return f"{returned} on {gate.device}, and the map is on {u.device}"
     # Under autocast layers take any of its types; elsewhere what follows expects the type of its weights.
     if torch.result_type(u, gate) != u.dtype and not torch.is_autocast_enabled(u.device.type):
-        return f"{told} of {gate.dtype}, which would make {torch.result_type(u, gate)} of its {u.dtype}"
+        return f"{returned} of {gate.dtype}, which would make {torch.result_type(u, gate)} of its {u.dtype}"
     return None
 
 

@@ -54,7 +54,7 @@ def plan(
     show(f"{len(space):,} placements; {search.sampler} with a budget of {budget}, at most {search.seeds} seeds each")
     if search.proxies:
         scored = min(search.proxy_placements, len(space))
-        show(f"proxies: {', '.join(search.proxies)} score {scored} members and the baselines before any training")
+        show(f"proxies: {', '.join(search.proxies)} score {scored} placements and the baselines before any training")
     show(f"{len(made.baselines)} baselines first: " + ", ".join(made.baselines))
     if search.rungs:
         last = " and ".join(map(str, search.rungs))

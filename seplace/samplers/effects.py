@@ -2,7 +2,7 @@
 
 Two acquisition functions take turns. One is the expected hypervolume improvement: what a placement would add to the
 front of the trained placements, averaged over posterior samples. The other is information: how much a training would
-tell about which posterior sample's front is the true one. A trained placement is proposed for a further seed.
+reveal about which posterior sample's front is the true one. A trained placement is proposed for a further seed.
 """
 
 from __future__ import annotations
@@ -58,18 +58,20 @@ class EffectsProposals(JointSampler):
         history = history_of(study, self.task, before=trial.number)
         priced_space = self.task.priced_space_by(history.costs)
         chosen = (
-            self._chosen(history, priced_space, random, tells=trial.number % 2 == 1) if history.observations else None
+            self._chosen(history, priced_space, random, for_information=trial.number % 2 == 1)
+            if history.observations
+            else None
         )
         return self.parameters.of(self._at_random(history, priced_space, random) if chosen is None else chosen)
 
     def _chosen(
-        self, history: History, priced_space: PricedSpace, random: np.random.Generator, *, tells: bool
+        self, history: History, priced_space: PricedSpace, random: np.random.Generator, *, for_information: bool
     ) -> Placement | None:
         """Return the placement of greatest acquisition value; None where all values are zero."""
         observations = [*denoised(self.task.design, history.observations), *history.stopped]
-        posterior = Posterior(self.task.design, observations, draws=1 if tells else _SCALES, random=random)
+        posterior = Posterior(self.task.design, observations, draws=1 if for_information else _SCALES, random=random)
         index = None
-        if tells:
+        if for_information:
             index = most_informative(
                 posterior,
                 priced_space,
@@ -203,7 +205,7 @@ class EffectsSampler(EffectsProposals):
         return self.parameters.suggest(trial)
 
     def costs_of(self, placement: str | Placement) -> dict[str, int]:
-        """Return the counted costs of a candidate by name: MACs (one image), parameters, and those that are asked for.
+        """Return the counted costs of a candidate by name: `macs` (of one image), `params`, and the wanted ones.
 
         Raises InvalidPlacement for a placement that is not a candidate of the space.
         """

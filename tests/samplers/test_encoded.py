@@ -17,7 +17,7 @@ class Forgetful(dict):
 
 def proposed(name: str, *, count: int) -> list[str]:
     """Ask three at a time, which finish in any order; some fail."""
-    made, luck = proposals(name), random.Random(0)
+    made, order = proposals(name), random.Random(0)
     found: list[str] = []
     running: list[int] = []
     for step in range(count):
@@ -25,7 +25,7 @@ def proposed(name: str, *, count: int) -> list[str]:
             number, placement = made.ask(None)
             running.append(number)
             found.append(str(placement))
-        number = running.pop(luck.randrange(3) if step % 7 == 0 else 0)
+        number = running.pop(order.randrange(3) if step % 7 == 0 else 0)
         if number % 5 == 0:
             made.tell_failed(number)
             continue
