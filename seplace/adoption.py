@@ -17,7 +17,8 @@ from seplace.backbones.backbone import Granularity
 from seplace.backbones.foreign.copying import copy_of
 from seplace.backbones.foreign.traced import TracedBackbone, TracedSite, describe_blocks
 from seplace.errors import InputError, did_you_mean
-from seplace.models import freeze_backbone, place
+from seplace.freezing import freeze_backbone
+from seplace.models import place
 from seplace.placement import Placement
 from seplace.space import check_placement
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, get_args
@@ -13,14 +13,12 @@ from torch.overrides import TorchFunctionMode
 
 from seplace.attachments import ATTACHMENTS
 from seplace.attachments.cross import Cross
-from seplace.attachments.kernel import Kernel
 from seplace.attention import ATTENTION
 from seplace.attention.applied import Added, Scaled
 from seplace.attention.options import GateOptions, Init
 from seplace.attention.signature import CHANNELS, Signature, signature_of
 from seplace.backbones.backbone import Backbone, Granularity
 from seplace.backbones.describe import describe
-from seplace.backbones.foreign.recast import recast, recipe_of
 from seplace.backbones.foreign.slotted import slotted
 from seplace.errors import InputError, InvalidPlacement, UserCodeError
 from seplace.placement import Placement
@@ -130,10 +128,10 @@ def build(
 ) -> nn.Module:
     """Build the network of a placement, with weights drawn from `seed`.
 
-    For one seed the backbone's tensors are equal for every placement, because the plain network is built first, from a
-    stream of its own; gates draw from another stream, one for each stage. Weights are drawn on the CPU, and the global
-    random state of no device is touched. InvalidPlacement if the placement has another number of stages than the
-    backbone.
+    For one seed the tensors of the backbone are equal for every placement: the plain network is built first, from a
+    random stream of its own; the gates of each stage draw from another stream. Weights are drawn on the CPU, and the
+    global random state of no device is changed. Raises InvalidPlacement for a placement with another number of stages
+    than the backbone.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(derive_seed(seed, "backbone"))
@@ -146,9 +144,9 @@ def build(
 
 @contextmanager
 def without_weights() -> Iterator[None]:
-    """Build networks on no device meanwhile: they map shapes to shapes, and nothing is drawn.
+    """Build networks on the meta device within the context: they map shapes to shapes, and no weight is drawn.
 
-    On no device torch would draw in Python, which is most of what building takes.
+    On the meta device torch would draw in Python, which takes most of the time of building.
     """
     with torch.device("meta"), _Undrawn():
         yield
@@ -160,7 +158,7 @@ class _Undrawn(TorchFunctionMode):
 
 
 def place(network: nn.Module, backbone: Backbone, placement: Placement, *, gate: GateOptions, seed: int) -> None:
-    """Put the modules of a placement into a plain network of a backbone, drawn as `build` draws them."""
+    """Insert the modules of a placement into a plain network, with weights drawn as in `build`."""
     if len(placement) != len(backbone.units):
         noun = f"{backbone.granularity}s"
         raise InvalidPlacement(
@@ -174,9 +172,9 @@ def place(network: nn.Module, backbone: Backbone, placement: Placement, *, gate:
 
 
 def insert(module: nn.Module, choice: StageChoice, *, gate: GateOptions, is_last: bool) -> None:
-    """Attach the module of `choice` to a block; `none` leaves it as it is, `native` where its authors put no gate.
+    """Attach the module of `choice` to a block; `none`, and `native` in a block without a native gate, change nothing.
 
-    `is_last` tells whether the block is the last of its stage, which alone takes an attachment of once a stage.
+    `is_last` says whether the block is the last of its stage; only that block takes an attachment of once a stage.
     """
     block: Any = slotted(module) or module
     if choice.name == "none" or (choice.name == "native" and not block.has_native_gate):
@@ -187,7 +185,7 @@ def insert(module: nn.Module, choice: StageChoice, *, gate: GateOptions, is_last
 
 
 def attention_maker(choice: StageChoice, *, gate: GateOptions, block_input: int) -> Callable[[int], nn.Module]:
-    """Return the function that builds A, the module of `choice` applied to a map of a number of channels."""
+    """Return the function that builds the module of `choice`, applied to a map with a number of channels."""
     module, apply = ATTENTION[choice.name], applied_by(choice)
 
     def make(channels: int) -> nn.Module:
@@ -203,14 +201,14 @@ def attention_maker(choice: StageChoice, *, gate: GateOptions, block_input: int)
 
 
 def watch_own_gates(network: nn.Module) -> None:
-    """Let what the user's own gates return be looked at whenever they run."""
+    """Check what the user's own gates return whenever they run."""
     for module in network.modules():
         if isinstance(module, Scaled | Cross) and not type(module.gate).__module__.startswith("seplace."):
             module.gate.register_forward_hook(_refuse_no_gate)
 
 
 def _refuse_no_gate(gate: nn.Module, given: tuple[Any, ...], output: Any) -> None:
-    # What traces a network would take the shapes of this image for conditions on all.
+    # A tracer would take the shapes of this image for conditions on all images.
     if torch._C._get_tracing_state() is not None or torch.compiler.is_compiling():
         return
     if problem := gate_problem(given[0], output):
@@ -245,17 +243,17 @@ def attachment_name(choice: StageChoice) -> str:
 
 
 def applied_by(choice: StageChoice) -> type[nn.Module]:
-    """Return what applies the module of `choice` to a map: most are gates and scale it."""
+    """Return the class that applies the module of `choice` to a map; most modules are gates, which scale it."""
     return Added if ATTENTION.entry(choice.name).is_additive else Scaled
 
 
 def gate_arguments(
     choice: StageChoice, *, gate: GateOptions, channels: Any, block_input: Any
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return the arguments that the module of a choice is built with: all literals but the two that are given here.
+    """Return the arguments that the module of a choice is built with: literals, except the two given here.
 
-    `block_input` are the block's in_channels. Of a module of the user's own they are those that its signature takes:
-    InvalidPlacement where that does not fit the choice.
+    `block_input` is the number of input channels of the block. The user's own module gets the arguments that its
+    signature takes. Raises InvalidPlacement if the signature does not fit the choice.
     """
     options: dict[str, Any] = {key: int(value) if value.isdecimal() else value for key, value in choice.options.items()}
     if "reduced_from" in options:
@@ -276,38 +274,3 @@ def _ratio_problem(choice: StageChoice, signature: Signature) -> str | None:
     if choice.ratio is not None and not signature.takes_ratio:
         return f"{choice.name} has no reduction ratio; write {str(replace(choice, ratio=None))!r}"
     return None
-
-
-class StaysInEval:
-    """The recipe of a batch norm that is frozen."""
-
-    def members(self, kind: type[nn.Module]) -> dict[str, Any]:
-        """Return a `train` that stays in inference, whatever the mode of the network."""
-
-        def train(self: nn.Module, mode: bool = True) -> nn.Module:  # noqa: ARG001 - torch gives it its name
-            return kind.train(self, False)
-
-        return {"train": train}
-
-    def modules(self) -> tuple[str, ...]:
-        """Return none."""
-        return ()
-
-
-def freeze_backbone(network: nn.Module, *, new: Collection[str] = ()) -> None:
-    """Let nothing learn but what was inserted, and the modules at the paths `new`, in place.
-
-    The other parameters take no gradient, and the other batch norms use and keep their running statistics, also after
-    `network.train()`.
-    """
-    modules = list(network.modules())
-    inserted = [module for module in modules if isinstance(module, Scaled | Added | Cross)]
-    kernels = [part for module in modules if isinstance(module, Kernel) for part in (module.dilated, module.gate)]
-    learning = {part for module in (*inserted, *kernels) for part in module.modules()}
-    learning |= {network.get_submodule(path) for path in new}
-    for module in [module for module in modules if module not in learning]:
-        for parameter in module.parameters(recurse=False):
-            parameter.requires_grad_(False)
-        if isinstance(module, nn.modules.batchnorm._BatchNorm) and recipe_of(module, StaysInEval) is None:
-            recast(module, StaysInEval())
-            module.eval()

@@ -17,7 +17,7 @@ Losses = NDArray[np.float64]
 
 
 def reference_cost(cheapest: float, dearest: float) -> float:
-    """Return the cost at which hypervolumes end: half a percent of the range beyond the dearest, so that it counts."""
+    """Return the reference cost of hypervolumes: half a percent of the range above `dearest`."""
     return dearest + 0.005 * ((dearest - cheapest) or dearest)
 
 
@@ -28,7 +28,7 @@ def front(losses: ArrayLike) -> NDArray[np.bool_]:
 
 
 def ranks(losses: ArrayLike) -> NDArray[np.int64]:
-    """Return for each point (n,) the number of its front: 0 the front, 1 the front of the rest, and so on."""
+    """Return the rank of each point (n,): 0 on the front, 1 on the front of the rest, and so on."""
     distinct, group = _distinct(_checked(losses))
     rank = np.empty(len(distinct), dtype=np.int64)
     if distinct.shape[1] == 2:
@@ -51,7 +51,7 @@ def ranks(losses: ArrayLike) -> NDArray[np.int64]:
 
 
 def hypervolume(losses: ArrayLike, reference: ArrayLike) -> float:
-    """Return the exact volume that the points dominate and `reference` (m,) bounds, in the units' product.
+    """Return the exact volume that the points dominate up to `reference` (m,), in the product of the units.
 
     A point that is not smaller than the reference in every objective adds nothing. Slicing by objectives:
     quick for hundreds of points in three objectives and for tens in four.
@@ -64,13 +64,13 @@ def hypervolume(losses: ArrayLike, reference: ArrayLike) -> float:
 
 
 def knee(losses: ArrayLike) -> int:
-    """Return the index of the front's point farthest beyond the line between its extreme points.
+    """Return the index of the front point farthest beyond the line between the extreme points.
 
     Each axis is scaled to [0, 1] over the front, so that with two objectives the extremes are (0, 1) and
     (1, 0); with m objectives the hyperplane is the one through the m unit points. The distance counts
     towards the ideal point 0: on a front that bulges away from it an extreme point is the knee. An
-    objective on which the whole front agrees plays no part. The lowest index wins among equals, hence also
-    on a front of one or two distinct points; without any point there is no knee (InputError).
+    objective with one value on the front plays no part. The lowest index wins among equals, hence also
+    on a front of one or two distinct points; raises InputError without any point.
     """
     points = _checked(losses)
     if not len(points):
@@ -130,7 +130,7 @@ def _volume(points: Losses, corner: Losses) -> float:
     if points.shape[1] == 2:
         ceilings = np.append(corner[1], points[:-1, 1])
         return float(((corner[0] - points[:, 0]) * (ceilings - points[:, 1])).sum())
-    # Between two neighbouring values of the last objective the cross-section is that of the points below.
+    # Between two neighboring values of the last objective the cross-section is that of the points below.
     points = points[np.argsort(points[:, -1], kind="stable")]
     depths = np.diff(points[:, -1], append=corner[-1])
     return float(

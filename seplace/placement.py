@@ -27,16 +27,16 @@ _CHOICE = re.compile(
 _MODULE = re.compile(r"(?P<name>[^\[\]]+)(?:\[(?P<options>[^\[\]]*)\])?")
 _VARIANT = re.compile(r"[\w.:]+(?:\[[\w=.,]*\])?", re.ASCII)
 MAX_CHARACTERS = 100_000
-"""Of the text of a placement: hundreds of blocks, each with a module and its options."""
+"""The longest text of a placement: hundreds of blocks, each with a module and its options."""
 MAX_STAGE_CHARACTERS = 255
 _WITHOUT_ATTACHMENT = ("none", "native")
 _USUAL_RATIO = 16
-"""What is proposed where a ratio is missing."""
+"""The ratio that an error proposes where a ratio is missing."""
 
 
 @dataclass(frozen=True, order=True)
 class StageChoice:
-    """What stands in one stage: a module, its reduction ratio r (channels C over hidden units h), an attachment."""
+    """The choice in one stage: a module, its reduction ratio r (channels C over hidden units h), an attachment."""
 
     module: str = "none"
     """A name of seplace.attention, with its options in brackets, or an import path."""
@@ -55,7 +55,7 @@ class StageChoice:
         taken = ("serial",) if self.name in _WITHOUT_ATTACHMENT else entry.attachments
         attachment = self.attachment if taken is None or self.attachment in taken else taken[0]
         lacks_ratio = self.ratio is None and entry.takes_ratio and not entry.has_signature
-        # What is proposed is right in every respect, not only in the one that is refused first.
+        # The proposed text is canonical in every respect, not only in the one that is refused first.
         canonical = StageChoice._text(
             module, (_USUAL_RATIO if lacks_ratio else self.ratio) if entry.takes_ratio else None, attachment
         )
@@ -89,7 +89,7 @@ class StageChoice:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read the text of one stage, such as `se16.parallel`; InvalidPlacement names the canonical spelling."""
+        """Read the text of one stage, such as `se16.parallel`; raises InvalidPlacement with the canonical spelling."""
         text = current_choice(text)
         match = _CHOICE.fullmatch(text) if len(text) <= MAX_STAGE_CHARACTERS else None
         if match is None:
@@ -114,8 +114,8 @@ class StageChoice:
 def canonical_module(text: str) -> str:
     """Return a module with its options sorted and those at their defaults left out, such as `se[squeeze=max]`.
 
-    InvalidPlacement for a text that is no module, or for an option that it does not have; UnknownName for no module of
-    ours.
+    Raises InvalidPlacement for text that is not a module, or for an option that the module does not have, and
+    UnknownName for a module that is not known.
     """
     match = _MODULE.fullmatch(text)
     if match is None:
@@ -131,7 +131,7 @@ def _options_in(text: str | None) -> dict[str, str]:
 
 
 def _options_text(name: str, options: Mapping[str, str], entry: AttentionEntry) -> str:
-    """Return options in their canonical form; InvalidPlacement for one that the module does not have."""
+    """Return options in their canonical form; raises InvalidPlacement for one that the module does not have."""
     for key, value in options.items():
         if key not in entry.options:
             known = ", ".join(entry.options) or "none"

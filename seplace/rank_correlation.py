@@ -1,7 +1,7 @@
-"""Rank correlation: Kendall's tau-b, what is left of it beside a third quantity, and how high noise lets it be.
+"""Rank correlation: Kendall's tau-b, partial tau given a third quantity, and the ceiling that noise sets.
 
-Everything is a function of weights of the placements: ones for the figure itself, the counts of each resample for a
-bootstrap over placements, all resamples in one go. Pairs of one placement with itself never count.
+Everything is a function of weights of the placements: ones for the statistic itself, and the counts of each resample
+for a bootstrap over placements. Pairs of one placement with itself never count.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ def signs(values: Sequence[float] | Floats) -> Floats:
 
 
 def pair_sums(weights: Floats, matrix: Floats) -> Floats:
-    """Return the sums over pairs of items of an entry (n, n) times both weights: (m,) for weights (m, n)."""
+    """Return the sum over pairs of items of a matrix (n, n) times both weights: (m,) for weights (m, n)."""
     return np.asarray(((weights @ matrix) * weights).sum(axis=1))
 
 
 def kendall(one: Floats, other: Floats, weights: Floats) -> Floats:
-    """Return tau-b (m,) of two matrices of signs (n, n) under weights (m, n); NaN where all are tied in one of them."""
+    """Return tau-b (m,) of two matrices of signs (n, n) under weights (m, n); NaN if one of them is all ties."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(
             pair_sums(weights, one * other)
@@ -41,21 +41,21 @@ def kendall(one: Floats, other: Floats, weights: Floats) -> Floats:
 
 
 def correlation_of(tau: Floats) -> Floats:
-    """Return the correlation of the normal values that have a tau: r = sin(π tau / 2)."""
+    """Return the correlation of normal values with a tau: r = sin(π tau / 2)."""
     return np.asarray(np.sin(np.pi / 2 * tau))
 
 
 def tau_of(correlation: Floats) -> Floats:
-    """Return the tau of normal values that correlate: 2/π arcsin r."""
+    """Return the tau of normal values with a correlation: 2/π arcsin r."""
     return np.asarray(2 / np.pi * np.arcsin(correlation))
 
 
 def partial_kendall(one: Floats, other: Floats, given: Floats, weights: Floats) -> Floats:
-    """Return the tau (m,) that is left of two matrices of signs, with what a third explains of both taken out.
+    """Return the partial tau (m,) of two matrices of signs, given a third.
 
-    The partial correlation (r12 - r13 r23) / √((1 - r13²)(1 - r23²)) of the normal values that have these taus, turned
-    into a tau. (Kendall's own partial tau, the same formula of the taus themselves, is not 0 where the third explains
-    all that two have in common.) Without change where all are tied in the third; NaN where it ranks as one of them.
+    The partial correlation (r12 - r13 r23) / √((1 - r13²)(1 - r23²)) of normal values with these taus, as a tau.
+    (Kendall's own partial tau, the same formula of the taus themselves, is not 0 where the third explains all that two
+    have in common.) It is their plain tau if the third is all ties, and NaN if the third ranks as one of them.
     """
     both = correlation_of(kendall(one, other, weights))
     first, second = (np.nan_to_num(correlation_of(kendall(each, given, weights))) for each in (one, other))
@@ -66,12 +66,12 @@ def partial_kendall(one: Floats, other: Floats, given: Floats, weights: Floats) 
 
 
 def reliability(values: Sequence[Mapping[int, float]], weights: Floats) -> Floats:
-    """Return the share (m,) of the variance of one training that its placement explains, from values by seed.
+    """Return the reliability (m,): the share of the variance of one training that its placement explains.
 
     For normal values two trainings of each placement, on two seeds, correlate by this share r, and their ranks by
     tau = 2/π arcsin r. So tau is measured between every two seeds, over the placements that have both, pooled over all
     of these pairs, and turned back: r = sin(π tau / 2), or 0 where tau is negative. NaN where no two placements have
-    two seeds in common. The values are to be free of what a seed gives to all placements alike.
+    two seeds in common. The values must be free of seed effects.
     """
     agreement, ties, others = np.zeros(len(weights)), np.zeros(len(weights)), np.zeros(len(weights))
     for seed, other in itertools.combinations(sorted({seed for by_seed in values for seed in by_seed}), 2):
@@ -86,7 +86,7 @@ def reliability(values: Sequence[Mapping[int, float]], weights: Floats) -> Float
 
 
 def ceiling(reliability: Floats, trainings: Sequence[int]) -> Floats:
-    """Return the tau (m,) that the true values themselves reach with means of so many trainings a placement.
+    """Return the ceiling (m,): the tau of the true values with means over a number of trainings of each placement.
 
     With truths of variance r and trainings that add noise of variance 1 - r, the difference of two placements with n
     and k trainings has the true part 2r and the noise (1 - r)(1/n + 1/k); it correlates with the true difference by the

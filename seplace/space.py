@@ -1,4 +1,4 @@
-"""Search spaces: every placement that a backbone may take, never as a list.
+"""Search spaces: the placements that a search chooses from, never as a list.
 
 A space is a product, one tuple of choices a stage, so it is counted, indexed and walked by arithmetic.
 """
@@ -45,10 +45,10 @@ class SearchSpace:
     name: str
     backbone: Backbone
     choices: tuple[tuple[StageChoice, ...], ...]
-    """One tuple a stage, without repeats; their order is the order of the space."""
+    """One tuple for each stage, without repeats; their order is the order of the space."""
     gate: GateOptions
     variants: tuple[Backbone, ...] = ()
-    """Other backbones with as many stages, wider or deeper ones say, that a placement may name instead."""
+    """Other backbones with as many stages, such as wider or deeper ones, that a placement may name instead."""
 
     def __post_init__(self) -> None:
         stages = len(self.backbone.units)
@@ -75,11 +75,11 @@ class SearchSpace:
 
     @cached_property
     def backbones(self) -> dict[str, Backbone]:
-        """The backbones by what a placement names them with: the first by nothing."""
+        """The backbones by their name in a placement; that of the first is empty."""
         return {"": self.backbone} | {variant.text: variant for variant in self.variants}
 
     def backbone_of(self, placement: Placement) -> Backbone:
-        """Return the backbone that a placement is for; InvalidPlacement if the space has none of that name."""
+        """Return the backbone of a placement; raises InvalidPlacement if the space has no backbone of that name."""
         if placement.variant not in self.backbones:
             known = ", ".join(self.backbones).removeprefix(", ") or "none but its own"
             raise InvalidPlacement(f"{placement}: space {self.name} has no such backbone (known: {known})")
@@ -87,12 +87,12 @@ class SearchSpace:
 
     @property
     def baselines(self) -> dict[str, Placement]:
-        """The placements that anyone would try by hand, by name."""
+        """The baselines by name: placements that anyone would try by hand."""
         return baselines(self.backbone, variants=self.variants)
 
     @property
     def own_baselines(self) -> dict[str, Placement]:
-        """The user's own modules in all stages and in the last only, candidates of the space, by name."""
+        """The baselines of the user's own modules by name: a module in all stages, or in the last only."""
         return own_baselines(self.choices, last=self.backbone.units_of_last_stage)
 
     def __len__(self) -> int:
@@ -112,23 +112,23 @@ class SearchSpace:
         )
 
     def indices(self, placement: Placement) -> tuple[int, ...]:
-        """Return the positions of the backbone and each stage's choice, from 0; InvalidPlacement for no candidate."""
+        """Return the positions (from 0) of the backbone and each choice; raises InvalidPlacement outside the space."""
         if placement not in self:
-            self._refuse_stranger(placement)
+            self._refuse_outsider(placement)
         return (
             list(self.backbones).index(placement.variant),
             *(known[choice] for choice, known in zip(placement.choices, self._positions, strict=True)),
         )
 
     def index(self, placement: Placement) -> int:
-        """Return the position in the order of iteration, from 0; InvalidPlacement for no candidate."""
+        """Return the position in the order of iteration, from 0; raises InvalidPlacement outside the space."""
         index, *positions = self.indices(placement)
         for position, choices in zip(positions, self.choices, strict=True):
             index = index * len(choices) + position
         return index
 
     def placement_at(self, index: int) -> Placement:
-        """Return the candidate at a position in the order of iteration, from 0; IndexError outside."""
+        """Return the candidate at a position in the order of iteration, from 0; raises IndexError outside the space."""
         if not 0 <= index < len(self):
             raise IndexError(f"space {self.name} has {len(self)} candidates (got index {index})")
         chosen = []
@@ -137,10 +137,10 @@ class SearchSpace:
             chosen.append(choices[position])
         return Placement(tuple(reversed(chosen)), list(self.backbones)[index])
 
-    def neighbours(self, placement: Placement) -> tuple[Placement, ...]:
-        """Return the candidates that differ in one stage or in the backbone; InvalidPlacement for no candidate."""
+    def neighbors(self, placement: Placement) -> tuple[Placement, ...]:
+        """Return the candidates that differ in one place; raises InvalidPlacement outside the space."""
         if placement not in self:
-            self._refuse_stranger(placement)
+            self._refuse_outsider(placement)
         chosen = placement.choices
         others = [Placement(chosen, variant) for variant in self.backbones if variant != placement.variant]
         return (
@@ -154,7 +154,7 @@ class SearchSpace:
         )
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 (hex) of what the space means; not of its name.
+        """Return the SHA-256 (hex) of the meaning of the space, without its name.
 
         The order of the choices counts, since a sampler's proposals depend on it. The digest is of the words of version
         0.11, so that it stays what results hold.
@@ -164,7 +164,7 @@ class SearchSpace:
             "choices": [[former_choice(str(choice)) for choice in choices] for choices in self.choices],
             "gate": asdict(self.gate),
         }
-        # Left out where a space has none, as those of version 0.1: their studies go on.
+        # Left out unless a space has them, so that studies of version 0.1 can be resumed.
         if self.backbone.granularity != "stage":
             meaning["granularity"] = self.backbone.granularity
         if self.backbone.blocks:
@@ -190,7 +190,7 @@ class SearchSpace:
         )
         return next((f"backbone {variant.text}: {problem}" for problem in problems if problem), None)
 
-    def _refuse_stranger(self, placement: Placement) -> None:
+    def _refuse_outsider(self, placement: Placement) -> None:
         check_placement(self.backbone_of(placement), placement, init=self.gate.init)
         pairs = zip(placement.choices, self.choices, strict=True)
         stage, choice = next((at, one) for at, (one, known) in enumerate(pairs, start=1) if one not in known)
@@ -219,7 +219,7 @@ def site_problem(backbone: Backbone, choice: StageChoice, *, stage: int, init: I
 def hidden_unit_problem(backbone: Backbone, choice: StageChoice, *, stage: int) -> str | None:
     """Say why a choice in a stage (from 1) leaves a module without a hidden unit, or return None.
 
-    With fewer channels C than the ratio r, C // r is 0 and the gate is constant: a dead module.
+    With fewer channels C than the ratio r, C // r is 0 and the gate is constant.
     """
     unit = backbone.units[stage - 1]
     width = unit.widths.get(choice.attachment)
@@ -237,7 +237,7 @@ def choice_problem(backbone: Backbone, choice: StageChoice, *, stage: int, init:
 
 
 def check_placement(backbone: Backbone, placement: Placement, *, init: Init) -> None:
-    """Refuse (InvalidPlacement) a wrong number of stages, or a choice that its stage does not take."""
+    """Raise InvalidPlacement for a wrong number of stages, or a choice that its stage does not take."""
     stages = len(backbone.units)
     if len(placement) != stages:
         raise InvalidPlacement(

@@ -12,7 +12,8 @@ from seplace.attention.options import GateOptions
 from seplace.costs import COSTS
 from seplace.costs.table import CostTable
 from seplace.errors import InvalidPlacement
-from seplace.models import freeze_backbone, insert
+from seplace.freezing import freeze_backbone
+from seplace.models import insert
 from seplace.placement import StageChoice
 from tests.adopted import STAGES, adopted, each_network, is_gate, outputs
 from tests.foreign import NETWORKS, GoogLeNet, images, trained_like

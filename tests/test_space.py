@@ -60,14 +60,14 @@ def test_iteration_length_and_index_agree(space: SearchSpace) -> None:
 @given(spaces(), st.data())
 def test_neighbours_differ_in_one_stage(space: SearchSpace, data: st.DataObject) -> None:
     placement = space.placement_at(data.draw(st.integers(0, len(space) - 1)))
-    neighbours = space.neighbours(placement)
+    neighbors = space.neighbors(placement)
     by_definition = [
         other
         for other in space
         if sum(one != two for one, two in zip(other.choices, placement.choices, strict=True)) == 1
     ]
-    assert set(neighbours) == set(by_definition)
-    assert len(neighbours) == len(by_definition) == sum(len(choices) - 1 for choices in space.choices)
+    assert set(neighbors) == set(by_definition)
+    assert len(neighbors) == len(by_definition) == sum(len(choices) - 1 for choices in space.choices)
 
 
 def test_the_order_is_lexicographic_and_lazy() -> None:
@@ -105,7 +105,7 @@ def test_a_stranger_is_refused(text: str, says: str) -> None:
     space = space_with(parse("none", "eca"), parse("se4", "none"), parse("none"))
     stranger = Placement.parse(text)
     assert stranger not in space
-    for ask in (space.index, space.indices, space.neighbours):
+    for ask in (space.index, space.indices, space.neighbors):
         with pytest.raises(InvalidPlacement) as caught:
             ask(stranger)
         assert says in str(caught.value)
@@ -212,7 +212,7 @@ def test_other_backbones_multiply_the_space() -> None:
     ]
     assert {space.backbone_of(candidate).text for candidate in candidates} == {"cifar_resnet8", wider, deeper}
     one = Placement.parse(f"se4-none-none@{deeper}")
-    assert {str(each) for each in space.neighbours(one)} == {
+    assert {str(each) for each in space.neighbors(one)} == {
         "se4-none-none",
         f"se4-none-none@{wider}",
         f"none-none-none@{deeper}",

@@ -258,7 +258,7 @@ RULES: dict[str, Rule] = {
     "_upsample_nearest_exact1d": _per_output_element,
     "_upsample_nearest_exact2d": _per_output_element,
     "_upsample_nearest_exact3d": _per_output_element,
-    # The neighbours that each new element is mixed of.
+    # The neighbors that each new element is mixed of.
     "upsample_linear1d": _times(2, _per_output_element),
     "upsample_bilinear2d": _times(4, _per_output_element),
     "upsample_trilinear3d": _times(8, _per_output_element),

@@ -15,7 +15,8 @@ from seplace.datasets.loader import Augmentation, BatchLoader
 from seplace.errors import DamagedImages, DataError, DeviceUnavailable
 from seplace.evaluators.data_look import look_at_study
 from seplace.evaluators.new_parts import new_modules
-from seplace.models import build, freeze_backbone, holds_own_code
+from seplace.freezing import freeze_backbone
+from seplace.models import build, holds_own_code
 from seplace.placement import Placement
 from seplace.seeds import derive_seed
 from seplace.study.config import StudyConfig

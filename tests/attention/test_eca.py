@@ -24,9 +24,9 @@ def reference(gate: ECA, u: Tensor) -> Tensor:
         for c in range(channels):
             score = torch.zeros(())
             for j, weight in enumerate(kernel):
-                neighbour = c + j - len(kernel) // 2
-                if 0 <= neighbour < channels:
-                    score += weight * u[n, neighbour].sum() / (height * width)
+                neighbor = c + j - len(kernel) // 2
+                if 0 <= neighbor < channels:
+                    score += weight * u[n, neighbor].sum() / (height * width)
             expected[n, c] = 1 / (1 + torch.exp(-score))
     return expected
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 import seplace
 from seplace.backbones.describe import describe
 from seplace.errors import InputError
-from seplace.models import freeze_backbone
+from seplace.freezing import freeze_backbone
 from tests.networks import network_of
 
 SLOTS = ("entry", "inner", "residual", "shortcut", "output")

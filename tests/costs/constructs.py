@@ -288,7 +288,7 @@ NORMS = [
     Construct("InstanceNorm2d", nn.InstanceNorm2d(C), 4 * MAP, 0, "as layer norm, no weight"),
     Construct("RMSNorm", nn.RMSNorm(W), 4 * MAP, 0, "square, mean, scale, weight"),
     Construct("RMSNorm, no weight", nn.RMSNorm(W, elementwise_affine=False), 3 * MAP, 0, "the same, no weight"),
-    # Square; mean of neighbours; two numbers to add and scale; power; quotient.
+    # Square; mean of neighbors; two numbers to add and scale; power; quotient.
     Construct(
         "LocalResponseNorm", nn.LocalResponseNorm(3), MAP + PIXELS * (C + 2) + 4 * MAP, 0, "R of the padded, 5 E"
     ),
@@ -335,10 +335,10 @@ NORMS = [
 RESIZED = [
     elementwise("nearest", nn.Upsample(scale_factor=2), 4),
     elementwise("nearest-exact", nn.Upsample(scale_factor=2, mode="nearest-exact"), 4),
-    elementwise("bilinear: four neighbours", nn.Upsample(scale_factor=2, mode="bilinear"), 16),
-    elementwise("bicubic: sixteen neighbours", nn.Upsample(scale_factor=2, mode="bicubic"), 64),
-    elementwise("linear: two neighbours", lambda x: F.interpolate(x.flatten(2), scale_factor=2, mode="linear"), 4),
-    elementwise("trilinear: eight neighbours", lambda x: F.interpolate(x[None], size=(C, H, W), mode="trilinear"), 8),
+    elementwise("bilinear: four neighbors", nn.Upsample(scale_factor=2, mode="bilinear"), 16),
+    elementwise("bicubic: sixteen neighbors", nn.Upsample(scale_factor=2, mode="bicubic"), 64),
+    elementwise("linear: two neighbors", lambda x: F.interpolate(x.flatten(2), scale_factor=2, mode="linear"), 4),
+    elementwise("trilinear: eight neighbors", lambda x: F.interpolate(x[None], size=(C, H, W), mode="trilinear"), 8),
     reduction("area", lambda x: F.interpolate(x, size=(3, 5), mode="area")),
     Construct(
         "bilinear without aliasing",
@@ -348,7 +348,7 @@ RESIZED = [
         "four taps an element of each pass",
     ),
     elementwise(
-        "grid_sample: four neighbours", lambda x: F.grid_sample(x, x.new_zeros(1, H, W, 2), align_corners=False), 4
+        "grid_sample: four neighbors", lambda x: F.grid_sample(x, x.new_zeros(1, H, W, 2), align_corners=False), 4
     ),
     elementwise(
         "grid_sample, nearest", lambda x: F.grid_sample(x, x.new_zeros(1, H, W, 2), mode="nearest", align_corners=False)

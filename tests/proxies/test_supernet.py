@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from seplace.backbones.describe import describe
-from seplace.models import freeze_backbone
+from seplace.freezing import freeze_backbone
 from seplace.placement import Placement, StageChoice
 from seplace.proxies.supernet import SharedWeights, Supernet, make, recalibrate
 from tests.networks import network_of
@@ -29,7 +29,7 @@ def images_of(backbone: str) -> torch.Tensor:
 
 
 def mixed(backbone: str) -> Placement:
-    """Another choice in each stage than in its neighbour."""
+    """Another choice in each stage than in its neighbor."""
     return Placement(tuple(CHOICES[(at + 1) % 3] for at in range(len(describe(backbone).units))))
 
 

@@ -8,7 +8,7 @@ from torch import nn
 from torch.optim.lr_scheduler import OneCycleLR
 
 from seplace.errors import TrainingFailed
-from seplace.models import freeze_backbone
+from seplace.freezing import freeze_backbone
 from seplace.study.recipe import Recipe
 from seplace.training.score import Score, measure_score
 from tests.networks import network_of
