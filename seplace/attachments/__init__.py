@@ -1,7 +1,7 @@
 """Attachments: how an attention module joins a block.
 
-An entry is a class with `attach(block, make)`: it puts the module A that `make(channels)` builds where the attachment
-has it. One file and one line add an entry.
+An entry has `attach(block, make)`, which puts the module A that `make(channels)` builds into a block. Attachments that
+differ by a slot and a width are rows of `slots.py`; others have a file each. One file and one line add an entry.
 """
 
 from seplace.attachments.entry import AttachmentEntry
@@ -12,13 +12,13 @@ ATTACHMENTS = Registry(
     AttachmentEntry,
     group="seplace.attachments",
     entries={
-        "serial": "seplace.attachments.serial:Serial",
+        "serial": "seplace.attachments.slots:SERIAL",
         "parallel": "seplace.attachments.parallel:Parallel",
         "cross": "seplace.attachments.cross:Cross",
-        "pre": "seplace.attachments.pre:Pre",
-        "post": "seplace.attachments.post:Post",
-        "inner": "seplace.attachments.inner:Inner",
-        "exit": "seplace.attachments.exit:Exit",
+        "pre": "seplace.attachments.slots:PRE",
+        "post": "seplace.attachments.slots:POST",
+        "inner": "seplace.attachments.slots:INNER",
+        "exit": "seplace.attachments.slots:EXIT",
         "kernel": AttachmentEntry("seplace.attachments.kernel:Kernel", takes_gates=False),
     },
 )

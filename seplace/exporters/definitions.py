@@ -80,10 +80,7 @@ class Definitions:
         self._found: dict[tuple[str, int], Definition] = {}
         self._names: dict[str, Definition] = {}
         for each in objects:
-            name, module = getattr(each, "__qualname__", repr(each)), each.__module__
-            if getattr(sys.modules.get(module), name, None) is not each:
-                raise UnexportableCode(f"{module}:{name} is not a class or function at the top of its module")
-            self._follow(module, name)
+            self._follow(each.__module__, name_of(each))
 
     def in_order(self) -> list[Definition]:
         """Return the definitions, each after what it needs, otherwise as they follow in their modules."""
@@ -172,6 +169,22 @@ class Definitions:
 def _read(module: str, text: str, package: str) -> _Source:
     """Parse a module; what is known of it holds as long as its text does."""
     return _Source(module, text.splitlines(), _bindings(ast.parse(text).body, package))
+
+
+def name_of(top: Any) -> str:
+    """Return the name of a class, a function or a constant at the top of its module.
+
+    Raises UnexportableCode for anything else.
+    """
+    module = sys.modules.get(top.__module__)
+    qualified = getattr(top, "__qualname__", None)
+    found = vars(module).items() if qualified is None else [(qualified, getattr(module, qualified, None))]
+    for name, value in found:
+        if value is top:
+            return name
+    raise UnexportableCode(
+        f"{top.__module__}:{qualified or repr(top)} is no class, function or constant at the top of its module"
+    )
 
 
 def _top_package(module: str) -> str:

@@ -16,7 +16,7 @@ from seplace.attachments import ATTACHMENTS
 from seplace.attention import ATTENTION
 from seplace.backbones.foreign.traced import TracedBackbone
 from seplace.exporters.code_check import UnexportableCode, check_code
-from seplace.exporters.definitions import Definition, Definitions, Import
+from seplace.exporters.definitions import Definition, Definitions, Import, name_of
 from seplace.models import applied_by, attachment_name, gate_arguments
 from seplace.version import __version__
 
@@ -151,7 +151,7 @@ def _build_function(
         bound = ", block=block" if _Code("block.in_channels") in keywords.values() else ""
         first = ", ".join([*map(_literal, arguments), *([""] if arguments and keywords else [])])
         lines += _call(
-            f"{ATTACHMENTS[attachment_name(choice)].__qualname__}.attach(block, lambda channels{bound}: "
+            f"{name_of(ATTACHMENTS[attachment_name(choice)])}.attach(block, lambda channels{bound}: "
             f"{applied_by(choice).__qualname__}({ATTENTION[choice.name].__qualname__}({first}",
             keywords,
             ")))",

@@ -69,13 +69,13 @@ def test_source_of_each_choice_gives_equal_logits(choice):
 def test_plain_source_holds_no_attention(backbone):
     stages = len(describe(backbone).stages)
     text = text_of(backbone, "-".join(["none"] * stages))
-    assert not re.search(r"\b(SE|ECA|CBAM|Serial|Parallel|Cross|Pre|Sigmoid|attach)\b", text)
+    assert not re.search(r"\b(SE|ECA|CBAM|SERIAL|SlotAttachment|Parallel|Cross|Sigmoid|attach)\b", text)
     assert_reproduces(trained_network(backbone, "-".join(["none"] * stages), image_size=32))
 
 
 def test_source_holds_only_what_is_used():
     residual = {"Addition", "BasicBlock", "ResidualBlock", "ResidualNetwork", "CifarStem", "build"}
-    gates = {"SE", "Scaled", "squashing", "TwiceSigmoid", "full_precision", "hidden_units", "Serial"}
+    gates = {"SE", "Scaled", "squashing", "TwiceSigmoid", "full_precision", "hidden_units", "SlotAttachment"}
     gates |= {"BlockWithSlots", "Block", "insert_layer", "shortcut_of", "draw_convolutions", "SqueezeExcitation"}
     # A table is written whole.
     gates |= {"AverageSqueeze", "MaximumSqueeze", "PyramidSqueeze", "OnePlusTanh", "ReLUOfOnePlus", "TwiceHardsigmoid"}
@@ -308,7 +308,7 @@ def test_gate_that_imports_the_same_in_another_way(tmp_path, monkeypatch):
 def test_gate_that_is_no_definition_is_refused(tmp_path, monkeypatch):
     more = "\nimport functools\nHalf = functools.partial(Gate)\nclass build(Gate): pass\n"
     gate_module(tmp_path, monkeypatch, "gate_partial", more=more)
-    with pytest.raises(UnexportableCode, match="not a class or function"):
+    with pytest.raises(UnexportableCode, match="no class, function or constant at the top"):
         text_of(placement="gate_partial:Half-none-none")
     with pytest.raises(UnexportableCode, match="two things"):
         text_of(placement="gate_partial:build-none-none")
