@@ -10,13 +10,14 @@ import itertools
 import json
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 from seplace.attention.options import GateOptions, Init
 from seplace.backbones.backbone import Backbone
+from seplace.backbones.describe import describe
 from seplace.baselines import baselines, own_baselines
 from seplace.errors import InvalidPlacement, InvalidSpace
 from seplace.files.former_words import former_choice
@@ -39,7 +40,8 @@ class SearchSpace:
     >>> placement in space, space.index(placement), str(space.placement_at(1))
     (True, 1, 'none-none-se4')
 
-    Raises InvalidSpace for choices that the blocks of a stage do not take.
+    `load_space` reads a space from a file, `from_choices` makes one from texts. Raises InvalidSpace for choices that
+    the blocks of a stage do not take.
     """
 
     name: str
@@ -72,6 +74,50 @@ class SearchSpace:
             raise InvalidSpace(f"a space has at most {sys.maxsize:,} candidates")
         if not self.variants and all(choice.module == "none" for choices in self.choices for choice in choices):
             raise InvalidSpace("the only candidate of the space is the plain backbone; nothing can be searched")
+
+    @classmethod
+    def from_choices(
+        cls,
+        backbone: str | Backbone,
+        choices: Sequence[str] | Sequence[Sequence[str]],
+        *,
+        init: Init,
+        min_hidden: int = 1,
+        name: str = "space",
+    ) -> Self:
+        """Return the space of some choices, written as in the text of a placement.
+
+        >>> import seplace
+        >>> space = seplace.SearchSpace.from_choices("cifar_resnet20", ["none", "se16", "eca"], init="paper")
+        >>> len(space)
+        27
+
+        Args:
+            backbone: The text of a backbone, such as `cifar_resnet20[width=0.5]`, or a backbone.
+            choices: The choices of every stage, or a sequence of choices for each stage.
+            init: `paper` starts each module as its paper does; with `identity` it changes nothing until it is trained.
+            min_hidden: The least number of hidden units of a module with a reduction ratio.
+            name: The name of the space, for messages.
+
+        Raises:
+            UnknownName: There is no such backbone.
+            InvalidPlacement: A choice cannot be read; the message says what to write.
+            InvalidSpace: The choices are not those of a space on this backbone.
+
+        """
+        described = describe(backbone) if isinstance(backbone, str) else backbone
+        texts = [each for each in choices if isinstance(each, str)]
+        if 0 < len(texts) < len(choices):
+            raise InvalidSpace(
+                "choices are texts, the same for every stage, or one sequence of texts a stage, not both"
+            )
+        by_stage = [texts] * len(described.units) if texts else [list(each) for each in choices]
+        return cls(
+            name=name,
+            backbone=described,
+            choices=tuple(tuple(StageChoice.parse(choice) for choice in stage) for stage in by_stage),
+            gate=GateOptions(init=init, min_hidden=min_hidden),
+        )
 
     @cached_property
     def backbones(self) -> dict[str, Backbone]:

@@ -76,13 +76,14 @@ def test_every_public_name_is_documented(name: str) -> None:
 
 
 @each_public_name
-def test_the_example_of_a_docstring_is_true(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_examples_of_a_docstring_are_true(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     public = getattr(seplace, name)
     home = importlib.import_module(public.__module__)
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
-    (example,) = doctest.DocTestFinder(recurse=False).find(public, name, module=home, globs={})
-    assert example.examples, "it has no example"
+    own, *of_methods = doctest.DocTestFinder().find(public, name, module=home, globs={})
+    assert own.examples, "it has no example"
     report: list[str] = []
-    runner.run(example, out=report.append)
+    for example in (own, *of_methods):
+        runner.run(example, out=report.append)
     assert not report, "".join(report)

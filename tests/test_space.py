@@ -285,3 +285,32 @@ def test_what_a_backbone_cannot_take_is_refused_by_name_with_what_it_can(
     with pytest.raises(InvalidPlacement) as caught:
         check_placement(described, placement, init=init)
     assert says in str(caught.value)
+
+
+def test_a_space_is_made_from_texts() -> None:
+    stages = [["none", "se4"], ["none"], ["none", "eca.parallel"]]
+    made = SearchSpace.from_choices("cifar_resnet8", stages, init="identity", min_hidden=8)
+    assert [str(placement) for placement in made] == [
+        "none-none-none",
+        "none-none-eca.parallel",
+        "se4-none-none",
+        "se4-none-eca.parallel",
+    ]
+    assert made.gate == GateOptions(init="identity", min_hidden=8)
+    everywhere = SearchSpace.from_choices(describe("cifar_resnet8"), ["none", "eca"], init="paper")
+    assert everywhere.choices == (parse("none", "eca"),) * 3
+
+
+@pytest.mark.parametrize(
+    ("choices", "kind", "message"),
+    [
+        (["none", "se"], InvalidPlacement, "se needs a reduction ratio"),
+        ([["none"], ["eca"]], InvalidSpace, r"has 3 stages \(got 2\)"),
+        ([], InvalidSpace, r"has 3 stages \(got 0\)"),
+        (["none", ["eca"]], InvalidSpace, "choices are texts, the same for every stage, or one sequence"),
+        (["none", "se64"], InvalidSpace, "se64 leaves no hidden unit"),
+    ],
+)
+def test_texts_that_make_no_space_are_refused(choices, kind, message) -> None:
+    with pytest.raises(kind, match=message):
+        SearchSpace.from_choices("cifar_resnet8", choices, init="paper")

@@ -10,9 +10,10 @@ from seplace.cli.printing import show
 def doctor() -> None:
     """Check this machine: versions, devices and known problems."""
     from seplace.cli.examine import examine
-    from seplace.report.terminal import plain_table
 
     findings = examine()
-    show(plain_table(["", "", ""], [[each.subject, each.state, each.advice] for each in findings]))
+    width = max(len(each.subject) for each in findings)
+    for each in findings:
+        show(f"{each.subject:{width}}  {each.state}{f'; {each.advice}' if each.advice else ''}")
     if any(each.advice and each.subject not in ("pyarrow", "pillow") for each in findings):
         raise typer.Exit(3)
