@@ -25,8 +25,8 @@ def test_a_run_returns_tables(results):
     assert len(results.evaluations) >= 11
     assert results.placements["flops"].is_monotonic_increasing
     assert results.placements["n"].sum() == len(results.evaluations)
-    members = results.placements[results.placements["on_front"]]["placement"].tolist()
-    assert results.front["placement"].tolist()[: len(members)] == members
+    points = results.placements[results.placements["on_front"]]["placement"].tolist()
+    assert results.front["placement"].tolist()[: len(points)] == points
     assert (results.placements["baseline"] != "").sum() == 7
     assert set(results.placements[results.placements["baseline"] != ""]["n"]) <= {1, 2}
     assert results.front["test_accuracy"].notna().all()
@@ -92,12 +92,12 @@ def test_it_plots(results, tmp_path):
 
 
 def test_a_pick_is_the_first_seed_of_its_placement(results):
-    members = results.placements[results.placements["on_front"]]
-    assert str(results.pick("cheapest").placement) == members["placement"].iloc[0]
-    assert str(results.pick("best").placement) == members["placement"].iloc[-1]
-    assert str(results.pick("knee").placement) in members["placement"].tolist()
+    points = results.placements[results.placements["on_front"]]
+    assert str(results.pick("cheapest").placement) == points["placement"].iloc[0]
+    assert str(results.pick("best").placement) == points["placement"].iloc[-1]
+    assert str(results.pick("knee").placement) in points["placement"].tolist()
     assert results.pick("eca-eca-eca").seed == 0
-    assert str(results.pick("best", flops_under=members["flops"].iloc[0]).placement) == members["placement"].iloc[0]
+    assert str(results.pick("best", flops_under=points["flops"].iloc[0]).placement) == points["placement"].iloc[0]
     with pytest.raises(InputError, match="no placement on the front under 5 FLOPs"):
         results.pick("best", flops_under=5)
     with pytest.raises(InputError, match=r"se4-none-se4\.parallel was not trained"):

@@ -18,11 +18,11 @@ def stage_choices(draw: st.DrawFn) -> StageChoice:
     module = draw(st.sampled_from([*ATTENTION, "my_package.gates:Gate"]))
     if module in ("none", "native"):
         return StageChoice(module)
-    member = ATTENTION.entry(module)
-    ratio = draw(st.integers(1, 4096)) if member.takes_ratio else None
-    attachments = member.attachments or [name for name in ATTACHMENTS if ATTACHMENTS.entry(name).takes_gates]
+    entry = ATTENTION.entry(module)
+    ratio = draw(st.integers(1, 4096)) if entry.takes_ratio else None
+    attachments = entry.attachments or [name for name in ATTACHMENTS if ATTACHMENTS.entry(name).takes_gates]
     options = []
-    for key, values in sorted(member.options.items()):
+    for key, values in sorted(entry.options.items()):
         value = draw(st.sampled_from(values)) if values else draw(st.integers(1, 99))
         if not values or value != values[0]:
             options.append(f"{key}={value}")

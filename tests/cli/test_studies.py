@@ -47,10 +47,10 @@ def test_a_bad_study_is_exit_2_with_its_place(cli, tmp_path):
 
 def test_what_cannot_be_exported_is_refused_before_anything_runs(cli, tmp_path):
     study = write_study(tmp_path)
-    for pick, told in (("kne", "unknown pick 'kne'. Did you mean 'knee'?"), ("none-foo-se4", "stage 2: unknown")):
+    for pick, rule in (("kne", "unknown pick 'kne'. Did you mean 'knee'?"), ("none-foo-se4", "stage 2: unknown")):
         code, _, errors = cli("run", study, "--results", tmp_path / "out", "--export", pick)
         assert code == 2
-        assert told in errors
+        assert rule in errors
     assert not (tmp_path / "out").exists()
 
 

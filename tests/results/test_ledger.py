@@ -248,7 +248,7 @@ def test_no_damaged_byte_gives_other_results_or_a_traceback(tmp_path):
     written_of_all_kinds(path)
     whole, data = everything_in(path), path.read_bytes()
     random = Random(0)
-    told = 0
+    found_damaged = 0
     for offset in (*range(100), *random.sample(range(len(data)), 400)):
         altered = bytearray(data)
         altered[offset] ^= random.randrange(1, 256)
@@ -259,8 +259,8 @@ def test_no_damaged_byte_gives_other_results_or_a_traceback(tmp_path):
                 ledger.add(evaluation(20))
         except (CorruptResults, DiskFull) as error:
             assert str(error).startswith(str(damaged))  # noqa: PT017 - most damage is none
-            told += 1
-    assert told > 50
+            found_damaged += 1
+    assert found_damaged > 50
 
 
 @pytest.mark.parametrize(

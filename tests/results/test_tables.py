@@ -12,7 +12,7 @@ from seplace.results.summaries import summarize
 from seplace.study.space_file import load_space
 from seplace.results.effects_tables import effects_frame
 from seplace.results.picks import knee_of
-from seplace.results.tables import front_frame, paired_gain, placements_frame
+from seplace.results.tables import evaluations_frame, front_frame, paired_gain, placements_frame
 from tests.results.test_evaluation import CBAM, ECA, PLAIN, SE, evaluation, rows
 
 DESIGN = Design(load_space("cifar-resnet8"))
@@ -159,3 +159,11 @@ def test_effects_in_a_table():
     modules = table[table["kind"] == "module"].set_index(["stage", "name"])
     assert modules.loc[(0, "se"), ["trainings", "extra_flops"]].tolist() == [4, 20]
     assert effects_frame(None, cost_table=cost_table, evaluations=[], latencies={}).empty
+
+
+def test_evaluations_in_a_table():
+    table = evaluations_frame([evaluation(SE, 0, 81.0, seconds=1.23456), evaluation(SE, 1, None, reason="oom")])
+    assert table[["seed", "state", "reason"]].to_numpy().tolist() == [[0, "complete", ""], [1, "failed", "oom"]]
+    assert table["seconds"].iloc[0] == 1.235
+    assert table["flops"].tolist() == [1100, 1100]
+    assert evaluations_frame([]).empty

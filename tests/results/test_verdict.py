@@ -38,7 +38,7 @@ def test_a_clear_lead_is_named_with_its_interval():
     assert "(2 placements compared with the plain backbone, 1 better with 95 % probability for all of them " in sentence
 
 
-def test_a_lead_over_none_may_be_none_over_a_baseline():
+def test_a_gain_over_the_plain_backbone_may_be_none_over_a_baseline():
     evaluations = [*rows(plain=BASE, eca=above(2.9)), *rows(cbam=above(3.0))]
     sentence = said(evaluations, names=("plain", "ECA in two stages"))
     assert sentence.startswith(f"Placement {CBAM} is better than the plain backbone at 95 %: ")
@@ -54,7 +54,7 @@ def test_one_lucky_training_among_many_is_not_claimed():
     assert said(evaluations).startswith("No placement is better than the plain backbone at 95 %")
 
 
-def test_rungs_are_spoken_of_with_what_they_were_judged_by():
+def test_rungs_are_named_with_their_rank_correlation():
     noted = {
         "stopped": 1,
         "rungs": [

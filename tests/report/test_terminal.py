@@ -1,0 +1,104 @@
+import io
+
+import pandas as pd
+from rich.console import Console
+
+from seplace.interval import UNKNOWN, Interval
+from seplace.report.numbers import duration, plus_minus, quantity
+from seplace.report.simulation_tables import calibration_table, simulation_table
+from seplace.report.terminal import effects_table, front_table, recommended_table
+
+
+def printed(table: object) -> list[str]:
+    console = Console(file=io.StringIO(), width=240)
+    console.print(table)
+    return console.file.getvalue().splitlines()
+
+
+def row(placement: str, *, on_front: bool, baseline: str, gain: float, vs_baseline: Interval = UNKNOWN) -> dict:
+    return {
+        "placement": placement,
+        "baseline": baseline,
+        "on_front": on_front,
+        "p_front": 0.62,
+        "n": 3,
+        **Interval(value=80.0, lower=79.5, upper=80.6).columns("accuracy"),
+        **Interval(value=gain, lower=gain - 1, upper=gain + 1).columns("gain"),
+        **vs_baseline.columns("gain_vs_baseline"),
+        "flops": 2_000_000,
+        "extra_flops": 512,
+        "test_accuracy": 79.0,
+        "test_accuracy_se": 0.25,
+    }
+
+
+FRONT = pd.DataFrame(
+    [
+        row("none-none", on_front=True, baseline="plain", gain=0.0),
+        row("none-se4", on_front=True, baseline="", gain=1.2, vs_baseline=Interval(value=0.2, lower=-0.4, upper=0.9)),
+        row("se16-se16", on_front=False, baseline="SE everywhere", gain=0.3),
+    ]
+)
+
+
+def test_the_front_says_what_each_number_is():
+    text = printed(front_table(FRONT, cost="flops", title="a study"))
+    heading = " ".join(text[2:4])
+    for words in (
+        "front",
+        "P(non-",
+        "dominated)",
+        "seeds",
+        "accuracy %",
+        "gain vs plain",
+        "gain vs baseline",
+        "test %",
+    ):
+        assert words in heading
+    plain, best, beside = (next(line for line in text if f" {name} " in line) for name in FRONT["placement"])
+    assert ["●" in line for line in (plain, best, beside)] == [True, True, False]
+    assert "62 %" in best
+    assert "+1.20 [+0.20, +2.20] │ +0.20 [-0.40, +0.90]" in best
+    assert "+0.00" not in plain  # it has no gain over itself
+    assert text[-2].strip().endswith("none: no attention")
+    assert "posterior mean [90 % credible interval]; gain vs baseline: over the best baseline" in text[-1]
+
+
+def test_a_study_without_a_test_split_has_no_column_for_it():
+    assert not any("test %" in line for line in printed(front_table(FRONT, cost="flops", title="", has_test=False)))
+
+
+def test_recommended_placements_have_the_same_legend():
+    text = printed(recommended_table(FRONT.assign(n=[0, 1, 2]), cost="flops", title="a study"))
+    assert "gain vs plain" in text[2]
+    assert text[-1].strip() == "accuracy and gain: posterior mean [90 % credible interval]"
+
+
+def test_effects_have_the_probability_of_their_sign():
+    effects = pd.DataFrame(
+        [{"kind": "choice", "stage": 0, "name": "se4", "p_positive": 0.98, "trainings": 4, "extra_latency_ms": 0.25}]
+    ).assign(**Interval(value=0.5, lower=0.1, upper=0.9).columns("effect"))
+    text = "\n".join(printed(effects_table(effects, kind="choice", title="a study")))
+    assert "P(effect > 0)" in text
+    assert "│ all   │ se4    │ +0.50 [+0.10, +0.90] │          98 % │" in text
+
+
+def test_simulated_searches_have_their_regret_beside_the_expected_one():
+    counts = {"front_points": 5, "covered": 4, "gains_covered": 4, "different": 40, "trained": 50}
+    biases = dict.fromkeys(("bias", "gain_bias", "observed_gain_bias"), 0.01)
+    one = {"problem": "usual", "sampler": "effects", "regret": 0.04, "expected_regret": 0.05, **counts, **biases}
+    text = printed(calibration_table(pd.DataFrame([one | {"claimed": 3, "wrongly_claimed": 0}])))
+    assert "estimates of the trained front against the truth" in text[0]
+    assert "expected regret" in text[2]
+    assert "4.0 % │           5.0 % │    80 % │         100 % │" in next(line for line in text if "usual" in line)
+    summary = {"problem": "usual", "recommendation": "observed", "sampler": "effects", "trainings": 12}
+    interval = Interval(value=0.5, lower=0.4, upper=0.6).columns("hypervolume")
+    text = printed(simulation_table(pd.DataFrame([summary | interval | {"repetitions": 50}])))
+    assert "0.500 [0.400, 0.600]" in next(line for line in text if "usual" in line)
+
+
+def test_numbers_as_text():
+    nan = float("nan")
+    assert [plus_minus(81.0, 0.25), plus_minus(81.0, nan), plus_minus(nan, nan)] == ["81.00 ± 0.25", "81.00", ""]
+    assert [quantity(3_894_000_000), quantity(512, signed=True), quantity(0.25)] == ["3.894G", "+512", "0.25"]
+    assert [duration(0.314), duration(45), duration(720), duration(12_600)] == ["0.31 s", "45 s", "12 min", "3.5 h"]
