@@ -20,7 +20,7 @@ def bench(
         typer.Argument(
             help=r"Backbones, such as resnet50_v1 or cifar_resnet20\[width=0.5], and placements to insert into each: "
             "one choice a stage, such as se16-none-none-eca, or one choice for every stage that takes it, such as "
-            "se16.parallel. The first is a backbone. Default placements: the baselines. With --paper: sources of "
+            "se16.parallel. The first is a backbone. Default placements: the baselines. With --published: sources of "
             "published figures, any of se, cbam, eca, released and formula.",
             show_default=False,
         ),
@@ -39,9 +39,10 @@ def bench(
         int, typer.Option(min=2, max=100_000, help="Timed rounds; every placement runs once in each.")
     ] = 10,
     accelerator: AcceleratorOption = Accelerator.auto,
-    paper: Annotated[
-        bool, typer.Option("--paper", help="Print published complexity figures beside those of seplace.")
+    published: Annotated[
+        bool, typer.Option("--published", help="Print published complexity figures beside those of seplace.")
     ] = False,
+    paper: Annotated[bool, typer.Option("--paper", hidden=True, help="The former name of --published.")] = False,
     image_size: Annotated[
         int | None, typer.Option(min=1, max=4096, help="Side of the images in pixels. Default: the backbone's.")
     ] = None,
@@ -58,9 +59,10 @@ def bench(
     for option, file, suffixes in (("--output", output, (".csv",)), ("--plot", plot, (".png", ".svg", ".pdf"))):
         if file is not None and file.suffix not in suffixes:
             raise InputError(f"{option}: write a file that ends in {' or '.join(suffixes)} (got {file})")
-    if paper and (plot is not None or latency or by_block or image_size is not None or classes is not None):
-        raise InputError("--paper takes --format and --output alone, since each published figure names its network")
-    if paper:
+    published = published or paper
+    if published and (plot is not None or latency or by_block or image_size is not None or classes is not None):
+        raise InputError("--published takes --format and --output alone, since each published figure names its network")
+    if published:
         records = compare_published(subjects or [])
     else:
         cases = read_cases(subjects or [], by_block=by_block, image_size=image_size, num_classes=classes)
@@ -76,7 +78,7 @@ def bench(
     elif output_format is Format.csv:
         typer.echo(_csv(records), nl=False)
     else:
-        _show_bench(records, has_times=latency, is_paper=paper)
+        _show_bench(records, has_times=latency, is_published=published)
     if output is not None:
         from seplace.files.atomic import write_atomically
 
@@ -99,10 +101,10 @@ def _csv(records: Sequence[Mapping[str, Any]]) -> str:
     return to_csv(pd.DataFrame(records))
 
 
-def _show_bench(records: Sequence[dict[str, Any]], *, has_times: bool, is_paper: bool) -> None:
+def _show_bench(records: Sequence[dict[str, Any]], *, has_times: bool, is_published: bool) -> None:
     from seplace.report.bench_tables import counts_table, measured_table, published_notes, published_table
 
-    if is_paper:
+    if is_published:
         for source in dict.fromkeys(record["source"] for record in records):
             rows = [record for record in records if record["source"] == source]
             show(published_table(rows))

@@ -31,11 +31,14 @@ def proxy(
     images: Annotated[
         int | None, typer.Option(min=2, help="Number of training images that score an untrained network. Default: 64.")
     ] = None,
-    paper_gates: Annotated[
+    paper_init: Annotated[
         bool,
         typer.Option(
-            "--paper-gates", help="Initialize the gates of untrained networks as in their papers, not as in the study."
+            "--paper-init", help="Initialize the gates of untrained networks as in their papers, not as in the study."
         ),
+    ] = False,
+    paper_gates: Annotated[
+        bool, typer.Option("--paper-gates", hidden=True, help="The former name of --paper-init.")
     ] = False,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Epochs of short_training. Default: a third of the study's.")
@@ -71,7 +74,7 @@ def proxy(
     import_from(Path())
     study = Results.load(results)
     study.refuse_other_code()
-    init = "paper" if paper_gates else study.config.search_space.gate.init
+    init = "paper" if paper_init or paper_gates else study.config.search_space.gate.init
     usual = Effort.usual(study.config.training.epochs, gate_init=init)
     effort = Effort(
         images=images or usual.images,

@@ -293,7 +293,7 @@ def test_the_command_measures_under_the_conditions_of_its_options(cli) -> None:
 
 
 def test_published_figures_on_the_command_line(cli) -> None:
-    code, output, _ = cli("--paper", "released", "--format", "csv")
+    code, output, _ = cli("--published", "released", "--format", "csv")
     assert code == 0
     rows = pd.read_csv(StringIO(output), dtype=str)
     assert len(rows) == 19
@@ -320,7 +320,9 @@ def test_published_figures_on_the_command_line(cli) -> None:
         pytest.param(("cifar_resnet8", "--output", "a.txt"), "--output: write a file that ends in .csv", id="output"),
         pytest.param(("cifar_resnet8", "--plot", "a.gif"), "--plot: write a file that ends in .png", id="plot"),
         pytest.param(("--paper", "see"), "Did you mean 'se'?", id="unknown paper"),
-        pytest.param(("--paper", "--latency"), "--paper takes --format and --output alone", id="paper and latency"),
+        pytest.param(
+            ("--published", "--latency"), "--published takes --format and --output alone", id="paper and latency"
+        ),
     ],
 )
 def test_nonsense_is_exit_2(cli, arguments: tuple[str, ...], message: str) -> None:
@@ -334,7 +336,7 @@ def test_help_and_bad_input_need_no_torch() -> None:
         (["--help"], 0),
         (["resnet9"], 2),
         (["resnet18", "see16"], 2),
-        (["--paper", "see"], 2),
+        (["--published", "see"], 2),
         (["resnet18", "--plot", "a.gif"], 2),
     ]
     program = (
