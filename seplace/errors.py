@@ -1,6 +1,6 @@
-"""Every error that seplace raises on purpose, with the exit code that the command line gives it.
+"""The errors that seplace raises on purpose, each with the exit code of the command line.
 
-Exit codes: 0 done, 1 a bug of ours, 2 bad input, 3 data or environment, 4 too many failed trainings, 75 already
+Exit codes: 0 done, 1 a bug of seplace, 2 bad input, 3 data or environment, 4 too many failed trainings, 75 already
 running, 130 and 143 signals.
 """
 
@@ -28,18 +28,18 @@ class SeplaceError(Exception):
     exit_code = 1
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Travel between processes whatever the arguments of the class are; Python would call it with the message."""
+        """Pickle the error without calling its class, whose arguments are not the message."""
         return _rebuilt, (type(self), self.args), self.__dict__
 
 
 class InputError(SeplaceError, ValueError):
-    """Something that the user wrote is wrong."""
+    """Bad input: something that the user wrote is wrong."""
 
     exit_code = 2
 
 
 class UnknownName(InputError, KeyError):
-    """A name that a registry does not hold; the message lists what it holds and the nearest match."""
+    """A name that is not in a registry; the message lists the known names and the nearest one."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         self.kind = kind
@@ -61,7 +61,7 @@ class InvalidSpace(InputError):
 
 
 class InvalidBlocks(InputError):
-    """Blocks that are named and cannot be had; `faults` says for the position of each what is wrong with it."""
+    """Named blocks that do not fit their network; `faults` has the position, name and fault of each."""
 
     def __init__(self, network: str, faults: Iterable[tuple[int, str, str]]) -> None:
         self.faults = tuple(faults)
@@ -73,21 +73,21 @@ class InvalidStudy(InputError):
 
 
 class StudyChanged(InputError):
-    """A results folder that belongs to a study with another meaning."""
+    """A results folder that belongs to a different study."""
 
 
 class UserCodeError(InputError):
-    """Code of the user's own (a network, a module, a data set …) failed; the message says what it said, and where."""
+    """An error in the user's own code (a network, a module, …); the message names the error and its line."""
 
 
 class DataError(SeplaceError):
-    """Data that is missing, corrupt, or not what it is said to be."""
+    """Data that are missing, corrupt, or not as described."""
 
     exit_code = 3
 
 
 class DamagedImages(DataError):
-    """Images that cannot be used; `reasons` says of each what it is, and where."""
+    """Images that cannot be used; `reasons` has the path and the fault of each."""
 
     _SHOWN = 5
 
@@ -102,23 +102,23 @@ class DamagedImages(DataError):
 
 
 class MissingTestSplit(DataError):
-    """A data set has no labelled images beside those that are trained on."""
+    """A data set without labeled test images."""
 
 
 class MissingPackage(SeplaceError, ImportError):
-    """An optional package that is needed here and cannot be imported."""
+    """An optional package that is needed and cannot be imported."""
 
     exit_code = 3
 
 
 class DeviceUnavailable(SeplaceError, RuntimeError):
-    """A device, or a precision of it, that was asked for and is not there."""
+    """A requested device, or a precision of it, that is not available."""
 
     exit_code = 3
 
 
 class DeviceFailed(DeviceUnavailable):
-    """A GPU that stopped working in a training: its process can do nothing more on it, another may."""
+    """A GPU that stopped working in a training; its process cannot use it any more, another process may."""
 
 
 class CorruptResults(SeplaceError):
@@ -128,11 +128,11 @@ class CorruptResults(SeplaceError):
 
 
 class MissingWeights(CorruptResults):
-    """The trained weights of an evaluation are not there, as in results that were published without them."""
+    """Trained weights that are missing, as in results that were published without them."""
 
 
 class UncountedOperator(SeplaceError, RuntimeError):
-    """A network runs an operator for which no FLOP count is registered, or holds a gate that never runs."""
+    """A network that runs an operator without a FLOP count, or holds a gate that never runs."""
 
     exit_code = 2
 
@@ -146,25 +146,25 @@ class TrainingFailed(SeplaceError, RuntimeError):
 
 
 class TooManyFailures(SeplaceError, RuntimeError):
-    """So many trainings failed in a row that going on is pointless."""
+    """Too many trainings failed in a row."""
 
     exit_code = 4
 
 
 class ExportMismatch(SeplaceError, RuntimeError):
-    """An exported model that does not reproduce the network it was exported from."""
+    """An exported model that does not reproduce its network."""
 
 
 class StudyBusy(SeplaceError, RuntimeError):
-    """Another process is running this study."""
+    """A study that another process is running."""
 
     exit_code = 75
 
 
 class Interrupted(BaseException):
-    """The run was stopped by a signal; everything finished is kept.
+    """A run that a signal has stopped; everything finished is kept.
 
-    As KeyboardInterrupt is none, it is no Exception: nobody's `except Exception` may take it for a failed attempt.
+    It is not an Exception, as KeyboardInterrupt is not: an `except Exception` must not take it for a failed training.
     """
 
     def __init__(self, signum: int) -> None:
@@ -174,7 +174,7 @@ class Interrupted(BaseException):
 
 
 _LONGEST_NAME = 100
-"""A longer text is no name with a typing error, and comparing it takes time."""
+"""The longest text that is compared with known names; a longer one is not a name with a typing error."""
 
 
 def quoted(text: str, *, most: int = 80) -> str:
@@ -195,7 +195,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name nearest to `name`, if one is near enough to be meant."""
+    """Return the known name nearest to `name`; None if none is near enough."""
     if len(name) > _LONGEST_NAME:
         return None
     return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)), None)
