@@ -28,10 +28,7 @@ def examine() -> list[Finding]:
     """Return the findings about Python, packages, devices and precisions."""
     findings = [Finding(subject="python", state=f"{platform.python_version()} on {platform.platform()}")]
     findings += [_package(name) for name in _PACKAGES]
-    findings += [
-        _package(name, advice="needed for encoded images: pip install '.[images]' in a checkout of seplace")
-        for name in _OPTIONAL
-    ]
+    findings += [_package(name, advice=f"needed for encoded images: pip install {name}") for name in _OPTIONAL]
     findings += [Finding(subject="sqlite", state=sqlite3.sqlite_version), *_torchvision(), *_devices()]
     return findings
 

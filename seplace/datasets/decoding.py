@@ -75,7 +75,7 @@ def need_pillow() -> None:
     try:
         import PIL  # noqa: F401
     except ImportError as error:
-        raise MissingPackage(f"decoding images needs pillow ({error}): pip install 'seplace[images]'") from error
+        raise MissingPackage(f"decoding images needs pillow ({error}): pip install pillow") from error
 
 
 def in_threads(work: Callable[[range], T], sources: Sequence[bytes | str]) -> list[T]:

@@ -187,7 +187,7 @@ def _opened(file: Path) -> Any:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError as error:
-        raise MissingPackage(f"reading {file} needs pyarrow ({error}): pip install 'seplace[images]'") from error
+        raise MissingPackage(f"reading {file} needs pyarrow ({error}): pip install pyarrow") from error
     try:
         return pq.ParquetFile(file)
     except (OSError, pa.ArrowException) as error:

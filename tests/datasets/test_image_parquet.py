@@ -135,17 +135,17 @@ def test_on_demand_equals_in_memory(tmp_path):
     assert (lazy.train.batch(rows) == whole.train.batch(rows)).all()
 
 
-def test_without_pyarrow_the_extra_is_named(tmp_path, monkeypatch):
+def test_without_pyarrow_its_installation_is_named(tmp_path, monkeypatch):
     make_parquet(tmp_path)
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
-    with pytest.raises(MissingPackage, match=r"pip install 'seplace\[images\]'"):
+    with pytest.raises(MissingPackage, match="pip install pyarrow"):
         image_parquet(tmp_path)
 
 
-def test_without_pillow_the_extra_is_named(tmp_path, monkeypatch):
+def test_without_pillow_its_installation_is_named(tmp_path, monkeypatch):
     make_parquet(tmp_path)
     monkeypatch.setitem(__import__("sys").modules, "PIL", None)
-    with pytest.raises(MissingPackage, match=r"pip install 'seplace\[images\]'"):
+    with pytest.raises(MissingPackage, match="pip install pillow"):
         load_image_set("image_parquet", root=tmp_path, **SMALL)
 
 
