@@ -22,9 +22,8 @@ from seplace.results.provenance import provenance_of
 from seplace.results.summaries import summarize
 from seplace.results.tables import evaluations_frame, front_frame, placements_frame, recommended_frame, rungs_frame
 from seplace.results.verdict import regret_sentence, rungs_sentence, verdict
-from seplace.search.attempts import told
 from seplace.search.meaning import own_baselines
-from seplace.search.of_study import task_of
+from seplace.search.of_study import failure_rules_of, task_of
 from seplace.search.scoring import covariates_of, proxy_records
 from seplace.study.config import STUDY_FACTS, StudyConfig, load_results_study
 from seplace.user_code import user_errors_if
@@ -220,7 +219,8 @@ class Results:
     def verdict(self) -> str:
         """Sentences: whether any placement is better than the plain backbone, and than the baselines."""
         if self.plain_failure is not None:
-            return f"Nothing can be compared with the plain backbone: {told(self.plain_failure, self.config)}."
+            failure = failure_rules_of(self.config).describe(self.plain_failure)
+            return f"Nothing can be compared with the plain backbone: {failure}."
         return " ".join(each for each in (verdict(self.estimates, self.baselines), self.test_note) if each)
 
     @property

@@ -107,7 +107,7 @@ def run(
         TooManyFailures: Trainings fail one after another.
 
     """
-    from seplace.search.driver import run_study
+    from seplace.search.run_study import run_study
 
     with signals_as_errors():  # from the first line to the last table
         config = (overrides or Overrides()).apply(load_study(study))

@@ -17,8 +17,8 @@ from seplace.user_modules import import_from
 def status(results: ResultsArgument) -> None:
     """Show the progress of a study, and its failed trainings."""
     from seplace.api import Results
-    from seplace.search.attempts import told
     from seplace.search.lock import holder
+    from seplace.search.of_study import failure_rules_of
 
     running = holder(results / "lock")
     try:
@@ -48,9 +48,10 @@ def status(results: ResultsArgument) -> None:
         stopped = study.rungs[study.rungs["reached"] < study.config.training.epochs]
         early = f", {len(stopped[['placement', 'seed']].drop_duplicates())} stopped early"
     show(f"{complete} trainings complete, {len(study.rows) - complete} failed{early}; budget {budget}{more}")
+    rules = failure_rules_of(study.config)
     for row in study.rows:
         if row.state == "failed":
-            show(f"  failed: {told(row, study.config)}")
+            show(f"  failed: {rules.describe(row)}")
     if complete:
         points = study.placements["on_front"].sum()
         show(f"{len(study.placements)} placements trained, {points} on the front")

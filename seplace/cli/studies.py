@@ -50,7 +50,8 @@ def plan(
         show(sentence)
     if space.variants:
         show("  the same in " + ", ".join(variant.text for variant in space.variants))
-    budget = f"{made.trainings} trainings" if made.trainings is not None else f"{search.hours:g} h"
+    limit = made.budget
+    budget = f"{limit.trainings} trainings" if limit.trainings is not None else f"{limit.hours:g} h"
     show(f"{len(space):,} placements; {search.sampler} with a budget of {budget}, at most {search.seeds} seeds each")
     if search.proxies:
         scored = min(search.proxy_placements, len(space))
@@ -64,9 +65,8 @@ def plan(
             f"counts epochs, {config.training.epochs} a training"
         )
     if config.confirm is not None:
-        show(
-            f"then front and baselines up to {config.confirm.seeds} seeds each, at most {made.confirmations} trainings"
-        )
+        confirm = config.confirm
+        show(f"then front and baselines up to {confirm.seeds} seeds each, at most {confirm.trainings} trainings")
     if made.spans is None:
         show("costs: not counted yet; plan without --no-batch counts them once")
     else:

@@ -61,22 +61,21 @@ class Task:
         """The priced space; None where the cost is measured, and so not known before a training."""
         if self.cost not in self.cost_table.names:
             return None
-        return PricedSpace(
-            self.design, cost_tables(self.design, self.cost_table, self.cost), limits=self.counted_limits
-        )
+        return PricedSpace(self.design, cost_tables(self.design, self.cost_table, self.cost), limits=self.limit_tables)
+
+    @property
+    def counted_limits(self) -> dict[str, float]:
+        """The limits on counted costs, by the name of the cost."""
+        return {name: limit for name, limit in self.limits.items() if name in self.cost_table.names}
 
     @cached_property
-    def counted_limits(self) -> list[tuple[Tables, float]]:
-        """The limits on counted costs."""
-        return [
-            (cost_tables(self.design, self.cost_table, name), limit)
-            for name, limit in self.limits.items()
-            if name in self.cost_table.names
-        ]
+    def limit_tables(self) -> list[tuple[Tables, float]]:
+        """The limits on counted costs, each with the cost of every choice."""
+        return [(cost_tables(self.design, self.cost_table, name), limit) for name, limit in self.counted_limits.items()]
 
     def priced_space_by(self, measured: Mapping[Placement, float]) -> PricedSpace:
         """Return the priced space, where the cost is measured as learned from some placements."""
         if self.priced_space is not None:
             return self.priced_space
         # A proxy is a covariate of accuracy, not of a cost.
-        return PricedSpace(self.design, learned_cost(self._bare_design, measured), limits=self.counted_limits)
+        return PricedSpace(self.design, learned_cost(self._bare_design, measured), limits=self.limit_tables)

@@ -8,50 +8,58 @@ the next run replaces. A failure of the placement's own (it diverged, its code r
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from seplace.results.evaluation import Evaluation, EvaluationKey
     from seplace.results.ledger import Ledger
-    from seplace.study.config import StudyConfig
 
 _TIMEOUT = "timeout"
 _OF_THE_MACHINE = frozenset({"oom", "crashed"})
 
 
-def is_of_the_machine(failed: Evaluation, config: StudyConfig) -> bool:
-    """Return whether a failure says nothing about its placement; a table of trainings gives the same answer again.
+@dataclass(frozen=True, kw_only=True)
+class FailureRules:
+    """How failed trainings are treated."""
 
-    One that ran out of time says nothing where it has more of it now.
-    """
-    if config.evaluator.folder is not None:
-        return False
-    if failed.reason == _TIMEOUT:
-        minutes = config.run.timeout_minutes
-        return minutes is None or 60 * minutes > failed.seconds
-    return failed.reason in _OF_THE_MACHINE
+    stop_after: int
+    """The number of failed trainings in a row that ends the run."""
+    timeout_minutes: float | None = None
+    """The time limit of a training, if there is one."""
+    is_tabular: bool = False
+    """Whether recorded trainings answer: then a second attempt gives the same answer."""
 
+    def is_of_the_machine(self, failed: Evaluation) -> bool:
+        """Return whether a failure says nothing about its placement.
 
-def told(failed: Evaluation, config: StudyConfig) -> str:
-    """Return which training failed, why, and what can be done about it."""
-    if is_of_the_machine(failed, config):
-        advice = "run the study again, and it is tried again"
-    elif failed.reason == _TIMEOUT:
-        advice = "with more time, or with --retry-failed (in Python retry_failed=True), it is tried again"
-    else:
-        advice = "when its cause is mended, --retry-failed (in Python retry_failed=True) tries it again"
-    return f"{failed.placement} on seed {failed.seed}: {failed.reason}: {failed.message}; {advice}"
+        A training that ran out of time says nothing about it where the limit has been raised since.
+        """
+        if self.is_tabular:
+            return False
+        if failed.reason == _TIMEOUT:
+            return self.timeout_minutes is None or 60 * self.timeout_minutes > failed.seconds
+        return failed.reason in _OF_THE_MACHINE
+
+    def describe(self, failed: Evaluation) -> str:
+        """Return which training failed, why, and what can be done about it."""
+        if self.is_of_the_machine(failed):
+            advice = "run the study again, and it is tried again"
+        elif failed.reason == _TIMEOUT:
+            advice = "with more time, or with --retry-failed (in Python retry_failed=True), it is tried again"
+        else:
+            advice = "when its cause is mended, --retry-failed (in Python retry_failed=True) tries it again"
+        return f"{failed.placement} on seed {failed.seed}: {failed.reason}: {failed.message}; {advice}"
 
 
 class Attempts:
     """The failed attempts of a study's trainings, by the key of the whole training."""
 
     def __init__(
-        self, config: StudyConfig, known: Iterable[Evaluation], failures: Iterable[Evaluation], *, retry_failed: bool
+        self, rules: FailureRules, known: Iterable[Evaluation], failures: Iterable[Evaluation], *, retry_failed: bool
     ) -> None:
         """Take the ledger's evaluations, and the attempts that it keeps apart; `retry_failed` replaces all failures."""
-        self.config = config
+        self.rules = rules
         self.retry_failed = retry_failed
         self.replaced: dict[EvaluationKey, Evaluation] = {row.key: row for row in known if self._is_made_again(row)}
         """Failed results of earlier runs: each is made again as soon as it is asked for."""
@@ -68,13 +76,13 @@ class Attempts:
 
     def is_made_again(self, failed: Evaluation) -> bool:
         """Return whether a training that has just failed gets another attempt in this run, and note that it does."""
-        if not is_of_the_machine(failed, self.config) or failed.key in self._last:
+        if not self.rules.is_of_the_machine(failed) or failed.key in self._last:
             return False
         self._last[failed.key] = failed
         return True
 
     def _is_made_again(self, row: Evaluation) -> bool:
-        return row.state == "failed" and (self.retry_failed or is_of_the_machine(row, self.config))
+        return row.state == "failed" and (self.retry_failed or self.rules.is_of_the_machine(row))
 
 
 class Streak:

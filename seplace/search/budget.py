@@ -1,45 +1,40 @@
-"""The budgets of a study whose results folder is there already: they may change, but not without a word."""
+"""How much a search trains, and when it ends."""
 
 from __future__ import annotations
 
-import warnings
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Literal
 
-from seplace.files.yaml_reader import read_document
-
-if TYPE_CHECKING:
-    from seplace.study.config import StudyConfig
+from seplace.errors import InputError
 
 
-def warn_of_a_smaller_budget(config: StudyConfig, folder: Path) -> None:
-    """Warn of budgets that are smaller than in the study's copy in `folder`, and say what a smaller one does."""
-    document, _ = read_document(folder / "study.yaml")
-    if document is None:
-        return
-    before = _budgets(document.values)
-    now = _budgets(config.file.model_dump())
-    if any(now.get(name, 0) < amount for name, amount in before.items()):
-        warnings.warn(
-            f"the budget was {_text(before)} and is now {_text(now)}: trainings that are done are kept and count, "
-            "also those beyond it, and once it is spent none is added",
-            stacklevel=2,
-        )
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """The budget of a search, in trainings or in hours, and how it is spent. Raises InputError for an invalid one."""
 
+    length: int
+    """The epochs of a whole training."""
+    trainings: int | None = None
+    """Whole trainings of the baselines and the search together; None where the budget is in hours."""
+    hours: float | None = None
+    """Hours of the search, without the baselines and the confirmation."""
+    rungs: tuple[int, ...] = ()
+    """Epochs, rising and fewer than `length`, after which a training may be stopped; see seplace.search.rungs."""
+    stop: Literal["budget", "settled"] = "budget"
+    """`settled` ends the search early once the expected hypervolume regret of the front is small."""
+    workers: int = 1
+    """Trainings that run at once: a proposal is made without the results of those that are running."""
+    confirm_trainings: int = 0
+    """The most further trainings that confirm the front; 0 leaves the confirmation out."""
+    confirm_seeds: int = 0
+    """The most seeds that the confirmation trains a placement on, those of the search included."""
 
-def _text(budgets: dict[str, float]) -> str:
-    return ", ".join(f"{name} {amount:,}" for name, amount in budgets.items())
-
-
-_BLOCKS = ("search", "confirm")
-
-
-def _budgets(values: dict[str, Any]) -> dict[str, float]:
-    """Return the budgets of a study by their dotted keys."""
-    found = {}
-    for block in _BLOCKS:
-        for key in ("trainings", "hours"):
-            value = (values.get(block) or {}).get(key)
-            if isinstance(value, int | float):
-                found[f"{block}.{key}"] = value
-    return found
+    def __post_init__(self) -> None:
+        if (self.trainings is None) == (self.hours is None):
+            raise InputError("the budget is either trainings or hours")
+        if list(self.rungs) != sorted(set(self.rungs)) or any(not 1 <= rung < self.length for rung in self.rungs):
+            raise InputError(
+                f"rungs must rise, from 1 to less than the {self.length} epochs of a training (got {self.rungs})"
+            )
+        if self.rungs and self.trainings is None:
+            raise InputError("rungs need a budget of trainings: which training goes on must not depend on the clock")

@@ -41,14 +41,14 @@ class _Question:
 
 
 def next_round(
-    trainings: Trainings, priced_space: PricedSpace, *, baselines: Sequence[Placement], seeds: int
+    trainings: Trainings, priced_space: PricedSpace, *, cost: str, baselines: Sequence[Placement], seeds: int
 ) -> list[Job]:
     """Return the next trainings, each beside that of none on the same seed; empty when nothing is undecided.
 
     A placement gets at most `seeds` seeds, in their order.
     """
     results = trainings.results
-    rows, cost = list(results.values()), trainings.config.objective.cost
+    rows = list(results.values())
     estimates = estimates_of(priced_space.design, rows, cost, is_front_of_space=trainings.is_front_of_space)
     plain = next((mark for mark in baselines if mark.is_plain), None)
     jobs: list[Job] = []

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from seplace.costs import counted_names
 from seplace.costs.stored import add_missing_sum, cost_file, read_cost_table, store_cost_table
-from seplace.costs.table import CostTable
 from seplace.errors import InputError
-from seplace.evaluators.identity import counted_code
 from seplace.placement import Placement
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from seplace.costs.table import CostTable
     from seplace.evaluators.evaluator import Evaluator
-    from seplace.evaluators.identity import Identity
     from seplace.results.ledger import Ledger
-    from seplace.study.config import StudyConfig
+    from seplace.samplers.task import Task
 
 _MEASURED = "latency_ms"
 
@@ -26,20 +24,21 @@ _MEASURED = "latency_ms"
 class PlacementCosts:
     """Counted costs by addition; measured ones (latency) once a placement, kept in the ledger."""
 
-    def __init__(self, config: StudyConfig, table: CostTable, *, ledger: Ledger, evaluator: Evaluator | None) -> None:
-        """Take the counted costs; without an evaluator nothing can be timed."""
-        self.table = table
-        self.config = config
+    def __init__(self, task: Task, *, ledger: Ledger, evaluator: Evaluator | None) -> None:
+        """Take the costs that a task needs; without an evaluator nothing can be timed."""
+        self.table = task.cost_table
+        self.limits = task.limits
         self.ledger = ledger
         self.evaluator = evaluator
-        self.measured = [name for name in config.wanted_costs if name not in table.names]
-        """The costs that the study asks for and that are measured."""
+        needed = dict.fromkeys([task.cost, *task.limits])
+        self.measured = [name for name in needed if name not in self.table.names]
+        """The costs that the task needs and that are measured."""
         self.latencies: dict[str, dict[str, Any]] = ledger.fact("latencies") or {}
 
     def of(self, placement: Placement) -> dict[str, float]:
-        """Return the costs of a placement by name; measured ones where the study asks for them, or latency is known.
+        """Return the costs of a placement by name: counted ones, measured ones that the task needs, latency if known.
 
-        InputError where the evaluator does not measure what the study asks for.
+        Raises InputError where the evaluator does not measure what the task needs.
         """
         costs: dict[str, float] = dict(self.table.costs_of(placement))
         if self.measured and str(placement) not in self.latencies:
@@ -48,17 +47,15 @@ class PlacementCosts:
             known = self.latencies[str(placement)]
             costs |= {name: float(known[name]) for name in dict.fromkeys([*self.measured, _MEASURED]) if name in known}
         if lacking := [name for name in self.measured if name not in costs]:
-            evaluator = self.config.evaluator.name
-            raise InputError(f"{placement}: evaluator {evaluator} does not measure {', '.join(lacking)}")
+            raise InputError(f"{placement}: the study's evaluator does not measure {', '.join(lacking)}")
         return costs
 
     def excess(self, placement: Placement) -> dict[str, float]:
         """Return by how much a placement exceeds each hard budget, as a share of it; negative where it keeps it."""
-        limits = self.config.objective.limits
-        if not limits:
+        if not self.limits:
             return {}
         costs = self.of(placement)
-        return {name: costs[name] / limit - 1 for name, limit in limits.items()}
+        return {name: costs[name] / limit - 1 for name, limit in self.limits.items()}
 
     def within_limits(self, placement: Placement) -> bool:
         """Return whether a placement keeps every hard budget."""
@@ -80,16 +77,18 @@ class PlacementCosts:
         return self.table.span(None, name)
 
 
-def study_cost_table(config: StudyConfig, folder: Path, evaluator: Evaluator, *, identity: Identity) -> CostTable:
-    """Return the study's costs: those of an earlier run, or the evaluator's, which are kept.
+def kept_cost_table(
+    folder: Path, evaluator: Evaluator, *, key: Mapping[str, object], names: Sequence[str]
+) -> CostTable:
+    """Return the cost table in a results folder, or else the evaluator's, which is then kept there.
 
-    The identity of the user's own code tells whether those of an earlier run are still right.
+    The kept table is valid while `key` is the same, and where it has the counted costs among `names`.
     """
-    path, key = folder / "costs.json", config.cost_key() | counted_code(identity)
+    path = folder / "costs.json"
     if cost_file(folder) != path:
         cost_file(folder).replace(path)
     table = read_cost_table(path, key=key)
-    needed = set(counted_names(config.wanted_costs)) & set(config.wanted_costs)
+    needed = set(counted_names(names)) & set(names)
     if table is None or not needed <= set(table.names):
         table = evaluator.cost_table()
         store_cost_table(path, table, key=key)

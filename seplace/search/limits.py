@@ -15,8 +15,10 @@ from seplace.errors import InputError
 from seplace.placement import StageChoice
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from seplace.costs.table import CostTable
-    from seplace.study.config import StudyConfig
+    from seplace.samplers.task import Task
 
 Integers = NDArray[np.int64]
 
@@ -37,14 +39,9 @@ class Kept:
     """The least and greatest of each counted cost among those that were looked at; empty without any."""
 
 
-def counted_limits(config: StudyConfig, table: CostTable) -> dict[str, float]:
-    """Return the study's limits on costs that are counted, and so known before anything is trained."""
-    return {name: limit for name, limit in config.objective.limits.items() if name in table.names}
-
-
-def kept_of(config: StudyConfig, table: CostTable) -> Kept | None:
-    """Return what keeps the counted limits of a study; None without any."""
-    space, limits = config.search_space, counted_limits(config, table)
+def kept_of(task: Task) -> Kept | None:
+    """Return the placements that keep the counted limits of a task; None without limits."""
+    space, table, limits = task.space, task.cost_table, task.counted_limits
     if not limits:
         return None
     if is_exact := len(space) <= _MOST_ENUMERATED:
@@ -60,21 +57,21 @@ def kept_of(config: StudyConfig, table: CostTable) -> Kept | None:
     return Kept(share=float(keeps.mean()), is_exact=is_exact, spans=spans)
 
 
-def check_limits(config: StudyConfig, table: CostTable) -> None:
-    """Refuse (InputError) limits that no placement of the space keeps, alone or all of them together."""
-    space, limits = config.search_space, counted_limits(config, table)
+def check_limits(task: Task, *, path: Path) -> None:
+    """Raise InputError, naming the study file, if no placement of the space keeps a limit, or all limits together."""
+    space, table, limits = task.space, task.cost_table, task.counted_limits
     for name, limit in limits.items():
         cheapest, dearest = table.span(space.choices, name)
         if limit < cheapest:
             raise InputError(
-                f"{config.path}: objective.limits.{name}: no placement of {space.name} is so cheap (got {limit:,.0f}; "
+                f"{path}: objective.limits.{name}: no placement of {space.name} is so cheap (got {limit:,.0f}; "
                 f"the space spans {cheapest:,} to {dearest:,} {cost_named(name).unit})"
             )
     tables = [table, *table.variants.values()]
     if len(limits) > 1 and not any(_can_be_kept(each, space.choices, limits) for each in tables):
         listed = ", ".join(f"{name} {limit:,.0f}" for name, limit in limits.items())
         raise InputError(
-            f"{config.path}: objective.limits: no placement of {space.name} keeps all of them together ({listed}), "
+            f"{path}: objective.limits: no placement of {space.name} keeps all of them together ({listed}), "
             "though some keep each"
         )
 

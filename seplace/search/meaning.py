@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from seplace.errors import DataError
 from seplace.evaluators.identity import Identity, changes_of_identity, changes_of_images, identity_of, other_meaning
 from seplace.files.atomic import is_file, write_atomically
+from seplace.files.yaml_reader import read_document
 from seplace.placement import Placement
 from seplace.results.ledger import Ledger
 from seplace.study.config import differences
@@ -125,3 +127,33 @@ def claim(config: StudyConfig, folder: Path, ledger: Ledger) -> None:
 def own_baselines(ledger: Ledger) -> dict[str, Placement]:
     """Return the user's own modules that a study took as baselines when it began; none until version 0.10."""
     return {name: Placement.parse(text) for name, text in (ledger.fact("own_baselines") or {}).items()}
+
+
+def warn_of_a_smaller_budget(config: StudyConfig, folder: Path) -> None:
+    """Warn of budgets that are smaller than in the study's copy in `folder`, and say what a smaller one does."""
+    document, _ = read_document(folder / "study.yaml")
+    if document is None:
+        return
+    before = _budgets(document.values)
+    now = _budgets(config.file.model_dump())
+    if any(now.get(name, 0) < amount for name, amount in before.items()):
+        warnings.warn(
+            f"the budget was {_text(before)} and is now {_text(now)}: trainings that are done are kept and count, "
+            "also those beyond it, and once it is spent none is added",
+            stacklevel=2,
+        )
+
+
+def _text(budgets: dict[str, float]) -> str:
+    return ", ".join(f"{name} {amount:,}" for name, amount in budgets.items())
+
+
+def _budgets(values: dict[str, Any]) -> dict[str, float]:
+    """Return the budgets of a study by their dotted keys."""
+    found = {}
+    for block in ("search", "confirm"):
+        for key in ("trainings", "hours"):
+            value = (values.get(block) or {}).get(key)
+            if isinstance(value, int | float):
+                found[f"{block}.{key}"] = value
+    return found

@@ -14,13 +14,15 @@ from seplace.costs.stored import cost_file, read_cost_table
 from seplace.files.atomic import is_file
 from seplace.placement import Placement, StageChoice
 from seplace.results.ledger import Ledger
-from seplace.search.limits import Kept, check_limits, counted_limits, kept_of
+from seplace.search.limits import Kept, check_limits, kept_of
+from seplace.search.of_study import budget_of, task_of
 from seplace.search.scoring import placements_to_score, proxy_records
 from seplace.search.time_estimate import TimeEstimate, at_once
 
 if TYPE_CHECKING:
-    from seplace.costs.table import CostTable
     from seplace.evaluators.evaluator import Evaluator
+    from seplace.samplers.task import Task
+    from seplace.search.budget import Budget
     from seplace.study.config import StudyConfig
 
 
@@ -40,10 +42,7 @@ class Plan:
 
     config: StudyConfig
     baselines: dict[str, Placement]
-    trainings: int | None
-    """Of baselines and search together; None where the budget is in hours."""
-    confirmations: int
-    """The most trainings that confirm the front afterwards."""
+    budget: Budget
     spans: tuple[CostSpan, ...] | None
     """None until the space has been priced once."""
     estimate: TimeEstimate | None
@@ -62,10 +61,13 @@ class Plan:
         """The estimated time of the run, with the scores of proxies where these were timed."""
         if self.estimate is None:
             return None
-        space = len(self.config.search_space)
-        return self.estimate.seconds(self.config, baselines=len(self.baselines), space=space) + (
-            self.proxy_seconds or 0.0
+        seconds = self.estimate.seconds(
+            self.budget,
+            sampler=self.config.search.sampler,
+            baselines=len(self.baselines),
+            candidates=len(self.config.search_space),
         )
+        return seconds + (self.proxy_seconds or 0.0)
 
     @property
     def proxies_note(self) -> str:
@@ -84,15 +86,15 @@ def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool) -> Plan:
     table = read_cost_table(cost_file(folder), key=config.cost_key())
     estimate = None
     has_gpus = config.run.accelerator == "gpu" or (config.run.accelerator == "auto" and Path("/dev/nvidia0").exists())
-    running, note = at_once(config, gpus=None if has_gpus else 0)  # as far as that is known without torch
+    running, note = _at_once(config, gpus=None if has_gpus else 0)  # as far as that is known without torch
     images: Mapping[str, Any] = {}
     frozen: list[str] = []
     if config.evaluator.name == "stand_alone" and not with_batch:
         images = _light_look(config)
     if with_batch or config.evaluator.folder is not None:
-        from seplace.evaluators.identity import identity_of, other_meaning
+        from seplace.evaluators.identity import counted_code, identity_of, other_meaning
         from seplace.executors.executor import EvaluatorMaker
-        from seplace.search.cost_table import study_cost_table
+        from seplace.search.cost_table import kept_cost_table
         from seplace.search.meaning import changes_since, learning_of, sentence_of
 
         evaluator = EvaluatorMaker(config, folder).make(0)
@@ -104,39 +106,42 @@ def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool) -> Plan:
             warnings.warn(f"a run would be refused: {other_meaning(folder, changes)}", stacklevel=2)
             table = evaluator.cost_table()  # its folder keeps those of the study whose results it holds
         else:
-            table = study_cost_table(config, folder, evaluator, identity=identity)
-        check_limits(config, table)
+            key = config.cost_key() | counted_code(identity)
+            table = kept_cost_table(folder, evaluator, key=key, names=config.wanted_costs)
         plain = Placement.uniform(StageChoice(), len(config.search_space.choices))
         if config.evaluator.folder is None and measured_names(config.wanted_costs):
             evaluator.latencies([plain])  # what cannot be measured is told before anything is trained
-        running, note = at_once(config, gpus=_gpus(config))
+        running, note = _at_once(config, gpus=_gpus(config))
         dearest = table.dearest(config.search_space.choices, main_count(table.names))
-        estimate = _estimated(evaluator, plain, dearest, read=read, running=running)
-    elif table is not None:
-        check_limits(config, table)
+        estimate = _estimated(
+            evaluator, plain, dearest, read=read, running=running, is_inline=config.run.executor == "inline"
+        )
     if note:
         warnings.warn(note, stacklevel=2)
-    kept = None if table is None else kept_of(config, table)
     baselines = config.search_space.baselines | config.own_baselines
-    if table is not None:
-        limits = counted_limits(config, table)
+    task = None if table is None else task_of(config, table)
+    if task is not None:
+        check_limits(task, path=config.path)
         baselines = {
             name: mark
             for name, mark in baselines.items()
-            if all(table.costs_of(mark)[cost] <= limit for cost, limit in limits.items())
+            if all(task.cost_table.costs_of(mark)[cost] <= limit for cost, limit in task.counted_limits.items())
         }
     return Plan(
         config=config,
         baselines=baselines,
-        trainings=config.search.trainings,
-        confirmations=0 if config.confirm is None else config.confirm.trainings,
-        spans=None if table is None else spans_of(config, table),
+        budget=budget_of(config),
+        spans=None if task is None else spans_of(task),
         estimate=estimate,
-        kept=kept,
+        kept=None if task is None else kept_of(task),
         images=images,
         frozen=frozen,
         proxy_seconds=_proxy_seconds(config, folder),
     )
+
+
+def _at_once(config: StudyConfig, *, gpus: int | None) -> tuple[int, str]:
+    return at_once(config.run.executor, workers=config.run.workers, threads=config.run.threads, gpus=gpus)
 
 
 def _gpus(config: StudyConfig) -> int | None:
@@ -151,7 +156,7 @@ def _gpus(config: StudyConfig) -> int | None:
 
 
 def _estimated(
-    evaluator: Evaluator, plain: Placement, dearest: Placement, *, read: float, running: int
+    evaluator: Evaluator, plain: Placement, dearest: Placement, *, read: float, running: int, is_inline: bool
 ) -> TimeEstimate:
     """Time what a run does; `read` are the seconds that imports and the reading of the data took."""
     begun = time.perf_counter()
@@ -165,6 +170,7 @@ def _estimated(
         training=training,
         timing=(time.perf_counter() - begun) / 3,  # the plain network is timed beside both
         at_once=running,
+        is_inline=is_inline,
     )
 
 
@@ -187,16 +193,18 @@ def _proxy_seconds(config: StudyConfig, folder: Path) -> float | None:
         return None
     with Ledger(path, read_only=True) as ledger:
         records = proxy_records(ledger)
-    count = len(placements_to_score(config, list((config.search_space.baselines | config.own_baselines).values())))
-    estimates = [records[name].seconds_of(count) for name in names if name in records]
+    space = config.search_space
+    marks = list((space.baselines | config.own_baselines).values())
+    scored = placements_to_score(space, marks, count=config.search.proxy_placements, seed=config.search.seed)
+    estimates = [records[name].seconds_of(len(scored)) for name in names if name in records]
     timed = [each for each in estimates if each is not None]
     return sum(timed) if len(timed) == len(names) else None
 
 
-def spans_of(config: StudyConfig, table: CostTable) -> tuple[CostSpan, ...]:
+def spans_of(task: Task) -> tuple[CostSpan, ...]:
     """Return the range of each counted cost over the space."""
-    spans = []
+    table, spans = task.cost_table, []
     for name, plain in zip(table.names, table.plain, strict=True):
-        cheapest, dearest = table.span(config.search_space.choices, name)
+        cheapest, dearest = table.span(task.space.choices, name)
         spans.append(CostSpan(name=name, plain=plain, cheapest=cheapest, dearest=dearest))
     return tuple(spans)

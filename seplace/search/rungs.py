@@ -108,7 +108,7 @@ class Bands:
         else:
             chosen = np.arange(count)
         flops = cost_tables(task.design, task.cost_table, self.name)
-        priced_space = PricedSpace(task.design, flops, limits=task.counted_limits)
+        priced_space = PricedSpace(task.design, flops, limits=task.limit_tables)
         levels = np.stack(np.unravel_index(chosen, priced_space.shape), axis=1)
         kept = levels[priced_space.keeps_limits(levels)]
         self.edges = np.quantile(flops.at(kept if len(kept) else levels), np.arange(1, _BANDS) / _BANDS)

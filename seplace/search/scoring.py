@@ -11,7 +11,7 @@ import random
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from seplace.errors import InputError, UserCodeError
@@ -20,22 +20,26 @@ from seplace.seeds import derive_seed
 from seplace.user_code import describe_error
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from seplace.effects.covariates import Covariate
     from seplace.effects.design import Design
-    from seplace.evaluators.evaluator import Evaluator
     from seplace.proxies.proxy import Proxy
     from seplace.results.ledger import Ledger
-    from seplace.study.config import StudyConfig
+    from seplace.space import SearchSpace
 
 _T = TypeVar("_T")
 
-ProxyMaker = Callable[[str], "Proxy"]
-"""Makes a proxy by name, with all that its placements share."""
-
 _SCORE, _SHARED = "score/{}/", "proxy/"
 """The ledger's facts: what a proxy says of a placement, and what it took and did before the first one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scoring:
+    """The scoring by proxies before the first training."""
+
+    makers: Mapping[str, Callable[[], Proxy]]
+    """By the name of each proxy: makes it, with all that its placements share."""
+    count: int
+    """The candidates of the space that are scored beside the baselines."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,41 +64,24 @@ class ProxyRecord:
         return self.shared_seconds + self.seconds * count / timed if timed else None
 
 
-def make_proxy(config: StudyConfig, folder: Path, evaluator: Evaluator, name: str) -> Proxy:
-    """Make a proxy for a study, with the efforts that `seplace proxy` has by default, but for the gates.
-
-    These start as in their papers, whatever the study says: a gate that starts at one is not there yet, so that all
-    placements would look alike. The seed is that of no training, whose luck the scores would share. Networks are built
-    and data read also where the study's evaluator does neither.
-    """
-    from seplace.evaluators.stand_alone import StandAlone, make
-    from seplace.proxies import PROXIES
-    from seplace.proxies.proxy import Effort
-
-    trainer = evaluator if isinstance(evaluator, StandAlone) else make(config, folder, worker=0)
-    usual, batch = Effort.usual(config.training.epochs, gate_init="paper"), config.training.batch_size
-    effort = replace(usual, images=min(usual.images, len(trainer.networks.images.train) // batch * batch))
-    proxy: Proxy = PROXIES[name](trainer.networks, seed=derive_seed(config.search.seed, "proxy"), effort=effort)
-    return proxy
-
-
-def placements_to_score(config: StudyConfig, baselines: Sequence[Placement]) -> list[Placement]:
-    """Return the baselines, and candidates of the space drawn from the search's seed: all where there are few."""
-    space, count = config.search_space, config.search.proxy_placements
+def placements_to_score(
+    space: SearchSpace, baselines: Sequence[Placement], *, count: int, seed: int
+) -> list[Placement]:
+    """Return the baselines, and `count` candidates drawn by a search's seed; all candidates of a space without more."""
     drawn: Sequence[int] = range(len(space))
     if len(space) > count:
-        drawn = sorted(random.Random(derive_seed(config.search.seed, "scored")).sample(drawn, count))
+        drawn = sorted(random.Random(derive_seed(seed, "scored")).sample(drawn, count))
     return list(dict.fromkeys([*baselines, *map(space.placement_at, drawn)]))
 
 
-def score(name: str, placements: Sequence[Placement], *, ledger: Ledger, make_proxy: ProxyMaker) -> Iterator[None]:
+def score(name: str, placements: Sequence[Placement], *, ledger: Ledger, make: Callable[[], Proxy]) -> Iterator[None]:
     """Let a proxy score the placements that the ledger has no score of; yields once a placement."""
     known = ledger.facts(_SCORE.format(name))
     shared: dict[str, Any] = ledger.fact(_SHARED + name) or {"seconds": 0.0, "reason": ""}
     proxy: Proxy | None = None
     if not shared["reason"] and any(str(placement) not in known for placement in placements):
         start = time.perf_counter()
-        proxy, reason = _tried(lambda: make_proxy(name), fatal=(InputError,))
+        proxy, reason = _tried(make, fatal=(InputError,))
         shared = {"seconds": shared["seconds"] + time.perf_counter() - start, "reason": reason}
         ledger.set_fact(_SHARED + name, shared)
     for placement in placements:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from seplace.results.evaluation import Evaluation, Job
     from seplace.samplers.history import History
     from seplace.samplers.task import Task
+    from seplace.search.budget import Budget
     from seplace.search.optuna_file import OptunaFile
     from seplace.search.trainings import Trainings
 
@@ -61,8 +62,11 @@ class SearchPhase:
     def __init__(
         self,
         task: Task,
-        trainings: Trainings,
+        budget: Budget,
         *,
+        trainings: Trainings,
+        sampler: str,
+        name: str,
         baselines: Mapping[str, Placement],
         optuna_file: OptunaFile | None,
         on_done: Callable[[float], None],
@@ -72,25 +76,25 @@ class SearchPhase:
         Of a budget in hours it hears the share that is over.
         """
         self.task = task
+        self.budget = budget
         self.trainings = trainings
-        self.config = config = trainings.config
         self.ledger = ledger = trainings.ledger
-        self.cost_table = trainings.cost_table
+        self.costs = trainings.costs
         self.baselines = baselines
         self.optuna_file = optuna_file
         self.on_done = on_done
         self.done = 0.0
-        self.proposals = self._new_proposals()
+        self.proposals = self._new_proposals(sampler, name)
         self.recorded = ledger.proposals()
         self.seeds = Counter(baselines.values())
-        self.length = config.training.epochs
+        self.length = budget.length
         self.spent = len(baselines) * self.length
         """Epochs, those of what is running counted in."""
         self.is_spent = False
         self.unproductive = 0
         self.pending: deque[_Step] = deque()
-        rungs = config.search.rungs
-        self.rungs = Rungs(rungs, length=self.length, bands=Bands(task) if rungs else None, seed=task.seed)
+        bands = Bands(task) if budget.rungs else None
+        self.rungs = Rungs(budget.rungs, length=self.length, bands=bands, seed=task.seed)
         self.ended: dict[Placement, list[int]] = defaultdict(list)
         """The seeds whose whole trainings have been heard of, in order, whatever else has finished meanwhile."""
         for placement in baselines.values():
@@ -100,7 +104,7 @@ class SearchPhase:
     def run(self) -> None:
         """Search to the end."""
         # In-order telling: proposal k is made when exactly those before k - window are told, whatever finished first.
-        window = self.config.run.workers + self.config.run.workers // 2
+        window = self.budget.workers + self.budget.workers // 2
         told, is_settled = 0, False
         while True:
             while len(self.pending) < window and not is_settled and self._ask():
@@ -113,11 +117,11 @@ class SearchPhase:
                 self.pending.popleft()
                 has_ended = self._hear(step, last)
                 told += has_ended
-                if self.config.search.stop == "settled" and has_ended and told % _SETTLED_EVERY == 0:
+                if self.budget.stop == "settled" and has_ended and told % _SETTLED_EVERY == 0:
                     is_settled = self._regret(self.proposals.history).mean <= _SETTLED
                 if self.optuna_file is not None:
                     self.optuna_file.update(self.proposals.study)
-                if self.config.search.trainings is not None:
+                if self.budget.trainings is not None:
                     self.done = (self.spent - sum(each.cost for each in self.pending)) / self.length
             else:
                 self.trainings.collect()
@@ -126,19 +130,19 @@ class SearchPhase:
         if self.optuna_file is not None:
             self.optuna_file.update(self.proposals.study)
         self._note_regret(self.proposals.history, is_settled=is_settled)
-        if self.config.search.rungs:
+        if self.budget.rungs:
             self.ledger.set_fact("rungs", self.rungs.to_fact())
         self.on_done(self.done)
 
-    def _new_proposals(self) -> Proposals:
-        proposals = Proposals(self.task, sampler=self.config.search.sampler, name=self.config.name)
+    def _new_proposals(self, sampler: str, name: str) -> Proposals:
+        proposals = Proposals(self.task, sampler=sampler, name=name)
         for label, placement in self.baselines.items():
             evaluation = self.trainings.results[self.trainings.job(placement, FIRST_SEED).key]
             training = observation_of(evaluation)
             if placement in self.task.space and training is not None:
                 proposals.add_known(
                     training,
-                    cost=self.cost_table.of(placement)[self.task.cost],
+                    cost=self.costs.of(placement)[self.task.cost],
                     constraints=self._constraints(placement, has_failed=False),
                     label=label,
                 )
@@ -149,7 +153,7 @@ class SearchPhase:
 
         After the first that may not, nothing new begins: so a study whose budget grew is the one that always had it.
         """
-        budget = self.config.search
+        budget = self.budget
         if budget.trainings is not None:
             self.is_spent = self.is_spent or self.spent + epochs > budget.trainings * self.length
             return not self.is_spent
@@ -179,7 +183,7 @@ class SearchPhase:
             reached = self.rungs.go_on(placement)
             target = self.length if due is None else due.target
             job, cost = self.trainings.job(placement, FIRST_SEED, epochs=target), target - reached
-        elif self.seeds[placement] < self.task.seeds and self.cost_table.within_limits(placement):
+        elif self.seeds[placement] < self.task.seeds and self.costs.within_limits(placement):
             seed = self.seeds[placement]
             cost = self.rungs.first_target(number) if seed == FIRST_SEED else self.length
             job = self.trainings.job(placement, seed, epochs=cost)
@@ -206,7 +210,7 @@ class SearchPhase:
         target = self.rungs.hear_rung(step.placement, job.epochs, accuracy)
         if target is not None:
             rest = target - job.epochs
-            if self.spent + rest <= (self.config.search.trainings or 0) * self.length:
+            if self.spent + rest <= (self.budget.trainings or 0) * self.length:
                 self._start(replace(step, job=replace(job, epochs=target), cost=rest))
                 return False
             self.is_spent = True
@@ -214,7 +218,7 @@ class SearchPhase:
         self.proposals.tell_stopped(
             step.number,
             accuracy=self.rungs.expected(job.epochs, accuracy),
-            cost=self.cost_table.of(step.placement)[self.task.cost],
+            cost=self.costs.of(step.placement)[self.task.cost],
             constraints=self._constraints(step.placement, has_failed=False),
             seed=job.seed,
             epochs=job.epochs,
@@ -226,7 +230,7 @@ class SearchPhase:
         self.ended[evaluation.placement].append(evaluation.seed)
         if evaluation.seed != FIRST_SEED:
             return
-        curve = {rung: evaluation.accuracy_after(rung) for rung in self.config.search.rungs}
+        curve = {rung: evaluation.accuracy_after(rung) for rung in self.budget.rungs}
         known = {rung: accuracy for rung, accuracy in curve.items() if accuracy is not None}
         if evaluation.accuracy is not None:
             self.rungs.hear_end(evaluation.placement, evaluation.accuracy, known)
@@ -238,7 +242,7 @@ class SearchPhase:
         for index in order.permutation(len(space)) if len(space) <= 10**6 else order.integers(len(space), size=10**4):
             placement = space.placement_at(int(index))
             has_seed = self.seeds[placement] < self.task.seeds or self.rungs.is_stopped(placement)
-            if has_seed and self.cost_table.within_limits(placement):
+            if has_seed and self.costs.within_limits(placement):
                 return placement
         return None
 
@@ -255,12 +259,12 @@ class SearchPhase:
             told = [trial.values[0] for trial in self.proposals.study.get_trials(deepcopy=False) if trial.values]
             accuracy = min(told, default=0.0)
         training = None if last is None else observation_of(last)
-        cost = self.cost_table.of(placement)[self.task.cost]
+        cost = self.costs.of(placement)[self.task.cost]
         self.proposals.tell(number, accuracy=accuracy, cost=cost, constraints=constraints, training=training)
 
     def _constraints(self, placement: Placement, *, has_failed: bool) -> dict[str, float]:
         """Return what the sampler is told to keep at or below 0."""
-        excess = {f"{name} over its limit": share for name, share in self.cost_table.excess(placement).items()}
+        excess = {f"{name} over its limit": share for name, share in self.costs.excess(placement).items()}
         return excess | {"training failed": 1.0 if has_failed else -1.0}
 
     def _regret(self, history: History) -> Regret:

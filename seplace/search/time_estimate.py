@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from seplace.executors import EXECUTORS
 
 if TYPE_CHECKING:
-    from seplace.study.config import StudyConfig
+    from seplace.search.budget import Budget
 
 _CLOSING = 0.5
 """The tables and figures at the end, by the time that starting takes, as measured on several machines' first study."""
@@ -33,48 +33,45 @@ class TimeEstimate:
     """Of the latency of one placement."""
     at_once: int
     """Trainings that run side by side."""
+    is_inline: bool
+    """Whether trainings run in the driver's own process."""
 
-    def seconds(self, config: StudyConfig, *, baselines: int, space: int) -> float:
+    def seconds(self, budget: Budget, *, sampler: str, baselines: int, candidates: int) -> float:
         """Return the time of the whole run, without the scores of proxies."""
-        search, confirm = config.search, config.confirm
-        searched = max((search.trainings or 0) - baselines, 0)
-        rounds = math.ceil(baselines / self.at_once) + math.ceil(searched / self.at_once)
-        if confirm is not None:
-            rounds += math.ceil(confirm.trainings / self.at_once)
-        processes = 1 if config.run.executor == "inline" else 2  # the driver, and then all workers side by side
-        proposing = _PROPOSING * self.starting if search.sampler in _WITH_A_MODEL else 0.0
-        timed = min(baselines + searched, space + baselines, _TIMED)
+        searched = max((budget.trainings or 0) - baselines, 0)
+        rounds = sum(math.ceil(each / self.at_once) for each in (baselines, searched, budget.confirm_trainings))
+        processes = 1 if self.is_inline else 2  # the driver, and then all workers side by side
+        proposing = _PROPOSING * self.starting if sampler in _WITH_A_MODEL else 0.0
+        timed = min(baselines + searched, candidates + baselines, _TIMED)
         return (
             (processes + _CLOSING) * self.starting
             + rounds * self.training
-            + (search.hours or 0.0) * 3600
+            + (budget.hours or 0.0) * 3600
             + searched * proposing / self.at_once
             + timed * self.timing
         )
 
 
-def at_once(config: StudyConfig, *, gpus: int | None) -> tuple[int, str]:
+def at_once(executor: str, *, workers: int, threads: int, gpus: int | None) -> tuple[int, str]:
     """Return how many trainings can run side by side here, and a sentence where the study asks for more.
 
     `gpus` is the number of GPUs that trainings use; 0 on a processor, None where that is not known.
     """
-    run, cores = config.run, usable_cores()
-    if run.executor == "inline":
-        note = f"workers: {run.workers} has no effect with executor inline, which trains one after the other"
-        return 1, note if run.workers > 1 else ""
-    if EXECUTORS.is_external(run.executor) or gpus is None:
-        return run.workers, ""
+    cores = usable_cores()
+    if executor == "inline":
+        note = f"workers: {workers} has no effect with executor inline, which trains one after the other"
+        return 1, note if workers > 1 else ""
+    if EXECUTORS.is_external(executor) or gpus is None:
+        return workers, ""
     if gpus:
         here, what = gpus, f"{gpus} GPU{'s' if gpus > 1 else ''}"
     else:
-        here = max(cores // run.threads, 1)
-        what = (
-            f"{cores} core{'s' if cores > 1 else ''} at {run.threads} thread{'s' if run.threads > 1 else ''} a worker"
-        )
-    if run.workers <= here and (gpus or run.threads <= cores):
-        return run.workers, ""
-    return min(run.workers, here), (
-        f"{run.workers} worker{'s' if run.workers > 1 else ''} of {run.threads} thread{'s' if run.threads > 1 else ''} "
+        here = max(cores // threads, 1)
+        what = f"{cores} core{'s' if cores > 1 else ''} at {threads} thread{'s' if threads > 1 else ''} a worker"
+    if workers <= here and (gpus or threads <= cores):
+        return workers, ""
+    return min(workers, here), (
+        f"{workers} worker{'s' if workers > 1 else ''} of {threads} thread{'s' if threads > 1 else ''} "
         f"are more than this machine has room for ({what}): they wait for each other, and the estimate counts {here}"
     )
 

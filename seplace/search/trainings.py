@@ -10,30 +10,39 @@ import numpy as np
 
 from seplace.errors import TooManyFailures
 from seplace.results.evaluation import Evaluation, EvaluationKey, Job
-from seplace.search.attempts import Attempts, Streak, is_of_the_machine, told
+from seplace.search.attempts import Attempts, Streak
 
 if TYPE_CHECKING:
     from seplace.executors.executor import Executor
     from seplace.placement import Placement
     from seplace.results.ledger import Ledger
+    from seplace.search.attempts import FailureRules
     from seplace.search.cost_table import PlacementCosts
-    from seplace.study.config import StudyConfig
 
 
 class Trainings:
     """Starts trainings that the ledger does not know, and commits their results."""
 
     def __init__(
-        self, config: StudyConfig, *, ledger: Ledger, executor: Executor, cost_table: PlacementCosts, retry_failed: bool
+        self,
+        *,
+        length: int,
+        failure_rules: FailureRules,
+        ledger: Ledger,
+        executor: Executor,
+        costs: PlacementCosts,
+        retry_failed: bool,
     ) -> None:
-        self.config = config
+        """Take the epochs of a whole training, and what trains and records; `retry_failed` replaces all failures."""
+        self.length = length
+        self.failure_rules = failure_rules
         self.ledger = ledger
         self.executor = executor
-        self.cost_table = cost_table
+        self.costs = costs
         self.is_front_of_space = bool(ledger.fact("front_of_space"))
         """Whether baselines beside the space stay off the front; not in studies that began with version 0.10."""
         known = ledger.evaluations()
-        self.attempts = Attempts(config, known, ledger.failures(), retry_failed=retry_failed)
+        self.attempts = Attempts(failure_rules, known, ledger.failures(), retry_failed=retry_failed)
         self.results: dict[EvaluationKey, Evaluation] = {
             row.key: row for row in known if row.key not in self.attempts.replaced
         }
@@ -45,7 +54,7 @@ class Trainings:
 
     def job(self, placement: Placement, seed: int, *, epochs: int | None = None) -> Job:
         """Return the training of a placement on a seed, to its end or to a rung."""
-        return Job(placement=placement, seed=seed, epochs=epochs or self.config.training.epochs)
+        return Job(placement=placement, seed=seed, epochs=epochs or self.length)
 
     def answer(self, job: Job) -> Evaluation | None:
         """Return what is known of a job: its result, or that of the whole training which it is a part of."""
@@ -65,9 +74,9 @@ class Trainings:
         finished, failed = [], []
         for returned in self.executor.wait():
             self._in_flight.discard(returned.key)
-            evaluation = replace(returned, costs=self.cost_table.of(returned.placement))
+            evaluation = replace(returned, costs=self.costs.of(returned.placement))
             if evaluation.state == "failed":  # at a rung or not: it will have no result
-                evaluation = replace(evaluation, epochs=self.config.training.epochs)
+                evaluation = replace(evaluation, epochs=self.length)
                 if self.attempts.is_made_again(evaluation):
                     self.ledger.add_failure(evaluation)
                     failed.append((evaluation, returned.epochs))
@@ -115,22 +124,23 @@ class Trainings:
         """Raise TooManyFailures where the first training of a placement failed that all others are compared with."""
         row = self.results[self.job(placement, 0).key]
         if row.state == "failed":
-            raise TooManyFailures(f"what everything is compared with has failed: {told(row, self.config)}")
+            raise TooManyFailures(f"what everything is compared with has failed: {self.failure_rules.describe(row)}")
 
     def refuse_if_all_failed(self) -> None:
         """Raise TooManyFailures where no training gave a result: there is nothing to recommend, nor to learn from."""
         if all(row.accuracy is None for row in self.results.values()):
             *_, last = self.results.values()
-            raise TooManyFailures(f"none of {len(self.results)} trainings finished, last {told(last, self.config)}")
+            last_failure = self.failure_rules.describe(last)
+            raise TooManyFailures(f"none of {len(self.results)} trainings finished, last {last_failure}")
 
     def _watch_failures(self, evaluation: Evaluation) -> None:
         if evaluation.state == "complete":
             self._failed_in_a_row.clear()
         elif evaluation.key not in self.attempts.failed_before:
             self._failed_in_a_row.add(evaluation.key)
-        if len(self._failed_in_a_row) < self.config.run.stop_after_failures:
+        if len(self._failed_in_a_row) < self.failure_rules.stop_after:
             return
-        if self._streak is not None and all(is_of_the_machine(row, self.config) for row in self._streak.failed):
+        if self._streak is not None and all(self.failure_rules.is_of_the_machine(row) for row in self._streak.failed):
             self._streak.withdraw()
         raise self._too_many(len(self._failed_in_a_row), evaluation)
 
@@ -138,8 +148,8 @@ class Trainings:
         """Raise TooManyFailures where all that was trained last has failed, though an earlier run has seen it fail."""
         failed = [] if self._streak is None else self._streak.failed
         news = [row for row in failed if row.key not in self.attempts.had_failed]
-        if len(news) >= self.config.run.stop_after_failures:
+        if len(news) >= self.failure_rules.stop_after:
             raise self._too_many(len(news), news[-1])
 
     def _too_many(self, count: int, last: Evaluation) -> TooManyFailures:
-        return TooManyFailures(f"{count} trainings failed in a row, last {told(last, self.config)}")
+        return TooManyFailures(f"{count} trainings failed in a row, last {self.failure_rules.describe(last)}")

@@ -24,7 +24,7 @@ from seplace.samplers import SAMPLERS
 from seplace.search.interruption import signals_as_errors
 from seplace.simulation.curves import calibration, hypervolumes, summary
 from seplace.simulation.landscapes import LANDSCAPES, landscape, proxied
-from seplace.simulation.replay import Phases, replay, rungs_in
+from seplace.simulation.replay import Phases, budget_in, replay
 from seplace.simulation.resampled import Truth, resampled_problem
 from seplace.simulation.tabular import tabular_problem
 from seplace.user_modules import USER_MODULES, find_user_modules
@@ -167,7 +167,7 @@ class Comparison:
         for sampler in dict.fromkeys(each.sampler for each in missing):
             _ = SAMPLERS[sampler]  # refuses an unknown name
         for problem in dict.fromkeys(each.problem for each in missing):
-            rungs_in(problem_of(problem, number=0), self.phases.rungs)
+            budget_in(problem_of(problem, number=0), self.phases)  # refuses rungs that it does not allow
         if not self._path.exists():
             write_atomically(self._path, json.dumps(asdict(self.phases)) + "\n")
         left = len(missing)

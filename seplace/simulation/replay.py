@@ -5,22 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from seplace.errors import InputError
 from seplace.executors.inline import Inline
 from seplace.results.ledger import Ledger
+from seplace.samplers.task import Task
+from seplace.search.attempts import FailureRules
+from seplace.search.budget import Budget
 from seplace.search.cost_table import PlacementCosts
 from seplace.search.driver import Driver
-from seplace.study.config import StudyConfig
-from seplace.study.study_file import StudyFile
+from seplace.search.scoring import Scoring
 
 if TYPE_CHECKING:
     from seplace.effects.design import Design
     from seplace.placement import Placement
     from seplace.results.evaluation import Evaluation, Job
     from seplace.simulation.problem import SearchProblem
+
+_SCORED_PLACEMENTS = 64
+"""The candidates that a problem's proxy scores: the default of a study."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +38,7 @@ class Phases:
     confirm_seeds: int = 0
     """The same after the confirmation; 0 leaves the confirmation out."""
     confirm_trainings: int = 0
-    stop: str = "budget"
-    """budget or settled."""
+    stop: Literal["budget", "settled"] = "budget"
     concurrent: int = 1
     """How many trainings are thought to run at once: a sampler does not know the results of those that do."""
     rungs: tuple[float, ...] = ()
@@ -64,18 +67,22 @@ class Replay:
 
 def replay(problem: SearchProblem, phases: Phases, *, sampler: str, seed: int) -> Replay:
     """Search in a problem."""
-    rungs = rungs_in(problem, phases.rungs)
-    clock = _Clock(replace(problem, scored=rungs))
-    config = _config(problem, phases, rungs, sampler=sampler, seed=seed)
+    task, budget = task_in(problem, phases, seed=seed), budget_in(problem, phases)
+    clock = _Clock(replace(problem, scored=budget.rungs))
     with Ledger(None) as ledger:
-        cost_table = PlacementCosts(config, problem.cost_table, ledger=ledger, evaluator=None)
         driver = Driver(
-            config,
+            task,
+            budget,
+            name=problem.name,
+            sampler=sampler,
+            baselines={name: mark for name, mark in problem.space.baselines.items() if mark in problem.space},
+            scoring=Scoring(
+                makers={} if problem.proxy is None else {"simulated": lambda: problem}, count=_SCORED_PLACEMENTS
+            ),
+            costs=PlacementCosts(task, ledger=ledger, evaluator=None),
+            failure_rules=FailureRules(stop_after=1),  # no simulated training fails
             ledger=ledger,
             make_executor=lambda on_progress: Inline(clock, workers=1, max_retries=0, on_progress=on_progress),
-            cost_table=cost_table,
-            baselines={name: mark for name, mark in problem.space.baselines.items() if mark in problem.space},
-            make_proxy=lambda _: problem,
             optuna_file=None,
             observer=None,
         )
@@ -95,16 +102,34 @@ def replay(problem: SearchProblem, phases: Phases, *, sampler: str, seed: int) -
         )
 
 
-def rungs_in(problem: SearchProblem, rungs: tuple[float, ...]) -> tuple[int, ...]:
-    """Return rungs in epochs of a problem; InputError where they do not rise or lie beyond its trainings."""
-    if not all(map(math.isfinite, rungs)):
-        raise InputError(f"rungs are finite numbers (got {', '.join(map(str, rungs))})")
-    epochs = tuple(round(rung * problem.length) if rung < 1 else round(rung) for rung in rungs)
-    if list(epochs) != sorted(set(epochs)) or any(not 1 <= epoch < problem.length for epoch in epochs):
-        raise InputError(
-            f"rungs must rise, from 1 to less than the {problem.length} epochs of {problem.name} (got {epochs})"
-        )
-    return epochs
+def task_in(problem: SearchProblem, phases: Phases, *, seed: int) -> Task:
+    """Return the task of a search in a problem."""
+    return Task(
+        space=problem.space,
+        cost_table=problem.cost_table,
+        cost=problem.cost,
+        seeds=_within(problem, phases.seeds),
+        seed=seed,
+    )
+
+
+def budget_in(problem: SearchProblem, phases: Phases) -> Budget:
+    """Return the budget of a search in a problem. Raises InputError for rungs that the problem does not allow."""
+    if not all(map(math.isfinite, phases.rungs)):
+        raise InputError(f"rungs are finite numbers (got {', '.join(map(str, phases.rungs))})")
+    return Budget(
+        length=problem.length,
+        trainings=phases.trainings,
+        rungs=tuple(round(rung * problem.length) if rung < 1 else round(rung) for rung in phases.rungs),
+        stop=phases.stop,
+        workers=phases.concurrent,
+        confirm_trainings=phases.confirm_trainings,
+        confirm_seeds=_within(problem, phases.confirm_seeds),
+    )
+
+
+def _within(problem: SearchProblem, seeds: int) -> int:
+    return seeds if problem.seeds is None else min(seeds, problem.seeds)
 
 
 @dataclass
@@ -127,47 +152,3 @@ class _Clock:
         if job.epochs == self.problem.length:
             self.ends.append(self.epochs)
         return self.problem.evaluate(job, on_epoch=on_epoch)
-
-
-def _config(problem: SearchProblem, phases: Phases, rungs: tuple[int, ...], *, sampler: str, seed: int) -> StudyConfig:
-    """Return the study that a replay is; data and recipe stand for nothing."""
-    search = {
-        "sampler": sampler,
-        "trainings": phases.trainings,
-        "seeds": _within(problem, phases.seeds),
-        "seed": seed,
-        "stop": phases.stop,
-        "rungs": rungs,
-        "proxies": () if problem.proxy is None else ("simulated",),
-    }
-    confirm = {"seeds": _within(problem, phases.confirm_seeds), "trainings": phases.confirm_trainings}
-    study = {
-        "schema": 1,
-        "space": problem.space.name,
-        "data": {"name": "digits", "validation_images": 1},
-        "training": {
-            "epochs": problem.length,
-            "batch_size": 1,
-            "learning_rate": 0.1,
-            "momentum": 0.9,
-            "weight_decay": 0.0,
-            "schedule": "cosine",
-        },
-        "objective": {"cost": problem.cost},
-        "search": search,
-        "confirm": confirm if phases.confirm_trainings else None,
-        "run": {"executor": "inline", "workers": phases.concurrent},
-    }
-    return StudyConfig(
-        name=problem.name,
-        path=Path(problem.name),
-        folder=Path(),
-        file=StudyFile.model_validate(study),
-        search_space=problem.space,
-        source_text="",
-        space_text="",
-    )
-
-
-def _within(problem: SearchProblem, seeds: int) -> int:
-    return seeds if problem.seeds is None else min(seeds, problem.seeds)

@@ -15,7 +15,7 @@ from seplace.executors.executor import EvaluatorMaker
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation, Job
 from seplace.results.ledger import Ledger
-from seplace.search.driver import run_study
+from seplace.search.run_study import run_study
 from seplace.study.config import load_study
 from tests.networks import shaped_network_of
 from tests.studies import write_small_space, write_study

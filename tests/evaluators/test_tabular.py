@@ -21,8 +21,8 @@ from seplace.evaluators.tabular_benchmark import TabularBenchmark
 from seplace.placement import Placement, StageChoice
 from seplace.results.evaluation import Evaluation, Job
 from seplace.results.ledger import Ledger
-from seplace.search.driver import run_study
 from seplace.search.plan import make_plan
+from seplace.search.run_study import run_study
 from seplace.study.config import differences, load_study
 from tests.search.toy import left_in
 from tests.studies import write_small_space, write_study

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from seplace.evaluators.stand_alone import StandAlone
-from seplace.search import driver
+from seplace.search import run_study
 from tests.search.toy import ToyEvaluations
 
 
@@ -41,4 +41,4 @@ def no_optuna_file(monkeypatch) -> None:
 
         def update(self, study) -> None: ...
 
-    monkeypatch.setattr(driver, "OptunaFile", Nothing)
+    monkeypatch.setattr(run_study, "OptunaFile", Nothing)

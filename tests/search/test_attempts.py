@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from seplace.errors import TooManyFailures
+from seplace.executors import EXECUTORS
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation
 from seplace.results.ledger import Ledger
-from seplace.search import driver
-from seplace.search.attempts import Attempts
-from seplace.study.config import load_study
+from seplace.search import run_study
+from seplace.search.attempts import Attempts, FailureRules
 from tests.search.toy import Scrambled, Stop, go, left_in
 from tests.studies import write_small_space, write_study
 
@@ -44,7 +44,7 @@ def rows_of(folder):
 def test_a_study_whose_machine_failed_once_equals_one_that_had_no_trouble(
     tmp_path, toy, monkeypatch, executor, sampler, reason
 ):
-    monkeypatch.setattr(driver, "EXECUTORS", {"inline": Scrambled} if executor == "scrambled" else driver.EXECUTORS)
+    monkeypatch.setattr(run_study, "EXECUTORS", {"inline": Scrambled} if executor == "scrambled" else EXECUTORS)
     monkeypatch.setattr(Scrambled, "order", random.Random(0))
     path = small_study(tmp_path, sampler=sampler, confirmations=4)
     go(path, tmp_path / "whole")
@@ -146,13 +146,13 @@ def test_a_failure_of_the_placement_is_a_result_until_a_user_says_otherwise(tmp_
         pytest.param(None, True, id="no limit any more"),
     ],
 )
-def test_what_ran_out_of_time_is_made_again_where_it_has_more(tmp_path, minutes, is_made_again):
-    config = load_study(write_study(tmp_path, run={"timeout_minutes": minutes}))
+def test_what_ran_out_of_time_is_made_again_where_it_has_more(minutes, is_made_again):
+    rules = FailureRules(stop_after=5, timeout_minutes=minutes)
     row = Evaluation(
         placement=Placement.parse(PLAIN), seed=0, epochs=1, state="failed", reason="timeout", seconds=1.0, message="it"
     )
-    assert (row.key in Attempts(config, [row], [], retry_failed=False).replaced) == is_made_again
-    assert row.key in Attempts(config, [row], [], retry_failed=True).replaced
+    assert (row.key in Attempts(rules, [row], [], retry_failed=False).replaced) == is_made_again
+    assert row.key in Attempts(rules, [row], [], retry_failed=True).replaced
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,12 @@ from seplace.backbones.describe import describe
 from seplace.baselines import baselines
 from seplace.costs import COSTS
 from seplace.errors import InputError, MissingWeights, StudyBusy, StudyChanged, TooManyFailures
+from seplace.executors import EXECUTORS
 from seplace.executors.executor import EvaluatorMaker
 from seplace.executors.processes import Processes
 from seplace.placement import Placement
 from seplace.results.ledger import Ledger
-from seplace.search import driver, plan, search_phase
+from seplace.search import driver, plan, run_study, search_phase
 from seplace.search.lock import study_lock
 from seplace.study.config import load_study
 from tests.networks import shaped_network_of
@@ -65,7 +66,7 @@ def test_other_backbones_are_searched_priced_and_judged(tmp_path, toy, sampler):
 @pytest.mark.usefixtures("no_optuna_file")
 @pytest.mark.parametrize("executor", ["inline", "scrambled"])
 def test_a_repeated_placement_gets_its_next_seed(tmp_path, toy, monkeypatch, executor):
-    monkeypatch.setattr(driver, "EXECUTORS", {"inline": Scrambled} if executor == "scrambled" else driver.EXECUTORS)
+    monkeypatch.setattr(run_study, "EXECUTORS", {"inline": Scrambled} if executor == "scrambled" else EXECUTORS)
     path = write_study(
         tmp_path, space=write_small_space(tmp_path), search={"trainings": 20, "seeds": 3}, run={"workers": 3}
     )
@@ -77,9 +78,7 @@ def test_a_repeated_placement_gets_its_next_seed(tmp_path, toy, monkeypatch, exe
     assert max(seeds.values()) == 3
     # Four baselines lie outside the space.
     outlook = Results.load(tmp_path / "out").outlook
-    assert outlook.startswith(
-        "The search ended after 16 trainings of candidates of the space: the front that the model "
-    )
+    assert outlook.startswith("The search ended after 16 trainings of candidates of the space. The expected ")
 
 
 @pytest.mark.usefixtures("no_optuna_file")
@@ -121,7 +120,7 @@ def test_data_that_do_not_fit_are_refused_and_can_be_mended(tmp_path, toy):
 def test_the_order_in_which_trainings_finish_does_not_matter(tmp_path, toy, monkeypatch, sampler):
     path = write_study(tmp_path, search={"trainings": 40, "sampler": sampler}, confirm=CONFIRM, run={"workers": 4})
     go(path, tmp_path / "straight")
-    monkeypatch.setattr(driver, "EXECUTORS", {"inline": Scrambled})
+    monkeypatch.setattr(run_study, "EXECUTORS", {"inline": Scrambled})
     for seed in range(3):
         monkeypatch.setattr(Scrambled, "order", random.Random(seed))
         go(path, tmp_path / f"scrambled{seed}")
@@ -134,7 +133,7 @@ def test_the_order_in_which_trainings_finish_does_not_matter(tmp_path, toy, monk
     ("executor", "sampler"), [("inline", "random"), ("inline", "nsga2"), ("scrambled", "nsga2"), ("scrambled", "tpe")]
 )
 def test_an_interrupted_study_equals_one_that_was_not(tmp_path, toy, monkeypatch, sampler, executor):
-    monkeypatch.setattr(driver, "EXECUTORS", {"inline": Scrambled} if executor == "scrambled" else driver.EXECUTORS)
+    monkeypatch.setattr(run_study, "EXECUTORS", {"inline": Scrambled} if executor == "scrambled" else EXECUTORS)
     path = write_study(tmp_path, search={"trainings": 40, "sampler": sampler}, confirm=CONFIRM, run={"workers": 3})
     go(path, tmp_path / "whole")
     toy.trained.clear()
@@ -340,7 +339,7 @@ def test_the_test_split_is_read_once_after_all_trainings(tmp_path, toy):
 def test_what_was_trained_is_timed_at_the_end(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        driver.PlacementCosts, "measure_latencies", lambda _, placements: asked.append(list(placements))
+        run_study.PlacementCosts, "measure_latencies", lambda _, placements: asked.append(list(placements))
     )
     monkeypatch.setattr(driver, "_TIMED_TRAINED", 3)
     go(write_study(tmp_path, search={"trainings": 17}), tmp_path / "out")
@@ -422,7 +421,7 @@ def test_progress_counts_up_to_the_whole(tmp_path):
 def test_a_plan_says_what_a_run_does(tmp_path):
     config = load_study(write_study(tmp_path, confirm=CONFIRM))
     made = plan.make_plan(config, tmp_path / "out", with_batch=False)
-    assert (made.trainings, made.confirmations, made.spans, made.seconds) == (10, 15, None, None)
+    assert (made.budget.trainings, made.budget.confirm_trainings, made.spans, made.seconds) == (10, 15, None, None)
     made = plan.make_plan(config, tmp_path / "out", with_batch=True)
     flops = next(span for span in made.spans if span.name == "flops")
     assert flops.plain == flops.cheapest == 197_184
@@ -434,7 +433,7 @@ def test_a_plan_says_what_a_run_does(tmp_path):
 
 def test_a_training_that_may_be_ended_runs_where_it_can_be(tmp_path):
     config = load_study(write_study(tmp_path, run={"executor": "inline", "workers": 3, "timeout_minutes": 1.5}))
-    executor = driver._make_executor(config, EvaluatorMaker(config, tmp_path), lambda: None)
+    executor = run_study._make_executor(config, EvaluatorMaker(config, tmp_path), lambda: None)
     assert isinstance(executor, Processes)
     assert len(executor.workers) == 1
     assert executor.timeout_minutes == 1.5

@@ -1,23 +1,26 @@
 """Limits on costs: exactly what keeps them, by arithmetic on made-up costs."""
 
+from pathlib import Path
+
 import pytest
 
 from seplace.costs.table import CostTable
 from seplace.errors import InputError
 from seplace.search.limits import check_limits, kept_of
+from seplace.search.of_study import task_of
 from seplace.study.config import load_study
 from tests.studies import write_small_space, write_study
 
 
-def study_and_costs(folder, limits):
-    """Return a study of none or ECA in each stage, and costs: ECA adds 10, 20, 40 flops, and 40, 20, 10 parameters."""
+def task_with(folder, limits, *, change=lambda costs: costs):
+    """Return a task: none or ECA in each stage, where ECA adds 10, 20, 40 FLOPs and 40, 20, 10 parameters."""
     study = write_study(folder, space=write_small_space(folder), objective={"cost": "flops", "limits": limits})
     config = load_study(study)
     extras = tuple(
         {choice: (10 * 2**stage, 40 // 2**stage) if choice.module == "eca" else (0, 0) for choice in choices}
         for stage, choices in enumerate(config.search_space.choices)
     )
-    return config, CostTable(names=("flops", "params"), plain=(100, 100), extras=extras)
+    return task_of(config, change(CostTable(names=("flops", "params"), plain=(100, 100), extras=extras)))
 
 
 @pytest.mark.parametrize(
@@ -30,24 +33,24 @@ def study_and_costs(folder, limits):
     ],
 )
 def test_what_keeps_the_limits_is_counted(tmp_path, limits, count, spans):
-    config, costs = study_and_costs(tmp_path, limits)
-    check_limits(config, costs)
-    kept = kept_of(config, costs)
+    task = task_with(tmp_path, limits)
+    check_limits(task, path=Path("a.yaml"))
+    kept = kept_of(task)
     assert kept.is_exact
-    assert kept.share * len(config.search_space) == count
+    assert kept.share * len(task.space) == count
     assert kept.spans == spans
 
 
 def test_without_limits_there_is_nothing_to_count(tmp_path):
-    config, costs = study_and_costs(tmp_path, {})
-    check_limits(config, costs)
-    assert kept_of(config, costs) is None
+    task = task_with(tmp_path, {})
+    check_limits(task, path=Path("a.yaml"))
+    assert kept_of(task) is None
 
 
 def test_a_large_space_is_sampled(tmp_path, monkeypatch):
     monkeypatch.setattr("seplace.search.limits._MOST_ENUMERATED", 7)
-    config, costs = study_and_costs(tmp_path, {"flops": 120})
-    kept = kept_of(config, costs)
+    task = task_with(tmp_path, {"flops": 120})
+    kept = kept_of(task)
     assert not kept.is_exact
     assert kept.share == pytest.approx(3 / 8, abs=0.02)
     assert kept.spans["params"] == (100, 140)
@@ -70,15 +73,13 @@ def without_the_plain_backbone(costs: CostTable) -> CostTable:
     ],
 )
 def test_limits_that_nothing_keeps_are_refused(tmp_path, limits, message):
-    config, costs = study_and_costs(tmp_path, limits)
-    costs = without_the_plain_backbone(costs)
+    task = task_with(tmp_path, limits, change=without_the_plain_backbone)
     with pytest.raises(InputError) as caught:
-        check_limits(config, costs)
+        check_limits(task, path=Path("a.yaml"))
     assert message in str(caught.value)
 
 
 def test_limits_that_only_a_mixture_keeps_are_taken(tmp_path):
-    config, costs = study_and_costs(tmp_path, {"flops": 150, "params": 200})
-    costs = without_the_plain_backbone(costs)
-    check_limits(config, costs)
-    assert kept_of(config, costs).share * len(config.search_space) == 3
+    task = task_with(tmp_path, {"flops": 150, "params": 200}, change=without_the_plain_backbone)
+    check_limits(task, path=Path("a.yaml"))
+    assert kept_of(task).share * len(task.space) == 3

@@ -12,7 +12,7 @@ from seplace.effects.design import Design
 from seplace.errors import InputError, Interrupted
 from seplace.placement import Placement
 from seplace.results.ledger import Ledger
-from seplace.search import driver
+from seplace.search import driver, of_study
 from seplace.search.plan import make_plan
 from seplace.search.scoring import covariates_of, placements_to_score, proxy_records
 from seplace.search.time_estimate import TimeEstimate
@@ -62,7 +62,7 @@ pytestmark = pytest.mark.usefixtures("no_optuna_file")
 @pytest.fixture
 def proxies(monkeypatch) -> ToyProxies:
     proxies = ToyProxies()
-    monkeypatch.setattr(driver, "make_proxy", proxies.make)
+    monkeypatch.setattr(of_study, "_make_proxy", proxies.make)
     return proxies
 
 
@@ -82,7 +82,7 @@ def test_baselines_and_members_are_scored_before_any_training(tmp_path, proxies,
     go(study(tmp_path), tmp_path / "out", observer=lambda news: seen.append((news.phase, news.done, news.total)))
     config = load_study(tmp_path / "tiny.yaml")
     marks = list(config.search_space.baselines.values())
-    expected = placements_to_score(config, marks)
+    expected = placements_to_score(config.search_space, marks, count=5, seed=config.search.seed)
     assert expected[: len(marks)] == marks
     assert len(marks) < len(expected) <= len(marks) + 5
     assert proxies.scored == [(name, str(each)) for name in PROXIES["proxies"] for each in expected]
@@ -94,7 +94,7 @@ def test_baselines_and_members_are_scored_before_any_training(tmp_path, proxies,
     )
 
 
-TWO_SECONDS = TimeEstimate(starting=0.0, training=2.0, timing=0.0, at_once=1)
+TWO_SECONDS = TimeEstimate(starting=0.0, training=2.0, timing=0.0, at_once=1, is_inline=True)
 
 
 @pytest.mark.usefixtures("toy", "proxies")
@@ -125,18 +125,17 @@ def test_a_plan_knows_what_scoring_takes_once_it_was_timed(tmp_path):
 
 def test_which_members_are_scored(tmp_path):
     def drawn_from(seed: int) -> list[Placement]:
-        path = write_study(tmp_path, search={"proxies": ["synflow"], "proxy_placements": 20, "seed": seed})
-        return placements_to_score(load_study(path), marks)
+        return placements_to_score(space, marks, count=20, seed=seed)
 
-    marks = list(load_study(write_study(tmp_path)).search_space.baselines.values())
+    space = load_study(write_study(tmp_path)).search_space
+    marks = list(space.baselines.values())
     drawn, same, other = map(drawn_from, (0, 0, 1))
     assert drawn == same != other
     assert drawn[: len(marks)] == marks
     assert len(marks) + 15 < len(set(drawn)) == len(drawn) <= len(marks) + 20
     # A space that is small enough is scored as a whole.
-    small = write_study(tmp_path, space=write_small_space(tmp_path), search={"proxies": ["synflow"]})
-    config = load_study(small)
-    assert set(config.search_space) <= set(placements_to_score(config, []))
+    small = load_study(write_study(tmp_path, space=write_small_space(tmp_path))).search_space
+    assert set(small) == set(placements_to_score(small, [], count=64, seed=0))
 
 
 @pytest.mark.usefixtures("toy")

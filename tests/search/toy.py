@@ -7,7 +7,7 @@ from seplace.executors.executor import failed
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation, Job
 from seplace.results.ledger import Ledger
-from seplace.search.driver import run_study
+from seplace.search.run_study import run_study
 from seplace.seeds import derive_seed
 from seplace.study.config import load_study
 from seplace.training.score import Score

@@ -12,7 +12,7 @@ from seplace.results.ledger import Ledger
 from seplace.simulation.comparison import Comparison, Repetition, problem_of
 from seplace.simulation.curves import hypervolumes, summary
 from seplace.simulation.landscapes import landscape
-from seplace.simulation.replay import Phases, replay, rungs_in
+from seplace.simulation.replay import Phases, budget_in, replay
 from seplace.simulation.tabular import tabular_problem
 from tests.simulation.tables import write_scored_table
 
@@ -50,10 +50,10 @@ def test_a_replay_with_rungs_is_valued_by_the_epochs_that_it_spent():
 
 def test_rungs_that_do_not_fit_are_refused():
     problem = landscape("usual", seed=0)
-    assert rungs_in(problem, (0.11, 0.33)) == (11, 33)
+    assert budget_in(problem, Phases(trainings=12, seeds=1, rungs=(0.11, 0.33))).rungs == (11, 33)
     for rungs in ((0.5, 0.2), (100.0,), (0.001,)):
-        with pytest.raises(InputError, match="must rise, from 1 to less than the 100 epochs of usual"):
-            rungs_in(problem, rungs)
+        with pytest.raises(InputError, match="must rise, from 1 to less than the 100 epochs of a training"):
+            budget_in(problem, Phases(trainings=12, seeds=1, rungs=rungs))
 
 
 def test_a_table_answers_at_the_epochs_that_it_was_scored_at(table):

@@ -1,0 +1,156 @@
+"""A study run in its results folder: what it means is checked and written down, and its search is driven to the end."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seplace.costs import cost_named
+from seplace.errors import SeplaceError
+from seplace.evaluators.identity import counted_code
+from seplace.executors import EXECUTORS
+from seplace.executors.executor import EvaluatorMaker, Executor
+from seplace.files.atomic import DiskFull, make_folder, remove_unfinished
+from seplace.placement import Placement, StageChoice
+from seplace.results.ledger import Ledger
+from seplace.search.cost_table import PlacementCosts, kept_cost_table
+from seplace.search.driver import Driver
+from seplace.search.interruption import signals_as_errors
+from seplace.search.limits import check_limits
+from seplace.search.lock import study_lock
+from seplace.search.meaning import (
+    claim,
+    described,
+    learning_of,
+    own_baselines,
+    refuse_changes,
+    refuse_other_learning,
+    sentence_of,
+    warn_of_a_smaller_budget,
+)
+from seplace.search.of_study import budget_of, failure_rules_of, scoring_of, task_of
+from seplace.search.optuna_file import OptunaFile
+from seplace.search.progress import Observer, Progress
+from seplace.user_code import describe_error, user_errors_if
+
+if TYPE_CHECKING:
+    from seplace.evaluators.new_parts import Learning
+    from seplace.study.config import StudyConfig
+
+_FILES = (
+    *("lock", "ledger.sqlite", "optuna.db", "study.yaml", "space.yaml", "costs.json", "provenance.json"),
+    *(f"{name}.csv" for name in ("evaluations", "placements", "front", "recommended", "effects", "rungs", "proxies")),
+    *(f"{name}.{suffix}" for name in ("front", "effects") for suffix in ("png", "svg")),
+)
+"""The files of a results folder that runs write: where one cannot be written, a run is refused before it trains."""
+
+_FOLDERS = ("weights", "checkpoints")
+"""The folders in it."""
+
+
+def run_study(
+    config: StudyConfig,
+    folder: Path,
+    *,
+    observer: Observer,
+    retry_failed: bool = False,
+    on_images: Callable[[Mapping[str, Any]], None] | None = None,
+) -> None:
+    """Run a study to its end in `folder`, or go on with it; `retry_failed` makes all failed trainings again.
+
+    `on_images` hears what the data are before any training.
+
+    StudyBusy if another process runs it; StudyChanged if the folder belongs to a study with another meaning;
+    TooManyFailures if trainings keep failing; Interrupted on a signal, after which the same call resumes.
+    """
+    make_folder(folder, files=_FILES, folders=_FOLDERS)
+    with study_lock(folder / "lock"), Ledger(folder / "ledger.sqlite") as ledger, signals_as_errors() as raise_again:
+        remove_unfinished([folder, *(folder / name for name in _FOLDERS)])
+
+        def observe(progress: Progress) -> None:
+            raise_again()
+            observer(progress)
+
+        refuse_changes(config, folder, ledger)
+        maker = EvaluatorMaker(config, folder)
+        evaluator = maker.make(0)
+        images, identity = described(config, folder, ledger, evaluator)
+        learning = learning_of(config, images)
+        refuse_other_learning(folder, ledger, learning)
+        if on_images is not None:
+            on_images(images)
+        key = config.cost_key() | counted_code(identity)
+        task = task_of(config, kept_cost_table(folder, evaluator, key=key, names=config.wanted_costs))
+        check_limits(task, path=config.path)
+        costs = PlacementCosts(task, ledger=ledger, evaluator=evaluator)
+        if costs.measured:  # what cannot be measured is refused before any training
+            costs.of(Placement.uniform(StageChoice(), len(task.space.choices)))
+        _warn(config, folder, learning)
+        claim(config, folder, ledger)  # what may refuse the study stands above: a refused one can be mended
+        is_command = Path(sys.argv[0]).name == "seplace"
+        facts: dict[str, Any] = {
+            "finished": False,
+            "stopped": None,
+            "command": " ".join(["seplace", *sys.argv[1:]]) if is_command else "seplace.run",
+            "images": images,
+            "units": {name: cost_named(name).unit for name in config.wanted_costs},
+            "identity": identity,
+            "learning": learning,
+        }
+        for name, value in facts.items():
+            ledger.set_fact(name, value)
+        driver = Driver(
+            task,
+            budget_of(config),
+            name=config.name,
+            sampler=config.search.sampler,
+            baselines=task.space.baselines | own_baselines(ledger),
+            scoring=scoring_of(config, folder, evaluator),
+            costs=costs,
+            failure_rules=failure_rules_of(config),
+            ledger=ledger,
+            make_executor=functools.partial(_make_executor, config, maker),
+            optuna_file=OptunaFile(folder / "optuna.db"),
+            observer=observe,
+            retry_failed=retry_failed,
+        )
+        try:
+            driver.run_proxies()
+            driver.run_baselines()
+            driver.run_search()
+            driver.run_confirmation()
+            driver.run_left_failures()
+            driver.trainings.refuse_a_bad_end()
+            driver.run_test(evaluator)
+        except Exception as error:
+            with suppress(DiskFull):
+                ledger.set_fact("stopped", str(error) if isinstance(error, SeplaceError) else describe_error(error))
+            raise
+        finally:
+            driver.close()
+
+
+def _warn(config: StudyConfig, folder: Path, learning: Learning) -> None:
+    """Say before any training what a user may not have meant."""
+    for backbone in config.search_space.backbones.values():
+        left_out = [f"left out of the blocks of {backbone.text}: {each}" for each in backbone.left_out]
+        for note in filter(None, [backbone.note, *left_out]):
+            warnings.warn(note, stacklevel=3)
+    for text, paths in learning.items():
+        if paths is None:
+            warnings.warn(sentence_of(text, paths), stacklevel=3)
+    warn_of_a_smaller_budget(config, folder)
+
+
+def _make_executor(config: StudyConfig, maker: EvaluatorMaker, on_progress: Callable[[], None]) -> Executor:
+    name, workers = config.run.executor, config.run.workers
+    if name == "inline" and config.run.timeout_minutes is not None:
+        name, workers = "processes", 1  # a training can be ended only from outside, whatever it is doing
+    make: Callable[..., Executor] = EXECUTORS[name]
+    with user_errors_if(EXECUTORS.is_external(name), f"executor {name} cannot be made"):
+        return make(maker, workers=workers, max_retries=config.run.max_retries, on_progress=on_progress)
