@@ -1,4 +1,4 @@
-"""The user's own network: its stages found by running it, and gates put into a copy of it."""
+"""Find the stages of a network of the user's own by running it, and insert gates into copies of it."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ Freeze = Literal["nothing", "backbone"]
 
 @dataclass(frozen=True, kw_only=True)
 class AdoptedBackbone(TracedBackbone):
-    """A network that is there already: what is built is a copy of it, with its weights."""
+    """The backbone of an existing network: it builds copies of the network, with its weights."""
 
     model: nn.Module = field(repr=False, compare=False)
 
     def plain(self, *, num_classes: int, in_channels: int) -> nn.Module:
-        """Return a copy; InputError for another number of classes or channels than the network has."""
+        """Return a copy; raises InputError for another number of classes or channels than the network has."""
         if (num_classes, in_channels) != (self.num_classes, self.in_channels):
             raise InputError(
                 f"{self.text} has {self.num_classes} classes and {self.in_channels} image channels "
-                f"(asked for {num_classes} and {in_channels})"
+                f"(got {num_classes} and {in_channels})"
             )
         return copy_of(self.model)
 
@@ -52,7 +52,7 @@ class Adopted:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """One row a stage; a placement has one choice for each."""
+        """The stages, one a row; a placement has one choice for each."""
         rows = []
         for number, stage in enumerate(self.backbone.stages, start=1):
             first, last = stage.sites[0], stage.sites[-1]
@@ -90,11 +90,21 @@ class Adopted:
     ) -> nn.Module:
         """Return a copy of the network with the modules of a placement in its blocks.
 
-        With the init `identity` it computes what the network computes until it is trained. With freeze `backbone` the
-        inserted modules learn, and the parts of the network at the paths `new`, such as `["fc"]`: those that were not
-        trained before. Where `new` is None and the network ends in a layer with values as torch draws them, a warning
-        says that it is frozen too. With granularity `block` a placement has one choice a block. InvalidPlacement for
-        one that the blocks do not take.
+        Args:
+            placement: The text of a placement, one choice a stage, or a `Placement`.
+            init: With `identity` the copy computes what the network computes until it is trained; `paper` starts each
+                module as its paper does.
+            min_hidden: The least number of hidden units of a module with a reduction ratio.
+            seed: The seed of the modules' weights.
+            freeze: With `backbone` only the inserted modules learn, and the parts at the paths `new`.
+            new: The paths of parts that were not trained before, such as `["fc"]`. Where it is None and the last linear
+                layer has values as torch draws them, a warning says that this layer is frozen too.
+            granularity: `block` for a placement with one choice a block.
+
+        Raises:
+            InvalidPlacement: The placement cannot be read, or the blocks do not take it.
+            InputError: Another argument is out of its range, or a path in `new` is not that of a module.
+
         """
         if freeze not in ("nothing", "backbone"):
             raise InputError(f"freeze is nothing or backbone (got {freeze!r})")

@@ -1,4 +1,4 @@
-"""The names that a placement and a backbone can be written with, listed without importing what they name."""
+"""Lists of the names of backbones, attention modules and attachments, which are not imported for it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from seplace.backbones import BACKBONES
 def list_backbones(*patterns: str) -> list[str]:
     """Return the names of the backbones that match any of some patterns; all of them without a pattern.
 
-    A pattern is written as a shell's: `*` stands for any text, `?` for one character, `[ab]` for a or b. Names stand
-    in the order of the shelf, networks of one family together. The list is empty where nothing matches.
+    Patterns are those of `fnmatch`: `*` stands for any text, `?` for one character, `[ab]` for a or b; a pattern
+    matches a whole name. Networks of one family stand together. The list is empty where nothing matches.
 
     >>> import seplace
     >>> seplace.list_backbones("cifar_resnet2*", "vgg16*")

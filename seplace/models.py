@@ -55,12 +55,11 @@ def create_model(
             backbone of a search space, `space.backbone`.
         placement: The text of a placement, one choice a stage, or a `Placement`. `se16-se16-se16` has SE with
             reduction ratio 16 in all three stages, `none-none-none` is the plain backbone.
-        num_classes: The number of classes; None takes what is customary for the backbone (10 for CIFAR networks, 1000
-            for ImageNet networks).
+        num_classes: The number of classes; None takes the backbone's customary one (10 for CIFAR networks, 1000 for
+            ImageNet networks).
         in_channels: The number of channels of an image.
-        seed: What the weights are drawn from. Networks of one backbone and one seed have equal backbone weights
-            whatever the placement, so that their trainings can be compared in pairs. The global random state is neither
-            used nor changed.
+        seed: The seed of the weights. Networks of one backbone and one seed have equal backbone weights whatever the
+            placement, so that their trainings can be compared in pairs. The global random state is not touched.
         init: `paper` starts each module as its paper does; with `identity` it changes nothing until it is trained.
         min_hidden: The least number of hidden units of a module with a reduction ratio.
         granularity: `block` for a placement with one choice a block, `stage` for one choice a stage; None takes that
@@ -75,8 +74,8 @@ def create_model(
     """
     if not isinstance(backbone, str | Backbone):
         raise InputError(
-            f"backbone is a name or a backbone of a search space (got a {type(backbone).__name__}); for a network that "
-            "is there already use seplace.adopt(network, images).insert(placement)"
+            f"backbone is a name or a backbone of a search space (got a {type(backbone).__name__}); for your own "
+            "network use seplace.adopt(network, images).insert(placement)"
         )
     if not isinstance(placement, str | Placement):
         raise InputError(f"placement is a text or a Placement (got a {type(placement).__name__})")

@@ -111,7 +111,7 @@ def test_what_is_no_network_to_adopt_is_refused() -> None:
         seplace.adopt(model, images()).insert("se4-se4-se4", freeze="all")
     with pytest.raises(InputError, match="granularity is stage or block"):
         seplace.adopt(model, images()).insert("se4-se4-se4", granularity="layer")
-    with pytest.raises(InputError, match=r"ResNet has 5 classes .*asked for 6 and 3"):
+    with pytest.raises(InputError, match=r"ResNet has 5 classes .*got 6 and 3"):
         seplace.adopt(model, images()).backbone.build(num_classes=6)
 
 
