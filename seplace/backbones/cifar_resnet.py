@@ -1,37 +1,30 @@
-"""ResNets for 32x32 images: three stages of basic blocks (He et al., 2016, section 4.2)."""
+"""ResNets for 32x32 images (He et al., 2016, arXiv:1512.03385, section 4.2): three stages of basic blocks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from seplace.backbones.backbone import Backbone, canonical_text, check_width
-from seplace.backbones.sites import residual_stage
+from seplace.backbones.residual import CIFAR, residual_backbone, scaled
 from seplace.errors import InputError
 
-_NETWORKS = {
-    "A": "seplace.backbones.networks.resnet:CifarResNetA",
-    "B": "seplace.backbones.networks.resnet:CifarResNetB",
-}
+_NETWORKS = {"A": "resnet:CifarResNetA", "B": "resnet:CifarResNetB"}
 
 
 def _entry(depth: int) -> Callable[..., Backbone]:
+    name = f"cifar_resnet{depth}"
+
     def describe(*, shortcut: str = "A", width: float = 1.0) -> Backbone:
         if shortcut not in _NETWORKS:
-            raise InputError(f"cifar_resnet{depth}: shortcut is A (subsample and pad) or B (project), got {shortcut!r}")
-        check_width(f"cifar_resnet{depth}", width)
-        widths = tuple(max(1, round(channels * width)) for channels in (16, 32, 64))
-        blocks = (depth - 2) // 6
-        return Backbone(
-            text=canonical_text(f"cifar_resnet{depth}", {"shortcut": shortcut, "width": width}, describe),
-            stages=tuple(
-                residual_stage(number, in_channels=before, channels=channels, blocks=blocks, inner=channels)
-                for number, (before, channels) in enumerate(zip((widths[0], *widths), widths, strict=False))
-            ),
-            image_size=32,
-            num_classes=10,
-            min_image_size=4,
+            raise InputError(f"{name}: shortcut is A (subsample and pad) or B (project), got {shortcut!r}")
+        check_width(name, width)
+        return residual_backbone(
+            canonical_text(name, {"shortcut": shortcut, "width": width}, describe),
             network=_NETWORKS[shortcut],
-            arguments={"stem_channels": widths[0], "widths": widths, "blocks": (blocks,) * 3},
+            images=CIFAR,
+            stem=scaled(16, width),
+            widths=(scaled(16, width), scaled(32, width), scaled(64, width)),
+            blocks=((depth - 2) // 6,) * 3,
         )
 
     return describe

@@ -82,7 +82,7 @@ def mobilenet_v1(*, width: float = 1.0) -> Backbone:
         image_size=224,
         num_classes=1000,
         min_image_size=32,
-        network="seplace.backbones.networks.mobilenet_v1:MobileNetV1",
+        network="seplace.backbones.networks.mobilenet:MobileNetV1",
         arguments={"stem": stem, "channels": channels, "blocks": blocks},
     )
 

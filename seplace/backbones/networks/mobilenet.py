@@ -1,4 +1,8 @@
-"""MobileNetV2 (Sandler et al., 2018) and V3 (Howard et al., 2019) in torch: inverted residuals."""
+"""MobileNets in torch.
+
+V1 (Howard et al., 2017, arXiv:1704.04861) has depthwise separable convolutions, V2 (Sandler et al., 2018,
+arXiv:1801.04381) and V3 (Howard et al., 2019, arXiv:1905.02244) have inverted residuals.
+"""
 
 from __future__ import annotations
 
@@ -160,3 +164,54 @@ class MobileNetV3(InvertedResidualNetwork):
     """The network of V3, without its native gates."""
 
     norm_type = SlowBatchNorm
+
+
+class DepthwiseSeparable(Block):
+    """A 3x3 convolution of each channel alone and a 1x1 convolution; the inner gate stands between them."""
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+        residual = nn.Sequential(
+            OrderedDict(
+                conv1=nn.Conv2d(in_channels, in_channels, 3, stride=stride, padding=1, groups=in_channels, bias=False),
+                norm1=nn.BatchNorm2d(in_channels),
+                relu1=nn.ReLU(inplace=True),
+                conv2=nn.Conv2d(in_channels, out_channels, 1, bias=False),
+                norm2=nn.BatchNorm2d(out_channels),
+                relu2=nn.ReLU(inplace=True),
+            )
+        )
+        super().__init__(in_channels, out_channels, residual, inner="relu1", inner_channels=in_channels)
+
+
+class MobileNetV1(nn.Module):
+    """A strided stem, stages of blocks (each after the first halves the map), mean pooling, a linear classifier."""
+
+    def __init__(
+        self, *, stem: int, channels: Sequence[int], blocks: Sequence[int], num_classes: int, in_channels: int
+    ) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            OrderedDict(
+                conv=nn.Conv2d(in_channels, stem, 3, stride=2, padding=1, bias=False),
+                norm=nn.BatchNorm2d(stem),
+                relu=nn.ReLU(inplace=True),
+            )
+        )
+        before = stem
+        after = iter(channels)
+        stages = []
+        for stage, count in enumerate(blocks):
+            layers = []
+            for block in range(count):
+                stride = 2 if stage > 0 and block == 0 else 1
+                layers.append(DepthwiseSeparable(before, next(after), stride))
+                before = layers[-1].out_channels
+            stages.append(nn.Sequential(*layers))
+        self.stages = nn.Sequential(*stages)
+        self.classifier = nn.Linear(before, num_classes)
+        draw_convolutions(self)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images (N, C, H, W) to logits (N, classes)."""
+        logits: Tensor = self.classifier(self.stages(self.stem(images)).mean((2, 3)))
+        return logits
