@@ -74,4 +74,4 @@ class Interval:
 
 
 UNKNOWN = Interval(value=math.nan, lower=math.nan, upper=math.nan)
-"""The interval of what is not known."""
+"""The interval of an unknown quantity."""

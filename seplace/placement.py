@@ -3,7 +3,7 @@
 `none-se16-eca.parallel-cbam8.cross` is stages joined by `-`, each a module, its reduction ratio, and `.attachment`
 where that is not `serial`. A module may have options: `se[squeeze=max]16`. In a space of several backbones another
 than the first is named at the end: `none-none-none-none@resnet50[width=1.25]`. Two spellings of one network do not
-exist: what is not canonical is refused.
+exist: a text that is not canonical is refused.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def recommended_placements(
 ) -> list[Placement]:
     """Return the recommended front of a space, trained or not, the most promising placement first.
 
-    Placements of which a training failed and none finished are left out.
+    Placements with a failed training and no complete one are left out.
     """
     space = priced_space.design.space
     closed = {space.index(each) for each in failed if each not in estimates.position and each in space}

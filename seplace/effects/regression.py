@@ -227,7 +227,7 @@ class Regression:
 
 @dataclass(frozen=True, kw_only=True)
 class _Kernels:
-    """The covariance of the rows as a sum: of each group's columns, of what is fixed, of units, and of noise."""
+    """The covariance of the rows as a sum: of the columns of each group, fixed columns, units, and noise."""
 
     parts: Floats
     """(groups + 1, n, n): of the groups in units of their scales, and of the units."""

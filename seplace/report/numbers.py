@@ -14,7 +14,7 @@ def plus_minus(value: float, error: float, *, signed: bool = False) -> str:
 
 
 def quantity(value: float, *, signed: bool = False) -> str:
-    """Return a count with a prefix and four digits (`3.894G`, `+512`), or a small number as it is."""
+    """Return a count with a prefix and four digits (`3.894G`, `+512`), or a small number with three digits."""
     if isinstance(value, float) and math.isnan(value):
         return ""
     sign = "+" if signed else ""

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from seplace.interval import Interval
+from seplace.report.fitted import Column, FittedTable, Row
 from seplace.report.numbers import plus_minus, quantity
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_SURE = 0.95
 
 _LEGEND = (
     "placement: one choice per stage, each a module, its reduction ratio and its .attachment; none: no attention\n"
@@ -20,28 +23,28 @@ _LEGEND = (
 )
 
 
-def front_table(front: pd.DataFrame, *, cost: str, title: str, has_test: bool = True) -> Table:
+def front_table(front: pd.DataFrame, *, cost: str, title: str, has_test: bool = True) -> FittedTable:
     """Return the front, and below a line the baselines that are not on it, for a terminal.
 
     Front points have a dot. P(non-dominated) is the probability that no other candidate dominates a placement.
     """
-    table = Table(
-        title=title,
-        title_justify="left",
-        header_style="bold",
-        caption=f"{_LEGEND}; gain vs baseline: over the best baseline that costs no more",
-        caption_justify="left",
-    )
-    table.add_column("placement", no_wrap=True)
-    table.add_column("baseline", no_wrap=True)
-    table.add_column("front", justify="center", no_wrap=True)
-    headings = ("P(non-\ndominated)", "seeds", "accuracy %", "gain vs plain", "gain vs baseline", cost, f"extra {cost}")
-    for heading in (*headings, *(["test %"] if has_test else [])):
-        table.add_column(heading, justify="right", no_wrap=True)
+    columns = [
+        Column(heading="placement", is_text=True),
+        Column(heading="baseline", is_text=True, is_below=True),
+        Column(heading="front"),
+        Column(heading="P(non-dominated)", narrow_heading="P(non-\ndominated)"),
+        Column(heading="seeds", spare=1),
+        Column(heading="accuracy %", spare=2),
+        Column(heading="gain vs plain"),
+        Column(heading="gain vs baseline"),
+        Column(heading=cost, spare=1),
+        Column(heading=f"extra {cost}"),
+        *([Column(heading="test %", spare=1)] if has_test else []),
+    ]
+    rows = []
     for at, row in enumerate(front.to_dict("records")):
-        is_last_point = row["on_front"] and at + 1 < len(front) and not front["on_front"].iloc[at + 1]
         is_plain = row["baseline"] == "plain"
-        table.add_row(
+        cells = [
             row["placement"],
             row["baseline"],
             "●" if row["on_front"] else "",
@@ -53,52 +56,70 @@ def front_table(front: pd.DataFrame, *, cost: str, title: str, has_test: bool = 
             quantity(row[cost]),
             quantity(row[f"extra_{cost}"], signed=True),
             *([plus_minus(row["test_accuracy"], row["test_accuracy_se"])] if has_test else []),
-            style="bold" if row["on_front"] else "",
-            end_section=is_last_point,
-        )
-    return table
+        ]
+        is_last_point = row["on_front"] and at + 1 < len(front) and not front["on_front"].iloc[at + 1]
+        rows.append(Row(cells=cells, is_bold=row["on_front"], ends_section=is_last_point))
+    legend = f"{_LEGEND}; gain vs baseline: over the best baseline that costs no more"
+    return FittedTable(columns=columns, rows=rows, title=title, legend=legend)
 
 
-def recommended_table(recommended: pd.DataFrame, *, cost: str, title: str) -> Table:
+def recommended_table(recommended: pd.DataFrame, *, cost: str, title: str) -> FittedTable:
     """Return the recommended placements for a terminal; those that were trained are bold."""
-    table = Table(title=title, title_justify="left", header_style="bold", caption=_LEGEND, caption_justify="left")
-    table.add_column("placement", no_wrap=True)
-    for heading in ("seeds", "accuracy %", "gain vs plain", cost, f"extra {cost}"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in recommended.to_dict("records"):
-        table.add_row(
-            row["placement"],
-            str(row["n"]),
-            f"{Interval.of_row(row, 'accuracy'):.2f}",
-            f"{Interval.of_row(row, 'gain'):+.2f}",
-            quantity(row[cost]),
-            quantity(row.get(f"extra_{cost}", math.nan), signed=True),
-            style="bold" if row["n"] else "",
+    columns = [
+        Column(heading="placement", is_text=True),
+        Column(heading="seeds"),
+        Column(heading="accuracy %"),
+        Column(heading="gain vs plain"),
+        Column(heading=cost, spare=1),
+        Column(heading=f"extra {cost}"),
+    ]
+    rows = [
+        Row(
+            cells=[
+                row["placement"],
+                str(row["n"]),
+                f"{Interval.of_row(row, 'accuracy'):.2f}",
+                f"{Interval.of_row(row, 'gain'):+.2f}",
+                quantity(row[cost]),
+                quantity(row.get(f"extra_{cost}", math.nan), signed=True),
+            ],
+            is_bold=row["n"] > 0,
         )
-    return table
+        for row in recommended.to_dict("records")
+    ]
+    return FittedTable(columns=columns, rows=rows, title=title, legend=f"{_LEGEND}; bold: trained")
 
 
-def effects_table(effects: pd.DataFrame, *, kind: str, title: str) -> Table:
+def effects_table(effects: pd.DataFrame, *, kind: str, title: str) -> FittedTable:
     """Return the effects of one kind for a terminal; those whose sign is known with 95 % probability are bold."""
-    table = Table(title=title, title_justify="left", header_style="bold")
-    table.add_column("stage", no_wrap=True)
-    table.add_column(kind, no_wrap=True)
-    for heading in ("effect in points", "P(effect > 0)", "trainings", "extra flops", "extra params", "extra ms"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in effects[effects["kind"] == kind].to_dict("records"):
-        is_sure = max(row["p_positive"], 1 - row["p_positive"]) >= 0.95
-        table.add_row(
-            str(row["stage"] or "all"),
-            row["name"],
-            f"{Interval.of_row(row, 'effect'):+.2f}",
-            f"{100 * row['p_positive']:.0f} %",
-            f"{row['trainings']:.0f}",
-            quantity(row.get("extra_flops", math.nan), signed=True),
-            quantity(row.get("extra_params", math.nan), signed=True),
-            "" if math.isnan(row["extra_latency_ms"]) else f"{row['extra_latency_ms']:+.3f}",
-            style="bold" if is_sure else "",
+    columns = [
+        Column(heading="stage", is_text=True),
+        Column(heading=kind, is_text=True),
+        Column(heading="effect in points"),
+        Column(heading="P(effect > 0)"),
+        Column(heading="trainings"),
+        Column(heading="extra flops"),
+        Column(heading="extra params"),
+        Column(heading="extra ms"),
+    ]
+    rows = [
+        Row(
+            cells=[
+                str(row["stage"] or "all"),
+                row["name"],
+                f"{Interval.of_row(row, 'effect'):+.2f}",
+                f"{100 * row['p_positive']:.0f} %",
+                f"{row['trainings']:.0f}",
+                quantity(row.get("extra_flops", math.nan), signed=True),
+                quantity(row.get("extra_params", math.nan), signed=True),
+                "" if math.isnan(row["extra_latency_ms"]) else f"{row['extra_latency_ms']:+.3f}",
+            ],
+            is_bold=max(row["p_positive"], 1 - row["p_positive"]) >= _SURE,
         )
-    return table
+        for row in effects[effects["kind"] == kind].to_dict("records")
+    ]
+    legend = "effect: over no attention in the stage, posterior mean [90 % credible interval]; bold: sign known at 95 %"
+    return FittedTable(columns=columns, rows=rows, title=title, legend=legend)
 
 
 def proxies_table(proxies: pd.DataFrame, *, title: str) -> Table:

@@ -49,5 +49,5 @@ def estimates_of(design: Design, evaluations: Sequence[Evaluation], cost: str, *
 
 
 def is_candidate(placement: Placement, space: SearchSpace) -> bool:
-    """Whether a placement may be on a front, recommended and picked: a candidate of the space, or the plain backbone."""
+    """Return whether a placement may be on a front: a candidate of the space, or the plain backbone."""
     return placement.is_plain or placement in space

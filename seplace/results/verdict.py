@@ -1,4 +1,4 @@
-"""What a study claims, in sentences: the verdict, the regret of its recommendation, its rungs, its proxies."""
+"""The claims of a study in sentences: verdict, expected regret of the recommendation, rungs, proxies."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 import io
 
 import pandas as pd
+import pytest
 from rich.console import Console
 
 from seplace.interval import UNKNOWN, Interval
@@ -9,8 +10,8 @@ from seplace.report.simulation_tables import calibration_table, simulation_table
 from seplace.report.terminal import effects_table, front_table, recommended_table
 
 
-def printed(table: object) -> list[str]:
-    console = Console(file=io.StringIO(), width=240)
+def printed(table: object, *, width: int = 240) -> list[str]:
+    console = Console(file=io.StringIO(), width=width)
     console.print(table)
     return console.file.getvalue().splitlines()
 
@@ -43,11 +44,10 @@ FRONT = pd.DataFrame(
 
 def test_the_front_says_what_each_number_is():
     text = printed(front_table(FRONT, cost="flops", title="a study"))
-    heading = " ".join(text[2:4])
+    heading = text[2]
     for words in (
         "front",
-        "P(non-",
-        "dominated)",
+        "P(non-dominated)",
         "seeds",
         "accuracy %",
         "gain vs plain",
@@ -71,7 +71,19 @@ def test_a_study_without_a_test_split_has_no_column_for_it():
 def test_recommended_placements_have_the_same_legend():
     text = printed(recommended_table(FRONT.assign(n=[0, 1, 2]), cost="flops", title="a study"))
     assert "gain vs plain" in text[2]
-    assert text[-1].strip() == "accuracy and gain: posterior mean [90 % credible interval]"
+    assert text[-1].strip() == "accuracy and gain: posterior mean [90 % credible interval]; bold: trained"
+
+
+@pytest.mark.parametrize(("width", "hidden"), [(100, {"seeds", "flops", "test %"}), (78, {"accuracy %"})])
+def test_a_narrow_terminal_cuts_nothing(width, hidden):
+    text = printed(front_table(FRONT, cost="flops", title="a study"), width=width)
+    assert all(len(line) <= width for line in text)
+    assert not any("…" in line for line in text)
+    for placement in (*FRONT["placement"], "SE everywhere"):
+        assert any(placement in line for line in text)
+    assert any("[+0.20, +2.20]  [-0.40, +0.90]" in line for line in text)
+    shown = " ".join(text[text.index(next(line for line in text if "a wider terminal also shows" in line)) :])
+    assert all(heading in shown for heading in hidden)
 
 
 def test_effects_have_the_probability_of_their_sign():
