@@ -1,7 +1,8 @@
-"""One process runs a study at a time: a lock file that names its holder."""
+"""One process runs a study at a time: a lock file that names the process that holds it."""
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import socket
@@ -9,42 +10,49 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from seplace.errors import DataError, StudyBusy
 from seplace.files.atomic import DiskFull
+
+_CANNOT_LOCK = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
+"""The errors of a file system that has no locks."""
 
 
 @contextmanager
 def study_lock(path: Path) -> Iterator[None]:
-    """Hold the lock of a study; StudyBusy names the process and host that hold it already.
+    """Hold the lock of a study, which the system releases when the process ends, however it ends.
 
-    The lock falls with its process, however that ends, so a dead one never has to be cleared away.
+    Raises StudyBusy, which names process and host, if another process holds it, DataError if the file cannot be opened
+    or locked, and DiskFull if the name cannot be written.
     """
+    lock = FileLock(path, fallback_to_soft=False, preserve_lock_file=True)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+")
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise StudyBusy(f"{path.parent}: this study is already being run by {path.read_text().strip()}") from error
     except OSError as error:
-        raise DataError(f"{path.parent}: no results can be written there ({error.strerror})") from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.seek(0)
-            raise StudyBusy(f"{path.parent}: this study is already being run by {file.read().strip()}") from error
-        except OSError as error:
+        if error.errno in _CANNOT_LOCK:
             raise DataError(f"{path}: cannot be locked ({error.strerror}); use another file system") from error
-        holder = f"process {os.getpid()} on {socket.gethostname()}"
+        raise DataError(f"{path.parent}: no results can be written there ({error.strerror})") from error
+    try:
+        name = f"process {os.getpid()} on {socket.gethostname()}"
         try:
-            file.truncate(0)
-            file.write(holder)
-            file.flush()
+            path.write_text(name)
         except OSError as error:
-            raise DiskFull(f"{path}: cannot write {len(holder)} bytes ({error.strerror})") from error
+            raise DiskFull(f"{path}: cannot write {len(name)} bytes ({error.strerror})") from error
         yield
+    finally:
+        lock.release()
 
 
 def holder(path: Path) -> str | None:
-    """Return who holds the lock of a study, or None."""
-    with suppress(OSError), path.open() as file:  # one that is not there, or not ours to look at, tells of nobody
+    """Return the process that holds the lock of a study, or None.
+
+    A shared lock tests it, since the exclusive one of filelock needs a file that may be written.
+    """
+    with suppress(OSError), path.open() as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
