@@ -12,6 +12,7 @@ Networks: `create_model` builds one with attention modules in it, `adopt` puts t
 `list_backbones`, `list_modules` and `list_attachments` list the names.
 Searches: a `Placement` says which module stands in which stage, a `SearchSpace` which placements there are, and
 `load_space` reads one; `EffectsSampler` proposes placements in any Optuna study.
+Costs: `register_count` gives the FLOPs of an operator that is not torch's own.
 Errors: `SeplaceError` is the base class of all.
 """
 
@@ -37,6 +38,7 @@ __all__ = [
     "list_modules",
     "load",
     "load_space",
+    "register_count",
     "run",
 ]
 
@@ -54,6 +56,7 @@ _HOMES = {
     "list_modules": "seplace.listings",
     "load": "seplace.api",
     "load_space": "seplace.study.space_file",
+    "register_count": "seplace.costs.counting",
     "run": "seplace.running",
 }
 """The module of each public name."""
@@ -61,6 +64,7 @@ _HOMES = {
 if TYPE_CHECKING:
     from seplace.adoption import adopt
     from seplace.api import Results, load
+    from seplace.costs.counting import register_count
     from seplace.errors import SeplaceError
     from seplace.listings import list_attachments, list_backbones, list_modules
     from seplace.models import create_model

@@ -33,11 +33,22 @@ _registered: dict[str, Rule] = {}
 
 
 def register_count(operator: str, rule: Rule) -> None:
-    """Tell what an operator costs that torch does not have, such as `my_library::my_operator`.
+    """Register the FLOP count of an operator that torch does not have.
 
-    Call it in the module that defines the network. `rule(inputs, outputs)` is given the arguments and the results of a
-    call, whose tensors have shapes and no values, and returns its FLOPs, one a multiply-add. A subclass of
-    torch.autograd.Function has the name of its class. InputError for an operator of torch that has a rule.
+    Call it in the module that defines your network, so that it is known wherever the network is.
+
+    >>> import seplace
+    >>> seplace.register_count("my_library::swish", lambda inputs, outputs: 5 * outputs[0].numel())
+
+    Args:
+        operator: The name of the operator, such as `my_library::my_operator`; for a subclass of
+            torch.autograd.Function the name of the class.
+        rule: A function of the arguments and the results of a call. It returns the FLOPs, one a multiply-add. Its
+            tensors have shapes and no values.
+
+    Raises:
+        InputError: The operator is torch's own and has a count.
+
     """
     name = operator.removeprefix("aten::").removesuffix("_")
     if ("::" not in operator or operator.startswith("aten::")) and name in RULES:
@@ -115,7 +126,7 @@ def known_flops(network: nn.Module, images: Tensor) -> int:
 def unknown_note(unknown: Counter[str]) -> str:
     """Name operators without a count, and say what to do."""
     return (
-        f"{unknown_names(unknown)}: tell what they cost with seplace.costs.counting.register_count in the module that "
+        f"{unknown_names(unknown)}: register their counts with seplace.register_count in the module that "
         "defines them, or choose a cost that needs no FLOPs (macs, params, latency_ms)"
     )
 

@@ -1,4 +1,4 @@
-"""What a sampler is told of the search, beside the Optuna study with the results so far."""
+"""The task of a sampler: everything about the search beside the Optuna study with the results so far."""
 
 from __future__ import annotations
 
@@ -17,39 +17,39 @@ if TYPE_CHECKING:
     from seplace.space import SearchSpace
 
 SEED, ACCURACY, CROSS_ENTROPY = "seed", "accuracy", "cross_entropy"
-"""User attributes of a trial: the seed of its training, and what that training alone has."""
+"""User attributes of a trial: the seed, accuracy (percent) and cross-entropy (nats) of its own training."""
 
 STOPPED = "stopped"
-"""The user attribute of a trial whose training was stopped early: after so many epochs.
+"""The user attribute of a trial whose training was stopped early: the number of its epochs.
 
-Its first value is the accuracy that the training is expected to have at its end.
+The first value of such a trial is the predicted final accuracy of the training.
 """
 
 REPEATED = "repeated"
-"""The user attribute of a trial that was answered from earlier trainings."""
+"""The user attribute of a trial whose result was taken from earlier trainings."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """The search that a sampler proposes for."""
+    """A search: a priced space, its limits, and the seeds of a placement."""
 
     space: SearchSpace
     cost_table: CostTable
     """The counted costs of every candidate."""
     cost: str
-    """The name of the cost that is minimised."""
+    """The name of the cost that is minimized."""
     limits: Mapping[str, float] = field(default_factory=dict)
     """The most that a placement may cost, by the name of the cost."""
     seeds: int
     """The most trainings that one placement may have."""
     seed: int
-    """The search's own seed: the same for all of its proposals."""
+    """The seed of the search, the same for all proposals."""
     covariates: Mapping[str, Tables] = field(default_factory=dict)
-    """What proxies say of every placement, by the name of the proxy."""
+    """The predicted scores of every placement, by the name of the proxy."""
 
     @cached_property
     def design(self) -> Design:
-        """What the model of effects sees of the space."""
+        """The design of the model of effects on the space."""
         return Design(self.space, covariates=self.covariates)
 
     @cached_property
