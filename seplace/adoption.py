@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from seplace.attention.options import GateOptions, Init
 from seplace.backbones.backbone import Granularity
 from seplace.backbones.foreign.copying import copy_of
-from seplace.backbones.foreign.traced import TracedBackbone, TracedSite, describe_blocks
+from seplace.backbones.foreign.describing import describe_blocks
+from seplace.backbones.foreign.traced import TracedBackbone, TracedSite
 from seplace.errors import InputError, did_you_mean
 from seplace.freezing import freeze_backbone
 from seplace.models import place

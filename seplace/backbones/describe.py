@@ -28,7 +28,7 @@ def describe(text: str, *, blocks: tuple[str, ...] = ()) -> Backbone:
     BACKBONES.entry(name)  # an unknown name is refused before torch is imported
     if BACKBONES.is_external(name):
         # Only a network of the user's own needs torch to be described.
-        from seplace.backbones.foreign.traced import describe_import
+        from seplace.backbones.foreign.imported import describe_import
 
         backbone = describe_import(name, options or "", blocks)
     else:

@@ -6,7 +6,7 @@ import pytest
 
 from seplace.api import Results
 from seplace.backbones import BACKBONES
-from seplace.backbones.foreign.traced import describe_import
+from seplace.backbones.foreign.imported import describe_import
 from seplace.errors import StudyChanged
 from seplace.results.ledger import Ledger
 from seplace.search.plan import make_plan
