@@ -1,5 +1,6 @@
-"""All checks in turn: `python -m tests`. The first that fails ends it."""
+"""All checks in turn: `python -m tests`, with `--long` the tests that take longer too. The first that fails ends it."""
 
+import argparse
 import subprocess
 import sys
 import tempfile
@@ -13,11 +14,15 @@ CHECKS = (
     ("pytest", "-n", "2", "--dist", "worksteal", "-q"),
 )
 
+parser = argparse.ArgumentParser(prog="python -m tests", description=__doc__)
+parser.add_argument("--long", action="store_true", help="run the tests marked long as well")
+is_long = parser.parse_args().long
+
 with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
     for name, *arguments in CHECKS:
         print(f"== {name} {' '.join(arguments)}", flush=True)
         # A base folder of its own: pytest sessions that share one clear each other's away.
-        own = [f"--basetemp={folder}/pytest"] if name == "pytest" else []
+        own = [f"--basetemp={folder}/pytest", *(["-m", ""] if is_long else [])] if name == "pytest" else []
         code = subprocess.run([Path(sys.executable).parent / name, *arguments, *own], check=False).returncode
         if code:
             sys.exit(code)

@@ -1,6 +1,5 @@
-"""What the README tells users to write, written as they would and run."""
+"""What the page of search spaces tells users to write, written as they would and run."""
 
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,16 +8,12 @@ import pandas as pd
 import pytest
 import torch
 
+from tests.pages import marked
 from tests.studies import write_study
-
-README = (Path(__file__).resolve().parents[1] / "README.md").read_text()
 
 
 def block(marker: str) -> str:
-    """The code block that follows an invisible marker."""
-    found = re.search(rf"<!-- {marker} -->\n```\w+\n(.*?)```", README, flags=re.DOTALL)
-    assert found is not None
-    return found[1]
+    return marked("search_spaces/README.md", marker)
 
 
 def seplace(*arguments: str | Path, cwd: Path) -> str:

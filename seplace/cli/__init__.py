@@ -9,7 +9,6 @@ import functools
 import sys
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -115,12 +114,6 @@ def _show_warning(message: Warning | str, *_where: object, **_also: object) -> N
 
 
 def _command() -> list[str]:
-    """Return the command line as it can be typed again, also where the environment is not on the PATH."""
     import shlex
 
-    typed = sys.argv[0]
-    if typed == "seplace":  # as `python -m seplace` leaves it
-        program = [sys.executable, "-m", "seplace"]
-    else:
-        program = [typed if Path(typed).name == "seplace" else "seplace"]
-    return [shlex.quote(each) for each in (*program, *sys.argv[1:])]
+    return ["seplace", *map(shlex.quote, sys.argv[1:])]

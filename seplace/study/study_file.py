@@ -87,7 +87,7 @@ class SearchSection(Section):
     seed: Natural
     """The seed of the search: of its sampler, and of everything else that the search draws."""
     stop: Literal["budget", "settled"] = "budget"
-    """`settled` also ends the search when little is left to find: the expected hypervolume regret is below 1 %."""
+    """`settled` also ends the search when little is left to find: the expected hypervolume regret is at most 5 %."""
     rungs: Annotated[tuple[Count, ...], Field(max_length=_LISTED)] = ()
     """Epochs, rising and fewer than the training's, after which a training may be stopped early."""
     proxies: Annotated[tuple[str, ...], Field(max_length=_LISTED)] = ()

@@ -9,7 +9,6 @@ from typer.main import get_command
 
 import seplace
 from seplace.cli import app, main
-from seplace.errors import Interrupted
 from tests.evaluators import own_code
 from tests.studies import write_study
 
@@ -90,26 +89,6 @@ def test_a_warning_is_one_line_without_its_code(monkeypatch, capsys):
         warnings.simplefilter("always")
         main()
     assert capsys.readouterr().err == "warning: the weights are gone\n"
-
-
-@pytest.mark.parametrize(
-    ("typed", "again"),
-    [
-        (".venv/bin/seplace", ".venv/bin/seplace run 'my study.yaml'"),
-        ("seplace", f"{sys.executable} -m seplace run 'my study.yaml'"),
-        ("-c", "seplace run 'my study.yaml'"),
-    ],
-)
-def test_a_run_is_resumed_by_the_command_that_was_typed(monkeypatch, capsys, typed, again):
-    def interrupt(**_: object) -> None:
-        raise Interrupted(2)
-
-    monkeypatch.setattr("seplace.cli.app", interrupt)
-    monkeypatch.setattr(sys, "argv", [typed, "run", "my study.yaml"])
-    with pytest.raises(SystemExit) as caught:
-        main()
-    assert caught.value.code == 130
-    assert capsys.readouterr().err.endswith(f"everything finished is kept. Resume with: {again}\n")
 
 
 def test_commands_that_need_no_torch_do_not_import_it(finished, tmp_path):
