@@ -1,4 +1,4 @@
-"""What a cost is: a unit, a way to measure it, and whether it adds up over stages."""
+"""The description of a cost: its unit, how it is measured, and whether it is additive over stages."""
 
 from __future__ import annotations
 
@@ -18,4 +18,4 @@ class Cost:
     measure: Callable[[nn.Module, Tensor], float]
     """Returns the cost in `unit`; an int where the cost is a count."""
     is_count: bool = True
-    """A count is a whole number, depends on shapes alone, and is exactly additive over stages; else it is measured."""
+    """Whether the cost is a count: an integer that depends on shapes alone and is exactly additive over stages."""

@@ -1,7 +1,7 @@
-"""Operator counts with fvcore: the only place where it is imported.
+"""Operator counts with fvcore: the only module that imports it.
 
-fvcore's own total charges some spellings of an operator and not others, so every operator that a network runs has a
-rule (see `operators`), is counted by what it is made of, or is registered by the user; one that is unknown is told.
+fvcore's own total counts some spellings of an operator and not others. So each operator that a network runs either has
+a rule (see `operators`), is decomposed into operators that do, or is registered by the user. The others are reported.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from seplace.errors import InputError, SeplaceError, UncountedOperator
 from seplace.user_code import user_errors
 
 SMALL_SHARE = 0.01
-"""Of the FLOPs that are known: what unknown operators may read and write, one an element, and be left out."""
+"""Operators without a count are left out while they read and write fewer elements than this share of the FLOPs."""
 
 _registered: dict[str, Rule] = {}
 
@@ -52,17 +52,17 @@ def register_count(operator: str, rule: Rule) -> None:
     """
     name = operator.removeprefix("aten::").removesuffix("_")
     if ("::" not in operator or operator.startswith("aten::")) and name in RULES:
-        raise InputError(f"register_count: {operator} has a count already")
+        raise InputError(f"register_count: {operator} already has a count")
     _registered[operator] = rule
 
 
 @dataclass(frozen=True, kw_only=True)
 class OperatorCounts:
-    """The FLOPs of one forward pass by operator, and what is not in them."""
+    """The FLOPs of one forward pass by operator, and the operators without a count."""
 
     flops: Counter[str] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
-    """The elements that operators without a count read and write, by their names."""
+    """The elements that operators without a count read and write, by the name of the operator."""
 
 
 _counted: ContextVar[dict[tuple[nn.Module, int], OperatorCounts] | None] = ContextVar("_counted", default=None)
@@ -73,7 +73,7 @@ _in_parts: ContextVar[bool] = ContextVar("_in_parts", default=False)
 
 @contextmanager
 def in_parts() -> Iterator[None]:
-    """Let `known_flops` be those of parts of a network meanwhile: what is unknown was judged of the whole."""
+    """Let `known_flops` accept operators without a count: they were checked when the whole network was counted."""
     token = _in_parts.set(True)
     try:
         yield
@@ -83,7 +83,7 @@ def in_parts() -> Iterator[None]:
 
 @contextmanager
 def counted_once() -> Iterator[None]:
-    """Let several costs of a network share one count meanwhile; neither it nor its images may change."""
+    """Let several costs of a network share one count; neither the network nor its images may change meanwhile."""
     token = _counted.set({})
     try:
         yield
@@ -94,7 +94,7 @@ def counted_once() -> Iterator[None]:
 def count_operators(network: nn.Module, images: Tensor) -> OperatorCounts:
     """Return the FLOPs of one forward pass by operator, for a network in eval mode.
 
-    UncountedOperator names a gate that was put into the network and never runs.
+    Raises UncountedOperator where a gate was inserted into the network and never runs.
     """
     if network.training:
         raise ValueError("count a network in eval mode: training changes what batch norm does")
@@ -110,21 +110,22 @@ def count_operators(network: nn.Module, images: Tensor) -> OperatorCounts:
 def known_flops(network: nn.Module, images: Tensor) -> int:
     """Return the FLOPs of one forward pass.
 
-    Operators without a count are a warning and left out where they are small, and UncountedOperator where not.
+    Operators without a count are left out with a warning. Raises UncountedOperator where they read and write more than
+    SMALL_SHARE.
     """
     counts = count_operators(network, images)
     total = counts.flops.total()
     if counts.unknown and not _in_parts.get():
         share = counts.unknown.total() / max(total, 1)
-        size = f"{100 * share:.2g} % of the {total:,} FLOPs that are known"
+        size = f"{100 * share:.2g} % of the {total:,} counted FLOPs"
         if share > SMALL_SHARE:
             raise UncountedOperator(f"{unknown_note(counts.unknown)} ({size})")
-        warnings.warn(f"{unknown_names(counts.unknown)} ({size}): left out of flops", stacklevel=2)
+        warnings.warn(f"{unknown_names(counts.unknown)} ({size}): left out of the FLOPs", stacklevel=2)
     return total
 
 
 def unknown_note(unknown: Counter[str]) -> str:
-    """Name operators without a count, and say what to do."""
+    """Name operators without a count, and say what the user can do."""
     return (
         f"{unknown_names(unknown)}: register their counts with seplace.register_count in the module that "
         "defines them, or choose a cost that needs no FLOPs (macs, params, latency_ms)"
@@ -132,7 +133,7 @@ def unknown_note(unknown: Counter[str]) -> str:
 
 
 def unknown_names(unknown: Counter[str]) -> str:
-    """Name operators without a count, and how much they touch."""
+    """Name operators without a count, and the number of elements that they read and write."""
     return f"no FLOP count for {', '.join(sorted(unknown))}, which read and write {unknown.total():,} elements"
 
 
@@ -142,7 +143,7 @@ def _count(network: nn.Module, images: Tensor) -> OperatorCounts:
             counts = _traced(network, images)
         except SeplaceError:
             raise
-        except Exception:  # torch cannot trace every network that runs, and says so in many ways
+        except Exception:  # torch cannot trace every network that runs, and raises many kinds of errors
             called.clear()
             counts = _dispatched(network, images)
     uncalled = sorted(name for name, module in network.named_modules() if _is_inserted(module) and module not in called)
@@ -175,13 +176,13 @@ def _traced(network: nn.Module, images: Tensor) -> OperatorCounts:
 
 
 def _count_node(node: Any, unknown: Counter[str]) -> Counter[str]:
-    """Return the FLOPs of an operator of a trace; add what it reads and writes to `unknown` where they are unknown."""
+    """Return the FLOPs of an operator in a trace; without a count, add the elements that it touches to `unknown`."""
     name = name_of(node)
     inputs, outputs = ([value_of(value) for value in values()] for values in (node.inputs, node.outputs))
     counter = CountingMode(_rule_of)
     inner = inner_nodes(node)
     if _rule_of(name) is not None:
-        counter.tell(name, inputs, outputs)
+        counter.count_call(name, inputs, outputs)
     elif inner:
         for each in inner:
             counter.counts.update(_count_node(each, unknown))
@@ -189,29 +190,31 @@ def _count_node(node: Any, unknown: Counter[str]) -> Counter[str]:
         try:
             with counter:
                 run_again(node, inputs)
-        except Exception:  # an operator need not run without values, and says so in many ways
+        except Exception:  # many operators do not run without values, and each raises its own error
             counter = CountingMode(_rule_of)
-            counter.tell(name, inputs, outputs)
+            counter.count_call(name, inputs, outputs)
     unknown.update(counter.unknown)
     return counter.counts
 
 
 def _rule_of(name: str) -> Rule | None:
     if name in _registered:
-        return _told(name, _registered[name])
+        return _attributed(name, _registered[name])
     return rule_of(name.removeprefix("aten::")) if name.startswith("aten::") else None
 
 
-def _told(name: str, rule: Rule) -> Rule:
-    def told(inputs: Sequence[Any], outputs: Sequence[Any]) -> Count:
+def _attributed(name: str, rule: Rule) -> Rule:
+    """Return a registered rule whose errors are reported as the user's."""
+
+    def attributed(inputs: Sequence[Any], outputs: Sequence[Any]) -> Count:
         with user_errors(f"the count that is registered for {name}"):
             return rule(inputs, outputs)
 
-    return told
+    return attributed
 
 
 def _dispatched(network: nn.Module, images: Tensor) -> OperatorCounts:
-    """Count what a network runs that cannot be traced, with the operators that torch dispatches."""
+    """Count a network that cannot be traced, by the operators that torch dispatches."""
     with CountingMode(_rule_of) as counter:
         network(images)
     return OperatorCounts(flops=counter.counts, unknown=counter.unknown)
@@ -219,7 +222,7 @@ def _dispatched(network: nn.Module, images: Tensor) -> OperatorCounts:
 
 @contextmanager
 def _without_fused_attention() -> Iterator[None]:
-    """Let attention layers run the operators that they are made of, as they do on any other device."""
+    """Turn off the fused path of attention layers, so that they run the same operators as on any other device."""
     is_enabled = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
@@ -229,13 +232,13 @@ def _without_fused_attention() -> Iterator[None]:
 
 
 def _is_inserted(module: nn.Module) -> bool:
-    """Whether seplace put a module into the network; which of its other modules run is a matter of its author."""
+    """Return whether seplace inserted a module; which of the other modules run is up to the network's author."""
     return isinstance(module, Scaled | Added | Cross | Kernel)
 
 
 @contextmanager
 def _called_gates(network: nn.Module) -> Iterator[set[nn.Module]]:
-    """Collect the inserted modules that are called: fvcore sees operators alone, and a gate may run none."""
+    """Collect the inserted modules that are called: fvcore sees operators only, and a gate may run none."""
     called: set[nn.Module] = set()
     hooks = [
         module.register_forward_hook(lambda module, _inputs, _output: called.add(module))

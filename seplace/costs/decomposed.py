@@ -1,4 +1,4 @@
-"""Operators counted by what they are made of: run again on tensors without values, while torch tells each step."""
+"""Decompose operators: run them again on tensors without values, and count each operator that torch dispatches."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from seplace.costs.operators import Rule
 
 
 class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts the operators that run inside it, by the rules that `rule_of` knows; the others stand in `unknown`."""
+    """Count the operators that run inside it, by the rules that `rule_of` returns; the others are in `unknown`."""
 
     def __init__(self, rule_of: Callable[[str], Rule | None]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.rule_of = rule_of
         self.counts: Counter[str] = Counter()
         self.unknown: Counter[str] = Counter()
-        """By operator: the elements that it reads and writes."""
+        """The elements that each operator without a rule reads and writes, by its name."""
 
     def __torch_dispatch__(
         self,
@@ -30,15 +30,15 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Run an operator, and count it."""
+        """Run and count an operator."""
         named = kwargs or {}
         result = func(*args, **named)
         outputs = list(result) if isinstance(result, list | tuple) else [result]
         further = [named.get(each.name, each.default_value) for each in func._schema.arguments[len(args) :]]
-        self.tell(func.name().partition(".")[0], [*args, *further], outputs)
+        self.count_call(func.name().partition(".")[0], [*args, *further], outputs)
         return result
 
-    def tell(self, name: str, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
+    def count_call(self, name: str, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
         """Count one call of an operator, named as in `aten::relu`."""
         if _is_shape_arithmetic(inputs, outputs):
             return
@@ -56,6 +56,6 @@ def elements_of(inputs: Sequence[Any], outputs: Sequence[Any]) -> int:
 
 
 def _is_shape_arithmetic(inputs: Sequence[Any], outputs: Sequence[Any]) -> bool:
-    """Whether a call only computes with whole numbers, as with the sizes of tensors."""
+    """Return whether a call only computes with integer scalars, such as the sizes of tensors."""
     tensors = [leaf for leaf in tree_leaves([*inputs, *outputs]) if isinstance(leaf, Tensor)]
     return bool(tensors) and all(each.ndim == 0 and not each.is_floating_point() for each in tensors)

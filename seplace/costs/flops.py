@@ -1,4 +1,4 @@
-"""FLOPs: fvcore's total with a rule for every operator that the network runs. The default cost axis."""
+"""FLOPs: fvcore's total with a rule for every operator that the network runs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 
 def flops(network: nn.Module, images: Tensor) -> int:
-    """Return the operations of one forward pass (see `operators` for what each is charged)."""
-    from seplace.costs.counting import known_flops  # a figure asks for the unit alone, without torch
+    """Return the FLOPs of one forward pass; `operators` has the rule of each operator."""
+    from seplace.costs.counting import known_flops  # imports torch, which the unit does not need
 
     return known_flops(network, images)
 

@@ -1,4 +1,4 @@
-"""Latency: timed forward passes, interleaved so that a drift of the machine falls on all networks alike."""
+"""Latency: timed forward passes, interleaved so that a drift of the machine affects all networks equally."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 REPEATS = 30
-"""Timed passes of a network."""
+"""The number of timed passes of a network."""
 
 
 def time_rounds(networks: Sequence[nn.Module], images: Tensor, *, repeats: int, warmup: int) -> list[list[float]]:
-    """Return milliseconds of a forward pass for each network and round; in a round the networks take turns.
+    """Return the milliseconds of a forward pass for each network and round; in a round each network runs once.
 
-    The networks are in eval mode, on the device of `images` (N, C, H, W); the `warmup` rounds before are not timed.
+    The networks are in eval mode, on the device of `images` (N, C, H, W). `warmup` untimed rounds come first.
     """
     import torch
 
@@ -36,14 +36,14 @@ def time_rounds(networks: Sequence[nn.Module], images: Tensor, *, repeats: int, 
 
 
 def paired_ratios(timings: Sequence[float], reference: Sequence[float]) -> Interval:
-    """Return the quartiles of timings over those of a reference in the same round: a drift of the machine cancels."""
+    """Return the median and quartiles of the ratio to a reference in the same round: the machine's drift cancels."""
     return Interval.quartiles([own / other for own, other in zip(timings, reference, strict=True)])
 
 
 def measure_latencies(
     networks: Sequence[nn.Module], images: Tensor, *, repeats: int = REPEATS, warmup: int = 3
 ) -> list[Interval]:
-    """Return the median and quartiles of each network's forward pass in milliseconds, timed in turn.
+    """Return the median and quartiles of each network's forward pass in milliseconds.
 
     The networks are in eval mode, on the device of `images`; `repeats` >= 2 rounds are timed after `warmup` rounds.
     """
@@ -64,7 +64,7 @@ def _timed(call: Callable[[], object], device: torch.device) -> float:
 
 
 def latency_ms(network: nn.Module, images: Tensor) -> float:
-    """Return the median latency of one forward pass."""
+    """Return the median latency of a forward pass in milliseconds."""
     return measure_latencies([network], images)[0].value
 
 

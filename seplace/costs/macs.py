@@ -1,4 +1,4 @@
-"""MACs: multiply-adds of convolutions, linear layers and matrix products, as the papers' GFLOP columns mean them."""
+"""MACs: multiply-adds of convolutions, linear layers and matrix products, which papers often call FLOPs."""
 
 from __future__ import annotations
 

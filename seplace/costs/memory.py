@@ -1,4 +1,4 @@
-"""Peak memory of a forward pass: bytes of live tensors, counted on a CPU and asked of the allocator on a GPU."""
+"""Peak memory of a forward pass: bytes of live tensors on a CPU, of torch's allocator on a GPU."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from torch.utils._pytree import tree_leaves
 
 
 def peak_memory_bytes(network: nn.Module, images: Tensor) -> int:
-    """Return the bytes at the worst moment of a forward pass in inference mode, for a network in eval mode.
+    """Return the peak bytes of a forward pass in inference mode, for a network in eval mode.
 
-    On a CPU: those of all live tensors, parameters, buffers and the images (N, C, H, W) included, after each operator;
-    what an operator needs inside is not seen, and the number is the same on every run. On a GPU: the most that torch's
-    allocator had given out on that device, which includes the room that operators work in.
+    On a CPU: the bytes of all live tensors after each operator, with parameters, buffers and the images (N, C, H, W).
+    Temporary memory inside an operator is not seen; the number is the same on every run. On a GPU: the most that
+    torch's allocator had allocated on that device, with the workspaces of operators.
     """
     if images.is_cuda:
         return _allocated(network, images)
@@ -29,7 +29,7 @@ def peak_memory_bytes(network: nn.Module, images: Tensor) -> int:
 
 def _allocated(network: nn.Module, images: Tensor) -> int:
     with torch.inference_mode():
-        network(images)  # the first pass gives libraries their workspaces
+        network(images)  # the first pass allocates the workspaces of libraries
         torch.cuda.synchronize(images.device)
         torch.cuda.reset_peak_memory_stats(images.device)
         network(images)
@@ -38,7 +38,7 @@ def _allocated(network: nn.Module, images: Tensor) -> int:
 
 
 class LiveTensors(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts the bytes of the storages that are alive: those it is given, and those that operators make inside it."""
+    """Count the bytes of live storages: those in `held`, and those that operators allocate inside it."""
 
     def __init__(self, held: Iterable[Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -55,13 +55,13 @@ class LiveTensors(TorchDispatchMode):  # type: ignore[no-untyped-call]
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Run an operator, and note the tensors that it returns."""
+        """Run an operator, and add the storages of the tensors that it returns."""
         result = func(*args, **(kwargs or {}))
         self._note(leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor))
         return result
 
     def __exit__(self, *raised: Any) -> None:
-        """Stop counting: what is released later is no longer ours."""
+        """Stop counting."""
         for release in self._releases:
             release.detach()
         super().__exit__(*raised)  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""The counted costs of a whole space, from its untrained networks alone."""
+"""The counted costs of a search space, from its untrained networks alone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def count_space(
     num_classes: int | None = None,
     in_channels: int = 3,
 ) -> CostTable:
-    """Count some costs of every candidate of a space for one blank image (1, in_channels, image_size, image_size).
+    """Count some costs of every candidate of a space, on one blank image (1, in_channels, image_size, image_size).
 
     Image size and number of classes are by default those that are customary for the backbone. Raises InputError for
     images that are too small, and UncountedOperator where FLOPs are wanted and an operator has no FLOP count.

@@ -1,7 +1,7 @@
-"""What each operator of torch is charged: a rule by name, on arguments whose tensors need hold no values.
+"""The FLOPs of each torch operator: a rule by name, on arguments whose tensors need no values.
 
-1 a multiply-add, 1 an element for element-wise operators, 1 an input element for reductions and pooling, 2 an element
-for batch norm in eval mode, nothing for moving data. The others by their own arithmetic: their rules say it.
+A multiply-add is 1 FLOP. Element-wise operators take 1 an element, reductions and pooling 1 an input element, batch
+norm in eval mode 2 an element, and moving data nothing. The rules of the others follow their arithmetic.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from torch import Tensor
 
 Count = int | Counter[str]
 Rule = Callable[[Sequence[Any], Sequence[Any]], Count]
-"""Takes the arguments and the results of a call, returns its FLOPs; a Counter where they have names of their own."""
+"""Takes the arguments and the results of a call; returns its FLOPs, in a Counter where they go by other names."""
 
 MULTIPLY_ADD_OPERATORS = frozenset(
     ["addmm", "addbmm", "baddbmm", "bmm", "conv", "linear", "matmul", "mm", "scaled_dot_product_attention"]
 )
-"""The operators that MACs are counted of: those that torch's FlopCounterMode counts, none with a single vector."""
+"""The operators whose multiply-adds are MACs: those that torch's FlopCounterMode counts, without vector products."""
 
 
 def _elements(value: Any) -> int:
@@ -50,13 +50,13 @@ def _times(factor: int, rule: Rule) -> Rule:
 
 
 def _extremum(inputs: Sequence[Any], outputs: Sequence[Any]) -> int:
-    """Count `max` and `min`: of two tensors element by element, else a reduction."""
+    """Count `max` and `min`: element-wise for two tensors, otherwise a reduction."""
     is_of_two = len(inputs) > 1 and isinstance(inputs[1], Tensor)
     return _elements(outputs[0]) if is_of_two else _elements(inputs[0])
 
 
 def _norm(affine_at: int, *, plain: int, affine: int) -> Rule:
-    """Count so many an input element, more where there is a weight."""
+    """Return a rule of `plain` FLOPs an input element, or `affine` where there is a weight."""
 
     def norm(inputs: Sequence[Any], _outputs: Sequence[Any]) -> int:
         return _elements(inputs[0]) * (affine if isinstance(inputs[affine_at], Tensor) else plain)
@@ -65,7 +65,7 @@ def _norm(affine_at: int, *, plain: int, affine: int) -> Rule:
 
 
 def _added(inputs: Sequence[Any], _outputs: Sequence[Any]) -> int:
-    """Count one an element that is added into a tensor: `index_add(self, dim, index, source)` and its like."""
+    """Count 1 an element that is added into a tensor, as in `index_add(self, dim, index, source)`."""
     return _elements(inputs[3])
 
 
@@ -77,7 +77,7 @@ def _sorted(inputs: Sequence[Any], _outputs: Sequence[Any]) -> int:
 
 
 def _searched(at: int, boundaries: int) -> Rule:
-    """Count the comparisons of a binary search an element of the argument `at`."""
+    """Return the rule of a binary search for each element of the argument `at`: its comparisons."""
 
     def searched(inputs: Sequence[Any], _outputs: Sequence[Any]) -> int:
         return max(_elements(inputs[at]), 1) * math.ceil(math.log2(inputs[boundaries].shape[-1] + 1))
@@ -86,7 +86,7 @@ def _searched(at: int, boundaries: int) -> Rule:
 
 
 def _convolution(inputs: Sequence[Any], outputs: Sequence[Any]) -> Counter[str]:
-    """Count a kernel an output element, of a transposed convolution an input element; a bias is free.
+    """Count the kernel for each output element, or input element of a transposed convolution; a bias is free.
 
     The arguments are (input, weight, bias, stride, padding, dilation, transposed, …).
     """
@@ -100,7 +100,7 @@ def _linear(inputs: Sequence[Any], _outputs: Sequence[Any]) -> int:
 
 
 def _product(at: int) -> Rule:
-    """Count the products of a matrix product an output element, by the width of the argument `at`."""
+    """Return the rule of a matrix product: for each output element, the width of the argument `at`."""
 
     def product(inputs: Sequence[Any], outputs: Sequence[Any]) -> int:
         return _elements(outputs[0]) * int(inputs[at].shape[-1])
@@ -109,7 +109,7 @@ def _product(at: int) -> Rule:
 
 
 def _matrix_product(inputs: Sequence[Any], outputs: Sequence[Any]) -> Counter[str]:
-    """Count the products an output element; those with a single vector have another name, as torch runs them apart."""
+    """Count the products for each output element; with a single vector under another name, as torch runs it."""
     first, second = inputs[:2]
     is_of_vector = second.ndim == 1 or (first.ndim == 1 and second.ndim > 2)
     return Counter({"mv" if is_of_vector else "matmul": _elements(outputs[0]) * int(first.shape[-1])})
@@ -121,7 +121,7 @@ def _addbmm(inputs: Sequence[Any], outputs: Sequence[Any]) -> int:
 
 
 def _attention(inputs: Sequence[Any], _outputs: Sequence[Any]) -> Counter[str]:
-    """Count the products of softmax(Q Kᵀ / √d + mask) V, and 1 a score each for the scale, the mask, the softmax."""
+    """Count the products of softmax(Q Kᵀ / √d + mask) V, and 1 a score each for the scale, the mask and the softmax."""
     query, key, value, mask = inputs[:4]
     scores = math.prod(query.shape[:-1]) * key.shape[-2]
     counts = {"scaled_dot_product_attention": scores * (query.shape[-1] + value.shape[-1]), "softmax": scores}
@@ -139,7 +139,7 @@ def _bilinear_form(inputs: Sequence[Any], outputs: Sequence[Any]) -> int:
 
 
 def _fourier(inputs: Sequence[Any], outputs: Sequence[Any]) -> int:
-    """Count 5 n log2 n operations a complex transform of n points, half of that where input or output is real."""
+    """Count 5 n log2 n for a complex transform of n points, half of that where input or output is real."""
     x, y = inputs[0], outputs[0]
     is_real = not (x.is_complex() and y.is_complex())
     points = y if is_real and not y.is_complex() else x
@@ -148,13 +148,13 @@ def _fourier(inputs: Sequence[Any], outputs: Sequence[Any]) -> int:
 
 
 def _grid_sampled(inputs: Sequence[Any], outputs: Sequence[Any]) -> int:
-    """Count the taps an output element: `grid_sampler(input, grid, mode, …)` with bilinear 0, nearest 1, bicubic 2."""
+    """Count the taps for each output element of `grid_sampler(input, grid, mode, …)`, mode 2 being bicubic."""
     taps: dict[int, int] = {0: 2 ** (inputs[0].ndim - 2), 1: 1, 2: 16}
     return _elements(outputs[0]) * taps[inputs[2]]
 
 
 def _antialiased(support: int) -> Rule:
-    """Count the taps of two passes, along rows and then columns, with a kernel that widens as the map shrinks."""
+    """Return the rule of antialiased resizing: the taps of two passes, with a kernel that widens as the map shrinks."""
 
     def resized(inputs: Sequence[Any], outputs: Sequence[Any]) -> int:
         (height, width), (rows, columns) = inputs[0].shape[-2:], outputs[0].shape[-2:]
@@ -166,13 +166,13 @@ def _antialiased(support: int) -> Rule:
 
 
 def _covariance(inputs: Sequence[Any], _outputs: Sequence[Any]) -> Counter[str]:
-    """Count the mean and the difference of variables in rows, and the product of the matrix with itself."""
+    """Count the means, the differences from them, and the product of the matrix with its transpose."""
     rows, elements = inputs[0].shape[0] if inputs[0].ndim == 2 else 1, _elements(inputs[0])
     return Counter({"mm": rows * elements, "cov": 2 * elements + rows * rows})
 
 
 def _distances(inputs: Sequence[Any], outputs: Sequence[Any]) -> int:
-    """Count one a coordinate of each pair of rows."""
+    """Count 1 for each coordinate of each pair of rows."""
     return _elements(outputs[0]) * int(inputs[0].shape[-1])
 
 
@@ -237,16 +237,16 @@ RULES: dict[str, Rule] = {
     "addcmul": _times(2, _per_output_element),
     "addcdiv": _times(2, _per_output_element),
     "lerp": _times(2, _per_output_element),
-    # a ⊙ σ(b), as it is spelled in two operators.
+    # a ⊙ σ(b), as when written with two operators.
     "glu": _times(2, _per_output_element),
     "dist": _times(2, _per_input_element),
-    # Mean, variance, difference and scale, as fvcore has them; the weight is one more.
+    # Mean, variance, difference and scale, as in fvcore; the weight adds 1.
     "layer_norm": _norm(2, plain=4, affine=5),
     "native_layer_norm": _norm(2, plain=4, affine=5),
     "group_norm": _norm(2, plain=4, affine=5),
     "native_group_norm": _norm(1, plain=4, affine=5),
     "instance_norm": _norm(1, plain=4, affine=5),
-    # Square, mean and scale; the weight is one more.
+    # Square, mean and scale; the weight adds 1.
     "rms_norm": _norm(2, plain=3, affine=4),
     "_fused_rms_norm": _norm(2, plain=3, affine=4),
     # v g / |v|: the norm and the scale.
@@ -258,7 +258,7 @@ RULES: dict[str, Rule] = {
     "_upsample_nearest_exact1d": _per_output_element,
     "_upsample_nearest_exact2d": _per_output_element,
     "_upsample_nearest_exact3d": _per_output_element,
-    # The neighbors that each new element is mixed of.
+    # The neighbors that each output element interpolates.
     "upsample_linear1d": _times(2, _per_output_element),
     "upsample_bilinear2d": _times(4, _per_output_element),
     "upsample_trilinear3d": _times(8, _per_output_element),
@@ -269,7 +269,7 @@ RULES: dict[str, Rule] = {
     "grid_sampler": _grid_sampled,
     "grid_sampler_2d": _grid_sampled,
     "grid_sampler_3d": _grid_sampled,
-    # Two coordinates by three numbers each.
+    # A product with three numbers for each coordinate.
     "affine_grid_generator": _times(3, _per_output_element),
     "linear": _linear,
     "mm": _product(0),
@@ -305,11 +305,11 @@ RULES: dict[str, Rule] = {
     "scatter_reduce": _added,
     "index_reduce": _added,
 }
-"""By the operator's name in torch's own library, without the `_` that marks one in place."""
+"""The rule of each operator by its name in `aten`, without the `_` of its in-place variant."""
 
 
 def rule_of(name: str) -> Rule | None:
-    """Return the rule of an operator such as `relu_`, or None: its own, that of its tag in torch, that of a view."""
+    """Return the rule of an operator such as `relu_`: its own, or by its tag in torch, or that of a view; else None."""
     for spelling in (name, name.removesuffix("_"), name.removeprefix("special_")):
         if spelling in RULES:
             return RULES[spelling]

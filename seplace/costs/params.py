@@ -1,4 +1,4 @@
-"""Trainable parameters."""
+"""The number of trainable parameters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def params(network: nn.Module, images: Tensor) -> int:  # noqa: ARG001 - every cost has the same signature
-    """Return the number of trainable parameters; running statistics are none."""
+    """Return the number of trainable parameters; running statistics are not counted."""
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
 
 

@@ -1,4 +1,4 @@
-"""The blocks of a network as modules of their own, so that each can be counted alone."""
+"""The blocks of a network, each to be counted alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from seplace.backbones.foreign.slotted import slots_of
 
 
 def block_inputs(network: nn.Module, paths: Sequence[str], images: Tensor) -> dict[str, Tensor]:
-    """Return what each block, named by its path, is given when the network runs on `images`."""
+    """Return the input of each block by its path, as the network runs on `images`."""
     inputs: dict[str, Tensor] = {}
 
     def noting(path: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
@@ -26,10 +26,9 @@ def block_inputs(network: nn.Module, paths: Sequence[str], images: Tensor) -> di
 
 
 def likeness(block: nn.Module, inputs: Tensor) -> tuple[str, ...]:
-    """Return what blocks of equal cost share: their layers, the code of a traced one, and the shape of the input.
+    """Return a key that is equal for blocks of equal cost: layers, code of a traced block, and shape of the input.
 
-    Of a foreign block whose code is not known, or that has hooks, nothing tells that another costs the same: it is like
-    itself alone.
+    A foreign block whose code is unknown, or that has hooks, has a key of its own.
     """
     slots = slots_of(block)
     code = "" if slots is None else slots.source or str(id(block))

@@ -1,9 +1,10 @@
-"""Cost tables in files, each with what it was counted for."""
+"""Cost tables in files, each with the key of what was counted."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -18,13 +19,22 @@ _OF_0_10 = "no check sum, as in results of version 0.10"
 
 
 def cost_file(folder: Path) -> Path:
-    """Return the file of a cost table in a results folder, whose name was another before version 0.12."""
+    """Return the path of the cost table in a results folder; before version 0.12 the file had another name."""
     path, former = folder / "costs.json", folder / COST_FILE
     return former if is_file(former) and not is_file(path) else path
 
 
+def claim_cost_file(folder: Path) -> Path:
+    """Return the path of the cost table that a run writes; a file with the former name is renamed to it."""
+    path, present = folder / "costs.json", cost_file(folder)
+    if present != path:
+        with suppress(OSError):  # a file that cannot be renamed is counted again
+            present.replace(path)
+    return path
+
+
 def store_cost_table(path: Path, table: CostTable, *, key: Mapping[str, object]) -> None:
-    """Write a table with what it was counted for, and a check sum of both."""
+    """Write a table with the key of what was counted, and a check sum of both."""
     content = {"key": dict(key), "table": table.to_record()}
     write_atomically(path, json.dumps(content | {"sha256": _sum_of(content)}, indent=1) + "\n")
 
@@ -34,9 +44,9 @@ def _sum_of(content: Mapping[str, object]) -> str:
 
 
 def read_cost_table(path: Path, *, key: Mapping[str, object]) -> CostTable | None:
-    """Read a table back if it is there and was counted for the same thing; needs no torch.
+    """Read a table; None where there is none that can be read, or where `key` is not part of its key.
 
-    What the table was counted for may say more than `key` does.
+    Needs no torch. Raises CorruptResults where the file is damaged.
     """
     if not is_file(path):  # a FIFO would be read for ever
         return None
@@ -54,12 +64,12 @@ def read_cost_table(path: Path, *, key: Mapping[str, object]) -> CostTable | Non
     except (ValueError, KeyError, TypeError, AttributeError, InputError) as error:
         raise _damaged(path, str(error)) from error
     if is_damaged:
-        raise _damaged(path, "its content is not what was written")
+        raise _damaged(path, "its content does not match its check sum")
     return table if is_same else None
 
 
 def add_missing_sum(path: Path) -> None:
-    """Give the costs that version 0.10 has left their check sum; they were read before."""
+    """Add the check sum to a cost table of version 0.10, which had none."""
     content = json.loads(path.read_bytes())
     if "sha256" not in content:
         write_atomically(path, json.dumps(content | {"sha256": _sum_of(content)}, indent=1) + "\n")
@@ -67,36 +77,39 @@ def add_missing_sum(path: Path) -> None:
 
 def _damaged(path: Path, how: str) -> CorruptResults:
     return CorruptResults(
-        f"{path}: the costs are damaged ({how}); remove the file, and the next run of the study counts them again"
+        f"{path}: the cost table is damaged ({how}); delete the file, and the next run of the study counts it again"
     )
 
 
 class WithCosts(Protocol):
-    """What was trained, with its costs."""
+    """An evaluation with the costs of its placement."""
 
     @property
     def placement(self) -> Placement:
-        """What was trained."""
+        """The placement."""
 
     @property
     def costs(self) -> Mapping[str, float]:
-        """By name."""
+        """The costs by name."""
 
 
 def cost_table_of_results(folder: Path, *, key: Mapping[str, object], rows: Iterable[WithCosts]) -> CostTable:
-    """Read the costs that a study has left in its results folder; DataError where they are not there, or another's.
+    """Read the cost table of a results folder.
 
-    CorruptResults where they are not those of the rows that were trained: of version 0.10 they have no check sum.
+    Raises:
+        DataError: There is none, or it belongs to another space.
+        CorruptResults: It is damaged, or differs from the costs of the rows in the ledger.
+
     """
     path = cost_file(folder)
     table = read_cost_table(path, key=key)
     if table is None:
-        raise DataError(f"{folder}: costs.json is not there, or is of another space; run the study first")
+        raise DataError(f"{folder}: costs.json is missing, or belongs to another space; run the study first")
     for row in rows:
         try:
             costs = table.costs_of(row.placement)
         except (KeyError, ValueError) as error:
-            raise _damaged(path, f"{row.placement} has none") from error
+            raise _damaged(path, f"{row.placement} is missing") from error
         if any(row.costs.get(name, value) != value for name, value in costs.items()):
-            raise _damaged(path, f"those of {row.placement} are others in the ledger")
+            raise _damaged(path, f"the costs of {row.placement} differ from the ledger")
     return table

@@ -1,4 +1,4 @@
-"""Costs: counted costs are exactly additive over blocks, so each (block, choice) is counted once."""
+"""The cost table: counted costs are exactly additive over blocks, so each (block, choice) is counted once."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ if TYPE_CHECKING:
 
 
 class Insert(Protocol):
-    """Puts a choice into a block."""
+    """A function that inserts a choice into a block."""
 
     def __call__(self, block: nn.Module, choice: StageChoice, *, is_last: bool) -> None:
-        """Change `block`; `is_last` tells whether it is the last of its unit."""
+        """Insert `choice` into `block` in place; `is_last` says whether the block is the last of its unit."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CostTable:
     """The counted costs of the plain backbone, and what each choice adds in each stage.
 
-    Costs any placement of the choices it was counted for by addition, without torch and equal to the integer.
+    It gives the cost of any placement of these choices by addition: exactly, and without torch.
     """
 
     names: tuple[str, ...]
     plain: tuple[int, ...]
-    """The plain backbone's cost for each name."""
+    """The costs of the plain backbone, one a name."""
     extras: tuple[Mapping[StageChoice, tuple[int, ...]], ...]
-    """For each stage: what a choice adds, for each name."""
+    """The extra costs of each choice, one a name, for each stage."""
     variants: Mapping[str, CostTable] = field(default_factory=dict)
-    """The tables of a space's other backbones, by the names that placements have for them."""
+    """The tables of the other backbones of a space, by their text."""
 
     @classmethod
     def count(
@@ -57,9 +57,13 @@ class CostTable:
     ) -> Self:
         """Count the plain network on images (1, C, H, W), and the blocks of each unit with each of its choices.
 
-        A block is counted alone, on an input of the shape that it has in the plain network, and once for all that are
-        like it. At the end the dearest placement is counted directly: UncountedOperator if that is not the sum, or if
-        a choice runs an operator that nobody can count.
+        A block is counted alone, on an input of the shape that it has in the plain network; blocks of equal cost are
+        counted once. At the end the most expensive placement is counted directly as a check.
+
+        Raises:
+            UncountedOperator: That count is not the sum, or a choice runs an operator without a count.
+            InputError: The count of a cost of the user's own is not the sum.
+
         """
         from seplace.backbones.foreign.copying import copy_of
         from seplace.costs.counting import count_operators, counted_once, in_parts, unknown_note  # needs torch
@@ -110,13 +114,13 @@ class CostTable:
         expected = table.costs_of(dearest)
         others = [name for name, value in zip(names, values.tolist(), strict=True) if value != expected[name]]
         if any(COSTS.is_external(name) for name in others):
-            raise InputError(f"cost {others[0]}: that of {dearest} is not the sum of its blocks'; say is_count=False")
+            raise InputError(f"cost {others[0]}: {dearest} does not cost the sum of its blocks; say is_count=False")
         if others:
-            raise UncountedOperator(f"the {', '.join(others)} of {dearest} are not the sum of those of its blocks")
+            raise UncountedOperator(f"the {', '.join(others)} of {dearest} are not the sum over its blocks")
         return table
 
     def costs_of(self, placement: Placement) -> dict[str, int]:
-        """Return the cost of a placement by name."""
+        """Return the costs of a placement by name."""
         if placement.variant:
             return self.variants[placement.variant].costs_of(placement.on_backbone)
         added = [extras[choice] for extras, choice in zip(self.extras, placement.choices, strict=True)]
@@ -128,7 +132,7 @@ class CostTable:
     def all_costs(self, choices: Sequence[Sequence[StageChoice]], name: str) -> NDArray[np.int64]:
         """Return the costs of all placements of `choices`: shape (backbones times the product of lengths,).
 
-        In lexicographic order, the first backbone's before the others'.
+        They are in lexicographic order, the first backbone's before the others'.
         """
         column = self.names.index(name)
         stages = [
@@ -139,7 +143,7 @@ class CostTable:
         return np.concatenate([own, *(table.all_costs(choices, name) for table in self.variants.values())])
 
     def span(self, choices: Sequence[Iterable[StageChoice]] | None, name: str) -> tuple[int, int]:
-        """Return the least and the greatest cost of the placements of `choices`; None for all that were counted."""
+        """Return the least and the greatest cost of the placements of `choices`; None stands for all in the table."""
         column = self.names.index(name)
         added = [
             [extras[choice][column] for choice in stage_choices]
@@ -150,7 +154,7 @@ class CostTable:
         return least, max([self.plain[column] + sum(map(max, added)), *(greatest for _, greatest in others)])
 
     def dearest(self, choices: Sequence[Sequence[StageChoice]], name: str) -> Placement:
-        """Return the placement of `choices` that costs most."""
+        """Return the most expensive placement of `choices`."""
         column = self.names.index(name)
         own = Placement(
             tuple(
@@ -165,7 +169,7 @@ class CostTable:
         return max(candidates, key=lambda placement: self.costs_of(placement)[name])
 
     def only(self, choices: Mapping[str, Sequence[Iterable[StageChoice]]]) -> CostTable:
-        """Return the costs of some choices alone: by backbone, the first by an empty name, those of each unit."""
+        """Return the table of some choices alone, given for each unit by backbone; the key of the first is empty."""
         own, *others = choices
         extras = tuple(
             {choice: extras[choice] for choice in dict.fromkeys([StageChoice(), *unit_choices])}
@@ -185,7 +189,7 @@ class CostTable:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
-        """Read what `to_record` gave; KeyError, TypeError, ValueError or InputError for anything else."""
+        """Return the table of a record; raises KeyError, TypeError, ValueError or InputError where it is not one."""
         names = tuple(record["names"])
         return cls(
             names=names,
@@ -199,7 +203,7 @@ class CostTable:
 
 
 def _counted(name: str, network: nn.Module, inputs: Tensor) -> int:
-    """Measure a cost that is a count; InputError for one of the user's own that gives no whole number."""
+    """Measure a cost that is a count; raises InputError where the user's own is no whole number."""
     measure = cost_named(name).measure
     if not COSTS.is_external(name):
         return int(measure(network, inputs))
@@ -207,12 +211,14 @@ def _counted(name: str, network: nn.Module, inputs: Tensor) -> int:
         value = measure(network, inputs)
         is_whole = float(value).is_integer()
     if not is_whole:
-        raise InputError(f"cost {name}: a count is a whole number (got {value!r}); say is_count=False for what is not")
+        raise InputError(
+            f"cost {name}: a count is a whole number (got {value!r}); say is_count=False if it is measured"
+        )
     return int(value)
 
 
 def _whole_numbers(values: Sequence[Any], *, like: Sequence[str]) -> tuple[int, ...]:
-    """Return one whole number a cost; ValueError for anything else."""
+    """Return the values; raises ValueError unless they are one integer for each cost."""
     if len(values) != len(like) or any(type(value) is not int for value in values):
         raise ValueError(f"{values!r} are no costs")
     return tuple(values)

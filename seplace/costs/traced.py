@@ -1,4 +1,4 @@
-"""One operator of a network's trace: its arguments and results as tensors without values, and what it is made of."""
+"""An operator in the trace of a network: its arguments and results as tensors without values, and its parts."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _ARITHMETIC: dict[str, Callable[..., Any]] = {
     "aten::detach": lambda a: a,
     "aten::to": lambda a, *_: a,
 }
-"""The arithmetic of shapes, as a trace holds it."""
+"""The operators that a trace uses to compute with shapes."""
 
 
 def value_of(value: Any) -> Any:
-    """Return what a value of a trace is: a tensor on no device, a number, a list; None for what a trace does not hold.
+    """Return a value of a trace: a tensor on the meta device, a number or a list; None where the trace has no value.
 
-    The numbers of a trace are results of operators too, where they were computed of shapes.
+    A number may be the result of operators that compute with shapes.
     """
     node = value.node()
     kind = node.kind()
@@ -63,7 +63,7 @@ def _number_of(value: Any) -> Any:
 
 
 def name_of(node: Any) -> str:
-    """Return the name of an operator, as in `aten::relu`; of a Python function with a backward, that of its class."""
+    """Return the name of an operator, such as `aten::relu`; for a torch.autograd.Function, the name of its class."""
     kind: str = node.kind()
     if kind == "prim::PythonOp":
         return str(node.pyname())
@@ -73,9 +73,9 @@ def name_of(node: Any) -> str:
 
 
 def inner_nodes(node: Any) -> list[Any]:
-    """Return the operators that a Python function with a backward ran, as its trace holds them.
+    """Return the operators that a torch.autograd.Function ran, or an empty list.
 
-    None of them where torch did not see how the function comes from its input to its output.
+    The list is empty where the trace does not connect the function's outputs to its inputs.
     """
     if node.kind() != "prim::PythonOp" or "Subgraph" not in node.attributeNames():
         return []
@@ -97,7 +97,7 @@ def _comes_from_input(value: Any) -> bool:
 
 
 def run_again(node: Any, arguments: Sequence[Any]) -> None:
-    """Run an operator on its arguments, in their order; LookupError where there is nothing that could run."""
+    """Run an operator on its arguments, in their order; raises LookupError where it has no schema."""
     if node.kind() == "prim::CallFunction":
         torch.jit._state._python_cu.find_function(name_of(node))(*arguments[1:])
         return

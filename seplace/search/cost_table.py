@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from seplace.costs import counted_names
-from seplace.costs.stored import add_missing_sum, cost_file, read_cost_table, store_cost_table
+from seplace.costs.stored import add_missing_sum, claim_cost_file, read_cost_table, store_cost_table
 from seplace.errors import InputError
 from seplace.placement import Placement
 
@@ -84,9 +84,7 @@ def kept_cost_table(
 
     The kept table is valid while `key` is the same, and where it has the counted costs among `names`.
     """
-    path = folder / "costs.json"
-    if cost_file(folder) != path:
-        cost_file(folder).replace(path)
+    path = claim_cost_file(folder)
     table = read_cost_table(path, key=key)
     needed = set(counted_names(names)) & set(names)
     if table is None or not needed <= set(table.names):

@@ -6,7 +6,14 @@ from random import Random
 
 import pytest
 
-from seplace.costs.stored import add_missing_sum, cost_table_of_results, read_cost_table, store_cost_table
+from seplace.costs.stored import (
+    add_missing_sum,
+    claim_cost_file,
+    cost_file,
+    cost_table_of_results,
+    read_cost_table,
+    store_cost_table,
+)
 from seplace.costs.table import CostTable
 from seplace.errors import CorruptResults
 from seplace.placement import Placement, StageChoice
@@ -40,7 +47,7 @@ def without_sum(path: Path) -> None:
     path.write_text(json.dumps(content, indent=1))
 
 
-def test_no_damaged_byte_gives_other_prices_or_a_traceback(path: Path) -> None:
+def test_no_damaged_byte_gives_other_costs_or_a_traceback(path: Path) -> None:
     data = path.read_bytes()
     random = Random(0)
     for offset in random.sample(range(len(data)), 300):
@@ -50,14 +57,14 @@ def test_no_damaged_byte_gives_other_prices_or_a_traceback(path: Path) -> None:
         try:
             assert read_cost_table(path, key=KEY) in (TABLE, None), offset
         except CorruptResults as error:
-            assert "the costs are damaged" in str(error)  # noqa: PT017 - some damage is none
+            assert "the cost table is damaged" in str(error)  # noqa: PT017 - some damage is none
 
 
 def test_no_digit_can_be_another(path: Path) -> None:
     text = path.read_text()
     for at in [at for at, each in enumerate(text) if each.isdigit()]:
         path.write_text(f"{text[:at]}{(int(text[at]) + 1) % 10}{text[at + 1 :]}")
-        with pytest.raises(CorruptResults, match=r"costs\.json: the costs are damaged .*; remove the file"):
+        with pytest.raises(CorruptResults, match=r"costs\.json: the cost table is damaged .*; delete the file"):
             read_cost_table(path, key=KEY)
 
 
@@ -81,11 +88,11 @@ def test_no_digit_can_be_another(path: Path) -> None:
 )
 def test_what_are_no_prices_is_named_also_without_a_sum(path: Path, content: str) -> None:
     path.write_text(content)
-    with pytest.raises(CorruptResults, match="the costs are damaged"):
+    with pytest.raises(CorruptResults, match="the cost table is damaged"):
         read_cost_table(path, key=KEY)
 
 
-def test_prices_of_0_10_are_read_and_get_their_sum(path: Path) -> None:
+def test_costs_of_0_10_are_read_and_get_their_sum(path: Path) -> None:
     written = path.read_text()
     without_sum(path)
     assert read_cost_table(path, key=KEY) == TABLE
@@ -93,19 +100,55 @@ def test_prices_of_0_10_are_read_and_get_their_sum(path: Path) -> None:
     assert path.read_text() == written
 
 
-def test_prices_of_0_10_are_held_against_what_was_trained(path: Path) -> None:
+def test_costs_of_0_10_are_held_against_what_was_trained(path: Path) -> None:
     without_sum(path)
     rows = [Row(Placement.parse("eca-none"), {"flops": 107_052, "params": 4533, "latency_ms": 0.5})]
     assert cost_table_of_results(path.parent, key=KEY, rows=rows) == TABLE
     path.write_text(path.read_text().replace("105900", "106900"))
-    with pytest.raises(CorruptResults, match="those of eca-none are others in the ledger"):
+    with pytest.raises(CorruptResults, match="the costs of eca-none differ from the ledger"):
         cost_table_of_results(path.parent, key=KEY, rows=rows)
     rows = [Row(Placement.parse("eca-cbam4"), {"flops": 1})]
-    with pytest.raises(CorruptResults, match="eca-cbam4 has none"):
+    with pytest.raises(CorruptResults, match="eca-cbam4 is missing"):
         cost_table_of_results(path.parent, key=KEY, rows=rows)
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), Path.mkdir])
-def test_what_is_no_file_of_prices_is_not_read(tmp_path, make):
+def test_what_is_no_regular_file_is_not_read(tmp_path, make):
     make(tmp_path / "costs.json")
     assert read_cost_table(tmp_path / "costs.json", key=KEY) is None
+
+
+@pytest.mark.parametrize("damage", [None, "{", "[]"])
+def test_a_file_with_the_former_name_is_read_and_renamed_by_a_run(path: Path, damage: str | None) -> None:
+    former = path.rename(path.with_name("prices.json"))
+    if damage is not None:
+        former.write_text(damage)
+        with pytest.raises(CorruptResults, match=r"prices\.json: the cost table is damaged"):
+            read_cost_table(cost_file(path.parent), key=KEY)
+    else:
+        assert read_cost_table(cost_file(path.parent), key=KEY) == TABLE
+    assert claim_cost_file(path.parent) == path == cost_file(path.parent)
+    assert path.is_file()
+    assert not former.exists()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir])
+def test_what_has_the_former_name_and_is_no_regular_file_is_left_alone(tmp_path: Path, make) -> None:
+    make(tmp_path / "prices.json")
+    assert claim_cost_file(tmp_path) == cost_file(tmp_path) == tmp_path / "costs.json"
+    assert (tmp_path / "prices.json").exists()
+
+
+def test_a_former_file_that_cannot_be_renamed_is_no_error(path: Path, monkeypatch) -> None:
+    path.rename(path.with_name("prices.json"))
+
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    assert read_cost_table(claim_cost_file(path.parent), key=KEY) is None
+
+
+def test_of_two_files_the_one_with_the_name_of_today_counts(path: Path) -> None:
+    path.with_name("prices.json").write_text("{")
+    assert read_cost_table(claim_cost_file(path.parent), key=KEY) == TABLE

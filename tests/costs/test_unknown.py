@@ -62,7 +62,7 @@ def test_what_is_unknown_and_large_is_an_error_that_says_what_to_do(operator, na
     network = net(operator)
     with pytest.raises(UncountedOperator) as raised:
         flops(network, X)
-    share = f"{100 * 2 * MAP / (9 * 4 * MAP):.2g} % of the {9 * 4 * MAP:,} FLOPs"
+    share = f"{100 * 2 * MAP / (9 * 4 * MAP):.2g} % of the {9 * 4 * MAP:,} counted FLOPs"
     assert str(raised.value).startswith(f"no FLOP count for {name}, which read and write {2 * MAP} elements: ")
     assert "register_count" in str(raised.value)
     assert share in str(raised.value)
@@ -71,7 +71,9 @@ def test_what_is_unknown_and_large_is_an_error_that_says_what_to_do(operator, na
 
 
 def test_what_is_unknown_and_small_is_left_out_with_a_warning() -> None:
-    with pytest.warns(UserWarning, match=r"no FLOP count for tests_of_costs::twice, .*0\.5.* %.*: left out of flops"):
+    with pytest.warns(
+        UserWarning, match=r"no FLOP count for tests_of_costs::twice, .*0\.5.* %.*: left out of the FLOPs"
+    ):
         count = flops(net(channels=40), X)
     assert count == 9 * 40 * MAP
 
@@ -86,7 +88,7 @@ def test_what_is_registered_is_counted(operator, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["aten::relu", "aten::relu_", "aten::_convolution", "relu"])
 def test_an_operator_of_torch_has_its_own_rule(name: str) -> None:
-    with pytest.raises(InputError, match=f"register_count: {name} has a count already"):
+    with pytest.raises(InputError, match=f"register_count: {name} already has a count"):
         register_count(name, lambda _inputs, _outputs: 1)
 
 

@@ -203,7 +203,7 @@ def test_a_baseline_beside_the_space_needs_its_seeds_for_the_confirmation_only(m
     ("file", "rule"),
     [
         ("ledger.sqlite", "no results here (looked for ledger.sqlite)"),
-        ("costs.json", "costs.json is not there, or is of another space; run the study first"),
+        ("costs.json", "costs.json is missing, or belongs to another space; run the study first"),
     ],
 )
 def test_a_folder_that_is_no_table_is_refused(made, tmp_path: Path, file: str, rule: str) -> None:

@@ -65,7 +65,7 @@ def test_a_count_of_the_users_own_is_priced_for_the_whole_space(tmp_path: Path) 
     ("name", "message"),
     [
         ("not_whole", r"a count is a whole number \(got .*\); say is_count=False"),
-        ("no_sum", r"is not the sum of its blocks'; say is_count=False"),
+        ("no_sum", r"does not cost the sum of its blocks; say is_count=False"),
         ("failing", r"cannot be measured: AttributeError: .*energy.* \(own_costs\.py:\d+\)"),
         ("endless", r"a cost is a finite number"),
         ("no_cost", r"is a function, and not a seplace\.costs\.cost\.Cost"),
