@@ -7,10 +7,18 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from seplace.interval import Interval
+from seplace.report.fitted import Column, FittedTable, Row
 from seplace.report.terminal import plain_table
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_LEGEND = """\
+regret: hypervolume that the recommended front misses, true and as the model expects it
+covered: front points whose true accuracy, or gain over the plain backbone, lies in its 90 % credible interval
+bias: estimate minus truth in points; observed: of means over seeds instead of estimates
+claim: searches whose verdict calls a placement better than the plain backbone; wrong: one that is not"""
 
 
 def simulation_table(summary: pd.DataFrame) -> Table:
@@ -37,49 +45,50 @@ def simulation_table(summary: pd.DataFrame) -> Table:
     return table
 
 
-def calibration_table(calibrations: pd.DataFrame) -> Table:
+def calibration_table(calibrations: pd.DataFrame) -> FittedTable:
     """Return the estimates of the trained front against the truth, averaged over searches, by problem and sampler."""
-    headings = (
-        "problem",
-        "sampler",
-        "placements",
-        "trainings",
-        "regret",
-        "expected regret",
-        "covered",
-        "gains covered",
-        "bias",
-        "gain bias",
-        "observed gain bias",
-        "any claim",
-        "a wrong claim",
-    )
-    table = Table(
-        header_style="bold",
-        title_justify="left",
-        title="estimates of the trained front against the truth, at the end of the searches",
-    )
-    for at, heading in enumerate((*headings, "n")):
-        table.add_column(heading, justify="left" if at < 2 else "right", no_wrap=True)
-    for (problem, sampler), rows in calibrations.groupby(["problem", "sampler"], sort=False):
-        candidates = rows["front_points"].sum()
-        table.add_row(
+    columns = [
+        Column(heading="problem", is_text=True),
+        Column(heading="sampler", is_text=True, is_below=True),
+        Column(heading="placements", spare=1),
+        Column(heading="trainings", spare=1),
+        Column(heading="regret"),
+        Column(heading="expected regret"),
+        Column(heading="covered"),
+        Column(heading="gains covered"),
+        Column(heading="bias", spare=2),
+        Column(heading="gain bias"),
+        Column(heading="observed gain bias", narrow_heading="observed\ngain bias", spare=2),
+        Column(heading="any claim"),
+        Column(heading="wrong claim"),
+        Column(heading="n"),
+    ]
+    rows = []
+    for (problem, sampler), searches in calibrations.groupby(["problem", "sampler"], sort=False):
+        points = searches["front_points"].sum()
+        cells = [
             str(problem),
             str(sampler),
-            f"{rows['different'].mean():.0f}",
-            f"{rows['trained'].mean():.0f}",
-            f"{100 * rows['regret'].mean():.1f} %",
-            f"{100 * rows['expected_regret'].mean():.1f} %",
-            f"{100 * rows['covered'].sum() / candidates:.0f} %",
-            f"{100 * rows['gains_covered'].sum() / max(candidates - len(rows), 1):.0f} %",
-            f"{rows['bias'].mean():+.3f}",
-            f"{rows['gain_bias'].mean():+.3f}",
-            f"{rows['observed_gain_bias'].mean():+.3f}",
-            f"{100 * (rows['claimed'] > 0).mean():.0f} %",
-            f"{100 * (rows['wrongly_claimed'] > 0).mean():.0f} %",
-            str(len(rows)),
-        )
-    return table
+            f"{searches['different'].mean():.0f}",
+            f"{searches['trained'].mean():.0f}",
+            f"{100 * searches['regret'].mean():.1f} %",
+            f"{100 * searches['expected_regret'].mean():.1f} %",
+            f"{100 * searches['covered'].sum() / points:.0f} %",
+            f"{100 * searches['gains_covered'].sum() / max(points - len(searches), 1):.0f} %",
+            f"{searches['bias'].mean():+.3f}",
+            f"{searches['gain_bias'].mean():+.3f}",
+            f"{searches['observed_gain_bias'].mean():+.3f}",
+            f"{100 * (searches['claimed'] > 0).mean():.0f} %",
+            f"{100 * (searches['wrongly_claimed'] > 0).mean():.0f} %",
+            str(len(searches)),
+        ]
+        rows.append(Row(cells=cells))
+    return FittedTable(
+        columns=columns,
+        rows=rows,
+        title="estimates of the trained front against the truth, at the end of n searches",
+        legend=_LEGEND,
+    )
 
 
 def rungs_table(rungs: pd.DataFrame) -> Table:

@@ -122,39 +122,52 @@ def effects_table(effects: pd.DataFrame, *, kind: str, title: str) -> FittedTabl
     return FittedTable(columns=columns, rows=rows, title=title, legend=legend)
 
 
-def proxies_table(proxies: pd.DataFrame, *, title: str) -> Table:
+def proxies_table(proxies: pd.DataFrame, *, title: str) -> FittedTable:
     """Return what the score of each proxy of a study is worth, for a terminal."""
+    columns = [
+        Column(heading="proxy", is_text=True),
+        Column(heading="points per sd"),
+        Column(heading="P(effect > 0)"),
+        Column(heading="R² by choices", spare=1),
+        Column(heading="scored"),
+        Column(heading="seconds", spare=1),
+        Column(heading="verdict", is_text=True),
+    ]
     rows = [
-        [
-            row["proxy"],
-            f"{Interval.of_row(row, 'effect'):+.2f}",
-            "" if math.isnan(row["p_positive"]) else f"{100 * row['p_positive']:.0f} %",
-            "" if math.isnan(row["fit"]) else f"{row['fit']:.2f}",
-            str(row["scored"]),
-            f"{row['seconds'] + row['shared_seconds']:.1f}",
-            row["verdict"],
-        ]
+        Row(
+            cells=[
+                row["proxy"],
+                f"{Interval.of_row(row, 'effect'):+.2f}",
+                "" if math.isnan(row["p_positive"]) else f"{100 * row['p_positive']:.0f} %",
+                "" if math.isnan(row["fit"]) else f"{row['fit']:.2f}",
+                str(row["scored"]),
+                f"{row['seconds'] + row['shared_seconds']:.1f}",
+                row["verdict"],
+            ]
+        )
         for row in proxies.to_dict("records")
     ]
-    headings = ["proxy", "points per sd", "P(effect > 0)", "R² by choices", "scored", "seconds", "verdict"]
-    return plain_table(headings, rows, title=title)
+    legend = "points per sd: accuracy for one standard deviation of the score, posterior mean [90 % credible interval]"
+    return FittedTable(columns=columns, rows=rows, title=title, legend=legend)
 
 
-def noise_table(noise: pd.DataFrame, *, title: str) -> Table:
+def noise_table(noise: pd.DataFrame, *, title: str) -> FittedTable:
     """Return a noise report: one row for each quantity, accuracy and cross-entropy side by side."""
     size = f"{noise['placements'].iloc[0]} placements x {noise['seeds'].iloc[0]} seeds, 90 % intervals"
-    table = Table(title=f"{title}: {size}", title_justify="left", header_style="bold")
-    table.add_column("quantity", no_wrap=True)
-    table.add_column("accuracy in points", justify="right", no_wrap=True)
-    table.add_column("cross-entropy in 0.01 nats", justify="right", no_wrap=True)
-    for quantity_name, rows in noise.groupby("quantity", sort=False):
-        cells = {row["score"]: row for row in rows.to_dict("records")}
-        if "both" in cells:
-            table.add_row(str(quantity_name), f"{cells['both']['value']:.2f}", "")
-            continue
-        shown = [f"{Interval.of_row(cells[score], 'value'):.2f}" for score in ("accuracy", "cross_entropy")]
-        table.add_row(str(quantity_name), *shown)
-    return table
+    columns = [
+        Column(heading="quantity", is_text=True),
+        Column(heading="accuracy in points"),
+        Column(heading="cross-entropy in 0.01 nats"),
+    ]
+    rows = []
+    for quantity_name, values in noise.groupby("quantity", sort=False):
+        by_score = {row["score"]: row for row in values.to_dict("records")}
+        if "both" in by_score:
+            cells = [f"{by_score['both']['value']:.2f}", ""]
+        else:
+            cells = [f"{Interval.of_row(by_score[score], 'value'):.2f}" for score in ("accuracy", "cross_entropy")]
+        rows.append(Row(cells=[str(quantity_name), *cells]))
+    return FittedTable(columns=columns, rows=rows, title=f"{title}: {size}")
 
 
 def plain_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None) -> Table:
