@@ -1,7 +1,7 @@
-"""Seeds of independent random streams, derived from what they are for.
+"""Seeds of independent random streams, derived from their purposes.
 
-One study seed feeds many streams (backbone weights, gate weights, data order of each epoch, proposals). Deriving each
-from its own name keeps them independent and lets any of them be drawn again after an interruption.
+One study seed has many streams: backbone weights, gate weights, the data order of each epoch, proposals. Each is
+derived from its own name, so that it is independent of the others and can be drawn again after an interruption.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an attachment needs of a block."""
+"""The interface of blocks that attachments use."""
 
 from __future__ import annotations
 
@@ -16,16 +16,20 @@ class BlockWithSlots(Protocol):
 
     in_channels: int
     residual_channels: int
-    """Of F(x)."""
+    """The channels of F(x)."""
     out_channels: int
     inner_channels: int
-    """Of the 3x3 convolution inside F."""
+    """The channels of the 3x3 convolution inside F."""
     has_shortcut: bool
     join: nn.Module
-    """Takes F(x) and S(x); only of a block with a shortcut."""
+    """The join of F(x) and S(x); only a block with a shortcut has one."""
 
     def put(self, slot: str, module: nn.Module) -> None:
-        """Put a module into `entry`, `inner`, `residual`, `shortcut` or `output`: before, inside, after F, S, φ."""
+        """Put a module into a slot.
+
+        `entry` is before F, `inner` after the 3x3 convolution inside F, `residual` after F, `shortcut` after S, and
+        `output` after φ.
+        """
 
     def replace_inner(self, make: Callable[[nn.Sequential], nn.Module]) -> None:
-        """Put what `make` builds of the 3x3 convolution, its norm and non-linearity, in their place."""
+        """Replace the 3x3 convolution, its norm and its non-linearity by the module that `make` builds of them."""

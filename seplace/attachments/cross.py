@@ -1,4 +1,4 @@
-"""The shortcut decides, the residual is gated (seplace's own definition)."""
+"""The gate of the shortcut on the residual branch (seplace's own definition)."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ class Cross(nn.Module):
 
     @classmethod
     def attach(cls, block: BlockWithSlots, make: MakeAttention) -> None:
-        """Close `block` with this join."""
+        """Replace the join of `block` by this one."""
         block.join = cls(make(block.out_channels).gate)

@@ -1,4 +1,4 @@
-"""A second, dilated kernel beside the block's 3x3 convolution (Li et al., 2019), for selective-kernel attention."""
+"""A dilated kernel beside the block's 3x3 convolution, for SK attention (Li et al., 2019, arXiv:1903.06586)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Kernel(nn.Module):
 
     @classmethod
     def attach(cls, block: BlockWithSlots, make: MakeAttention) -> None:
-        """Put this in the place of the 3x3 convolution of `block` with its norm and non-linearity."""
+        """Replace the 3x3 convolution of `block` with its norm and non-linearity by this module."""
         gate = make(block.inner_channels).gate
         block.replace_inner(lambda own: cls(own, dilated_like(own), gate))
 

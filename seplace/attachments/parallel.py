@@ -1,4 +1,4 @@
-"""The gate on the shortcut, in parallel to the residual unit ("Identity" in the SE paper, section 6.5)."""
+"""The gate on the shortcut, in parallel to F ("Identity" in the SE paper, arXiv:1709.01507, section 6.5)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from seplace.attachments.block import BlockWithSlots, MakeAttention
 
 
 class WithAttention(nn.Module):
-    """u + A(u): what stands in parallel to a map that has no shortcut beside it."""
+    """u + A(u), for a block without a shortcut."""
 
     def __init__(self, attention: nn.Module) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""How an attention module changes the map that it looks at: u becomes A(u)."""
+"""How an attention module changes the map that it sees: u becomes A(u)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Scaled(nn.Module):
 
 
 class Added(nn.Module):
-    """A(u) = u + g(u), for modules that are no gates."""
+    """A(u) = u + g(u), for modules that are not gates."""
 
     def __init__(self, gate: nn.Module) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Bottleneck attention module (Park et al., 2018)."""
+"""Bottleneck attention module (Park et al., 2018, arXiv:1807.06514)."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ class SpatialMap(nn.Sequential):
 
 
 class BAM(nn.Module):
-    """g(u) = 1 + σ(M_c + M_s): a map for each channel plus a map for each position, with h = C/r hidden units.
+    """g(u) = 1 + σ(M_c + M_s): a score of each channel plus a score of each position, with h = C/r hidden units.
 
-    Batch norms follow the hidden layers alone: 3Ch + 18h² + C + 15h + 1 parameters, 2Ch + HW(Ch + 18h² + h) MACs.
-    With `init="identity"` g(u) = 1/2 + σ(M_c + M_s), and both last layers are zero: exactly 1 at the start.
+    Batch norms follow the hidden layers only: 3Ch + 18h² + C + 15h + 1 parameters, 2Ch + HW(Ch + 18h² + h) MACs.
+    With `init="identity"` both last layers are zero and g(u) = 1/2 + σ(M_c + M_s), which is exactly 1 at the start.
     """
 
     def __init__(self, channels: int, *, ratio: int, min_hidden: int = 1, init: str = "paper") -> None:

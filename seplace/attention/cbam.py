@@ -1,7 +1,7 @@
-"""Convolutional block attention module (Woo et al., 2018), in the orders that its ablation compares.
+"""Convolutional block attention module (Woo et al., 2018, arXiv:1807.06521), in the orders of its ablation.
 
-Maxima are taken with `max`, whose gradient goes to the one element that it found. That of `amax` is shared by all that
-equal the maximum, and a compiled network in bf16 may find none that does: 0/0.
+Maxima are taken with `max`, whose gradient goes to one element. `amax` divides its gradient among all elements that
+equal the maximum; in a compiled network in bf16 there may be no equal element, and the gradient becomes 0/0.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class SpatialGate(nn.Module):
 
 
 def channel_then_spatial(channel: nn.Module, spatial: nn.Module, u: Tensor) -> Tensor:
-    """Return M_c(u) ⊙ M_s(u ⊙ M_c(u)), the paper's choice."""
+    """Return M_c(u) ⊙ M_s(u ⊙ M_c(u)), the order of the paper."""
     channel_gate: Tensor = channel(u).to(u.dtype)
     spatial_gate: Tensor = spatial(u * channel_gate).to(u.dtype)
     return channel_gate * spatial_gate
@@ -87,8 +87,8 @@ _ORDERS: dict[str, Callable[[nn.Module, nn.Module, Tensor], Tensor]] = {
 class CBAM(nn.Module):
     """g(u) = M_c ⊙ M_s: the channel gate of u times the spatial gate of v = u ⊙ M_c.
 
-    2Ch + C + h + 100 parameters, 4Ch + 98·H·W MACs in every order. `spatial_channel` has the spatial gate of u first
-    and the channel gate of u ⊙ M_s; `parallel`, which the paper does not define further, has both gates of u itself.
+    2Ch + C + h + 100 parameters, 4Ch + 98·H·W MACs in every order. `spatial_channel` takes the spatial gate of u and
+    the channel gate of u ⊙ M_s. `parallel` takes both gates of u; the paper does not define this order.
     """
 
     def __init__(

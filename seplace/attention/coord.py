@@ -1,4 +1,4 @@
-"""Coordinate attention (Hou et al., 2021)."""
+"""Coordinate attention (Hou et al., 2021, arXiv:2103.02907)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from seplace.attention.gate import full_precision, hidden_units, squashing
 class CoordinateAttention(nn.Module):
     """g(u) = g_h ⊙ g_w: a gate for each row times a gate for each column, with m = max(8, C/r) hidden units.
 
-    f = hswish(BN(W1 [mean over W; mean over H] + b1)) is common to both directions, of H + W positions; g_h = σ(W_h f
-    + b_h) takes the first H of them, g_w = σ(W_w f + b_w) the others: 3Cm + 3m + 2C parameters, 2Cm(H + W) MACs.
+    Both directions share f = hswish(BN(W1 [mean over W; mean over H] + b1)), of H + W positions. g_h = σ(W_h f + b_h)
+    takes the first H positions and g_w = σ(W_w f + b_w) the others. 3Cm + 3m + 2C parameters, 2Cm(H + W) MACs.
     """
 
     def __init__(self, channels: int, *, ratio: int, min_hidden: int = 1, init: str = "paper") -> None:

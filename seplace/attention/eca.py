@@ -1,4 +1,4 @@
-"""Efficient channel attention (Wang et al., 2020)."""
+"""Efficient channel attention (Wang et al., 2020, arXiv:1910.03151)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Effective squeeze-and-excitation (Lee & Park, 2020), of CenterMask."""
+"""Effective squeeze-and-excitation, from CenterMask (Lee & Park, 2020, arXiv:1911.06667)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from seplace.attention.gate import full_precision, squashing
 
 
 class ESE(nn.Module):
-    """g(u) = hardsigmoid(W avgpool(u) + b), where no channel is lost to a reduction: C² + C parameters, C² MACs."""
+    """g(u) = hardsigmoid(W avgpool(u) + b), without a reduction: C² + C parameters, C² MACs."""
 
     def __init__(self, channels: int, *, init: str = "paper") -> None:
         super().__init__()

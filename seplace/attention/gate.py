@@ -1,11 +1,12 @@
-"""What several gates share: hidden units, the squashing of their output, their start, and full precision."""
+"""Parts that gates share: hidden units, squashing, the start at the identity, and full precision."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-# What gates square, or multiply by their map, is held to this magnitude: finite, if not exact, on maps beyond it.
+# Gates clamp values to this magnitude before they square them or multiply them by the map: the gate of a map with
+# larger values is finite, if not exact.
 LARGEST_SQUARED = 1e15
 
 
@@ -54,12 +55,12 @@ _SQUASHINGS: dict[tuple[str, str], type[nn.Module]] = {
 
 
 def squashing(init: str, kind: str = "sigmoid") -> nn.Module:
-    """Return the squashing of a gate's output: the papers' own, or one that is 1 where its input is 0."""
+    """Return the squashing of a gate's output: that of the papers, or one that is 1 where its input is 0."""
     return _SQUASHINGS[kind, init]()
 
 
 class Faded(nn.Module):
-    """1 + a(g − 1): a gate without parameters, faded in by one learned strength a that starts at 0."""
+    """1 + a(g − 1): a gate without parameters, with one learned strength a that starts at 0."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,23 +72,23 @@ class Faded(nn.Module):
 
 
 def fading(init: str) -> nn.Module:
-    """Return what makes a gate without parameters begin as `init` says: as it is, or at one."""
+    """Return the module that lets a gate without parameters start as it is (`paper`) or at one (`identity`)."""
     starts: dict[str, type[nn.Module]] = {"paper": nn.Identity, "identity": Faded}
     return starts[init]()
 
 
 def hidden_units(channels: int, ratio: int, min_hidden: int) -> int:
-    """Return h = max(⌊C/r⌋, min_hidden); ValueError where C/r leaves none, since such a gate is a constant 0.5."""
+    """Return h = max(⌊C/r⌋, min_hidden). Raises ValueError for ⌊C/r⌋ = 0, where the gate would be a constant 0.5."""
     if channels // ratio < 1:
         raise ValueError(f"a reduction ratio of {ratio} leaves {channels} channels no hidden unit")
     return max(channels // ratio, min_hidden)
 
 
 def full_precision(u: Tensor) -> torch.autocast:
-    """Return a context in which layers run in the precision of their weights, also under mixed precision."""
+    """Return a context in which layers run in the precision of their weights under mixed precision, too."""
     return torch.autocast(u.device.type, enabled=False)
 
 
 def full_dtype(u: Tensor) -> torch.dtype:
-    """Return fp32, or the type of `u` where that is wider: for gates without a weight that says it."""
+    """Return fp32, or the type of `u` where that is wider, for gates without weights."""
     return torch.promote_types(u.dtype, torch.float32)

@@ -1,4 +1,4 @@
-"""Global context (Cao et al., 2019): one vector for the whole map, added to it instead of scaling it."""
+"""Global context (Cao et al., 2019, arXiv:1904.11492): one vector a map, which is added to the map."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class GC(nn.Module):
     """a(u) = W2 φ(LN(W1 Σ_j α_j u_j + b1)) + b2 with α = softmax over positions j of w·u_j + b; u + a(u) is the map.
 
     2Ch + 2C + 3h + 1 parameters, 2C·H·W + 2Ch MACs. The last layer starts at zero, so with either init u + a(u) = u.
-    There are at least two hidden units: a layer norm of a single one is a constant, which sees nothing of u.
+    There are at least two hidden units, since the layer norm of a single value is a constant.
     """
 
     is_additive = True
@@ -30,7 +30,7 @@ class GC(nn.Module):
         nn.init.zeros_(self.expand.bias)
 
     def forward(self, u: Tensor) -> Tensor:
-        """Return what is added to u (N, C, H, W), of shape (N, C, 1, 1)."""
+        """Return the vector (N, C, 1, 1) that is added to u (N, C, H, W)."""
         with full_precision(u):
             pixels = u.to(self.reduce.weight.dtype)
             weights = self.attend(pixels).flatten(2).softmax(2)

@@ -1,4 +1,4 @@
-"""Gated channel transformation (Yang et al., 2020)."""
+"""Gated channel transformation (Yang et al., 2020, arXiv:1909.11519)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from seplace.attention.gate import LARGEST_SQUARED, OnePlusTanh, full_dtype, ful
 class GCT(nn.Module):
     """g(u) = 1 + tanh(γ ŝ + β), ŝ = s / √(mean_c s² + ε), s = α √(Σ u² + ε) over the map: 3C parameters, no MACs.
 
-    It starts as the identity with either init, since the paper has α = 1 and γ = β = 0. ε = 1e-5.
+    It starts as the identity with either init, since α = 1 and γ = β = 0 at the start in the paper. ε = 1e-5.
     """
 
-    def __init__(self, channels: int, *, init: str = "paper") -> None:  # noqa: ARG002 (one start is both)
+    def __init__(self, channels: int, *, init: str = "paper") -> None:  # noqa: ARG002 (both starts are the same)
         super().__init__()
         self.alpha = nn.Parameter(torch.ones(channels))
         self.gamma = nn.Parameter(torch.zeros(channels))
@@ -27,6 +27,6 @@ class GCT(nn.Module):
         with full_precision(u):
             energy = u.to(full_dtype(u)).square().sum((2, 3)).clamp(max=LARGEST_SQUARED**2)
             embedding = self.alpha * (energy + self.epsilon).sqrt()
-            normalised = embedding * (embedding.square().mean(1, keepdim=True) + self.epsilon).rsqrt()
-            gate: Tensor = self.squash(self.gamma * normalised + self.beta)
+            normalized = embedding * (embedding.square().mean(1, keepdim=True) + self.epsilon).rsqrt()
+            gate: Tensor = self.squash(self.gamma * normalized + self.beta)
         return gate[:, :, None, None].to(u.dtype)

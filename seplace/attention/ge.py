@@ -1,4 +1,4 @@
-"""Gather-excite with global extent (Hu et al., 2018)."""
+"""Gather-excite with global extent (Hu et al., 2018, arXiv:1810.12348)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from seplace.attention.gate import fading, full_dtype, full_precision, squashing
 
 
 class GatherByMean(nn.Module):
-    """σ(avgpool(u)), the paper's θ−: no parameters, no MACs. The identity start takes one parameter, see `Faded`."""
+    """σ(avgpool(u)), θ− in the paper: no parameters, no MACs. The start at the identity adds one, see `Faded`."""
 
     def __init__(self, *, init: str) -> None:
         super().__init__()
@@ -22,7 +22,7 @@ class GatherByMean(nn.Module):
 
 
 class GatherByConvolution(nn.Module):
-    """σ(BN(depthwise conv_kxk(u))) on k x k maps, the paper's θ: Ckk + 2C parameters, Ckk MACs."""
+    """σ(BN(depthwise conv_kxk(u))) on k x k maps, θ in the paper: Ckk + 2C parameters, Ckk MACs."""
 
     def __init__(self, channels: int, map_size: int, *, init: str) -> None:
         super().__init__()
@@ -46,8 +46,8 @@ class GatherByConvolution(nn.Module):
 class GE(nn.Module):
     """g(u) = σ(avgpool(u)) without parameters, or σ(BN(depthwise conv_kxk(u))) for maps of k x k = `map_size`.
 
-    0 parameters and MACs, or Ckk + 2C parameters and Ckk MACs. Without a map size there is nothing that could start at
-    the identity, so that init adds one parameter: g = 1 + a(σ(avgpool(u)) − 1) with a learned a that starts at 0.
+    0 parameters and MACs, or Ckk + 2C parameters and Ckk MACs. Without a map size no parameter could start at the
+    identity: `init="identity"` adds one, g = 1 + a(σ(avgpool(u)) − 1) with a learned a that starts at 0.
     """
 
     def __init__(self, channels: int, *, init: str = "paper", map_size: int | None = None) -> None:

@@ -1,4 +1,4 @@
-"""No attention: the gate that is one everywhere, never built into a network."""
+"""No attention: the gate that is one everywhere. It is never built into a network."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class NoAttention(nn.Module):
-    """g(u) = 1. A stage with this choice keeps its plain join instead, so it costs nothing."""
+    """g(u) = 1. A stage with this choice keeps its plain blocks, so it costs nothing."""
 
     def __init__(self, channels: int, *, init: str = "paper") -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What holds for every gate of a space, whatever its module, ratio and attachment."""
+"""Options of all gates of a space, of every module, ratio and attachment."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Init = Literal["paper", "identity"]
 
 @dataclass(frozen=True, kw_only=True)
 class GateOptions:
-    """How gates begin and how narrow they may be."""
+    """The start of gates, and their least number of hidden units."""
 
     init: Init
-    """`paper`: as the module's paper draws it. `identity`: the gate is exactly 1 before the first step."""
+    """`paper`: drawn as in the module's paper. `identity`: the gate is exactly 1 before the first step."""
     min_hidden: int = 1
     """The least number of hidden units h = max(C // r, min_hidden) of a module with a reduction ratio r."""
 

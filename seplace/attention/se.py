@@ -1,4 +1,4 @@
-"""Squeeze-and-excitation (Hu et al., 2018), with the squeezes and excitations that its ablations compare."""
+"""Squeeze-and-excitation (Hu et al., 2018, arXiv:1709.01507), with the squeezes and excitations of its ablations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class AverageSqueeze(nn.Module):
 
 
 class MaximumSqueeze(nn.Module):
-    """The maximum of each channel; by `max`, whose gradient is sound in compiled networks too (see CBAM)."""
+    """The maximum of each channel, by `max`, whose gradient is sound in compiled networks, too (see `cbam.py`)."""
 
     values = 1
 
@@ -30,12 +30,12 @@ class MaximumSqueeze(nn.Module):
 
 
 class PyramidSqueeze(nn.Module):
-    """The means of each channel over grids of 1x1 and 2x2 cells: a spatial pyramid (He et al., 2014)."""
+    """The means of each channel over grids of 1x1 and 2x2 cells (He et al., 2014, arXiv:1406.4729)."""
 
     values = 1 + 4
 
     def forward(self, u: Tensor, dtype: torch.dtype) -> Tensor:
-        """Return (N, 5C) of u (N, C, H, W): the C means, then four cells of one channel after another."""
+        """Return (N, 5C) of u (N, C, H, W): the C means, then the four cells of each channel."""
         cells = F.adaptive_avg_pool2d(u.to(dtype), 2)
         return torch.cat([u.mean((2, 3), dtype=dtype), cells.flatten(1)], dim=1)
 
@@ -73,10 +73,10 @@ class SqueezeExcitation(nn.Module):
 class SE(SqueezeExcitation):
     """g(u) = σ(W2 φ(W1 avgpool(u))) with h = C/r hidden units and no biases: 2Ch parameters and MACs.
 
-    A bias adds h + C parameters. The squeeze `pyramid` has five values a channel: 5Ch + Ch parameters and MACs. The
-    excitations other than σ stand in its place; `relu` and `tanh` do not keep the gate between 0 and 1. `reduced_from`
-    is the channels that the ratio divides where these are not the gated ones: EfficientNet's are those of the block's
-    input (`se[reduced_from=input]4`, its rd = 0.25).
+    A bias adds h + C parameters. The squeeze `pyramid` has five values a channel: 5Ch + Ch parameters and MACs. An
+    excitation replaces σ; `relu` and `tanh` do not keep the gate between 0 and 1. `reduced_from` is the number of
+    channels that the ratio divides, where it is not C: in EfficientNet it is that of the block's input
+    (`se[reduced_from=input]4`).
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Spatial group-wise enhancement (Li et al., 2019)."""
+"""Spatial group-wise enhancement (Li et al., 2019, arXiv:1905.09646)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class SGE(nn.Module):
     """g(u) = σ(w ĉ + b) for each group of channels and each pixel: 2G parameters, no MACs.
 
     c = ⟨avgpool(u), u⟩ over the channels of a group, ĉ = (c − mean(c)) / (std(c) + 1e-5) over pixels, the variance
-    divided by HW. G = gcd(64, C) groups: the paper's 64 wherever they divide the channels.
+    divided by HW. G = gcd(64, C) groups: 64 as in the paper, wherever 64 divides C.
     """
 
     def __init__(self, channels: int, *, init: str = "paper") -> None:
@@ -32,8 +32,8 @@ class SGE(nn.Module):
             grouped = u.to(full_dtype(u)).reshape(images, self.groups, -1, height, width)
             pooled = grouped.mean((3, 4), keepdim=True).clamp(-LARGEST_SQUARED, LARGEST_SQUARED)
             similarity = (pooled * grouped).sum(2)
-            centred = similarity - similarity.mean((2, 3), keepdim=True)
+            centered = similarity - similarity.mean((2, 3), keepdim=True)
             spread = similarity.std((2, 3), correction=0, keepdim=True)
-            score = self.weight[:, None, None] * (centred / (spread + self.epsilon)) + self.bias[:, None, None]
+            score = self.weight[:, None, None] * (centered / (spread + self.epsilon)) + self.bias[:, None, None]
             gate: Tensor = self.squash(score)
         return gate.to(u.dtype)[:, :, None].expand_as(grouped).reshape(images, channels, height, width)

@@ -1,7 +1,7 @@
-"""What the class or function of a gate takes beside the channels, read from its signature.
+"""The arguments of a gate of the user's own, read from its signature.
 
-A gate of the shelf takes what its line says. One of the user's own is named by an import path, and may take any of
-`ratio`, `min_hidden` and `init`, or none.
+The line of a gate on the shelf declares them. A user's gate is named by an import path and may take any of `ratio`,
+`min_hidden` and `init` beside its channels.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from seplace.errors import UserCodeError
 
 CHANNELS = "channels"
 OFFERED = (CHANNELS, "ratio", "min_hidden", "init")
-"""What a gate is offered; it is given what its signature takes."""
+"""The arguments that a gate can have; a call passes those that its signature takes."""
 
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 _SIZES, _SHORT = ("channel", "planes", "features", "width", "dim"), ("c", "ch", "n", "nc")
@@ -30,12 +30,12 @@ class Signature:
     """How a gate is called."""
 
     parameters: tuple[Parameter, ...]
-    """Those that have names, in their order; without those that a functools.partial sets."""
+    """The named parameters in their order, without those that a functools.partial sets."""
     channels: Parameter | None
-    """What takes the channels; None where they are `*args`, or are not taken."""
+    """The parameter of the channels; None where `*args` takes them, or nothing does."""
     takes_any_position: bool
     caught: frozenset[str]
-    """What `**kwargs` takes of what is offered."""
+    """The offered arguments that `**kwargs` takes."""
     takes_ratio: bool
     needs_ratio: bool
     missing: tuple[str, ...]
@@ -43,7 +43,7 @@ class Signature:
 
     @property
     def problem(self) -> str | None:
-        """Why seplace cannot call it, or None."""
+        """The reason why seplace cannot call the gate, or None."""
         if self.missing:
             return f"needs {' and '.join(self.missing)}, which seplace does not give: a gate takes {_OFFER}"
         first = next((each for each in self.parameters if each.kind in _POSITIONAL and each.name not in OFFERED), None)
@@ -52,7 +52,7 @@ class Signature:
         return None
 
     def call(self, values: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Return positional and keyword arguments: of `values`, by their names in OFFERED, what the gate takes."""
+        """Return the positional and keyword arguments of a call: those of `values`, by name, that the gate takes."""
         given = {each.name: values[name] for each in self.parameters if (name := self._offer(each)) in values}
         positional: list[Any] = []
         last = max(
@@ -68,7 +68,7 @@ class Signature:
         return tuple(positional), {name: given[name] for name in sorted(given, key=lambda name: order[name])} | caught
 
     def _offer(self, parameter: Parameter) -> str:
-        """Return the name in OFFERED of what a parameter is given, or its own where that is nothing."""
+        """Return the name in OFFERED of the argument that a parameter gets, or its own name without one."""
         return CHANNELS if parameter is self.channels else parameter.name
 
     def _has_place(self, parameter: Parameter) -> bool:
@@ -83,8 +83,8 @@ _OFFER = "its channels, and ratio, min_hidden and init where it has parameters o
 def signature_of(name: str) -> Signature:
     """Read the signature of a gate of the user's own, by its import path.
 
-    InputError where it cannot be imported, UserCodeError for what is no class or function. What stands behind a
-    `**kwargs` is found by calling it.
+    The arguments behind a `**kwargs` are found by calls. Raises InputError where the path cannot be imported, and
+    UserCodeError for anything but a class or function.
     """
     make = ATTENTION[name]
     if not callable(make) or (hasattr(make, "forward") and not isinstance(make, type)):
@@ -112,13 +112,13 @@ def _parameters_of(make: Callable[..., Any]) -> list[Parameter]:
         return []  # no constructor of its own
     try:
         parameters = list(inspect.signature(make).parameters.values())
-    except (TypeError, ValueError):  # as some classes in C have none
+    except (TypeError, ValueError):  # some classes in C have no signature
         return [Parameter("arguments", Parameter.VAR_POSITIONAL), Parameter("options", Parameter.VAR_KEYWORD)]
     return [each for each in parameters if each.name not in preset]
 
 
 def _channels_of(parameters: list[Parameter]) -> Parameter | None:
-    """Return the parameter `channels`, or else the first, if it must be given or is named like a size."""
+    """Return the parameter `channels`, or the first one if it is required or has the name of a size."""
     for each in parameters:
         if each.name == CHANNELS:
             return each
@@ -130,7 +130,7 @@ def _channels_of(parameters: list[Parameter]) -> Parameter | None:
 
 
 def _with_caught(make: Callable[..., Any], read: Signature) -> Signature:
-    """Find by calls which of what is offered goes through a `**kwargs`: the most, and the ratio first."""
+    """Find by calls which offered arguments go through a `**kwargs`: as many as possible, the ratio preferred."""
     import torch
 
     has_channels = read.channels is not None or read.takes_any_position
@@ -149,11 +149,11 @@ def _with_caught(make: Callable[..., Any], read: Signature) -> Signature:
                 make(*arguments, **keywords)
         except TypeError:
             return False
-        except (Exception, SystemExit):  # the code is the user's: it took the arguments, and does not like their values
+        except (Exception, SystemExit):  # the user's code took the arguments, and refused their values
             return True
         return True
 
-    # Where no call passes, all is given: the error of building it then tells more.
+    # Where no call passes, all are given: the error of building the gate says more.
     taken = next((subset for subset in subsets if is_taken(subset)), open_names)
     has_ratio = "ratio" in taken
     needs_ratio = has_ratio and not is_taken([name for name in taken if name != "ratio"])

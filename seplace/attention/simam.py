@@ -1,4 +1,4 @@
-"""Simple, parameter-free attention (Yang et al., 2021)."""
+"""Simple, parameter-free attention (Yang et al., 2021, PMLR 139:11863)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from seplace.attention.gate import fading, full_dtype, full_precision
 class SimAM(nn.Module):
     """g(u) = σ(d / (4(v + λ)) + 0.5), d = (u − mean(u))², v = Σ d / (HW − 1) over the map, λ = 1e-4.
 
-    No parameters, no MACs. There is nothing that could start at the identity, so that init adds one parameter:
-    g = 1 + a(σ(…) − 1) with a learned a that starts at 0. A map of one pixel has v = d = 0.
+    No parameters, no MACs. `init="identity"` adds one parameter: g = 1 + a(σ(…) − 1) with a learned a that starts at 0.
+    A map of one pixel has v = d = 0.
     """
 
     def __init__(self, channels: int, *, init: str = "paper") -> None:  # noqa: ARG002 (all channels are alike)
@@ -27,7 +27,7 @@ class SimAM(nn.Module):
             deviation = u.to(full_dtype(u))
             deviation = deviation - deviation.mean((2, 3), keepdim=True)
             energy = deviation.square().sum((2, 3), keepdim=True)
-            # The root of d / (4(v + λ)) is squared: where d and v overflow it is 0, and their quotient no number.
+            # The root of d / (4(v + λ)) is squared: where d and v overflow it is 0, while their quotient is NaN.
             score = deviation * (0.5 * (energy / others + self.penalty).rsqrt())
             gate: Tensor = self.fade(self.squash(score.square() + 0.5))
         return gate.to(u.dtype)

@@ -1,6 +1,6 @@
-"""Selective kernel (Li et al., 2019): the block's 3x3 convolution and a dilated one, mixed channel by channel.
+"""Selective kernel (Li et al., 2019, arXiv:1903.06586): the block's 3x3 convolution and a dilated one, mixed.
 
-No gate of a map: it weighs two maps against each other, so it comes with an attachment of its own, `kernel`.
+It is not a gate, since it weights two maps: it has an attachment of its own, `kernel`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from seplace.attention.gate import full_precision, hidden_units
 
 
 class OwnAlone(nn.Module):
-    """(2a, 2b − 1) of two weights that sum to one: the block's own convolution alone where they are equal."""
+    """(2a, 2b − 1) of two weights that sum to one: (1, 0), the block's own convolution alone, where they are equal."""
 
     def forward(self, weights: Tensor) -> Tensor:
         """Map (N, 2, C) to (N, 2, C)."""

@@ -1,4 +1,4 @@
-"""Style-based recalibration (Lee et al., 2019)."""
+"""Style-based recalibration (Lee et al., 2019, arXiv:1903.10829)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from seplace.attention.gate import LARGEST_SQUARED, full_dtype, full_precision, 
 
 
 class SRM(nn.Module):
-    """g(u) = σ(BN(w₁ mean(u) + w₂ std(u))), statistics of each map: 2C + 2C parameters, 2C MACs.
+    """g(u) = σ(BN(w₁ mean(u) + w₂ std(u))), with statistics over H and W: 2C + 2C parameters, 2C MACs.
 
-    std = √(var + ε) with ε = 1e-5 and the variance divided by HW, so that a map of one pixel has a gradient too.
+    std = √(var + ε) with ε = 1e-5 and the variance divided by HW, so that a map of one pixel has a gradient, too.
     """
 
     def __init__(self, channels: int, *, init: str = "paper") -> None:

@@ -1,4 +1,4 @@
-"""Triplet attention (Misra et al., 2021)."""
+"""Triplet attention (Misra et al., 2021, arXiv:2010.03045)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from seplace.attention.gate import full_precision
 
 
 class TripletAttention(nn.Module):
-    """g(u) = (g_hw + g_cw + g_ch) / 3: the mean of three gated maps, each gated by CBAM's spatial gate.
+    """g(u) = (g_hw + g_cw + g_ch) / 3: the mean of three of CBAM's spatial gates.
 
-    Every gate is σ(BN(conv7x7([max; mean]))), the first with maximum and mean over C, the second over H in the place of
-    the channels, the third over W: 3(98 + 2) = 300 parameters, 98(HW + CW + CH) MACs.
+    Each gate is σ(BN(conv7x7([max; mean]))), with maximum and mean over C, over H and over W: 3(98 + 2) = 300
+    parameters, 98(HW + CW + CH) MACs.
     """
 
     def __init__(self, channels: int, *, init: str = "paper") -> None:
