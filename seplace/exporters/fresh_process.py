@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +14,14 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 
-def main(folder: str, network_file: str, images: str, logits: str) -> None:
-    """Load the network of `folder`, and write its logits of each tensor in `images` to `logits`."""
+def main(folder: str, loader: str, images: str, logits: str) -> None:
+    """Load the network of `folder`, and write its logits of each tensor in `images` to `logits`.
+
+    `loader` is a file of LOADERS, or Python code that makes `network` when it runs in the folder.
+    """
     cast("dict[str, Any]", sys.modules)["seplace"] = None  # from here on an import of it fails
     torch.set_num_threads(1)
-    network = LOADERS[network_file](Path(folder))
+    network = LOADERS[loader](Path(folder)) if loader in LOADERS else from_code(Path(folder), loader)
     with torch.inference_mode():
         save_file({name: network(batch.clone()).contiguous() for name, batch in load_file(images).items()}, logits)
 
@@ -40,6 +44,16 @@ def from_program(folder: Path) -> nn.Module:
     weights, beside = network.state_dict(), load_file(folder / "model.safetensors")
     if weights.keys() != beside.keys() or not all(torch.equal(weights[name], beside[name]) for name in weights):
         raise ValueError("model.pt2 and model.safetensors hold other weights")
+    return network
+
+
+def from_code(folder: Path, code: str) -> nn.Module:
+    """Return the `network` that some code makes in the folder, as the README of an export shows it."""
+    os.chdir(folder)
+    sys.path.insert(0, str(folder))
+    names: dict[str, Any] = {}
+    exec(compile(code, "README.md", "exec"), names)
+    network: nn.Module = names["network"]
     return network
 
 

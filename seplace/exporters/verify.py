@@ -18,6 +18,7 @@ from seplace.costs import COSTS
 from seplace.errors import ExportMismatch
 from seplace.exporters import fresh_process
 from seplace.exporters.code_check import check_code
+from seplace.exporters.form import Form
 from seplace.exporters.trained import TrainedNetwork
 
 _MODULE_NAME = "_seplace_exported_model"
@@ -34,7 +35,7 @@ def verify(folder: Path, trained: TrainedNetwork, *, timeout_seconds: float = 60
     check_code(text)
     network = trained.build()
     check_costs(load_code(text).build(), network, trained)
-    _check_logits(folder, trained, network=network, network_file="model.py", batches=(4,), seconds=timeout_seconds)
+    _check_logits(folder, trained, network=network, loader="model.py", batches=(4,), seconds=timeout_seconds)
 
 
 def verify_program(folder: Path, trained: TrainedNetwork, *, timeout_seconds: float = 600) -> None:
@@ -45,9 +46,18 @@ def verify_program(folder: Path, trained: TrainedNetwork, *, timeout_seconds: fl
     """
     network = trained.build()
     _check_flops(network, trained)
-    _check_logits(
-        folder, trained, network=network, network_file="model.pt2", batches=(1, 2, 5), seconds=timeout_seconds
-    )
+    _check_logits(folder, trained, network=network, loader="model.pt2", batches=(1, 2, 5), seconds=timeout_seconds)
+
+
+def verify_form(folder: Path, trained: TrainedNetwork, *, form: Form, timeout_seconds: float = 600) -> None:
+    """Raise ExportMismatch unless the folder of any form reproduces `trained`: the verifier for your own exporter.
+
+    A fresh process, which cannot import seplace, runs `form.loading` in the folder; the logits of its `network` for
+    several numbers of random images must be equal to the bit. FLOPs are counted of the network that was trained.
+    """
+    network = trained.build()
+    _check_flops(network, trained)
+    _check_logits(folder, trained, network=network, loader=form.loading, batches=(1, 2, 5), seconds=timeout_seconds)
 
 
 def load_code(text: str) -> ModuleType:
@@ -79,7 +89,7 @@ def _check_logits(
     trained: TrainedNetwork,
     *,
     network: nn.Module,
-    network_file: str,
+    loader: str,
     batches: Sequence[int],
     seconds: float,
 ) -> None:
@@ -94,13 +104,13 @@ def _check_logits(
         expected = {name: network(batch) for name, batch in images.items()}
     if not all(bool(logits.isfinite().all()) for logits in expected.values()):
         raise ExportMismatch("the trained network's logits are not finite, so there is nothing to compare")
-    found = _logits_in_fresh_process(folder, network_file, images, timeout_seconds=seconds)
+    found = _logits_in_fresh_process(folder, loader, images, timeout_seconds=seconds)
     if not all(torch.equal(found[name], logits) for name, logits in expected.items()):
         raise ExportMismatch("the exported network gives other logits than the trained one")
 
 
 def _logits_in_fresh_process(
-    folder: Path, network_file: str, images: dict[str, Tensor], *, timeout_seconds: float
+    folder: Path, loader: str, images: dict[str, Tensor], *, timeout_seconds: float
 ) -> dict[str, Tensor]:
     with tempfile.TemporaryDirectory() as temporary:
         images_path, logits_path = (
@@ -111,7 +121,7 @@ def _logits_in_fresh_process(
         try:
             # -I: neither the environment nor the working folder reaches it; -B: it leaves no bytecode behind.
             subprocess.run(
-                [sys.executable, "-I", "-B", fresh_process.__file__, folder, network_file, images_path, logits_path],
+                [sys.executable, "-I", "-B", fresh_process.__file__, folder, loader, images_path, logits_path],
                 check=True,
                 capture_output=True,
                 text=True,

@@ -107,7 +107,7 @@ def learns(name: str, *, without_gradient: Collection[str] = ()) -> None:
             reached = set()
             for _ in range(2):
                 optimizer.zero_grad()
-                (variant.applied(gate, u) - target).square().mean().backward()
+                (variant.applied(gate, u) - target).square().mean().backward()  # type: ignore[no-untyped-call]
                 for key, tensor in learned.items():
                     expect(tensor.grad is not None, f"{where}: no gradient reaches {key}")
                     assert tensor.grad is not None
@@ -129,7 +129,7 @@ def trains_under_autocast(name: str) -> None:
                 u = convolution(scale * variant.map_of(2, 3, 8))
                 applied = variant.applied(gate, u)
             expect(applied.isfinite().all(), f"{where}: the map is not finite")
-            applied.float().square().mean().backward()
+            applied.float().square().mean().backward()  # type: ignore[no-untyped-call]
             for key, parameter in (*gate.named_parameters(), *convolution.named_parameters()):
                 is_finite = parameter.grad is not None and parameter.grad.isfinite().all()
                 expect(is_finite, f"{where}: the gradient of {key} is missing or not finite")
@@ -142,7 +142,7 @@ def takes_one_pixel(name: str) -> None:
         gate = variant.gate(init=init, side=1)
         u = one_pixel(4).requires_grad_()
         applied = variant.applied(gate, u)
-        applied.square().sum().backward()
+        applied.square().sum().backward()  # type: ignore[no-untyped-call]
         expect(applied.isfinite().all(), f"{where}: a map of one pixel becomes one that is not finite")
         for key, tensor in (("map", u), *gate.named_parameters()):
             is_finite = tensor.grad is not None and tensor.grad.isfinite().all()
@@ -164,7 +164,7 @@ def gates_each_image_by_itself(name: str) -> None:
     for variant in variants_of(name):
         gate = variant.gate().eval()
         u = variant.map_of(3, 16)
-        torch.testing.assert_close(gate(u), torch.cat([gate(image) for image in u.split(1)]))
+        torch.testing.assert_close(gate(u), torch.cat([gate(image) for image in u.chunk(3)]))
 
 
 def keeps_the_layout(name: str) -> None:
@@ -303,7 +303,7 @@ def _check_fit(name: str, dtype: torch.dtype) -> None:
             gate = variant.gate(channels, init=init)(u)
             where = f"{variant}, init {init}: the gate of a map of shape {tuple(u.shape)}"
             try:
-                fits = torch.broadcast_shapes(gate.shape, u.shape) == u.shape
+                fits = torch.broadcast_shapes(gate.shape, u.shape) == u.shape  # type: ignore[no-untyped-call]
             except RuntimeError:
                 fits = False
             expect(fits, f"{where} has the shape {tuple(gate.shape)}")

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
-
-from seplace.errors import InputError
 
 
 def expect(condition: object, message: str) -> None:
@@ -25,10 +22,3 @@ def expect_error(kind: type[BaseException], what: str, *, words: tuple[str, ...]
         expect(not missing, f"{what} raises {kind.__name__} without {', '.join(missing)} in its message: {error}")
         return
     raise AssertionError(f"{what} raises no {kind.__name__}")
-
-
-def callable_entry(found: Any, name: str) -> Callable[..., Any]:
-    """Return an entry that must be a function or class; InputError otherwise."""
-    if not callable(found):
-        raise InputError(f"{name} is a {type(found).__name__}, not a function or class")
-    return found  # type: ignore[no-any-return]  # callable() narrows Any to an unknown callable

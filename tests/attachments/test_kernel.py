@@ -7,6 +7,7 @@ from torch import nn
 from seplace.attachments import ATTACHMENTS
 from seplace.attention.applied import Scaled
 from seplace.attention.sk import SK
+from seplace.testing.attachments import Place
 from tests.attachments.toy import each_block, warmed_up
 from tests.networks import network_of
 
@@ -20,7 +21,7 @@ def with_kernel(plain: nn.Module, *, init: str) -> nn.Module:
 
 @each_block
 @torch.no_grad()
-def test_the_equation(place: tuple[str, int, int]) -> None:
+def test_the_equation(place: Place) -> None:
     """V = a ⊙ A(x) + b ⊙ B(x) stands for the map of the 3x3 convolution, normalised and rectified."""
     plain = warmed_up(place)
     block = with_kernel(plain, init="paper")
@@ -46,7 +47,7 @@ def test_the_equation(place: tuple[str, int, int]) -> None:
 
 @each_block
 @pytest.mark.parametrize("training", [True, False])
-def test_the_identity_init_changes_nothing(place: tuple[str, int, int], training: bool) -> None:
+def test_the_identity_init_changes_nothing(place: Place, training: bool) -> None:
     plain = warmed_up(place).train(training)
     x = torch.randn(2, plain.in_channels, 6, 6)
     assert torch.equal(with_kernel(plain, init="identity")(x), plain(x))

@@ -1,10 +1,11 @@
 from torch import Tensor, nn
 
+from seplace.testing.attachments import Place
 from tests.attachments.toy import check_equation, each_block
 
 
 @each_block
-def test_serial(place: tuple[str, int, int]) -> None:
+def test_serial(place: Place) -> None:
     """φ(S + F ⊙ g(F))."""
 
     def expected(plain: nn.Module, gate: nn.Module, x: Tensor) -> Tensor:
@@ -15,7 +16,7 @@ def test_serial(place: tuple[str, int, int]) -> None:
 
 
 @each_block
-def test_pre(place: tuple[str, int, int]) -> None:
+def test_pre(place: Place) -> None:
     """φ(S(x) + F(x ⊙ g(x)))."""
 
     def expected(plain: nn.Module, gate: nn.Module, x: Tensor) -> Tensor:
@@ -25,7 +26,7 @@ def test_pre(place: tuple[str, int, int]) -> None:
 
 
 @each_block
-def test_post(place: tuple[str, int, int]) -> None:
+def test_post(place: Place) -> None:
     """y ⊙ g(y), with y = φ(S + F)."""
 
     def expected(plain: nn.Module, gate: nn.Module, x: Tensor) -> Tensor:
@@ -36,7 +37,7 @@ def test_post(place: tuple[str, int, int]) -> None:
 
 
 @each_block
-def test_inner(place: tuple[str, int, int]) -> None:
+def test_inner(place: Place) -> None:
     """The gate sees the map of the first 3x3 convolution, normalised and rectified."""
 
     def expected(plain: nn.Module, gate: nn.Module, x: Tensor) -> Tensor:
@@ -58,7 +59,7 @@ def test_inner(place: tuple[str, int, int]) -> None:
 
 
 @each_block
-def test_exit(place: tuple[str, int, int]) -> None:
+def test_exit(place: Place) -> None:
     """y ⊙ g(y), with y = φ(S + F): as post, of the one block that it is given."""
 
     def expected(plain: nn.Module, gate: nn.Module, x: Tensor) -> Tensor:

@@ -2,60 +2,15 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
-from copy import deepcopy
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from seplace.attachments import ATTACHMENTS
-from seplace.attention.applied import Scaled
 from seplace.backbones.networks.block import Block
-from tests.networks import network_of
+from seplace.testing.attachments import BLOCKS, Place, attached, gate_of, warmed_up
 
-each_block = pytest.mark.parametrize(
-    "place",  # a backbone, a stage and a block of it, counted from 0
-    [
-        pytest.param(("cifar_resnet8[width=0.5]", 0, 0), id="basic, identity shortcut"),
-        pytest.param(("cifar_resnet8[width=0.5]", 1, 0), id="basic, padded shortcut"),
-        pytest.param(("cifar_resnet8[shortcut=B,width=0.5]", 1, 0), id="basic, projected shortcut"),
-        pytest.param(("resnet50[width=0.0625]", 0, 1), id="bottleneck, identity shortcut"),
-        pytest.param(("resnet50[width=0.0625]", 1, 0), id="bottleneck, projected shortcut"),
-        pytest.param(("resnet50_v1[width=0.0625]", 1, 0), id="bottleneck with its stride first"),
-    ],
-)
-
-
-class ToyGate(nn.Module):
-    """g(u) = scale ⊙ σ(avgpool(u)), of which it is seen whether it read u and how wide it was made."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.scale = nn.Parameter(torch.linspace(0.5, 2, channels)[:, None, None])
-
-    def forward(self, u: Tensor) -> Tensor:
-        return self.scale * u.mean((2, 3), keepdim=True).sigmoid()
-
-
-def warmed_up(place: tuple[str, int, int]) -> nn.Module:
-    """A plain block in eval mode whose batch norms do something."""
-    backbone, stage, number = place
-    block = network_of(backbone).stages[stage][number]
-    torch.manual_seed(0)
-    for module in block.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.normal_(module.weight)
-            nn.init.normal_(module.bias)
-            module.running_mean.normal_()
-            module.running_var.uniform_(0.5, 2)
-    return block.eval()
-
-
-def attached(name: str, block: nn.Module, make_gate: Callable[[int], nn.Module] = ToyGate) -> nn.Module:
-    """A copy of a block with a gate attached."""
-    copy = deepcopy(block)
-    ATTACHMENTS[name].attach(copy, lambda channels: Scaled(make_gate(channels)))
-    return copy.train(block.training)
+each_block = pytest.mark.parametrize("place", BLOCKS, ids=str)
 
 
 def chain_block() -> nn.Module:
@@ -65,14 +20,9 @@ def chain_block() -> nn.Module:
     return Block(5, 8, nn.Sequential(layers), inner="relu", inner_channels=8).eval()
 
 
-def gate_of(block: nn.Module) -> ToyGate:
-    (gate,) = (module for module in block.modules() if isinstance(module, ToyGate))
-    return gate
-
-
 def check_equation(
     name: str,
-    place: tuple[str, int, int],
+    place: Place,
     expected: Callable[[nn.Module, nn.Module, Tensor], Tensor],
 ) -> None:
     """Compare an attached block with `expected(plain block, gate, x)`."""

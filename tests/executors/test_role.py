@@ -19,7 +19,8 @@ from seplace.files.atomic import DiskFull
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation, Job
 from seplace.study.config import load_study
-from tests.executors.toy import BUG, DIES, DIES_ONCE, ERRORS, GPU_STOPS, NO_GPU_MEMORY, NO_MEMORY, SLEEPS, SPINS, Toy
+from seplace.testing import executors
+from tests.executors.toy import BUG, DIES, DIES_ONCE, GPU_STOPS, SLEEPS, SPINS, Toy
 from tests.studies import write_study
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +31,7 @@ each_executor = pytest.mark.parametrize("name", EXECUTORS)
 def opened(tmp_path, monkeypatch):
     """A function that opens an executor of toy evaluators; all are closed at the end."""
     monkeypatch.setattr(sys, "path", [str(ROOT), *sys.path])  # workers import the toy by its name
-    executors = []
+    opened_ones = []
 
     def open_executor(name: str, *, workers: int = 2, max_retries: int = 1, timeout_minutes: float | None = None):
         study = write_toy_study(tmp_path, run={"timeout_minutes": timeout_minutes})
@@ -40,11 +41,11 @@ def opened(tmp_path, monkeypatch):
             maker, workers=workers, max_retries=max_retries, on_progress=lambda: progress.append(executor.epochs_done)
         )
         executor.progress = progress
-        executors.append(executor)
+        opened_ones.append(executor)
         return executor
 
     yield open_executor
-    for executor in executors:
+    for executor in opened_ones:
         executor.close()
 
 
@@ -65,32 +66,9 @@ def all_of(executor, *, seconds: float = 90):
 
 
 @each_executor
-def test_every_job_comes_back_once(opened, name):
-    executor = opened(name)
-    for seed in range(7):
-        executor.submit(job(seed))
-    assert executor.running == 7
-    finished = all_of(executor)
-    assert sorted(each.seed for each in finished) == list(range(7))
-    for each in finished:
-        assert (str(each.placement), each.epochs) == ("none-se4-eca", 3)
-        assert (each.state, each.accuracy) == ("complete", each.seed)
-        assert each.attempts == 1
-        assert each.device in ({"worker 0", "worker 1"} if name == "processes" else {"worker 0"})
-    assert executor.epochs_done == 0
-    assert executor.progress
-    executor.submit(job(8))
-    assert [each.seed for each in all_of(executor)] == [8]
-
-
-@each_executor
-@pytest.mark.parametrize("seed", ERRORS)
-def test_an_error_that_is_the_same_for_every_job_ends_the_run_as_it_is(opened, name, seed):
-    executor = opened(name, workers=1)
-    executor.submit(job(seed))
-    with pytest.raises(type(ERRORS[seed])) as caught:
-        all_of(executor)
-    assert (str(caught.value), vars(caught.value)) == (str(ERRORS[seed]), vars(ERRORS[seed]))
+@pytest.mark.parametrize("check", executors.CHECKS, ids=lambda check: check.__name__)
+def test_an_entry_does_what_its_shelf_asks(name, check):
+    check(name)
 
 
 def test_an_error_loses_nothing_that_has_finished_beside_it(opened):
@@ -119,20 +97,6 @@ class Answers:
 
     def kill(self) -> None:
         self.connection.close()
-
-
-@each_executor
-def test_memory_that_runs_out_outside_a_training_fails_one_job(opened, name):
-    executor = opened(name, workers=1)
-    for seed in (NO_MEMORY, NO_GPU_MEMORY, 1):
-        executor.submit(job(seed))
-    *failed, last = all_of(executor)
-    assert [each.reason for each in failed] == ["oom", "oom"]
-    assert [each.message for each in failed] == [
-        "memory ran out: Unable to allocate 9 TiB",
-        "memory ran out: CUDA out of memory.",
-    ]
-    assert last.state == "complete"
 
 
 @each_executor
@@ -261,6 +225,7 @@ import pathlib
 import sys
 
 from seplace.study.config import load_study
+from seplace.testing import executors
 from seplace.executors import EXECUTORS
 from seplace.executors.executor import EvaluatorMaker
 from seplace.placement import Placement

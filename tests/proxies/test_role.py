@@ -1,22 +1,21 @@
 """What every proxy must do, whatever it thinks of the placements."""
 
 import math
-import random
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 from seplace.evaluators.study_networks import StudyNetworks
 from seplace.placement import Placement
 from seplace.proxies import PROXIES, WITHOUT_TRAINING
+from seplace.testing import proxies
+from seplace.testing.proxies import PLACEMENTS
 from seplace.user_modules import resolve
 from tests.networks import network_of
 from tests.proxies.toy import EFFORT, networks_for
 
-PLACEMENTS = [Placement.parse(text) for text in ("none-none-none", "se4-cbam4-eca", "none-eca.parallel-se4")]
 each_proxy = pytest.mark.parametrize("name", PROXIES)
 each_measure = pytest.mark.parametrize("name", WITHOUT_TRAINING)
 
@@ -26,32 +25,15 @@ def networks(tmp_path_factory) -> StudyNetworks:
     return networks_for(tmp_path_factory.mktemp("proxies"))
 
 
-def scores(name: str, networks: StudyNetworks, *, seed: int = 7) -> list[float]:
-    proxy = PROXIES[name](networks, seed=seed, effort=EFFORT)
-    return [proxy.score(placement) for placement in PLACEMENTS]
-
-
 @each_proxy
-def test_scores_are_finite_repeatable_and_leave_no_trace(name: str, networks: StudyNetworks) -> None:
-    before = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()
-    first = scores(name, networks)
-    assert torch.equal(torch.get_rng_state(), before[0])
-    assert (random.getstate(), np.random.get_state()[1].tolist()) == before[1:]
-    assert all(isinstance(score, float) and math.isfinite(score) for score in first)
-    assert len(set(first)) > 1
-    assert scores(name, networks) == first
+@pytest.mark.parametrize("check", proxies.CHECKS, ids=lambda check: check.__name__)
+def test_an_entry_does_what_its_shelf_asks(name: str, networks: StudyNetworks, check) -> None:
+    check(name, networks)
 
 
 @each_proxy
 def test_the_seed_decides(name: str, networks: StudyNetworks) -> None:
-    assert scores(name, networks) != scores(name, networks, seed=8)
-
-
-@each_proxy
-def test_the_order_of_placements_is_no_matter(name: str, networks: StudyNetworks) -> None:
-    proxy = PROXIES[name](networks, seed=7, effort=EFFORT)
-    backwards = [proxy.score(placement) for placement in reversed(PLACEMENTS)]
-    assert backwards[::-1] == scores(name, networks)
+    assert proxies.scores(name, networks) != proxies.scores(name, networks, seed=8)
 
 
 def measure(name: str):
@@ -116,7 +98,7 @@ def test_gates_that_start_at_one_are_hardly_seen(tmp_path: Path) -> None:
         assert proxy.score(gated) == pytest.approx(proxy.score(plain), rel=1e-6)
 
 
-def test_a_new_member_is_picked_up(networks: StudyNetworks) -> None:
+def test_a_new_entry_is_picked_up(networks: StudyNetworks) -> None:
     made = PROXIES["tests.proxies.test_role:make_length"](networks, seed=0, effort=EFFORT)
     assert made.score(PLACEMENTS[1]) == float(len("se4-cbam4-eca"))
 

@@ -1,0 +1,25 @@
+"""What every exporter must do, whatever it writes."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from seplace.exporters import EXPORTERS
+from seplace.exporters.fresh_process import LOADERS
+from seplace.testing import exporters
+
+
+@pytest.mark.parametrize("name", EXPORTERS)
+@pytest.mark.parametrize("check", exporters.CHECKS, ids=lambda check: check.__name__)
+def test_an_entry_does_what_its_shelf_asks(name: str, check, monkeypatch) -> None:
+    if check is exporters.replaces_an_earlier_export:  # a fresh process has been tried by what goes before
+        monkeypatch.setattr("seplace.exporters.verify._logits_in_fresh_process", logits_in_this_process)
+    check(name)
+
+
+def logits_in_this_process(folder: Path, loader: str, images: dict[str, torch.Tensor], *, timeout_seconds: float):
+    del timeout_seconds
+    network = LOADERS[loader](folder)
+    with torch.inference_mode():
+        return {key: network(batch.clone()) for key, batch in images.items()}
