@@ -33,7 +33,7 @@ def test_a_users_own_module_takes_part_in_a_study(tmp_path: Path) -> None:
     elsewhere.mkdir()
     (folder / "my_gates.py").write_text(module)
     (folder / "my-space.yaml").write_text(space)
-    study = write_study(folder, name="my-study", space="./my-space.yaml", search={"trainings": 14})
+    study = write_study(folder, name="my-study", space="./my-space.yaml", search={"trainings": 10})
     seplace("run", study, "--executor", "processes", cwd=elsewhere)
     table = pd.read_csv(elsewhere / "results" / "my-study" / "placements.csv")
     own = table[table["placement"].str.contains("my_gates:Spread")]

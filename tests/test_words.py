@@ -25,7 +25,7 @@ OLD_WORDS = {
     r"recoded": "encoded",
     r"probation": "rank correlation check",
     r"kind(?:er|est) seeds?|how kind": "seed effect",
-    r"told|heard|asked": "tell and ask only as Optuna means them",
+    r"told(?! apart)|heard|asked": "tell and ask only as Optuna means them",
     r"so many|such a one|of which|what is told|what is asked": "a riddle: name the thing",
 }
 """Patterns that must not occur as words, each with what to write instead."""

@@ -11,6 +11,7 @@ import pytest
 from seplace import running
 from tests.conftest import made_once
 from tests.faults.runs import Run, committed_in
+from tests.marks import in_the_long_form
 from tests.studies import write_study
 
 TIMED = {"seconds", "attempts", "latency_ms", "latency_ms_lower", "latency_ms_upper", "extra_latency_ms"}
@@ -41,7 +42,7 @@ def undisturbed(tmp_path_factory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("executor", "kills"), [("inline", 2), ("processes", 1)])
+@pytest.mark.parametrize(("executor", "kills"), [in_the_long_form("inline", 2), ("processes", 1)])
 def test_a_killed_study_ends_like_one_that_was_not(tmp_path, undisturbed, executor, kills):
     study = write(tmp_path, executor)
     whole = committed_in(undisturbed)

@@ -4,12 +4,20 @@ import time
 import pytest
 
 from tests.faults.runs import Command, Run, committed_in
+from tests.marks import in_the_long_form
 from tests.studies import write_small_space, write_study
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("executor", ["inline", "processes"])
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("signum", "executor"),
+    [
+        (signal.SIGINT, "inline"),
+        (signal.SIGTERM, "processes"),
+        in_the_long_form(signal.SIGINT, "processes"),
+        in_the_long_form(signal.SIGTERM, "inline"),
+    ],
+)
 def test_a_signal_stops_a_run_that_can_go_on(tmp_path, signum, executor):
     study = write_study(
         tmp_path,
@@ -37,7 +45,7 @@ def test_a_signal_stops_a_run_that_can_go_on(tmp_path, signum, executor):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("signum", [signal.SIGINT, in_the_long_form(signal.SIGTERM)])
 def test_a_signal_stops_a_comparison_and_its_searches(tmp_path, signum):
     """Each search takes minutes; the ones that run are left unfinished, the ones that wait are not begun."""
     several = ["--trainings", "2000", "--repetitions", "8", "--workers", "2"]

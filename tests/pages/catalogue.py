@@ -42,9 +42,36 @@ def _modules() -> str:
     return markdown_table(["module", "source", "what it computes", "ratio", "options", "attachments"], rows)
 
 
+_JOINS = {
+    "serial": (
+        'on the residual branch ("Standard" in the SE paper, arXiv:1709.01507, figure 3)',
+        "φ(S + A(F)); A(F) in a block without a shortcut",
+    ),
+    "parallel": (
+        'on the shortcut ("Identity" in the SE paper, section 6.5)',
+        "φ(A(S) + F); u + A(u) of the output u of a block without a shortcut",
+    ),
+    "cross": ("computed from the shortcut, applied to the residual branch (seplace's own)", "φ(S + F ⊙ g(S))"),
+    "pre": ('before the residual branch ("PRE" in the SE paper)', "φ(S + F(A(x)))"),
+    "post": ('after the block ("POST" in the SE paper)', "A(φ(S + F))"),
+    "inner": (
+        "inside the residual branch (SE_3x3 in the SE paper, table 15; MobileNetV3)",
+        "F with A after its 3x3 convolution, the norm and the non-linearity",
+    ),
+    "exit": ("once a stage, after its last block (BAM, arXiv:1807.06514)", "A(y) of the output y of the stage"),
+    "kernel": (
+        "beside the block's own 3x3 convolution (selective kernel, arXiv:1903.06586)",
+        "a ⊙ A(x) + b ⊙ B(x), with A the block's own convolution and B a grouped 3x3 one with dilation 2",
+    ),
+}
+"""Of each attachment where the module stands, and what the block computes."""
+
+
 def _attachments() -> str:
-    rows = [[f"`{name}`", _source(ATTACHMENTS[name]), _sentence(ATTACHMENTS[name])] for name in ATTACHMENTS]
-    return markdown_table(["attachment", "where the module stands", "what the block computes"], rows)
+    return markdown_table(
+        ["attachment", "where the module stands", "what the block computes"],
+        [[f"`{name}`", *_JOINS[name]] for name in ATTACHMENTS],
+    )
 
 
 def _backbones() -> str:
@@ -119,13 +146,14 @@ def _shelves() -> str:
     rows = []
     for name in _SHELVES:
         room = importlib.import_module(f"seplace.{name}")
-        said = (room.__doc__ or "").split("An entry is ")[-1].split("\n\n")[0]
-        sentence = " ".join(said.split()).split(". ")[0].rstrip(".")
+        said = (room.__doc__ or "").partition("An entry ")[2].partition("\n\n")[0]
+        sentence = " ".join(said.split()).partition(". ")[0].rstrip(".")
+        assert sentence, f"seplace.{name} does not say what an entry is"
         suite = f"tests/{name}/test_role.py"
         assert (ROOT / suite).exists() or name in _WITHOUT_SUITE, suite
         shown = f"[`{suite}`](../{suite})" if (ROOT / suite).exists() else ""
         rows.append([f"[`{name}`]({name}/__init__.py)", sentence, shown])
-    return markdown_table(["shelf", "an entry is", "role suite"], rows)
+    return markdown_table(["shelf", "an entry …", "role suite"], rows)
 
 
 def _floors() -> str:

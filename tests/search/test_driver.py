@@ -18,6 +18,7 @@ from seplace.results.ledger import Ledger
 from seplace.search import driver, plan, run_study, search_phase
 from seplace.search.lock import study_lock
 from seplace.study.config import load_study
+from tests.marks import in_the_long_form
 from tests.networks import shaped_network_of
 from tests.search.toy import Scrambled, Stop, accuracy_of, go, keys_in, left_in, read_on_test_split
 from tests.studies import write_small_space, write_study
@@ -34,7 +35,7 @@ def test_baselines_come_first_and_the_budget_is_met_exactly(tmp_path, toy):
     assert keys_in(tmp_path / "out") == toy.trained
 
 
-@pytest.mark.parametrize("sampler", ["random", "nsga2", "tpe", "gp"])
+@pytest.mark.parametrize("sampler", [in_the_long_form("random"), "nsga2", in_the_long_form("tpe"), "gp"])
 def test_other_backbones_are_searched_priced_and_judged(tmp_path, toy, sampler):
     wider = "cifar_resnet8[width=0.5]"
     path = write_study(
@@ -116,7 +117,7 @@ def test_data_that_do_not_fit_are_refused_and_can_be_mended(tmp_path, toy):
 
 
 @pytest.mark.usefixtures("no_optuna_file")
-@pytest.mark.parametrize("sampler", ["nsga2", "tpe"])
+@pytest.mark.parametrize("sampler", ["nsga2", in_the_long_form("tpe")])
 def test_the_order_in_which_trainings_finish_does_not_matter(tmp_path, toy, monkeypatch, sampler):
     path = write_study(tmp_path, search={"trainings": 40, "sampler": sampler}, confirm=CONFIRM, run={"workers": 4})
     go(path, tmp_path / "straight")
@@ -130,7 +131,13 @@ def test_the_order_in_which_trainings_finish_does_not_matter(tmp_path, toy, monk
 
 @pytest.mark.usefixtures("no_optuna_file")
 @pytest.mark.parametrize(
-    ("executor", "sampler"), [("inline", "random"), ("inline", "nsga2"), ("scrambled", "nsga2"), ("scrambled", "tpe")]
+    ("executor", "sampler"),
+    [
+        ("inline", "nsga2"),
+        ("scrambled", "tpe"),
+        in_the_long_form("inline", "random"),
+        in_the_long_form("scrambled", "nsga2"),
+    ],
 )
 def test_an_interrupted_study_equals_one_that_was_not(tmp_path, toy, monkeypatch, sampler, executor):
     monkeypatch.setattr(run_study, "EXECUTORS", {"inline": Scrambled} if executor == "scrambled" else EXECUTORS)
@@ -151,7 +158,7 @@ def test_an_interrupted_study_equals_one_that_was_not(tmp_path, toy, monkeypatch
 
 
 @pytest.mark.usefixtures("no_optuna_file", "toy")
-@pytest.mark.parametrize("sampler", ["nsga2", "tpe"])
+@pytest.mark.parametrize("sampler", ["nsga2", in_the_long_form("tpe")])
 def test_a_budget_that_grew_gives_the_longer_study(tmp_path, sampler):
     for trainings in (7, 15, 34):
         go(write_study(tmp_path, search={"trainings": trainings, "sampler": sampler}), tmp_path / "grown")
