@@ -93,7 +93,7 @@ def _figures(trained: TrainedNetwork, *, params: int, size: str) -> list[tuple[s
         trainings = f"n = {known['n']:g}" if "n" in known else "n not known"
         has_interval = "accuracy_lower" in known and "accuracy_upper" in known
         bounds = f"{known['accuracy_lower']:.2f} to {known['accuracy_upper']:.2f} %" if has_interval else ""
-        spread = f"90 % interval {bounds}, " if has_interval else "no interval, "
+        spread = f"90 % credible interval {bounds}, " if has_interval else "no interval, "
         rows.append(("validation accuracy", f"{known['accuracy']:.2f} % ({spread}{trainings})"))
     if "cross_entropy" in known:
         rows.append(("validation cross-entropy", f"{known['cross_entropy']:.4f} nats"))

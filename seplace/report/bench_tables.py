@@ -62,12 +62,12 @@ def measured_table(records: Sequence[dict[str, Any]]) -> Table:
 
 
 def published_table(rows: Sequence[dict[str, Any]]) -> Table:
-    """Return the printed figures of one source beside ours; `published_notes` gives the reasons that are numbered."""
+    """Return the published figures of one source beside the computed ones; `published_notes` gives the reasons."""
     notes = _reasons(rows)
     equal = sum(not row["difference"] for row in rows)
     table = _table(
         f"{rows[0]['source']}: {equal} of {len(rows)} published figures come out to the last digit",
-        ("table", "network", "ours", "quantity", "published", "ours", ""),
+        ("table", "network", "backbone and placement", "quantity", "published", "computed", "difference"),
         texts=4,
         folded=(1, 2),
     )

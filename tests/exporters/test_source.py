@@ -147,7 +147,7 @@ def test_full_export(tmp_path, backbone):
     with safe_open(folder / "model.safetensors", "pt") as file:
         assert file.metadata() == {"format": "pt", "placement": str(trained.placement)}
     readme = (folder / "README.md").read_text()
-    assert "91.23 % (90 % interval 90.80 to 91.65 %, n = 3)" in readme
+    assert "91.23 % (90 % credible interval 90.80 to 91.65 %, n = 3)" in readme
     assert "validation split" in readme
 
 
