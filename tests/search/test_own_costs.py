@@ -68,7 +68,7 @@ def test_a_count_of_the_users_own_is_priced_for_the_whole_space(tmp_path: Path) 
         ("no_sum", r"does not cost the sum of its blocks; say is_count=False"),
         ("failing", r"cannot be measured: AttributeError: .*energy.* \(own_costs\.py:\d+\)"),
         ("endless", r"a cost is a finite number"),
-        ("no_cost", r"is a function, and not a seplace\.costs\.cost\.Cost"),
+        ("no_cost", r"is a function, not a seplace\.costs\.cost\.Cost"),
     ],
 )
 def test_what_is_no_cost_is_told_before_anything_is_trained(tmp_path: Path, name: str, message: str) -> None:
