@@ -1,1 +1,1 @@
-"""Files: YAML with positions, values held against a schema, atomic writes, the shipped studies and spaces."""
+"""Files: YAML with positions, values checked against a schema, atomic writes, the shipped studies and spaces."""

@@ -1,4 +1,4 @@
-"""Files that are either wholly there or not at all."""
+"""Files that are written completely or not at all."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from pathlib import Path
 from seplace.errors import DataError, SeplaceError
 
 _TEMPORARY = re.compile(r"\.(?:probe|.+\.(?:csv|json|jsonl|png|svg|pdf|yaml|ckpt|safetensors))\.[a-z0-9_]{8}")
-"""What `write_atomically` writes to before it has its name."""
+"""The names of the temporary files of `write_atomically`."""
 
 _SAFE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,47}")
 _LENGTH_OF_BEGINNING, _LENGTH_OF_DIGEST = 32, 12
 
 
 class DiskFull(SeplaceError, OSError):
-    """A file could not be written; what stood there before is untouched."""
+    """A file cannot be written; its former content is untouched."""
 
     exit_code = 3
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
-    """Replace `path` by `content`: through a temporary file in the same folder, synced before and after the rename.
+    """Replace the content of `path`: through a temporary file in the same folder, synced before and after the rename.
 
-    DiskFull names the path and the bytes when there is no room.
+    Raises DiskFull, which names the path and the number of bytes, where that fails.
     """
     data = content.encode() if isinstance(content, str) else content
     temporary: Path | None = None
@@ -52,10 +52,10 @@ def write_atomically(path: Path, content: bytes | str) -> None:
 
 
 def make_folder(folder: Path, *, files: Iterable[str], folders: Iterable[str] = ()) -> None:
-    """Make a folder that `files` and `folders` are to be written in; DataError says what stands against it."""
+    """Create a folder to write `files` and `folders` in; raises DataError where one of them cannot be written."""
     try:
         if folder.is_symlink() and not folder.exists():
-            raise DataError(f"{folder}: is a link to nothing, so no results can be written there")
+            raise DataError(f"{folder}: is a dangling link, so no results can be written there")
         if folder.exists():
             _check_folder(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -71,7 +71,7 @@ def make_folder(folder: Path, *, files: Iterable[str], folders: Iterable[str] = 
 
 def _check_folder(path: Path) -> None:
     if not path.is_dir():
-        raise DataError(f"{path}: is no folder, so no results can be written there")
+        raise DataError(f"{path}: is not a folder, so no results can be written there")
     try:
         with tempfile.NamedTemporaryFile(dir=path, prefix=".probe."):
             pass
@@ -81,15 +81,15 @@ def _check_folder(path: Path) -> None:
 
 def _check_file(path: Path) -> None:
     if path.is_dir():
-        raise DataError(f"{path}: is a folder, where a file is to be written")
+        raise DataError(f"{path}: is a folder, but a file is to be written there")
     if not path.is_file():  # a FIFO, a device
-        raise DataError(f"{path}: is no regular file, so no results can be written there")
+        raise DataError(f"{path}: is not a regular file, so no results can be written there")
     if not os.access(path, os.R_OK | os.W_OK):
         raise DataError(f"{path}: cannot be read and written by this user")
 
 
 def remove_unfinished(folders: Iterable[Path]) -> None:
-    """Remove what writes that were killed have left in folders, in which nobody else may be writing."""
+    """Remove the temporary files of killed writes from folders in which nobody else is writing."""
     for folder in folders:
         with suppress(OSError):  # a folder that is not there yet
             for path in folder.iterdir():
@@ -98,7 +98,7 @@ def remove_unfinished(folders: Iterable[Path]) -> None:
 
 
 def is_file(path: Path) -> bool:
-    """Tell whether a file is there and can be looked at; a name that is too long is that of none."""
+    """Return whether a path is that of a file; False also where the path cannot be examined, or is too long."""
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -110,10 +110,10 @@ def _reason(error: OSError | ValueError) -> str:
 
 
 def safe_name(text: str) -> str:
-    """Return a name for a text that every file system takes: up to 48 of `A-Za-z0-9._-`, another for another text.
+    """Return a file name for a text, unique and valid on every file system: up to 48 of `A-Za-z0-9._-`.
 
-    A short text of small letters, digits, `.`, `_` and `-` is its own name; of another the name is its beginning and
-    a digest of it, which tells capitals from small letters where a file system does not.
+    A short text of lowercase letters, digits, `.`, `_` and `-` is its own name. The name of another is its beginning
+    and a digest, which differs for capitals where a file system ignores case.
     """
     if _SAFE_NAME.fullmatch(text):
         return text
@@ -138,13 +138,13 @@ _LONGEST_PATH, _LONGEST_PART = 2048, 255
 
 
 def path_problem(text: str) -> str | None:
-    """Say why no file system takes a path, or return None."""
+    """Return why a path is invalid on every file system, or None."""
     try:
         data = os.fsencode(text)
     except UnicodeEncodeError:
-        return "a path cannot hold such a character"
+        return "a path cannot contain such a character"
     if b"\0" in data:
-        return "a path has no null character"
+        return "a path cannot contain a null character"
     if len(data) > _LONGEST_PATH or any(len(part) > _LONGEST_PART for part in data.split(b"/")):
         return f"a path has at most {_LONGEST_PATH:,} bytes, and each of its parts at most {_LONGEST_PART}"
     try:

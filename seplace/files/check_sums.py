@@ -1,7 +1,7 @@
-"""A check sum for every row of a ledger, so that a damaged file is told by the row, and never read as other results.
+"""A check sum for each row of a ledger: a damaged row is named, and never read as another result.
 
-They stand in a table of their own, which triggers of the writing connection keep: a row and its sum are committed
-together. A row that is lost is told as well as one that is altered.
+The sums are in a table of their own. Triggers of the writing connection keep it up to date, so that a row and its sum
+are committed together. A lost row is found as well as a changed one.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ COLUMNS = {
     "proposals": ("number", "placement"),
     "tests": ("placement", "seed", "epochs", "accuracy", "cross_entropy"),
 }
-"""The tables of a ledger, each with its columns."""
+"""The columns of each table of a ledger."""
 
 SUMS = "CREATE TABLE IF NOT EXISTS sums (of TEXT NOT NULL, sum TEXT NOT NULL)"
-"""One row for each row of the other tables."""
+"""The statement that creates the table of sums: one row for each row of the other tables."""
 
 _LENGTH = 32
 _LENGTHS_OF_KEYS = {"evaluations": 3, "rungs": 3, "failures": 3, "tests": 3}
-"""So many of the values of a damaged row are shown."""
+"""How many values of a damaged row are shown; one where the table is not listed."""
 
 
 def row_sum(table: str, *values: object) -> str:
-    """Return the check sum of a row: SHA-256 of its table and its values, cut to 128 bits."""
+    """Return the check sum of a row: the first 128 bits of the SHA-256 of its table and its values."""
     return hashlib.sha256(json.dumps([table, *values], default=repr).encode()).hexdigest()[:_LENGTH]
 
 
 def add_missing_sums(connection: sqlite3.Connection) -> None:
-    """Give every row a sum where the ledger is of version 0.10, which had none; within the caller's transaction."""
+    """Add the sum of each row, within the caller's transaction: ledgers of version 0.10 had none."""
     for table in COLUMNS:
         sums = [(table, row_sum(table, *row)) for row in _rows(connection, table)]
         connection.executemany("INSERT INTO sums VALUES (?, ?)", sums)
 
 
 def keep_sums(connection: sqlite3.Connection) -> None:
-    """Let what this connection adds to the tables, or takes from them, have its sum added or taken."""
+    """Create the triggers that add and remove the sums of the rows that this connection adds and removes."""
     connection.create_function("row_sum", -1, row_sum, deterministic=True)
-    connection.execute("PRAGMA recursive_triggers = ON")  # a row that is replaced is deleted
+    connection.execute("PRAGMA recursive_triggers = ON")  # else replacing a row does not delete its sum
     for table, columns in COLUMNS.items():
         old, new = (", ".join([f"'{table}'", *(f"{which}.{column}" for column in columns)]) for which in ("OLD", "NEW"))
         first = f"SELECT rowid FROM sums WHERE of = '{table}' AND sum = row_sum({old}) LIMIT 1"
@@ -60,22 +60,22 @@ def keep_sums(connection: sqlite3.Connection) -> None:
 
 
 def damage_in(connection: sqlite3.Connection) -> str | None:
-    """Say which row is not what was written, or which table lacks one; None where all rows are as their sums say."""
+    """Name a row that does not match its sum, or a table that lacks rows; None where all rows match."""
     known = Counter(connection.execute("SELECT of, sum FROM sums"))
     for table in tables_in(connection, COLUMNS):
         for row in _rows(connection, table):
             entry = (table, row_sum(table, *row))
             if not known[entry]:
                 shown = ", ".join(repr(value)[:80] for value in row[: _LENGTHS_OF_KEYS.get(table, 1)])
-                return f"the row {shown} of {table} is not what was written"
+                return f"the row {shown} of {table} does not match its check sum"
             known[entry] -= 1
     lost = Counter({table: sum(known[entry] for entry in known if entry[0] == table) for table in COLUMNS})
     lost["no table of a ledger"] = known.total() - lost.total()
-    return next((f"{count} rows of {table} are not there" for table, count in lost.items() if count), None)
+    return next((f"{count} rows of {table} are missing" for table, count in lost.items() if count), None)
 
 
 def tables_in(connection: sqlite3.Connection, names: Iterable[str]) -> list[str]:
-    """Return which of the tables are there."""
+    """Return the names of the tables that exist."""
     present = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     return [name for name in names if name in present]
 

@@ -98,13 +98,13 @@ def current_outcome(repetition: Mapping[str, Any], outcome: Mapping[str, Any]) -
 
 
 def renamed_rows(connection: sqlite3.Connection) -> Iterator[tuple[str, int, _Row]]:
-    """Find the rows of a ledger that have old words: yields table, rowid, and the values with today's words."""
+    """Yield the table, the rowid and the values in today's words of each row of a ledger that has old words."""
     for table in tables_in(connection, COLUMNS):
         for rowid, *row in connection.execute(f"SELECT rowid, {', '.join(COLUMNS[table])} FROM {table}").fetchall():
             try:
                 current = _current_row(table, tuple(row))
             except (ValueError, TypeError, KeyError, AttributeError):
-                continue  # it is damaged, which its reader says
+                continue  # damaged; reading it raises an error that says so
             if current != tuple(row):
                 yield table, rowid, current
 

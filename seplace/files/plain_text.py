@@ -1,12 +1,12 @@
-"""Text from outside (names of classes, files and studies, messages of other code) as a terminal may show it."""
+"""Text from outside (names of classes, files and studies, messages of other code), made safe for a terminal."""
 
 from __future__ import annotations
 
 
 def printable(text: str) -> str:
-    """Return a text whose control characters, writing directions and halves of characters are written as escapes.
+    """Return a text with control characters, changes of writing direction and surrogates replaced by escapes.
 
-    Lines and tabs stay. A terminal would obey the others: move its cursor, change its title, hide what was printed.
+    Newlines and tabs stay. A terminal would act on the others: move its cursor, change its title, hide output.
     """
     if text.isprintable():
         return text

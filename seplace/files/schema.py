@@ -1,4 +1,4 @@
-"""The shapes of files: documents held against strict pydantic models, every error located and in plain words."""
+"""The schema of files: documents checked against strict pydantic models, every error located and in plain words."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Schema = Annotated[int, Field(ge=SCHEMA, le=SCHEMA)]
 """The type of `schema:`; a Literal[1] would take `true` and `1.0`, which equal 1."""
 
 MANY = 1_000_000_000
-"""No count of ours is larger; what is would end in a lack of memory, or never."""
+"""The largest count: a larger one would exhaust the memory, or never end."""
 
 Count = Annotated[int, Field(ge=1, le=MANY)]
 Natural = Annotated[int, Field(ge=0)]
@@ -46,24 +46,24 @@ class Section(BaseModel):
     )
 
 
-B = TypeVar("B", bound=Section)
+S = TypeVar("S", bound=Section)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Checked(Generic[B]):
-    """A document held against the shape of its file."""
+class Checked(Generic[S]):
+    """A document that was checked against the model of its file."""
 
     document: Document
-    block: B | None
-    """None where there are problems."""
+    section: S | None
+    """The values as an instance of the model; None where there are problems."""
     problems: list[Problem]
     refused: frozenset[Keys]
     """Paths of the values that broke a rule."""
 
     def sound(self, *keys: str | int) -> Any:
-        """Return the value at `keys`, or None if it is absent or it or a block around it was refused.
+        """Return the value at `keys`; None where it is absent, or where it or a section around it broke a rule.
 
-        It lets rules between two values be checked although a third one is wrong.
+        So rules between two values can be checked although a third value is wrong.
         """
         if any(keys[:size] in self.refused for size in range(len(keys) + 1)):
             return None
@@ -78,34 +78,34 @@ class Checked(Generic[B]):
         return value
 
 
-def check_shape(document: Document, block: type[B]) -> Checked[B]:
-    """Hold a document against the shape of its file; of a newer schema nothing else is said."""
+def check_shape(document: Document, section: type[S]) -> Checked[S]:
+    """Check a document against the model of its file; a newer schema is the only problem that is reported."""
     schema = document.values.get("schema")
     if isinstance(schema, int) and not isinstance(schema, bool) and schema > SCHEMA:
         rule = f"is newer than this version of seplace, which reads schema {SCHEMA}; upgrade seplace"
         problem = document.problem(("schema",), rule, got=spelled(schema))
-        return Checked(document=document, block=None, problems=[problem], refused=frozenset({()}))
+        return Checked(document=document, section=None, problems=[problem], refused=frozenset({()}))
     try:
-        value = block.model_validate(document.values)
+        value = section.model_validate(document.values)
     except ValidationError as error:
         return Checked(
             document=document,
-            block=None,
-            problems=problems_of(error, document, block=block),
+            section=None,
+            problems=problems_of(error, document, section=section),
             refused=frozenset(each["loc"] for each in _errors(error)),
         )
-    return Checked(document=document, block=value, problems=[], refused=frozenset())
+    return Checked(document=document, section=value, problems=[], refused=frozenset())
 
 
-def problems_of(error: ValidationError, document: Document, *, block: type[BaseModel]) -> list[Problem]:
-    """Return all errors of holding `document` against the model `block`, located and in plain words."""
+def problems_of(error: ValidationError, document: Document, *, section: type[BaseModel]) -> list[Problem]:
+    """Return the errors of checking `document` against the model `section`, located and in plain words."""
     problems = []
     for number, each in enumerate(_errors(error)):
         keys, kind, value = each["loc"], each["type"], each["input"]
         context = each.get("ctx", {})
         if kind == "extra_forbidden":
             is_shown = number < MAX_PROBLEMS  # of many unknown keys most are only counted
-            suggestion = nearest(str(keys[-1]), _known_keys(block, keys[:-1])) if is_shown else None
+            suggestion = nearest(str(keys[-1]), _known_keys(section, keys[:-1])) if is_shown else None
             problems.append(document.problem(keys, "unknown key", at_key=True, suggestion=suggestion))
         elif kind == "missing":
             problems.append(document.problem(keys, "is missing and required"))
@@ -120,7 +120,7 @@ def problems_of(error: ValidationError, document: Document, *, block: type[BaseM
 
 
 def rules_of(error: ValidationError) -> list[str]:
-    """Return a sentence for each error of values that stand in no file, as `workers must be at least 1 (got 0)`."""
+    """Return a sentence for each error of values that are in no file, such as `workers must be at least 1 (got 0)`."""
     return [
         f"{'.'.join(map(str, each['loc']))} {_rule(each['type'], each['msg'], each.get('ctx', {}), each['input'])} "
         f"(got {spelled(each['input'])})"
@@ -129,13 +129,13 @@ def rules_of(error: ValidationError) -> list[str]:
 
 
 def _errors(error: ValidationError) -> list[ErrorDetails]:
-    """Return pydantic's errors without its claim that a list is too short whose elements are all wrong."""
+    """Return pydantic's errors, without the one that a list is too short where all its elements are wrong."""
     errors = error.errors(include_url=False)
     return [each for each in errors if not (each["type"] == "too_short" and each["input"])]
 
 
 def _rule(kind: str, message: str, context: dict[str, Any], value: object) -> str:
-    """Return the rule that a pydantic error of this kind is about, in plain words."""
+    """Return the rule that a pydantic error of this kind reports, in plain words."""
     types_of_value = {
         "int_type": "a whole number",
         "float_type": "a number",
@@ -169,21 +169,21 @@ def _rule(kind: str, message: str, context: dict[str, Any], value: object) -> st
     return message[:1].lower() + message[1:]
 
 
-def _known_keys(block: object, keys: Keys) -> list[str]:
-    """Return the keys of the block that stands at `keys` below the model `block`."""
+def _known_keys(section: object, keys: Keys) -> list[str]:
+    """Return the keys of the section at `keys` below the model `section`."""
     for key in keys:
-        if isinstance(block, type) and issubclass(block, BaseModel):
-            by_key = {info.alias or name: info.annotation for name, info in block.model_fields.items()}
-            block = _bare(by_key[str(key)])
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            by_key = {info.alias or name: info.annotation for name, info in section.model_fields.items()}
+            section = _bare(by_key[str(key)])
         else:
-            block = _bare(get_args(block)[-1 if get_origin(block) is dict else 0])
-    assert isinstance(block, type)
-    assert issubclass(block, BaseModel)
-    return [info.alias or name for name, info in block.model_fields.items()]
+            section = _bare(get_args(section)[-1 if get_origin(section) is dict else 0])
+    assert isinstance(section, type)
+    assert issubclass(section, BaseModel)
+    return [info.alias or name for name, info in section.model_fields.items()]
 
 
 def _bare(annotation: object) -> object:
-    """Return X of an optional X and of an annotated X, and anything else as it is."""
+    """Return X for an optional X and for an annotated X, and anything else as it is."""
     if get_origin(annotation) in (Union, types.UnionType):
         return _bare(next(each for each in get_args(annotation) if each is not type(None)))
     return _bare(get_args(annotation)[0]) if get_origin(annotation) is Annotated else annotation

@@ -1,4 +1,4 @@
-"""Where search spaces and studies are found: by path, or by name among those that seplace ships."""
+"""Finding search spaces and studies: by path, or by name among those that seplace ships."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ _SUFFIX = ".yaml"
 
 
 def is_name(text: str) -> bool:
-    """Whether a text can name a study or a space, and so a folder: up to 64 of `A-Za-z0-9._-`."""
+    """Return whether a text is a valid name of a study or a space, and so of a folder: up to 64 of `A-Za-z0-9._-`."""
     return _NAME.fullmatch(text) is not None
 
 
 def valid_name(text: str) -> str:
-    """Return a name like a text, such as that of a folder, that may be none: `cifar10 (2)` is `cifar10-2-`."""
+    """Return a valid name that resembles a text, such as a folder's: `cifar10-2-` for `cifar10 (2)`."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).lstrip("._-")[:64] or "study"
 
 
 def name_of(text: str) -> str:
-    """Return the name in a text that is a name or the path of a `.yaml` file; it may be no valid one."""
+    """Return the name in a text that is a name or the path of a `.yaml` file; it may be invalid."""
     return Path(text).name.removesuffix(_SUFFIX)
 
 
 def shipped(kind: Kind) -> dict[str, Path]:
-    """Return the files of one kind that come with seplace, by name, sorted."""
+    """Return the files of a kind that seplace ships, by name, sorted."""
     package = Path(__file__).parents[1]
-    # The first is where a wheel has them, the second where a checkout has them.
+    # The first is their place in a wheel, the second in a checkout.
     folder = next((each for each in (package / kind, package.parent / kind) if each.is_dir()), None)
     files = sorted(folder.glob(f"*{_SUFFIX}")) if folder else []
     return {file.name.removesuffix(_SUFFIX): file for file in files}
@@ -43,8 +43,12 @@ def shipped(kind: Kind) -> dict[str, Path]:
 def locate(kind: Kind, text: str, *, relative_to: Path | None) -> Path:
     """Return the file that `text` names: a path if it has a slash or ends in `.yaml`, else a shipped name.
 
-    A relative path is looked for in the folder `relative_to` first, then in the current one. UnknownName for
-    a name that is not shipped, InputError for a path where no file is; both list the shipped names.
+    A relative path is looked for in the folder `relative_to` first, then in the current one.
+
+    Raises:
+        UnknownName: No shipped file has the name.
+        InputError: There is no file at the path.
+
     """
     known = shipped(kind)
     if "/" in text or text.endswith(_SUFFIX):

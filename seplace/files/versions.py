@@ -1,4 +1,4 @@
-"""The versions that a number depends on."""
+"""The versions of the software that results depend on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from seplace.version import __version__
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that a number depends on."""
+    """Return the versions of Python, seplace and the packages that results depend on, by name."""
     packages = ("torch", "pytorch-lightning", "optuna", "fvcore", "numpy")
     return {"python": platform.python_version(), "seplace": __version__} | {
         name: importlib.metadata.version(name) for name in packages

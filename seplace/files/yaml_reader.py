@@ -1,8 +1,8 @@
-"""YAML files as plain values that know their place, and everything that is wrong with them, said at once.
+"""YAML files as plain values with their positions, and all problems of a file at once.
 
-The reader works on PyYAML's events, so it never builds what a file asks it to build: no tags, no anchors, no
-aliases, no duplicate keys, at most 1 MiB, 20,000 keys and values, and 20 levels. Scalars follow the core schema of
-YAML 1.2: `1e-3` is a number, `yes` and `off` are text.
+The reader works on PyYAML's events, so that a file cannot make it construct objects: no tags, no anchors, no aliases,
+no duplicate keys, at most 1 MiB, 20,000 keys and values, and 20 levels. Scalars follow the core schema of YAML 1.2:
+`1e-3` is a number, `yes` and `off` are text.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_BYTES = 1 << 20
 MAX_DEPTH = 20
 MAX_VALUES = 20_000
 MAX_PROBLEMS = 50
-"""As many problems of files are shown; the rest are counted."""
+"""How many problems of files are shown; the rest are counted."""
 
 _NULL = re.compile(r"|~|null|Null|NULL")
 _TRUE = re.compile(r"true|True|TRUE")
@@ -45,20 +45,20 @@ _LONGEST_LIST = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """One thing that is wrong in a file, as `file:line:column: key: rule (got …). Did you mean …?`."""
+    """A problem in a file, shown as `file:line:column: key: rule (got …). Did you mean …?`."""
 
     file: str
     line: int | None = None
-    """From 1; None where the file as a whole is meant."""
+    """From 1; None where the problem is the whole file's."""
     column: int | None = None
     """From 1."""
     key: str | None = None
-    """Dotted, such as `stages[2].modules[1]`; list positions count from 1, as stages do."""
+    """The path of the value, such as `stages[2].modules[1]`; list positions count from 1, as stages do."""
     rule: str
     got: str | None = None
-    """How the offending value would be written."""
+    """The offending value as YAML."""
     suggestion: str | None = None
-    """The known name that is nearest to the one written."""
+    """The known name that is nearest to the one in the file."""
 
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
@@ -86,10 +86,10 @@ def refuse(problems: Iterable[Problem]) -> NoReturn:
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """The values of one file (dict, tuple, str, int, float, bool, None) and where each key and value is."""
+    """The values of a file (dict, tuple, str, int, float, bool, None) and the position of each key and value."""
 
     file: str
-    """The path as it is shown in problems."""
+    """The path as problems show it."""
     text: str
     values: dict[str, Any]
     key_marks: dict[Keys, Mark] = field(default_factory=dict)
@@ -104,9 +104,9 @@ class Document:
         got: str | None = None,
         suggestion: str | None = None,
     ) -> Problem:
-        """Return the problem at the value of `keys`, or at its key.
+        """Return a problem at the value of `keys`, or at its key.
 
-        What is absent has the position of the nearest mapping or list that it is missing from.
+        The position of a missing value is that of the nearest mapping or list around it.
         """
         if at_key and keys in self.key_marks:
             line, column = self.key_marks[keys]
@@ -125,7 +125,7 @@ class Document:
         )
 
     def unknown_name(self, keys: Keys, error: UnknownName, *, at_key: bool = False) -> Problem:
-        """Return the problem that the name at `keys` is in no registry."""
+        """Return the problem that the name at `keys` is unknown."""
         return self.problem(
             keys,
             f"unknown {error.kind}; known: {', '.join(error.known)}",
@@ -138,9 +138,9 @@ class Document:
 def read_document(path: Path) -> tuple[Document | None, list[Problem]]:
     """Read a YAML file whose top level is a mapping; never raises.
 
-    The document is None where nothing can be said about its values: the file cannot be read, is no UTF-8, is
-    empty, has a syntax error or an alias, or is too deep. Duplicate keys, tags, anchors and keys that are
-    no text are problems of a document that is there, so that the rest of it can be checked too.
+    The document is None where its values are unknown: the file cannot be read, is not UTF-8, is empty, has a syntax
+    error or an alias, or is nested too deeply. With duplicate keys, tags, anchors and keys that are not text there is a
+    document beside the problems, so that the rest of it can be checked, too.
     """
     file = str(path)
     try:
@@ -162,7 +162,7 @@ def read_document(path: Path) -> tuple[Document | None, list[Problem]]:
 
 
 def spelled(value: object) -> str:
-    """Return a value as YAML writes it, cut to one short line; mappings and lists by their kind."""
+    """Return a value as YAML, cut to one short line; for mappings and lists, their kind."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -178,14 +178,14 @@ def spelled(value: object) -> str:
 
 
 class _StopReading(Exception):
-    """Nothing after this problem can be read."""
+    """Ends the reading of a file: nothing after this problem can be read."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
 
 
 class _Reader:
-    """Build the values of one text from PyYAML's events."""
+    """Builds the values of a text from PyYAML's events."""
 
     def __init__(self, file: str, text: str) -> None:
         self.file = file
@@ -269,7 +269,7 @@ class _Reader:
         return values
 
     def _key(self, event: Any, keys: Keys) -> str | None:
-        """Return the text of a key, or note that it is none and return None."""
+        """Return the text of a key, or note that it is not text and return None."""
         if isinstance(event, yaml.AliasEvent):
             self._stop(event, keys, "aliases are not read; write the value out")
         if not isinstance(event, yaml.ScalarEvent):
@@ -288,7 +288,7 @@ class _Reader:
         text: str = event.value
         if event.style is not None:  # quoted or a block of text
             return text
-        # int() refuses thousands of digits; so many are far over 64 bits anyway.
+        # int() refuses thousands of digits; such a number is far over 64 bits anyway.
         value = text if _is_integer(text) and len(text) > _MAX_DIGITS else resolve_scalar(text)
         if _is_integer(text) and not (isinstance(value, int) and -(2**63) <= value < 2**63):
             self._stop(event, keys, "a whole number must fit in 64 bits", got=spelled(text))
@@ -332,7 +332,7 @@ class _Reader:
 
 
 def resolve_scalar(text: str) -> Any:
-    """Return what an unquoted scalar means by the core schema of YAML 1.2."""
+    """Return the value of an unquoted scalar in the core schema of YAML 1.2."""
     if _NULL.fullmatch(text):
         return None
     if _TRUE.fullmatch(text) or _FALSE.fullmatch(text):
@@ -353,7 +353,7 @@ def _is_integer(text: str) -> bool:
 
 
 def _dotted(keys: Keys) -> str | None:
-    """Return a path as text, list positions from 1; a key that is no plain word is quoted."""
+    """Return a path as text, with list positions from 1; a key that is not a plain word is quoted."""
     text = ""
     for key in keys:
         if isinstance(key, int):

@@ -1,4 +1,4 @@
-"""The truth of a study: its evaluations in one SQLite file with one writer. Every table and plot is a view of it."""
+"""The ledger: the evaluations of a study in an SQLite file with one writer. Tables and figures are views of it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from seplace.results.evaluation import Evaluation, EvaluationKey
 
 _Table = Literal["evaluations", "rungs", "failures"]
 _Statement = tuple[str, tuple[str | int | float, ...]]
-"""What SQLite executes, and its values."""
+"""An SQL statement and its values."""
 
 _SCHEMA_VERSION = 3
 """Since version 0.12, which has other words than before. It was 2 in version 0.11, which added check sums, and 1 before."""
@@ -41,21 +41,27 @@ _OF_THE_DISK = ("SQLITE_FULL", "SQLITE_READONLY", "SQLITE_BUSY")
 
 @contextmanager
 def ledger_of_results(folder: Path) -> Iterator[Ledger]:
-    """Open what a study has left in its results folder, to read; DataError where there is none, or no run has begun."""
+    """Open the ledger of a results folder for reading; raises DataError where there is none, or no run has begun."""
     path = folder / "ledger.sqlite"
     if not is_file(path):
         raise DataError(f"{folder}: no results here (looked for {path.name})")
     with Ledger(path, read_only=True) as ledger:
         if ledger.fact("study_folder") is None:
-            raise DataError(f"{folder}: no results here yet: its run is starting, or ended before it had begun")
+            raise DataError(f"{folder}: no results here yet: the run is starting, or ended before its first training")
         yield ledger
 
 
 class Ledger:
-    """Evaluations by (placement, seed, epochs), test scores, and facts about the study, each write one transaction."""
+    """The evaluations, test scores and facts of a study; each write is one transaction."""
 
     def __init__(self, path: Path | None, *, read_only: bool = False) -> None:
-        """Open a file, or make one; without a path the ledger lives in memory."""
+        """Open or create a file; without a path the ledger is in memory.
+
+        Raises:
+            CorruptResults: The file is damaged, no ledger, or of a newer version.
+            DiskFull: The file cannot be opened for want of space or permission, or is busy.
+
+        """
         self.path = path
         if path is not None and not read_only:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,8 +74,8 @@ class Ledger:
         try:
             self._open(read_only=read_only)
         except BaseException as error:
-            self._connection.close()  # or it would hold its lock
-            if not isinstance(error, sqlite3.Error | UnicodeDecodeError):  # the latter of a table's own definition
+            self._connection.close()  # else it would keep its lock
+            if not isinstance(error, sqlite3.Error | UnicodeDecodeError):  # the latter from the definition of a table
                 raise
             if (getattr(error, "sqlite_errorname", None) or "").startswith(_OF_THE_DISK):
                 raise DiskFull(f"{path}: cannot be opened ({error})") from error
@@ -87,7 +93,7 @@ class Ledger:
             self._read_a_renamed_copy()
 
     def _read_a_renamed_copy(self) -> None:
-        """Go on with a copy in memory that has today's words: a reader leaves the file as it is."""
+        """Switch to a copy in memory with today's words: reading does not change the file."""
         file, self._connection = self._connection, sqlite3.connect(":memory:")
         self._connection.text_factory = _decoded
         with closing(file):
@@ -96,8 +102,8 @@ class Ledger:
         self._connection.commit()
 
     def _check(self, *, thoroughly: bool) -> None:
-        """Raise CorruptResults where the file is of a newer version or damaged; to readers an index is of no matter."""
-        self._connection.execute("BEGIN")  # all that is compared is of one moment
+        """Raise CorruptResults where the file is of a newer version or damaged; only writers need sound indices."""
+        self._connection.execute("BEGIN")  # so that all reads see the same state
         version = self.fact("schema_version")
         if isinstance(version, int) and version > _SCHEMA_VERSION:
             raise CorruptResults(
@@ -106,8 +112,8 @@ class Ledger:
         damage = None
         if tables_in(self._connection, ["sums"]):
             damage = damage_in(self._connection)
-        elif version is not None and version != 1:  # none is that of a run that was killed as it began
-            damage = "its check sums are not there"
+        elif version is not None and version != 1:  # None: the run was killed as it began
+            damage = "its check sums are missing"
         if damage is None and thoroughly:
             ((first,), *_) = self._connection.execute("PRAGMA integrity_check(1)")
             damage = None if first == "ok" else str(first)
@@ -116,14 +122,14 @@ class Ledger:
             raise CorruptResults(f"{self.path}: the ledger is damaged: {damage}")
 
     def _prepare(self) -> None:
-        """Make the tables and the check sums that are not there, and rename what has old words, in one transaction."""
+        """Create missing tables and check sums, and replace old words, in one transaction."""
         self._connection.execute("BEGIN IMMEDIATE")
         had_sums = bool(tables_in(self._connection, ["sums"]))
         for statement in _SCHEMA:
             self._connection.execute(statement)
         if not had_sums:
             add_missing_sums(self._connection)
-        if self.path is not None:  # memory is not damaged, and simulations write much
+        if self.path is not None:  # simulations write much to memory, which is not damaged
             keep_sums(self._connection)
         if self.fact("schema_version") != _SCHEMA_VERSION:
             rename_rows(self._connection)
@@ -143,38 +149,38 @@ class Ledger:
         self._connection.close()
 
     def add(self, evaluation: Evaluation, *, instead_of: Evaluation | None = None) -> None:
-        """Commit one evaluation; a second one with the same key is refused, since finished work is never altered.
+        """Commit an evaluation; a second one with the same key is an error, since finished work is never changed.
 
-        A failed one that was made again goes to the failures in the same transaction: `instead_of` it.
+        If it repeats a failed training, pass that as `instead_of`: it moves to the failures in the same transaction.
         """
         self._write(*_moved(instead_of), _inserted("evaluations", evaluation))
 
     def evaluations(self) -> list[Evaluation]:
-        """Return all evaluations of the full length in the order in which they were committed."""
+        """Return the evaluations of full length in the order of their commits."""
         return self._evaluations_in("evaluations")
 
     def add_rung(self, evaluation: Evaluation, *, instead_of: Evaluation | None = None) -> None:
-        """Commit the result of a training at a rung, apart from those that were trained to the end.
+        """Commit the result of a training at a rung.
 
-        In a table of its own, so that nothing that reads evaluations can take it for one.
+        Rungs have a table of their own, so that they cannot be mistaken for evaluations of full length.
         """
         self._write(*_moved(instead_of), _inserted("rungs", evaluation))
 
     def add_failure(self, evaluation: Evaluation) -> None:
-        """Commit a failed attempt of a training that is made again; there may be several."""
+        """Commit a failed attempt of a training that will be repeated; there may be several."""
         self._write(_inserted("failures", evaluation))
 
     def withdraw(self, failed: Iterable[Evaluation], *, last_proposal: int) -> None:
-        """Move failed evaluations to the failures, and forget what was proposed after a number, in one transaction."""
+        """Move failed evaluations to the failures, and delete the proposals after a number, in one transaction."""
         moves = [statement for evaluation in failed for statement in _moved(evaluation)]
         self._write(*moves, ("DELETE FROM proposals WHERE number > ?", (last_proposal,)))
 
     def failures(self) -> list[Evaluation]:
-        """Return the failed attempts that were made again, in order; ledgers before 0.11 have none."""
+        """Return the failed attempts that were repeated, in order; ledgers before 0.11 have none."""
         return self._evaluations_in("failures")
 
     def rungs(self) -> list[Evaluation]:
-        """Return the results at rungs in the order in which they were committed; ledgers before 0.4 have none."""
+        """Return the results at rungs in the order of their commits; ledgers before 0.4 have none."""
         return self._evaluations_in("rungs")
 
     def _evaluations_in(self, table: _Table) -> list[Evaluation]:
@@ -187,20 +193,20 @@ class Ledger:
             raise CorruptResults(f"{self.path}: an evaluation cannot be read ({error})") from error
 
     def add_test(self, key: EvaluationKey, *, accuracy: float, cross_entropy: float) -> None:
-        """Commit the score on the test split of one evaluation's network."""
+        """Commit the score of an evaluation's network on the test split."""
         self._write(("INSERT INTO tests VALUES (?, ?, ?, ?, ?)", (*key, accuracy, cross_entropy)))
 
     def tests(self) -> dict[EvaluationKey, tuple[float, float]]:
-        """Return (accuracy in percent, cross-entropy in nats) on the test split by evaluation."""
+        """Return (accuracy in percent, cross-entropy in nats) on the test split by the key of the evaluation."""
         rows = self._read("SELECT * FROM tests ORDER BY rowid")
         return {(placement, seed, epochs): (accuracy, loss) for placement, seed, epochs, accuracy, loss in rows}
 
     def add_proposal(self, number: int, placement: Placement) -> None:
-        """Commit what the sampler proposed, before anything is done about it; a known number stays as it is."""
+        """Commit a proposal of the sampler, before it is acted on; an existing number keeps its placement."""
         self._write(("INSERT OR IGNORE INTO proposals VALUES (?, ?)", (number, str(placement))))
 
     def proposals(self) -> dict[int, Placement]:
-        """Return the placements that were proposed, by number."""
+        """Return the proposed placements by number."""
         rows = self._read("SELECT number, placement FROM proposals ORDER BY number")
         try:
             return {number: Placement.parse(text) for number, text in rows}
@@ -208,12 +214,12 @@ class Ledger:
             raise CorruptResults(f"{self.path}: a proposal cannot be read ({error})") from error
 
     def fact(self, key: str) -> Any:
-        """Return a fact, or None."""
-        rows = self._read("SELECT value FROM facts WHERE +key = ?", key)  # + is to look at the rows, not at their index
+        """Return the value of a fact; None where it is not known."""
+        rows = self._read("SELECT value FROM facts WHERE +key = ?", key)  # the + makes SQLite read the rows, not their index
         return self._parsed(key, rows[0][0]) if rows else None
 
     def facts(self, prefix: str) -> dict[str, Any]:
-        """Return the facts whose keys begin with a prefix, by what follows it."""
+        """Return the facts whose keys begin with a prefix, by the rest of the key."""
         rows = self._read("SELECT key, value FROM facts WHERE substr(key, 1, length(?1)) = ?1", prefix)
         return {key.removeprefix(prefix): self._parsed(key, value) for key, value in sorted(rows)}
 
@@ -224,7 +230,7 @@ class Ledger:
             raise CorruptResults(f"{self.path}: the fact {key!r} cannot be read ({error})") from error
 
     def set_fact(self, key: str, value: Mapping[str, Any] | str | float | bool | list[Any] | None) -> None:
-        """Commit a fact of plain JSON types."""
+        """Commit a fact; its value consists of plain JSON types."""
         self._write(("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, json.dumps(value, allow_nan=False))))
 
     def _read(self, query: str, *values: str) -> list[Any]:
@@ -234,7 +240,7 @@ class Ledger:
             raise CorruptResults(f"{self.path}: not a readable ledger ({error})") from error
 
     def _write(self, *statements: _Statement) -> None:
-        """Commit rows in one transaction; DiskFull where they cannot be written, which leaves the ledger as it was."""
+        """Execute statements in one transaction; raises DiskFull where they fail, and the ledger is unchanged."""
         try:
             with self._connection:
                 for statement, values in statements:
@@ -249,7 +255,7 @@ class Ledger:
 
 
 def _decoded(data: bytes) -> str:
-    """Return a text also where it is damaged, so that its row can be named."""
+    """Decode a text even where it is damaged, so that its row can be named."""
     return data.decode(errors="surrogateescape")
 
 
@@ -259,7 +265,7 @@ def _inserted(table: _Table, evaluation: Evaluation) -> _Statement:
 
 
 def _moved(failed: Evaluation | None) -> list[_Statement]:
-    """Return what takes a failed evaluation from the results to the failures; it stays where it was complete."""
+    """Return the statements that move a failed evaluation to the failures; none for None."""
     if failed is None:
         return []
     assert failed.state == "failed"

@@ -264,13 +264,13 @@ def _load(
     problems += cross_checks(checked, space)
     if space_path is None:
         problems += own_code_problems(checked)
-    if problems or checked.block is None or space is None:
+    if problems or checked.section is None or space is None:
         refuse(problems)
     return StudyConfig(
         name=name,
         path=path,
         folder=folder.resolve(),
-        file=checked.block,
+        file=checked.section,
         search_space=space,
         source_text=document.text,
         space_text=space_text,

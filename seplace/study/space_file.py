@@ -83,9 +83,9 @@ def space_of(document: Document, *, name: str, is_copy: bool = False) -> tuple[S
     if backbone is not None:
         init: Init = checked.sound("gate", "init") or "paper"
         problems += _misfits(document, backbone, list(zip(bases, stages, strict=True)), init=init)
-    if problems or backbone is None or checked.block is None:
+    if problems or backbone is None or checked.section is None:
         return None, problems
-    gate = GateOptions(init=checked.block.gate.init, min_hidden=checked.block.gate.min_hidden)
+    gate = GateOptions(init=checked.section.gate.init, min_hidden=checked.section.gate.min_hidden)
     choices = tuple(tuple(located) for located in stages)
     try:
         return SearchSpace(name=name, backbone=backbone, choices=choices, gate=gate, variants=tuple(variants)), []

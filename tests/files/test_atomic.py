@@ -162,17 +162,20 @@ def link_to_itself(path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "make", "says"),
     [
-        pytest.param("out", Path.touch, r"out: is no folder", id="a file"),
-        pytest.param("out", link_to_nothing, "out: is a link to nothing", id="a bad link"),
-        pytest.param("out", link_to_itself, "out: is a link to nothing", id="a link to itself"),
+        pytest.param("out", Path.touch, r"out: is not a folder", id="a file"),
+        pytest.param("out", link_to_nothing, "out: is a dangling link", id="a bad link"),
+        pytest.param("out", link_to_itself, "out: is a dangling link", id="a link to itself"),
         pytest.param("file/out", lambda path: path.parent.touch(), "out: .*Not a directory", id="below a file"),
         pytest.param("x" * 300, lambda _: None, "File name too long", id="too long"),
         pytest.param("/proc/out", lambda _: None, "no results can be written there", id="a folder of the system"),
         pytest.param("out\0", lambda _: None, "null byte", id="no name"),
         pytest.param("out", lambda path: (path / "ledger").mkdir(parents=True), "ledger: is a folder", id="no file"),
-        pytest.param("out", lambda path: write_atomically(path / "weights", ""), "is no folder", id="no folder"),
+        pytest.param("out", lambda path: write_atomically(path / "weights", ""), "is not a folder", id="no folder"),
         pytest.param(
-            "out", lambda path: path.mkdir() or link_to_nothing(path / "weights"), "is no folder", id="a bad link in it"
+            "out",
+            lambda path: path.mkdir() or link_to_nothing(path / "weights"),
+            "is not a folder",
+            id="a bad link in it",
         ),
     ],
 )

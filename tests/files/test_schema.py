@@ -77,7 +77,7 @@ def test_rules_are_plain_words(line: str, expected: str, tmp_path: Path) -> None
     document, _ = read(tmp_path, f"schema: 1\nname: a\n{line}\n")
     assert document is not None
     checked = check_shape(document, Outer)
-    assert checked.block is None
+    assert checked.section is None
     assert [str(each).partition("a.yaml:")[2] for each in checked.problems] == [expected]
 
 

@@ -268,18 +268,18 @@ def test_no_damaged_byte_gives_other_results_or_a_traceback(tmp_path):
     [
         (
             "UPDATE evaluations SET seed = 8 WHERE seed = 3",
-            "the row 'none-se16-eca.parallel', 8, 2 of evaluations is not",
+            "the row 'none-se16-eca.parallel', 8, 2 of evaluations does not",
         ),
-        ("UPDATE tests SET accuracy = 70.6 WHERE seed = 3", "the row 'none-se16-eca.parallel', 3, 2 of tests is not"),
-        ("UPDATE proposals SET placement = 'none' WHERE number = 3", "the row 3 of proposals is not"),
-        ("UPDATE facts SET value = '4' WHERE key = 'rounds'", "the row 'rounds' of facts is not"),
-        ("UPDATE rungs SET record = 'a'", "the row 'none-se16-eca.parallel', 0, 1 of rungs is not"),
-        ("INSERT INTO failures SELECT * FROM evaluations WHERE seed = 3", "the row .* 3, 2 of failures is not"),
-        ("INSERT INTO failures SELECT * FROM failures", "the row .* 9, 2 of failures is not"),
-        ("DELETE FROM evaluations WHERE seed IN (3, 4)", "2 rows of evaluations are not there"),
-        ("DELETE FROM sums WHERE of = 'tests'", "the row 'none-se16-eca.parallel', 0, 2 of tests is not"),
-        ("DROP TABLE sums", "its check sums are not there"),
-        ("DROP TABLE tests", "6 rows of tests are not there"),
+        ("UPDATE tests SET accuracy = 70.6 WHERE seed = 3", "the row 'none-se16-eca.parallel', 3, 2 of tests does not"),
+        ("UPDATE proposals SET placement = 'none' WHERE number = 3", "the row 3 of proposals does not"),
+        ("UPDATE facts SET value = '4' WHERE key = 'rounds'", "the row 'rounds' of facts does not"),
+        ("UPDATE rungs SET record = 'a'", "the row 'none-se16-eca.parallel', 0, 1 of rungs does not"),
+        ("INSERT INTO failures SELECT * FROM evaluations WHERE seed = 3", "the row .* 3, 2 of failures does not"),
+        ("INSERT INTO failures SELECT * FROM failures", "the row .* 9, 2 of failures does not"),
+        ("DELETE FROM evaluations WHERE seed IN (3, 4)", "2 rows of evaluations are missing"),
+        ("DELETE FROM sums WHERE of = 'tests'", "the row 'none-se16-eca.parallel', 0, 2 of tests does not"),
+        ("DROP TABLE sums", "its check sums are missing"),
+        ("DROP TABLE tests", "6 rows of tests are missing"),
     ],
 )
 def test_damage_is_told_by_the_row(tmp_path, statement, says):
@@ -306,7 +306,7 @@ def test_a_ledger_of_0_10_is_read_and_gets_its_sums_when_it_is_written_to(tmp_pa
         assert (ledger.evaluations(), ledger.fact("schema_version")) == (rows, 3)
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE tests SET accuracy = 3 WHERE seed = 1")
-    with pytest.raises(CorruptResults, match="of tests is not what was written"):
+    with pytest.raises(CorruptResults, match="of tests does not match its check sum"):
         Ledger(path, read_only=True)
 
 

@@ -309,5 +309,5 @@ def test_rungs_are_scored_beside_the_epochs_of_the_recipe(tmp_path: Path) -> Non
 @pytest.mark.parametrize("name", ["study.yaml", "space.yaml"])
 def test_a_results_folder_with_a_fifo_for_a_study_is_refused(tmp_path, name):
     os.mkfifo(tmp_path / name)
-    with pytest.raises(DataError, match=f"{name}: is no regular file"):
+    with pytest.raises(DataError, match=f"{name}: is not a regular file"):
         load_results_study(tmp_path, {})
