@@ -1,4 +1,4 @@
-"""Studies: files in, a frozen StudyConfig out, or every problem of all of them at once."""
+"""Studies: their files are read into a frozen StudyConfig, or all problems of all files are reported at once."""
 
 from __future__ import annotations
 
@@ -41,27 +41,27 @@ _LATER_OPTIONS: dict[str, Any] = {
     "evaluator.name": "stand_alone",
     "evaluator.folder": None,
 }
-"""Options that came after version 0.1, with their defaults."""
+"""Keys of a fingerprint that came after version 0.1, with their defaults."""
 
 _DETAILS = ("space.choices", "space.gate", "space.granularity", "space.variants")
-"""What a fingerprint says of its space beside the digest, since version 0.11."""
+"""Keys of a fingerprint that describe the space beside its digest, since version 0.11."""
 
 STUDY_FACTS = ("study_folder", "name", "space")
-"""What a ledger says of its study beside the copies of its files; the latter two since version 0.11."""
+"""The facts of a ledger that a study is read back with; `name` and `space` came with version 0.11."""
 
 _NOT_MEANING = {"data.root", "search.trainings", "search.hours"}
-"""Where the data lies, and the budgets, which may grow."""
+"""Keys that are no part of a study's meaning: the place of the data, and the budgets, which may grow."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StudyConfig:
-    """A study that was read and found sound, with its search space."""
+    """A valid study with its search space."""
 
     name: str
     """The stem of the study file."""
     path: Path
     folder: Path
-    """Absolute; what a relative `data.root` is relative to."""
+    """Absolute; relative paths in the study start here."""
     file: StudyFile
     search_space: SearchSpace
     source_text: str
@@ -111,14 +111,14 @@ class StudyConfig:
 
     @property
     def own_baselines(self) -> dict[str, Placement]:
-        """The user's own modules as baselines of a study that begins now; none where the budget is too small."""
+        """The user's own modules as baselines of a new study, by name; empty where the budget is too small."""
         own, trainings = self.search_space.own_baselines, self.search.trainings
         fits = trainings is None or trainings >= len(self.search_space.baselines) + len(own)
         return own if fits else {}
 
     @property
     def wanted_costs(self) -> tuple[str, ...]:
-        """The names of the costs that the study asks for: its axis, and those that it limits."""
+        """The names of the costs in the objective: the axis of the front, and those with a limit."""
         return tuple(dict.fromkeys([self.objective.cost, *self.objective.limits]))
 
     @property
@@ -128,12 +128,12 @@ class StudyConfig:
 
     @property
     def data_root(self) -> Path | None:
-        """The folder of the data, None if none is named; a relative one starts at the study's folder, or at ours."""
+        """The folder of the data, or None; a relative one is found beside the study or in the current folder."""
         return self._folder(self.data.root)
 
     @property
     def evaluator_folder(self) -> Path | None:
-        """The folder that the evaluator answers from, None if none is named; a relative one starts as the data's."""
+        """The folder that the evaluator answers from, or None; a relative one is looked for as that of the data."""
         return self._folder(self.evaluator.folder)
 
     def _folder(self, text: str | None) -> Path | None:
@@ -144,9 +144,9 @@ class StudyConfig:
         return here if here.exists() and not at_study.exists() else at_study
 
     def fingerprint(self) -> dict[str, Any]:
-        """Return the study's meaning as a flat dict, dotted key -> JSON value, defaults written out.
+        """Return the study's meaning as a flat dict from dotted keys to JSON values, with defaults.
 
-        Left out are `run`, `confirm`, the budget of the search, and where the data lies.
+        Not part of it are `run`, `confirm`, the budget of the search, and the place of the data.
         """
         space = self.search_space
         meaning: dict[str, Any] = {
@@ -163,7 +163,7 @@ class StudyConfig:
         return {key: meaning[key] for key in sorted(meaning) if key not in _NOT_MEANING}
 
     def cost_key(self) -> dict[str, object]:
-        """Return what the study's costs depend on."""
+        """Return the key of the study's cost table: all that its costs depend on."""
         return {
             "space": self.search_space.fingerprint(),
             "data": self.data.name,
@@ -172,10 +172,10 @@ class StudyConfig:
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Return one line `key: old -> new` for each key in which two fingerprints differ.
+    """Return a line `key: old -> new` for each key in which two fingerprints differ.
 
-    An option that an older version did not have is no difference while it is at its default. Until version 0.10 a
-    fingerprint had the digest of its space alone.
+    A key that an older version did not have is no difference while its value is the default. Fingerprints of version
+    0.10 and earlier describe their space by its digest alone.
     """
     missing = object()
     later = {key: value for key, value in _LATER_OPTIONS.items() if key in new and new[key] == value}
@@ -188,7 +188,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         if before.get(key, missing) != new.get(key, missing)
     }
     if any(key.startswith("space.") for key in changed):
-        changed.pop("space", None)  # which says no more than they do
+        changed.pop("space", None)  # the digest adds nothing to them
     return [f"{key}: {_difference(key, *pair, missing=missing)}" for key, pair in changed.items()]
 
 
@@ -203,21 +203,25 @@ def _difference(key: str, old: Any, new: Any, *, missing: object) -> str:
 
 
 def load_study(place: str | Path) -> StudyConfig:
-    """Read a study from a file, or by a shipped name; InvalidStudy lists all that is wrong with it."""
+    """Read a study from a file, or by a shipped name; raises InvalidStudy with all problems."""
     path = place if isinstance(place, Path) else locate("studies", place, relative_to=None)
     return _load(path, name=name_of(path.name), folder=path.parent, space_path=None)
 
 
 def load_results_study(folder: Path, facts: Mapping[str, Any], *, live: bool = False) -> StudyConfig:
-    """Read a study back from its results: the copies of its files, and what the ledger says of it by `STUDY_FACTS`.
+    """Read a study back from its results: the copies of its files, and the `STUDY_FACTS` of the ledger.
 
-    Nothing is imported: the space is what the ledger keeps of it. With `live` its code is imported, and networks can be
-    built. A relative `data.root` stays relative to the folder of the file that was copied. DataError for results of
-    version 0.10, which kept no space, with a network of the user's own, and where a copy is no regular file.
+    Nothing is imported: the space is read from the ledger. With `live` the study's code is imported, so that networks
+    can be built. A relative `data.root` stays relative to the folder of the original file.
+
+    Raises:
+        DataError: A copy is not a regular file, or the results are of version 0.10, which stored no space, and have a
+            network of the user's own.
+
     """
     for path in (folder / "study.yaml", folder / "space.yaml"):
-        if path.exists() and not path.is_dir() and not path.is_file():  # a FIFO would be read for ever
-            raise DataError(f"{path}: is no regular file")
+        if path.exists() and not path.is_dir() and not path.is_file():  # reading a FIFO would not end
+            raise DataError(f"{path}: is not a regular file")
     return _load(
         folder / "study.yaml",
         name=facts["name"] or valid_name(folder.resolve().name),
@@ -237,9 +241,9 @@ def _load(
     space: SearchSpace | None = None,
     imports: bool = True,
 ) -> StudyConfig:
-    """Read both files, check all rules, and raise everything that is wrong in either of them at once.
+    """Read both files, check all rules, and report all problems of both at once.
 
-    With a space, its file is read for its text alone.
+    Where `space` is given, the space file is read for its text only.
     """
     if imports:
         import_from(folder)

@@ -1,4 +1,4 @@
-"""Space files: YAML in, a SearchSpace out, or every problem at once with its line and column."""
+"""Search space files: YAML is read into a SearchSpace, or all problems are reported with line and column."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ def load_space(place: str | Path) -> SearchSpace:
 def space_of(document: Document, *, name: str, is_copy: bool = False) -> tuple[SearchSpace | None, list[Problem]]:
     """Return the space that a document describes, or None and all problems with it.
 
-    Whether modules of the user's own have a ratio is read from their signatures. Of the copy in a results folder
-    nothing is imported: there they have one where ratios are written, as before version 0.11; DataError where its
-    network is the user's own.
+    The signatures of the user's own modules say whether they have a ratio. A copy in a results folder (`is_copy`) is
+    read without importing them: they have one where ratios are given, as before version 0.11. Raises DataError for a
+    copy with a network of the user's own.
     """
     if not is_copy:
         import_from(Path(document.file).parent)
@@ -95,7 +95,7 @@ def space_of(document: Document, *, name: str, is_copy: bool = False) -> tuple[S
 
 
 MAX_CHOICES = 1000
-"""The most choices of a stage: modules by ratios by attachments."""
+"""The most choices of a stage: modules times ratios times attachments."""
 _Some = Annotated[tuple[str, ...], Field(min_length=1, max_length=256)]
 
 
@@ -166,18 +166,18 @@ def _backbone(checked: Checked[SpaceFile], problems: list[Problem], *keys: str |
 
 
 def _refuse_own_networks(checked: Checked[SpaceFile]) -> None:
-    """Refuse the copy of a space whose network cannot be described without running the user's code."""
+    """Raise DataError for the copy of a space whose network cannot be described without the user's code."""
     folder = Path(checked.document.file).parent
     for text in (checked.sound("backbone"), *(checked.sound("variants") or ())):
         if text is not None and BACKBONES.is_external(text.partition("[")[0]):
             raise DataError(
-                f"{folder}: these results are of seplace 0.10, which kept no description of the network {text}, and "
-                f"reading results imports none. Run their study once more: seplace run STUDY --results {folder}"
+                f"{folder}: these results are of seplace 0.10, which stored no description of the network {text}, and "
+                f"reading results does not import it. Run their study again: seplace run STUDY --results {folder}"
             )
 
 
 def _choice_blocks(checked: Checked[SpaceFile], backbone: Backbone | None, problems: list[Problem]) -> list[Keys]:
-    """Return where the blocks of choices stand: one for all stages, or one a stage."""
+    """Return the keys of the sections of choices: one for all stages, or one a stage."""
     document = checked.document
     if () in checked.refused:
         return []
@@ -203,7 +203,7 @@ def _choice_blocks(checked: Checked[SpaceFile], backbone: Backbone | None, probl
 
 @dataclass(frozen=True, kw_only=True)
 class _Module:
-    """A module that is listed in a file."""
+    """A module in a file."""
 
     keys: Keys
     takes_ratio: bool
@@ -213,16 +213,16 @@ class _Module:
 
 @dataclass(frozen=True, kw_only=True)
 class _Places:
-    """Where a choice is written in a file."""
+    """The positions of a choice in a file."""
 
     ratio: Keys
-    """Its ratio, or its module if it has none."""
+    """The keys of its ratio, or of its module if it has none."""
     attachment: Keys
-    """Its attachment; the block, or the module, where none is written."""
+    """The keys of its attachment; where none is given, of the section or the module."""
 
 
 class _StageReader:
-    """Turn one block of a space file into canonical choices, and note what is wrong with it."""
+    """Turns a section of a space file into canonical choices, and notes its problems."""
 
     def __init__(self, checked: Checked[SpaceFile], base: Keys, problems: list[Problem], *, is_copy: bool) -> None:
         self.checked = checked
@@ -231,7 +231,7 @@ class _StageReader:
         self.is_copy = is_copy
 
     def choices(self) -> dict[StageChoice, _Places]:
-        """Return the choices in order, each with where it is written."""
+        """Return the choices in order, each with its positions."""
         modules = self._modules()
         attachments = self._attachments()
         if self.checked.sound(*self.base, "attachments") is None and not self._wrote("attachments"):
@@ -251,7 +251,7 @@ class _StageReader:
             pairs: dict[Any, Keys] = {None: place}
             if listed.needs_ratio or (listed.takes_ratio and ratios):
                 pairs = ratios
-            # A module with an attachment of its own takes that; the list is for gates.
+            # A module with attachments of its own takes those; the list is for gates.
             placed = attachments if listed.attachments is None else dict.fromkeys(listed.attachments, place)
             for (ratio, at), (attachment, where) in itertools.product(pairs.items(), placed.items()):
                 found[StageChoice(module, ratio, attachment)] = _Places(ratio=at, attachment=where)
@@ -278,7 +278,7 @@ class _StageReader:
         return modules
 
     def _add_own(self, name: str, keys: Keys, modules: dict[str, _Module]) -> None:
-        """Add a module of the user's own, which is imported for that, or note why it cannot be had."""
+        """Import a module of the user's own and add it, or note why that fails."""
         takes_ratio, needs_ratio, problem = True, False, None
         if not self.is_copy:
             try:
@@ -299,7 +299,7 @@ class _StageReader:
                 error = UnknownName(ATTACHMENTS.kind, name, ATTACHMENTS)
                 self.problems.append(self.checked.document.unknown_name(keys, error))
             elif not ATTACHMENTS.entry(name).takes_gates:
-                rule = "comes with its module by itself; list attachments of gates"
+                rule = "comes with its module; list attachments of gates only"
                 self.problems.append(self.checked.document.problem(keys, rule, got=spelled(name)))
             elif ":" in name:
                 rule = "this attachment cannot be written in the text of a placement"
@@ -309,7 +309,7 @@ class _StageReader:
         return attachments
 
     def _distinct(self, key: str) -> dict[Any, Keys]:
-        """Return the sound elements of a list with their paths; a repeat is a problem."""
+        """Return the valid elements of a list with their keys, and note repeats."""
         elements: dict[Any, Keys] = {}
         for at in range(len(self.checked.sound(*self.base, key) or ())):
             keys = (*self.base, key, at)
@@ -323,7 +323,7 @@ class _StageReader:
     def _check_ratios(self, modules: dict[str, _Module]) -> None:
         written = self.checked.sound(*self.base, "modules")
         if not written:
-            return  # refused already; nothing follows about ratios
+            return  # refused already, so that nothing is known about ratios
         needing = [name for name, listed in modules.items() if listed.needs_ratio]
         keys = (*self.base, "ratios")
         if needing and not self._wrote("ratios"):
@@ -347,12 +347,12 @@ _UNWRITABLE = (
 
 
 def _module_problem(text: str) -> str | None:
-    """Say what is wrong with a module's options, or with an import path that the text of a placement cannot hold."""
+    """Return the problem with a module's options, or with an import path that no placement can contain, or None."""
     candidate = ATTENTION.entry(text.partition("[")[0])
     ratio = 1 if candidate.takes_ratio else None
     try:
         if (canonical := canonical_module(text)) != text:
-            return f"write {canonical!r}"  # without a ratio, as a list of modules has it
+            return f"write {canonical!r}"  # lists of modules have no ratios
         choice = StageChoice(text, ratio, (candidate.attachments or ("serial",))[0])
         return None if StageChoice.parse(str(choice)) == choice else _UNWRITABLE
     except InvalidPlacement as error:
@@ -362,7 +362,7 @@ def _module_problem(text: str) -> str | None:
 def _misfits(
     document: Document, backbone: Backbone, stages: list[tuple[Keys, dict[StageChoice, _Places]]], *, init: Init
 ) -> list[Problem]:
-    """Return one problem for each ratio, attachment or module that some stage cannot take."""
+    """Return a problem for each ratio, attachment or module that a stage does not take."""
     rules: dict[Keys, list[str]] = {}
     for stage, (_, choices) in enumerate(stages[: len(backbone.units)], start=1):
         seen: set[Keys] = set()
@@ -379,6 +379,6 @@ def _misfits(
 
 
 def _joined(lines: list[str]) -> str:
-    """Return what is wrong in several stages, the first few written out."""
+    """Return the rules of several stages in one text, the first few in full."""
     more = f"; and in {len(lines) - _WRITTEN_OUT} more" if len(lines) > _WRITTEN_OUT else ""
     return "; ".join(lines[:_WRITTEN_OUT]) + more

@@ -1,4 +1,4 @@
-"""Search spaces as results keep them: read back without the code of the user's own that a space file may name."""
+"""Search spaces as records in results, which are read without the user's own code that a space file may name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seplace.space import SearchSpace
 
 
 def space_record(space: SearchSpace) -> dict[str, Any]:
-    """Return all that is known of a space, as plain JSON types."""
+    """Return a space as plain JSON types."""
     return {
         "name": space.name,
         "backbone": backbone_record(space.backbone),
@@ -25,7 +25,7 @@ def space_record(space: SearchSpace) -> dict[str, Any]:
 
 
 def space_of_record(record: Mapping[str, Any]) -> SearchSpace:
-    """Read what `space_record` gave, and import nothing; CorruptResults for anything else."""
+    """Return the space of a record without importing anything; raises CorruptResults where it is not one."""
     try:
         return SearchSpace(
             name=record["name"],
@@ -35,4 +35,4 @@ def space_of_record(record: Mapping[str, Any]) -> SearchSpace:
             gate=GateOptions(**record["gate"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError, InputError) as error:
-        raise CorruptResults(f"what the results keep of their space cannot be read ({error})") from error
+        raise CorruptResults(f"the space in the ledger cannot be read ({error})") from error

@@ -1,7 +1,7 @@
-"""The shape of a study file, and the rules between its values, each problem with its line and column.
+"""The schema of study files, and the rules between their values, each problem with its line and column.
 
-A study says what is searched, on which data, by which recipe and with which budget. The block `run` says
-where it runs and is no part of the study's meaning.
+A study says what is searched, on which data, with which recipe and which budget. The section `run` says where it runs
+and is no part of the study's meaning.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from seplace.space import SearchSpace
 
 _LISTED = 64
-"""The most entries of a list of a study."""
+"""The most entries of a list in a study."""
 _WITH_OWN_VALIDATION = ("image_folder", "image_parquet")
-"""Data sets of the shelf that may have a validation split of their own."""
+"""The data sets of the shelf that may have their own validation split."""
 MAX_PARALLEL = 1024
 _Parallel = Annotated[int, Field(ge=1, le=MAX_PARALLEL)]
 
@@ -148,7 +148,7 @@ class StudyFile(Section):
 
 
 def cross_checks(checked: Checked[StudyFile], space: SearchSpace | None) -> list[Problem]:
-    """Return what breaks a rule between values, as far as the values themselves are sound."""
+    """Return the problems of rules between values; values that broke a rule themselves are left out."""
     if () in checked.refused:
         return []
     return [
@@ -165,7 +165,7 @@ def cross_checks(checked: Checked[StudyFile], space: SearchSpace | None) -> list
 
 
 def own_code_problems(checked: Checked[StudyFile]) -> list[Problem]:
-    """Import what a study names of the user's own, and return what of it cannot be had."""
+    """Import the user's own code that a study names, and return the problems with it."""
     return [
         checked.document.problem(keys, problem, at_key="limits" in keys)
         for keys, name, registry in _names(checked)
@@ -195,7 +195,7 @@ def _unknown_names(checked: Checked[StudyFile]) -> list[Problem]:
 
 
 def _names(checked: Checked[StudyFile]) -> list[tuple[Keys, str | None, Registry[Any]]]:
-    """Return what a study names of each shelf, and where."""
+    """Return the names of entries in a study, each with its keys and its shelf."""
     names: list[tuple[Keys, str | None, Registry[Any]]] = [
         (("data", "name"), checked.sound("data", "name"), DATASETS),
         (("evaluator", "name"), checked.sound("evaluator", "name"), EVALUATORS),
@@ -228,7 +228,7 @@ def _evaluator_problems(checked: Checked[StudyFile]) -> list[Problem]:
         return []
     entry = EVALUATORS.entry(name)
     if folder is not None and not entry.takes_folder:
-        return [checked.document.problem(keys, f"{name} answers from no folder; leave it out", at_key=True)]
+        return [checked.document.problem(keys, f"{name} answers from no folder; leave `folder` out", at_key=True)]
     if folder is None and entry.needs_folder:
         return [checked.document.problem(keys, f"is missing: the results folder that {name} answers from")]
     return []
@@ -288,7 +288,7 @@ def _budget_problems(checked: Checked[StudyFile], space: SearchSpace | None) -> 
         return []
     first = len(space.baselines)
     if trainings < first:
-        rule = f"must be at least {first}: so many baselines are trained first"
+        rule = f"must be at least {first}, the number of baselines, which are trained first"
         return [document.problem(("search", "trainings"), rule, got=spelled(trainings))]
     if seeds is None:
         return []
@@ -319,10 +319,10 @@ def _rung_problems(checked: Checked[StudyFile]) -> list[Problem]:
             rule = f"must be less than the {epochs:,} epochs of the training"
             problems.append(problem(keys, rule, got=spelled(rung)))
     if rungs and checked.sound("search", "sampler") == "exhaustive":
-        rule = "stop trainings, which `sampler: exhaustive` is to complete; leave one of them out"
+        rule = "stop trainings, and `sampler: exhaustive` completes all of them; leave one of the two out"
         problems.append(problem(("search", "rungs"), rule, at_key=True))
     if rungs and checked.sound("search", "hours") is not None:
-        rule = "need a budget of trainings: what goes on must not depend on the clock"
+        rule = "need a budget of trainings: which trainings continue must not depend on the clock"
         problems.append(problem(("search", "rungs"), rule, at_key=True))
     return problems
 

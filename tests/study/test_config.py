@@ -290,7 +290,7 @@ def test_what_is_no_space_is_named(tmp_path: Path) -> None:
     copy_to_results(config, tmp_path / "first")
     kept = space_record(config.search_space)
     for damaged in ([], {}, kept | {"choices": [["none"]]}, kept | {"backbone": {}}, kept | {"gate": {"init": 1}}):
-        with pytest.raises(CorruptResults, match="of their space cannot be read"):
+        with pytest.raises(CorruptResults, match="the space in the ledger cannot be read"):
             load_results_study(tmp_path / "first", facts_of(config, space=damaged))
 
 

@@ -125,8 +125,7 @@ def test_the_spelling_that_is_proposed_for_a_module_is_taken(tmp_path: Path) -> 
                     "pre, post, inner, kernel; exit is for stages of several blocks)"
                     for number in (1, 2, 3)
                 ),
-                "4:61: choices.attachments[3]: comes with its module by itself; list attachments of gates "
-                "(got 'kernel')",
+                "4:61: choices.attachments[3]: comes with its module; list attachments of gates only (got 'kernel')",
             ],
             id="an attachment that the blocks do not take, and one that is no gate's",
         ),

@@ -256,7 +256,7 @@ def test_a_long_study_keeps_what_it_says(tmp_path: Path) -> None:
         pytest.param(
             "objective:",
             "evaluator: {name: stand_alone, folder: a}\nobjective:",
-            "13:32: evaluator.folder: stand_alone answers from no folder; leave it out",
+            "13:32: evaluator.folder: stand_alone answers from no folder; leave `folder` out",
             id="a folder for trainings",
         ),
         pytest.param(
@@ -293,7 +293,7 @@ def test_a_long_study_keeps_what_it_says(tmp_path: Path) -> None:
         pytest.param(
             "sampler: nsga2",
             "sampler: exhaustive\n  rungs: [1]",
-            "17:3: search.rungs: stop trainings, which `sampler: exhaustive` is to complete",
+            "17:3: search.rungs: stop trainings, and `sampler: exhaustive` completes all of them",
             id="rungs in a table",
         ),
         pytest.param(
@@ -317,7 +317,7 @@ def test_a_long_study_keeps_what_it_says(tmp_path: Path) -> None:
         pytest.param(
             "trainings: 60",
             "trainings: 6",
-            "17:14: search.trainings: must be at least 7: so many baselines are trained first (got 6)",
+            "17:14: search.trainings: must be at least 7, the number of baselines, which are trained first (got 6)",
             id="a budget that the baselines exceed",
         ),
         pytest.param(
