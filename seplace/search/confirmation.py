@@ -1,4 +1,4 @@
-"""Confirmation: which trainings would decide most about the front, its candidates' gains, and the baselines."""
+"""Confirmation: the trainings that decide most about the front, the gains of its candidates, and the baselines."""
 
 from __future__ import annotations
 
@@ -19,17 +19,16 @@ if TYPE_CHECKING:
     from seplace.search.trainings import Trainings
 
 ROUND = 4
-"""So many trainings are chosen at a time, whatever the number of workers: a study must not depend on it."""
+"""Trainings that are chosen at a time, whatever the number of workers: a study must not depend on it."""
 
 _CANDIDATES = 8
-"""So many candidates of the recommended front are confirmed at most."""
+"""The most candidates of the recommended front that are confirmed."""
 
 _DECIDED = 0.1
-"""Below this nothing is undecided enough to be trained for: 1 is a probability of one half, 0 certainty."""
-
+"""The least doubt that is worth a training, on a scale from 0 (certainty) to 1 (a probability of one half)."""
 
 _NEGLIGIBLE = 0.05
-"""An accuracy that is known to so many points (standard deviation) needs no more trainings, ties included."""
+"""The standard deviation in points of an accuracy that needs no more trainings, even in a tie."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +42,9 @@ class _Question:
 def next_round(
     trainings: Trainings, priced_space: PricedSpace, *, cost: str, baselines: Sequence[Placement], seeds: int
 ) -> list[Job]:
-    """Return the next trainings, each beside that of none on the same seed; empty when nothing is undecided.
+    """Return the next trainings, each paired with the plain backbone on the same seed; empty once all is decided.
 
-    A placement gets at most `seeds` seeds, in their order.
+    A placement is trained on seeds 0, 1, …, at most `seeds` of them.
     """
     results = trainings.results
     rows = list(results.values())
@@ -69,7 +68,7 @@ def next_round(
 def _questions(
     estimates: Estimates, recommended: Sequence[Placement], baselines: Sequence[Placement]
 ) -> list[_Question]:
-    """Return what is undecided, the most rewarding first."""
+    """Return the open questions, the most worthwhile first."""
     doubts = dict.fromkeys([each for each in recommended if each not in estimates.position], 1.0)
     candidates = [placement for placement in recommended if placement in estimates.position]
     for placement in estimates.placements:
@@ -84,12 +83,12 @@ def _questions(
             _raise(doubts, placement, doubt)
             _raise(doubts, other, doubt)
     noise = estimates.posterior.noise_sd**2
-    # What all placements share, such as how kind their seeds were, decides nothing.
+    # What all placements share, such as the effects of seeds, decides nothing.
     relative = estimates.accuracies - estimates.accuracies.mean(axis=1, keepdims=True)
     questions = []
     for placement, doubt in doubts.items():
         at = estimates.position.get(placement)
-        # Of a placement that was not trained next to all is still to be learned.
+        # Of a placement that was not trained nearly everything is still to be learned.
         variance = noise if at is None else float(np.var(relative[:, at]))
         learned = np.sqrt(variance / (variance + noise))
         if doubt >= _DECIDED and (at is None or variance > _NEGLIGIBLE**2):
@@ -98,7 +97,7 @@ def _questions(
 
 
 def _compared(estimates: Estimates, placement: Placement, baselines: Sequence[Placement]) -> list[Placement]:
-    """Return what a candidate of the front is judged by: none, and the best baseline that costs no more."""
+    """Return what a front point is compared with: the plain backbone, and the best baseline that costs no more."""
     plain = [mark for mark in baselines if mark.is_plain and mark in estimates.position and mark != placement]
     best = estimates.best_no_dearer(placement, baselines)
     return list(dict.fromkeys([*plain, *([] if best is None else [best])]))

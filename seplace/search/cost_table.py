@@ -1,4 +1,4 @@
-"""What every placement of a study costs, before anything is trained."""
+"""The costs of every placement of a search, before anything is trained."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _MEASURED = "latency_ms"
 
 
 class PlacementCosts:
-    """Counted costs by addition; measured ones (latency) once a placement, kept in the ledger."""
+    """Costs of placements: counted ones by addition; measured ones (latency) once, then from the ledger."""
 
     def __init__(self, task: Task, *, ledger: Ledger, evaluator: Evaluator | None) -> None:
-        """Take the costs that a task needs; without an evaluator nothing can be timed."""
+        """Take the task whose costs are needed; without an evaluator nothing can be measured."""
         self.table = task.cost_table
         self.limits = task.limits
         self.ledger = ledger
@@ -51,18 +51,18 @@ class PlacementCosts:
         return costs
 
     def excess(self, placement: Placement) -> dict[str, float]:
-        """Return by how much a placement exceeds each hard budget, as a share of it; negative where it keeps it."""
+        """Return the relative excess of a placement over each limit, by the name of the cost; at most 0 within it."""
         if not self.limits:
             return {}
         costs = self.of(placement)
         return {name: costs[name] / limit - 1 for name, limit in self.limits.items()}
 
     def within_limits(self, placement: Placement) -> bool:
-        """Return whether a placement keeps every hard budget."""
+        """Return whether a placement keeps every limit."""
         return all(excess <= 0 for excess in self.excess(placement).values())
 
     def measure_latencies(self, placements: Sequence[Placement]) -> None:
-        """Have the evaluator time placements that are not timed yet, as far as it can."""
+        """Let the evaluator time the placements that are not timed yet, as far as it can."""
         missing = [placement for placement in placements if str(placement) not in self.latencies]
         if not missing:
             return
@@ -71,7 +71,7 @@ class PlacementCosts:
         self.ledger.set_fact("latencies", self.latencies)
 
     def range_of(self, name: str) -> tuple[int, int] | None:
-        """Return the span of a cost over the space and the baselines; None for a cost that is not counted."""
+        """Return the least and greatest of a cost over the space and the baselines; None unless it is counted."""
         if name not in self.table.names:
             return None
         return self.table.span(None, name)
@@ -82,7 +82,7 @@ def kept_cost_table(
 ) -> CostTable:
     """Return the cost table in a results folder, or else the evaluator's, which is then kept there.
 
-    The kept table is valid while `key` is the same, and where it has the counted costs among `names`.
+    A kept table is valid if its key equals `key` and it has the counted costs among `names`.
     """
     path = claim_cost_file(folder)
     table = read_cost_table(path, key=key)

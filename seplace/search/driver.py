@@ -1,8 +1,8 @@
-"""A search and its phases: one process asks, trains, records and tells; all else is a view of the ledger.
+"""The driver of a search: one process that asks the sampler, trains, records and tells.
 
-Phases: scores by proxies, baselines, search, confirmation of the front, and at the end the one reading of the test
-split. An evaluation is committed to the ledger before the sampler is told. A placement that is proposed again is
-trained on its next seed.
+Its phases: scores by proxies, baselines, search, confirmation of the front, and the one reading of the test split. An
+evaluation is committed to the ledger before the sampler is told. A placement that is proposed again is trained on its
+next seed.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from seplace.search.scoring import Scoring
 
 _TIMED_ALONE = 60
-"""So many choices of the front and the baselines, at most, are timed alone in their stage."""
+"""The most choices of the front and the baselines that are timed alone in their stage."""
 
 _TIMED_TRAINED = 256
-"""So many others that were trained, at most, are timed: a table of them answers for latency too."""
+"""The most other trained placements that are timed, so that a tabular benchmark can answer for latency too."""
 
 
 class Driver:
@@ -60,7 +60,7 @@ class Driver:
         observer: Observer | None,
         retry_failed: bool = False,
     ) -> None:
-        """Take a task, a budget, and what trains and records; `make_executor` is given what to call on progress."""
+        """Take a task, a budget, and what trains and records; `make_executor` takes a function to call on progress."""
         self.task = task
         self.budget = budget
         self.name = name
@@ -87,10 +87,10 @@ class Driver:
         """Stop the executor."""
         self.executor.close()
 
-    # Phases; each answers from the ledger for what was done before
+    # Phases; each takes from the ledger what was done before
 
     def run_proxies(self) -> None:
-        """Let proxies score some placements, and give the model of effects what is learned from these scores."""
+        """Let proxies score some placements, and add what is learned from the scores to the model as covariates."""
         makers = self.scoring.makers
         if not makers:
             return
@@ -106,10 +106,10 @@ class Driver:
         self.task = replace(self.task, covariates=tables_of(covariates))
 
     def run_baselines(self) -> None:
-        """Train what anyone would try by hand, once each.
+        """Train each baseline once.
 
-        TooManyFailures where the plain backbone has no result: a search would be compared with nothing, and one that
-        goes on when it has been trained again would be another than that of a machine which had not failed.
+        Raises TooManyFailures if the plain backbone has no result: a search would be compared with nothing, and one
+        that went on after the repair would differ from that of a machine that had not failed.
         """
         self._begin("baselines", len(self.baselines))
         self._train([self.trainings.job(placement, 0) for placement in self.baselines.values()])
@@ -117,7 +117,7 @@ class Driver:
             self.trainings.refuse_without(self.baselines["plain"])
 
     def run_search(self) -> None:
-        """Ask the sampler and train until the budget is spent, or the front is settled."""
+        """Ask the sampler and train until the budget is spent or the front is settled."""
         self._begin("search", self.budget.trainings or 1)
         SearchPhase(
             self.task,
@@ -132,7 +132,7 @@ class Driver:
         self.trainings.refuse_if_all_failed()
 
     def run_confirmation(self) -> None:
-        """Spend seeds where they decide something, round by round, until nothing is undecided."""
+        """Spend seeds where they decide most, round by round, until nothing is undecided."""
         budget = self.budget.confirm_trainings
         if not budget:
             return
@@ -154,14 +154,14 @@ class Driver:
             number += 1
 
     def run_left_failures(self) -> None:
-        """Make again what failed in earlier runs and no phase of this one has asked for."""
+        """Repeat the failed trainings of earlier runs that no phase of this run has repeated."""
         jobs = [self.trainings.job(row.placement, row.seed) for row in self.trainings.attempts.replaced.values()]
         if jobs:
             self._begin("retry", len(jobs))
             self._train(jobs)
 
     def run_test(self, evaluator: Evaluator) -> None:
-        """Time what was trained; read the test split once, for the front and the baselines whose weights are there."""
+        """Time trained placements, and read the test split once: for the front and the baselines that have weights."""
         results = self.trainings.results
         is_of_space = self.trainings.is_front_of_space
         candidates = estimates_of(
@@ -185,16 +185,16 @@ class Driver:
         )
 
     def _time(self, placements: list[Placement]) -> None:
-        """Time placements, their choices alone, and others that were trained."""
+        """Time placements, their choices alone, and other trained placements."""
         alone = [
             placed_alone(choice, stage, stages=len(placement))
             for placement in placements
             for stage, choice in enumerate(placement.choices, start=1)
         ]
-        asked = list(dict.fromkeys([*placements, *alone[:_TIMED_ALONE]]))
+        wanted = list(dict.fromkeys([*placements, *alone[:_TIMED_ALONE]]))
         trained = dict.fromkeys(row.placement for row in self.trainings.results.values())
-        others = [placement for placement in trained if placement not in asked]
-        self.costs.measure_latencies([*asked, *others[:_TIMED_TRAINED]])
+        others = [placement for placement in trained if placement not in wanted]
+        self.costs.measure_latencies([*wanted, *others[:_TIMED_TRAINED]])
 
     def _next_round(self) -> list[Job]:
         costs = {row.placement: row.costs[self.task.cost] for row in self.trainings.results.values()}

@@ -1,4 +1,4 @@
-"""Signals as an exception that Lightning passes on and that carries the right exit code."""
+"""Signals as an exception that Lightning passes on and that carries the exit code."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from seplace.errors import Interrupted
 
 @contextmanager
 def signals_as_errors() -> Iterator[Callable[[], None]]:
-    """Raise Interrupted on SIGINT and SIGTERM; the handlers that stood before come back at the end.
+    """Raise Interrupted on SIGINT and SIGTERM, and restore the previous handlers at the end.
 
-    Lightning would turn Ctrl-C inside a training into an exit code 1 and SIGTERM into 0. What is yielded raises again
-    for a signal that was heard: where its exception rises in a destructor or a callback from C, Python only prints it.
+    Lightning would turn Ctrl-C inside a training into an exit code 1 and SIGTERM into 0. The yielded function raises
+    again for a signal that has arrived: Python only prints an exception in a destructor or a callback from C.
     """
-    heard: list[int] = []
+    received: list[int] = []
 
     def raise_again() -> None:
-        if heard:
-            raise Interrupted(heard[0])
+        if received:
+            raise Interrupted(received[0])
 
     if threading.current_thread() is not threading.main_thread():
-        yield raise_again  # only the main thread may set handlers, and only it hears signals
+        yield raise_again  # only the main thread sets handlers and receives signals
         return
 
     def interrupt(signum: int, _frame: FrameType | None) -> None:
-        heard.append(signum)
+        received.append(signum)
         raise Interrupted(signum)
 
     before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -1,4 +1,4 @@
-"""Limits on counted costs: which placements of a space keep them all, and whether any does."""
+"""Limits on counted costs: the placements of a space that keep them all, and whether there are any."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Integers = NDArray[np.int64]
 _MOST_ENUMERATED = 2_000_000
 _DRAWN = 20_000
 _MOST_SUMS = 5_000
-"""So many sums that none beats in every cost are followed, at most, to tell whether a placement keeps the limits."""
+"""The most non-dominated sums of costs that are followed to find whether a placement keeps the limits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +33,10 @@ class Kept:
     """The placements of a space that keep every limit."""
 
     share: float
-    """Of the space, from 0 to 1; an estimate where the space is too large to be counted."""
+    """Share of the space, from 0 to 1; an estimate if the space is too large to be enumerated."""
     is_exact: bool
     spans: Mapping[str, tuple[int, int]]
-    """The least and greatest of each counted cost among those that were looked at; empty without any."""
+    """The least and greatest of each counted cost among the placements examined; empty if none keeps the limits."""
 
 
 def kept_of(task: Task) -> Kept | None:
@@ -77,9 +77,9 @@ def check_limits(task: Task, *, path: Path) -> None:
 
 
 def _can_be_kept(table: CostTable, choices: Sequence[Sequence[StageChoice]], limits: Mapping[str, float]) -> bool:
-    """Return whether a placement on one backbone keeps all limits, or whether that is too much to tell.
+    """Return whether a placement on one backbone keeps all limits; True if there are too many sums to find out.
 
-    Unit after unit, the sums of costs that no other sum beats in every cost are kept: nothing else can be needed.
+    Unit after unit, only the non-dominated sums of costs are kept.
     """
     columns = [table.names.index(name) for name in limits]
     added = [
@@ -99,7 +99,7 @@ def _can_be_kept(table: CostTable, choices: Sequence[Sequence[StageChoice]], lim
 
 
 def _undominated(sums: Integers) -> Integers:
-    """Return sorted rows of two costs without those that another is at most as dear as; other rows as they are."""
+    """Return sorted rows of two costs without the dominated ones; rows of other costs unchanged."""
     if sums.shape[1] != 2 or not len(sums):
         return sums
     best = np.minimum.accumulate(sums[:, 1])

@@ -1,4 +1,4 @@
-"""What a results folder was begun with: a study goes on there only while it means the same."""
+"""The study that a results folder was begun with: a run goes on there only if its study means the same."""
 
 from __future__ import annotations
 
@@ -24,18 +24,19 @@ if TYPE_CHECKING:
 
 
 def refuse_changes(config: StudyConfig, folder: Path, ledger: Ledger) -> None:
-    """Refuse, key by key, a folder that belongs to a study with another meaning."""
+    """Raise StudyChanged, key by key, if `folder` belongs to a study with another meaning."""
     known = ledger.fact("fingerprint")
     if known is not None and (changes := differences(known, config.fingerprint())):
         raise other_meaning(folder, changes)
 
 
-def described(
+def describe_parts(
     config: StudyConfig, folder: Path, ledger: Ledger, evaluator: Evaluator
 ) -> tuple[dict[str, Any], Identity]:
-    """Return what the data and the user's own code are; StudyChanged where they are not what the study began with.
+    """Return descriptions of the data and of the user's own code.
 
-    A finished study needs neither: its results can be read where its images are not.
+    Raises StudyChanged if they are not those that the study began with. A finished study needs neither: its results can
+    be read without its images.
     """
     known, identity = ledger.fact("images"), ledger.fact("identity")
     try:
@@ -47,12 +48,12 @@ def described(
     now = identity_of(config, images)
     if changes := _built_otherwise(ledger, images, now):
         raise other_meaning(folder, changes)
-    # What the study began with stays, but for what an earlier version did not describe.
+    # The first description stays; a later version adds what an earlier one did not describe.
     return images | (known or {}), now | (identity or {})
 
 
 def changes_since(config: StudyConfig, folder: Path, images: Mapping[str, Any], identity: Identity) -> list[str]:
-    """Return a line for each way in which a study is another than the one that `folder` holds results of."""
+    """Return a line for each difference between a study and the one whose results `folder` holds."""
     path = folder / "ledger.sqlite"
     if not is_file(path):
         return []
@@ -70,7 +71,7 @@ def _built_otherwise(ledger: Ledger, images: Mapping[str, Any], identity: Identi
 
 
 def learning_of(config: StudyConfig, images: Mapping[str, Any]) -> Learning:
-    """Return what learns in the user's own networks where a study freezes the backbone; nothing where it does not."""
+    """Return what learns in the user's own networks if a study freezes the backbone; nothing if it does not."""
     own = any(backbone.is_own for backbone in config.search_space.backbones.values())
     if config.training.freeze != "backbone" or config.evaluator.folder is not None or not own:
         return {}
@@ -80,7 +81,7 @@ def learning_of(config: StudyConfig, images: Mapping[str, Any]) -> Learning:
 
 
 def sentence_of(text: str, paths: list[str] | None) -> str:
-    """Say what learns in a network that is frozen."""
+    """Return a sentence: what learns in a frozen network."""
     if paths is None:
         return (
             f"freeze: {text} comes without trained weights: all of it stays as it was drawn, its head too, and the "
@@ -92,9 +93,9 @@ def sentence_of(text: str, paths: list[str] | None) -> str:
 
 
 def refuse_other_learning(folder: Path, ledger: Ledger, learning: Learning) -> None:
-    """Refuse a frozen backbone of which other parts learn than in the trainings that are there.
+    """Raise StudyChanged if other parts of a frozen backbone learn than in the trainings that are there.
 
-    Before version 0.11 nothing of it did.
+    Before version 0.11 none did.
     """
     known = ledger.fact("learning")
     if known is None:
@@ -110,7 +111,7 @@ def refuse_other_learning(folder: Path, ledger: Ledger, learning: Learning) -> N
 
 
 def claim(config: StudyConfig, folder: Path, ledger: Ledger) -> None:
-    """Make `folder` this study's."""
+    """Make `folder` the results folder of a study."""
     if ledger.fact("fingerprint") is None:
         ledger.set_fact("fingerprint", config.fingerprint())
         own = {name: str(placement) for name, placement in config.own_baselines.items()}
@@ -125,12 +126,12 @@ def claim(config: StudyConfig, folder: Path, ledger: Ledger) -> None:
 
 
 def own_baselines(ledger: Ledger) -> dict[str, Placement]:
-    """Return the user's own modules that a study took as baselines when it began; none until version 0.10."""
+    """Return the user's own modules that a study took as baselines when it began; empty before version 0.11."""
     return {name: Placement.parse(text) for name, text in (ledger.fact("own_baselines") or {}).items()}
 
 
 def warn_of_a_smaller_budget(config: StudyConfig, folder: Path) -> None:
-    """Warn of budgets that are smaller than in the study's copy in `folder`, and say what a smaller one does."""
+    """Warn of budgets that are smaller than in the study's copy in `folder`."""
     document, _ = read_document(folder / "study.yaml")
     if document is None:
         return

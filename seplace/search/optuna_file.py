@@ -1,9 +1,9 @@
-"""The copy of a study in a SQLite file that `optuna.load_study` and dashboards open.
+"""A copy of the Optuna study in a SQLite file that `optuna.load_study` and dashboards open.
 
-It is only ever appended to: notes and attributes that its users have left there stay, and dashboards that are open go
-on. What is told of a proposal may change later, when a training that had failed is made again or one that had stopped
-goes on: then a further trial tells it, with the user attribute `proposal`, and the study's attribute `superseded` maps
-the number of the old trial to that of the new one.
+The file is only appended to: notes and attributes of its users stay, and open dashboards go on. The result of a
+proposal may change later, when a failed training is repeated or a stopped one goes on. A new trial then holds the new
+result, with the user attribute `proposal`, and the study's attribute `superseded` maps the old trial's number to the
+new one's.
 """
 
 from __future__ import annotations
@@ -24,36 +24,36 @@ from seplace.files.former_words import rename_trials
 from seplace.search.proposals import PLACEMENT, name_metrics
 
 PROPOSAL = "proposal"
-"""The user attribute of a trial whose number is not that of its proposal."""
+"""The user attribute of a trial whose number differs from that of its proposal."""
 
 SUPERSEDED = "superseded"
-"""The user attribute of a study that maps the numbers of trials to those that tell the same proposals anew."""
+"""The study's user attribute that maps the numbers of outdated trials to those of their replacements."""
 
-_Said = tuple[dict[str, Any], list[float] | None, bool]
+_Content = tuple[dict[str, Any], list[float] | None, bool]
 
 
 class OptunaFile:
-    """Appends to the file what a study in memory has been told, in order."""
+    """Appends the finished trials of a study in memory to the file, in order."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._study: optuna.Study | None = None
-        self._present: dict[int, tuple[int, _Said]] = {}
-        """By proposal: the number of the trial in the file that tells it last, and what it says."""
+        self._present: dict[int, tuple[int, _Content]] = {}
+        """By proposal: the number of its last trial in the file, and the content of that trial."""
         self._checked = 0
 
     def update(self, study: optuna.Study) -> None:
-        """Append the trials that are told, as far as the file does not say the same; DiskFull where that fails."""
+        """Append the finished trials that the file lacks. Raises DiskFull if they cannot be written."""
         trials = study.get_trials(deepcopy=False)
-        told = trials[: next((t.number for t in trials if not t.state.is_finished()), len(trials))]
+        finished = trials[: next((t.number for t in trials if not t.state.is_finished()), len(trials))]
         try:
             if self._study is None:
                 self._study = self._opened(study)
-            for trial in told[self._checked :]:
-                number, said = self._present.get(trial.number, (None, None))
-                if said != _said(trial):
+            for trial in finished[self._checked :]:
+                number, content = self._present.get(trial.number, (None, None))
+                if content != _content(trial):
                     self._append(self._study, trial, instead_of=number)
-            self._checked = len(told)
+            self._checked = len(finished)
         except (SQLAlchemyError, StorageInternalError, sqlite3.OperationalError) as error:
             raise DiskFull(f"{self.path}: cannot write the Optuna study ({_reason(error)})") from error
 
@@ -72,13 +72,13 @@ class OptunaFile:
         except Exception as error:
             of_the_disk = OperationalError | sqlite3.OperationalError
             if isinstance(error, of_the_disk) or isinstance(error.__cause__, of_the_disk):
-                raise  # busy, or there is no room: nothing is wrong with the file
+                raise  # the file is busy, or the disk is full: nothing is wrong with its content
             aside = next(
                 path for n in range(10**6) if not (path := self.path.with_suffix(f".damaged{n or ''}.db")).exists()
             )
             self.path.rename(aside)
             warnings.warn(
-                f"{self.path}: cannot be read ({_reason(error)}); it is kept as {aside.name}, and written anew",
+                f"{self.path}: cannot be read ({_reason(error)}); it is kept as {aside.name}, and written again",
                 stacklevel=2,
             )
             return self._open(study)
@@ -98,12 +98,12 @@ class OptunaFile:
         )
         if filed.metric_names is None:
             name_metrics(filed, study.metric_names or [])
-        ours = [trial for trial in filed.get_trials(deepcopy=False) if PLACEMENT in trial.user_attrs]
-        self._present = {trial.user_attrs.get(PROPOSAL, trial.number): (trial.number, _said(trial)) for trial in ours}
+        own = [trial for trial in filed.get_trials(deepcopy=False) if PLACEMENT in trial.user_attrs]
+        self._present = {trial.user_attrs.get(PROPOSAL, trial.number): (trial.number, _content(trial)) for trial in own}
         return filed
 
 
-def _said(trial: FrozenTrial) -> _Said:
+def _content(trial: FrozenTrial) -> _Content:
     return trial.params, trial.values, max(trial.constraints.values(), default=-1.0) > 0
 
 

@@ -1,4 +1,4 @@
-"""The plan of a study: what a run would do, before it does it."""
+"""The plan of a study: what a run would do."""
 
 from __future__ import annotations
 
@@ -38,27 +38,27 @@ class CostSpan:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a study will do."""
+    """The plan of a study."""
 
     config: StudyConfig
     baselines: dict[str, Placement]
     budget: Budget
     spans: tuple[CostSpan, ...] | None
-    """None until the space has been priced once."""
+    """None until the costs of the space have been counted once."""
     estimate: TimeEstimate | None
-    """From timed trainings of a few steps; None without a batch."""
+    """The time estimate from training steps that were timed; None without a batch."""
     kept: Kept | None
-    """What keeps the limits on counted costs; None without any, and before the space has been priced once."""
+    """The placements that keep the limits on counted costs; None without limits, or before costs are counted."""
     images: Mapping[str, Any]
-    """What is known of the data, as the ledger of a run has it; empty where nothing was looked at."""
+    """A description of the data, as in the ledger of a run; empty if none was looked at."""
     frozen: list[str]
-    """What learns in frozen networks of the user's own, a sentence each; empty without a batch."""
+    """A sentence for each frozen network of the user's own: what learns in it; empty without a batch."""
     proxy_seconds: float | None
-    """Of all scores of the study's proxies, by those that were timed in an earlier run; None where some were not."""
+    """The time of all proxy scores, from those of an earlier run; None if a proxy has not been timed."""
 
     @property
     def seconds(self) -> float | None:
-        """The estimated time of the run, with the scores of proxies where these were timed."""
+        """The estimated time of the run, including the scores of proxies if these were timed."""
         if self.estimate is None:
             return None
         seconds = self.estimate.seconds(
@@ -71,16 +71,17 @@ class Plan:
 
     @property
     def proxies_note(self) -> str:
-        """What the estimated time says of the proxies, after a comma; empty without any."""
+        """Whether the estimated time includes the proxies, as a clause; empty without proxies."""
         if not self.config.search.proxies:
             return ""
         return ", proxies not included: not timed yet" if self.proxy_seconds is None else ", proxies included"
 
 
 def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool) -> Plan:
-    """Plan a run; with a batch the space is priced and training steps are timed, else nothing imports torch.
+    """Plan a run; with a batch costs are counted and training steps timed, without it torch is not imported.
 
-    An evaluator that answers from a folder has no batch, and is always asked: it refuses what it cannot answer.
+    An evaluator that answers from a folder needs no batch and is always consulted: it refuses a study that it cannot
+    answer.
     """
     begun = time.perf_counter()
     table = read_cost_table(cost_file(folder), key=config.cost_key())
@@ -110,7 +111,7 @@ def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool) -> Plan:
             table = kept_cost_table(folder, evaluator, key=key, names=config.wanted_costs)
         plain = Placement.uniform(StageChoice(), len(config.search_space.choices))
         if config.evaluator.folder is None and measured_names(config.wanted_costs):
-            evaluator.latencies([plain])  # what cannot be measured is told before anything is trained
+            evaluator.latencies([plain])  # refuses what cannot be measured before anything is trained
         running, note = _at_once(config, gpus=_gpus(config))
         dearest = table.dearest(config.search_space.choices, main_count(table.names))
         estimate = _estimated(
@@ -145,7 +146,7 @@ def _at_once(config: StudyConfig, *, gpus: int | None) -> tuple[int, str]:
 
 
 def _gpus(config: StudyConfig) -> int | None:
-    """Return the GPUs that trainings use here; None where the evaluator is the user's own, or trains nothing."""
+    """Return the number of GPUs that trainings use here; None for an evaluator of the user's own or a tabular one."""
     if config.evaluator.name != "stand_alone":
         return None
     import torch
@@ -158,7 +159,7 @@ def _gpus(config: StudyConfig) -> int | None:
 def _estimated(
     evaluator: Evaluator, plain: Placement, dearest: Placement, *, read: float, running: int, is_inline: bool
 ) -> TimeEstimate:
-    """Time what a run does; `read` are the seconds that imports and the reading of the data took."""
+    """Time the steps of a run; `read` is the time in seconds of imports and of reading the data."""
     begun = time.perf_counter()
     first = evaluator.estimate_seconds(plain)
     setting_up = time.perf_counter() - begun
@@ -175,7 +176,7 @@ def _estimated(
 
 
 def _light_look(config: StudyConfig) -> Mapping[str, Any]:
-    """Look at data that lie in files, without decoding images; they need not be there yet."""
+    """Describe data in files without decoding images; the files need not exist yet."""
     from seplace.evaluators.data_look import look_at_study
 
     root = config.data_root

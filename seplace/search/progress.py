@@ -1,4 +1,4 @@
-"""How far a run is and how good its front, told to whoever watches."""
+"""The progress of a run, and the quality of its front so far."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from seplace.results.summaries import front_of, relative_hypervolume, summarize
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """How good the observed front is."""
+    """The quality of the observed front."""
 
     front_size: int
     hypervolume: float
-    """Share of the box from 0 to 100 % accuracy and over the cost range."""
+    """Share of the box from 0 to 100 % accuracy and over the range of the cost."""
     best_accuracy: float | None
     """Greatest mean validation accuracy in percent."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far a run is."""
+    """The progress of a run."""
 
     phase: str
     done: float
-    """Trainings finished in this phase, and the finished part of those that run."""
+    """Trainings finished in this phase, plus the finished part of those that run."""
     total: float
-    """Trainings that this phase will need, as far as is known; hours are turned into shares of 1."""
+    """Trainings that this phase needs; 1 for a budget in hours, whose `done` is the share that has passed."""
     trained: int
     failed: int
     standing: Standing
 
 
 Observer = Callable[[Progress], None]
-"""Hears of every change; it is called often and must be quick."""
+"""A function that is called with every change; it is called often and must be quick."""
 
 
 def standing_of(evaluations: Iterable[Evaluation], cost: str, cost_range: tuple[float, float] | None) -> Standing:
-    """Return how good the front of some evaluations is; without a cost range that of what was trained is taken."""
+    """Return the quality of the front of some evaluations; without a cost range, that of the evaluations is used."""
     summaries = summarize(evaluations)
     if not summaries:
         return Standing(front_size=0, hypervolume=0.0, best_accuracy=None)

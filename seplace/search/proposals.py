@@ -1,8 +1,8 @@
-"""Proposals: an Optuna study in memory that is asked and told in a fixed order.
+"""Proposals: an Optuna study in memory, with ask and tell in a fixed order.
 
-The ledger is the truth; the study is a view of it. The k-th proposal is made from a seed of its own when a fixed number
-of earlier ones has been told, whatever finished first, so a study that was interrupted is rebuilt by asking again:
-recorded proposals are given back, and the ledger answers for what was trained.
+The ledger is the truth; the study is a view of it. The k-th proposal has a seed of its own and is made after a fixed
+number of earlier ones was told, in whatever order they finished. An interrupted study is therefore rebuilt by asking
+again: recorded proposals are returned, and the ledger has their results.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
     from seplace.placement import Placement
 
 PLACEMENT = "placement"
-"""The user attribute of every trial of ours."""
+"""The user attribute of every trial of seplace."""
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 class Proposals:
-    """Placements proposed by a sampler, numbered from 0; accuracy is maximised, the cost minimised.
+    """Placements that a sampler proposes, numbered from 0; accuracy is maximized, the cost minimized.
 
-    Constraints are kept where they are at most 0. Every result names the same ones: the GP sampler insists on it.
+    A constraint is satisfied if it is at most 0. Every result has the same constraints, as the GP sampler requires.
     """
 
     def __init__(self, task: Task, *, sampler: str, name: str) -> None:
@@ -51,11 +51,11 @@ class Proposals:
 
     @property
     def next_number(self) -> int:
-        """The number that the next proposal will have."""
+        """The number of the next proposal."""
         return len(self.study.get_trials(deepcopy=False))
 
     def add_known(self, training: Observation, *, cost: float, constraints: Mapping[str, float], label: str) -> None:
-        """Tell a result that was not proposed, such as a baseline's, before the first proposal."""
+        """Add a result that was not proposed, such as that of a baseline, before the first proposal."""
         known = create_trial(
             values=[training.accuracy, cost],
             params=self.parameters.of(training.placement),
@@ -67,7 +67,7 @@ class Proposals:
         self.study.add_trial(known)
 
     def ask(self, fixed: Placement | None) -> tuple[int, Placement]:
-        """Return the number and the placement of the next proposal: the sampler's, or `fixed` if one is given."""
+        """Return the number and the placement of the next proposal: the sampler's, or `fixed` if it is given."""
         number = self.next_number
         with user_errors_if(SAMPLERS.is_external(self.sampler), f"sampler {self.sampler} fails"):
             sampler = self.make_sampler(derive_seed(self.task.seed, "proposal", number) % 2**32, self.task)
@@ -87,9 +87,9 @@ class Proposals:
         constraints: Mapping[str, float],
         training: Observation | None,
     ) -> None:
-        """Tell the result of a proposal: the placement's mean accuracy, and the training that it led to.
+        """Tell the result of a proposal: the mean accuracy of the placement, and the training that the proposal caused.
 
-        Without a training it was answered from earlier ones.
+        Without a training, earlier trainings answered the proposal.
         """
         trial = self.asked.pop(number)
         for name, value in constraints.items():
@@ -104,9 +104,10 @@ class Proposals:
     def tell_stopped(
         self, number: int, *, accuracy: float, cost: float, constraints: Mapping[str, float], seed: int, epochs: int
     ) -> None:
-        """Tell of a training that was stopped after so many epochs the accuracy that it is expected to have at its end.
+        """Tell the accuracy that a training stopped after `epochs` is expected to reach at its end.
 
-        Neither pruned, which samplers for several objectives do not know, nor an accuracy that no other compares with.
+        The trial is not pruned, since samplers for several objectives do not support it; and the accuracy at a rung
+        would not compare with those of complete trainings.
         """
         trial = self.asked.pop(number)
         for name, value in constraints.items():
@@ -117,18 +118,19 @@ class Proposals:
 
     @property
     def history(self) -> History:
-        """What has been told so far."""
+        """The results so far."""
         return history_of(self.study, self.task, before=self.next_number)
 
     def tell_failed(self, number: int) -> None:
-        """Tell that the machine failed a proposal, which says nothing about the placement."""
+        """Tell that a proposal failed for a reason that says nothing about the placement."""
         self.study.tell(self.asked.pop(number), state=TrialState.FAIL, skip_if_finished=True)
 
 
 class _Overruled(optuna.samplers.BaseSampler):
-    """A sampler that is asked, so that it notes in the study what it needs later on, and then given its answer.
+    """A sampler whose proposal is replaced by a given one.
 
-    Optuna's enqueued trials do not reach the sampler at all: a resumed NSGA-II would have lost its generations.
+    The sampler runs all the same, since it may store in the study what it needs later. Optuna's enqueued trials do not
+    reach the sampler: a resumed NSGA-II would lose its generations.
     """
 
     def __init__(self, sampler: optuna.samplers.BaseSampler, params: dict[str, str]) -> None:

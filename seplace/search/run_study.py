@@ -1,4 +1,4 @@
-"""A study run in its results folder: what it means is checked and written down, and its search is driven to the end."""
+"""A study run in its results folder: its meaning is checked and recorded, and its search is driven to the end."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from seplace.search.limits import check_limits
 from seplace.search.lock import study_lock
 from seplace.search.meaning import (
     claim,
-    described,
+    describe_parts,
     learning_of,
     own_baselines,
     refuse_changes,
@@ -47,10 +47,10 @@ _FILES = (
     *(f"{name}.csv" for name in ("evaluations", "placements", "front", "recommended", "effects", "rungs", "proxies")),
     *(f"{name}.{suffix}" for name in ("front", "effects") for suffix in ("png", "svg")),
 )
-"""The files of a results folder that runs write: where one cannot be written, a run is refused before it trains."""
+"""The files that a run writes into a results folder: if one cannot be written, the run is refused before it trains."""
 
 _FOLDERS = ("weights", "checkpoints")
-"""The folders in it."""
+"""The folders in a results folder."""
 
 
 def run_study(
@@ -61,12 +61,16 @@ def run_study(
     retry_failed: bool = False,
     on_images: Callable[[Mapping[str, Any]], None] | None = None,
 ) -> None:
-    """Run a study to its end in `folder`, or go on with it; `retry_failed` makes all failed trainings again.
+    """Run a study to its end in `folder`, or go on with it; `retry_failed` repeats all failed trainings.
 
-    `on_images` hears what the data are before any training.
+    `on_images` is called with a description of the data before any training.
 
-    StudyBusy if another process runs it; StudyChanged if the folder belongs to a study with another meaning;
-    TooManyFailures if trainings keep failing; Interrupted on a signal, after which the same call resumes.
+    Raises:
+        StudyBusy: Another process runs the study.
+        StudyChanged: The folder belongs to a study with another meaning.
+        TooManyFailures: Trainings keep failing.
+        Interrupted: A signal arrived; the same call resumes the study.
+
     """
     make_folder(folder, files=_FILES, folders=_FOLDERS)
     with study_lock(folder / "lock"), Ledger(folder / "ledger.sqlite") as ledger, signals_as_errors() as raise_again:
@@ -79,7 +83,7 @@ def run_study(
         refuse_changes(config, folder, ledger)
         maker = EvaluatorMaker(config, folder)
         evaluator = maker.make(0)
-        images, identity = described(config, folder, ledger, evaluator)
+        images, identity = describe_parts(config, folder, ledger, evaluator)
         learning = learning_of(config, images)
         refuse_other_learning(folder, ledger, learning)
         if on_images is not None:
@@ -136,7 +140,7 @@ def run_study(
 
 
 def _warn(config: StudyConfig, folder: Path, learning: Learning) -> None:
-    """Say before any training what a user may not have meant."""
+    """Warn before any training of what a user may not have intended."""
     for backbone in config.search_space.backbones.values():
         left_out = [f"left out of the blocks of {backbone.text}: {each}" for each in backbone.left_out]
         for note in filter(None, [backbone.note, *left_out]):

@@ -1,12 +1,13 @@
-"""Rungs: which trainings stop early, and which stopped ones go on, by what was told in order and nothing else.
+"""Rungs: which trainings stop early, and which stopped ones go on. Decided by the results, in their order, alone.
 
-A rung is a number of epochs, read on the schedule of the full length. Successive halving, asynchronous (Li et al.,
-2020), within bands of equal cost: the best third by accuracy of a band goes on. Without bands cheap placements, which
-nothing dominates, would always go on. Only first trainings of a placement, all on one seed, meet rungs: a further seed
-is asked for by who knows the first.
+A rung is a number of epochs on the learning-rate schedule of the full length. The rule is asynchronous successive
+halving (Li et al., 2020, arXiv:1810.05934) within bands of equal cost: the best third of a band by accuracy goes on.
+Without bands cheap placements, which are always non-dominated, would always go on. Only the first training of each
+placement, on one common seed, can stop at a rung.
 
-A rung is on probation first, and again at each new pair: it stops nothing unless its ranks are known to tell the ranks
-at the end, by trainings that no rung selected. The baselines and a tenth of the proposals are therefore never stopped.
+A rung is on only after a rank correlation check, repeated at each new result: accuracies at the rung must rank
+trainings as accuracies at the end do, over trainings that no rung selected. The baselines and a tenth of the proposals
+are therefore never stopped.
 """
 
 from __future__ import annotations
@@ -29,18 +30,18 @@ if TYPE_CHECKING:
     from seplace.samplers.task import Task
 
 FIRST_SEED = 0
-"""The seed of first trainings."""
+"""The seed of the first training of a placement."""
 
 LEAST_PAIRS = 10
-"""With fewer pairs of accuracies, at the rung and at the end, a rung stops nothing."""
+"""The fewest trainings, with accuracies at the rung and at the end, with which a rung stops any."""
 
 LEAST_TAU = 0.3
-"""Below this a rung stops nothing: of two trainings it would put the worse one first in more than 35 of 100 cases."""
+"""The least Kendall tau with which a rung stops trainings: below, it misorders more than 35 % of pairs."""
 
 _SURE = 1.645
-"""Below so many standard deviations of the tau of unrelated rankings, which 5 in 100 exceed, a rung stops nothing.
+"""The least tau in standard deviations of the tau of unrelated rankings; these exceed it in 5 % of cases.
 
-That is 0.41 for 10 pairs; from 17 pairs on LEAST_TAU is more.
+That is 0.41 for 10 trainings; from 17 trainings on LEAST_TAU is greater.
 """
 
 _NEVER_STOPPED = 0.1
@@ -50,13 +51,13 @@ _BAND_SAMPLE = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trust:
-    """What is known of a rung."""
+class RankCheck:
+    """The rank correlation check of a rung."""
 
     pairs: int
-    """Trainings that no rung selected, with an accuracy at the rung and at the end."""
+    """The number of trainings that no rung selected, with an accuracy at the rung and at the end."""
     tau: float
-    """Kendall's tau-b of both; NaN where it is not defined."""
+    """Kendall's tau-b of both accuracies; NaN if it is undefined."""
 
     @property
     def is_on(self) -> bool:
@@ -69,25 +70,25 @@ class Trust:
 
 @dataclass(frozen=True, kw_only=True)
 class Due:
-    """A stopped training that is to go on."""
+    """A stopped training that goes on."""
 
     placement: Placement
     target: int
-    """The epochs at which it is looked at next."""
+    """The epochs at which it may stop next."""
     cost: int
     """The epochs until then."""
 
 
-def trust_in(early: Sequence[float], late: Sequence[float]) -> Trust:
-    """Return what pairs of accuracies, at a rung and at the end, say of the rung."""
+def check_ranks(early: Sequence[float], late: Sequence[float]) -> RankCheck:
+    """Return the rank correlation check of a rung from accuracies there and at the end."""
     tau = float(kendalltau(early, late).statistic) if len(early) > 1 else math.nan
-    return Trust(pairs=len(early), tau=tau)
+    return RankCheck(pairs=len(early), tau=tau)
 
 
 def expected_end(accuracy: float, early: Sequence[float], late: Sequence[float]) -> float:
-    """Return the accuracy that a stopped training is expected to have at the end, from pairs of other trainings.
+    """Return the accuracy that a stopped training is expected to reach at the end, from those of other trainings.
 
-    Least squares of end on rung, the slope kept between 0 and 1: further apart than at the rung nothing is told to be.
+    By least squares of the end on the rung, with a slope from 0 to 1, so that differences never grow.
     """
     x, y = np.array(early), np.array(late)
     spread = float(((x - x.mean()) ** 2).sum())
@@ -99,7 +100,7 @@ class Bands:
     """Quarters of a space by exact FLOPs."""
 
     def __init__(self, task: Task) -> None:
-        """Take the quartiles over the candidates that keep the counted limits; of a big space over a seeded sample."""
+        """Take the quartiles over the candidates that keep the counted limits, in a large space over a sample."""
         self.cost_table = task.cost_table
         self.name = main_count(task.cost_table.names)
         count = len(task.space)
@@ -122,7 +123,7 @@ class Bands:
 
 
 class Rungs:
-    """Decides by the results that it is told, in their order. Accuracies are in percent."""
+    """Decides which trainings stop and go on, by the results in their order. Accuracies are in percent."""
 
     def __init__(self, epochs: Sequence[int], *, length: int, bands: Bands | None, seed: int) -> None:
         """Take the rungs, rising, and the epochs of the full length; without rungs no bands are needed."""
@@ -131,22 +132,22 @@ class Rungs:
         self.seed = seed
         self._bands = bands
         self._early: dict[int, dict[Placement, float]] = {rung: {} for rung in self.epochs}
-        """By rung: the accuracies there."""
+        """The accuracies by rung."""
         self._ends: dict[Placement, float] = {}
         self._selected: set[Placement] = set()
         self._stopped: dict[Placement, int] = {}
-        """Where each stopped training stands, in the order in which they stopped."""
-        self._trusts: dict[int, Trust] = {}
+        """The rung of each stopped training, in the order in which they stopped."""
+        self._checks: dict[int, RankCheck] = {}
 
     def first_target(self, number: int) -> int:
-        """Return the epochs to which the first training of proposal `number` runs before it is looked at."""
+        """Return the epochs at which the first training of proposal `number` may stop first."""
         draw = np.random.default_rng(derive_seed(self.seed, "never stopped", number)).random()
         return self.length if draw < _NEVER_STOPPED else self._next(0)
 
-    def hear_rung(self, placement: Placement, rung: int, accuracy: float) -> int | None:
-        """Take a result at a rung; return the epochs to which its training goes on, or None: it stops here."""
+    def add_at_rung(self, placement: Placement, rung: int, accuracy: float) -> int | None:
+        """Add a result at a rung. Return the epochs to which its training goes on, or None if it stops here."""
         self._early[rung][placement] = accuracy
-        if not self.trust(rung).is_on:  # it has turned off meanwhile
+        if not self.check(rung).is_on:  # it has been turned off meanwhile
             return self.length
         if placement not in self._best_third(rung):
             self.stop(placement, rung)
@@ -155,22 +156,22 @@ class Rungs:
         return self._next(rung)
 
     def stop(self, placement: Placement, rung: int) -> None:
-        """Leave a training where it stands."""
+        """Stop a training at a rung."""
         self._selected.add(placement)
         self._stopped[placement] = rung
 
-    def hear_end(self, placement: Placement, accuracy: float, curve: Mapping[int, float]) -> None:
-        """Take the result of a first training that was not stopped, with its accuracies by epoch."""
+    def add_at_end(self, placement: Placement, accuracy: float, curve: Mapping[int, float]) -> None:
+        """Add the result of a first training at its end, with its accuracies by epoch."""
         self._ends[placement] = accuracy
-        self._trusts.clear()
+        self._checks.clear()
         for rung in self.epochs:
             self._early[rung].setdefault(placement, curve[rung])
 
     def due(self) -> Due | None:
-        """Return a stopped training that has come into the best third of its band: of the highest rung, the oldest."""
+        """Return the stopped training that goes on next: at the highest rung, the oldest in its band's best third."""
         for rung in reversed(self.epochs):
             waiting = [placement for placement, at in self._stopped.items() if at == rung]
-            if waiting and self.trust(rung).is_on:
+            if waiting and self.check(rung).is_on:
                 best = self._best_third(rung)
                 placement = next((each for each in waiting if each in best), None)
                 if placement is not None:
@@ -179,50 +180,50 @@ class Rungs:
         return None
 
     def is_stopped(self, placement: Placement) -> bool:
-        """Return whether the first training of a placement stands at a rung."""
+        """Return whether the first training of a placement is stopped at a rung."""
         return placement in self._stopped
 
     def go_on(self, placement: Placement) -> int:
-        """Take a training from where it stopped; return the epochs that it has."""
+        """Let a stopped training go on. Return the epochs that it has been trained."""
         return self._stopped.pop(placement)
 
     def expected(self, rung: int, accuracy: float) -> float:
-        """Return the accuracy that a training stopped at a rung is expected to have at the end."""
+        """Return the accuracy that a training stopped at a rung is expected to reach at the end."""
         known = self._early[rung]
         both = [placement for placement in self._ends if placement in known]
         return expected_end(accuracy, [known[each] for each in both], [self._ends[each] for each in both])
 
-    def trust(self, rung: int) -> Trust:
-        """Return what is known of a rung by the trainings that were never stopped nor chosen to go on."""
-        if rung not in self._trusts:
+    def check(self, rung: int) -> RankCheck:
+        """Return the rank correlation check of a rung, over the trainings that no rung selected."""
+        if rung not in self._checks:
             fair = [placement for placement in self._ends if placement not in self._selected]
             early = [self._early[rung][each] for each in fair]
-            self._trusts[rung] = trust_in(early, [self._ends[each] for each in fair])
-        return self._trusts[rung]
+            self._checks[rung] = check_ranks(early, [self._ends[each] for each in fair])
+        return self._checks[rung]
 
     def to_fact(self) -> dict[str, Any]:
-        """Return what is known of the rungs, as plain JSON types."""
-        known = {rung: self.trust(rung) for rung in self.epochs}
+        """Return the state of the rungs as plain JSON types."""
+        checks = {rung: self.check(rung) for rung in self.epochs}
         return {
             "stopped": len(self._stopped),
             "rungs": [
                 {
                     "epochs": rung,
                     "stopped": list(self._stopped.values()).count(rung),
-                    "on": trust.is_on,
-                    "tau": None if math.isnan(trust.tau) else round(trust.tau, 4),
-                    "pairs": trust.pairs,
+                    "on": check.is_on,
+                    "tau": None if math.isnan(check.tau) else round(check.tau, 4),
+                    "pairs": check.pairs,
                 }
-                for rung, trust in known.items()
+                for rung, check in checks.items()
             ],
         }
 
     def _next(self, reached: int) -> int:
-        """Return the next epochs at which a training is looked at."""
-        return next((rung for rung in self.epochs if rung > reached and self.trust(rung).is_on), self.length)
+        """Return the epochs at which a training may stop next."""
+        return next((rung for rung in self.epochs if rung > reached and self.check(rung).is_on), self.length)
 
     def _best_third(self, rung: int) -> set[Placement]:
-        """Return the placements than which fewer than a third of their band's results at a rung are better."""
+        """Return the placements that are in the best third of their band at a rung."""
         assert self._bands is not None
         early = self._early[rung]
         by_band: dict[int, list[Placement]] = defaultdict(list)

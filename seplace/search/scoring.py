@@ -1,7 +1,7 @@
-"""Proxies in a study: they score some placements before the first training, and the model learns from the scores.
+"""Proxies in a search: they score some placements before the first training, and the model learns from the scores.
 
-Each score is committed to the ledger by itself, so an interrupted study does not score again. What is no finite number,
-or cannot be computed, is left out: a proxy may be useless, but it never ends a search.
+Each score is committed to the ledger at once, so that an interrupted study does not score again. A score that is not
+finite or cannot be computed is left out: a proxy may be useless, but it never ends a search.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _SCORE, _SHARED = "score/{}/", "proxy/"
-"""The ledger's facts: what a proxy says of a placement, and what it took and did before the first one."""
+"""Keys of the ledger's facts: the score of a placement; the time and the failure of what all placements share."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,27 +37,27 @@ class Scoring:
     """The scoring by proxies before the first training."""
 
     makers: Mapping[str, Callable[[], Proxy]]
-    """By the name of each proxy: makes it, with all that its placements share."""
+    """Functions that make each proxy, with all that its placements share, by its name."""
     count: int
     """The candidates of the space that are scored beside the baselines."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProxyRecord:
-    """What one proxy has left in the ledger."""
+    """The scores of one proxy in the ledger."""
 
     scores: Mapping[Placement, float]
     failed: Mapping[str, str]
-    """Placements without a score, and why."""
+    """The reason by placement, for placements without a score."""
     reason: str
-    """Why it could not begin; empty where it did."""
+    """The reason why the proxy could not be made; empty if it could."""
     seconds: float
-    """Of all placements together."""
+    """The time of all placements together."""
     shared_seconds: float
-    """Once for all placements."""
+    """The time that is spent once for all placements."""
 
     def seconds_of(self, count: int) -> float | None:
-        """Return what so many placements take, by those that were scored; None before the first."""
+        """Return the time that `count` placements take, from those that were scored; None before the first."""
         if self.reason:
             return self.shared_seconds
         timed = len(self.scores) + len(self.failed)
@@ -67,7 +67,7 @@ class ProxyRecord:
 def placements_to_score(
     space: SearchSpace, baselines: Sequence[Placement], *, count: int, seed: int
 ) -> list[Placement]:
-    """Return the baselines, and `count` candidates drawn by a search's seed; all candidates of a space without more."""
+    """Return the baselines and `count` candidates drawn by a search's seed; all candidates if there are no more."""
     drawn: Sequence[int] = range(len(space))
     if len(space) > count:
         drawn = sorted(random.Random(derive_seed(seed, "scored")).sample(drawn, count))
@@ -75,7 +75,7 @@ def placements_to_score(
 
 
 def score(name: str, placements: Sequence[Placement], *, ledger: Ledger, make: Callable[[], Proxy]) -> Iterator[None]:
-    """Let a proxy score the placements that the ledger has no score of; yields once a placement."""
+    """Let a proxy score the placements that the ledger lacks. Yields once a placement."""
     known = ledger.facts(_SCORE.format(name))
     shared: dict[str, Any] = ledger.fact(_SHARED + name) or {"seconds": 0.0, "reason": ""}
     proxy: Proxy | None = None
@@ -91,7 +91,7 @@ def score(name: str, placements: Sequence[Placement], *, ledger: Ledger, make: C
 
 
 def proxy_records(ledger: Ledger) -> dict[str, ProxyRecord]:
-    """Return what the proxies of a study have left in its ledger, in the order of their names."""
+    """Return the scores of all proxies in a ledger, in the order of their names."""
     records = {}
     for name, shared in ledger.facts(_SHARED).items():
         facts = ledger.facts(_SCORE.format(name))
@@ -106,7 +106,7 @@ def proxy_records(ledger: Ledger) -> dict[str, ProxyRecord]:
 
 
 def covariates_of(design: Design, records: Mapping[str, ProxyRecord]) -> dict[str, Covariate]:
-    """Learn from the scores what each proxy says of every candidate of the space, by a design without covariates."""
+    """Return a covariate for each proxy: its score of every candidate, learned with a design without covariates."""
     from seplace.effects.covariates import learn_covariate, left_out
 
     return {
@@ -116,7 +116,7 @@ def covariates_of(design: Design, records: Mapping[str, ProxyRecord]) -> dict[st
 
 
 def warn_of_the_left_out(records: Mapping[str, ProxyRecord], covariates: Mapping[str, Covariate]) -> None:
-    """Warn of every proxy that the model does without, and of every one that could not score all placements."""
+    """Warn of each proxy that the model leaves out, and of each that could not score all placements."""
     for name, record in records.items():
         if reason := covariates[name].reason:
             warnings.warn(f"proxy {name} is left out: {reason}", stacklevel=2)
@@ -136,10 +136,10 @@ def _scored(proxy: Proxy, placement: Placement) -> dict[str, Any]:
 
 
 def _tried(act: Callable[[], _T], *, fatal: tuple[type[Exception], ...]) -> tuple[_T | None, str]:
-    """Return what an act returns, or None and why it failed; what is fatal is passed on."""
+    """Return the result of `act`, or None and the reason of its failure; fatal errors are raised."""
     try:
         return act(), ""
-    except (Exception, SystemExit) as error:  # a proxy may be anyone's code
+    except (Exception, SystemExit) as error:  # a proxy may be code of the user's own
         if isinstance(error, fatal) and not isinstance(error, UserCodeError):
             raise
         return None, str(error) if isinstance(error, UserCodeError) else describe_error(error)

@@ -1,7 +1,7 @@
-"""The search phase: ask the sampler, train, tell, until the budget is spent or the front is settled.
+"""The search phase: ask the sampler, train and tell until the budget is spent or the front is settled.
 
-A placement that is proposed again is trained on its next seed, or to its end where it had stopped at a rung. The budget
-is counted in epochs: what goes on pays only for the rest.
+A placement that is proposed again is trained on its next seed, or to its end if it had stopped at a rung. The budget is
+counted in epochs: a training that goes on pays only for the rest.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
     from seplace.search.trainings import Trainings
 
 _PATIENCE = 25
-"""So many proposals in a row that need no training end in a random placement that does."""
+"""The number of proposals in a row without a training after which a random placement that needs one is taken."""
 
 _SETTLED = 0.05
-"""The search is settled when the recommended front is believed to miss so much of the attainable hypervolume."""
+"""The expected hypervolume regret, as a share of the attainable hypervolume, at which the search is settled."""
 
 _SETTLED_EVERY = 5
-"""After so many results the model is asked whether the search is settled."""
+"""The number of results after which the expected regret is computed again."""
 
 _DRAWS = 8
-"""So many sets of scales stand for what is not known of them when the model is asked for the regret."""
+"""Posterior draws of the model's scales from which the expected regret is computed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,11 +53,11 @@ class _Step:
     job: Job | None
     """None if earlier trainings answer."""
     cost: int
-    """The epochs that the job has to train."""
+    """The epochs that the job still has to train."""
 
 
 class SearchPhase:
-    """One search. It answers from the ledger for what was proposed and trained before."""
+    """One search. Proposals and trainings of earlier runs are taken from the ledger."""
 
     def __init__(
         self,
@@ -71,9 +71,9 @@ class SearchPhase:
         optuna_file: OptunaFile | None,
         on_done: Callable[[float], None],
     ) -> None:
-        """Take what the search needs; the baselines are trained, `on_done` hears how many trainings are done.
+        """Take what the search needs, the baselines already trained.
 
-        Of a budget in hours it hears the share that is over.
+        `on_done` is called with the number of trainings done, or with the share of a budget in hours that has passed.
         """
         self.task = task
         self.budget = budget
@@ -89,23 +89,23 @@ class SearchPhase:
         self.seeds = Counter(baselines.values())
         self.length = budget.length
         self.spent = len(baselines) * self.length
-        """Epochs, those of what is running counted in."""
+        """Epochs, including those of running trainings."""
         self.is_spent = False
         self.unproductive = 0
         self.pending: deque[_Step] = deque()
         bands = Bands(task) if budget.rungs else None
         self.rungs = Rungs(budget.rungs, length=self.length, bands=bands, seed=task.seed)
         self.ended: dict[Placement, list[int]] = defaultdict(list)
-        """The seeds whose whole trainings have been heard of, in order, whatever else has finished meanwhile."""
+        """The seeds of whole trainings that have been processed, in order, whatever else has finished meanwhile."""
         for placement in baselines.values():
-            self._hear_end(trainings.results[trainings.job(placement, FIRST_SEED).key])
+            self._add_end(trainings.results[trainings.job(placement, FIRST_SEED).key])
         self.started = time.monotonic() - (ledger.fact("search_seconds") or 0.0)
 
     def run(self) -> None:
-        """Search to the end."""
+        """Run the search to its end."""
         # In-order telling: proposal k is made when exactly those before k - window are told, whatever finished first.
         window = self.budget.workers + self.budget.workers // 2
-        told, is_settled = 0, False
+        ended, is_settled = 0, False
         while True:
             while len(self.pending) < window and not is_settled and self._ask():
                 pass
@@ -115,9 +115,9 @@ class SearchPhase:
             last = None if step.job is None else self.trainings.answer(step.job)
             if step.job is None or last is not None:
                 self.pending.popleft()
-                has_ended = self._hear(step, last)
-                told += has_ended
-                if self.budget.stop == "settled" and has_ended and told % _SETTLED_EVERY == 0:
+                has_ended = self._finish(step, last)
+                ended += has_ended
+                if self.budget.stop == "settled" and has_ended and ended % _SETTLED_EVERY == 0:
                     is_settled = self._regret(self.proposals.history).mean <= _SETTLED
                 if self.optuna_file is not None:
                     self.optuna_file.update(self.proposals.study)
@@ -149,9 +149,9 @@ class SearchPhase:
         return proposals
 
     def _within_budget(self, epochs: int) -> bool:
-        """Return whether so many epochs more may follow; a proposal that an earlier run made in its hours may anyway.
+        """Return whether the budget allows more epochs; a proposal that an earlier run made in its hours is allowed.
 
-        After the first that may not, nothing new begins: so a study whose budget grew is the one that always had it.
+        After the first refusal nothing new begins, so that a study whose budget grows equals one that always had it.
         """
         budget = self.budget
         if budget.trainings is not None:
@@ -163,9 +163,9 @@ class SearchPhase:
         return share < 1 or self.proposals.next_number in self.recorded
 
     def _ask(self) -> bool:
-        """Make a proposal, and start the training it leads to; False if the budget or the placements are used up.
+        """Make a proposal and start its training; return False if the budget or the placements are used up.
 
-        A stopped training that has come among the best of its band comes before anything new.
+        A stopped training that goes on comes before anything new.
         """
         number = self.proposals.next_number
         due = self.rungs.due()
@@ -198,16 +198,16 @@ class SearchPhase:
             self.spent += step.cost
         self.pending.append(step)
 
-    def _hear(self, step: _Step, last: Evaluation | None) -> bool:
-        """Take what the training of a step gave: tell it, or let it go on; return whether it was a whole training."""
+    def _finish(self, step: _Step, last: Evaluation | None) -> bool:
+        """Tell the result of a step, or let its training go on; return whether it was a whole training."""
         job = step.job
         accuracy = None if job is None or last is None else last.accuracy_after(job.epochs)
         if job is None or job.epochs == self.length or accuracy is None:
             if last is not None:
-                self._hear_end(last)
+                self._add_end(last)
             self._tell(step.number, last, step.placement)
             return job is not None
-        target = self.rungs.hear_rung(step.placement, job.epochs, accuracy)
+        target = self.rungs.add_at_rung(step.placement, job.epochs, accuracy)
         if target is not None:
             rest = target - job.epochs
             if self.spent + rest <= (self.budget.trainings or 0) * self.length:
@@ -225,18 +225,18 @@ class SearchPhase:
         )
         return False
 
-    def _hear_end(self, evaluation: Evaluation) -> None:
-        """Take a whole training; the rungs hear of first ones."""
+    def _add_end(self, evaluation: Evaluation) -> None:
+        """Record a whole training; the rungs take those on the first seed."""
         self.ended[evaluation.placement].append(evaluation.seed)
         if evaluation.seed != FIRST_SEED:
             return
         curve = {rung: evaluation.accuracy_after(rung) for rung in self.budget.rungs}
         known = {rung: accuracy for rung, accuracy in curve.items() if accuracy is not None}
         if evaluation.accuracy is not None:
-            self.rungs.hear_end(evaluation.placement, evaluation.accuracy, known)
+            self.rungs.add_at_end(evaluation.placement, evaluation.accuracy, known)
 
     def _fresh_placement(self, number: int) -> Placement | None:
-        """Return a random placement that keeps the budgets and has a seed left; None if there is no such placement."""
+        """Return a random placement that keeps the limits and has a seed left; None if there is none."""
         space = self.task.space
         order = np.random.default_rng(derive_seed(self.task.seed, "fresh", number))
         for index in order.permutation(len(space)) if len(space) <= 10**6 else order.integers(len(space), size=10**4):
@@ -247,7 +247,7 @@ class SearchPhase:
         return None
 
     def _tell(self, number: int, last: Evaluation | None, placement: Placement) -> None:
-        """Tell the mean of a placement's accuracies with its last training, None if earlier ones answered."""
+        """Tell the mean accuracy of a placement with its last training; None if earlier trainings answered."""
         if last is not None and last.reason == "crashed":
             self.proposals.tell_failed(number)
             return
@@ -255,20 +255,20 @@ class SearchPhase:
         has_failed = accuracy is None or (last is not None and last.state == "failed")
         constraints = self._constraints(placement, has_failed=has_failed)
         if accuracy is None or max(constraints.values()) > 0:
-            # Finite and pessimistic: a sampler that is told nothing proposes a doomed placement again and again.
-            told = [trial.values[0] for trial in self.proposals.study.get_trials(deepcopy=False) if trial.values]
-            accuracy = min(told, default=0.0)
+            # Finite and pessimistic: without a value a sampler would propose a failing placement again and again.
+            known = [trial.values[0] for trial in self.proposals.study.get_trials(deepcopy=False) if trial.values]
+            accuracy = min(known, default=0.0)
         training = None if last is None else observation_of(last)
         cost = self.costs.of(placement)[self.task.cost]
         self.proposals.tell(number, accuracy=accuracy, cost=cost, constraints=constraints, training=training)
 
     def _constraints(self, placement: Placement, *, has_failed: bool) -> dict[str, float]:
-        """Return what the sampler is told to keep at or below 0."""
+        """Return the constraints of a placement by name; they are satisfied at or below 0."""
         excess = {f"{name} over its limit": share for name, share in self.costs.excess(placement).items()}
         return excess | {"training failed": 1.0 if has_failed else -1.0}
 
     def _regret(self, history: History) -> Regret:
-        """Return what the front that would be recommended now is believed to miss."""
+        """Return the expected hypervolume regret of the front that would be recommended now."""
         observations = denoised(self.task.design, history.observations)
         posterior = Posterior(self.task.design, observations, draws=_DRAWS, random=np.random.default_rng(0))
         return expected_regret(posterior, self.task.priced_space_by(history.costs), closed=history.failed)

@@ -1,4 +1,4 @@
-"""The end of a run: what was trained is timed, and the test split is read once."""
+"""The end of a run: trained placements are timed, and the test split is read once."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def run_test_phase(
     time: Callable[[], None],
     on_done: Callable[[], None],
 ) -> None:
-    """Call `time`, and read the test split for those evaluations whose weights are there and sound.
+    """Call `time`, and read the test split for the evaluations whose weights are there and undamaged.
 
-    An error here loses nothing of the search, so that it is no error of the run: it is kept as the ledger's fact
-    `untested`, and the study is not finished. Damaged and missing weights are warned of; the others are read.
+    An error here loses nothing of the search and does not end the run: it is kept as the ledger's fact `untested`, and
+    the study is not finished. Damaged and missing weights cause a warning; the others are tested.
     """
     unread: list[CorruptResults] = []
     note = ""
@@ -57,7 +57,7 @@ def run_test_phase(
 
 
 def _warn_of(unread: list[CorruptResults]) -> None:
-    """Warn of each damaged file, and of the first of those that are not there: published results have none."""
+    """Warn of each damaged file, and once of all missing ones: published results have no weights."""
     missing = [error for error in unread if isinstance(error, MissingWeights)]
     lines = [str(error) for error in unread if error not in missing]
     if missing:

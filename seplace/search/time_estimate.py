@@ -1,4 +1,4 @@
-"""How long a run takes, by what planning it has timed: an estimate to decide by, not a promise."""
+"""The time of a run, estimated from what its plan has timed."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ if TYPE_CHECKING:
     from seplace.search.budget import Budget
 
 _CLOSING = 0.5
-"""The tables and figures at the end, by the time that starting takes, as measured on several machines' first study."""
+"""The time of the tables and figures at the end, in units of the starting time, as measured on several machines."""
 _PROPOSING = 0.04
-"""A proposal of a sampler with a model, by the time that starting takes; the others answer at once."""
+"""The time of a proposal of a sampler with a model, in units of the starting time; others take none."""
 _WITH_A_MODEL = ("effects", "gp", "tpe")
 _TIMED = 256
-"""So many placements are timed at the end, at most, and their choices alone."""
+"""The most placements whose latency is measured at the end."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TimeEstimate:
-    """What planning has timed, in seconds, and what follows for the run."""
+    """Times in seconds that a plan has measured, from which the time of the run follows."""
 
     starting: float
-    """Of one process: imports, data, and what the first training alone has to do."""
+    """The start of one process: imports, data, and the extra time of the first training."""
     training: float
-    """Of one placement: building, set-up, epochs and scores."""
+    """One training: building, set-up, epochs and scores."""
     timing: float
-    """Of the latency of one placement."""
+    """Measuring the latency of one placement."""
     at_once: int
     """Trainings that run side by side."""
     is_inline: bool
@@ -53,9 +53,9 @@ class TimeEstimate:
 
 
 def at_once(executor: str, *, workers: int, threads: int, gpus: int | None) -> tuple[int, str]:
-    """Return how many trainings can run side by side here, and a sentence where the study asks for more.
+    """Return how many trainings can run side by side here, and a sentence if the study wants more.
 
-    `gpus` is the number of GPUs that trainings use; 0 on a processor, None where that is not known.
+    `gpus` is the number of GPUs that trainings use: 0 on a CPU, None if it is unknown.
     """
     cores = usable_cores()
     if executor == "inline":
@@ -77,5 +77,5 @@ def at_once(executor: str, *, workers: int, threads: int, gpus: int | None) -> t
 
 
 def usable_cores() -> int:
-    """Return the processors that this process may use."""
+    """Return the number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

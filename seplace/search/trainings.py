@@ -1,4 +1,4 @@
-"""The trainings of one study: what is known, what is running, and how a result becomes a row of the ledger."""
+"""The trainings of a search: those that are known, those that run, and how a result becomes a row of the ledger."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Trainings:
-    """Starts trainings that the ledger does not know, and commits their results."""
+    """Starts the trainings that the ledger lacks, and commits their results."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Trainings:
         self.results: dict[EvaluationKey, Evaluation] = {
             row.key: row for row in known if row.key not in self.attempts.replaced
         }
-        """Of the full length; what stopped at a rung is no result, nor is a failure that is to be made again."""
+        """Results of the full length, without trainings that stopped at a rung and failures that will be repeated."""
         self.rungs: dict[EvaluationKey, Evaluation] = {row.key: row for row in ledger.rungs()}
         self._in_flight: set[EvaluationKey] = set()
         self._failed_in_a_row: set[EvaluationKey] = set()
@@ -57,11 +57,11 @@ class Trainings:
         return Job(placement=placement, seed=seed, epochs=epochs or self.length)
 
     def answer(self, job: Job) -> Evaluation | None:
-        """Return what is known of a job: its result, or that of the whole training which it is a part of."""
+        """Return the result of a job, or that of the whole training that includes it; None if there is neither."""
         return self.rungs.get(job.key) or self.results.get(self.job(job.placement, job.seed).key)
 
     def start(self, job: Job) -> bool:
-        """Submit a job unless its result is known; return whether there is something to wait for."""
+        """Submit a job unless its result is known. Return whether there is something to wait for."""
         if self.answer(job) is not None:
             return False
         if job.key not in self._in_flight:
@@ -70,14 +70,14 @@ class Trainings:
         return True
 
     def collect(self) -> list[Evaluation]:
-        """Wait a short while, commit what has finished, and return it; what the machine has failed is queued again."""
+        """Wait a short while, then commit and return what has finished; failures of the machine are queued again."""
         finished, failed = [], []
         for returned in self.executor.wait():
             self._in_flight.discard(returned.key)
             evaluation = replace(returned, costs=self.costs.of(returned.placement))
             if evaluation.state == "failed":  # at a rung or not: it will have no result
                 evaluation = replace(evaluation, epochs=self.length)
-                if self.attempts.is_made_again(evaluation):
+                if self.attempts.grant_retry(evaluation):
                     self.ledger.add_failure(evaluation)
                     failed.append((evaluation, returned.epochs))
                     continue
@@ -89,7 +89,7 @@ class Trainings:
         return finished
 
     def _commit(self, returned: Evaluation) -> Evaluation:
-        """Commit a result, in the place of a failed one where an earlier run has left it."""
+        """Commit a result; it replaces a failure of an earlier run."""
         whole = self.job(returned.placement, returned.seed).key
         evaluation = self.attempts.counted(returned, whole)
         replaced = self.attempts.replaced.pop(whole, None)
@@ -107,7 +107,7 @@ class Trainings:
         return evaluation
 
     def train(self, jobs: Sequence[Job], *, on_done: Callable[[int], None]) -> None:
-        """Train jobs, those that are not in the ledger yet, and wait for all; `on_done` hears of how many are done."""
+        """Train the jobs that the ledger lacks and wait for all; `on_done` is called with the number that are done."""
         waiting = {job.key for job in jobs if self.start(job)}
         on_done(len(jobs) - len(waiting))
         while waiting:
@@ -115,19 +115,19 @@ class Trainings:
             on_done(len(jobs) - len(waiting))
 
     def mean_accuracy(self, placement: Placement, *, seeds: Iterable[int]) -> float | None:
-        """Return the mean over those of the seeds that gave a result; None without any."""
+        """Return the mean over the seeds that have a result; None without any."""
         rows = [self.results.get(self.job(placement, seed).key) for seed in seeds]
         accuracies = [row.accuracy for row in rows if row is not None and row.accuracy is not None]
         return float(np.mean(accuracies)) if accuracies else None
 
     def refuse_without(self, placement: Placement) -> None:
-        """Raise TooManyFailures where the first training of a placement failed that all others are compared with."""
+        """Raise TooManyFailures if the first training of a placement failed with which all others are compared."""
         row = self.results[self.job(placement, 0).key]
         if row.state == "failed":
             raise TooManyFailures(f"what everything is compared with has failed: {self.failure_rules.describe(row)}")
 
     def refuse_if_all_failed(self) -> None:
-        """Raise TooManyFailures where no training gave a result: there is nothing to recommend, nor to learn from."""
+        """Raise TooManyFailures if no training has a result."""
         if all(row.accuracy is None for row in self.results.values()):
             *_, last = self.results.values()
             last_failure = self.failure_rules.describe(last)
@@ -140,12 +140,12 @@ class Trainings:
             self._failed_in_a_row.add(evaluation.key)
         if len(self._failed_in_a_row) < self.failure_rules.stop_after:
             return
-        if self._streak is not None and all(self.failure_rules.is_of_the_machine(row) for row in self._streak.failed):
+        if self._streak is not None and all(self.failure_rules.is_machine_failure(row) for row in self._streak.failed):
             self._streak.withdraw()
         raise self._too_many(len(self._failed_in_a_row), evaluation)
 
     def refuse_a_bad_end(self) -> None:
-        """Raise TooManyFailures where all that was trained last has failed, though an earlier run has seen it fail."""
+        """Raise TooManyFailures if the last trainings of this run all failed, including repeated ones."""
         failed = [] if self._streak is None else self._streak.failed
         news = [row for row in failed if row.key not in self.attempts.had_failed]
         if len(news) >= self.failure_rules.stop_after:

@@ -13,7 +13,7 @@ from seplace.results.evaluation import Evaluation
 from seplace.results.ledger import Ledger
 from seplace.search import run_study
 from seplace.search.attempts import Attempts, FailureRules
-from tests.search.toy import Scrambled, Stop, go, left_in
+from tests.search.toy import Scrambled, Shelf, Stop, go, left_in
 from tests.studies import write_small_space, write_study
 
 PLAIN = "none-none-none"
@@ -44,7 +44,7 @@ def rows_of(folder):
 def test_a_study_whose_machine_failed_once_equals_one_that_had_no_trouble(
     tmp_path, toy, monkeypatch, executor, sampler, reason
 ):
-    monkeypatch.setattr(run_study, "EXECUTORS", {"inline": Scrambled} if executor == "scrambled" else EXECUTORS)
+    monkeypatch.setattr(run_study, "EXECUTORS", Shelf(inline=Scrambled) if executor == "scrambled" else EXECUTORS)
     monkeypatch.setattr(Scrambled, "order", random.Random(0))
     path = small_study(tmp_path, sampler=sampler, confirmations=4)
     go(path, tmp_path / "whole")

@@ -20,7 +20,7 @@ from seplace.search.lock import study_lock
 from seplace.study.config import load_study
 from tests.marks import in_the_long_form
 from tests.networks import shaped_network_of
-from tests.search.toy import Scrambled, Stop, accuracy_of, go, keys_in, left_in, read_on_test_split
+from tests.search.toy import Scrambled, Shelf, Stop, accuracy_of, go, keys_in, left_in, read_on_test_split
 from tests.studies import write_small_space, write_study
 
 BASELINES = [str(placement) for placement in baselines(describe("cifar_resnet8[width=0.5]")).values()]
@@ -67,7 +67,7 @@ def test_other_backbones_are_searched_priced_and_judged(tmp_path, toy, sampler):
 @pytest.mark.usefixtures("no_optuna_file")
 @pytest.mark.parametrize("executor", ["inline", "scrambled"])
 def test_a_repeated_placement_gets_its_next_seed(tmp_path, toy, monkeypatch, executor):
-    monkeypatch.setattr(run_study, "EXECUTORS", {"inline": Scrambled} if executor == "scrambled" else EXECUTORS)
+    monkeypatch.setattr(run_study, "EXECUTORS", Shelf(inline=Scrambled) if executor == "scrambled" else EXECUTORS)
     path = write_study(
         tmp_path, space=write_small_space(tmp_path), search={"trainings": 20, "seeds": 3}, run={"workers": 3}
     )
@@ -121,7 +121,7 @@ def test_data_that_do_not_fit_are_refused_and_can_be_mended(tmp_path, toy):
 def test_the_order_in_which_trainings_finish_does_not_matter(tmp_path, toy, monkeypatch, sampler):
     path = write_study(tmp_path, search={"trainings": 40, "sampler": sampler}, confirm=CONFIRM, run={"workers": 4})
     go(path, tmp_path / "straight")
-    monkeypatch.setattr(run_study, "EXECUTORS", {"inline": Scrambled})
+    monkeypatch.setattr(run_study, "EXECUTORS", Shelf(inline=Scrambled))
     for seed in range(3):
         monkeypatch.setattr(Scrambled, "order", random.Random(seed))
         go(path, tmp_path / f"scrambled{seed}")
@@ -140,7 +140,7 @@ def test_the_order_in_which_trainings_finish_does_not_matter(tmp_path, toy, monk
     ],
 )
 def test_an_interrupted_study_equals_one_that_was_not(tmp_path, toy, monkeypatch, sampler, executor):
-    monkeypatch.setattr(run_study, "EXECUTORS", {"inline": Scrambled} if executor == "scrambled" else EXECUTORS)
+    monkeypatch.setattr(run_study, "EXECUTORS", Shelf(inline=Scrambled) if executor == "scrambled" else EXECUTORS)
     path = write_study(tmp_path, search={"trainings": 40, "sampler": sampler}, confirm=CONFIRM, run={"workers": 3})
     go(path, tmp_path / "whole")
     toy.trained.clear()

@@ -7,7 +7,7 @@ from scipy.stats import kendalltau
 
 from seplace.placement import Placement
 from seplace.samplers.task import Task
-from seplace.search.rungs import LEAST_PAIRS, Bands, Rungs, Trust, expected_end, trust_in
+from seplace.search.rungs import LEAST_PAIRS, Bands, RankCheck, Rungs, check_ranks, expected_end
 from seplace.simulation.landscapes import landscape
 from tests.effects.toy import SMALL, cost_table_of
 
@@ -36,7 +36,7 @@ def proven(*epochs: int, bands: Bands | None = None) -> Rungs:
     """Rungs that ten whole trainings have shown to rank as the end does; their accuracies at rungs are 0 to 9."""
     rungs = rungs_of(*epochs, bands=bands)
     for number, placement in enumerate(SPACE[:10]):
-        rungs.hear_end(placement, 50.0 + number, dict.fromkeys(rungs.epochs, float(number)))
+        rungs.add_at_end(placement, 50.0 + number, dict.fromkeys(rungs.epochs, float(number)))
     return rungs
 
 
@@ -84,10 +84,10 @@ def by_hand(early, late) -> float:
 def test_trust_is_kendalls_tau_of_the_pairs():
     random = np.random.default_rng(0)
     early, late = random.integers(0, 6, 15), random.normal(size=15)
-    trust = trust_in(early.tolist(), late.tolist())
+    trust = check_ranks(early.tolist(), late.tolist())
     assert trust.pairs == 15
     assert trust.tau == pytest.approx(by_hand(early, late))
-    assert not trust_in([1.0] * 12, [float(each) for each in range(12)]).is_on
+    assert not check_ranks([1.0] * 12, [float(each) for each in range(12)]).is_on
 
 
 @pytest.mark.parametrize(
@@ -103,13 +103,13 @@ def test_trust_is_kendalls_tau_of_the_pairs():
     ],
 )
 def test_a_rung_is_believed_by_number_and_tau(pairs, tau, is_on):
-    assert Trust(pairs=pairs, tau=tau).is_on == is_on
+    assert RankCheck(pairs=pairs, tau=tau).is_on == is_on
 
 
 def test_unrelated_ranks_are_seldom_believed():
     random = np.random.default_rng(1)
     taus = [kendalltau(random.normal(size=10), random.normal(size=10)).statistic for _ in range(400)]
-    assert 0.01 < np.mean([Trust(pairs=10, tau=tau).is_on for tau in taus]) < 0.09
+    assert 0.01 < np.mean([RankCheck(pairs=10, tau=tau).is_on for tau in taus]) < 0.09
 
 
 def test_the_expected_end_is_on_the_line_of_least_squares():
@@ -133,7 +133,7 @@ def test_nothing_stops_before_ten_pairs():
     for number, placement in enumerate(SPACE[:LEAST_PAIRS]):
         assert rungs.first_target(number) == LENGTH
         assert rungs.due() is None
-        rungs.hear_end(placement, 50.0 + number, {3: float(number)})
+        rungs.add_at_end(placement, 50.0 + number, {3: float(number)})
     targets = [rungs.first_target(number) for number in range(10, 1010)]
     assert set(targets) == {3, LENGTH}
     assert 0.07 < targets.count(LENGTH) / 1000 < 0.13  # a random tenth is never stopped
@@ -142,8 +142,8 @@ def test_nothing_stops_before_ten_pairs():
 def test_the_best_third_goes_on():
     rungs = proven(3)
     # Eleven results: with the newest, fewer than 11 / 3 may be better.
-    assert rungs.hear_rung(SPACE[10], 3, 6.5) == LENGTH
-    assert rungs.hear_rung(SPACE[11], 3, 6.4) is None
+    assert rungs.add_at_rung(SPACE[10], 3, 6.5) == LENGTH
+    assert rungs.add_at_rung(SPACE[11], 3, 6.4) is None
     assert rungs.is_stopped(SPACE[11])
     assert not rungs.is_stopped(SPACE[10])
 
@@ -151,16 +151,16 @@ def test_the_best_third_goes_on():
 def test_bands_are_apart():
     rungs = proven(3, bands=TwoBands())
     # The even band has 0, 2, 4, 6, 8; the odd one 1, 3, 5, 7, 9.
-    assert rungs.hear_rung(SPACE[10], 3, 6.1) == LENGTH
-    assert rungs.hear_rung(SPACE[11], 3, 6.1) is None
+    assert rungs.add_at_rung(SPACE[10], 3, 6.1) == LENGTH
+    assert rungs.add_at_rung(SPACE[11], 3, 6.1) is None
 
 
 def test_what_has_come_among_the_best_is_due():
     rungs = proven(3)
-    assert rungs.hear_rung(SPACE[10], 3, 6.5) == LENGTH
-    assert rungs.hear_rung(SPACE[11], 3, 6.4) is None
+    assert rungs.add_at_rung(SPACE[10], 3, 6.5) == LENGTH
+    assert rungs.add_at_rung(SPACE[11], 3, 6.4) is None
     assert rungs.due() is None
-    assert rungs.hear_rung(SPACE[12], 3, -1.0) is None  # thirteen results: fewer than 13 / 3 are better now
+    assert rungs.add_at_rung(SPACE[12], 3, -1.0) is None  # thirteen results: fewer than 13 / 3 are better now
     due = rungs.due()
     assert (due.placement, due.target, due.cost) == (SPACE[11], LENGTH, LENGTH - 3)
     assert rungs.go_on(SPACE[11]) == 3
@@ -169,8 +169,8 @@ def test_what_has_come_among_the_best_is_due():
 
 def test_a_promoted_training_is_looked_at_at_the_next_rung():
     rungs = proven(2, 5)
-    assert rungs.hear_rung(SPACE[10], 2, 20.0) == 5
-    assert rungs.hear_rung(SPACE[10], 5, 0.5) is None
+    assert rungs.add_at_rung(SPACE[10], 2, 20.0) == 5
+    assert rungs.add_at_rung(SPACE[10], 5, 0.5) is None
     assert rungs.go_on(SPACE[10]) == 5
     assert rungs.to_fact() == {
         "stopped": 0,
@@ -181,16 +181,16 @@ def test_a_promoted_training_is_looked_at_at_the_next_rung():
 def test_a_rung_that_says_nothing_is_passed_over():
     rungs = rungs_of(2, 5)
     for number, placement in enumerate(SPACE[:12]):
-        rungs.hear_end(placement, 50.0 + number, {2: float(number % 3), 5: float(number)})
-    assert not rungs.trust(2).is_on
+        rungs.add_at_end(placement, 50.0 + number, {2: float(number % 3), 5: float(number)})
+    assert not rungs.check(2).is_on
     assert {rungs.first_target(number) for number in range(50)} == {5, LENGTH}
 
 
 def test_selected_trainings_say_nothing_of_their_rung():
     rungs = proven(3)
-    rungs.hear_rung(SPACE[10], 3, 20.0)
-    rungs.hear_end(SPACE[10], 10.0, {3: 20.0})
-    assert (rungs.trust(3).pairs, rungs.trust(3).tau) == (10, pytest.approx(1.0))
+    rungs.add_at_rung(SPACE[10], 3, 20.0)
+    rungs.add_at_end(SPACE[10], 10.0, {3: 20.0})
+    assert (rungs.check(3).pairs, rungs.check(3).tau) == (10, pytest.approx(1.0))
     # … but regression is not misled by a choice that was made by its x.
     known = [*range(10), 20.0], [*(50.0 + each for each in range(10)), 10.0]
     assert rungs.expected(3, 4.0) == pytest.approx(expected_end(4.0, *known))
@@ -198,11 +198,11 @@ def test_selected_trainings_say_nothing_of_their_rung():
 
 def test_a_rung_turns_off_when_its_ranks_do_not_hold():
     rungs = proven(3)
-    assert rungs.hear_rung(SPACE[20], 3, -5.0) is None
+    assert rungs.add_at_rung(SPACE[20], 3, -5.0) is None
     for number, placement in enumerate(SPACE[10:18]):
-        rungs.hear_end(placement, 40.0 - number, {3: 10.0 + number})
-    assert not rungs.trust(3).is_on
+        rungs.add_at_end(placement, 40.0 - number, {3: 10.0 + number})
+    assert not rungs.check(3).is_on
     assert {rungs.first_target(number) for number in range(50)} == {LENGTH}
     assert rungs.due() is None
-    assert rungs.hear_rung(SPACE[21], 3, -6.0) == LENGTH  # it was on its way to the rung
+    assert rungs.add_at_rung(SPACE[21], 3, -6.0) == LENGTH  # it was on its way to the rung
     assert rungs.is_stopped(SPACE[20])

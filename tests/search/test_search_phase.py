@@ -14,7 +14,7 @@ from seplace.search import run_study
 from seplace.search.proposals import Proposals
 from seplace.search.rungs import LEAST_PAIRS
 from seplace.study.config import load_study
-from tests.search.toy import Scrambled, Stop, accuracy_of, go, left_in
+from tests.search.toy import Scrambled, Shelf, Stop, accuracy_of, go, left_in
 from tests.studies import write_small_space, write_study
 
 EPOCHS, RUNGS = 9, (1, 3)
@@ -82,7 +82,7 @@ def test_ranks_that_do_not_hold_cost_nothing(tmp_path, early):
 @pytest.mark.usefixtures("no_optuna_file")
 @pytest.mark.parametrize("executor", ["inline", "scrambled"])
 def test_an_interrupted_study_with_rungs_equals_one_that_was_not(tmp_path, early, monkeypatch, executor):
-    monkeypatch.setattr(run_study, "EXECUTORS", {"inline": Scrambled} if executor == "scrambled" else EXECUTORS)
+    monkeypatch.setattr(run_study, "EXECUTORS", Shelf(inline=Scrambled) if executor == "scrambled" else EXECUTORS)
     path = study(tmp_path, confirm={"seeds": 2, "trainings": 4}, run={"workers": 3})
     go(path, tmp_path / "whole")
     trained = early.trained.copy()
@@ -108,7 +108,7 @@ def test_an_interrupted_study_with_rungs_equals_one_that_was_not(tmp_path, early
 def test_the_order_in_which_they_finish_does_not_matter(tmp_path, early, monkeypatch):
     path = study(tmp_path, run={"workers": 4})
     go(path, tmp_path / "straight")
-    monkeypatch.setattr(run_study, "EXECUTORS", {"inline": Scrambled})
+    monkeypatch.setattr(run_study, "EXECUTORS", Shelf(inline=Scrambled))
     for seed in range(2):
         monkeypatch.setattr(Scrambled, "order", random.Random(seed))
         go(path, tmp_path / f"scrambled{seed}")
@@ -135,7 +135,7 @@ def test_a_mean_is_told_of_what_was_heard_of_whatever_has_finished(tmp_path, mon
     monkeypatch.setattr("seplace.search.rungs.LEAST_PAIRS", 7)  # the baselines are enough
     monkeypatch.setattr("seplace.search.rungs._PROMOTED", 1.0)  # all that meet a rung go on
     monkeypatch.setattr("seplace.search.rungs._NEVER_STOPPED", 0.0)
-    monkeypatch.setattr(run_study, "EXECUTORS", {"inline": executor})
+    monkeypatch.setattr(run_study, "EXECUTORS", Shelf(inline=executor))
     told: dict[int, float] = {}
     tell = Proposals.tell
 
