@@ -1,4 +1,4 @@
-"""What a line of the attachment shelf declares of an attachment."""
+"""The declarations of a line of the attachment shelf."""
 
 from __future__ import annotations
 

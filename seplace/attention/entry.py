@@ -1,4 +1,4 @@
-"""What a line of the attention shelf declares of a module."""
+"""The declarations of a line of the attention shelf."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ class AttentionEntry(Entry):
     is_additive: bool = False
     """Whether the module's output is added to the map; otherwise it scales the map."""
     has_signature: bool = False
-    """Whether what the module takes is read from its signature, since nothing is declared of it."""
+    """Whether the arguments of the module are read from its signature, since nothing is declared."""
 
     @classmethod
     def of_import_path(cls, path: str) -> Self:
-        """Return the entry of a gate that is read from its signature; a ratio is passed on if one is given."""
+        """Return the entry of a gate whose arguments are read from its signature; it may take a ratio."""
         return cls(path, takes_ratio=True, has_signature=True)
 
     @classmethod
     def name_problem(cls, name: str) -> str | None:
-        """Return why the text of a placement cannot hold a name, or None: `se2` is read as se with ratio 2."""
+        """Return why the text of a placement cannot hold a name, or None: `se2` means se with ratio 2."""
         if NAME.fullmatch(name):
             return None
         stem = name.rstrip("0123456789")

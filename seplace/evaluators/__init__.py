@@ -1,7 +1,7 @@
-"""Evaluators: what turns (placement, seed, epochs) into a result. One file and one line add an entry.
+"""Evaluators: they turn (placement, seed, epochs) into a result. One file and one line add an entry.
 
-An entry is called as `make(config, folder, *, worker)`, with the study, the folder of its results and the number of the
-worker that it works for, and returns an `Evaluator` as `seplace.evaluators.evaluator` describes it.
+An entry is called as `make(config, folder, *, worker)`, with the study, the folder of its results and the number of a
+worker. It returns an `Evaluator`, see `seplace.evaluators.evaluator`.
 """
 
 from seplace.evaluators.entry import EvaluatorEntry

@@ -1,4 +1,4 @@
-"""Networks and modules of the user's own, run once before they are counted: what cannot work is told at once."""
+"""Checks of the user's own networks and modules: each runs once before costs are counted, so that errors show early."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def check_network(backbone: Backbone, plain: nn.Module, images: Tensor, *, num_classes: int) -> None:
     """Run a plain network in eval mode on images (N, C, H, W) on the CPU.
 
-    UserCodeError where it cannot be run, or gives no logits (N, classes).
+    Raises UserCodeError where it cannot be run, or does not return logits (N, classes).
     """
     height, width = images.shape[2:]
     with user_errors(f"backbone {backbone.text} cannot be run on an image of {height}x{width} pixels"):
@@ -46,9 +46,9 @@ def check_modules(
     *,
     gate: GateOptions,
 ) -> None:
-    """Run the blocks of each unit with each of the user's own modules that may stand there, in eval mode on the CPU.
+    """Run the blocks of each unit with each of the user's own modules that it can have, in eval mode on the CPU.
 
-    UserCodeError names all that fail, or give another map than their blocks do without them, one a line.
+    Raises UserCodeError, which names on a line each all modules that fail or change the shape or type of a block's map.
     """
     own = [[choice for choice in listed if ATTENTION.is_external(choice.name)] for listed in choices]
     if not any(own):
@@ -88,7 +88,7 @@ def _problem(
         return str(error).removeprefix("it fails: ")
     expected = _output(block, given)
     is_alike = isinstance(output, Tensor) and (output.shape, output.dtype) == (expected.shape, expected.dtype)
-    return None if is_alike else f"its block gives {_told(output)} with it, and {_told(expected)} without"
+    return None if is_alike else f"its block gives {_described(output)} with it, and {_described(expected)} without"
 
 
 def _output(module: nn.Module, given: Tensor) -> Any:
@@ -96,7 +96,7 @@ def _output(module: nn.Module, given: Tensor) -> Any:
         return module.eval()(given.clone())
 
 
-def _told(output: Any) -> str:
+def _described(output: Any) -> str:
     if not isinstance(output, Tensor):
         return f"a {type(output).__name__}"
     return f"a map of shape {tuple(output.shape)} and {output.dtype}"

@@ -1,4 +1,4 @@
-"""A look at the data of a study; it needs no torch."""
+"""The inspection of a study's data; it needs no torch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def look_at_study(config: StudyConfig, *, whole: bool) -> Look:
-    """Look at every split that a study uses; see `look_at_data`."""
+    """Inspect every split that a study uses; see `look_at_data`."""
     data = config.data
     return look_at_data(
         data.name,

@@ -1,4 +1,4 @@
-"""What a line of the evaluator shelf declares of an evaluator."""
+"""The declarations of a line of the evaluator shelf."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a study asks of its evaluator, whichever it is."""
+"""The interface of evaluators."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ if TYPE_CHECKING:
 
 
 class Evaluator(Protocol):
-    """Turns the jobs of one study into evaluations, and knows what its placements cost."""
+    """Turns the jobs of one study into evaluations, and knows the costs of its placements."""
 
     def evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:
-        """Evaluate one job; `on_epoch` hears of each epoch that is trained."""
+        """Evaluate one job; `on_epoch` is called with the number of each trained epoch."""
 
     def test(self, evaluation: Evaluation) -> Score:
-        """Return what the network of an evaluation reaches on the test split; MissingWeights if that is unknown."""
+        """Return the score of a trained network on the test split. Raises MissingWeights where it cannot be known."""
 
     def cost_table(self) -> CostTable:
         """Return the counted costs of the space and the baselines."""
 
     def latencies(self, placements: Sequence[Placement]) -> dict[str, dict[str, Any]]:
-        """Return measured latencies, with how they were measured, by the text of the placement.
+        """Return measured latencies, with the conditions of the measurement, by the text of the placement.
 
-        Placements whose latency cannot be had are left out.
+        Placements without a latency are left out.
         """
 
     def describe_images(self) -> dict[str, Any]:
-        """Return what a trained network needs to know of its data, as plain JSON types."""
+        """Return a description of the data, as plain JSON types; an exported network carries it."""
 
     def estimate_seconds(self, placement: Placement) -> float:
         """Estimate the time of one training."""

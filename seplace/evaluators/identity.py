@@ -1,7 +1,7 @@
-"""The identity of what a study was built of, so that a study never goes on with another network, module or data set.
+"""The identity of the code and data of a study, so that it never continues with another network, module or data set.
 
-A study file names code and data of the user's own; what they are can change while their names stay. The identity is
-taken when a study begins, kept in its ledger, and compared before anything is trained or exported.
+A study file names code and data of the user's own, which can change while their names stay. The identity is taken when
+a study begins, kept in its ledger, and compared before each training and export.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from seplace.study.config import StudyConfig
 
 Identity = dict[str, dict[str, Any]]
-"""By what is described, such as `backbone nets:build`: its properties as plain JSON types."""
+"""By subject, such as `backbone nets:build`: its properties as plain JSON types."""
 
 _RELATIVE_TOLERANCE = 1e-4
-"""Numbers that are equal to so much are the same: another processor rounds otherwise."""
+"""Numbers within this tolerance are the same, since processors round differently."""
 
 _WORDS = {
     "stages": "stages",
@@ -47,16 +47,16 @@ _WORDS = {
     "code": "code",
 }
 _OF_TORCH = ("operators", "drawn", "constants", "output")
-"""What another version of torch may say differently of the same network."""
+"""Properties of the same network that can differ between versions of torch."""
 
 _OF_IMAGES = ("classes", "channels", "image_size", "training_images", "validation_images")
-"""What is compared of the data beside the splits; the mean and the deviation follow from these, to rounding."""
+"""The compared properties of the data beside the splits; mean and deviation follow from these, to rounding."""
 
 
 def identity_of(config: StudyConfig, images: Mapping[str, Any]) -> Identity:
-    """Return the identity of the user's own code in a study: networks, attention modules, and what else has a path.
+    """Return the identity of the user's own code in a study: networks, attention modules, and all other import paths.
 
-    A study that answers from a folder builds no network. `images` says what is known of the data.
+    A study with a tabular benchmark builds no network. `images` is the description of the data.
     """
     named: list[tuple[Registry[Any], Sequence[str]]] = [
         (EVALUATORS, [config.evaluator.name]),
@@ -103,9 +103,9 @@ def _identity_of_networks(config: StudyConfig, images: Mapping[str, Any]) -> Ide
 
 
 def changes_of_identity(known: Mapping[str, Mapping[str, Any]], now: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return a line for each network, module or other code that is another than it was.
+    """Return a line for each network, module or other code that has changed.
 
-    What only one side describes is no change: the study file tells of that.
+    A subject that only one side has is not a change here: the study file shows it.
     """
     lines = []
     for subject in now:
@@ -122,16 +122,16 @@ def changes_of_identity(known: Mapping[str, Mapping[str, Any]], now: Mapping[str
 
 
 def counted_code(identity: Identity) -> dict[str, object]:
-    """Return what counted costs depend on of the user's own code; empty without any."""
+    """Return the properties of the user's own code on which counted costs depend; empty without such code."""
     counted = ("stages", "parameters", "operators", "code", "torch")
     own = {subject: {name: each[name] for name in counted if name in each} for subject, each in identity.items()}
     return {"code": own} if own else {}
 
 
 def changes_of_images(known: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Return a line for each way in which the data set is another than it was.
+    """Return a line for each property of the data set that has changed.
 
-    What an earlier version did not describe is no change.
+    A property that an earlier version did not record is not compared.
     """
     from seplace.datasets.identity import changes_of_splits
 
@@ -143,16 +143,16 @@ def changes_of_images(known: Mapping[str, Any], now: Mapping[str, Any]) -> list[
 
 
 def refuse_other_code(known: Identity | None, config: StudyConfig, images: Mapping[str, Any], *, folder: Path) -> None:
-    """Raise StudyChanged where the user's own code is another than when the study in `folder` began.
+    """Raise StudyChanged where the user's own code has changed since the study in `folder` began.
 
-    Results of version 0.10 and before know no identity.
+    Results of version 0.10 and before have no identity, and are not compared.
     """
     if known and (changes := changes_of_identity(known, identity_of(config, images))):
         raise other_meaning(folder, changes)
 
 
 def other_meaning(folder: Path, changes: Iterable[str]) -> StudyChanged:
-    """Return the error that a folder holds results of a study with another meaning, with what has changed."""
+    """Return the error for a folder with results of a study with another meaning, with the changes."""
     return StudyChanged(
         f"{folder} holds results of a study with another meaning; only its budget may grow. Go on with the study as it "
         "was, or give this one another folder (--results). Changed:\n  " + "\n  ".join(changes)
@@ -160,7 +160,7 @@ def other_meaning(folder: Path, changes: Iterable[str]) -> StudyChanged:
 
 
 def _is_same(one: Any, other: Any) -> bool:
-    """Whether two JSON values are equal, numbers to a tolerance: those of one list are of one scale."""
+    """Whether two JSON values are equal, numbers to a tolerance relative to the largest of their list."""
     if not (isinstance(one, list) and isinstance(other, list)):
         return bool(one == other)
     if all(isinstance(each, float) for each in (*one, *other)):
@@ -177,7 +177,7 @@ def _short(value: Any) -> str:
 
 
 def _code_digest(path: str, *, kind: str) -> str:
-    """Return the SHA-256 of the code of a module and of the modules of the user's that it imports, comments apart."""
+    """Return the SHA-256 of the code of a module and of the user modules that it imports, without comments."""
     resolve(path, kind=kind)
     trees = _trees_of(path.partition(":")[0])
     digest = hashlib.sha256()
@@ -188,7 +188,7 @@ def _code_digest(path: str, *, kind: str) -> str:
 
 
 def _trees_of(name: str) -> dict[str, ast.Module]:
-    """Return the code of a module and of those that it imports, by name, as far as they are the user's, in Python."""
+    """Return the code of a module and of the user's Python modules that it imports, by name."""
     trees: dict[str, ast.Module] = {}
     waiting = [name]
     while waiting:
@@ -202,7 +202,7 @@ def _trees_of(name: str) -> dict[str, ast.Module]:
 
 
 def _file_of(name: str) -> str | None:
-    """Return the file of a module, without importing it; None where there is none, or a library's package is meant."""
+    """Return the file of a module without importing it; None where there is none, or it is in a library's package."""
     top, _, inside = name.partition(".")
     try:
         spec = importlib.util.find_spec(top) or USER_MODULES.locate(top)
@@ -210,7 +210,7 @@ def _file_of(name: str) -> str | None:
         origin = None if spec is None else spec.origin or next(iter(spec.submodule_search_locations or ()), None)
         if inside and origin is not None and is_user_file(origin):
             spec = importlib.util.find_spec(name)
-    except Exception:  # of a package of the user's, which is imported for what is inside it
+    except Exception:  # a package of the user's own is imported to find what is inside it
         return None
     return None if spec is None else spec.origin
 

@@ -1,4 +1,4 @@
-"""What identifies a network of the user's own: its parameters, the operators it runs, what it loads and computes."""
+"""The identity of a network of the user's own: its parameters, operators, loaded values and computed values."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ if TYPE_CHECKING:
     from seplace.placement import StageChoice
 
 _GATED_SIDE = 8
-"""Side of the map that an attention module is run on."""
+"""The side of the map on which an attention module is run."""
 
 _SHOWN = 16
-"""So many numbers of an output are kept."""
+"""The number of kept values of an output."""
 
 _WEIGHED = 1 << 20
-"""So many numbers of a tensor, evenly spaced, enter its weighted sum."""
+"""The number of evenly spaced values of a tensor that enter its weighted sum."""
 
 
 def identity_of_backbone(backbone: Backbone, *, num_classes: int, in_channels: int, side: int) -> dict[str, Any]:
     """Return the identity of a plain network for images of shape (C, side, side)."""
     stages = [[[site.path, site.in_channels, site.channels] for site in stage.sites] for stage in backbone.stages]
-    # Without our slots, which another version may name otherwise.
+    # Without seplace's slots, whose names can differ between versions.
     build = backbone.plain if isinstance(backbone, TracedBackbone) else backbone.build
     own = _identity(lambda: build(num_classes=num_classes, in_channels=in_channels), shape=(2, in_channels, side, side))
     return {"stages": stages, **own}
 
 
 def identity_of_choice(choice: StageChoice, unit: Stage, *, gate: GateOptions) -> dict[str, Any]:
-    """Return the identity of an attention module as wide as a stage has it."""
+    """Return the identity of an attention module with the width of a stage."""
     width = unit.widths[choice.attachment]
     make = attention_maker(choice, gate=gate, block_input=unit.in_channels)
     return _identity(lambda: make(width), shape=(2, width, _GATED_SIDE, _GATED_SIDE))
@@ -69,7 +69,7 @@ def _identity(build: Callable[[], nn.Module], *, shape: tuple[int, ...]) -> dict
         "torch": torch.__version__.partition("+")[0],
         "parameters": _digest([parameters, learning]),
         "values": _numbers_of(kept.values()),
-        # Another way to draw them is no other value of an output behind a layer that begins at zero.
+        # Behind a layer that starts at zero, weights that are drawn in another way do not change the output.
         "drawn": _numbers_of(
             tensor for name, tensor in _independent_of_seed(state, repeated_state).items() if name not in kept
         ),
@@ -79,7 +79,7 @@ def _identity(build: Callable[[], nn.Module], *, shape: tuple[int, ...]) -> dict
     (inference, repeated), (training, trained) = (
         [_ran(each, images, is_training=mode) for each in (network, again)] for mode in (False, True)
     )
-    # What does not come out the same twice, since it is random in eval mode say, identifies nothing.
+    # An output that differs between two runs, such as that of a network that is random in eval mode, is left out.
     if inference is not None and inference == repeated:
         identity["output"] = inference.numbers
         identity["operators"] = _digest(
@@ -92,7 +92,7 @@ def _identity(build: Callable[[], nn.Module], *, shape: tuple[int, ...]) -> dict
 
 
 def _independent_of_seed(state: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Return the tensors that were not drawn: constants, and what was loaded from a checkpoint."""
+    """Return the tensors that were not drawn: constants, and values loaded from a checkpoint."""
     return {
         name: tensor
         for name, tensor in state.items()
@@ -101,7 +101,7 @@ def _independent_of_seed(state: Mapping[str, Any], others: Mapping[str, Any]) ->
 
 
 def _numbers_of(tensors: Iterable[Tensor]) -> list[list[float]]:
-    """Return for each tensor its norm and a weighted sum: they change with its values, not with their rounding."""
+    """Return for each tensor its norm and a weighted sum, which change with its values beyond rounding."""
     numbers = []
     for tensor in tensors:
         real = torch.view_as_real(tensor) if tensor.is_complex() else tensor
@@ -113,19 +113,19 @@ def _numbers_of(tensors: Iterable[Tensor]) -> list[list[float]]:
 
 
 def _plain(number: Tensor) -> float:
-    """Return a number that JSON knows."""
+    """Return a number for JSON; 0 where it is not finite."""
     return float(number) if bool(torch.isfinite(number)) else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Run:
-    """What a forward pass has run and given."""
+    """The record of a forward pass."""
 
     calls: list[Any]
     constants: list[list[float]]
-    """Of tensors that it takes and that are neither parameters nor buffers of its state."""
+    """The numbers of tensors in its operators that are neither parameters nor buffers of its state."""
     numbers: list[list[float]]
-    """The first numbers of its output, and what identifies each tensor of it."""
+    """The first values of its output, and the numbers of each tensor of the output."""
 
 
 def _ran(network: nn.Module, images: Tensor, *, is_training: bool) -> _Run | None:
@@ -135,7 +135,7 @@ def _ran(network: nn.Module, images: Tensor, *, is_training: bool) -> _Run | Non
     with seeded(0), torch.no_grad(), _Operators(held) as operators:
         try:
             output = network(images)
-        except (Exception, SystemExit):  # the forward is the user's, and may not be meant to be run so
+        except (Exception, SystemExit):  # the user's forward may not work in this mode
             return None
     leaves = [leaf.detach() for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
     shown = [_plain(number) for leaf in leaves for number in leaf.flatten()[:_SHOWN].float()]
@@ -143,7 +143,7 @@ def _ran(network: nn.Module, images: Tensor, *, is_training: bool) -> _Run | Non
 
 
 def _learning_calls(network: nn.Module, images: Tensor) -> list[list[Any]] | None:
-    """Return the operators of a forward and a backward pass: what learns, and how, is not seen forward."""
+    """Return the operators of a forward and a backward pass; the backward pass shows what learns."""
     network.train()
     with seeded(0), torch.enable_grad(), _Operators() as operators:
         try:
@@ -158,9 +158,9 @@ def _learning_calls(network: nn.Module, images: Tensor) -> list[list[Any]] | Non
 
 
 class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Notes the operators that run, with shapes of tensors and all other arguments.
+    """Records the operators that run, with the shapes of tensors and all other arguments.
 
-    Where it is told which tensors are held by the network, it notes the values of those that come from elsewhere.
+    With `held`, the tensors of the network, it also records the numbers of all tensors that come from elsewhere.
     """
 
     def __init__(self, held: Iterable[Any] | None = None) -> None:
@@ -183,7 +183,7 @@ class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Run an operator, and note it."""
+        """Run an operator, and record it."""
         leaves, _ = tree_flatten((args, dict(kwargs or {})))
         noted = [list(leaf.shape) if isinstance(leaf, Tensor) else repr(leaf) for leaf in leaves]
         self.calls.append([str(func), noted])
@@ -198,7 +198,7 @@ class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seed whatever a network may be drawn with, on the CPU; afterwards all is as it was."""
+    """Seed torch, Python and NumPy on the CPU; their states are restored afterwards."""
     states = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         torch.default_generator.manual_seed(seed)

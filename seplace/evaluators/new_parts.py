@@ -1,4 +1,4 @@
-"""Which parts of a network that comes with trained weights are new: a frozen backbone lets them learn."""
+"""The new parts of a network with trained weights: they learn although the backbone is frozen."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from seplace.study.config import StudyConfig
 
 Learning = Mapping[str, list[str] | None]
-"""By backbone: the paths of its new parts; None where all of it is new, or nothing tells."""
+"""By backbone: the paths of its new parts; None where no weights were loaded."""
 
 
 def parts_that_learn(config: StudyConfig, images: Mapping[str, Any]) -> Learning:
@@ -35,10 +35,10 @@ def _outermost(paths: frozenset[str] | None) -> list[str] | None:
 
 
 def new_modules(backbone: Backbone, num_classes: int, in_channels: int) -> frozenset[str] | None:
-    """Return the paths of the modules of a network that its function draws, and loads from nowhere.
+    """Return the paths of the modules of a network whose weights are drawn, and not loaded.
 
-    It is built on two seeds: what differs was drawn. A part that was drawn in part is new as a whole unless something
-    in it was loaded; norms begin at ones and zeros, drawn or not. None where no parameter was loaded.
+    The network is built on two seeds, and a weight that differs was drawn. A module with some drawn and no loaded
+    weights is new as a whole, since norms begin at ones and zeros in any case. None where no parameter was loaded.
     """
     build = backbone.plain if isinstance(backbone, TracedBackbone) else backbone.build
     networks = []

@@ -1,4 +1,4 @@
-"""An evaluator of the user's own: whatever it is asked, its errors are told as theirs."""
+"""An evaluator of the user's own, whose errors are reported as errors in the user's code."""
 
 from __future__ import annotations
 
@@ -17,41 +17,41 @@ if TYPE_CHECKING:
 
 
 class OwnEvaluator:
-    """Asks an evaluator that an import path names."""
+    """Wraps an evaluator that an import path names."""
 
     def __init__(self, evaluator: Evaluator, name: str) -> None:
         self.evaluator = evaluator
         self.name = name
 
     def evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:
-        """Evaluate one job; `on_epoch` hears of each epoch that is trained."""
-        with self._told("evaluate"):
+        """Evaluate one job; `on_epoch` is called with the number of each trained epoch."""
+        with self._errors_in("evaluate"):
             return self.evaluator.evaluate(job, on_epoch=on_epoch)
 
     def test(self, evaluation: Evaluation) -> Score:
-        """Return what the network of an evaluation reaches on the test split; MissingWeights if that is unknown."""
-        with self._told("test"):
+        """Return the score of a trained network on the test split. Raises MissingWeights where it cannot be known."""
+        with self._errors_in("test"):
             return self.evaluator.test(evaluation)
 
     def cost_table(self) -> CostTable:
         """Return the counted costs of the space and the baselines."""
-        with self._told("cost_table"):
+        with self._errors_in("cost_table"):
             return self.evaluator.cost_table()
 
     def latencies(self, placements: Sequence[Placement]) -> dict[str, dict[str, Any]]:
-        """Return measured latencies by the text of the placement; those that cannot be had are left out."""
-        with self._told("latencies"):
+        """Return measured latencies by the text of the placement; placements without a latency are left out."""
+        with self._errors_in("latencies"):
             return self.evaluator.latencies(placements)
 
     def describe_images(self) -> dict[str, Any]:
-        """Return what a trained network needs to know of its data, as plain JSON types."""
-        with self._told("describe_images"):
+        """Return a description of the data, as plain JSON types."""
+        with self._errors_in("describe_images"):
             return self.evaluator.describe_images()
 
     def estimate_seconds(self, placement: Placement) -> float:
         """Estimate the time of one training."""
-        with self._told("estimate_seconds"):
+        with self._errors_in("estimate_seconds"):
             return self.evaluator.estimate_seconds(placement)
 
-    def _told(self, asked: str) -> AbstractContextManager[None]:
-        return user_errors(f"evaluator {self.name} fails in {asked}")
+    def _errors_in(self, method: str) -> AbstractContextManager[None]:
+        return user_errors(f"evaluator {self.name} fails in {method}")

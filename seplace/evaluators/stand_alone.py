@@ -14,7 +14,7 @@ from torch import nn
 
 from seplace.costs.table import CostTable
 from seplace.errors import TrainingFailed, UserCodeError
-from seplace.evaluators.pricing import count_costs, time_placements
+from seplace.evaluators.study_costs import count_costs, time_placements
 from seplace.evaluators.study_networks import StudyNetworks
 from seplace.evaluators.timing import estimate_training
 from seplace.evaluators.weights import read_weights, serialize_weights

@@ -1,4 +1,4 @@
-"""The networks and the data of a study on one device: what trainings, costs, times and proxies are made of."""
+"""The networks and the data of a study on one device, as trainings, costs and proxies need them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The evaluator that trains nothing: it answers from the results folder of a study that has trained it all before."""
+"""The evaluator that trains nothing: it reads evaluations from the results folder of another study."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seplace.errors import DataError, MissingTestSplit, MissingWeights
-from seplace.evaluators.pricing import counted_choices
+from seplace.evaluators.study_costs import counted_choices
 from seplace.evaluators.tabular_benchmark import TabularBenchmark
 from seplace.files.yaml_reader import Document, Problem, read_document, refuse, spelled
 from seplace.study.config import StudyConfig, differences
@@ -22,25 +22,25 @@ if TYPE_CHECKING:
 
 
 class TabularEvaluator:
-    """Answers every training of a study by the row of the same placement and seed; needs no torch and no data.
+    """Looks up every training of a study in a tabular benchmark, by placement and seed; needs no torch and no data.
 
-    InvalidStudy, located, where the table is none, was trained by another recipe or on other data, or lacks anything
-    that the study may ask for.
+    Raises InvalidStudy, with the position in the study file, where the folder is not a tabular benchmark, was trained
+    by another recipe or on other data, or lacks an entry that the study may need.
     """
 
     def __init__(self, config: StudyConfig, folder: Path, *, worker: int) -> None:
-        """Open the table that the study names; nothing is kept in `folder`, and all workers are alike."""
+        """Open the tabular benchmark that the study names; `folder` and `worker` change nothing."""
         del folder, worker
         self.config = config
         self.table = _table_of(config)
 
     def evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:  # noqa: ARG002 - no time passes
-        """Return the row of a job, with the seconds and the device of its training; a failure is one too.
+        """Return the evaluation of a job, with the seconds and the device of its training; it may be a failure.
 
-        What it had been after fewer epochs stands in its learning curve.
+        A job with fewer epochs is read from the learning curve.
         """
         whole = self.table.row(job.placement, job.seed)
-        assert whole is not None, "the study was checked against the table"
+        assert whole is not None, "the study was checked against the tabular benchmark"
         row = replace(whole, weights=None, weights_sha256=None)
         if job.epochs == row.epochs:
             return row
@@ -51,7 +51,7 @@ class TabularEvaluator:
         return replace(early, accuracy=curve[-1]["accuracy"], cross_entropy=curve[-1]["cross_entropy"])
 
     def test(self, evaluation: Evaluation) -> Score:
-        """Return the table's own test score; MissingWeights where it has none."""
+        """Return the stored test score. Raises MissingWeights or MissingTestSplit where there is none."""
         uses = self.table.images.get("uses")
         if uses is not None and "test" not in uses:
             raise MissingTestSplit(f"{self.table.folder}: its data set has no test split")
@@ -63,26 +63,26 @@ class TabularEvaluator:
         return Score(accuracy=accuracy, cross_entropy=cross_entropy)
 
     def cost_table(self) -> CostTable:
-        """Return the table's costs of the study's space and the baselines."""
+        """Return the stored costs of the study's space and the baselines."""
         space = self.config.search_space
         return self.table.cost_table.only({variant: counted_choices(space, variant) for variant in space.backbones})
 
     def latencies(self, placements: Sequence[Placement]) -> dict[str, dict[str, Any]]:
-        """Return those latencies that were measured when the table was trained."""
+        """Return the stored latencies."""
         known = self.table.latencies
         return {text: dict(known[text]) for text in map(str, placements) if text in known}
 
     def describe_images(self) -> dict[str, Any]:
-        """Return what is known of the data that the table was trained on."""
+        """Return the stored description of the data."""
         return dict(self.table.images)
 
     def estimate_seconds(self, placement: Placement) -> float:  # noqa: ARG002 - all rows are alike
-        """Return the time that a row takes: none that counts."""
+        """Return 0: a look-up takes no time."""
         return 0.0
 
 
 def _table_of(config: StudyConfig) -> TabularBenchmark:
-    """Open the table that a study names, and refuse the study where the table cannot answer for it."""
+    """Open the tabular benchmark that a study names, and check that it has all that the study may need."""
     folder = config.evaluator_folder
     assert folder is not None
     document, problems = read_document(config.path)
@@ -91,7 +91,7 @@ def _table_of(config: StudyConfig) -> TabularBenchmark:
     try:
         table = TabularBenchmark.load(folder)
     except DataError as error:
-        rule = f"is no table: {error}"
+        rule = f"is not a tabular benchmark: {error}"
         refuse([document.problem(("evaluator", "folder"), rule, got=spelled(config.evaluator.folder))])
     others = list(_other_meanings(config, table, document))
     problems = others or [
@@ -105,7 +105,7 @@ def _table_of(config: StudyConfig) -> TabularBenchmark:
 
 
 def _meaning(config: StudyConfig) -> dict[str, Any]:
-    """Return what a training depends on beside placement and seed, as a flat dict."""
+    """Return the settings of a training beside placement and seed, as a flat dict."""
     space = config.search_space
     meaning = {f"space.gate.{name}": value for name, value in asdict(space.gate).items()}
     meaning["space.granularity"] = space.backbone.granularity
@@ -116,34 +116,37 @@ def _meaning(config: StudyConfig) -> dict[str, Any]:
 def _other_meanings(config: StudyConfig, table: TabularBenchmark, document: Document) -> Iterator[Problem]:
     for change in differences(_meaning(table.config), _meaning(config)):
         key, _, values = change.partition(": ")
-        yield document.problem(tuple(key.split(".")), f"must be as in the table {table.folder} ({values})")
+        yield document.problem(tuple(key.split(".")), f"must be as in the tabular benchmark {table.folder} ({values})")
 
 
 def _lacking_rows(config: StudyConfig, table: TabularBenchmark, document: Document) -> Iterator[Problem]:
-    """Find what the study may train and the table did not; one placement stands for all that lack the same."""
-    space, marks = config.search_space, list(config.search_space.baselines.values())
-    missing = next((each for each in itertools.chain(marks, space) if table.seeds_of(each) == 0), None)
+    """Find trainings that the study may need and the benchmark lacks; one placement stands for all alike."""
+    space, baselines = config.search_space, list(config.search_space.baselines.values())
+    missing = next((each for each in itertools.chain(baselines, space) if table.seeds_of(each) == 0), None)
     if missing is not None:
         whole = "every placement of the space and every baseline must be in it"
-        yield document.problem(("space",), f"the table {table.folder} has no training of {missing}; {whole}")
+        yield document.problem(
+            ("space",), f"the tabular benchmark {table.folder} has no training of {missing}; {whole}"
+        )
         return
-    asked = [(("search", "seeds"), config.search.seeds, list(space))]
+    needed = [(("search", "seeds"), config.search.seeds, list(space))]
     if config.confirm is not None:
-        asked.append((("confirm", "seeds"), config.confirm.seeds, [*marks, *space]))
-    for keys, seeds, placements in asked:
+        needed.append((("confirm", "seeds"), config.confirm.seeds, [*baselines, *space]))
+    for keys, seeds, placements in needed:
         fewest = min(placements, key=table.seeds_of)
         if table.seeds_of(fewest) < seeds:
-            rule = f"must be at most {table.seeds_of(fewest)}, the seeds that the table {table.folder} has of {fewest}"
+            has = f"the seeds that the tabular benchmark {table.folder} has of {fewest}"
+            rule = f"must be at most {table.seeds_of(fewest)}, {has}"
             yield document.problem(keys, rule, got=str(seeds))
 
 
 def _lacking_points(config: StudyConfig, table: TabularBenchmark, document: Document) -> Iterator[Problem]:
-    """Find rungs at which the table's trainings were not scored."""
+    """Find rungs at which the benchmark's trainings were not scored."""
     for at, rung in enumerate(config.search.rungs):
         lacking = next((row for row in table.rows.values() if _is_without(row, rung)), None)
         if lacking is not None:
             scored = " and ".join(f"{point['epoch']:.0f}" for point in lacking.curve)
-            rule = f"the table {table.folder} has the accuracy of {lacking.placement} after {scored} epochs"
+            rule = f"the tabular benchmark {table.folder} has the accuracy of {lacking.placement} after {scored} epochs"
             yield document.problem(("search", "rungs", at), rule, got=str(rung))
 
 
@@ -152,7 +155,7 @@ def _is_without(row: Evaluation, rung: int) -> bool:
 
 
 def _lacking_costs(config: StudyConfig, table: TabularBenchmark, document: Document) -> Iterator[Problem]:
-    """Find costs that are measured and that the table's study did not measure of every placement."""
+    """Find measured costs that the benchmark does not have for every placement."""
     objective, space = config.objective, config.search_space
     named = [
         (objective.cost, ("objective", "cost")),
@@ -165,5 +168,5 @@ def _lacking_costs(config: StudyConfig, table: TabularBenchmark, document: Docum
         lacking = next((each for each in placements if name not in table.latencies.get(str(each), {})), None)
         if lacking is not None:
             known = ", ".join(table.cost_table.names)
-            rule = f"the table {table.folder} has no {name} of {lacking}; it answers with {known}"
+            rule = f"the tabular benchmark {table.folder} has no {name} of {lacking}; it has {known}"
             yield document.problem(keys, rule)

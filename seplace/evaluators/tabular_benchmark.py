@@ -1,4 +1,4 @@
-"""A table of trainings: the results folder of a study whose rows answer for trainings that are not run again."""
+"""A tabular benchmark: the results folder of a study, from which trainings are looked up."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class TabularBenchmark:
-    """What a study has left to answer from."""
+    """The results of a study, by placement and seed."""
 
     folder: Path
     config: StudyConfig
     """The study that trained it."""
     rows: Mapping[EvaluationKey, Evaluation]
-    """Every training, one that failed too."""
+    """Every training, failed ones included."""
     tests: Mapping[EvaluationKey, tuple[float, float]]
     """Accuracy in percent and cross-entropy in nats on the test split, where it was read."""
     images: Mapping[str, Any]
-    """What was said of the data, as plain JSON types."""
+    """The description of the data, as plain JSON types."""
     latencies: Mapping[str, Mapping[str, Any]]
     """By the text of the placement, where it was timed."""
     cost_table: CostTable
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read a results folder; DataError where it is none, or has not been priced."""
+        """Read a results folder. Raises DataError where it is not one, or has no costs."""
         with ledger_of_results(folder) as ledger:
             config = load_results_study(folder, {name: ledger.fact(name) for name in STUDY_FACTS})
             rows = ledger.evaluations()
@@ -54,9 +54,9 @@ class TabularBenchmark:
             )
 
     def row(self, placement: Placement, seed: int) -> Evaluation | None:
-        """Return the full training of a placement on a seed, None if there was none."""
+        """Return the full training of a placement on a seed, or None."""
         return self.rows.get(Job(placement=placement, seed=seed, epochs=self.config.training.epochs).key)
 
     def seeds_of(self, placement: Placement) -> int:
-        """Return how many of the seeds 0, 1, … a placement was trained on before the first that is missing."""
+        """Return the number of consecutive seeds from 0 that a placement was trained on."""
         return next(seed for seed in itertools.count() if self.row(placement, seed) is None)

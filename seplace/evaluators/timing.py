@@ -1,4 +1,4 @@
-"""How long trainings take: a few steps of the real training, timed, and what follows for all of its epochs."""
+"""Estimates of training time, from a few timed steps of the real training."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 _STEPS = 16
 _SCORED = 8
-"""So many batches of the validation split are scored, at most."""
+"""The largest number of validation batches that are scored."""
 _PATIENCE = 4.0
-"""Where one step with all that stands around it takes as many seconds, three are timed instead."""
+"""Where one step with its set-up takes this many seconds, three steps are timed instead."""
 
 
 class FirstBatches:
@@ -39,20 +39,20 @@ class FirstBatches:
         return itertools.islice(iter(self.batches), self.count)
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch that the next iteration goes through."""
+        """Choose the epoch of the next iteration."""
         self.batches.set_epoch(epoch)
 
 
 def estimate_training(networks: StudyNetworks, placement: Placement) -> float:
-    """Return the seconds of one training, from short ones that differ in steps and in epochs.
+    """Return the seconds of one training, from short trainings that differ in steps and in epochs.
 
-    What they take includes building the network and setting up its training, and the present load of the machine.
+    The estimate includes building the network and setting up its training, and the present load of the machine. Raises
     DeviceUnavailable where a batch does not fit into the memory.
     """
     recipe, scored = networks.config.training, networks.config.scored_epochs
     batches = networks.training_batches(seed=0)
     validation = networks.validation_batches
-    gentle = recipe.model_copy(update={"learning_rate": min(recipe.learning_rate, 1e-6)})  # it is not to diverge
+    gentle = recipe.model_copy(update={"learning_rate": min(recipe.learning_rate, 1e-6)})  # so that it does not diverge
 
     def timed(steps: int, epochs: int) -> float:
         start = time.perf_counter()

@@ -1,1 +1,1 @@
-"""Training: Lightning, checkpoints and scores. Lightning is imported here only."""
+"""Training: the fit with Lightning, its checkpoints, scores and devices."""

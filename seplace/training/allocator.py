@@ -1,7 +1,7 @@
-"""The memory that a training frees, kept for its next step.
+"""A setting of glibc's allocator that keeps freed memory for the next training step.
 
-Each step on a processor takes and frees buffers of the same sizes. glibc gives the large ones back to the system, which
-has to clear them when they are taken anew: a good tenth of a step (`python -m tests.benchmarks.allocator`).
+Each step on a CPU allocates and frees buffers of the same sizes. glibc returns the large ones to the system, which
+clears them before they are allocated again. That takes over 10 % of a step (`python -m tests.benchmarks.allocator`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _PADDING = 64 * 2**20
 
 
 def keep_freed_memory() -> None:
-    """Have this process keep what it frees, from now on; without glibc nothing changes."""
+    """Let this process keep the memory that it frees from now on; without glibc nothing changes."""
     if platform.libc_ver()[0] != "glibc":
         return
     set_option = ctypes.CDLL(None).mallopt

@@ -1,4 +1,4 @@
-"""One recipe and one LightningModule: how every network is trained. The only place that imports Lightning."""
+"""The training of a network by a recipe. This is the only module that imports Lightning."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
 
 
 class TrainingBatches(Protocol):
-    """Batches in an order and with an augmentation that depend on the epoch alone."""
+    """Batches whose order and augmentation depend on the epoch alone."""
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]: ...
 
@@ -47,13 +47,13 @@ class TrainingBatches(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class CurvePoint:
-    """The validation score after so many epochs, beside the mean training loss of the last of them."""
+    """The validation score after an epoch, and the mean training loss of that epoch."""
 
     epoch: int
     accuracy: float
     cross_entropy: float
     train_loss: float | None
-    """None where nothing was trained: a frozen backbone without attention."""
+    """None where nothing learns: a frozen backbone without attention."""
 
     def to_record(self) -> dict[str, float | None]:
         """Return the point as plain numbers."""
@@ -102,11 +102,11 @@ class Classifier(lightning.LightningModule):
 
     @property
     def trained(self) -> nn.Module:
-        """The network whose score counts: the averaged one where the recipe averages."""
+        """The network that is scored: the averaged one where the recipe averages weights."""
         return self.network if self.averaged is None else self.averaged.module
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """SGD with a schedule a step; weight decay only on matrices and kernels."""
+        """Return SGD with a schedule by step; weight decay is on matrices and kernels only."""
         recipe = self.recipe
         parameters = trainable_parameters(self.network)
         optimizer = torch.optim.SGD(
@@ -145,14 +145,14 @@ class Classifier(lightning.LightningModule):
         return LambdaLR(optimizer, cosine)
 
     def on_train_epoch_start(self) -> None:
-        """Point the loader at this epoch's order and augmentation."""
+        """Set the loader to this epoch's order and augmentation."""
         self.batches.set_epoch(self.current_epoch)
         self.loss_sum = torch.zeros((), device=self.device)
         self.optimizer = cast(torch.optim.Optimizer, self.optimizers(use_pl_optimizer=False))
         self.schedule = cast(LRScheduler, self.lr_schedulers())
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:  # noqa: ARG002 - Lightning's
-        """Take one step of the optimiser and of its schedule; the sum of losses stays on the device."""
+        """Take one step of the optimizer and of its schedule; the sum of losses stays on the device."""
         images, labels = batch
         loss = F.cross_entropy(
             self.forward_network(images).float(), labels, label_smoothing=self.recipe.label_smoothing
@@ -166,7 +166,10 @@ class Classifier(lightning.LightningModule):
             self.averaged.update_parameters(self.network)
 
     def on_train_epoch_end(self) -> None:
-        """Stop a diverged training by name; score it; leave a checkpoint now and then, and where it is to go on."""
+        """Score the network, and write a checkpoint at times and after the last epoch of this job.
+
+        Raises TrainingFailed where a loss is not finite.
+        """
         epoch = self.current_epoch + 1
         train_loss = float(self.loss_sum) / self.steps_per_epoch
         if not math.isfinite(train_loss):
@@ -176,7 +179,9 @@ class Classifier(lightning.LightningModule):
             if not math.isfinite(score.cross_entropy):
                 raise TrainingFailed("diverged", f"the validation loss became {score.cross_entropy} in epoch {epoch}")
             self.curve.append(CurvePoint(epoch=epoch, train_loss=train_loss, **asdict(score)))
-        if self.checkpoint is not None and epoch < self.recipe.epochs:  # the last epoch's result is stored anyway
+        if (
+            self.checkpoint is not None and epoch < self.recipe.epochs
+        ):  # the result of the last epoch is stored as an evaluation
             self._save_checkpoint(self.checkpoint, is_due=epoch == self.until)
         self.on_epoch(epoch)
 
@@ -186,16 +191,16 @@ class Classifier(lightning.LightningModule):
             self.last_saved = time.monotonic()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the curve with the weights, as plain types."""
+        """Store the curve with the weights, as plain types."""
         checkpoint["curve"] = [point.to_record() for point in self.curve]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take the curve back."""
+        """Restore the curve."""
         self.curve = [CurvePoint(**point) for point in checkpoint["curve"]]
 
 
 class AtomicCheckpoints(CheckpointIO):
-    """Lets Lightning keep checkpoints as seplace does."""
+    """Lightning's interface to the checkpoint files."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:  # noqa: ARG002 - Lightning's
         """Write a checkpoint."""
@@ -224,7 +229,7 @@ def _constant_curve(
     until: int,
     scored: Collection[int],
 ) -> list[CurvePoint]:
-    """Score a network of which nothing learns: a frozen backbone without attention is what it is."""
+    """Score a network in which nothing learns: a frozen backbone without attention."""
     score = measure_score(network, validation, precision=recipe.precision)
     if not math.isfinite(score.cross_entropy):
         raise TrainingFailed("diverged", f"the validation loss of the frozen network is {score.cross_entropy}")
@@ -233,7 +238,7 @@ def _constant_curve(
 
 
 @contextmanager
-def _naming_lack_of_memory() -> Iterator[None]:
+def _naming_out_of_memory() -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
@@ -242,7 +247,7 @@ def _naming_lack_of_memory() -> Iterator[None]:
         raise
 
 
-@_naming_lack_of_memory()
+@_naming_out_of_memory()
 def train(
     network: nn.Module,
     *,
@@ -255,13 +260,25 @@ def train(
     until: int | None = None,
     scored: Collection[int] | None = None,
 ) -> tuple[nn.Module, list[CurvePoint]]:
-    """Train `network` on `device`; return the network whose score counts, in eval mode, and its curve.
+    """Train `network` on `device`; return the network to score, in eval mode, and its curve.
 
-    With a checkpoint the training goes on where an interrupted one stopped, to the same numbers. It ends after `until`
-    epochs, the recipe's unless they are fewer: then the schedule is that of the whole all the same, and the checkpoint
-    is left to go on from. The validation split is scored after the epochs in `scored`, by default the recipe's; which
-    they are changes nothing else. TrainingFailed names a loss that is no number (`diverged`) and memory that ran out
-    (`oom`).
+    Args:
+        network: The network; it is moved to the device.
+        recipe: The recipe of the training.
+        batches: The training batches.
+        validation: The validation batches.
+        device: The device of the training.
+        checkpoint: The file of an unfinished training, from which this one continues to the same numbers; it is deleted
+            after the last epoch of the recipe.
+        on_epoch: Is called with the number of each trained epoch.
+        until: The last epoch of this job, by default that of the recipe. A shorter job has the schedule of the whole
+            recipe, and leaves its checkpoint.
+        scored: The epochs after which the validation split is scored, by default those of the recipe. They change
+            nothing else.
+
+    Raises:
+        TrainingFailed: A loss is not finite (`diverged`), or memory ran out (`oom`).
+
     """
     until = recipe.epochs if until is None else until
     scored = recipe.check_epochs if scored is None else scored
@@ -289,7 +306,7 @@ def train(
         accelerator="gpu" if device.type == "cuda" else "cpu",
         devices=[device.index or 0] if device.type == "cuda" else 1,
         precision="bf16-mixed" if recipe.precision == "bf16" else "32-true",
-        max_epochs=max(until, reached),  # what lies further on knows the way there
+        max_epochs=max(until, reached),  # a checkpoint may be beyond `until`: its curve has the earlier epochs
         plugins=[AtomicCheckpoints()],
         logger=False,
         enable_checkpointing=False,
@@ -299,10 +316,10 @@ def train(
         use_distributed_sampler=False,
     )
     with warnings.catch_warnings():
-        # The loaders hold whole sets in memory: they need no worker processes.
+        # The loaders hold the data in memory and need no worker processes.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*`isinstance.*LeafSpec.*")
-        # The batch norms of a frozen backbone are meant to be so.
+        # The batch norms of a frozen backbone are in eval mode by intention.
         warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")
         trainer.fit(classifier, train_dataloaders=batches, ckpt_path=resume, weights_only=True)
     if checkpoint is not None and until == recipe.epochs:

@@ -135,7 +135,7 @@ def position(study: Path, *keys: str) -> str:
 )
 def test_another_recipe_is_refused_key_by_key(made, changes: dict[str, Any], keys: tuple[str, ...], rule: str) -> None:
     study = made(**changes)
-    assert problems_of(study) == [f"{position(study, *keys)}must be as in the table table ({rule})"]
+    assert problems_of(study) == [f"{position(study, *keys)}must be as in the tabular benchmark table ({rule})"]
 
 
 def test_everything_that_differs_is_said_at_once(made, tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_everything_that_differs_is_said_at_once(made, tmp_path: Path) -> None:
         "training.flip",
         "training.momentum",
     ]
-    assert 'space.gate.init: must be as in the table table ("paper" -> "identity")' in said[1]
+    assert 'space.gate.init: must be as in the tabular benchmark table ("paper" -> "identity")' in said[1]
 
 
 def test_where_the_data_lie_is_no_matter(made) -> None:
@@ -169,15 +169,17 @@ def test_a_placement_that_the_table_lacks_is_named(made, tmp_path: Path, lacks: 
     rows = [row_of(each, seed) for each in placements_of(config) for seed in (0, 1) if str(each) != lacks]
     study = made(rows=rows)
     whole = "every placement of the space and every baseline must be in it"
-    assert problems_of(study) == [f"{position(study, 'space')}the table table has no training of {named}; {whole}"]
+    assert problems_of(study) == [
+        f"{position(study, 'space')}the tabular benchmark table has no training of {named}; {whole}"
+    ]
 
 
 def test_more_seeds_than_the_table_has_are_refused(made) -> None:
     study = made(seeds=2, search={"seeds": 3}, confirm={"seeds": 5, "trainings": 9})
     assert problems_of(study) == [
-        f"{position(study, 'confirm', 'seeds')}must be at most 2, the seeds that the table table has of "
+        f"{position(study, 'confirm', 'seeds')}must be at most 2, the seeds that the tabular benchmark table has of "
         "none-none-none (got 5)",
-        f"{position(study, 'search', 'seeds')}must be at most 2, the seeds that the table table has of "
+        f"{position(study, 'search', 'seeds')}must be at most 2, the seeds that the tabular benchmark table has of "
         "none-none-none (got 3)",
     ]
 
@@ -196,7 +198,7 @@ def test_a_baseline_beside_the_space_needs_its_seeds_for_the_confirmation_only(m
         confirm={"seeds": 2, "trainings": 9},
     )
     (said,) = problems_of(study)
-    assert said.endswith("must be at most 1, the seeds that the table table has of se4-se8-se16 (got 2)")
+    assert said.endswith("must be at most 1, the seeds that the tabular benchmark table has of se4-se8-se16 (got 2)")
 
 
 @pytest.mark.parametrize(
@@ -209,12 +211,14 @@ def test_a_baseline_beside_the_space_needs_its_seeds_for_the_confirmation_only(m
 def test_a_folder_that_is_no_table_is_refused(made, tmp_path: Path, file: str, rule: str) -> None:
     study = made()
     (tmp_path / "table" / file).unlink()
-    assert problems_of(study) == [f"{position(study, 'evaluator', 'folder')}is no table: table: {rule} (got 'table')"]
+    assert problems_of(study) == [
+        f"{position(study, 'evaluator', 'folder')}is not a tabular benchmark: table: {rule} (got 'table')"
+    ]
 
 
 def test_a_latency_that_was_not_measured_is_refused(made) -> None:
     study = made(objective={"cost": "latency_ms"})
-    rule = "the table table has no latency_ms of none-none-none; it answers with flops, macs, params"
+    rule = "the tabular benchmark table has no latency_ms of none-none-none; it has flops, macs, params"
     assert problems_of(study) == [f"{position(study, 'objective', 'cost')}{rule}"]
 
 
@@ -267,7 +271,7 @@ def test_a_rung_at_which_the_table_was_not_scored_is_refused(made) -> None:
     study = made(epochs=4, training={"epochs": 4}, search={"rungs": [1, 3]})
     (problem,) = problems_of(study)
     assert problem.endswith(
-        "search.rungs[2]: the table table has the accuracy of none-none-none after 1 and 4 epochs (got 3)"
+        "search.rungs[2]: the tabular benchmark table has the accuracy of none-none-none after 1 and 4 epochs (got 3)"
     )
 
 
@@ -333,7 +337,7 @@ def test_a_refused_study_does_not_claim_its_folder(made, tmp_path: Path) -> None
 
 
 def test_a_plan_asks_the_table_also_without_a_batch(made, tmp_path: Path) -> None:
-    with pytest.raises(InvalidStudy, match="must be at most 1, the seeds that the table"):
+    with pytest.raises(InvalidStudy, match="must be at most 1, the seeds that the tabular benchmark"):
         make_plan(load_study(made(seeds=1, search={"seeds": 2})), tmp_path / "out", with_batch=False)
     study = write_study(
         tmp_path, name="a", space="small.yaml", evaluator={"name": "table", "folder": "table"}, search={"seeds": 1}

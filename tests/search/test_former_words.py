@@ -6,8 +6,8 @@ import optuna
 
 from seplace.api import Results
 from seplace.costs.table import CostTable
-from seplace.evaluators.pricing import counted_choices
 from seplace.evaluators.stand_alone import StandAlone
+from seplace.evaluators.study_costs import counted_choices
 from seplace.placement import StageChoice
 from tests.ledgers import make_of_0_11
 from tests.search.toy import ToyEvaluations, go, left_in

@@ -1,4 +1,4 @@
-"""What the placements of a study cost, counted on its untrained networks, or timed."""
+"""The costs of a study's placements, counted on untrained networks or measured."""
 
 from __future__ import annotations
 
@@ -23,21 +23,22 @@ if TYPE_CHECKING:
     from seplace.space import SearchSpace
 
 _TIMED_TOGETHER = 16
-"""So many networks are held in memory to be timed in turns."""
+"""The number of networks that are held in memory and timed in turns."""
 
 
 def counted_choices(space: SearchSpace, variant: str) -> list[list[StageChoice]]:
-    """Return the choices of each unit that the space or a baseline has on one of its backbones, without repeats."""
-    marks = [mark for mark in space.baselines.values() if mark.variant == variant]
+    """Return the distinct choices of each unit in the space and in the baselines on one of its backbones."""
+    baselines = [baseline for baseline in space.baselines.values() if baseline.variant == variant]
     return [
-        list(dict.fromkeys([*listed, *(mark.choices[unit] for mark in marks)]))
+        list(dict.fromkeys([*listed, *(baseline.choices[unit] for baseline in baselines)]))
         for unit, listed in enumerate(space.choices)
     ]
 
 
 def count_costs(networks: StudyNetworks) -> CostTable:
-    """Count every choice of the space and of the baselines; FLOPs only if they are known or asked for.
+    """Count the costs of every choice of the space and of the baselines.
 
+    FLOPs are left out, with a warning, where an operator has no count and the study does not need them. Raises
     UserCodeError where a network or a module of the user's own cannot be run.
     """
     config = networks.config
@@ -61,7 +62,7 @@ def _counted(networks: StudyNetworks, names: list[str]) -> CostTable:
     tables = {}
     for variant, backbone in space.backbones.items():
         plain = networks.build(Placement.uniform(StageChoice(), len(backbone.units), variant=variant), seed=0)
-        serialize_weights(plain)  # whether they can be kept is seen before they are trained
+        serialize_weights(plain)  # an error of storing them shows before any training
         choices = counted_choices(space, variant)
         images = networks.example.cpu()
         if backbone.is_own:
@@ -77,7 +78,7 @@ def _counted(networks: StudyNetworks, names: list[str]) -> CostTable:
 def time_placements(networks: StudyNetworks, placements: Sequence[Placement]) -> dict[str, dict[str, Any]]:
     """Time placements, one image a pass, interleaved with the plain backbone; by the text of the placement.
 
-    Costs of the user's own that are measured, and that the study asks for, are measured beside.
+    The measured costs of the user's own that the study needs are measured, too.
     """
     from seplace.costs.latency import REPEATS, measure_latencies
     from seplace.models import holds_own_code
@@ -109,7 +110,7 @@ def time_placements(networks: StudyNetworks, placements: Sequence[Placement]) ->
 
 
 def _measured(name: str, networks: Sequence[nn.Module], images: Tensor) -> list[float]:
-    """Measure a cost of the user's own of several networks, in eval mode; InputError for what is no number."""
+    """Measure a cost of the user's own of several networks in eval mode. Raises InputError for values not finite."""
     measure = cost_named(name).measure
     with user_errors(f"cost {name} cannot be measured"):
         values = [float(measure(network, images)) for network in networks]
