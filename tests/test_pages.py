@@ -246,6 +246,11 @@ def test_python_of_the_first_page(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert capsys.readouterr().out == "343 True\n"
 
 
+@pytest.mark.parametrize(("page", "marker"), [("search_spaces/README.md", "space"), ("seplace/README.md", "testing")])
+def test_python_of_other_pages(page: str, marker: str) -> None:
+    exec(compile(marked(page, marker), page, "exec", dont_inherit=True), {"__name__": "notebook"})
+
+
 def test_the_first_page_names_what_is_stable() -> None:
     import seplace
 
@@ -264,7 +269,8 @@ def test_every_python_block_is_run() -> None:
     run_by = {
         "README.md": ("python",),
         "studies/README.md": ("optuna",),
-        "search_spaces/README.md": ("own module", "own network"),
+        "search_spaces/README.md": ("space", "own module", "own module checked", "own network"),
+        "seplace/README.md": ("testing",),
     }
     for page in PAGES:
         assert fenced(page, "python") == [marked(page, marker) for marker in run_by.get(page, ())]

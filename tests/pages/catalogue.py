@@ -7,6 +7,7 @@ import inspect
 import sys
 import tomllib
 
+from seplace import testing
 from seplace.attachments import ATTACHMENTS
 from seplace.attention import ATTENTION
 from seplace.backbones import BACKBONES
@@ -150,9 +151,10 @@ def _shelves() -> str:
         sentence = " ".join(said.split()).partition(". ")[0].rstrip(".")
         assert sentence, f"seplace.{name} does not say what an entry is"
         suite = f"tests/{name}/test_role.py"
-        assert (ROOT / suite).exists() or name in _WITHOUT_SUITE, suite
-        shown = f"[`{suite}`](../{suite})" if (ROOT / suite).exists() else ""
-        rows.append([f"[`{name}`]({name}/__init__.py)", sentence, shown])
+        assert (ROOT / suite).exists(), suite
+        check = f"check_{_SINGULAR.get(name, name.removesuffix('s'))}"
+        assert check in testing.__all__
+        rows.append([f"[`{name}`]({name}/__init__.py)", sentence, f"[`{check}`](../{suite})"])
     return markdown_table(["shelf", "an entry …", "role suite"], rows)
 
 
@@ -164,7 +166,7 @@ def _floors() -> str:
     return "```text\n" + "\n".join(f"{len(lines) - at:2d}  {line}" for at, line in enumerate(lines)) + "\n```"
 
 
-_WITHOUT_SUITE = ("exporters", "proxies")
+_SINGULAR = {"proxies": "proxy"}
 
 MAKERS = {
     "shelves": _shelves,
