@@ -52,19 +52,21 @@ def plot_front(placements: pd.DataFrame, *, cost: str, unit: str, title: str) ->
     extra = placements[f"extra_{cost}"].to_numpy(dtype=float)
     scale, prefix = _scale_of(np.abs(extra).max(initial=0.0))
     table = placements.assign(x=extra / scale)
-    candidates = table[table["on_front"]].sort_values("x")
+    front_points = table[table["on_front"]].sort_values("x")
     baselines = table[table["baseline"] != ""]
     rest = table[(table["baseline"] == "") & ~table["on_front"]]
     _points(axes, rest, color=_GRAY, marker="o", size=4, label="other trained", faint=True)
-    axes.step(candidates["x"], candidates["accuracy"], where="post", color=_BLUE, linewidth=1.4, alpha=0.7, zorder=2)
-    _points(axes, candidates, color=_BLUE, marker="o", size=8.5, label="front")
+    axes.step(
+        front_points["x"], front_points["accuracy"], where="post", color=_BLUE, linewidth=1.4, alpha=0.7, zorder=2
+    )
+    _points(axes, front_points, color=_BLUE, marker="o", size=8.5, label="front")
     modules = dict.fromkeys(name.split()[0] for name in baselines["baseline"])
     own = [module for module in modules if module not in _MARKERS_OF_MODULES]
     others = [name for name in baselines["baseline"] if " on " in name]
     for name, baseline in baselines.groupby("baseline", sort=False):
         style = _style_on(others.index(name)) if name in others else _style(str(name), own)
         _points(axes, baseline, label=str(name), **style)
-    names = _numbers(axes, candidates)
+    names = _numbers(axes, front_points)
     plain = float(placements[cost].iloc[0] - extra[0])
     plain_scale, plain_prefix = _scale_of(plain)
     axes.set_xlabel(
@@ -305,21 +307,21 @@ def _style_on(number: int) -> dict[str, Any]:
     return {"color": _ORANGE, "marker": "XP*pHv<>"[number % 8], "size": 7.5, "hollow": True}
 
 
-def _numbers(axes: Axes, candidates: pd.DataFrame) -> list[Line2D]:
+def _numbers(axes: Axes, front_points: pd.DataFrame) -> list[Line2D]:
     """Write the numbers of front points at their upper left, and return their names for the legend."""
     axes.autoscale_view()
-    at = axes.transData.transform(candidates[["x", "accuracy"]].to_numpy(dtype=float))
+    at = axes.transData.transform(front_points[["x", "accuracy"]].to_numpy(dtype=float))
     groups: list[list[int]] = []
-    for candidate, place in enumerate(at):
+    for point, place in enumerate(at):
         # Numbers of points that almost coincide stand together: one would hide the other.
         if groups and np.abs(place - at[groups[-1][-1]]).max() < _LABEL_PIXELS:
-            groups[-1].append(candidate)
+            groups[-1].append(point)
         else:
-            groups.append([candidate])
+            groups.append([point])
     for group in groups:
         axes.annotate(
-            ", ".join(str(candidate + 1) for candidate in group),
-            tuple(candidates[["x", "accuracy"]].iloc[group[-1]]),
+            ", ".join(str(point + 1) for point in group),
+            tuple(front_points[["x", "accuracy"]].iloc[group[-1]]),
             xytext=(-4, 5),
             textcoords="offset points",
             ha="right",
@@ -330,7 +332,7 @@ def _numbers(axes: Axes, candidates: pd.DataFrame) -> list[Line2D]:
             zorder=5,
         )
     names = [
-        f"{number}  {name}".replace("@", "\n    @") for number, name in enumerate(candidates["placement"], start=1)
+        f"{number}  {name}".replace("@", "\n    @") for number, name in enumerate(front_points["placement"], start=1)
     ]
     return [Line2D([], [], linestyle="", label=name) for name in names]
 

@@ -42,12 +42,18 @@ def progress_bar() -> Iterator[Callable[[RunProgress], None]]:
     )
     tasks: dict[str, Any] = {}
 
-    def show(news: RunProgress) -> None:
-        if news.phase not in tasks:
+    def show(progress: RunProgress) -> None:
+        if progress.phase not in tasks:
             for task in tasks.values():
                 bar.stop_task(task)
-            tasks[news.phase] = bar.add_task(news.phase, total=news.total, count="", standing="")
-        bar.update(tasks[news.phase], completed=news.done, total=news.total, count=count(news), standing=standing(news))
+            tasks[progress.phase] = bar.add_task(progress.phase, total=progress.total, count="", standing="")
+        bar.update(
+            tasks[progress.phase],
+            completed=progress.done,
+            total=progress.total,
+            count=count(progress),
+            standing=standing(progress),
+        )
 
     with bar:
         yield show
@@ -56,24 +62,24 @@ def progress_bar() -> Iterator[Callable[[RunProgress], None]]:
 def _progress_lines(console: Console) -> Callable[[RunProgress], None]:
     last: tuple[str, float] = ("", 0.0)
 
-    def show(news: RunProgress) -> None:
+    def show(progress: RunProgress) -> None:
         nonlocal last
         now = time.monotonic()
-        if news.phase != last[0] or now - last[1] >= _LINE_SECONDS:
-            last = (news.phase, now)
-            console.print(f"{news.phase} {count(news)}, {standing(news)}", highlight=False)
+        if progress.phase != last[0] or now - last[1] >= _LINE_SECONDS:
+            last = (progress.phase, now)
+            console.print(f"{progress.phase} {count(progress)}, {standing(progress)}", highlight=False)
 
     return show
 
 
-def count(news: RunProgress) -> str:
+def count(progress: RunProgress) -> str:
     """Return `12/60`: trainings done, and all trainings of this phase."""
-    return f"{int(news.done)}/{math.ceil(news.total)}"
+    return f"{int(progress.done)}/{math.ceil(progress.total)}"
 
 
-def standing(news: RunProgress) -> str:
+def standing(progress: RunProgress) -> str:
     """Return the size and hypervolume of the front, the best accuracy, and failures."""
-    front = news.standing
+    front = progress.standing
     best = "" if front.best_accuracy is None else f", best {front.best_accuracy:.2f} %"
-    failed = f", {news.failed} failed" if news.failed else ""
+    failed = f", {progress.failed} failed" if progress.failed else ""
     return f"front {front.front_size}, hypervolume {front.hypervolume:.4f}{best}{failed}"
