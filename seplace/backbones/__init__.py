@@ -1,4 +1,4 @@
-"""Backbones: each described without torch (its stages, their channels and strides), then built.
+"""Backbones: descriptions of networks without torch (stages, channels and attachments), and how to build them.
 
 An entry is a function `describe(**options) -> Backbone`. One file and one line add an entry. The text form of a
 backbone with options is `cifar_resnet20[shortcut=B,width=0.5]`: sorted, defaults left out.

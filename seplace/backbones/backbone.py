@@ -1,4 +1,4 @@
-"""What a backbone is, without torch: its text, its stages with their sites, and the network class that builds it."""
+"""The description of a backbone, without torch: its text, its stages and the class of its network."""
 
 from __future__ import annotations
 
@@ -21,40 +21,40 @@ Granularity = Literal["stage", "block"]
 
 @dataclass(frozen=True, kw_only=True)
 class Backbone:
-    """A network without attention: where gates may stand in it, and how to build it."""
+    """A network without attention: the sites of its gates, and how to build it."""
 
     text: str
     """The name with its options, such as `cifar_resnet20[width=0.5]`."""
     stages: tuple[Stage, ...]
     image_size: int
-    """The customary side of an input image, in pixels."""
+    """The usual side of an input image, in pixels."""
     num_classes: int
-    """The customary number of classes."""
+    """The usual number of classes."""
     min_image_size: int
-    """The least side for which every stride still has something to halve."""
+    """The least side of an image, in pixels, that every stride can halve."""
     network: str
-    """`module:Class` of the torch network; its blocks stand at `stages.<stage>.<block>`."""
+    """`module:Class` of the torch network; its blocks are at `stages.<stage>.<block>`."""
     arguments: Mapping[str, Any]
     """Literal arguments of the network class, beside `num_classes` and `in_channels`."""
     note: str = ""
-    """What a user should know of how the network is used; empty where there is nothing to tell."""
+    """A note for the user on how the network is used; may be empty."""
     granularity: Granularity = "stage"
-    """What one choice of a placement holds for."""
+    """The part of the network that has one choice of a placement."""
     blocks: tuple[str, ...] = ()
-    """How a user names the blocks of a network of their own; empty where they were found, or are described."""
+    """The paths by which a user names the blocks of a network; empty where they are found or described."""
     left_out: tuple[str, ...] = ()
-    """What looks like a block of such a network and is none, a sentence each."""
+    """Modules of such a network that look like blocks and are not, a sentence each."""
 
     @cached_property
     def units(self) -> tuple[Stage, ...]:
-        """What a placement has one choice for each of: the stages, or the single blocks."""
+        """The parts with one choice each: the stages, or the single blocks."""
         if self.granularity == "stage":
             return self.stages
         return tuple(Stage(sites=(site,)) for stage in self.stages for site in stage.sites)
 
     @property
     def units_of_last_stage(self) -> int:
-        """How many units the last stage is."""
+        """The number of units in the last stage."""
         return 1 if self.granularity == "stage" else len(self.stages[-1].sites)
 
     @property
@@ -70,26 +70,26 @@ class Backbone:
 
     @property
     def network_class(self) -> Any:
-        """The class named by `network`; this is where torch is imported."""
+        """The class named by `network`; it imports torch."""
         return resolve(self.network, kind="network")
 
 
 class NoBlocksToName(InputError):
-    """Blocks are named of a backbone that describes its own."""
+    """Blocks are named for a backbone that describes its own."""
 
     def __init__(self, text: str) -> None:
         super().__init__(f"{text} describes its blocks itself; name blocks of a network of your own alone")
 
 
 def check_width(name: str, width: float) -> None:
-    """Refuse (InputError) a width, the factor of a network's channels, that is none."""
+    """Raise InputError where `width`, the factor of a network's channels, is out of its range."""
     if not 0 < width <= 64:
         raise InputError(f"{name}: width is a factor over 0 and at most 64, got {width:g}")
 
 
-def canonical_text(name: str, options: Mapping[str, Any], member: Callable[..., Backbone]) -> str:
+def canonical_text(name: str, options: Mapping[str, Any], entry: Callable[..., Backbone]) -> str:
     """Return `name[key=value,…]`, keys sorted, options at their defaults left out."""
-    return text_of(name, options, defaults_of(member))
+    return text_of(name, options, defaults_of(entry))
 
 
 def text_of(name: str, options: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
@@ -102,7 +102,7 @@ def text_of(name: str, options: Mapping[str, Any], defaults: Mapping[str, Any]) 
 
 
 def parse_options(name: str, text: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """Read `key=value,…`: the keys are those of `defaults`, the values of their types."""
+    """Read `key=value,…`, with the keys of `defaults` and values of their types. Raises InputError."""
     options: dict[str, Any] = {}
     for part in filter(None, text.split(",")):
         key, equals, value = part.partition("=")
@@ -119,6 +119,6 @@ def parse_options(name: str, text: str, defaults: Mapping[str, Any]) -> dict[str
     return options
 
 
-def defaults_of(member: Callable[..., Backbone]) -> dict[str, Any]:
+def defaults_of(entry: Callable[..., Backbone]) -> dict[str, Any]:
     """Return the options of a description with their defaults."""
-    return {key: parameter.default for key, parameter in inspect.signature(member).parameters.items()}
+    return {key: parameter.default for key, parameter in inspect.signature(entry).parameters.items()}

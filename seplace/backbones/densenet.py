@@ -1,6 +1,6 @@
-"""DenseNet-BC for 32x32 images (Huang et al., 2017): three dense blocks with transitions that halve the channels.
+"""DenseNet-BC for 32x32 images (Huang et al., 2017, arXiv:1608.06993): three dense blocks with transitions.
 
-A stage is one block, so that a gate re-weighs the concatenated maps of a whole dense block.
+A stage is one dense block, so that a gate scales the concatenated maps of the whole block.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Inception networks: BN-Inception (Ioffe & Szegedy, 2015) and Inception-ResNet-v2 (Szegedy et al., 2017).
+"""BN-Inception (Ioffe & Szegedy, 2015, arXiv:1502.03167) and Inception-ResNet-v2 (Szegedy et al., 2017).
 
-The channels of their paths stand here, for the descriptions and for the networks alike.
+Inception-ResNet-v2 is of arXiv:1602.07261. The descriptions and the networks share the channels given here.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ def scaled_channels(channels: Sequence[int], width: float) -> tuple[int, ...]:
 
 
 class InceptionShape(NamedTuple):
-    """The channels of an Inception module: 0 where it lacks a layer."""
+    """The channels of an Inception module; 0 for a layer that it does not have."""
 
     pointwise: int
     single: tuple[int, ...]
-    """Of a 1x1 and a 3x3 convolution."""
+    """The channels of a 1x1 and a 3x3 convolution."""
     double: tuple[int, ...]
-    """Of a 1x1 and two 3x3 convolutions."""
+    """The channels of a 1x1 and two 3x3 convolutions."""
     pool: str
     projection: int
-    """Of the 1x1 convolution after the pooling; without it the pooling passes its input's channels through."""
+    """The channels of the 1x1 convolution after the pooling; with 0 the pooled input is concatenated."""
     stride: int = 1
 
     def scaled(self, width: float) -> InceptionShape:
@@ -83,7 +83,7 @@ def concatenated(paths: Sequence[Sequence[int]], width: float) -> int:
 
 
 def bn_inception(*, width: float = 1.0) -> Backbone:
-    """Describe BN-Inception: Inception modules 3a-3c, 4a-4e and 5a-5b are its three stages."""
+    """Describe BN-Inception, with stages of the Inception modules 3a-3c, 4a-4e and 5a-5b."""
     check_width("bn_inception", width)
     (channels,) = scaled_channels(BN_INCEPTION_STEM[-1:], width)
     stages = []

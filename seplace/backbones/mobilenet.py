@@ -1,7 +1,7 @@
-"""MobileNets V1 (Howard et al., 2017), V2 (Sandler et al., 2018) and V3 (Howard et al., 2019).
+"""MobileNets V1 (arXiv:1704.04861), V2 (Sandler et al., 2018, arXiv:1801.04381) and V3 (arXiv:1905.02244).
 
-A stage is the blocks of one resolution. V3 stands here without the squeeze-and-excitation of its authors: the blocks
-that they gave one say so, and the choice `native` puts it in.
+A stage is the blocks of one resolution. V3 is built without the squeeze-and-excitation of its authors. The blocks that
+have it there are marked, and the choice `native` inserts it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from seplace.backbones.sites import Site, Stage, chain_widths
 
 
 class _Row(NamedTuple):
-    """A block of V3, as a line of the paper's tables 1 and 2 has it."""
+    """A block of V3, as a row of tables 1 and 2 of the paper."""
 
     kernel: int
     expanded: int
@@ -88,7 +88,7 @@ def mobilenet_v1(*, width: float = 1.0) -> Backbone:
 
 
 def mobilenet_v2(*, width: float = 1.0) -> Backbone:
-    """Describe MobileNetV2: 17 inverted residuals; the 1x1 convolution after them never gets narrower."""
+    """Describe MobileNetV2: 17 inverted residuals; `width` below 1 does not scale the last 1x1 convolution."""
     check_width("mobilenet_v2", width)
     stem, *outputs = (_multiple_of_8(channels * width) for channels in (32, *(row[1] for row in _V2)))
     rows = []
@@ -150,7 +150,7 @@ mobilenet_v3_large = _v3_entry(
 
 
 def _inverted_stages(rows: Sequence[_Row], *, stem: int) -> tuple[Stage, ...]:
-    """Describe inverted residuals; only some have a shortcut, so no stage takes what needs one."""
+    """Describe inverted residuals. Only some have a shortcut, so no stage takes `parallel`, `cross` or `post`."""
     entering = (stem, *(row.channels for row in rows[:-1]))
     sites = [
         {
@@ -173,7 +173,7 @@ def _stages(sites: Sequence[dict[str, Any]], blocks: Sequence[int]) -> tuple[Sta
 
 
 def _columns(rows: Sequence[_Row]) -> dict[str, tuple[int, ...]]:
-    """Return the arguments of a network of inverted residuals: one entry a stage, then one a block."""
+    """Return the arguments of a network of inverted residuals: one value a stage, or one a block."""
     return {
         "blocks": _blocks_of_stages(rows),
         "expanded": tuple(row.expanded for row in rows),
@@ -185,12 +185,12 @@ def _columns(rows: Sequence[_Row]) -> dict[str, tuple[int, ...]]:
 
 
 def _blocks_of_stages(rows: Sequence[_Row]) -> tuple[int, ...]:
-    """Return how many blocks each stage has: a strided block begins a stage."""
+    """Return the number of blocks of each stage; a strided block begins a stage."""
     starts = [0, *(number for number, row in enumerate(rows) if number and row.stride == 2), len(rows)]
     return tuple(after - before for before, after in itertools.pairwise(starts))
 
 
 def _multiple_of_8(channels: float) -> int:
-    """Return the nearest multiple of 8, at least 8, or the next one where that loses over a tenth."""
+    """Return the nearest multiple of 8, at least 8; the next one where the nearest is over 10 % less."""
     nearest = max(8, int(channels + 4) // 8 * 8)
     return nearest + 8 if nearest < 0.9 * channels else nearest

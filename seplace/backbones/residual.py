@@ -1,4 +1,4 @@
-"""What the families of residual networks share: stages of equal blocks with shortcuts, scaled by one width."""
+"""The description that families of residual networks share: stages of equal blocks, scaled by one width."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Images(NamedTuple):
     """The side, in pixels."""
     classes: int
     min_size: int
-    """The least side for which every stride has something to halve."""
+    """The least side that every stride can halve, in pixels."""
 
 
 CIFAR = Images(size=32, classes=10, min_size=4)

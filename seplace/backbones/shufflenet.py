@@ -1,4 +1,4 @@
-"""ShuffleNet 1x with three groups (Zhang et al., 2018, table 1)."""
+"""ShuffleNet 1x with three groups (Zhang et al., 2018, arXiv:1707.01083, table 1)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _GROUPS = 3
 
 
 def shufflenet_g3(*, width: float = 1.0) -> Backbone:
-    """Describe ShuffleNet: the first unit of a stage halves the map, and its input fills a part of its output."""
+    """Describe ShuffleNet; the first unit of a stage halves the map and concatenates its input to its output."""
     check_width("shufflenet_g3", width)
     # A quarter of a unit's output is its bottleneck, and both are divided into groups.
     stem = _GROUPS * max(1, round(24 / _GROUPS * width))

@@ -1,4 +1,4 @@
-"""Where gates may stand in a network: sites (its blocks) and the stages that they make up. Needs no torch."""
+"""The places of gates in a network: sites (its blocks), and stages of sites. Needs no torch."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from functools import cached_property
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """A block of a network where a gate may stand."""
+    """A block of a network that can have a gate."""
 
     path: str
-    """Of the block inside the network, such as `stages.0.1`."""
+    """The path of the block in the network, such as `stages.0.1`."""
     widths: Mapping[str, int]
-    """The attachments that the block takes, each with the channels of the map that its gate sees."""
+    """The attachments that the block takes, with the channels of the map that the gate sees."""
     in_channels: int
     channels: int
     has_native_gate: bool = False
@@ -23,25 +23,25 @@ class Site:
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """Blocks that one choice holds for: all of one resolution, or a single one."""
+    """The blocks of one choice: all of one resolution, or a single one."""
 
     sites: tuple[Site, ...]
 
     @property
     def in_channels(self) -> int:
-        """Channels that enter the first block."""
+        """The channels that enter the first block."""
         return self.sites[0].in_channels
 
     @property
     def channels(self) -> int:
-        """Channels that leave the last block."""
+        """The channels that leave the last block."""
         return self.sites[-1].channels
 
     @cached_property
     def widths(self) -> dict[str, int]:
         """The attachments that all blocks take, each with the least width of a gate.
 
-        `exit`, one gate after the last block, is a choice of its own only where there are several blocks.
+        `exit`, one gate after the last block, is offered only where a stage has several blocks.
         """
         shared = {
             name: min(site.widths[name] for site in self.sites)
@@ -68,7 +68,7 @@ def residual_widths(in_channels: int, channels: int, *, inner: int | None = None
 def residual_stage(number: int, *, in_channels: int, channels: int, blocks: int, inner: int | None = None) -> Stage:
     """Describe stage `number` (from 0) of equal residual blocks, found at `stages.<number>.<block>`.
 
-    `inner` are the channels of their 3x3 convolution, where its norm and non-linearity follow it.
+    `inner` is the width of their 3x3 convolution where its norm and non-linearity follow it.
     """
     entering = (in_channels, *[channels] * (blocks - 1))
     return Stage(

@@ -1,4 +1,4 @@
-"""VGGs with batch norm (Simonyan & Zisserman, 2015, table 1): five stages of 3x3 convolutions, without shortcuts."""
+"""VGGs with batch norm (Simonyan & Zisserman, 2015, arXiv:1409.1556, table 1): five stages of 3x3 convolutions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from seplace.backbones.backbone import Backbone, canonical_text, check_width
 from seplace.backbones.sites import Site, Stage, chain_widths
 
 _IMAGE_CHANNELS = 3
-"""The customary ones: an attachment of a chain does not depend on what enters a block."""
+"""Those of a color image; no attachment of a chain depends on them."""
 
 
 def _entry(name: str, *, blocks: tuple[int, int, int, int, int]) -> Callable[..., Backbone]:

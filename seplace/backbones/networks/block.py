@@ -1,4 +1,4 @@
-"""Blocks in torch: what they share, so that an attachment can put a gate into any of them."""
+"""Blocks in torch, with slots for the modules that attachments insert."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Addition(nn.Module):
 
 
 class AdditionToResidual(nn.Module):
-    """F + S: the same, in the memory layout of F where the two differ."""
+    """F + S: the same sum, in the memory layout of F where the layouts differ."""
 
     def forward(self, residual: Tensor, shortcut: Tensor) -> Tensor:
         """Join two tensors of shape (N, C, H, W)."""
@@ -27,8 +27,8 @@ class AdditionToResidual(nn.Module):
 class Block(nn.Module):
     """A block without a shortcut: its output is F(x).
 
-    An attachment puts a module into a slot: `entry` and `residual` are the head and the end of F, `inner` follows the
-    3x3 convolution with its norm and non-linearity.
+    The slots `entry` and `residual` are the start and the end of F; `inner` follows the 3x3 convolution with its norm
+    and non-linearity.
     """
 
     has_shortcut = False
@@ -43,7 +43,7 @@ class Block(nn.Module):
         inner_channels: int = 0,
         has_native_gate: bool = False,
     ) -> None:
-        """Build a block; `inner` names the layer of `residual` after which a gate of the 3x3 convolution stands."""
+        """Build a block; `inner` names the layer of `residual` that the slot `inner` follows."""
         super().__init__()
         self.in_channels = in_channels
         self.out_channels = out_channels
@@ -54,12 +54,12 @@ class Block(nn.Module):
         self.residual = residual
 
     def put(self, slot: str, module: nn.Module) -> None:
-        """Put a module, which keeps the shape of its input, into a slot."""
+        """Put a module that keeps the shape of its input into a slot."""
         layers, after = self.slots()[slot]
         insert_layer(layers, module, after=after)
 
     def replace_inner(self, make: Callable[[nn.Sequential], nn.Module]) -> None:
-        """Put what `make` builds of the 3x3 convolution, its norm and non-linearity, in their place, as `kernel`."""
+        """Replace the 3x3 convolution, its norm and non-linearity by `kernel`, which `make` builds of them."""
         layers = list(self.residual.named_children())
         end = [name for name, _ in layers].index(self.inner) + 1
         start = max(at for at, (_, layer) in enumerate(layers[:end]) if isinstance(layer, nn.Conv2d))
@@ -67,7 +67,7 @@ class Block(nn.Module):
         self.residual = nn.Sequential(OrderedDict([*layers[:start], ("kernel", make(own)), *layers[end:]]))
 
     def slots(self) -> dict[str, tuple[nn.Sequential, str | None]]:
-        """Return for each slot the layers that it lies in, and the layer that it follows (see `insert_layer`)."""
+        """Return for each slot its Sequential, and the layer that it follows (see `insert_layer`)."""
         return {"entry": (self.residual, ""), "inner": (self.residual, self.inner), "residual": (self.residual, None)}
 
     def forward(self, x: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ class Block(nn.Module):
 
 
 class ResidualBlock(Block):
-    """φ(join(F(x), S(x))). Further slots: `shortcut`, the end of S, and `output`, the end of φ.
+    """φ(join(F(x), S(x))), with two more slots: `shortcut`, the end of S, and `output`, the end of φ.
 
     An empty Sequential is the identity.
     """
@@ -119,7 +119,7 @@ class ResidualBlock(Block):
 
 
 def insert_layer(layers: nn.Sequential, module: nn.Module, *, after: str | None) -> None:
-    """Put a module into a Sequential, as `attention`: after a layer, at the head ("") or at the end (None)."""
+    """Put a module into a Sequential as `attention`: after a layer, at the start ("") or at the end (None)."""
     names = [name for name, _ in layers.named_children()]
     start = len(names) if after is None else names.index(after) + 1 if after else 0
     following = [(name, layers.get_submodule(name)) for name in names[start:]]

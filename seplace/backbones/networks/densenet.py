@@ -1,4 +1,4 @@
-"""Densely connected networks in torch, with bottlenecks and compression ("BC", Huang et al., 2017)."""
+"""Densely connected networks with bottlenecks and compression (Huang et al., 2017, arXiv:1608.06993) in torch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from seplace.backbones.networks.preact_resnet import BareStem, NormAndActivation
 class DenseLayer(nn.Module):
     """[x, F(x)], where F makes k new maps by a 1x1 convolution to 4k and a 3x3, each after its norm and ReLU.
 
-    For C channels in: 4Ck + 36k² weights of convolutions, and a MAC of each for every place of the map.
+    For C input channels: 4Ck + 36k² weights of convolutions, and as many MACs for each position of the map.
     """
 
     def __init__(self, in_channels: int, growth: int) -> None:
@@ -38,7 +38,7 @@ class DenseLayer(nn.Module):
 
 
 class DenseBlock(Block):
-    """Dense layers, one after another: its output is the input and all that they have made, concatenated."""
+    """Dense layers, one after another; the output is the input and all of their maps, concatenated."""
 
     def __init__(self, in_channels: int, growth: int, layers: int) -> None:
         residual = nn.Sequential(
@@ -66,7 +66,7 @@ class DenseTransition(nn.Sequential):
 class DenseNet(nn.Module):
     """A 3x3 convolution, dense blocks with transitions between them, mean pooling and a linear classifier.
 
-    `entering` are the channels that enter each block: those of the stem, then those that the transitions leave.
+    `entering` are the channels that enter each block: those of the stem, then those of the transitions.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Inception networks in torch: paths side by side, whose maps are concatenated."""
+"""Inception networks in torch: parallel paths, whose maps are concatenated."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SQUARE: KernelSize = (3, 3)
 
 
 class InceptionConvolution(nn.Sequential):
-    """A convolution with a bias, a batch norm and a ReLU; padded, it keeps the size of a map over its stride."""
+    """A convolution with a bias, a batch norm and a ReLU; with padding only the stride changes the size of a map."""
 
     has_bias = True
     epsilon = 1e-5
@@ -66,7 +66,7 @@ class Branches(nn.ModuleList):
 
 
 class ConstantFactor(nn.Module):
-    """F times a number, which keeps the sum of many residual blocks from growing."""
+    """F times a constant, so that the sum of many residual blocks does not grow."""
 
     def __init__(self, factor: float) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ def path(
     stride: int = 1,
     pads_last: bool = True,
 ) -> nn.Sequential:
-    """Return convolutions one after another, the last with a stride and, if asked for, without padding."""
+    """Return convolutions in sequence; the last has the stride, and no padding without `pads_last`."""
     layers: list[nn.Module] = []
     for number, (width, kernel) in enumerate(zip(widths, kernels, strict=True), start=1):
         is_last = number == len(widths)
@@ -100,7 +100,7 @@ def path(
 class InceptionModule(Block):
     """Four paths: a 1x1, a 3x3 and a double 3x3 convolution and a pooling; a strided one lacks the 1x1.
 
-    The pooling is padded as the 3x3 convolutions are, so that the paths agree on maps of odd size too.
+    The pooling has the padding of the 3x3 convolutions, so that the paths agree on maps of odd size, too.
     """
 
     def __init__(self, in_channels: int, shape: InceptionShape) -> None:
@@ -193,7 +193,7 @@ def block_35(channels: int, width: float) -> InceptionResidual:
 
 
 def block_17(channels: int, width: float) -> InceptionResidual:
-    """Return a block for maps of 17x17, whose 7x7 convolution is taken apart into a row and a column."""
+    """Return a block for maps of 17x17, with a 7x7 convolution factorized into 1x7 and 7x1."""
     return InceptionResidual(
         channels,
         width,
@@ -219,7 +219,7 @@ def block_8(channels: int, width: float, *, is_last: bool) -> InceptionResidual:
 def reduction(
     in_channels: int, width: float, *, widths: Sequence[Sequence[int]], kernels: Sequence[Sequence[KernelSize]]
 ) -> Branches:
-    """Return paths that end in a strided convolution, and a strided pooling: none of these is padded."""
+    """Return paths that end in a strided convolution, and a strided pooling, all without padding."""
     paths = [
         path(
             UnbiasedConvolution,

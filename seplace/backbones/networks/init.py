@@ -1,4 +1,4 @@
-"""The weights that a network starts with (He et al., 2015)."""
+"""The initial weights of convolutions (He et al., 2015, arXiv:1502.01852)."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {"relu": nn.ReLU, "relu6": nn
 
 
 class SlowBatchNorm(nn.BatchNorm2d):
-    """The batch norm of MobileNetV3: its running statistics are means over about a hundred batches."""
+    """The batch norm of MobileNetV3, with running means over about a hundred batches."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels, eps=1e-3, momentum=0.01)
@@ -34,7 +34,7 @@ def activated_convolution(
     stride: int = 1,
     groups: int = 1,
 ) -> nn.Sequential:
-    """Return a convolution that keeps the size of a map over its stride, its norm and its non-linearity."""
+    """Return a padded convolution with its norm and its non-linearity."""
     return nn.Sequential(
         OrderedDict(
             conv=nn.Conv2d(
@@ -59,7 +59,7 @@ def inverted_residual(
 ) -> Block:
     """Return 1x1, depthwise and 1x1 convolutions, the last linear; with a shortcut where the shape does not change.
 
-    The first is left out where it would not expand. The inner gate follows the non-linearity of the depthwise one.
+    Without an expansion the first is left out. The inner gate follows the non-linearity of the depthwise convolution.
     """
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     if expanded != in_channels:
@@ -112,9 +112,10 @@ class InvertedResidualNetwork(nn.Module):
         num_classes: int,
         in_channels: int,
     ) -> None:
-        """Build from one entry a stage (`blocks`, `activations`) and one a block; outside, the last one activates.
+        """Build the network from one value a stage (`blocks`, `activations`) and one a block.
 
-        `native_gates` are the numbers of blocks, from 0, `hidden` the widths of the classifier's hidden layers.
+        The stem and the head have the last activation. `native_gates` are numbers of blocks, from 0, and `hidden` the
+        widths of the classifier's hidden layers.
         """
         super().__init__()
         outer = activations[-1]
@@ -167,7 +168,7 @@ class MobileNetV3(InvertedResidualNetwork):
 
 
 class DepthwiseSeparable(Block):
-    """A 3x3 convolution of each channel alone and a 1x1 convolution; the inner gate stands between them."""
+    """A depthwise 3x3 and a 1x1 convolution; the inner gate is between them."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         residual = nn.Sequential(

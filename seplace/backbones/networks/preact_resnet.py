@@ -1,4 +1,4 @@
-"""Pre-activation residual networks in torch (He et al., 2016b), and wide ones (Zagoruyko & Komodakis, 2016)."""
+"""Pre-activation residual networks in torch (arXiv:1603.05027), and wide ones (arXiv:1605.07146)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from seplace.backbones.networks.resnet import PaddedShortcut, ResidualNetwork, s
 
 
 class BareStem(nn.Sequential):
-    """A 3x3 convolution at full resolution; its norm stands in the first block."""
+    """A 3x3 convolution at full resolution; the first block has its norm."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__(OrderedDict(conv=nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)))
@@ -29,9 +29,9 @@ class BareProjection(nn.Sequential):
 class PreActivationBlock(ResidualBlock):
     """S(x) + F(x), where F begins with a norm and a ReLU and nothing follows the addition.
 
-    A block whose shortcut has weights shares the two: S(e) + F(e) with e = ReLU(norm(x)), so they stand in `entry`,
-    before both branches. A gate at the head of F (`pre`) never reaches S: in such a block it follows the shared ReLU,
-    S(e) + F(A(e)), and elsewhere it precedes the norm, S(x) + F(A(x)).
+    In a block whose shortcut has weights, both branches share the norm and the ReLU, which are in `entry`: S(e) + F(e)
+    with e = ReLU(norm(x)). A gate at the start of F (`pre`) never acts on S. In such a block it follows the shared
+    ReLU, S(e) + F(A(e)); elsewhere it precedes the norm, S(x) + F(A(x)).
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class PreActivationBlock(ResidualBlock):
             self.share_activation()
 
     def share_activation(self) -> None:
-        """Move the norm and the ReLU at the head of F before both branches."""
+        """Move the norm and the ReLU at the start of F before both branches."""
         for name in ("norm1", "relu1"):
             self.entry.add_module(name, self.residual.get_submodule(name))
             delattr(self.residual, name)
@@ -72,7 +72,7 @@ class PreActivationBlock(ResidualBlock):
 class PreActivationBasicBlock(PreActivationBlock):
     """Two 3x3 convolutions, each after its norm and ReLU.
 
-    For C channels in and width w: 9Cw + 9w² weights of convolutions.
+    For C input channels and width w: 9Cw + 9w² weights of convolutions.
     """
 
     shortcut_type: type[nn.Sequential]
@@ -93,7 +93,7 @@ class PreActivationBasicBlock(PreActivationBlock):
 
 
 class PaddedPreActivationBlock(PreActivationBasicBlock):
-    """A basic block whose shortcut subsamples and pads its input, which is not activated."""
+    """A basic block whose shortcut subsamples and pads the input before its activation."""
 
     shortcut_type = PaddedShortcut
 
@@ -105,9 +105,9 @@ class ProjectedPreActivationBlock(PreActivationBasicBlock):
 
 
 class PreActivationBottleneck(PreActivationBlock):
-    """1x1, 3x3 and 1x1 convolutions, each after its norm and ReLU, with the stride in the first; 4w channels leave.
+    """1x1, 3x3 and 1x1 convolutions, each after its norm and ReLU, with the stride in the first; 4w output channels.
 
-    For C channels in and width w: Cw + 9w² + 4w² weights of convolutions.
+    For C input channels and width w: Cw + 9w² + 4w² weights of convolutions.
     """
 
     def __init__(self, in_channels: int, width: int, stride: int) -> None:
@@ -137,7 +137,7 @@ class NormAndActivation(nn.Sequential):
 
 
 class PreActivationNetwork(ResidualNetwork):
-    """A bare stem, stages of pre-activation blocks, and the norm and ReLU that follow no block."""
+    """A stem without a norm, stages of pre-activation blocks, and a last norm and ReLU."""
 
     stem_type = BareStem
     head_type = NormAndActivation
@@ -146,7 +146,7 @@ class PreActivationNetwork(ResidualNetwork):
 class PaddedPreActivationResNet(PreActivationNetwork):
     """The CIFAR network of basic blocks whose shortcuts have no parameters.
 
-    The first block shares its activation, which so follows the stem (He et al., 2016b, appendix).
+    Both branches of the first block share its activation (He et al., 2016, arXiv:1603.05027, appendix).
     """
 
     block_type = PaddedPreActivationBlock

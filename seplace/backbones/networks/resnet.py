@@ -1,6 +1,6 @@
 """Residual networks in torch: stems, blocks, shortcuts, and the networks made of them.
 
-One class serves plain, searched and exported networks: an attachment puts gates into the blocks of a plain one.
+One class serves plain, searched and exported networks, since attachments insert gates into the blocks of a plain one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from seplace.backbones.networks.init import draw_convolutions
 
 
 class SubsampleAndPad(nn.Module):
-    """Keep every stride-th pixel and fill the further channels with zeros."""
+    """Keep every stride-th pixel, and fill the additional channels with zeros."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ def shortcut_of(
 
 
 class BasicBlock(ResidualBlock):
-    """Two 3x3 convolutions (He et al., 2016, figure 5 left)."""
+    """Two 3x3 convolutions (He et al., 2016, arXiv:1512.03385, figure 5 left)."""
 
     shortcut_type: Callable[[int, int, int], nn.Sequential]
 

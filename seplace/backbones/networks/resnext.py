@@ -1,4 +1,4 @@
-"""ResNeXt in torch (Xie et al., 2017): residual networks of grouped bottlenecks."""
+"""ResNeXt in torch (Xie et al., 2017, arXiv:1611.05431): residual networks of grouped bottlenecks."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from seplace.backbones.networks.resnet import Bottleneck, ImageNetStem, Residual
 
 
 class GroupedBottleneck(Bottleneck):
-    """1x1, grouped 3x3 and 1x1 convolutions with the stride in the 3x3 ("v1.5"); twice the width leaves the block.
+    """1x1, grouped 3x3 and 1x1 convolutions with the stride in the 3x3 ("v1.5"); 2w output channels.
 
-    For C channels in, width w and 32 groups: Cw + 9w²/32 + 2w² weights of convolutions, and a MAC of each for every
-    place of the map that it makes.
+    For C input channels, width w and 32 groups: Cw + 9w²/32 + 2w² weights of convolutions, and as many MACs for each
+    position of their output maps.
     """
 
     expansion = 2

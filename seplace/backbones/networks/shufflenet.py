@@ -1,4 +1,4 @@
-"""ShuffleNet in torch: grouped 1x1 convolutions whose groups exchange channels (Zhang et al., 2018)."""
+"""ShuffleNet in torch (Zhang et al., 2018, arXiv:1707.01083): grouped 1x1 convolutions with shuffled channels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from seplace.backbones.networks.init import draw_convolutions
 
 
 class ShuffledChannels(nn.Module):
-    """The channels of g groups dealt out anew: channel i·C/g + j goes to place j·g + i."""
+    """A channel shuffle of g groups: channel i·C/g + j becomes channel j·g + i."""
 
     def __init__(self, groups: int) -> None:
         super().__init__()
@@ -35,10 +35,10 @@ class Concatenation(nn.Module):
 
 
 class ShuffleUnit(ResidualBlock):
-    """A grouped 1x1, a depthwise 3x3 and a grouped 1x1 convolution; no non-linearity follows the depthwise one.
+    """A grouped 1x1, a depthwise 3x3 and a grouped 1x1 convolution, without a non-linearity after the depthwise one.
 
     The inner gate follows the batch norm of the depthwise convolution, on a quarter of the unit's channels. With stride
-    2 the input, halved by a mean, is concatenated and not added, so F has as many channels less.
+    2 the pooled input is concatenated instead of added, so F has fewer channels.
     """
 
     def __init__(self, in_channels: int, out_channels: int, *, stride: int, groups: int, first_groups: int) -> None:
@@ -88,7 +88,7 @@ class ShuffleNet(nn.Module):
                 pool=nn.MaxPool2d(3, stride=2, padding=1),
             )
         )
-        channels, first_groups = stem, 1  # the stem's channels are too few to be divided
+        channels, first_groups = stem, 1  # the stem has too few channels for groups
         stages = []
         for width, count in zip(widths, blocks, strict=True):
             units = []

@@ -1,4 +1,4 @@
-"""VGG networks in torch: chains of 3x3 convolutions with batch norm (Simonyan & Zisserman, 2015)."""
+"""VGG networks in torch (Simonyan & Zisserman, 2015, arXiv:1409.1556): chains of 3x3 convolutions with batch norm."""
 
 from __future__ import annotations
 
