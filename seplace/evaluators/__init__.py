@@ -1,7 +1,7 @@
 """Evaluators: they turn (placement, seed, epochs) into a result. One file and one line add an entry.
 
 An entry is called as `make(config, folder, *, worker)`, with the study, the folder of its results and the number of a
-worker. It returns an `Evaluator`, see `seplace.evaluators.evaluator`.
+worker, and returns an `Evaluator` (`seplace.evaluators.evaluator`).
 """
 
 from seplace.evaluators.entry import EvaluatorEntry

@@ -1,7 +1,7 @@
 """Proxies: cheap scores of a placement. None is trusted until `seplace proxy` has put it on probation on the task.
 
-An entry is a function `make(evaluator, *, seed, effort) -> Proxy`: whatever is shared by all placements is done there,
-once; `score(placement)` then returns a number of which larger is better. One file and one line add an entry.
+An entry is a function `make(networks, *, seed, effort) -> Proxy` that computes once what all placements share; a
+larger `score(placement)` is better. One file and one line add an entry.
 """
 
 from seplace.registry import Entry, Registry
