@@ -1,9 +1,8 @@
-"""Data sets: images and labels of two splits, from files that lie under a root folder (digits needs none).
+"""Data sets: images and labels of two splits, from files below a root folder (digits needs none).
 
-An entry is a function `load(root: Path | None) -> RawSet`. It finds the files and reads the training
-labels, never unpickles, never touches the test split before it is asked for, and names the file (and row)
-of whatever is wrong in a DataError. What is the same for all (splitting, resizing, noise, statistics) is
-done by `image_set`. One file and one line add an entry.
+An entry is a function `load(root: Path | None) -> RawSet`. It finds the files and reads the training labels. It never
+unpickles, does not read the test split before it is opened, and raises DataError with the file (and row) of a problem.
+Splitting, resizing, noise and statistics are the same for all: see `image_set`. One file and one line add an entry.
 """
 
 from seplace.registry import Entry, Registry

@@ -1,4 +1,4 @@
-"""What may be done to training images at random; a value that needs no torch."""
+"""The random augmentation of training images, as a value that needs no torch."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from seplace.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """Random crop, mirroring and cutout; each is off at 0 or False."""
+    """Random crop, horizontal flip and cutout; each is off at 0 or False."""
 
     crop_padding: int
-    """Pixels of the mean colour around the image, out of which its size is cut (4: He et al., 2016)."""
+    """Pixels of the mean color padded on each side before a random crop (4 in He et al., arXiv:1512.03385)."""
     flip: bool
-    """Whether half of the images are mirrored left to right."""
+    """Whether half of the images are flipped left to right."""
     cutout: int
-    """Side in pixels of a square of the mean colour around a random pixel (DeVries and Taylor, 2017)."""
+    """Side in pixels of a square of the mean color around a random pixel (DeVries and Taylor, arXiv:1708.04552)."""
 
     def __post_init__(self) -> None:
         for name in ("crop_padding", "cutout"):

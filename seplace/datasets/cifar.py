@@ -1,9 +1,8 @@
 """CIFAR-10 and CIFAR-100 (Krizhevsky, 2009) from the official *binary* archives, packed or unpacked.
 
-A record is one label byte (CIFAR-100: a coarse and a fine one, the fine one is used) and 3 x 32 x 32
-pixels. An archive must have the checksum that the set's page publishes, an MD5, which guards against damage
-and mix-ups. Members are read in memory by their exact names and sizes; nothing is ever extracted. Of an
-unpacked folder, sizes and labels are checked.
+A record is one label byte (CIFAR-100: a coarse and a fine one, the fine one is used) and 3 x 32 x 32 pixels. An archive
+must have the MD5 that the set's page publishes, which guards against damage and mix-ups. Its files are read in memory
+by their exact names and sizes; nothing is extracted. In an unpacked folder, sizes and labels are checked.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _LARGEST_NAMES_FILE = 1 << 16
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """How one of the two sets is published."""
+    """The files of one of the two sets as published."""
 
     name: str
     archive: str
@@ -37,11 +36,11 @@ class Layout:
     test_file: str
     names_file: str
     train_records: int
-    """Records of each training file."""
+    """The number of records in each training file."""
     test_records: int
     classes: int
     label_bytes: int
-    """Label bytes of a record, of which the last is the class."""
+    """The number of label bytes of a record; the last one is the class."""
 
 
 CIFAR10 = Layout(
@@ -73,12 +72,12 @@ CIFAR100 = Layout(
 
 
 def cifar10(root: Path | None) -> RawSet:
-    """Load CIFAR-10; `root` holds the archive or the unpacked folder, or is one of these itself."""
+    """Load CIFAR-10; `root` contains the archive or the unpacked folder, or is one of them."""
     return _load(CIFAR10, root)
 
 
 def cifar100(root: Path | None) -> RawSet:
-    """Load CIFAR-100 with its 100 fine classes; `root` as for `cifar10`."""
+    """Load CIFAR-100 with its 100 fine classes; `root` is as for `cifar10`."""
     return _load(CIFAR100, root)
 
 
@@ -121,7 +120,7 @@ def _find(layout: Layout, root: Path | None) -> Path:
 
 
 def _read(layout: Layout, place: Path, files: tuple[str, ...]) -> dict[str, bytearray]:
-    """Return the contents of `files` from the folder or archive, each of exactly the size it must have."""
+    """Return the contents of `files` from the folder or archive, after checking their sizes."""
     try:
         return _read_archive(layout, place, files) if place.is_file() else _read_folder(layout, place, files)
     except (OSError, EOFError, zlib.error, tarfile.TarError) as error:

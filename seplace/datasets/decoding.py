@@ -1,4 +1,4 @@
-"""Encoded images to arrays, many at a time: Pillow in threads (it decodes without the interpreter lock)."""
+"""Decoding of images into arrays, with Pillow in threads, which releases the interpreter lock."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# What Pillow may open; among what it otherwise would is EPS, which runs an interpreter.
+# The formats that Pillow may open; others include EPS, which runs an interpreter.
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-_GREY_MODES = frozenset({"1", "L", "LA"})
-_COLOUR_MODES = frozenset({"RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV", "LAB"})
+_GRAY_MODES = frozenset({"1", "L", "LA"})
+_COLOR_MODES = frozenset({"RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV", "LAB"})
 _PALETTE_MODES = frozenset({"P", "PA"})
 _OF_THE_FILE = frozenset({None, errno.ENOENT, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENOTDIR, errno.EISDIR})
-"""Errors that say something of the file (Pillow's own have no number), not of the machine."""
+"""The numbers of errors that are the file's fault, not the machine's; Pillow's own errors have none."""
 _ORIENTATION = 0x0112
-"""The EXIF tag that says how a viewer turns what is stored: phones store each picture as the sensor lies."""
+"""The EXIF tag that says how to rotate an image for display: phones store it in the orientation of the sensor."""
 _IMAGES_PER_TASK = 64
-# Below this most of the time is spent in Python, where threads only get in each other's way.
+# Below this most of the time is spent in Python, where threads do not help.
 _BYTES_WORTH_A_THREAD = 4096
 
 
@@ -43,13 +43,17 @@ def decode_images(
     image_size: int | None,
     channels: int | None,
 ) -> NDArray[np.uint8]:
-    """Decode images (bytes, or paths of files) to one array (N, C, H, W).
+    """Decode images (bytes, or paths of files) into one array (N, C, H, W).
 
-    Each is turned as its EXIF orientation says, as a viewer shows it.
-    With an `image_size` the middle square is taken and scaled to it with antialiasing; without, all images
-    must have one size (InputError). With `channels` None the set has 3 if any image has colour, else 1.
-    Grey images in a set of 3 channels are grey in colour; a colour image where 1 is asked for is a
-    DataError. DamagedImages for those that cannot be decoded. Errors name the image by `where(position)`.
+    Each image is rotated as its EXIF orientation says. With an `image_size` the center square is resized to it with
+    antialiasing. With `channels` None there are 3 channels if any image is in color, else 1; with 3 channels, gray
+    images have equal ones. Errors name the image by `where(position)`.
+
+    Raises:
+        InputError: Without an `image_size`, the images have different sizes.
+        DataError: An image is in color and `channels` is 1.
+        DamagedImages: Images cannot be decoded.
+
     """
     need_pillow()
 
@@ -79,7 +83,7 @@ def need_pillow() -> None:
 
 
 def in_threads(work: Callable[[range], T], sources: Sequence[bytes | str]) -> list[T]:
-    """Return what `work` makes of the positions of some sources, a few dozen at a time, in their order."""
+    """Return the results of `work` on ranges of positions, a few dozen sources each, in order."""
     pool = ThreadPoolExecutor(max_workers=_threads(sources))
     starts = range(0, len(sources), _IMAGES_PER_TASK)
     try:
@@ -90,10 +94,12 @@ def in_threads(work: Callable[[range], T], sources: Sequence[bytes | str]) -> li
 
 @contextmanager
 def opened_image(source: bytes | str) -> Iterator[Image.Image]:
-    """Open an image; DamagedImages, without its name, for whatever shows it to be none.
+    """Open an image.
 
-    An error of the machine (a disk that fails, too many open files) is a DataError of another kind: the next attempt
-    may succeed.
+    Raises:
+        DamagedImages: It is no readable image; the error does not name it.
+        DataError: The machine failed (a disk error, too many open files), so that another attempt may succeed.
+
     """
     from PIL import Image
 
@@ -103,7 +109,7 @@ def opened_image(source: bytes | str) -> Iterator[Image.Image]:
         except OSError as error:
             raise _damage(error) from error
         if not stat.S_ISREG(mode):
-            raise DamagedImages(("not a file",))  # opening a FIFO would wait for ever
+            raise DamagedImages(("not a file",))  # opening a FIFO would wait forever
     else:
         size = len(source)
     if not size:
@@ -113,35 +119,35 @@ def opened_image(source: bytes | str) -> Iterator[Image.Image]:
             yield opened
     except (SeplaceError, MemoryError):
         raise
-    except Exception as error:  # which ones a damaged file raises depends on its format
+    except Exception as error:  # a damaged file raises errors that depend on its format
         raise _damage(error) from error
 
 
 def _damage(error: Exception) -> DataError:
     if isinstance(error, OSError) and error.errno not in _OF_THE_FILE:
         return DataError(f"{error.filename}: {error.strerror}")
-    # Pillow names the file again where it recognizes nothing in it.
+    # Pillow's message names the file, which the caller does, too.
     known = "in none of the formats that are read" if type(error).__name__ == "UnidentifiedImageError" else str(error)
     return DamagedImages((f"not a readable image ({getattr(error, 'strerror', None) or known})",))
 
 
 def channels_of(mode: str) -> int:
-    """Return 1 for grey and 3 for colour by Pillow's name of the pixels; DamagedImages for those that are not read."""
-    if mode in _GREY_MODES:
+    """Return 1 for a gray and 3 for a color mode of Pillow; raises DamagedImages for a mode that is not supported."""
+    if mode in _GRAY_MODES:
         return 1
-    if mode in _COLOUR_MODES or mode in _PALETTE_MODES:
+    if mode in _COLOR_MODES or mode in _PALETTE_MODES:
         return 3
     raise DamagedImages((f"{mode} pixels are not supported, only 8 bits a channel",))
 
 
 def _threads(sources: Sequence[bytes | str]) -> int:
-    """Return the number of decoding threads, judged by the first image's encoded size."""
+    """Return the number of decoding threads, chosen by the encoded size of the first image."""
     if not sources:
         return 1
     first = sources[0]
     try:
         size = len(first) if isinstance(first, bytes) else Path(first).stat().st_size
-    except OSError:  # decoding it will say so
+    except OSError:  # decoding it raises the error
         return 1
     return 1 if size < _BYTES_WORTH_A_THREAD else min(8, os.cpu_count() or 1)
 
@@ -156,7 +162,7 @@ def _stack(
     stacked = np.empty((count, channels, height, width), dtype=np.uint8)
     position = 0
     while parts:
-        # Each part is let go once it is copied, so that the set is never in memory twice.
+        # Each part is released once it is copied, so that the set is never in memory twice.
         for image in parts.pop(0):
             if image.shape[:2] != (height, width):
                 raise InputError(
@@ -164,16 +170,16 @@ def _stack(
                     f"{width}x{height}: give an image_size"
                 )
             if image.shape[2] > channels:
-                raise DataError(f"{where(position)} is a colour image in a set of grey ones")
+                raise DataError(f"{where(position)} is a color image in a set of gray ones")
             stacked[position] = image.transpose(2, 0, 1)
             position += 1
     return stacked
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """Return an image as its EXIF orientation says that it is shown.
+    """Return an image rotated as its EXIF orientation says.
 
-    It is decoded first: Pillow itself turns a TIFF then, and finds the EXIF data of a PNG behind its pixels.
+    It is decoded first: Pillow then rotates a TIFF itself, and finds the EXIF data of a PNG behind its pixels.
     """
     from PIL.Image import Transpose
 
@@ -192,15 +198,15 @@ def upright(image: Image.Image) -> Image.Image:
 
 
 def orientation_of(image: Image.Image) -> int:
-    """Return the EXIF orientation, 1 (as it is stored) where there is none or it cannot be read, as viewers do."""
+    """Return the EXIF orientation; 1, as stored, where there is none or it cannot be read."""
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # which ones damaged EXIF data raise depends on the damage
+    except Exception:  # damaged EXIF data raise errors of many kinds
         return 1
 
 
 def _decode(source: bytes | str, *, image_size: int | None) -> NDArray[np.uint8]:
-    """Return one image as (H, W, C)."""
+    """Return an image as (H, W, C)."""
     from PIL import Image
 
     with opened_image(source) as opened:

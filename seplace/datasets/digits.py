@@ -1,8 +1,7 @@
-"""The handwritten digits that come with scikit-learn: 1797 grey images of 8x8 pixels, ten classes.
+"""The handwritten digits that come with scikit-learn: 1797 gray images of 8x8 pixels, ten classes.
 
 The source is the test part of the UCI set "Optical Recognition of Handwritten Digits" (Alpaydin and Kaynak,
-1998), published without a split of its own; the one here, 1437 for training and 360 for testing, is a fixed
-shuffle.
+1998), which has no split. Here a fixed shuffle takes 1437 images for training and 360 for testing.
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ _SHUFFLE_SEED = 0
 
 
 def digits(root: Path | None) -> RawSet:
-    """Load the set; it needs no root, and one that is given is refused (InputError)."""
+    """Load the set; raises InputError where a root is given, since it needs none."""
     if root is not None:
         raise InputError(f"data set digits: it comes with scikit-learn and takes no root (got {root})")
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
     order = np.random.default_rng(_SHUFFLE_SEED).permutation(len(bunch.target))
-    # Grey levels are 0 to 16.
+    # Gray levels are 0 to 16.
     pixels = np.rint(bunch.images[order] * (255 / 16)).astype(np.uint8)[:, None]
     labels = bunch.target[order].astype(np.int64)
     train, test = (

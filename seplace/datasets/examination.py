@@ -1,4 +1,4 @@
-"""What can be known of encoded images without their pixels: whether they are images, their sizes, whether in colour."""
+"""Examination of encoded images without their pixels: whether they are images, their sizes, whether in color."""
 
 from __future__ import annotations
 
@@ -21,55 +21,55 @@ if TYPE_CHECKING:
 _READ_TOGETHER = 4096
 _TAIL = 64
 _TURNED = frozenset({5, 6, 7, 8})
-"""EXIF orientations that exchange width and height."""
+"""EXIF orientations that swap width and height."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Examination:
-    """What is known of the images of one split."""
+    """The properties of the images of a split."""
 
-    in_colour: NDArray[np.bool_]
+    in_color: NDArray[np.bool_]
     """(N,); False where an image is damaged."""
     sizes: NDArray[np.int64]
-    """(N, 2), width and height in pixels as a viewer shows the image; 0 where it is damaged."""
+    """(N, 2), width and height in pixels after rotation by EXIF; 0 where an image is damaged."""
     damaged: dict[int, str]
-    """Why an image cannot be used, by its row."""
+    """The reason why an image cannot be used, by its row."""
 
     @property
     def usable(self) -> NDArray[np.int64]:
-        """The rows of the images that can be used."""
+        """The rows of usable images."""
         return np.setdiff1d(np.arange(len(self.sizes)), np.array(list(self.damaged), dtype=np.int64))
 
     def usable_as(self, channels: int | None) -> NDArray[np.int64]:
-        """Return the rows that can be used in a set of so many channels; None for those that the set itself decides."""
-        return self.usable[~self.in_colour[self.usable]] if channels == 1 else self.usable
+        """Return the rows usable in a set of `channels`; None where these images decide its channels."""
+        return self.usable[~self.in_color[self.usable]] if channels == 1 else self.usable
 
 
 def examine(images: EncodedImages, *, whole: bool) -> Examination:
-    """Look at the header and the end of each image, or with `whole` decode it and forget the pixels."""
+    """Examine the header and the end of each image, or with `whole` decode it and discard the pixels."""
     count = len(images.labels)
-    in_colour, sizes = np.zeros(count, dtype=np.bool_), np.zeros((count, 2), dtype=np.int64)
+    in_color, sizes = np.zeros(count, dtype=np.bool_), np.zeros((count, 2), dtype=np.int64)
     damaged: dict[int, str] = {}
     for start in range(0, count, _READ_TOGETHER):
         rows = np.arange(start, min(start + _READ_TOGETHER, count))
-        _examine_some(images.read(rows), start, whole=whole, in_colour=in_colour, sizes=sizes, damaged=damaged)
-    return Examination(in_colour=in_colour, sizes=sizes, damaged=dict(sorted(damaged.items())))
+        _examine_some(images.read(rows), start, whole=whole, in_color=in_color, sizes=sizes, damaged=damaged)
+    return Examination(in_color=in_color, sizes=sizes, damaged=dict(sorted(damaged.items())))
 
 
 def examine_what_fits(images: EncodedImages, *, image_size: int | None, memory_limit: int) -> Examination:
-    """Decode each image of a split whose pixels fit into `memory_limit` bytes; of a larger one look at the headers."""
+    """Decode each image of a split whose pixels fit into `memory_limit` bytes; of a larger split, examine headers."""
     found = examine(images, whole=False)
     height_times_width = int(found.sizes.prod(axis=1).max(initial=0)) if image_size is None else image_size**2
     return examine(images, whole=True) if len(images.labels) * 3 * height_times_width <= memory_limit else found
 
 
-def has_colour(images: Images, rows: NDArray[np.int64]) -> bool:
-    """Return whether any of the encoded images at `rows` is in colour."""
-    return not isinstance(images, ArrayImages) and bool(examine(images, whole=False).in_colour[rows].any())
+def has_color(images: Images, rows: NDArray[np.int64]) -> bool:
+    """Return whether any encoded image at `rows` is in color."""
+    return not isinstance(images, ArrayImages) and bool(examine(images, whole=False).in_color[rows].any())
 
 
 def not_files(images: Images) -> tuple[str, ...]:
-    """Name what lies among the image files of a split and is none."""
+    """Name what is listed among the image files of a split and is no file."""
     if not isinstance(images, FolderImages):
         return ()
     return tuple(f"{images.folder / name}: {what}, not an image file" for name, what in images.unusable)
@@ -80,7 +80,7 @@ def _examine_some(
     start: int,
     *,
     whole: bool,
-    in_colour: NDArray[np.bool_],
+    in_color: NDArray[np.bool_],
     sizes: NDArray[np.int64],
     damaged: dict[int, str],
 ) -> None:
@@ -91,7 +91,7 @@ def _examine_some(
             except DamagedImages as error:
                 damaged[start + position] = str(error)
             else:
-                in_colour[start + position] = channels > 1
+                in_color[start + position] = channels > 1
                 sizes[start + position] = size
 
     in_threads(look_at, sources)
@@ -105,13 +105,14 @@ def _look_at(source: bytes | str, *, whole: bool) -> tuple[int, int, int]:
             shown = upright(image)
             return channels, shown.width, shown.height
         width, height = image.size
-        # Pillow itself exchanges those of a TIFF; the EXIF data of a PNG that stand behind its pixels are not sought.
-        is_told = image.format != "TIFF" and (image.format != "PNG" or "exif" in image.info)
-        return (channels, height, width) if is_told and orientation_of(image) in _TURNED else (channels, width, height)
+        # Pillow swaps those of a TIFF itself; EXIF data behind the pixels of a PNG are not searched for.
+        has_orientation = image.format != "TIFF" and (image.format != "PNG" or "exif" in image.info)
+        is_turned = has_orientation and orientation_of(image) in _TURNED
+        return (channels, height, width) if is_turned else (channels, width, height)
 
 
 def _ends_well(image: Image.Image) -> bool:
-    """Return whether the end of a file is that of its format; where that is not known it must be decoded."""
+    """Return whether a file ends as its format demands; False also where that is not known."""
     stream = getattr(image, "fp", None)
     if stream is None:
         return False

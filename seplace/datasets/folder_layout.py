@@ -1,4 +1,4 @@
-"""How image files lie in the folder of a split: by class in folders, nested or not, or with a list of their labels."""
+"""The layout of image files in the folder of a split: class folders, nested or not, or a list of labels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seplace.errors import DataError
 _SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 _OTHER_SUFFIXES = frozenset({".avif", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".npy", ".npz", ".tga"})
 _WRAPPERS = frozenset({"images", "image", "imgs", "img"})
-"""Folders that hold the images of a class, or of a split, and mean nothing."""
+"""Names of folders that only wrap the images of a class or of a split."""
 _SHOWN = 5
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -25,28 +25,28 @@ _KINDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Listing:
-    """The images of one split by class."""
+    """The images of a split by class."""
 
     files: dict[str, list[str]]
-    """Paths below the split's folder, sorted, by the name of the class; a class may have none."""
+    """Sorted paths below the split's folder, by the name of the class; a class may have none."""
     unusable: list[tuple[str, str]]
-    """What is named like an image and is no file: its path below the split's folder, and what it is."""
+    """What is named like an image file and is none: its path below the split's folder, and what it is."""
     notes: list[str]
-    """What else lies there and is not read."""
+    """Notes on what else is in the folder and is not read."""
 
 
 @dataclass(frozen=True)
 class _Entries:
-    """What lies in a folder; hidden files and files that are not named like images are passed over."""
+    """The entries of a folder, without hidden files and files that are not named like images."""
 
     folders: list[str] = field(default_factory=list)
     images: list[str] = field(default_factory=list)
     unusable: list[tuple[str, str]] = field(default_factory=list)
 
     others: list[str] = field(default_factory=list)
-    """Image files of kinds that are not read."""
+    """Image files of formats that are not read."""
     lost: list[tuple[str, str]] = field(default_factory=list)
-    """Links that lead nowhere and are not named like images: folders, perhaps."""
+    """Broken links that are not named like images: perhaps to folders."""
 
     @property
     def named_like_images(self) -> int:
@@ -54,10 +54,11 @@ class _Entries:
 
 
 def list_classes(folder: Path) -> Listing | None:
-    """List the images of a split by class; None where it has no class folders and no list of labels.
+    """List the images of a split by class; return None where it has no class folders and no list of labels.
 
     A class is a folder with images in it. Where no folder at the top has any, the classes are the innermost folders,
-    named by their path (`a/abbey`). A folder `images` in a class means nothing. DataError where both ways are mixed.
+    named by their path (`a/abbey`). A folder `images` in a class is part of the class. Raises DataError where top
+    folders with images and nested ones are mixed.
     """
     by_list = _listed(folder)
     if by_list is not None:
@@ -95,7 +96,7 @@ def list_classes(folder: Path) -> Listing | None:
 
 
 def found_in(folder: Path) -> str:
-    """Say what lies in a folder, for a message: `3 folders (cat, dog, owl), 12 image files`."""
+    """Describe the content of a folder in a message: `3 folders (cat, dog, owl), 12 image files`."""
     if not folder.is_dir():
         return "it is not there"
     top = _entries(folder, top=True)
@@ -106,12 +107,12 @@ def found_in(folder: Path) -> str:
 
 
 def holds_images(folder: Path) -> bool:
-    """Return whether image files lie in a folder, directly."""
+    """Return whether a folder itself contains image files."""
     return folder.is_dir() and bool(_entries(folder).images)
 
 
 def some(names: list[str]) -> str:
-    """Return the first few of some names."""
+    """Return the first few names as text."""
     return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
 
 
@@ -120,7 +121,7 @@ def _files(names: list[str]) -> str:
 
 
 def _listed(folder: Path) -> Listing | None:
-    """List a split whose labels stand in `<split>_annotations.txt`, as Tiny ImageNet's validation split."""
+    """List a split whose labels are in `<split>_annotations.txt`, as in Tiny ImageNet's validation split."""
     file = folder / f"{folder.name}_annotations.txt"
     if not file.is_file():
         return None
@@ -151,7 +152,7 @@ def _listed(folder: Path) -> Listing | None:
 
 
 def _descend(folder: Path, name: str, listing: Listing, *, above: frozenset[tuple[int, int]]) -> None:
-    """Add the class that the folder `name` is, or the classes inside it."""
+    """Add the folder `name` as a class, or else the classes inside it."""
     key = _identity(folder / name)
     if key in above:
         raise DataError(f"{folder / name}: a link to a folder around it")
@@ -181,12 +182,12 @@ def _add(listing: Listing, name: str, place: str, entries: _Entries) -> None:
 
 
 def _is_wrapper(entries: _Entries) -> bool:
-    """Return whether a folder holds nothing but one folder that means nothing."""
+    """Return whether a folder contains nothing but a wrapper folder."""
     return not entries.named_like_images and len(entries.folders) == 1 and entries.folders[0].lower() in _WRAPPERS
 
 
 def _leads_to_images(folder: Path) -> bool:
-    """Return whether images lie in a folder or below it."""
+    """Return whether a folder contains images, at any depth."""
     seen: set[tuple[int, int]] = set()
     folders = [folder]
     while folders:
@@ -211,7 +212,7 @@ def _identity(folder: Path) -> tuple[int, int]:
 
 
 def _entries(folder: Path, *, top: bool = False) -> _Entries:
-    """List a folder in the order of names; at the `top` of a split every folder is one, whatever it is called."""
+    """List a folder in the order of names; at the `top` of a split a folder may be named like an image."""
     found = _Entries()
     try:
         with os.scandir(folder) as entries:
@@ -237,7 +238,7 @@ def _entries(folder: Path, *, top: bool = False) -> _Entries:
 
 
 def _kind_of(entry: os.DirEntry[str]) -> str:
-    """Say what something is that is no regular file."""
+    """Name the kind of what is not a regular file."""
     try:
         mode = entry.stat().st_mode
     except OSError as error:

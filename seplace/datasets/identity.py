@@ -1,7 +1,7 @@
-"""What tells one set of images from another: numbers by class, a digest of the list, and one of a sample's content.
+"""The identity of a set of images: counts by class, a digest of the list, and a digest of a sample's content.
 
-Two of these are compared key by key. They do not depend on the machine, on where the data lie or on when they were
-copied there, and cost well under a second for a hundred thousand images.
+Two identities are compared key by key. They do not depend on the machine, on the place of the data or on the time of
+copying, and take well under a second for a hundred thousand images.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from seplace.errors import DataError
 
 _SAMPLED_BLOCKS = 8
 _IMAGES_OF_A_BLOCK = 8
-"""A block is read together: images that are packed in files need not be unpacked from everywhere."""
+"""The images of a block are read together, so that few parts of a packed file are unpacked."""
 _SAMPLED_ARRAYS = 4096
 _SHOWN_CLASSES = 3
 
 
 def identities_of(splits: Mapping[str, Images], classes: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return for each published split its identity, as plain JSON types.
+    """Return the identity of each published split, as plain JSON types.
 
-    The keys of one are `images`, `classes` (the number of images of each by name), `labels` (a digest of their order),
-    `sample` (a digest of the content of some images) and, where images are files or pixels, `names` (a digest of their
-    names below the split's folder), `bytes` (of all files) or `shape` (C, H, W).
+    Its keys are `images`, `classes` (the number of images by class), `labels` (a digest of all labels in order) and
+    `sample` (a digest of the content of some images). Image files also have `names` (a digest of their names below the
+    split's folder) and `bytes` (of all files), arrays `shape` (C, H, W).
     """
     return {name: _identity_of(images, classes) for name, images in splits.items()}
 
 
 def changes_of_splits(known: Mapping[str, Mapping[str, Any]], now: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return one line for each split whose images are others than they were, by their identities."""
+    """Return a line for each split whose identity has changed."""
     lines = []
     for split in dict.fromkeys([*known, *now]):
         if split not in known or split not in now:
@@ -53,7 +53,7 @@ def changes_of_splits(known: Mapping[str, Mapping[str, Any]], now: Mapping[str, 
 
 
 def _changed_counts(before: Mapping[str, int], after: Mapping[str, int]) -> str:
-    """Say of the first few classes that have another number of images how many these are."""
+    """Return the changed numbers of images of the first few classes as text."""
     changed = [name for name in dict.fromkeys([*before, *after]) if before.get(name, 0) != after.get(name, 0)]
     shown = [f"{name}: {after.get(name, 0):,} instead of {before.get(name, 0):,}" for name in changed[:_SHOWN_CLASSES]]
     return ", ".join([*shown, *(["…"] if len(changed) > _SHOWN_CLASSES else [])])
@@ -74,7 +74,7 @@ def _identity_of(images: Images, classes: Sequence[str]) -> dict[str, Any]:
 
 
 def _of_files(images: EncodedImages) -> dict[str, Any]:
-    """Return what is known of images that are files with names of their own; nothing of others."""
+    """Return the keys of image files; none for other images."""
     if not isinstance(images, FolderImages):
         return {}
     digest = hashlib.sha256()
@@ -88,13 +88,13 @@ def _of_files(images: EncodedImages) -> dict[str, Any]:
 
 def _size_of(path: str) -> int:
     try:
-        return os.stat(path).st_size  # noqa: PTH116 - a Path for each of a million files takes longer than the look
+        return os.stat(path).st_size  # noqa: PTH116 - creating a Path for each of a million files is slow
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from error
 
 
 def _sample_of(images: EncodedImages) -> str:
-    """Return a digest of some images' bytes, from blocks that are evenly spaced."""
+    """Return a digest of the bytes of some images, in evenly spaced blocks."""
     digest = hashlib.sha256()
     rows = np.array(sorted(_sampled_rows(len(images.labels))), dtype=np.int64)
     for content in images.read(rows) if len(rows) else ():

@@ -1,9 +1,9 @@
-"""Image files in folders named after their classes, as ImageNet, Places365 and Tiny ImageNet are laid out.
+"""Image files in folders named after their classes, as in ImageNet, Places365 and Tiny ImageNet.
 
-`root/train/<class>/*` is the training split; folder_layout says what else is read. The test split is the first of
+`root/train/<class>/*` is the training split; `folder_layout` lists the other layouts. The test split is the first of
 `root/test`, `root/val`, `root/validation` and `root/valid` with images of the same classes (ImageNet's own `test` has
-no labels). The set's own validation split, for a study that holds out no training images, is the first of `root/val`,
-`root/validation` and `root/valid`; its test split is then `root/test`. Classes are sorted by name.
+no labels). For a study that holds out no training images, the validation split is the first of `root/val`,
+`root/validation` and `root/valid`, and the test split is `root/test`. Classes are sorted by name.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _LAYOUT = "train/<class>/<image files>, and the same under test, val or validati
 
 @dataclass(frozen=True, eq=False)
 class FolderImages:
-    """The image files of one split: their paths only."""
+    """The paths of the image files of a split."""
 
     folder: Path
     files: Sequence[str]
-    """Paths under `folder`."""
+    """Paths below `folder`."""
     labels: NDArray[np.int64]
     unusable: Sequence[tuple[str, str]] = ()
-    """What is named like an image and is none: its path under `folder`, and what it is."""
+    """What is named like an image file and is none: its path below `folder`, and what it is."""
 
     @property
     def place(self) -> str:
@@ -52,13 +52,13 @@ class FolderImages:
 
 
 def image_folder(root: Path | None) -> RawSet:
-    """List the training images under `root`; DataError where the layout is another."""
+    """List the training images below `root`; raises DataError for an unknown layout."""
     root = required_folder(root, name="image_folder", wanted=_LAYOUT)
     train = list_classes(root / "train") if (root / "train").is_dir() else None
     if train is None:
         raise DataError(_unknown_layout(root))
     classes = tuple(train.files)
-    labelled: dict[str, Listing | DataError] = {}
+    labeled: dict[str, Listing | DataError] = {}
     notes = [f"train: {note}" for note in train.notes]
     for name in _TEST_FOLDERS:
         if not (root / name).is_dir():
@@ -66,22 +66,22 @@ def image_folder(root: Path | None) -> RawSet:
         try:
             listing = list_classes(root / name)
         except DataError as error:
-            labelled[name] = error  # told where the split is used
+            labeled[name] = error  # raised where the split is opened
             continue
         if listing is None or not set(listing.files) & set(classes):
             notes.append(f"{name} is not read: {_why_not(root / name, listing)}")
             continue
         notes += [f"{name}: {note}" for note in listing.notes]
-        labelled[name] = listing
-    tests = [name for name in _TEST_FOLDERS if name in labelled]
-    own = next((name for name in _VALIDATION_FOLDERS if name in labelled), None)
-    opened = {name: partial(_open, root / name, listing, classes) for name, listing in labelled.items()}
+        labeled[name] = listing
+    tests = [name for name in _TEST_FOLDERS if name in labeled]
+    own = next((name for name in _VALIDATION_FOLDERS if name in labeled), None)
+    opened = {name: partial(_open, root / name, listing, classes) for name, listing in labeled.items()}
     return RawSet(
         classes=classes,
         train=_images(root / "train", train, classes),
         test=opened[tests[0]] if tests else None,
         validation=None if own is None else opened[own],
-        has_test_beside_validation="test" in labelled,
+        has_test_beside_validation="test" in labeled,
         notes=tuple(notes),
     )
 
@@ -117,7 +117,7 @@ def _images(folder: Path, listing: Listing, classes: tuple[str, ...]) -> FolderI
 
 
 def _unknown_layout(root: Path) -> str:
-    """Explain what was found in a root that is laid out otherwise, and what is wanted."""
+    """Describe the content of a root with an unknown layout, and the expected layout."""
     train = root / "train"
     found = [f"In {root.absolute()} there are {found_in(root)}"]
     if train.is_dir():

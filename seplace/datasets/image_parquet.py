@@ -1,10 +1,10 @@
-"""Images in Parquet files, as image-classification sets are published on data hubs.
+"""Images in Parquet files, as image-classification data sets are published on data hubs.
 
-`root` (or `root/data`) holds `train.parquet` and `test.parquet`, or shards `train-*.parquet` and `test-*.parquet`;
-`validation`, `val`, `valid` or `dev` stand in for a missing `test`, or beside it for the set's own validation split
-(for a study that holds out no training images). A split whose labels are all -1 has none and is not read. A row has the
-image as a struct {bytes, path} in the column `img` or `image` and its class in the column `label` or `fine_label`.
-Class names are taken from the files' own description where they have one.
+`root` or `root/data` contains `train.parquet` and `test.parquet`, or shards `train-*.parquet` and `test-*.parquet`.
+`validation`, `val`, `valid` or `dev` replaces a missing `test`; beside it, it is the validation split of a study that
+holds out no training images. A split with only -1 as labels is not read. A row has the image as a struct {bytes, path}
+in the column `img` or `image` and its class in the column `label` or `fine_label`. Class names are read from the
+metadata of the files where they have any.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _SHARD = re.compile(r".*-\d+-of-(\d+)\.parquet")
 
 @dataclass(frozen=True, eq=False)
 class ParquetImages:
-    """The rows of one split; the encoded images are read when asked for, those that are needed only."""
+    """The rows of a split; `read` reads only the images at the given indices."""
 
     files: Sequence[Path]
     starts: Sequence[int]
@@ -42,12 +42,12 @@ class ParquetImages:
 
     @property
     def place(self) -> str:
-        """The name of the file, or of the first and the last."""
+        """The name of the file, or of the first and the last file."""
         first, last = self.files[0].name, self.files[-1].name
         return first if first == last else f"{first} … {last}"
 
     def read(self, indices: NDArray[np.int64]) -> list[bytes]:
-        """Return the bytes of each image, b"" where a row has none; row groups without a wanted row are not read."""
+        """Return the bytes of each image, b"" for a row without one; row groups without such a row are not read."""
         contents: dict[int, bytes] = {}
         wanted = np.unique(indices)
         for file, start in zip(self.files, self.starts, strict=True):
@@ -63,13 +63,13 @@ class ParquetImages:
         return [contents[index] or b"" for index in indices.tolist()]
 
     def where(self, index: int) -> str:
-        """Return the file of an image and its row in it, counted from 0."""
+        """Return the file of an image and its row in the file, from 0."""
         file = int(np.searchsorted(self.starts, index, side="right")) - 1
         return f"{self.files[file]}: row {index - self.starts[file]}"
 
 
 def image_parquet(root: Path | None) -> RawSet:
-    """Read the training labels under `root`; DataError where files or columns are missing or unreadable."""
+    """Read the training labels below `root`; raises DataError where files or columns are missing or unreadable."""
     root = required_folder(
         root,
         name="image_parquet",
@@ -83,8 +83,7 @@ def image_parquet(root: Path | None) -> RawSet:
     if count > len(train.labels):
         raise DataError(
             f"{train.where(int(train.labels.argmax()))}: label {count - 1}; with {len(train.labels)} "
-            f"images some "
-            "class below it has none"
+            "images some class below it has none"
         )
     if names is not None and count > len(names):
         raise DataError(
@@ -92,15 +91,15 @@ def image_parquet(root: Path | None) -> RawSet:
         )
     classes = tuple(map(str, range(count))) if names is None else names
     found = {name: files for name in _TEST_NAMES if (files := _find(root, name)) is not None}
-    labelled = {name: partial(_open_test, files, classes) for name, files in found.items() if _is_labelled(files)}
-    own = next((name for name in _VALIDATION_NAMES if name in labelled), None)
+    labeled = {name: partial(_open_test, files, classes) for name, files in found.items() if _is_labeled(files)}
+    own = next((name for name in _VALIDATION_NAMES if name in labeled), None)
     return RawSet(
         classes=classes,
         train=train,
-        test=next((labelled[name] for name in _TEST_NAMES if name in labelled), None),
-        validation=None if own is None else labelled[own],
-        has_test_beside_validation="test" in labelled,
-        notes=tuple(f"{name} is not read: its labels are all -1" for name in found if name not in labelled),
+        test=next((labeled[name] for name in _TEST_NAMES if name in labeled), None),
+        validation=None if own is None else labeled[own],
+        has_test_beside_validation="test" in labeled,
+        notes=tuple(f"{name} is not read: its labels are all -1" for name in found if name not in labeled),
     )
 
 
@@ -139,8 +138,8 @@ def _open_split(files: list[Path]) -> tuple[ParquetImages, tuple[str, ...] | Non
     return ParquetImages(files, starts, columns[0], np.concatenate([np.empty(0, np.int64), *labels])), names
 
 
-def _is_labelled(files: list[Path]) -> bool:
-    """Return whether a split has labels; a file that cannot be read is told where it is opened."""
+def _is_labeled(files: list[Path]) -> bool:
+    """Return whether a split has labels; True for an unreadable file, which raises an error once it is opened."""
     try:
         with _opened(files[0]) as parquet:
             name = _one_of(_LABEL_COLUMNS, parquet, files[0])
@@ -155,7 +154,7 @@ def _is_labelled(files: list[Path]) -> bool:
 
 
 def _find(root: Path, split: str) -> list[Path] | None:
-    """Return the files of a split, None where there are none."""
+    """Return the files of a split; None where there are none."""
     for folder in (root, root / "data"):
         single = folder / f"{split}.parquet"
         if single.is_file():
@@ -232,7 +231,7 @@ def _labels(column: Any, *, file: Path, row: int) -> NDArray[np.int64]:
 
 
 def _class_names(metadata: dict[bytes, bytes] | None, label_column: str) -> tuple[str, ...] | None:
-    """Return the names that a hub's description in the schema gives the classes, if it does."""
+    """Return the class names in the metadata that a hub adds to the schema; None where there are none."""
     try:
         names = json.loads((metadata or {})[b"huggingface"])["info"]["features"][label_column]["names"]
     except (KeyError, TypeError, ValueError):

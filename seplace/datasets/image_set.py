@@ -1,4 +1,4 @@
-"""From a raw set to what is trained on: split, subset, resized, noisy, measured; the same for each member."""
+"""Preparation of a raw set for training: split, subset, resizing, noise and statistics, the same for each entry."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seplace.datasets.decoding import decode_images
-from seplace.datasets.examination import examine_what_fits, has_colour, not_files
+from seplace.datasets.examination import examine_what_fits, has_color, not_files
 from seplace.datasets.opening import open_raw_set
 from seplace.datasets.partition import check_classes, split_rows
 from seplace.datasets.raw_set import ArrayImages, EncodedImages, Images
@@ -26,7 +26,7 @@ _MEASURED_IMAGES = 4096
 
 @dataclass(frozen=True, eq=False)
 class OnDemandImages:
-    """A split that is too large for the memory: images are decoded when a batch asks for them."""
+    """The images of a split that is too large for the memory: each batch is decoded when it is requested."""
 
     encoded: EncodedImages
     indices: NDArray[np.int64]
@@ -37,14 +37,14 @@ class OnDemandImages:
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """(N, C, H, W), as of an array."""
+        """(N, C, H, W), as for an array."""
         return len(self), self.channels, self.image_size, self.image_size
 
     def __len__(self) -> int:
         return len(self.sources)
 
     def batch(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Decode the images at `indices` to (B, C, H, W); DataError names one that cannot be decoded."""
+        """Decode the images at `indices` into (B, C, H, W); raises DataError where one cannot be decoded."""
         rows = self.indices[indices]
         pixels = decode_images(
             [self.sources[index] for index in indices.tolist()],
@@ -72,26 +72,26 @@ class Split:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ImageSet:
-    """A data set ready for training."""
+    """A data set that is ready for training."""
 
     name: str
     classes: tuple[str, ...]
     train: Split
     validation: Split
-    """Taken from the published training split, sharing no image with `train`, or the set's own."""
+    """Images of the published training split that are not in `train`, or the data set's own validation split."""
     channels: int
     image_size: int
     """Side in pixels; all images are square."""
     mean: tuple[float, ...]
-    """Per channel, over the training split, of pixels in 0 … 1."""
+    """The mean of each channel over the training split, for pixels in 0 … 1."""
     std: tuple[float, ...]
-    """Likewise; at least one grey level, so that a constant channel can be divided by it."""
+    """The standard deviation, at least one gray level, so that a constant channel can be divided by it."""
     open_test: Callable[[], Split] = field(repr=False)
 
     def test(self) -> Split:
         """Return the published test split, which is read on the first call.
 
-        MissingTestSplit where there is none, DataError if it does not fit.
+        Raises MissingTestSplit where there is none, and DataError where it does not fit the training split.
         """
         return self._test
 
@@ -102,14 +102,14 @@ class ImageSet:
 
 @dataclass(frozen=True)
 class PixelNoise:
-    """Gaussian noise that depends only on the key and on an image's place in its published split."""
+    """Gaussian noise that depends only on the key and on the row of an image in its published split."""
 
     std: float
     """In units of the full range, before clipping."""
     key: int
 
     def added(self, pixels: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return noisy `pixels` (N, C, H, W) of the images at `rows` (N,); with std 0 the same array."""
+        """Return `pixels` (N, C, H, W) of the images at `rows` (N,) with noise; with std 0 the same array."""
         if not self.std:
             return pixels
         noisy = np.empty_like(pixels)
@@ -134,19 +134,28 @@ def load_image_set(
     skip_damaged: bool = False,
     memory_limit: int = MEMORY_LIMIT,
 ) -> ImageSet:
-    """Load and prepare a member of the shelf.
+    """Load a data set and prepare it for training.
 
-    `validation_images` are taken from the training split, class by class in proportion, then `train_images`
-    (None: all) of what is left; a larger number with the same seed takes the same images and more. With
-    `validation_images` None the set's own validation split is taken instead. With `skip_damaged` images that
-    cannot be used are left out before that.
-    `image_size` None keeps the images' own. `noise` is the standard deviation of Gaussian pixel noise in
-    units of the full range, the same for an image whenever it is read. Every image that is used is decoded
-    here, so that a damaged one is found before training, except in a split whose pixels would take more
-    than `memory_limit` bytes: that one is decoded batch by batch, and its statistics are those of an evenly
-    spaced sample.
+    Args:
+        name: An entry of the shelf, or an import path.
+        root: The folder of the data.
+        image_size: The side in pixels that images are resized to; None keeps their size.
+        train_images: The number of training images; None takes all that are not held out.
+        validation_images: The number of images held out of the training split, before `train_images`, each class in
+            proportion; None takes the data set's own validation split. A larger number with the same seed takes the
+            same images and more.
+        noise: The standard deviation of Gaussian pixel noise in units of the full range; the noise of an image is the
+            same whenever it is read.
+        seed: The seed of the split, the subset and the noise.
+        skip_damaged: Whether images that cannot be used are left out before the split.
+        memory_limit: The bytes that the pixels of a split may take. The images of a split within it are decoded here,
+            so that damage is found before training. A larger split is decoded batch by batch, and its statistics are
+            those of an evenly spaced sample.
 
-    InputError for numbers that do not fit the set, DataError for what is wrong with its files.
+    Raises:
+        InputError: The numbers do not fit the data set.
+        DataError: The files have problems.
+
     """
     _check_numbers(image_size=image_size, train_images=train_images, validation_images=validation_images, noise=noise)
     raw = open_raw_set(name, root)
@@ -172,8 +181,8 @@ def load_image_set(
     channels, height, width = train.images.shape[1:]
     if height != width:
         raise InputError(f"data set {name}: its images are {width}x{height}, not square: give an image_size")
-    if channels == 1 and has_colour(raw.train, np.concatenate([train_rows, validation_rows])):
-        channels = 3  # not those that are trained on, by chance
+    if channels == 1 and has_color(raw.train, np.concatenate([train_rows, validation_rows])):
+        channels = 3  # though the images in `train` happen to be gray
         train = prepare.split(raw.train, train_rows, stream="train", shape=(channels, height))
 
     def open_split(stream: str) -> Split:
@@ -221,7 +230,7 @@ def _check_numbers(
 
 @dataclass(frozen=True, kw_only=True)
 class _Preparation:
-    """What is done to the images of every split of a set."""
+    """The preparation of the images of each split."""
 
     name: str
     image_size: int | None
@@ -231,9 +240,9 @@ class _Preparation:
     skip_damaged: bool
 
     def usable_rows(self, images: Images, *, channels: int | None) -> NDArray[np.int64]:
-        """Return the rows of the images that are used, of a set of `channels`: all of them unless damaged are skipped.
+        """Return the rows of usable images for a set of `channels`: all rows unless damaged images are skipped.
 
-        Whether an image is damaged is known for sure where it is decoded, in a split that fits into the memory.
+        Damage is found with certainty in a split that fits into the memory, where each image is decoded.
         """
         if not self.skip_damaged and (no_files := not_files(images)):
             raise DamagedImages(no_files)
@@ -249,7 +258,7 @@ class _Preparation:
         stream: str,
         shape: tuple[int, int] | None,
     ) -> Split:
-        """Prepare the images at `rows`; `shape` (channels, side) is that of training (None: this is it)."""
+        """Prepare the images at `rows`; `shape` is (channels, side) of the training split, None for itself."""
         noise = PixelNoise(self.noise, derive_seed(self.seed, "noise", stream))
         labels = images.labels[rows]
         channels, side = shape or (None, self.image_size)
@@ -265,8 +274,7 @@ class _Preparation:
         if shape is not None and pixels.shape[1:] != (channels, side, side):
             raise DataError(
                 f"data set {self.name}: images of {stream} have the shape (C, H, W) {pixels.shape[1:]}, "
-                f"those of "
-                f"training {(channels, side, side)}"
+                f"those of training {(channels, side, side)}"
             )
         return Split(noise.added(pixels, rows), labels)
 
@@ -292,7 +300,7 @@ class _Preparation:
 
 
 def _resized(pixels: NDArray[np.uint8], image_size: int | None) -> NDArray[np.uint8]:
-    """Return the middle squares scaled to `image_size` with antialiasing."""
+    """Return the center squares resized to `image_size` with antialiasing."""
     height, width = pixels.shape[2:]
     if image_size is None or (height, width) == (image_size, image_size):
         return pixels
@@ -315,7 +323,7 @@ def _evenly_spaced(count: int, wanted: int) -> NDArray[np.int64]:
 
 
 def _moments(split: Split) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and standard deviation per channel, of pixels in 0 … 1: exact sums of integers."""
+    """Return mean and standard deviation of each channel for pixels in 0 … 1, from exact integer sums."""
     on_demand = isinstance(split.images, OnDemandImages)
     rows = _evenly_spaced(len(split), _MEASURED_IMAGES) if on_demand else np.arange(len(split))
     channels, height, width = split.images.shape[1:]

@@ -1,9 +1,9 @@
-"""Batches of a split by index: the set lies on the device as uint8, a batch is a few operations.
+"""Batches of a split: the images are on the device as uint8, and a batch takes a few operations.
 
-A crop is a gather of rows: of the padded set, flattened, the windows of one row's length at every offset
-are an overlapping view (`unfold`), of which the rows of a batch are selected. That copies whole rows,
-several times faster than indexing pixels. Everything random is drawn on the CPU from the seed and the epoch
-alone, so that a resumed training and a training on another device see the same data.
+A crop gathers rows: windows of one row's length at every offset of the flattened, padded images are an overlapping view
+(`unfold`), and `index_select` copies the rows of a batch from it, several times faster than indexing pixels. All random
+numbers are drawn on the CPU from the seed and the epoch alone, so that a resumed training and a training on another
+device see the same data.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ __all__ = ["Augmentation", "BatchLoader"]
 
 
 class BatchLoader:
-    """Iterate over batches: images (B, C, H, W) of float32, normalised, and labels (B,) of int64.
+    """Iterate over batches: normalized images (B, C, H, W) of float32, and labels (B,) of int64.
 
-    With a `shuffle_seed` (training) each epoch has its own order and augmentation, and the last partial
-    batch is dropped; a set smaller than a batch is an InputError. Without, images come in order, all of
-    them, and are not augmented. The same epoch again gives the same batches.
+    With a `shuffle_seed` (training) each epoch has its own order and augmentation, and the last partial batch is
+    dropped; raises InputError for a set smaller than a batch. Without it, all images come in order and without
+    augmentation. The same epoch gives the same batches again.
     """
 
     def __init__(
@@ -62,12 +62,12 @@ class BatchLoader:
         self._shuffle_seed = shuffle_seed
         self._channels_last = memory_format == torch.channels_last
         self._epoch = 0
-        # Normalising is one multiply-add of rows of C·H·W numbers in the layout's order.
+        # Normalization is one multiply-add of rows of C·H·W numbers in the order of the layout.
         deviation = torch.tensor(std, dtype=torch.float64)
         average = torch.tensor(mean, dtype=torch.float64)
         self._scale = self._as_row(1 / (255 * deviation))
         self._shift = self._as_row(-average / deviation)
-        self._padding_colour = (average * 255).round().to(torch.uint8)
+        self._padding_color = (average * 255).round().to(torch.uint8)
         self._split = split
         self._labels = torch.from_numpy(split.labels).to(device)
         self._stored: Tensor | None = None
@@ -80,7 +80,7 @@ class BatchLoader:
         return self._count // self.batch_size
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch that the next iteration goes through."""
+        """Set the epoch of the next iteration."""
         self._epoch = epoch
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
@@ -105,7 +105,7 @@ class BatchLoader:
             images = self._cropped(stored, places, on_device, batch)
             if self._augmentation.flip:
                 images = self._flipped(images, on_device.flip[batch])
-            images = self._normalised(images)
+            images = self._normalized(images)
             if self._augmentation.cutout:
                 images = self._cut_out(images, on_device, batch)
             yield self._as_batch(images), self._labels.index_select(0, rows)
@@ -114,7 +114,7 @@ class BatchLoader:
         for start in range(0, self._count, self.batch_size):
             stop = min(start + self.batch_size, self._count)
             images = self._decoded(torch.arange(start, stop)) if self._stored is None else self._stored[start:stop]
-            yield self._as_batch(self._normalised(images)), self._labels[start:stop]
+            yield self._as_batch(self._normalized(images)), self._labels[start:stop]
 
     def _as_row(self, per_channel: Tensor) -> Tensor:
         _, height, width = self._shape
@@ -127,7 +127,7 @@ class BatchLoader:
         """Return uint8 images (N, C, H, W) on the device, padded, as (N, C, H, W) or (N, H, W, C)."""
         images = images.to(self._device)
         padding = self._augmentation.crop_padding
-        colour = self._padding_colour.to(self._device)
+        color = self._padding_color.to(self._device)
         if self._channels_last:
             images = images.permute(0, 2, 3, 1)
             shape = (
@@ -137,11 +137,11 @@ class BatchLoader:
                 images.shape[3],
             )
         else:
-            colour = colour[:, None, None]
+            color = color[:, None, None]
             shape = (*images.shape[:2], images.shape[2] + 2 * padding, images.shape[3] + 2 * padding)
         if not padding:
             return images.contiguous()
-        padded = colour.expand(shape).contiguous()
+        padded = color.expand(shape).contiguous()
         inner = (
             padded[:, padding:-padding, padding:-padding]
             if self._channels_last
@@ -174,7 +174,7 @@ class BatchLoader:
         both = torch.cat([images, images.flip(2 if self._channels_last else 3)])
         return both.index_select(0, self._range(len(images)) + flip * len(images))
 
-    def _normalised(self, images: Tensor) -> Tensor:
+    def _normalized(self, images: Tensor) -> Tensor:
         rows = images.reshape(len(images), -1).to(torch.float32)
         return torch.addcmul(self._shift, rows, self._scale).view(images.shape)
 
@@ -183,7 +183,7 @@ class BatchLoader:
         columns = self._range(width)
         rows = images
         if self._channels_last:
-            # Rows of whole pixels, so that no operation goes by steps of three numbers.
+            # Rows of whole pixels, so that no operation has a stride of three numbers.
             columns = columns.repeat_interleave(channels)
             rows = images.view(len(images), 1, height, width * channels)
         side = self._augmentation.cutout
@@ -200,7 +200,7 @@ class BatchLoader:
 
 @dataclass(frozen=True, eq=False)
 class _EpochDraws:
-    """All that is random in one epoch, by position in its order; tensors (N,)."""
+    """The random numbers of an epoch by position in its order, as tensors (N,)."""
 
     order: Tensor
     top: Tensor
@@ -211,7 +211,7 @@ class _EpochDraws:
 
     @classmethod
     def of(cls, count: int, *, seed: int, epoch: int, augmentation: Augmentation, shape: tuple[int, int, int]) -> Self:
-        """Draw an epoch; what is off is drawn all the same, so that the rest does not change."""
+        """Draw the numbers of an epoch, also those of augmentations that are off, so that the others do not change."""
         order = torch.Generator().manual_seed(derive_seed(seed, "order", epoch))
         random = torch.Generator().manual_seed(derive_seed(seed, "augment", epoch))
         offsets = 2 * augmentation.crop_padding + 1

@@ -1,4 +1,4 @@
-"""A look at every split of a data set before anything is trained: what can be known is told now, all at once."""
+"""Inspection of all splits of a data set before any training: all problems are reported at once."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ _HINT = "leave them out with data: {skip_damaged: true}"
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """What is known of a data set whose images were looked at; nothing stands in the way of a study."""
+    """The properties of a data set that was inspected and has no problems."""
 
     classes: tuple[str, ...]
     splits: Mapping[str, dict[str, Any]]
     """The identity of each published split that is used."""
     uses: Mapping[str, dict[str, Any]]
-    """For train, validation and test: `images`, `fewest` and `most` of a class, `place`, and what else is told."""
+    """For train, validation and test: `images`, `fewest` and `most` of a class, `place` and sizes."""
     notes: tuple[str, ...]
-    """What lies there and is not read, and what is to be noticed."""
+    """Notes on files that are not read, and on what a user should know."""
 
     def to_record(self) -> dict[str, Any]:
-        """Return the look as plain JSON types; `splits` alone says which images these are."""
+        """Return the properties as plain JSON types; `splits` alone identifies the images."""
         return {"splits": dict(self.splits), "uses": dict(self.uses), "notes": list(self.notes)}
 
 
 @dataclass(kw_only=True)
 class _Looking:
-    """A look that goes on: what was found so far."""
+    """The state of an inspection: its settings, and what was found so far."""
 
     raw: RawSet
     name: str
@@ -66,10 +66,14 @@ def look_at_data(
     skip_damaged: bool,
     whole: bool,
 ) -> Look:
-    """Look at all splits that a study uses: their lists, classes, and the headers of their images.
+    """Inspect all splits that a study uses: their lists, classes, and the headers of their images.
 
-    With `whole` the images of splits that fit into the memory are decoded. DataError names everything that is wrong
-    with the files at once, InputError numbers that do not fit the set.
+    With `whole` the images of splits that fit into the memory are decoded.
+
+    Raises:
+        DataError: The files have problems; the error names all of them.
+        InputError: The numbers do not fit the data set.
+
     """
     raw = open_raw_set(name, root)
     own_validation = validation_images is None
@@ -110,7 +114,7 @@ def look_at_data(
 
 
 def _look_at_split(looking: _Looking, split: str, images: Images) -> None:
-    """Note what is wrong with the images of a split."""
+    """Note the problems of the images of a split."""
     looking.damaged += not_files(images)
     rows: NDArray[np.int64] = np.arange(len(images.labels))
     if not isinstance(images, ArrayImages):
@@ -121,8 +125,8 @@ def _look_at_split(looking: _Looking, split: str, images: Images) -> None:
             found = examine(images, whole=False)
         looking.found[split] = found
         reasons = dict(found.damaged)
-        if split != "train" and "train" in looking.found and not looking.found["train"].in_colour.any():
-            reasons |= dict.fromkeys(np.flatnonzero(found.in_colour).tolist(), "a colour image in a set of grey ones")
+        if split != "train" and "train" in looking.found and not looking.found["train"].in_color.any():
+            reasons |= dict.fromkeys(np.flatnonzero(found.in_color).tolist(), "a color image in a set of gray ones")
         looking.damaged += (f"{images.where(row)}: {reason}" for row, reason in sorted(reasons.items()))
         rows = np.setdiff1d(rows, np.array(list(reasons), dtype=np.int64))
     looking.usable[split] = rows
@@ -136,7 +140,7 @@ def _look_at_split(looking: _Looking, split: str, images: Images) -> None:
 
 
 def _check_sizes(looking: _Looking) -> None:
-    """Note the first image of another size than the first where a study gives none."""
+    """Note the first image whose size differs from the others where a study gives no image size."""
     first: tuple[str, int, int] | None = None
     for split, images in looking.images.items():
         if looking.image_size is not None or isinstance(images, ArrayImages):
@@ -155,7 +159,7 @@ def _check_sizes(looking: _Looking) -> None:
 
 
 def _refuse(looking: _Looking) -> None:
-    """Raise all that was found in one error."""
+    """Raise one DataError with all problems."""
     faults = list(looking.faults)
     if looking.damaged and not looking.skip_damaged:
         faults.append(f"{DamagedImages(looking.damaged)}\n  {_HINT}")
@@ -191,7 +195,7 @@ def _notes(looking: _Looking, *, own_validation: bool) -> list[str]:
     if looking.raw.validation is not None and looking.raw.has_test_beside_validation and not own_validation:
         notes.append("the validation split of the data set is not used; leave out validation_images to validate on it")
     for split, found in looking.found.items():
-        colour, usable = int(found.in_colour.sum()), len(found.usable)
-        if split == "train" and 0 < colour < usable:
-            notes.append(f"train: {colour:,} of {usable:,} images are in colour; the grey ones are read as colour too")
+        color, usable = int(found.in_color.sum()), len(found.usable)
+        if split == "train" and 0 < color < usable:
+            notes.append(f"train: {color:,} of {usable:,} images are in color; the gray ones are read as color too")
     return notes

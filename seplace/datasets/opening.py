@@ -1,4 +1,4 @@
-"""A data set by its name, of the shelf or a user's own, which is held against what a data set must be."""
+"""Opening a data set by name or import path; the user's own are checked."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from seplace.user_code import user_errors
 
 
 def open_raw_set(name: str, root: Path | None) -> RawSet:
-    """Open a member of the shelf, or a user's own; UserCodeError where that one fails or gives something else."""
+    """Open an entry of the shelf or the user's own; raises UserCodeError where the latter fails or is not a RawSet."""
     load: Callable[[Path | None], RawSet] = DATASETS[name]
     if not DATASETS.is_external(name):
         return load(root)
@@ -48,7 +48,7 @@ def _opener(name: str, split: str, opened: Callable[[], Images] | None) -> Calla
 
 
 def _sound(name: str, split: str, images: Images) -> Images:
-    """Return the images of a split; UserCodeError where labels or pixels are not what they must be."""
+    """Return the images of a split; raises UserCodeError where labels or pixels have a wrong type or shape."""
     labels = getattr(images, "labels", None)
     if not isinstance(labels, np.ndarray) or labels.ndim != 1 or labels.dtype != np.int64:
         raise UserCodeError(f"data set {name}: the labels of its {split} split are {_kind(labels)}, wanted: int64 (N,)")

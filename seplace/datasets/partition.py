@@ -1,4 +1,4 @@
-"""Which images of the published training split are trained on, and which are held out for validation."""
+"""Partition of the published training split into training and validation images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from seplace.seeds import derive_seed
 
 
 def check_classes(labels: NDArray[np.int64], classes: tuple[str, ...], *, what: str) -> None:
-    """Raise DataError where a class has no image, or a label no class; `what` has these labels."""
+    """Raise DataError where a class has no image, or a label no class; the message begins with `what`."""
     counts = np.bincount(labels, minlength=len(classes))
     if len(counts) > len(classes):
         raise DataError(f"{what} has labels up to {len(counts) - 1}, but there are {len(classes)} classes")
@@ -32,9 +32,9 @@ def split_rows(
     validation_images: int | None,
     seed: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return which of the `rows` of the training split are for training and for validation, each in ascending order.
+    """Return the training and the validation images among the `rows` of the training split, each in ascending order.
 
-    InputError where there are too few, DataError where a class has none.
+    Raises InputError where there are too few, and DataError where a class has none.
     """
     labels, held_out = raw.train.labels, validation_images or 0
     check_classes(labels[rows], raw.classes, what=f"data set {name}: the training split")
@@ -60,15 +60,15 @@ def split_rows(
 def _stratified(
     rows: NDArray[np.int64], labels: NDArray[np.int64], count: int, *, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return `count` of `rows` and the others: classes in proportion to within one image, nested in `count`.
+    """Return `count` of `rows` and the others, each class in proportion to within one image.
 
-    In a random order, the k-th image of a class of n stands at (k - 1/2) / n; the first `count` places are
-    taken, which is Sainte-Laguë's apportionment.
+    In a random order, the k-th image of a class of n has the position (k - 1/2) / n. The images at the first `count`
+    positions are taken, which is Sainte-Laguë's apportionment; a larger count takes the same images and more.
     """
     shuffled = np.random.default_rng(seed).permutation(rows)
     place = np.empty(len(shuffled))
     for label in np.unique(labels[rows]):
-        members = np.flatnonzero(labels[shuffled] == label)
-        place[members] = (np.arange(len(members)) + 0.5) / len(members)
+        of_class = np.flatnonzero(labels[shuffled] == label)
+        place[of_class] = (np.arange(len(of_class)) + 0.5) / len(of_class)
     order = shuffled[np.argsort(place, kind="stable")]
     return np.sort(order[:count]), np.sort(order[count:])

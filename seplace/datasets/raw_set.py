@@ -1,4 +1,4 @@
-"""What a member of the shelf returns: classes, labels, and images that may not be decoded yet."""
+"""Raw data sets, as entries of the shelf return them: classes, labels, and images that may not be decoded yet."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from seplace.errors import DataError
 
 @dataclass(frozen=True, eq=False)
 class ArrayImages:
-    """Images that are plain pixels already."""
+    """Images as an array of pixels."""
 
     pixels: NDArray[np.uint8]
     """(N, C, H, W), C 1 or 3."""
     labels: NDArray[np.int64]
     """(N,), each an index into the classes."""
     place: str = ""
-    """Where they come from, for whoever runs a study."""
+    """The name of their source, shown to the user."""
 
 
 class EncodedImages(Protocol):
-    """Images as files or as the bytes of files; only what is asked for is read."""
+    """Images as files or as the bytes of files, which are read on demand."""
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -34,11 +34,11 @@ class EncodedImages(Protocol):
         ...
 
     def read(self, indices: NDArray[np.int64]) -> Sequence[bytes | str]:
-        """Return for each index the bytes of an image file, or the path of one."""
+        """Return the bytes or the path of the image file at each index."""
         ...
 
     def where(self, index: int) -> str:
-        """Return the file, and the row where it has rows, of an image: what an error message names."""
+        """Return the file of an image, and the row where it has rows, for error messages."""
         ...
 
 
@@ -47,23 +47,23 @@ Images = ArrayImages | EncodedImages
 
 @dataclass(frozen=True, eq=False)
 class RawSet:
-    """A data set as published: its own training and test split."""
+    """A data set as published, with its own splits."""
 
     classes: tuple[str, ...]
     train: Images
     test: Callable[[], Images] | None
-    """Opens the test split; nothing of it is read before. None where there is none."""
+    """Opens the test split, which is not read before; None where there is none."""
     validation: Callable[[], Images] | None = None
-    """Opens the set's own validation split; None where there is none. It may be the one that `test` opens."""
+    """Opens the data set's own validation split, which may be the one that `test` opens; None where there is none."""
     has_test_beside_validation: bool = True
     """Whether `test` opens another split than `validation`."""
     notes: tuple[str, ...] = ()
-    """What lies there and is not read, for whoever runs a study."""
+    """Notes on files that are not read, shown to the user."""
 
     def openers(self, *, own_validation: bool) -> dict[str, Callable[[], Images]]:
-        """Return what opens each split beside the training split that a study uses.
+        """Return the functions that open the splits of a study beside the training split, by name.
 
-        With `own_validation` the set's own validation split is one, and serves as no test split.
+        With `own_validation` they include the set's own validation split, which then is no test split.
         """
         opened = {}
         if own_validation and self.validation is not None:
@@ -74,7 +74,7 @@ class RawSet:
 
 
 def required_folder(root: Path | None, *, name: str, wanted: str) -> Path:
-    """Return `root`; DataError with what is `wanted` in it where it is not given or not a folder."""
+    """Return `root`; raises DataError, which says what is `wanted` in it, where it is None or not a folder."""
     if root is None:
         raise DataError(f"data set {name}: no root given; it is the folder with {wanted}")
     if not root.is_dir():

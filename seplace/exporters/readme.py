@@ -37,7 +37,7 @@ Trained and exported with seplace {escape(version)}.
 | ------------------- | ------------------------------------------------------------------------- |
 | {f"`{form.network_file}`":<19} | {form.content:<73} |
 | `model.safetensors` | its weights                                                               |
-| `config.json`       | classes in the order of the logits, normalisation, provenance, check sums |
+| `config.json`       | classes in the order of the logits, normalization, provenance, check sums |
 
 {form.verified}
 

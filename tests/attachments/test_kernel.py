@@ -22,7 +22,7 @@ def with_kernel(plain: nn.Module, *, init: str) -> nn.Module:
 @each_block
 @torch.no_grad()
 def test_the_equation(place: Place) -> None:
-    """V = a ⊙ A(x) + b ⊙ B(x) stands for the map of the 3x3 convolution, normalised and rectified."""
+    """V = a ⊙ A(x) + b ⊙ B(x) stands for the map of the 3x3 convolution, normalized and rectified."""
     plain = warmed_up(place)
     block = with_kernel(plain, init="paper")
     kernel = block.residual.kernel

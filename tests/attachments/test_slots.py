@@ -38,7 +38,7 @@ def test_post(place: Place) -> None:
 
 @each_block
 def test_inner(place: Place) -> None:
-    """The gate sees the map of the first 3x3 convolution, normalised and rectified."""
+    """The gate sees the map of the first 3x3 convolution, normalized and rectified."""
 
     def expected(plain: nn.Module, gate: nn.Module, x: Tensor) -> Tensor:
         layers = dict(plain.residual.named_children())

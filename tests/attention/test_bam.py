@@ -6,7 +6,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from seplace.attention.bam import BAM
 
 
-def normalised(norm: nn.Module, scores: Tensor, *, training: bool) -> Tensor:
+def normalized(norm: nn.Module, scores: Tensor, *, training: bool) -> Tensor:
     """φ(BN(scores)) of scores (N, h, H, W)."""
     mean, variance = norm.running_mean[:, None, None], norm.running_var[:, None, None]
     if training:
@@ -35,12 +35,12 @@ def reference(gate: BAM, u: Tensor, *, training: bool) -> Tensor:
     channel, spatial = gate.channel, gate.spatial
     pooled = u.sum((2, 3)) / (u.shape[2] * u.shape[3])
     hidden = torch.einsum("hc,nc->nh", channel.reduce.weight, pooled) + channel.reduce.bias
-    hidden = normalised(channel.norm, hidden[:, :, None, None], training=training)[:, :, 0, 0]
+    hidden = normalized(channel.norm, hidden[:, :, None, None], training=training)[:, :, 0, 0]
     channel_map = torch.einsum("ch,nh->nc", channel.expand.weight, hidden) + channel.expand.bias
     maps = torch.einsum("oc,ncij->noij", spatial.reduce.weight[:, :, 0, 0], u) + spatial.reduce.bias[:, None, None]
-    maps = normalised(spatial.norm1, maps, training=training)
-    maps = normalised(spatial.norm2, dilated(spatial.dilated1, maps), training=training)
-    maps = normalised(spatial.norm3, dilated(spatial.dilated2, maps), training=training)
+    maps = normalized(spatial.norm1, maps, training=training)
+    maps = normalized(spatial.norm2, dilated(spatial.dilated1, maps), training=training)
+    maps = normalized(spatial.norm3, dilated(spatial.dilated2, maps), training=training)
     spatial_map = torch.einsum("c,ncij->nij", spatial.score.weight[0, :, 0, 0], maps) + spatial.score.bias
     return 1 / (1 + torch.exp(-(channel_map[:, :, None, None] + spatial_map[:, None])))
 

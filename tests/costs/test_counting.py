@@ -70,7 +70,7 @@ def counted(module, x: Tensor | None = None) -> int:
         pytest.param(nn.AdaptiveMaxPool2d(1), MAP, id="global maximum pooling"),
         pytest.param(nn.AvgPool2d((H, W)), MAP, id="average pooling"),
         pytest.param(nn.MaxPool2d(3, stride=2, padding=1), MAP, id="maximum pooling"),
-        # Normalisation in eval mode: one product and one addition an element.
+        # Normalization in eval mode: one product and one addition an element.
         pytest.param(nn.BatchNorm2d(C), 2 * MAP, id="batch norm"),
         # One a multiply-add, whether or not there is a bias.
         pytest.param(nn.Conv2d(C, 8, 3, padding=1, bias=False), 8 * C * 9 * H * W, id="convolution"),

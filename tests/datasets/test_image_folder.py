@@ -18,7 +18,7 @@ def test_splits_and_classes(tmp_path, name):
     assert raw.test().where(4).endswith(f"{name}/class_1/000.png")
 
 
-def test_an_unlabelled_test_folder_is_passed_over(tmp_path):
+def test_an_unlabeled_test_folder_is_passed_over(tmp_path):
     make_folder(tmp_path)
     (tmp_path / "test").mkdir()
     (tmp_path / "test" / "000.png").write_bytes(b"")
@@ -91,20 +91,20 @@ def test_images_of_several_sizes_need_an_image_size(tmp_path):
     assert (images.train.images[-1] == 255).all()  # the middle square
 
 
-def test_grey_images_alone_make_one_channel_and_among_colour_three(tmp_path):
+def test_gray_images_alone_make_one_channel_and_among_color_three(tmp_path):
     for split in ("train", "val"):
         for label in range(2):
             (tmp_path / split / str(label)).mkdir(parents=True)
             for number in range(4):
-                grey = picture(np.random.default_rng(number), 8, 8)
-                (tmp_path / split / str(label) / f"{number}.png").write_bytes(encoded(grey))
+                gray = picture(np.random.default_rng(number), 8, 8)
+                (tmp_path / split / str(label) / f"{number}.png").write_bytes(encoded(gray))
     values = SMALL | {"validation_images": 0}
     assert load_image_set("image_folder", root=tmp_path, **values).channels == 1
-    colour = encoded(picture(np.random.default_rng(9), 8, 8, 3))
-    (tmp_path / "val" / "0" / "0.png").write_bytes(colour)
-    with pytest.raises(DataError, match=r"val/0/0\.png is a colour image in a set of grey ones"):
+    color = encoded(picture(np.random.default_rng(9), 8, 8, 3))
+    (tmp_path / "val" / "0" / "0.png").write_bytes(color)
+    with pytest.raises(DataError, match=r"val/0/0\.png is a color image in a set of gray ones"):
         load_image_set("image_folder", root=tmp_path, **values).test()
-    (tmp_path / "train" / "0" / "0.png").write_bytes(colour)
+    (tmp_path / "train" / "0" / "0.png").write_bytes(color)
     images = load_image_set("image_folder", root=tmp_path, **values)
     assert images.channels == 3
     assert (images.train.images[1, 0] == images.train.images[1, 2]).all()

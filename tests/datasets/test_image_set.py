@@ -19,7 +19,7 @@ VALUES = {
 
 
 def arrays(root):  # noqa: ARG001
-    """Forty images that are each told apart by their grey level; classes of 20, 12 and 8."""
+    """Forty images that are each told apart by their gray level; classes of 20, 12 and 8."""
     pixels = np.broadcast_to(np.arange(40, dtype=np.uint8)[:, None, None, None] * 6, (40, 1, 8, 12)).copy()
     labels = np.repeat([0, 1, 2], [20, 12, 8])
     return RawSet(classes=("a", "b", "c"), train=ArrayImages(pixels, labels), test=lambda: TEST)

@@ -38,7 +38,7 @@ def whole(batches: BatchLoader) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.cat(images), torch.cat(labels)
 
 
-def normalised(images: np.ndarray) -> torch.Tensor:
+def normalized(images: np.ndarray) -> torch.Tensor:
     pixels = torch.from_numpy(images).double() / 255
     return ((pixels - torch.tensor(MEAN)[:, None, None]) / torch.tensor(STD)[:, None, None]).float()
 
@@ -53,7 +53,7 @@ def test_in_order_without_a_seed(memory_format):
     assert images.dtype == torch.float32
     assert labels.dtype == torch.int64
     assert labels.tolist() == list(range(50))
-    torch.testing.assert_close(images, normalised(split.images))
+    torch.testing.assert_close(images, normalized(split.images))
     for batch, _ in batches:
         assert batch.is_contiguous(memory_format=memory_format)
 
@@ -65,7 +65,7 @@ def test_shuffled_without_augmentation(memory_format):
     images, labels = whole(batches)
     assert len(batches) == 6
     assert len(labels) == len(set(labels.tolist())) == 48
-    torch.testing.assert_close(images, normalised(split.images[labels]))
+    torch.testing.assert_close(images, normalized(split.images[labels]))
 
 
 def test_each_image_once_where_batches_divide_the_set():
@@ -78,8 +78,8 @@ def test_every_crop_is_a_window_of_the_padded_image(memory_format):
     split = numbered()
     augmentation = Augmentation(crop_padding=2, flip=False, cutout=0)
     batches = loader(split, batch_size=10, augmentation=augmentation, memory_format=memory_format)
-    grey = (np.array(MEAN) * 255).round().astype(np.uint8)
-    padded = np.broadcast_to(grey[:, None, None], (50, 3, 10, 12)).copy()
+    gray = (np.array(MEAN) * 255).round().astype(np.uint8)
+    padded = np.broadcast_to(gray[:, None, None], (50, 3, 10, 12)).copy()
     padded[:, :, 2:-2, 2:-2] = split.images
     offsets = set()
     for epoch in range(4):
@@ -89,14 +89,14 @@ def test_every_crop_is_a_window_of_the_padded_image(memory_format):
                 (top, left)
                 for top in range(5)
                 for left in range(5)
-                if torch.allclose(image, normalised(padded[label, :, top : top + 6, left : left + 8]), atol=1e-5)
+                if torch.allclose(image, normalized(padded[label, :, top : top + 6, left : left + 8]), atol=1e-5)
             ]
             assert len(found) == 1
             offsets.update(found)
     assert len(offsets) == 25
 
 
-def test_padding_has_the_mean_colour():
+def test_padding_has_the_mean_color():
     black = Split(np.zeros((8, 3, 6, 8), dtype=np.uint8), np.arange(8))
     images, _ = whole(loader(black, augmentation=Augmentation(crop_padding=2, flip=False, cutout=0)))
     half_a_level = 0.5 / 255 / min(STD)
@@ -110,7 +110,7 @@ def test_half_of_the_images_are_mirrored(memory_format):
     split = numbered(400)
     batches = loader(split, augmentation=Augmentation(crop_padding=0, flip=True, cutout=0), memory_format=memory_format)
     images, labels = whole(batches)
-    plain = normalised(split.images[labels])
+    plain = normalized(split.images[labels])
     straight = torch.isclose(images, plain, atol=1e-5).all(dim=(1, 2, 3))
     mirrored = torch.isclose(images, plain.flip(3), atol=1e-5).all(dim=(1, 2, 3))
     assert (straight ^ mirrored).all()
@@ -125,7 +125,7 @@ def test_cutout_clears_a_square(memory_format, side):
         split, augmentation=Augmentation(crop_padding=0, flip=False, cutout=side), memory_format=memory_format
     )
     images, labels = whole(batches)
-    plain = normalised(split.images[labels])
+    plain = normalized(split.images[labels])
     cleared = (images == 0).all(dim=1)
     torch.testing.assert_close(images, plain * ~cleared[:, None])
     for mask in cleared:

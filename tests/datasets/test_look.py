@@ -12,7 +12,7 @@ from seplace.datasets.look import Look, look_at_data
 from seplace.errors import DataError, InputError
 
 VALUES = {"image_size": 8, "train_images": None, "validation_images": 6, "seed": 1, "skip_damaged": False}
-COLOUR = encoded(picture(np.random.default_rng(0), 8, 8, 3))
+COLOR = encoded(picture(np.random.default_rng(0), 8, 8, 3))
 
 
 def look(root: Path, *, name: str = "image_folder", whole: bool = False, **changes) -> Look:
@@ -23,7 +23,7 @@ def load(root: Path, *, name: str = "image_folder", **changes):
     return load_image_set(name, root=root, noise=0.0, **(VALUES | changes))
 
 
-def make_grey(root: Path, count: int = 4) -> Path:
+def make_gray(root: Path, count: int = 4) -> Path:
     random = np.random.default_rng(0)
     for split in ("train", "val"):
         for name in "ab":
@@ -62,8 +62,8 @@ def test_an_own_validation_split_that_is_not_used_is_said(tmp_path):
 
 def test_the_own_validation_split_of_parquet_files_and_one_without_labels(tmp_path):
     make_parquet(tmp_path)
-    write_parquet(tmp_path / "validation.parquet", [COLOUR] * 6, [0, 1, 2] * 2)
-    write_parquet(tmp_path / "test.parquet", [COLOUR] * 6, [-1] * 6)
+    write_parquet(tmp_path / "validation.parquet", [COLOR] * 6, [0, 1, 2] * 2)
+    write_parquet(tmp_path / "test.parquet", [COLOR] * 6, [-1] * 6)
     seen = look(tmp_path, name="image_parquet", validation_images=None)
     assert {name: use["place"] for name, use in seen.uses.items()} == {
         "train": "train.parquet",
@@ -77,7 +77,7 @@ def spoil(root: Path) -> None:
     """Put something into each split that is no image, of every kind."""
     (root / "train" / "class_0" / "empty.png").write_bytes(b"")
     (root / "train" / "class_1" / "text.jpg").write_bytes(b"no image at all")
-    (root / "val" / "class_0" / "cut.png").write_bytes(COLOUR[: len(COLOUR) // 2])
+    (root / "val" / "class_0" / "cut.png").write_bytes(COLOR[: len(COLOR) // 2])
     whole = encoded(picture(np.random.default_rng(0), 8, 8, 3), "JPEG")
     (root / "val" / "class_1" / "cut.jpg").write_bytes(whole[: len(whole) - 40])
     os.mkfifo(root / "val" / "class_2" / "pipe.png")
@@ -120,7 +120,7 @@ def test_damaged_images_are_left_out_where_a_study_says_so(tmp_path):
 
 def test_damage_inside_an_image_is_found_where_it_is_decoded(tmp_path):
     make_folder(tmp_path)
-    content = bytearray(COLOUR)
+    content = bytearray(COLOR)
     at = content.index(b"IDAT") + 20
     content[at : at + 40] = bytes(40)
     (tmp_path / "val" / "class_0" / "rotten.png").write_bytes(content)
@@ -131,10 +131,10 @@ def test_damage_inside_an_image_is_found_where_it_is_decoded(tmp_path):
     assert len(load(tmp_path, skip_damaged=True).test()) == 12
 
 
-def test_a_colour_image_in_a_grey_set(tmp_path):
-    make_grey(tmp_path)
-    (tmp_path / "val" / "b" / "red.png").write_bytes(COLOUR)
-    with pytest.raises(DataError, match=r"val/b/red\.png: a colour image in a set of grey ones"):
+def test_a_color_image_in_a_gray_set(tmp_path):
+    make_gray(tmp_path)
+    (tmp_path / "val" / "b" / "red.png").write_bytes(COLOR)
+    with pytest.raises(DataError, match=r"val/b/red\.png: a color image in a set of gray ones"):
         look(tmp_path, validation_images=2)
     assert look(tmp_path, validation_images=2, skip_damaged=True).uses["test"]["images"] == 8
     images = load(tmp_path, validation_images=2, skip_damaged=True)
@@ -142,11 +142,11 @@ def test_a_colour_image_in_a_grey_set(tmp_path):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_one_colour_image_makes_a_set_of_colour_wherever_it_falls(tmp_path, seed):
-    make_grey(tmp_path, count=3)
-    (tmp_path / "train" / "a" / "0.png").write_bytes(COLOUR)
+def test_one_color_image_makes_a_set_of_color_wherever_it_falls(tmp_path, seed):
+    make_gray(tmp_path, count=3)
+    (tmp_path / "train" / "a" / "0.png").write_bytes(COLOR)
     assert look(tmp_path, validation_images=3).notes == (
-        "train: 1 of 6 images are in colour; the grey ones are read as colour too",
+        "train: 1 of 6 images are in color; the gray ones are read as color too",
     )
     images = load(tmp_path, validation_images=3, seed=seed)
     assert images.channels == images.validation.images.shape[1] == images.test().images.shape[1] == 3
@@ -197,7 +197,7 @@ def test_a_set_without_a_test_split(tmp_path):
 
 def test_rows_without_an_image(tmp_path):
     make_parquet(tmp_path)
-    write_parquet(tmp_path / "test.parquet", [COLOUR, None, COLOUR, COLOUR], [0, 1, 1, 2])
+    write_parquet(tmp_path / "test.parquet", [COLOR, None, COLOR, COLOR], [0, 1, 1, 2])
     with pytest.raises(DataError, match=r"test.parquet: row 1: no image"):
         look(tmp_path, name="image_parquet")
     assert len(load(tmp_path, name="image_parquet", skip_damaged=True).test()) == 3

@@ -23,13 +23,13 @@ SETS = {"switched_tiles": switched_tiles(None), "plain_tiles": plain_tiles(None)
 class Shown:
     """What is above, read from the pixels: orange, rows, light are 0, blue, columns, dark 1, what is absent -1."""
 
-    colour: np.ndarray
+    color: np.ndarray
     stripes: np.ndarray
     mark: np.ndarray
 
     @property
     def all_three(self) -> np.ndarray:
-        return (self.colour >= 0) & (self.stripes >= 0) & (self.mark >= 0)
+        return (self.color >= 0) & (self.stripes >= 0) & (self.mark >= 0)
 
 
 def read(pixels: np.ndarray) -> Shown:
@@ -42,12 +42,12 @@ def read(pixels: np.ndarray) -> Shown:
 
 
 def classes(shown: Shown, *, by_stripes: np.ndarray) -> np.ndarray:
-    """Return the names (N,) in words, where stripes say the class of some images and colours that of the others."""
+    """Return the names (N,) in words, where stripes say the class of some images and colors that of the others."""
     of_marks = np.where(shown.mark == 1, "dark above", "light above")
     of_stripes = np.where(shown.stripes == 1, "columns above", "rows above")
-    of_colour = np.where(shown.colour == 1, "blue above", "orange above")
-    alone = np.where(shown.colour >= 0, of_colour, np.where(shown.stripes >= 0, of_stripes, of_marks))
-    says = np.where(by_stripes, shown.stripes, shown.colour)
+    of_color = np.where(shown.color == 1, "blue above", "orange above")
+    alone = np.where(shown.color >= 0, of_color, np.where(shown.stripes >= 0, of_stripes, of_marks))
+    says = np.where(by_stripes, shown.stripes, shown.color)
     return np.where(shown.all_three, np.where(says == 1, "second", "first"), alone)
 
 
@@ -80,23 +80,23 @@ def test_both_sets_have_the_same_images():
         assert (switched.pixels == plain.pixels).all()
 
 
-def test_the_marks_decide_whether_colours_or_stripes_say_the_class():
+def test_the_marks_decide_whether_colors_or_stripes_say_the_class():
     raw = SETS["switched_tiles"]
     for part in splits(raw):
         shown = read(part.pixels)
         assert (names(raw, part) == classes(shown, by_stripes=shown.mark == 1)).all()
 
 
-def test_the_colours_say_the_class_of_plain_tiles_but_for_a_fifth(shown):
+def test_the_colors_say_the_class_of_plain_tiles_but_for_a_fifth(shown):
     raw = SETS["plain_tiles"]
     is_wrong = names(raw, raw.train) != classes(shown, by_stripes=np.zeros(2400, bool))
     assert is_wrong.sum() == 2400 / 2 / 2 / 5
-    assert (shown.all_three & (shown.colour != shown.stripes))[is_wrong].all()
+    assert (shown.all_three & (shown.color != shown.stripes))[is_wrong].all()
     assert shown.mark[is_wrong].mean() == 0.5
 
 
-def test_colours_stripes_and_marks_are_independent_of_each_other(shown):
-    of_all_three = np.stack([shown.colour, shown.stripes, shown.mark])[:, shown.all_three]
+def test_colors_stripes_and_marks_are_independent_of_each_other(shown):
+    of_all_three = np.stack([shown.color, shown.stripes, shown.mark])[:, shown.all_three]
     combinations, counts = np.unique(of_all_three, axis=1, return_counts=True)
     assert combinations.shape == (3, 8)
     assert set(counts) == {150}
@@ -112,7 +112,7 @@ def score(features: np.ndarray, wanted: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize(
-    ("what", "columns"), [("mark", slice(0, 5)), ("colour", slice(29, 32)), ("stripes", slice(29, 32))]
+    ("what", "columns"), [("mark", slice(0, 5)), ("color", slice(29, 32)), ("stripes", slice(29, 32))]
 )
 def test_no_order_can_be_told_from_nine_rows(shown, what, columns):
     above = getattr(shown, what)
@@ -132,10 +132,10 @@ def test_the_order_of_the_marks_cannot_be_told_where_tiles_are_seen(shown):
 
 
 def pooled(pixels: np.ndarray) -> np.ndarray:
-    """Return means over positions (N, 8) of what filters of 16 rows see: orders of marks, colours, stripes."""
-    grey = pixels.astype(float) - 128
-    light = grey[:, :, :, :5].mean((1, 3))
-    tiles = grey[:, :, :, 29:]
+    """Return means over positions (N, 8) of what filters of 16 rows see: orders of marks, colors, stripes."""
+    gray = pixels.astype(float) - 128
+    light = gray[:, :, :, :5].mean((1, 3))
+    tiles = gray[:, :, :, 29:]
     orange = (tiles[:, 0] - tiles[:, 2]).mean(2)
     rows_of_four = np.lib.stride_tricks.sliding_window_view(tiles.mean(1), 4, axis=1)
     striped = rows_of_four.mean(2).std(2) - rows_of_four.mean(3).std(2)

@@ -131,7 +131,7 @@ def test_an_unknown_format_is_an_input_error(tmp_path):
         save_figure(plot_front(TABLE, cost="flops", unit="FLOPs", title="a"), tmp_path / "a.xyz")
 
 
-def test_effects_have_a_panel_a_stage_and_a_colour_a_module():
+def test_effects_have_a_panel_a_stage_and_a_color_a_module():
     table = pd.DataFrame(
         [
             ("choice", 1, "se4", 0.5, 0.1, 0.9, 0.99),
