@@ -86,7 +86,7 @@ def test_statistics_of_noisy_images_are_those_of_what_is_trained_on():
 def test_a_constant_channel_has_a_deviation_that_can_be_divided_by(monkeypatch):
     black = ArrayImages(np.zeros((40, 1, 8, 8), dtype=np.uint8), np.arange(40) % 3)
     monkeypatch.setitem(globals(), "arrays", lambda root: RawSet(("a", "b", "c"), black, lambda: TEST))  # noqa: ARG005
-    monkeypatch.setattr(opening, "DATASETS", {f"{__name__}:arrays": arrays})
+    monkeypatch.setitem(opening.DATASETS._resolved, f"{__name__}:arrays", arrays)
     assert load().std == (1 / 255,)
 
 
