@@ -180,7 +180,8 @@ def insert(module: nn.Module, choice: StageChoice, *, gate: GateOptions, is_last
         return
     attachment = ATTACHMENTS[attachment_name(choice)]
     if is_last or not getattr(attachment, "is_once_a_stage", False):
-        attachment.attach(block, attention_maker(choice, gate=gate, block_input=block.in_channels))
+        with user_errors_if(ATTACHMENTS.is_external(choice.attachment), f"{choice} cannot be attached to a block"):
+            attachment.attach(block, attention_maker(choice, gate=gate, block_input=block.in_channels))
 
 
 def attention_maker(choice: StageChoice, *, gate: GateOptions, block_input: int) -> Callable[[int], nn.Module]:
@@ -233,7 +234,7 @@ def gate_problem(u: Tensor, gate: Any) -> str | None:
 
 def holds_own_code(backbone: Backbone, placement: Placement) -> bool:
     """Whether the network of a placement, or a module in it, is the user's own."""
-    return backbone.is_own or any(ATTENTION.is_external(choice.name) for choice in placement.choices)
+    return backbone.is_own or any(choice.is_external for choice in placement.choices)
 
 
 def attachment_name(choice: StageChoice) -> str:

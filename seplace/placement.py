@@ -19,10 +19,11 @@ from seplace.attention import ATTENTION
 from seplace.attention.entry import NAME, AttentionEntry
 from seplace.errors import InvalidPlacement, UnknownName, did_you_mean, quoted
 from seplace.files.former_words import current_choice
+from seplace.user_modules import is_import_path
 
 _CHOICE = re.compile(
     rf"(?P<module>{NAME.pattern}(?:\[[\w=,]*\])?|[A-Za-z_][\w.]*:[A-Za-z_]\w*?)"
-    r"(?P<ratio>\d{1,6})?(?:\.(?P<attachment>\w+))?"
+    r"(?P<ratio>\d{1,6})?(?:\.(?P<attachment>\w+)|\+(?P<own>[A-Za-z_][\w.]*:[A-Za-z_]\w*))?"
 )
 _MODULE = re.compile(r"(?P<name>[^\[\]]+)(?:\[(?P<options>[^\[\]]*)\])?")
 _VARIANT = re.compile(r"[\w.:]+(?:\[[\w=.,]*\])?", re.ASCII)
@@ -79,6 +80,11 @@ class StageChoice:
         """The module's name without its options."""
         return self.module.partition("[")[0]
 
+    @property
+    def is_external(self) -> bool:
+        """Whether the module or its attachment is not seplace's own."""
+        return ATTENTION.is_external(self.name) or ATTACHMENTS.is_external(self.attachment)
+
     @cached_property
     def options(self) -> dict[str, str]:
         """The module's options that are not at their defaults, as text."""
@@ -96,15 +102,16 @@ class StageChoice:
             raise InvalidPlacement(
                 f"{quoted(text)} is not a stage's choice; write for example none, se16 or eca.parallel"
             )
-        module, ratio, attachment = match.group("module", "ratio", "attachment")
-        choice = cls(module, None if ratio is None else int(ratio), attachment or "serial")
+        module, ratio, attachment, own = match.group("module", "ratio", "attachment", "own")
+        choice = cls(module, None if ratio is None else int(ratio), attachment or own or "serial")
         if str(choice) != text:
             raise InvalidPlacement(f"{text!r}: write {str(choice)!r}")
         return choice
 
     @staticmethod
     def _text(module: str, ratio: int | None, attachment: str) -> str:
-        suffix = "" if attachment == "serial" else f".{attachment}"
+        # After a dot, an import path could not be told from that of a module.
+        suffix = "" if attachment == "serial" else f"{'+' if is_import_path(attachment) else '.'}{attachment}"
         return f"{module}{'' if ratio is None else ratio}{suffix}"
 
     def __str__(self) -> str:

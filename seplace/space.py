@@ -15,9 +15,11 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Self
 
+from seplace.attachments import ATTACHMENTS
 from seplace.attention.options import GateOptions, Init
 from seplace.backbones.backbone import Backbone
 from seplace.backbones.describe import describe
+from seplace.backbones.sites import Stage
 from seplace.baselines import baselines, own_baselines
 from seplace.errors import InvalidPlacement, InvalidSpace
 from seplace.files.former_words import former_choice
@@ -245,6 +247,12 @@ class SearchSpace:
         raise InvalidPlacement(f"{placement} is not in space {self.name}: {rule}")
 
 
+def gate_width(unit: Stage, attachment: str) -> int | None:
+    """Return the least width of a gate at an attachment in a stage, or None where its blocks do not take it."""
+    like = ATTACHMENTS.entry(attachment).like
+    return unit.widths.get(attachment, None if like is None else unit.widths.get(like))
+
+
 def site_problem(backbone: Backbone, choice: StageChoice, *, stage: int, init: Init) -> str | None:
     """Say why the blocks of a stage (from 1) do not take a module or its attachment, or return None."""
     place = f"{backbone.granularity} {stage}"
@@ -253,7 +261,7 @@ def site_problem(backbone: Backbone, choice: StageChoice, *, stage: int, init: I
         return None
     if choice.name == "native":
         return None if described.has_native_gate else f"{place}: {backbone.text} has no native attention there"
-    if choice.attachment not in described.widths:
+    if gate_width(described, choice.attachment) is None:
         taken = ", ".join(described.widths)
         only = "; exit is for stages of several blocks" if choice.attachment == "exit" else ""
         return f"{place}: the blocks of {backbone.text} do not take {choice.attachment} (they take {taken}{only})"
@@ -268,7 +276,7 @@ def hidden_unit_problem(backbone: Backbone, choice: StageChoice, *, stage: int) 
     With fewer channels C than the ratio r, C // r is 0 and the gate is constant.
     """
     unit = backbone.units[stage - 1]
-    width = unit.widths.get(choice.attachment)
+    width = gate_width(unit, choice.attachment)
     if choice.options.get("reduced_from") == "input":
         width = min(site.in_channels for site in unit.sites)
     if choice.ratio is None or width is None or width // choice.ratio >= 1:

@@ -1,7 +1,8 @@
 """Attachments: how an attention module joins a block.
 
 An entry has `attach(block, make)`, which puts the module A that `make(channels)` builds into a block. Attachments that
-differ by a slot and a width are rows of `slots.py`; others have a file each. One file and one line add an entry.
+differ by a slot and a width are rows of `slots.py`; others have a file each. One file and one line add an
+entry; `like` in its line says which blocks take it, and how wide its gates are.
 """
 
 from seplace.attachments.entry import AttachmentEntry

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 from seplace.registry import Entry
 
@@ -13,3 +14,11 @@ class AttachmentEntry(Entry):
 
     takes_gates: bool = True
     """Whether it places a gate; False for an attachment that belongs to one module."""
+    like: str | None = None
+    """An attachment of seplace that takes the same blocks and whose gates are as wide. Backbones describe both for
+    seplace's own attachments; for any other one they follow from this."""
+
+    @classmethod
+    def of_import_path(cls, path: str) -> Self:
+        """Return the entry of an attachment that takes the blocks, and the widths, of `serial`."""
+        return cls(path, like="serial")

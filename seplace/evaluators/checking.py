@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from seplace.attention import ATTENTION
 from seplace.backbones.foreign.copying import copy_of
 from seplace.costs.sites import block_inputs
 from seplace.errors import UserCodeError
@@ -50,7 +49,7 @@ def check_modules(
 
     Raises UserCodeError, which names on a line each all modules that fail or change the shape or type of a block's map.
     """
-    own = [[choice for choice in listed if ATTENTION.is_external(choice.name)] for listed in choices]
+    own = [[choice for choice in listed if choice.is_external] for listed in choices]
     if not any(own):
         return
     sites = [site for unit in backbone.units for site in unit.sites]

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seplace.attention import ATTENTION
+from seplace.attachments import ATTACHMENTS
 from seplace.backbones import BACKBONES
 from seplace.costs import COSTS
 from seplace.datasets import DATASETS
@@ -64,6 +64,7 @@ def identity_of(config: StudyConfig, images: Mapping[str, Any]) -> Identity:
         (COSTS, [config.objective.cost, *config.objective.limits]),
         (SAMPLERS, [config.search.sampler]),
         (PROXIES, config.search.proxies),
+        (ATTACHMENTS, [choice.attachment for choices in config.search_space.choices for choice in choices]),
     ]
     identity: Identity = {
         f"{shelf.kind} {name}": {"code": _code_digest(shelf.entry(name).path, kind=shelf.kind)}
@@ -85,7 +86,7 @@ def _identity_of_networks(config: StudyConfig, images: Mapping[str, Any]) -> Ide
         str(choice): (choice, stage)
         for stage, choices in enumerate(space.choices)
         for choice in choices
-        if ATTENTION.is_external(choice.name)
+        if choice.is_external
     }
     if not own_backbones and not own_choices:
         return {}

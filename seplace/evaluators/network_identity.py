@@ -18,6 +18,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from seplace.backbones.foreign.traced import TracedBackbone
 from seplace.models import attention_maker
+from seplace.space import gate_width
 
 if TYPE_CHECKING:
     from seplace.attention.options import GateOptions
@@ -46,7 +47,8 @@ def identity_of_backbone(backbone: Backbone, *, num_classes: int, in_channels: i
 
 def identity_of_choice(choice: StageChoice, unit: Stage, *, gate: GateOptions) -> dict[str, Any]:
     """Return the identity of an attention module with the width of a stage."""
-    width = unit.widths[choice.attachment]
+    width = gate_width(unit, choice.attachment)
+    assert width is not None  # the space has been checked
     make = attention_maker(choice, gate=gate, block_input=unit.in_channels)
     return _identity(lambda: make(width), shape=(2, width, _GATED_SIDE, _GATED_SIDE))
 

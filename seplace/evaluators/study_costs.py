@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from seplace.attention import ATTENTION
 from seplace.costs import COSTS, cost_named, counted_names, measured_names
 from seplace.costs.table import CostTable
 from seplace.errors import InputError, UncountedOperator
@@ -68,8 +67,11 @@ def _counted(networks: StudyNetworks, names: list[str]) -> CostTable:
         if backbone.is_own:
             check_network(backbone, plain, images, num_classes=len(networks.images.classes))
         check_modules(backbone, plain, images, choices, gate=space.gate)
-        modules = [choice.name for listed in choices for choice in listed]
-        own = backbone.is_own or any(map(ATTENTION.is_external, modules)) or any(map(COSTS.is_external, names))
+        own = (
+            backbone.is_own
+            or any(choice.is_external for listed in choices for choice in listed)
+            or any(map(COSTS.is_external, names))
+        )
         with user_errors_if(own, f"{', '.join(names)} of {backbone.text} with its modules cannot be counted"):
             tables[variant] = CostTable.count(plain, backbone.units, inserted, images, choices, names=names)
     return replace(tables.pop(""), variants=tables)

@@ -301,9 +301,8 @@ class _StageReader:
             elif not ATTACHMENTS.entry(name).takes_gates:
                 rule = "comes with its module; list attachments of gates only"
                 self.problems.append(self.checked.document.problem(keys, rule, got=spelled(name)))
-            elif ":" in name:
-                rule = "this attachment cannot be written in the text of a placement"
-                self.problems.append(self.checked.document.problem(keys, rule, got=spelled(name)))
+            elif not self.is_copy and (problem := _attachment_problem(name)):
+                self.problems.append(self.checked.document.problem(keys, problem))
             else:
                 attachments[name] = keys
         return attachments
@@ -344,6 +343,19 @@ _UNWRITABLE = (
     "this attention module cannot be written in the text of a placement: let its name end in a letter, since a ratio "
     "may follow it"
 )
+
+
+def _attachment_problem(name: str) -> str | None:
+    """Say why an attachment that is not seplace's own cannot be had, or return None; it is imported for that."""
+    if not ATTACHMENTS.is_external(name):
+        return None
+    try:
+        attachment = ATTACHMENTS[name]
+    except InputError as error:
+        return str(error)
+    if not callable(getattr(attachment, "attach", None)):
+        return f"attachment {name!r}: has no method attach(block, make)"
+    return None
 
 
 def _module_problem(text: str) -> str | None:

@@ -13,6 +13,7 @@ from seplace.attention.applied import Scaled
 from seplace.attention.options import GateOptions
 from seplace.backbones import BACKBONES
 from seplace.backbones.describe import describe
+from seplace.backbones.foreign.slotted import slotted
 from seplace.models import build, without_weights
 from seplace.placement import Placement, StageChoice
 from seplace.testing.expectations import expect
@@ -77,9 +78,10 @@ def has_its_blocks(text: str) -> None:
     for stage in backbone.stages:
         for site in stage.sites:
             try:
-                block = network.get_submodule(site.path)
+                module = network.get_submodule(site.path)
             except AttributeError as error:
                 raise AssertionError(f"{text}: there is no block {site.path}") from error
+            block = slotted(module) or module
             for name, value in (
                 ("in_channels", site.in_channels),
                 ("out_channels", site.channels),
@@ -190,7 +192,7 @@ def _width_of(block: nn.Module, attachment: str, shape: torch.Size) -> int:
         return Scaled(made[-1])
 
     changed = copy.deepcopy(block)
-    ATTACHMENTS[attachment].attach(changed, make)
+    ATTACHMENTS[attachment].attach(slotted(changed) or changed, make)
     changed(torch.zeros(shape, device="meta"))
     expect(len(made) == 1 and made[0].seen == [made[0].channels], f"{attachment}: its gate does not run once")
     return made[0].channels
