@@ -86,7 +86,7 @@ def test_no_digit_can_be_another(path: Path) -> None:
         '{"key": {}, "table": {"names": 3, "plain": [1], "extras": []}}',
     ],
 )
-def test_what_are_no_prices_is_named_also_without_a_sum(path: Path, content: str) -> None:
+def test_what_is_no_cost_table_is_named_also_without_a_sum(path: Path, content: str) -> None:
     path.write_text(content)
     with pytest.raises(CorruptResults, match="the cost table is damaged"):
         read_cost_table(path, key=KEY)

@@ -45,12 +45,12 @@ def table() -> CostTable:
 
 @settings(max_examples=25, deadline=None)
 @given(placement=placements)
-def test_a_price_is_the_count_of_the_network(table: CostTable, placement: Placement) -> None:
+def test_a_cost_is_the_count_of_the_network(table: CostTable, placement: Placement) -> None:
     network = build(placement)
     assert table.costs_of(placement) == {name: COSTS[name].measure(network, IMAGES) for name in NAMES}
 
 
-def test_a_price_has_the_names_in_order_and_is_whole(table: CostTable) -> None:
+def test_a_cost_has_the_names_in_order_and_is_whole(table: CostTable) -> None:
     costs_of = table.costs_of(Placement.parse("none-se16-eca.pre"))
     assert tuple(costs_of) == NAMES
     assert all(type(value) is int for value in costs_of.values())
@@ -62,7 +62,7 @@ def test_the_plain_backbone_costs_what_it_costs(table: CostTable) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_all_prices_are_in_lexicographic_order(table: CostTable, name: str) -> None:
+def test_all_costs_are_in_lexicographic_order(table: CostTable, name: str) -> None:
     choices = [CHOICES[:3], CHOICES[2:9], CHOICES[::-2]]
     expected = [table.costs_of(Placement(stages))[name] for stages in itertools.product(*choices)]
     cost_table = table.all_costs(choices, name)
@@ -78,7 +78,7 @@ def test_a_table_survives_its_text(table: CostTable, placement: Placement) -> No
     assert again.costs_of(placement) == table.costs_of(placement)
 
 
-def test_none_is_priced_even_where_it_is_no_choice() -> None:
+def test_none_has_a_cost_even_where_it_is_no_choice() -> None:
     table = CostTable.count(
         build(PLAIN), describe(BACKBONE).units, inserted, IMAGES, [[StageChoice("se", 4)]] * 3, names=["params"]
     )
@@ -88,6 +88,6 @@ def test_none_is_priced_even_where_it_is_no_choice() -> None:
     assert table.costs_of(every)["params"] - table.costs_of(PLAIN)["params"] == extra
 
 
-def test_pricing_needs_no_torch() -> None:
+def test_looking_up_costs_needs_no_torch() -> None:
     program = "import sys, seplace.costs.table; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -29,7 +29,7 @@ def _(x: Tensor) -> Tensor:
 
 
 class ByNumPy(torch.autograd.Function):
-    """A function of which torch sees nothing."""
+    """A function that torch does not see."""
 
     @staticmethod
     def forward(ctx, x: Tensor) -> Tensor:  # noqa: ARG004 - torch gives it
@@ -92,7 +92,7 @@ def test_an_operator_of_torch_has_its_own_rule(name: str) -> None:
         register_count(name, lambda _inputs, _outputs: 1)
 
 
-def test_a_rule_that_fails_is_told_as_the_users() -> None:
+def test_a_rule_that_fails_is_reported_as_the_users() -> None:
     def rule(inputs, _outputs) -> int:
         return inputs[1].numel()
 

@@ -1,4 +1,4 @@
-"""Tiny made-up data in the layout of each member, and what the tests of several members share."""
+"""Tiny made-up data in the layout of each data set, and what several tests share."""
 
 import hashlib
 import io
@@ -98,11 +98,11 @@ def make_cifar_folder(root: Path, layout: cifar.Layout) -> Path:
 
 
 def make_cifar_archive(root: Path, layout: cifar.Layout, *, extra: dict[str, bytes] | None = None) -> cifar.Layout:
-    """Write the archive (`extra` members first) and return the layout with its checksum."""
+    """Write the archive (`extra` files first) and return the layout with its checksum."""
     archive = root / layout.archive
     with tarfile.open(archive, "w:gz") as tar:
-        members = {f"{layout.folder}/{file}": content for file, content in cifar_files(layout).items()}
-        for name, content in {**(extra or {}), **members}.items():
+        contents = {f"{layout.folder}/{file}": content for file, content in cifar_files(layout).items()}
+        for name, content in {**(extra or {}), **contents}.items():
             member = tarfile.TarInfo(name)
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))

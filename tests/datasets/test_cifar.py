@@ -93,7 +93,7 @@ def test_an_archive_with_another_checksum(layout, tmp_path):
         load(layout, tmp_path)
 
 
-def test_members_with_other_names_are_never_read_nor_written(layout, tmp_path, monkeypatch):
+def test_files_with_other_names_are_never_read_nor_written(layout, tmp_path, monkeypatch):
     root = tmp_path / "root"
     root.mkdir()
     first = layout.train_files[0]
@@ -109,7 +109,7 @@ def test_members_with_other_names_are_never_read_nor_written(layout, tmp_path, m
     assert sorted(path.name for path in tmp_path.rglob("*")) == sorted(["root", layout.archive])
 
 
-def test_an_archive_with_a_member_of_another_size(layout, tmp_path, monkeypatch):
+def test_an_archive_with_a_file_of_another_size(layout, tmp_path, monkeypatch):
     packed = make_cifar_archive(tmp_path, layout)
     use(tiny(packed, test_file="other.bin"), monkeypatch)
     raw = load(layout, tmp_path)

@@ -107,7 +107,7 @@ def test_which_folder_is_used_as_what(tmp_path, folders, test, own):
     }
 
 
-def test_what_is_wrong_with_a_split_is_told_only_where_it_is_used(tmp_path):
+def test_what_is_wrong_with_a_split_is_reported_only_where_it_is_used(tmp_path):
     put(tmp_path, *(f"{split}/{name}/1.png" for split in ("train", "test") for name in "ab"))
     put(tmp_path, "val/a/1.png", "val/b/c/1.png")
     raw = image_folder(tmp_path)

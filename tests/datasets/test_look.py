@@ -33,10 +33,10 @@ def make_gray(root: Path, count: int = 4) -> Path:
     return root
 
 
-def test_splits_counts_and_uses_are_told(tmp_path):
+def test_splits_counts_and_uses_are_reported(tmp_path):
     uses = look(make_folder(tmp_path)).uses
-    told = {name: (use["images"], use["fewest"], use["most"], use["place"]) for name, use in uses.items()}
-    assert told == {"train": (24, 8, 8, "train"), "validation": (6, 2, 2, "train"), "test": (12, 4, 4, "val")}
+    reported = {name: (use["images"], use["fewest"], use["most"], use["place"]) for name, use in uses.items()}
+    assert reported == {"train": (24, 8, 8, "train"), "validation": (6, 2, 2, "train"), "test": (12, 4, 4, "val")}
     assert [use["is_held_out"] for use in uses.values()] == [False, True, False]
 
 
@@ -83,7 +83,7 @@ def spoil(root: Path) -> None:
     os.mkfifo(root / "val" / "class_2" / "pipe.png")
 
 
-def test_all_damaged_images_of_all_splits_are_told_at_once(tmp_path):
+def test_all_damaged_images_of_all_splits_are_reported_at_once(tmp_path):
     spoil(make_folder(tmp_path))
     with pytest.raises(DataError) as error:
         look(tmp_path)

@@ -39,7 +39,7 @@ def test_an_entry_does_what_its_shelf_asks(made, check) -> None:
     check(*made)
 
 
-def test_the_test_split_is_not_read_before_it_is_asked_for(made):
+def test_the_test_split_is_not_read_before_it_is_opened(made):
     name, root = made
     images = load(name, root)
     if root is not None:

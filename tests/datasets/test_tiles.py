@@ -114,7 +114,7 @@ def score(features: np.ndarray, wanted: np.ndarray) -> float:
 @pytest.mark.parametrize(
     ("what", "columns"), [("mark", slice(0, 5)), ("color", slice(29, 32)), ("stripes", slice(29, 32))]
 )
-def test_no_order_can_be_told_from_nine_rows(shown, what, columns):
+def test_no_order_can_be_seen_in_nine_rows(shown, what, columns):
     above = getattr(shown, what)
     rows = np.flatnonzero((above >= 0) & (shown.all_three | (what == "mark")))
     pixels, above = SETS["switched_tiles"].train.pixels[rows][:, :, :, columns].astype(float), above[rows]
@@ -125,7 +125,7 @@ def test_no_order_can_be_told_from_nine_rows(shown, what, columns):
     assert score(pixels.reshape(len(rows), -1), above) == 1
 
 
-def test_the_order_of_the_marks_cannot_be_told_where_tiles_are_seen(shown):
+def test_the_order_of_the_marks_cannot_be_seen_where_tiles_are_seen(shown):
     rows = np.flatnonzero(shown.all_three)
     pixels = SETS["switched_tiles"].train.pixels[rows][:, :, :, 5:].astype(float)  # 25 columns reach to the 30th
     assert abs(score(pixels[:, 1].reshape(len(rows), -1), shown.mark[rows]) - 0.5) < 4 * 0.5 / np.sqrt(len(rows) / 2)

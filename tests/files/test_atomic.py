@@ -179,14 +179,14 @@ def link_to_itself(path: Path) -> None:
         ),
     ],
 )
-def test_a_folder_that_cannot_be_written_to_is_told(tmp_path: Path, name: str, make, says: str) -> None:
+def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path: Path, name: str, make, says: str) -> None:
     make(tmp_path / name)
     with pytest.raises(DataError, match=says) as caught:
         make_folder(tmp_path / name, files=["ledger"], folders=["weights"])
     assert "\n" not in str(caught.value)
 
 
-def test_a_folder_without_the_right_to_write_is_told(tmp_path: Path, monkeypatch) -> None:
+def test_a_folder_without_the_right_to_write_is_refused(tmp_path: Path, monkeypatch) -> None:
     def refuse(**_others: object) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 

@@ -282,7 +282,7 @@ def test_no_damaged_byte_gives_other_results_or_a_traceback(tmp_path):
         ("DROP TABLE tests", "6 rows of tests are missing"),
     ],
 )
-def test_damage_is_told_by_the_row(tmp_path, statement, says):
+def test_damage_is_named_by_its_row(tmp_path, statement, says):
     path = tmp_path / "ledger.sqlite"
     written_of_all_kinds(path)
     with closing(sqlite3.connect(path)) as connection, connection:
@@ -321,7 +321,7 @@ def test_a_ledger_of_0_10_is_read_and_gets_its_sums_when_it_is_written_to(tmp_pa
         ("UPDATE evaluations SET record = json_set(record, '$.costs.flops', 'x')", "an evaluation cannot be read"),
     ],
 )
-def test_damage_in_a_ledger_of_0_10_is_named_where_it_can_be_told(tmp_path, statement, says):
+def test_damage_in_a_ledger_of_0_10_is_named_where_it_can_be_found(tmp_path, statement, says):
     path = tmp_path / "ledger.sqlite"
     filled(path, count=1)
     with Ledger(path) as ledger:

@@ -41,7 +41,7 @@ def test_an_unknown_shipped_study() -> None:
         load_study("no-such-study")
 
 
-def test_problems_of_both_files_are_told_at_once(tmp_path: Path) -> None:
+def test_problems_of_both_files_are_reported_at_once(tmp_path: Path) -> None:
     write(tmp_path, TINY_SPACE.replace("[8]", "[128]").replace("[none, eca]", "[none, eva]"), "tiny.yaml")
     text = replaced("digits-resnet8", "./tiny.yaml").replace("epochs: 3", "epochs: 0")
     assert problems_of(write(tmp_path, text)) == [

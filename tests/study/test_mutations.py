@@ -179,9 +179,9 @@ def test_a_huge_value_is_refused(old: str, new: str, rule: str, tmp_path: Path) 
     ],
 )
 def test_a_strange_placement_is_refused_soon_and_shortly(text: str, message: str) -> None:
-    told = outcome(lambda: Placement.parse(text))
-    assert message in told
-    assert len(told) < 400
+    said = outcome(lambda: Placement.parse(text))
+    assert message in said
+    assert len(said) < 400
 
 
 if __name__ == "__main__":

@@ -207,7 +207,7 @@ def test_the_spelling_that_is_proposed_for_a_module_is_taken(tmp_path: Path) -> 
         pytest.param(
             "choices: {modules: [none, se, cbam], ratios: [4, 32], attachments: [serial, cross]}\n",
             ["4:50: choices.ratios[2]: stage 1: se32 leaves no hidden unit (C = 16 channels, r = 32)"],
-            id="a ratio above the width of one stage, told once",
+            id="a ratio above the width of one stage, reported once",
         ),
         pytest.param(
             "choices: {modules: [se], ratios: [64], attachments: [pre]}\n",

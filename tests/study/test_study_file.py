@@ -353,8 +353,8 @@ def test_the_whole_space_may_be_the_budget(tmp_path: Path) -> None:
     ],
 )
 def test_an_import_path_that_cannot_be_had_is_refused_when_a_study_is_read(tmp_path, old, new, problem):
-    (told,) = problems_of(write(tmp_path, replaced(old, new)))
-    assert problem in told
+    (found,) = problems_of(write(tmp_path, replaced(old, new)))
+    assert problem in found
 
 
 def test_only_a_set_with_a_validation_split_of_its_own_needs_no_validation_images(tmp_path: Path) -> None:
