@@ -1,4 +1,4 @@
-"""What a foreign network calls when it runs, and what the modules do with their maps in their own code."""
+"""A record of the calls in a foreign network, and of the operators that its modules apply to their maps."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ _CONVOLVING = frozenset({"conv2d", "conv_transpose2d"})
 
 @dataclass
 class Calls:
-    """What was seen of one module while its network ran."""
+    """The record of one module during a run of its network."""
 
     path: str
     module: nn.Module
     count: int = 0
     images: Tensor | None = field(default=None, repr=False)
-    """The input of the last call, where it was one map (N, C, H, W)."""
+    """The input of the last call, if it was one map (N, C, H, W)."""
     output_shape: torch.Size | None = None
-    """Of the output of the last call, where it was one map."""
+    """The shape of the output of the last call, if it was one map."""
     convolutions: int = 0
-    """How many convolutions, and linear layers over positions, ran in its last call, those of other modules in it too;
-    what looks at no more than a pooled map is none."""
+    """The number of convolutions, and of linear layers over positions, in its last call, inner modules included; layers
+    on a pooled map do not count."""
     adds: bool = False
     """Whether its own code adds two maps."""
     concatenates: bool = False
     """Whether its own code concatenates maps."""
     scales_its_input: bool = False
-    """Whether its own code multiplies what it was given by another map, as a gate does."""
+    """Whether its own code multiplies its input by another map, as a gate does."""
 
     @property
     def is_map_to_map(self) -> bool:
@@ -45,12 +45,12 @@ class Calls:
 
 
 def is_container(module: nn.Module) -> bool:
-    """Whether a module runs what stands in it one after the other, or nothing."""
+    """Whether a module runs its modules in sequence, or has no code."""
     return type(module).forward in (nn.Sequential.forward, nn.Module.forward)
 
 
 def is_composite(module: nn.Module) -> bool:
-    """Whether a module has code of its user's over other modules."""
+    """Whether a module has code of the user's own, and modules in it."""
     return not is_container(module) and not type(module).__module__.startswith("torch.") and any(module.children())
 
 
@@ -79,21 +79,21 @@ def record(network: nn.Module, images: Tensor) -> tuple[dict[str, Calls], Any]:
 
 @dataclass
 class _Frame:
-    """A call that runs."""
+    """A call in progress."""
 
     calls: Calls
     given: Tensor | None
-    """Its input itself, where that is one map."""
+    """Its input, if that is one map."""
     images: Tensor | None
-    """A copy of it: what follows may change it in place."""
+    """A copy of the input, which may be changed in place."""
     joined: list[tuple[str, torch.Size]] = field(default_factory=list)
-    """How maps were joined in its own code, and the shape of the result."""
+    """The joins of maps in its own code: `add` or `concatenate`, and the shape of the result."""
     convolutions: int = 0
     scales: bool = False
 
 
 class _Recorder(TorchFunctionMode):
-    """Notes calls of modules, and which of the operators in them join maps or have weights."""
+    """Records the calls of modules, and the operators in them that join maps or convolve."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ class _Recorder(TorchFunctionMode):
         self.frames.append(_Frame(calls, given, None if given is None else given.clone()))
 
     def leave(self, path: str, output: Any) -> None:
-        while self.frames:  # calls that ended with an error have left theirs
+        while self.frames:  # calls that ended with an error have left frames
             frame = self.frames.pop()
             if frame.calls.path == path:
                 break
@@ -119,11 +119,11 @@ class _Recorder(TorchFunctionMode):
         calls.output_shape = output.shape if _is_map(output) else None
         calls.convolutions = frame.convolutions
         calls.scales_its_input |= frame.scales
-        # A sum of pooled maps is a step on the way to a gate.
+        # A sum of pooled maps belongs to a gate.
         size = None if calls.output_shape is None else calls.output_shape[2:].numel()
         joins = {kind for kind, shape in frame.joined if (size is not None and shape[2:].numel() > 1) or size == 1}
         if frame.given is None or calls.output_shape is None or not is_composite(calls.module):
-            if self.frames:  # such as a module that adds its two inputs: it is its caller who joins them
+            if self.frames:  # a module that adds its two inputs, for one: its caller joins them
                 self.frames[-1].joined += frame.joined
             return
         calls.adds |= "add" in joins
@@ -136,7 +136,7 @@ class _Recorder(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Run an operator, and note it."""
+        """Run an operator, and record it."""
         keywords = dict(kwargs or {})
         result = func(*args, **keywords)
         if self.frames and isinstance(result, Tensor):
@@ -165,7 +165,7 @@ class _Recorder(TorchFunctionMode):
             frame.scales |= len(maps) == 2 and frame.given is not None and any(each is frame.given for each in maps)
 
     def _maps(self, values: Any) -> list[Tensor]:
-        """Return the maps among values that the network does not hold."""
+        """Return the maps among values that are not tensors of the network."""
         if not isinstance(values, list | tuple):
             return []
         return [each for each in values if _is_map(each) and id(each) not in self.held]

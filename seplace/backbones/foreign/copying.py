@@ -1,4 +1,4 @@
-"""Copies of modules that hold all that the modules hold."""
+"""Complete copies of modules."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _M = TypeVar("_M", bound=nn.Module)
 
 
 def copy_of(module: _M) -> _M:
-    """Return a copy of a module, with what it and those in it keep in `__slots__`: torch leaves that behind.
+    """Return a copy of a module, with the values in `__slots__` of all modules in it, which torch does not copy.
 
-    Tensors with a history, which torch does not copy, are copied without it.
+    Tensors with a history, which torch refuses to copy, are copied without it.
     """
     memo: dict[int, Any] = {}
     for each in module.modules():
         for value in tree_leaves(vars(each)):
-            # What was computed of parameters, as weight norm does, is computed anew by the copy.
+            # The copy computes tensors that depend on parameters, as in weight norm, again.
             if isinstance(value, Tensor) and not value.is_leaf:
                 memo[id(value)] = value.detach().clone()
     twin = copy.deepcopy(module, memo)
@@ -34,7 +34,7 @@ def copy_of(module: _M) -> _M:
 def _slots_of(kind: type) -> list[str]:
     slots = vars(kind).get("__slots__", ())
     names = [slots] if isinstance(slots, str) else list(slots)
-    # Python writes a name that begins with two underscores with its class in front.
+    # Python mangles names that begin with two underscores.
     names = [
         f"_{kind.__name__.lstrip('_')}{name}" if name.startswith("__") and not name.endswith("__") else name
         for name in names

@@ -1,4 +1,4 @@
-"""A CNN in torch described: it is run once, and its blocks are found or named."""
+"""The description of any CNN in torch: it is run once, and its blocks are found or named."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from seplace.backbones.foreign.calls import Calls, record
 from seplace.backbones.foreign.copying import copy_of
 from seplace.backbones.foreign.discovery import Found, find_blocks, named_blocks
 from seplace.backbones.foreign.fitting import are_equal, outputs_of, widths_of
-from seplace.backbones.foreign.slotted import FORMS, Form
+from seplace.backbones.foreign.slotted import FORMS, SlotForm
 from seplace.backbones.foreign.traced import TracedSite, add_slots
 from seplace.backbones.foreign.tracing import source_of, trace
 from seplace.backbones.sites import Stage
@@ -22,22 +22,23 @@ from seplace.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """What running a network once tells of it."""
+    """The stages of a network, and its output."""
 
     stages: tuple[Stage, ...]
     left_out: tuple[str, ...]
-    """What looks like a block and is none, a sentence each."""
+    """Modules that look like blocks and are not, a sentence each."""
     output: Any
 
 
 def describe_blocks(network: nn.Module, images: Tensor, *, paths: Sequence[str] | None = None) -> Description:
     """Run a network, in eval mode, on images (N, C, H, W) and describe its stages.
 
-    A stage is consecutive blocks of one class and one resolution. `paths` names the blocks, which are found otherwise.
+    A stage is consecutive blocks of one class and one resolution. `paths` names the blocks; without it they are found.
+    Raises InputError where no block takes a gate.
     """
     seen, output = record(network, images)
     found = find_blocks(network, seen) if paths is None else Found(named_blocks(network, seen, paths), [])
-    known: dict[tuple[object, ...], tuple[Form, dict[str, int]] | None] = {}
+    known: dict[tuple[object, ...], tuple[SlotForm, dict[str, int]] | None] = {}
     looked_at = {calls.path: _site_of(calls, known) for calls in found.blocks}
     sites = [site for site in looked_at.values() if site is not None]
     unfit = [
@@ -57,9 +58,9 @@ def describe_blocks(network: nn.Module, images: Tensor, *, paths: Sequence[str] 
 
 
 def _check_whole(network: nn.Module, sites: Sequence[TracedSite], images: Tensor) -> None:
-    """Refuse (InputError) blocks with whose slots the network, as it is built, does not what it did without.
+    """Raise InputError where the network, with empty slots in its blocks, computes something else than without.
 
-    Nothing is known of one that is random by other means than torch's and Python's seeds: it is never what it was.
+    A network with randomness beyond the seeds of torch and Python cannot be checked.
     """
     expected = outputs_of(network, images)
 
@@ -67,7 +68,7 @@ def _check_whole(network: nn.Module, sites: Sequence[TracedSite], images: Tensor
         changed = copy_of(network)
         return not add_slots(changed, some) and are_equal(outputs_of(changed, images), expected)
 
-    # A network that is not the same twice, whatever the seed, cannot be compared.
+    # A network that differs between two runs on one seed cannot be compared.
     if not is_as_before(sites) and are_equal(outputs_of(network, images), expected):
         changing = ", ".join(site.path for site in sites if not is_as_before([site])) or "its blocks together"
         raise InputError(
@@ -76,15 +77,17 @@ def _check_whole(network: nn.Module, sites: Sequence[TracedSite], images: Tensor
         )
 
 
-def _site_of(calls: Calls, known: dict[tuple[object, ...], tuple[Form, dict[str, int]] | None]) -> TracedSite | None:
-    """Describe a block, None of one that takes no gate.
+def _site_of(
+    calls: Calls, known: dict[tuple[object, ...], tuple[SlotForm, dict[str, int]] | None]
+) -> TracedSite | None:
+    """Describe a block; None for a block that takes no gate.
 
-    `known` holds what was found of blocks of the same code, layers and input.
+    `known` holds the forms of blocks by their code, layers and input.
     """
     assert calls.images is not None
     assert calls.output_shape is not None
     graph = trace(calls.module)
-    # Of a block whose code is not known, nothing tells that another is like it.
+    # A block that cannot be traced is equal to no other.
     code = calls.path if graph is None else source_of(graph)
     key = (type(calls.module), repr(calls.module), code, calls.images.shape)
     if key not in known:
@@ -105,9 +108,9 @@ def _site_of(calls: Calls, known: dict[tuple[object, ...], tuple[Form, dict[str,
     )
 
 
-def _form_of(block: nn.Module, images: Tensor) -> tuple[Form, dict[str, int]] | None:
-    # An activation has no inside: a gate before it would stand between a norm and its non-linearity.
-    forms: Sequence[Form] = FORMS if any(block.children()) else FORMS[2:]
+def _form_of(block: nn.Module, images: Tensor) -> tuple[SlotForm, dict[str, int]] | None:
+    # An activation has no inner slots: a gate before it would be between a norm and its non-linearity.
+    forms: Sequence[SlotForm] = FORMS if any(block.children()) else FORMS[2:]
     for form in forms:
         widths = widths_of(block, form, images)
         if widths:

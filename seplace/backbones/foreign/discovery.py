@@ -1,4 +1,4 @@
-"""The blocks of a foreign network: which of the modules that it calls are blocks where gates may stand."""
+"""The blocks of a foreign network: the called modules that can have gates."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _NORMS = ("torch.nn.modules.batchnorm", "torch.nn.modules.instancenorm", "torch.
 
 @dataclass(frozen=True)
 class Found:
-    """The blocks of a network, and what looks like one and is none."""
+    """The blocks of a network, and the modules that look like blocks and are not."""
 
     blocks: list[Calls]
-    """In the order in which they run."""
+    """The blocks in the order in which they run."""
     left_out: list[str]
     """A sentence each, such as `layer1 (Block) is called 2 times in one pass`."""
 
@@ -42,13 +42,17 @@ class Found:
 def find_blocks(network: nn.Module, seen: dict[str, Calls]) -> Found:
     """Return the blocks of a network.
 
-    A block is a module of the user's own code over other modules, of a class that runs several times, called once with
-    one map, which it maps to one by convolutions or linear layers over positions. So no norm is a block, with or
-    without an activation, nor is an attention module, which scales its input. Where some classes add two maps, or
-    concatenate maps and have none in them that adds, these are the blocks, the outermost of them. Where none does, they
-    are the innermost with several convolutions, or else with one: a convolution with its norm and activation is a block
-    only where there is nothing larger. A network without such modules is a chain of layers; its blocks are its
-    activations after convolutions. InputError where there is nothing of any kind.
+    A candidate is a module with code of the user's own and modules in it, whose class runs several times. It is called
+    once, and maps one map to one map by convolutions or linear layers over positions. Norms and activations are no
+    candidates, nor are attention modules, which scale their input.
+
+    - Where the modules of some classes add two maps, or concatenate maps without a module inside that adds, the
+      outermost of these modules are the blocks.
+    - Otherwise the innermost candidates with several convolutions are the blocks, or else those with one: a convolution
+      with its norm and activation is a block only where there is nothing larger.
+    - A network without candidates is a chain of layers, and its blocks are the activations after convolutions.
+
+    Raises InputError where there are none of these.
     """
     _refuse_adopted(network)
     layered = [
@@ -77,7 +81,7 @@ def find_blocks(network: nn.Module, seen: dict[str, Calls]) -> Found:
 
 
 def _is_gate(calls: Calls) -> bool:
-    return calls.scales_its_input and not calls.adds  # what is concatenated may be two statistics of the input
+    return calls.scales_its_input and not calls.adds  # a gate may concatenate two statistics of its input
 
 
 def _kinds_of_blocks(usable: Sequence[Calls]) -> set[type]:
@@ -92,14 +96,14 @@ def _kinds_of_blocks(usable: Sequence[Calls]) -> set[type]:
 
 
 def _holds(calls: Calls, others: Iterable[Calls], kinds: set[type]) -> bool:
-    """Whether a module of one of some classes stands in another."""
+    """Whether a module holds another one of some classes."""
     return any(type(other.module) in kinds and other.path.startswith(f"{calls.path}.") for other in others)
 
 
 def _left_out(
     network: nn.Module, layered: Sequence[Calls], blocks: Sequence[Calls], kinds: set[type], *, runs: Counter[type]
 ) -> list[str]:
-    """Say of each module that is like a block, and stands in none and holds none, why it is no block."""
+    """Return why modules that look like blocks are not, a sentence each, except modules around or inside blocks."""
     sentences = {}
     ran = {calls.path for calls in layered}
     for calls in layered:
@@ -137,10 +141,10 @@ def _why_not(calls: Calls) -> str | None:
 
 
 def named_blocks(network: nn.Module, seen: dict[str, Calls], patterns: Sequence[str]) -> list[Calls]:
-    """Return the blocks that a user names by their paths, in the order in which they run; InputError lists all faults.
+    """Return the blocks that a user names by their paths, in the order in which they run.
 
-    In a path `*` stands for any text without a dot, as in `layer*.*`. A module of several paths has the first, as in
-    `named_modules`.
+    In a path `*` stands for any text without a dot, as in `layer*.*`. A module with several paths has the first one, as
+    in `named_modules`. Raises InvalidBlocks, which lists all faults.
     """
     _refuse_adopted(network)
     if not patterns:

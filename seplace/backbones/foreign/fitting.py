@@ -1,4 +1,4 @@
-"""What a block of a foreign network takes, by trying: with slots it must do, to the bit, what it does without."""
+"""The attachments that a block of a foreign network takes, found by trials: empty slots must not change its output."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from torch.utils._pytree import tree_flatten
 
 from seplace.backbones.foreign.copying import copy_of
 from seplace.backbones.foreign.logits import as_plain
-from seplace.backbones.foreign.slotted import Form, give_slots, slotted
+from seplace.backbones.foreign.slotted import SlotForm, give_slots, slotted
 
 
 class Copied(nn.Module):
-    """The identity with memory of its own, as after a gate that is one."""
+    """The identity with a copy of its input, as a gate of one returns."""
 
     def forward(self, u: Tensor) -> Tensor:
         """Return a tensor of the shape of `u`."""
         return u.clone()
 
 
-def widths_of(plain: nn.Module, form: Form, images: Tensor) -> dict[str, int] | None:
-    """Return the attachments that a block takes in a form, and the widths of their gates, by running it.
+def widths_of(plain: nn.Module, form: SlotForm, images: Tensor) -> dict[str, int] | None:
+    """Return the attachments that a block takes in a form, with the widths of their gates, by running it.
 
-    None where the block has no such form, or does with slots, in training or in inference, not what it did without.
+    None where the block does not have the form, or its output with slots, in training or in inference, is not equal to
+    the bit.
     """
     block = copy_of(plain)
     if not give_slots(block, form, None):
@@ -72,9 +73,9 @@ def _with_copies(block: nn.Module, slots: Iterable[str]) -> nn.Module:
 
 
 def outputs_of(module: nn.Module, images: Tensor, training: tuple[bool, ...] = (False, True)) -> list[Any]:
-    """Return what a copy of a module makes of images, in inference and in training, for one random seed.
+    """Return the outputs of copies of a module for images, in inference and in training, on one random seed.
 
-    None where it cannot be run so.
+    An output is None where the module cannot be run in the mode.
     """
     return [_output(copy_of(module), images, is_training=mode) for mode in training]
 
@@ -92,16 +93,16 @@ def _output(module: nn.Module, images: Tensor, *, is_training: bool) -> Any:
         random.seed(0)
         try:
             return as_plain(module(batch))
-        except (Exception, SystemExit):  # the user's own, not meant to train say; then it must fail with slots too
+        except (Exception, SystemExit):  # the user's code may not work in this mode; then it must fail with slots, too
             return None
         finally:
             random.setstate(state)
 
 
 def are_equal(some: list[Any], others: list[Any]) -> bool:
-    """Whether outputs are equal to the bit, or not there on both sides; they may be tensors in tuples and the like.
+    """Whether outputs, which may be nested, are equal to the bit, or None on both sides.
 
-    So must be how they lie in memory: what follows may take another way through another layout, and round otherwise.
+    Their memory layouts must be equal, too, since later operators may round differently for another layout.
     """
     return all(_is_equal(one, other) for one, other in zip(some, others, strict=True))
 

@@ -1,4 +1,4 @@
-"""A backbone out of an import path: a function or class that returns a network, or a Backbone."""
+"""The backbone of an import path: of a function or class that returns a network, or a Backbone."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from seplace.errors import InputError, InvalidBlocks, UserCodeError
 from seplace.user_code import describe_error, is_out_of_memory, user_errors
 
 _GIVEN = ("num_classes", "in_channels")
-"""What a network is built for; the rest of what its function takes are options."""
+"""The parameters that describe the data; all others of the function are options."""
 
 
 @functools.cache
 def describe_import(name: str, options: str, blocks: tuple[str, ...] = ()) -> Backbone:
-    """Describe what an import path and the text of its options name: a function that returns a Backbone or a network.
+    """Describe the backbone of an import path and the text of its options.
 
-    `blocks` names the blocks of the network, which are found otherwise. A network is built and traced on the CPU, and
-    the global random state is left as it was.
+    `blocks` names the blocks of the network; without it they are found. The network is built and traced on the CPU, and
+    the global random state does not change. Raises InputError, InvalidBlocks or UserCodeError.
     """
     function: Callable[..., Any] = BACKBONES[name]
     if not callable(function) or isinstance(function, nn.Module):
@@ -64,7 +64,7 @@ def describe_import(name: str, options: str, blocks: tuple[str, ...] = ()) -> Ba
             raise
         except InputError as error:
             raise InputError(f"backbone {text}: {error}") from error
-        except (Exception, SystemExit) as error:  # the forward is the user's
+        except (Exception, SystemExit) as error:  # the forward is the user's code
             if is_out_of_memory(error):
                 raise
             raise UserCodeError(
@@ -102,7 +102,7 @@ def describe_import(name: str, options: str, blocks: tuple[str, ...] = ()) -> Ba
 
 
 def _defaults(parameters: Mapping[str, inspect.Parameter]) -> dict[str, str | int | float]:
-    """Return the options of a function with their defaults; of its own those that are text or numbers."""
+    """Return the options of a function with their defaults: parameters that are text or numbers."""
     own = {
         key: int(parameter.default) if isinstance(parameter.default, bool) else parameter.default
         for key, parameter in parameters.items()
@@ -118,14 +118,14 @@ def _passes_classes_on(
     images: Tensor,
     logits: TakesLogits,
 ) -> bool:
-    """Whether a function with a keyword catch-all builds for a number of classes all the same, as torchvision's do."""
+    """Whether a function takes `num_classes` through `**kwargs`, as those of torchvision do."""
     if all(parameter.kind is not inspect.Parameter.VAR_KEYWORD for parameter in parameters.values()):
         return False
     try:
         network = function(**arguments, num_classes=7).eval()
         with torch.no_grad():
             classes: int = logits(network, (), network(images)).shape[1]
-    except (Exception, SystemExit):  # what it does with it is the user's
+    except (Exception, SystemExit):  # the function is the user's code
         return False
     return classes == 7
 
@@ -138,7 +138,7 @@ def _least_side(network: nn.Module, images: Tensor) -> int:
         try:
             with torch.no_grad():
                 network(images[:, :, :side, :side])
-        except (Exception, SystemExit):  # the forward is the user's
+        except (Exception, SystemExit):  # the forward is the user's code
             side *= 2
         else:
             return side

@@ -1,7 +1,7 @@
-"""Where the logits are in what a network returns: many return more, such as the outputs of auxiliary heads in training.
+"""The place of the logits in a network's output: many return more, such as the outputs of auxiliary heads in training.
 
-They are what is called so (see NAMES) in a mapping or an object with fields, and the first element of a tuple or list
-that has their shape; in training the one that depends on the same parameters as they do in inference.
+In a mapping or an object with fields they are an entry with one of NAMES; in a tuple or list, the first element of
+their shape. In training, they are the output that depends on the same parameters as the logits in inference.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from seplace.errors import InputError
 from seplace.user_code import user_errors
 
 Place = tuple[str | int, ...]
-"""The way to the logits: names of entries or fields, and positions; empty where the output itself is the logits."""
+"""The path to the logits: names of entries or fields, and positions; empty where the output is the logits."""
 
 NAMES = ("logits", "out", "output", "outputs", "predictions", "prediction", "preds", "pred", "scores", "y_hat", "main")
-"""In the order in which they are looked for."""
+"""The names of entries that hold logits, in the order of preference."""
 
 
 def as_plain(output: Any) -> Any:
-    """Return an output as tensors in dictionaries and tuples, whichever classes it is made of."""
+    """Return an output of any classes as tensors in dictionaries and tuples."""
     if isinstance(output, Mapping):
         return {key: as_plain(value) for key, value in output.items()}
     if hasattr(output, "_fields"):
@@ -39,7 +39,7 @@ def as_plain(output: Any) -> Any:
 
 
 def find_logits(output: Any, *, images: int, num_classes: int | None) -> Place | None:
-    """Return where the logits (images, classes) are in an output that `as_plain` gave; None where no rule tells."""
+    """Return the place of the logits (images, classes) in an output of `as_plain`, or None."""
     if isinstance(output, Tensor):
         is_of_classes = output.ndim == 2 and (num_classes is None or output.shape[1] == num_classes)
         return () if is_of_classes and len(output) == images and output.is_floating_point() else None
@@ -54,21 +54,21 @@ def find_logits(output: Any, *, images: int, num_classes: int | None) -> Place |
         if place is not None:
             return (key, *place)
     if isinstance(output, dict):
-        # One that has their shape, whatever it is called.
+        # The only entry that has their shape, under any name.
         others = {key: find_logits(each, images=images, num_classes=num_classes) for key, each in output.items()}
         found = [(key, *place) for key, place in others.items() if place is not None]
         return found[0] if len(found) == 1 else None
     return None
 
 
-def _told_place(place: Place) -> str:
-    """Return a place in words, such as `element 1` or `logits`."""
+def _described_place(place: Place) -> str:
+    """Return a place in words, such as `element 1` or `'logits'`."""
     return " of ".join(f"element {step + 1}" if isinstance(step, int) else repr(step) for step in reversed(place))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TakesLogits:
-    """A forward hook that lets a network return its logits alone; it can be copied with its network."""
+    """A forward hook that makes a network return only its logits; it can be copied with its network."""
 
     inference: Place
     training: Place
@@ -83,12 +83,12 @@ class TakesLogits:
         return output
 
     def note(self, text: str) -> str:
-        """Say of a backbone, by its text, what it returns beside its logits; empty where that is nothing."""
+        """Return a note on the other outputs of a backbone, or an empty text where it returns only logits."""
         if not (self.inference or self.training):
             return ""
-        places = [f"{_told_place(place)} in {mode}" for mode, place in vars(self).items() if place]
+        places = [f"{_described_place(place)} in {mode}" for mode, place in vars(self).items() if place]
         if self.inference == self.training:
-            places = [_told_place(self.training)]
+            places = [_described_place(self.training)]
         return (
             f"backbone {text} returns more than its logits, which are {' and '.join(places)}: the other outputs, "
             "auxiliary heads say, are not used and not trained"
@@ -96,7 +96,7 @@ class TakesLogits:
 
 
 _MORE = 3
-"""Classes that another network is built with, to see which of its outputs are as many."""
+"""The number of classes that are added to find the outputs whose size depends on it."""
 
 AS_RETURNED = TakesLogits(inference=(), training=())
 
@@ -110,10 +110,10 @@ def logits_of(
     asked: Any,
     rebuild: Callable[[int], Any] | None,
 ) -> tuple[TakesLogits, int]:
-    """Find the logits in what a network returns in inference, and in training; return where, and their classes.
+    """Find the logits in the outputs of a network in inference and in training; return their places and number.
 
-    `asked` is how many classes it was built for, if that is known, and `rebuild` builds it for another number: where it
-    returns more than logits, these are as many as it was asked for. The network is left in training mode.
+    `asked` is the number of classes of the network, where it is known. `rebuild` builds it for another number, which
+    finds the logits among several outputs. The network is left in training mode. Raises InputError or UserCodeError.
     """
 
     def found(returned: Any, *, count: int, classes: int | None, mode: str) -> Place:
@@ -144,7 +144,7 @@ def logits_of(
 
 
 def _following(rebuild: Callable[[int], Any], batch: Tensor, *, num_classes: int) -> TakesLogits | None:
-    """Return where the logits are in a network of so many classes; None where it cannot be had or has none."""
+    """Return the places of the logits in a network that is built for a number of classes, or None."""
     places = []
     try:
         network = rebuild(num_classes)
@@ -152,16 +152,16 @@ def _following(rebuild: Callable[[int], Any], batch: Tensor, *, num_classes: int
             with torch.no_grad():
                 output = as_plain(network.train(is_training)(batch))
             places.append(find_logits(output, images=len(batch), num_classes=num_classes))
-    except (Exception, SystemExit):  # the code is the user's, and may be for one number of classes
+    except (Exception, SystemExit):  # the user's code may only work for one number of classes
         return None
     inference, training = places
     return None if inference is None or training is None else TakesLogits(inference=inference, training=training)
 
 
 def _learning_alike(network: nn.Module, batch: Tensor, logits: TakesLogits, *, num_classes: int) -> Place | None:
-    """Return where the output in training is that depends on the very parameters of the logits in inference.
+    """Return the place of the output in training that depends on the same parameters as the logits in inference.
 
-    The first element of a tuple may be an auxiliary head's. None where not exactly one output does.
+    The first element of a tuple may be that of an auxiliary head. None where there is not exactly one such output.
     """
 
     def learning(output: Any) -> frozenset[str]:
@@ -175,7 +175,7 @@ def _learning_alike(network: nn.Module, batch: Tensor, logits: TakesLogits, *, n
             output = as_plain(network.train()(batch))
             places = list(_places(output, images=len(batch), num_classes=num_classes))
             alike = [place for place in places if learning(_at(output, place)) == wanted] if len(places) > 1 else []
-    except (Exception, SystemExit):  # the code is the user's, and may hold nothing that learns
+    except (Exception, SystemExit):  # the user's network may have nothing that learns
         return None
     finally:
         network.train()
@@ -183,7 +183,7 @@ def _learning_alike(network: nn.Module, batch: Tensor, logits: TakesLogits, *, n
 
 
 def _places(output: Any, *, images: int, num_classes: int) -> Iterator[Place]:
-    """Yield the ways to all that have the shape of logits."""
+    """Yield the places of all outputs of the shape of logits."""
     if isinstance(output, Tensor):
         if find_logits(output, images=images, num_classes=num_classes) is not None:
             yield ()

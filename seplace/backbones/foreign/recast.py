@@ -1,7 +1,7 @@
-"""Modules of a further class: a module that stays the object that it is, and runs other code.
+"""Modules with a derived class: the object stays the same, and runs other code.
 
-Torch's parametrizations work in the same way. A further class has the name of the module's own, and of seplace's it has
-one name alone, of the form that Python keeps for itself. Such modules copy and pickle as others do.
+Torch's parametrizations work in the same way. A derived class has the name of the module's own class, and one attribute
+of seplace, whose name has double underscores. Such modules can be copied and pickled as others.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ _RECIPE = "__seplace__"
 _R = TypeVar("_R")
 
 _bare = threading.RLock()
-"""Held while a module is without ours: it cannot be so for one thread alone."""
+"""Held while seplace's modules are removed from a module, since that concerns all threads."""
 
 
 class Recipe(Protocol):
-    """How a further class is made; it is of the same value for all copies of a module."""
+    """The recipe of a derived class; all copies of a module share it."""
 
     def members(self, kind: type[nn.Module]) -> Mapping[str, Any]:
-        """Return what the further class of a class has."""
+        """Return the members of the derived class of a class."""
 
     def modules(self) -> tuple[str, ...]:
-        """Return the names of the modules in it that are not the user's."""
+        """Return the names of seplace's modules in it."""
 
 
 class _Quiet:
-    """Classes that tell their bases nothing: a user's class may count or register its subclasses."""
+    """Suppresses `__init_subclass__` of the bases: a user's class may count or register its subclasses."""
 
     def __init_subclass__(cls) -> None:
         pass
 
 
 def recast(module: nn.Module, recipe: Recipe) -> None:
-    """Give a module a further class, in place."""
+    """Give a module a derived class, in place."""
     kind = type(module)
     members = {
         **recipe.members(kind),
@@ -51,20 +51,20 @@ def recast(module: nn.Module, recipe: Recipe) -> None:
     members["__reduce_ex__"] = _reducing(recipe)
     if hasattr(kind, "__deepcopy__"):
         members["__deepcopy__"] = _copying(recipe)
-    # The user's metaclass is told nothing either.
-    further = type.__new__(type(kind), kind.__name__, (_Quiet, kind), members)
-    object.__setattr__(module, "__class__", further)
+    # The user's metaclass is not called either.
+    derived = type.__new__(type(kind), kind.__name__, (_Quiet, kind), members)
+    object.__setattr__(module, "__class__", derived)
 
 
 def recipe_of(module: nn.Module, kind: type[_R]) -> _R | None:
-    """Return the recipe of a kind by which a module was recast, None where it was not."""
+    """Return the recipe, of a kind, by which a module was recast, or None."""
     recipes = (vars(each).get(_RECIPE) for each in type(module).__mro__)
     return next((recipe for recipe in recipes if isinstance(recipe, kind)), None)
 
 
 @contextlib.contextmanager
 def bare(module: nn.Module, recipe: Recipe) -> Iterator[dict[str, nn.Module | None]]:
-    """Let a module be without the modules that are not the user's meanwhile; yields these by their names."""
+    """Remove seplace's modules from a module while the context is open; yield them by their names."""
     with _bare:
         ours = {name: module._modules.pop(name) for name in recipe.modules()}
         try:
@@ -76,7 +76,7 @@ def bare(module: nn.Module, recipe: Recipe) -> Iterator[dict[str, nn.Module | No
 def _class_before(module: nn.Module, recipe: Recipe) -> type[nn.Module]:
     mro = type(module).__mro__
     at = next(at for at, kind in enumerate(mro) if vars(kind).get(_RECIPE) is recipe)
-    return mro[at + 2]  # after the further class and its _Quiet
+    return mro[at + 2]  # after the derived class and its _Quiet
 
 
 def _reducing(recipe: Recipe) -> Callable[[nn.Module, Any], Any]:
@@ -100,17 +100,17 @@ def _remade(recipe: Recipe, make: Callable[..., nn.Module], arguments: tuple[Any
 
 
 def _copying(recipe: Recipe) -> Callable[[nn.Module, dict[int, Any]], nn.Module]:
-    """Return how to copy a module whose class says itself how it is copied."""
+    """Return a `__deepcopy__` for a module whose class has one of its own."""
 
     def __deepcopy__(self: nn.Module, memo: dict[int, Any]) -> nn.Module:
-        further = type(self)
+        derived = type(self)
         own: Any = _class_before(self, recipe)
         with bare(self, recipe) as ours:
             object.__setattr__(self, "__class__", own)
             try:
                 twin: nn.Module = own.__deepcopy__(self, memo)
             finally:
-                object.__setattr__(self, "__class__", further)
+                object.__setattr__(self, "__class__", derived)
         recast(twin, recipe)
         twin._modules.update({name: copy.deepcopy(each, memo) for name, each in ours.items()})
         return twin

@@ -1,8 +1,8 @@
-"""Blocks of a foreign network that take gates: the user's own modules, each with a further class of its own.
+"""Blocks of a foreign network that take gates: the user's own modules, each with a derived class.
 
-A block stays the object that it was, with its layers, tensors, attributes and hooks, and so do the keys of its state;
-only its class becomes one of a further forward, which runs the slots. Nothing is written into the block but the modules
-of its slots, under names that it does not use; what else is known of it stands in the recipe of its class.
+A block stays the same object, with its layers, tensors, attributes, hooks and state keys. Its derived class has a
+forward that runs the slots. Only the modules of the slots are added to the block, under unused names; the recipe of the
+class holds everything else.
 """
 
 from __future__ import annotations
@@ -23,48 +23,48 @@ from seplace.backbones.foreign.recast import bare, recast, recipe_of
 from seplace.backbones.foreign.tracing import BlockGraph, add_chain_slots, add_joined_slots, trace
 from seplace.backbones.networks.block import Addition, AdditionToResidual, insert_layer
 
-Form = Literal["joined", "chain", "opaque", "shielded"]
+SlotForm = Literal["joined", "chain", "opaque", "shielded"]
 """What is known of a block's code: F, S and their join; a way from input to output; nothing but its output; and beside
 that, that it looks at what stands in it, so that it must not see what is not its own."""
 
-FORMS: tuple[Form, ...] = ("joined", "chain", "opaque", "shielded")
-"""From the form that takes the most attachments to that which every block has."""
+FORMS: tuple[SlotForm, ...] = ("joined", "chain", "opaque", "shielded")
+"""From the form with the most attachments to the form of every block."""
 
 _NAMES = {slot: f"slot_{slot}" for slot in ("entry", "inner", "residual", "shortcut", "output")} | {"join": "join"}
-"""What the modules of slots are called in a block that has nothing of these names."""
+"""The names of the modules of slots in a block that does not use these names."""
 
 _numbers = itertools.count()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Channels:
-    """Of the maps that gates see."""
+    """The channels of the maps that gates see."""
 
     entering: int
     leaving: int
     inner: int
-    """0 where nothing is known of the inside."""
+    """0 where the inside of the block is not known."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Slots:
-    """The recipe of the further class of a block with slots."""
+    """The recipe of the derived class of a block with slots."""
 
-    form: Form
+    form: SlotForm
     names: Mapping[str, str]
-    """Of the modules that are not the user's, by slot."""
+    """The names of seplace's modules, by slot."""
     channels: Channels | None
-    """None of a block that is only looked at."""
+    """None for a block that is only examined."""
     source: str = ""
-    """The traced forward with its slots, as the text of a function; empty where the user's own runs."""
+    """The traced forward with its slots, as the source of a function; empty where the user's own forward runs."""
     constants: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    """What names in the source mean."""
+    """The values of names in the source."""
     imports: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """The modules that other names in it mean."""
+    """The paths of modules that other names in the source mean."""
     adds_to_residual: bool = False
-    """Whether F comes first where the block joins its paths: the sum has the memory layout of the first."""
+    """Whether the block computes F + S: the sum has the memory layout of its first term."""
     has_own_forward: bool = False
-    """Whether the block, and not its class alone, has a forward."""
+    """Whether the block has a forward as an attribute of its own."""
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
@@ -73,11 +73,11 @@ class Slots:
         return {key: value for key, value in vars(self).items() if key != "_traced"}
 
     def modules(self) -> tuple[str, ...]:
-        """Return the names of the modules in the block that are not the user's."""
+        """Return the names of seplace's modules in the block."""
         return tuple(self.names.values())
 
     def members(self, kind: type[nn.Module]) -> dict[str, Any]:
-        """Return the forward of the further class."""
+        """Return the forward of the derived class."""
         if self.source:
             return {"forward": self._traced}
         forward = _gating_output(self, kind)
@@ -85,7 +85,7 @@ class Slots:
 
     @functools.cached_property
     def _traced(self) -> Any:
-        """The function that the source defines, with a file of lines for whoever asks for its code."""
+        """The function that the source defines; `linecache` has its lines for tracebacks."""
         name = f"<traced by seplace {next(_numbers)}>"
         linecache.cache[name] = (len(self.source), None, self.source.splitlines(keepends=True), name)
         given = {**self.constants, **{key: importlib.import_module(path) for key, path in self.imports.items()}}
@@ -102,21 +102,21 @@ def _gating_output(slots: Slots, kind: type[nn.Module]) -> Callable[[nn.Module, 
 
     def opaque(self: nn.Module, x: Tensor) -> Tensor:
         """Map (N, C_in, H, W) to (N, C_out, H/stride, W/stride)."""
-        y: Tensor = self._modules[name](own(self, x))  # type: ignore[misc]  # it is there
+        y: Tensor = self._modules[name](own(self, x))  # type: ignore[misc]  # never None
         return y
 
     def shielded(self: nn.Module, x: Tensor) -> Tensor:
         """Map (N, C_in, H, W) to (N, C_out, H/stride, W/stride)."""
         with bare(self, slots) as ours:
             u = own(self, x)
-        y: Tensor = ours[name](u)  # type: ignore[misc]  # it is there
+        y: Tensor = ours[name](u)  # type: ignore[misc]  # never None
         return y
 
     return shielded if slots.form == "shielded" else opaque
 
 
 def _ahead_of_own(forward: Callable[[nn.Module, Tensor], Tensor]) -> property:
-    """Return a forward that comes before that which a module itself has, where Python looks for one."""
+    """Return a forward that takes precedence over the forward that is an attribute of a module."""
     return property(
         lambda self: functools.partial(forward, self),
         lambda self, own: vars(self).__setitem__("forward", own),
@@ -125,12 +125,12 @@ def _ahead_of_own(forward: Callable[[nn.Module, Tensor], Tensor]) -> property:
 
 
 class SlottedBlock:
-    """A user's block as attachments see it."""
+    """The interface of a user's block for attachments."""
 
     has_native_gate = False
 
     def __init__(self, block: nn.Module, slots: Slots) -> None:
-        """Look at a block that has slots."""
+        """Wrap a block that has slots."""
         channels = slots.channels or Channels(entering=0, leaving=0, inner=0)
         self.block = block
         self.slots = slots
@@ -140,22 +140,22 @@ class SlottedBlock:
         self.has_shortcut = slots.form == "joined"
 
     def put(self, slot: str, module: nn.Module) -> None:
-        """Put a module, which keeps the shape of its input, into a slot."""
+        """Put a module that keeps the shape of its input into a slot."""
         insert_layer(self.layers(slot), module, after=None)
 
     def layers(self, slot: str) -> nn.Sequential:
-        """Return what stands in a slot."""
+        """Return the modules in a slot."""
         layers = self.block._modules[self.slots.names[slot]]
         assert isinstance(layers, nn.Sequential)
         return layers
 
     def replace_inner(self, make: Callable[[nn.Sequential], nn.Module]) -> None:
-        """Refuse: no block of a foreign network lists `kernel` among its attachments."""
+        """Raise NotImplementedError: no block of a foreign network takes `kernel`."""
         raise NotImplementedError(f"{make} in {type(self.block).__name__}")
 
     @property
     def join(self) -> nn.Module:
-        """What takes F(x) and S(x)."""
+        """The join of F(x) and S(x)."""
         join = self.block._modules[self.slots.names["join"]]
         assert join is not None
         return join
@@ -166,30 +166,30 @@ class SlottedBlock:
 
 
 def slots_of(module: nn.Module) -> Slots | None:
-    """Return the slots of a user's block, None of any other module."""
+    """Return the slots of a user's block; None for any other module."""
     return recipe_of(module, Slots)
 
 
 def slotted(module: nn.Module) -> SlottedBlock | None:
-    """Return a user's block with slots as attachments see it, None of any other module."""
+    """Return the interface of a user's block with slots; None for any other module."""
     slots = slots_of(module)
     return None if slots is None else SlottedBlock(module, slots)
 
 
-def give_slots(block: nn.Module, form: Form, channels: Channels | None) -> bool:
-    """Turn a block into one with empty slots, in place; False, and nothing done, where it has no such form."""
+def give_slots(block: nn.Module, form: SlotForm, channels: Channels | None) -> bool:
+    """Give a block empty slots, in place. Return False, without a change, where it does not have the form."""
     slots = _slots_for(block, form, channels)
     if slots is None:
         return False
     for slot, name in slots.names.items():
         module = nn.Sequential() if slot != "join" else AdditionToResidual() if slots.adds_to_residual else Addition()
-        # Not by add_module, which a user's container may have for itself.
+        # A user's container may have an add_module of its own.
         block._modules[name] = module.train(block.training)
     recast(block, slots)
     return True
 
 
-def _slots_for(block: nn.Module, form: Form, channels: Channels | None) -> Slots | None:
+def _slots_for(block: nn.Module, form: SlotForm, channels: Channels | None) -> Slots | None:
     names = {slot: _free_name(block, name) for slot, name in _NAMES.items()}
     if form in ("opaque", "shielded"):
         return Slots(
@@ -222,7 +222,7 @@ def _slots_for(block: nn.Module, form: Form, channels: Channels | None) -> Slots
 
 
 def _free_name(block: nn.Module, name: str) -> str:
-    """Return a name, lengthened until nothing in a block is called so."""
+    """Return a name, lengthened until a block does not use it."""
     nothing = object()
     taken = {*block._modules, *block._parameters, *block._buffers, *vars(block)}
     while name in taken or inspect.getattr_static(type(block), name, nothing) is not nothing:

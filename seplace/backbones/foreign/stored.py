@@ -1,4 +1,4 @@
-"""Backbones as results keep them: what is known of a network without its code, which only a run imports."""
+"""Backbones as results store them: their descriptions, without the code that only a run imports."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FIGURES = ("image_size", "num_classes", "min_image_size")
 
 @dataclass(frozen=True, kw_only=True)
 class StoredBackbone(Backbone):
-    """A backbone that was read from results: all of it but the code that builds it."""
+    """A backbone that was read from results: its description, without the code that builds it."""
 
     def build(self, *, num_classes: int, in_channels: int = 3) -> nn.Module:  # noqa: ARG002 - nothing can be built
         """Raise InputError."""
@@ -27,7 +27,7 @@ class StoredBackbone(Backbone):
 
 
 def backbone_record(backbone: Backbone) -> dict[str, Any]:
-    """Return what is known of a backbone without its code, as plain JSON types."""
+    """Return the description of a backbone as plain JSON types."""
     stages = [
         [{name: each for name, each in asdict(site).items() if name in _SITE} for site in stage.sites]
         for stage in backbone.stages
@@ -39,7 +39,7 @@ def backbone_record(backbone: Backbone) -> dict[str, Any]:
 
 
 def backbone_of_record(record: Mapping[str, Any]) -> StoredBackbone:
-    """Read what `backbone_record` gave; KeyError, TypeError or ValueError for anything else."""
+    """Read a record of `backbone_record`. Raises KeyError, TypeError or ValueError for anything else."""
     granularity: Granularity = record["granularity"]
     return StoredBackbone(
         text=record["text"],

@@ -1,4 +1,4 @@
-"""A backbone out of any CNN in torch, built by giving its blocks slots."""
+"""The backbone of any CNN in torch, whose blocks get slots when it is built."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import nn
 
 from seplace.backbones.backbone import Backbone
 from seplace.backbones.foreign.logits import AS_RETURNED, TakesLogits
-from seplace.backbones.foreign.slotted import Channels, Form, give_slots
+from seplace.backbones.foreign.slotted import Channels, SlotForm, give_slots
 from seplace.backbones.sites import Site, Stage
 from seplace.errors import InputError, UserCodeError
 from seplace.user_code import user_errors
@@ -22,7 +22,7 @@ _WORDS = {"num_classes": ("classes", "class"), "in_channels": ("channels", "chan
 class TracedSite(Site):
     """A block of a foreign network."""
 
-    form: Form
+    form: SlotForm
     block_type: str
     """The name of its class."""
     size: tuple[int, int]
@@ -31,19 +31,19 @@ class TracedSite(Site):
 
 @dataclass(frozen=True, kw_only=True)
 class TracedBackbone(Backbone):
-    """A foreign network: `network` is the function or class that builds it, `arguments` are options of that."""
+    """A foreign network: `network` is the function or class that builds it, `arguments` are its options."""
 
     in_channels: int
-    """Of the images that it was traced with."""
+    """The channels of the images that it was traced with."""
     takes: tuple[str, ...]
-    """Which of `num_classes` and `in_channels` the function takes."""
+    """Those of `num_classes` and `in_channels` that the function takes."""
     logits: TakesLogits = AS_RETURNED
-    """Where they are in what the network returns."""
+    """The place of the logits in the network's output."""
 
     def build(self, *, num_classes: int, in_channels: int = 3) -> nn.Module:
-        """Build the plain network with empty slots in its blocks; its weights are drawn as its function draws them.
+        """Build the plain network with empty slots in its blocks; its function draws the weights.
 
-        It returns its logits alone.
+        The network returns only its logits.
         """
         network = self.plain(num_classes=num_classes, in_channels=in_channels)
         self.give_slots(network)
@@ -52,7 +52,7 @@ class TracedBackbone(Backbone):
         return network
 
     def plain(self, *, num_classes: int, in_channels: int) -> nn.Module:
-        """Build the network as it is; InputError where it cannot be had for these classes or channels."""
+        """Build the network without slots. Raises InputError where it cannot have these classes or channels."""
         asked = {"num_classes": num_classes, "in_channels": in_channels}
         for name, value in asked.items():
             if name not in self.takes and value != getattr(self, name):
@@ -70,7 +70,7 @@ class TracedBackbone(Backbone):
         return network
 
     def give_slots(self, network: nn.Module) -> None:
-        """Turn the blocks of a plain network into such that take gates, in place."""
+        """Give slots to the blocks of a plain network, in place. Raises InputError where a block has changed."""
         for path in add_slots(network, _sites_of(self.stages)):
             raise InputError(f"backbone {self.text}: {path} is not the block that it was when it was traced")
 
@@ -81,7 +81,7 @@ def _sites_of(stages: Iterable[Stage]) -> list[TracedSite]:
 
 
 def add_slots(network: nn.Module, sites: Iterable[TracedSite]) -> list[str]:
-    """Give slots to the blocks of a network, in place; return the paths of those that have no such form."""
+    """Give slots to the blocks of a network, in place; return the paths of blocks that do not have their form."""
     refused = []
     for site in sites:
         channels = Channels(entering=site.in_channels, leaving=site.channels, inner=site.widths.get("inner", 0))

@@ -1,4 +1,4 @@
-"""The code of one block of a foreign network, by symbolic tracing, and the same code with slots for gates in it."""
+"""The code of one block of a foreign network, by symbolic tracing, and the insertion of slots into it."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ _NORMS_AND_ACTIVATIONS = tuple(
 class BlockTracer(fx.Tracer):
     """Traces the block's own forward, through plain Sequentials; every other module in it stays a call.
 
-    So a module inside the block that trains in another way than it infers, such as a dropout, keeps doing so.
+    So a module whose training differs from its inference, such as a dropout, keeps both.
     """
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:  # noqa: ARG002 - torch names them
-        """Return whether a module stays a call."""
+        """Whether a module stays a call."""
         return type(m).forward is not nn.Sequential.forward
 
 
 def trace(block: nn.Module) -> fx.Graph | None:
-    """Return the code of a block, or None where it has no single one: untraceable, random, or another in training.
+    """Return the code of a block, traced on a copy, or None.
 
-    So it is where the code keeps something in the block, such as a count of its calls, or makes a tensor without its
-    input: the traced code would not. It is a copy of the block that is traced.
+    None is for code that cannot be traced, is random, differs in training, stores something in the block, such as a
+    count of its calls, or makes a tensor without its input: traced code would not do so.
     """
     if "forward" in vars(block) or len(inspect.signature(type(block).forward).parameters) != 2:
         return None
@@ -52,17 +52,17 @@ def trace(block: nn.Module) -> fx.Graph | None:
             if not _are_same(before, _contents(traced)):
                 return None
         drew = not torch.equal(torch.get_rng_state(), torch_state) or random.getstate() != python_state
-    except (Exception, SystemExit):  # the code is the user's, and whatever tracing trips over in it means the same
+    except (Exception, SystemExit):  # the user's code cannot be traced
         return None
     finally:
         torch.set_rng_state(torch_state)
         random.setstate(python_state)
-    # A random number that the forward drew without its input would be the same for ever.
+    # A random number that was drawn while tracing would be a constant of the traced code.
     return None if drew or source_of(graphs[0]) != source_of(graphs[1]) else graphs[1]
 
 
 def _contents(block: nn.Module) -> list[tuple[Any, ...]]:
-    """Return all that a module holds, and how often its tensors were written; lists and the like by their elements."""
+    """Return all values in a module, with the version counters of tensors and the elements of containers."""
     found: list[tuple[Any, ...]] = []
     for module in block.modules():
         for name, value in (*vars(module).items(), *module._buffers.items(), *module._parameters.items()):
@@ -75,7 +75,7 @@ def _contents(block: nn.Module) -> list[tuple[Any, ...]]:
 
 
 def _are_same(some: list[tuple[Any, ...]], others: list[tuple[Any, ...]]) -> bool:
-    """Whether contents are the same objects."""
+    """Whether two contents are the same objects."""
     return len(some) == len(others) and all(
         len(one) == len(other) and all(map(_is_same, one, other)) for one, other in zip(some, others, strict=True)
     )
@@ -93,7 +93,7 @@ def source_of(graph: fx.Graph) -> str:
 
 
 class BlockGraph:
-    """What there is to know of the code of a block: where its paths join, which convolutions they run through."""
+    """The code of a block with the joins of its paths and their convolutions."""
 
     def __init__(self, block: nn.Module, graph: fx.Graph) -> None:
         self.block = block
@@ -101,9 +101,9 @@ class BlockGraph:
         self.input = next(node for node in graph.nodes if node.op == "placeholder")
         self.output = next(node for node in graph.nodes if node.op == "output")
         self.behind: dict[fx.Node, set[fx.Node]] = {self.input: {self.input}}
-        """For each tensor that depends on the input: what it is computed from, with itself."""
+        """For each tensor that depends on the input: the tensors that it is computed from, and itself."""
         self.convolutions: dict[fx.Node, int] = {self.input: 0}
-        """For each such tensor: the most convolutions on a path from the input."""
+        """For each such tensor: the largest number of convolutions on a path from the input."""
         numbers: set[fx.Node] = set()
         for node in graph.nodes:
             sources = [source for source in node.all_input_nodes if source in self.behind]
@@ -121,7 +121,7 @@ class BlockGraph:
         return any(self._is_addition(node) or self._is_concatenation(node) for node in self.tensors)
 
     def join(self) -> tuple[fx.Node, fx.Node, fx.Node] | None:
-        """Return the last addition of two paths, F and S: F is that with more convolutions."""
+        """Return the last addition of two paths, F and S; F has more convolutions. None without one."""
         additions = [node for node in self.tensors if node.users and self._is_addition(node)]
         if not additions:
             return None
@@ -134,7 +134,7 @@ class BlockGraph:
     def end_of_first_kernel(self, nodes: Collection[fx.Node], *, only: bool) -> fx.Node | None:
         """Return the last of the norms and activations after the first convolution of at least 3x3 among `nodes`.
 
-        With `only`, None where there are several such convolutions.
+        None without such a convolution, and with `only` where there are several.
         """
         spatial = [node for node in self.tensors if node in nodes and any(size >= 3 for size in self._kernels(node))]
         if not spatial or (only and len(spatial) > 1) or len(self._kernels(spatial[0])) > 1:
@@ -183,8 +183,8 @@ def _is_number(node: fx.Node, sources: list[fx.Node], numbers: set[fx.Node]) -> 
 def add_joined_slots(code: BlockGraph, names: Mapping[str, str]) -> int | None:
     """Put slots into F, S and φ of a block that joins them, and a call of `join` for the addition.
 
-    The modules that are called there have the names of `names`. Returns the position of F in the addition; None, and
-    nothing is done, where there is no such join.
+    `names` are the names of the called modules. Return the position of F in the addition; None, without a change, where
+    there is no such join.
     """
     found = code.join()
     if found is None:
@@ -212,7 +212,7 @@ def add_joined_slots(code: BlockGraph, names: Mapping[str, str]) -> int | None:
 
 
 def add_chain_slots(code: BlockGraph, names: Mapping[str, str]) -> None:
-    """Put slots at the end of a block, and at its entry and after its 3x3 convolution where there is one of them."""
+    """Put slots at the end of a block, and at its entry and after its 3x3 convolution where these are unique."""
     if len(code.input.users) == 1:
         _slot_before(names["entry"], code, code.input, list(code.input.users))
     end = code.end_of_first_kernel(code.behind.keys(), only=True)

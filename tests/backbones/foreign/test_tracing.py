@@ -15,7 +15,7 @@ from seplace.backbones.foreign.fitting import widths_of
 from seplace.backbones.foreign.slotted import FORMS, Channels, give_slots
 from seplace.backbones.foreign.slotted import slotted as slotted_view
 from seplace.backbones.foreign.tracing import BlockGraph, trace
-from tests.attachments.toy import ToyGate, gate_of
+from seplace.testing.attachments import ToyGate, gate_of
 from tests.foreign.chains import Inception
 from tests.foreign.mobile import InvertedResidual, ShuffleUnit
 from tests.foreign.residual import BasicBlock, Bottleneck, ConvNeXtBlock, PreActBlock, WideBlock, conv3x3
