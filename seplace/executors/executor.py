@@ -1,4 +1,4 @@
-"""What the driver asks of an executor, and how a worker gets its evaluator."""
+"""The protocol of an executor, and how a worker gets its evaluator."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class EvaluatorMaker:
-    """Everything that a worker needs to make the study's evaluator; it travels to other processes."""
+    """Makes the evaluator of a study in each worker; it can be pickled."""
 
     def __init__(self, config: StudyConfig, folder: Path) -> None:
         self.config = config
@@ -31,12 +31,12 @@ class EvaluatorMaker:
         return {"own_modules": USER_MODULES.to_record(), "content": pickle.dumps((self.config, self.folder))}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        find_user_modules(state["own_modules"])  # before what they may have made is read
+        find_user_modules(state["own_modules"])  # before objects of theirs are unpickled
         self.config, self.folder = pickle.loads(state["content"])
         self._made = {}
 
     def make(self, worker: int) -> Evaluator:
-        """Return the evaluator of worker 0, 1, …, made once a process."""
+        """Return the evaluator of worker 0, 1, …; it is made once a process."""
         if worker not in self._made:
             name = self.config.evaluator.name
             make = EVALUATORS[name]
@@ -50,14 +50,14 @@ class Evaluates(Protocol):
     """Turns jobs into evaluations."""
 
     def evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:
-        """Evaluate one job; `on_epoch` hears of each finished epoch."""
+        """Evaluate one job; `on_epoch` is called after each epoch."""
 
 
 class Maker(Protocol):
-    """Gives each worker what evaluates its jobs."""
+    """Makes the evaluator of each worker."""
 
     def make(self, worker: int) -> Evaluates:
-        """Return what evaluates the jobs of a worker, counted from 0."""
+        """Return the evaluator of a worker, counted from 0."""
 
 
 class Executor(Protocol):
@@ -71,7 +71,7 @@ class Executor(Protocol):
         """Queue a job."""
 
     def wait(self) -> list[Evaluation]:
-        """Wait a short while for progress and return what has finished, which may be nothing."""
+        """Wait a short while for progress and return the evaluations that have finished, possibly none."""
 
     def close(self) -> None:
         """Stop everything at once; unfinished trainings keep their checkpoints."""
@@ -81,29 +81,29 @@ class Executor(Protocol):
         """Epochs finished of the jobs that are running."""
 
 
-def evaluated(evaluator: Evaluates, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:
-    """Evaluate a job; memory that runs out where nothing of ours has named it fails the job, not the run.
+def evaluate_job(evaluator: Evaluates, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:
+    """Evaluate a job. An error of the user's code or a lack of memory fails the job, not the run.
 
-    So does an error of the user's code, but for the first training of the plain backbone: nothing else would do better.
-    DeviceFailed where this process can train nothing more.
+    Raises UserCodeError in the first training of the plain backbone, since no other training would do better, and
+    DeviceFailed if this process can train nothing more.
     """
     try:
         return evaluator.evaluate(job, on_epoch=on_epoch)
     except UserCodeError as error:
         if job.placement.is_plain and job.seed == 0:
             raise UserCodeError(f"{job.placement}, seed 0: {error}") from error
-        return failed(job, reason="error", message=str(error), attempts=1)
+        return failed_evaluation(job, reason="error", message=str(error), attempts=1)
     except (MemoryError, RuntimeError) as error:
         if is_out_of_memory(error):
-            return failed(job, reason="oom", message=out_of_memory_message(error), attempts=1)
+            return failed_evaluation(job, reason="oom", message=out_of_memory_message(error), attempts=1)
         if is_device_failure(error):
             said = str(error).splitlines()[0]
             raise DeviceFailed(f"{job.placement}, seed {job.seed}: the GPU has stopped ({said}); run again") from error
         raise
 
 
-def failed(job: Job, *, reason: str, message: str, attempts: int) -> Evaluation:
-    """Return the evaluation of a job that gave no result."""
+def failed_evaluation(job: Job, *, reason: str, message: str, attempts: int) -> Evaluation:
+    """Return the evaluation of a job without a result."""
     from seplace.results.evaluation import Evaluation
 
     return Evaluation(

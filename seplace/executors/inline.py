@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from seplace.executors.executor import Maker, evaluated
+from seplace.executors.executor import Maker, evaluate_job
 from seplace.results.evaluation import Evaluation, Job
 
 
 class Inline:
-    """Runs a job when it is waited for; an error of the machine or of ours is not caught here."""
+    """Runs each job during `wait`; errors of the machine are not caught here."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class Inline:
 
     def wait(self) -> list[Evaluation]:
         """Run the oldest job."""
-        evaluation = evaluated(self.maker.make(0), self.queue[0], on_epoch=self._on_epoch)
+        evaluation = evaluate_job(self.maker.make(0), self.queue[0], on_epoch=self._on_epoch)
         self.queue.popleft()
         self.epochs_done = 0
         return [evaluation]

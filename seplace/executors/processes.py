@@ -1,8 +1,7 @@
-"""Trainings in worker processes of this machine, each with its threads, and its GPU or its share of one.
+"""Trainings in worker processes of this machine, each with its threads and its GPU, or a share of one.
 
-A worker that dies takes only its own job with it: the job goes to a fresh worker, from its last checkpoint, at most
-`max_retries` times. A worker whose job takes longer than the study's time limit is killed, and the job has failed.
-Workers end with their parent.
+If a worker dies, its job goes on in a new worker from the last checkpoint, at most `max_retries` times. A worker whose
+job takes longer than the study's time limit is killed, and the job fails. Workers end with their parent.
 """
 
 from __future__ import annotations
@@ -17,13 +16,13 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from seplace.errors import SeplaceError
-from seplace.executors.executor import EvaluatorMaker, failed
+from seplace.executors.executor import EvaluatorMaker, failed_evaluation
 from seplace.executors.worker import begin
 from seplace.results.evaluation import Evaluation, Job
 
 _POLL_SECONDS = 0.5
 _EXIT_SECONDS = 1.0
-"""So long a worker that has hung up may take to end with its own exit code."""
+"""The time that a worker has to end by itself after it has closed its connection."""
 
 
 @dataclass
@@ -32,11 +31,11 @@ class _Attempt:
     attempts: int = 1
     epochs_done: int = 0
     begun: float | None = None
-    """When its worker took it up."""
+    """The time at which a worker began it."""
 
     @property
     def seconds(self) -> float:
-        """How long it has been running."""
+        """The time since it began."""
         return 0.0 if self.begun is None else time.monotonic() - self.begun
 
 
@@ -66,21 +65,21 @@ class Processes:
     def submit(self, job: Job) -> None:
         """Queue a job."""
         self.queue.append(_Attempt(job))
-        self._deal()
+        self._dispatch()
 
     def wait(self) -> list[Evaluation]:
-        """Wait up to half a second for a worker to report, and return what has finished.
+        """Wait up to half a second for a worker, and return the evaluations that have finished.
 
-        The error of a worker is raised here, after what others have finished meanwhile was returned.
+        Raises the error of a worker, after the evaluations that others have finished meanwhile were returned.
         """
         if self._errors:
             raise self._errors[0]
         busy = [worker for worker in self.workers if worker.attempt is not None]
         wait([worker.connection for worker in busy], timeout=_POLL_SECONDS)
-        finished = [evaluation for worker in busy for evaluation in self._hear(worker)]
+        finished = [evaluation for worker in busy for evaluation in self._receive(worker)]
         if self._errors and not finished:
             raise self._errors[0]
-        self._deal()
+        self._dispatch()
         self.on_progress()
         return finished
 
@@ -90,15 +89,15 @@ class Processes:
         for worker in self.workers:
             worker.kill()
 
-    def _deal(self) -> None:
+    def _dispatch(self) -> None:
         for worker in self.workers:
             if worker.attempt is None and self.queue and not self._errors:
                 worker.start(self.queue.popleft())
 
-    def _hear(self, worker: _Worker) -> list[Evaluation]:
+    def _receive(self, worker: _Worker) -> list[Evaluation]:
         attempt = worker.attempt
         assert attempt is not None
-        messages, is_gone = worker.hear()
+        messages, is_gone = worker.receive()
         for message in messages:
             if isinstance(message, int):
                 attempt.epochs_done = message
@@ -111,37 +110,37 @@ class Processes:
             self._errors.append(message if isinstance(message, SeplaceError) else WorkerError(message))
             return []
         if is_gone:
-            return self._bury(worker, attempt)
-        return [] if self.timeout_minutes is None else self._ended_in_time(worker, attempt, self.timeout_minutes)
+            return self._retry(worker, attempt)
+        return [] if self.timeout_minutes is None else self._end_late(worker, attempt, self.timeout_minutes)
 
-    def _ended_in_time(self, worker: _Worker, attempt: _Attempt, minutes: float) -> list[Evaluation]:
-        """Kill a worker, whatever it is doing, whose job has had its time; return what became of the job."""
+    def _end_late(self, worker: _Worker, attempt: _Attempt, minutes: float) -> list[Evaluation]:
+        """Kill a worker whose job has exceeded its time; return the failed evaluation of the job."""
         seconds = attempt.seconds
         if seconds <= 60 * minutes:
             return []
         worker.kill()
         worker.attempt = None
         message = f"it took longer than the {minutes:g} minutes that a training may take (run: timeout_minutes)"
-        timed_out = failed(attempt.job, reason="timeout", message=message, attempts=attempt.attempts)
+        timed_out = failed_evaluation(attempt.job, reason="timeout", message=message, attempts=attempt.attempts)
         return [replace(timed_out, seconds=seconds)]
 
-    def _bury(self, worker: _Worker, attempt: _Attempt) -> list[Evaluation]:
-        """Give the job of a dead worker to another, or give it up."""
+    def _retry(self, worker: _Worker, attempt: _Attempt) -> list[Evaluation]:
+        """Queue the job of a dead worker again, or return its failed evaluation after the last retry."""
         code = worker.kill(after=_EXIT_SECONDS)
         worker.attempt = None
         if attempt.attempts <= self.max_retries:
             self.queue.appendleft(_Attempt(attempt.job, attempts=attempt.attempts + 1))
             return []
         message = f"its worker process died {attempt.attempts} times, last with exit code {code}"
-        return [failed(attempt.job, reason="crashed", message=message, attempts=attempt.attempts)]
+        return [failed_evaluation(attempt.job, reason="crashed", message=message, attempts=attempt.attempts)]
 
 
 class WorkerError(RuntimeError):
-    """An error inside a worker that is a bug; its argument is the worker's traceback."""
+    """A bug inside a worker; the argument is the worker's traceback."""
 
 
 class _Worker:
-    """One process at a time: started on its first job, started anew after a death."""
+    """One process at a time: started with its first job, and again after a death."""
 
     def __init__(self, number: int, maker: EvaluatorMaker) -> None:
         self.number = number
@@ -159,12 +158,12 @@ class _Worker:
             self.kill()
             self.process, self.connection = begin(self.maker, number=self.number)
         self.attempt = attempt
-        with suppress(OSError):  # one that has died meanwhile is found dead when it is waited for
+        with suppress(OSError):  # a process that has died meanwhile is noticed during the wait
             self.connection.send(attempt.job)
 
-    def hear(self) -> tuple[list[Any], bool]:
-        """Return what the process has sent, and whether it is gone: then there will be nothing more."""
-        is_gone = not self.is_alive  # asked first: what it had sent before its end is heard below
+    def receive(self) -> tuple[list[Any], bool]:
+        """Return the messages of the process, and whether it has ended and will send no more."""
+        is_gone = not self.is_alive  # checked first: its last messages are received below
         messages = []
         try:
             while self.connection.poll():
@@ -174,7 +173,7 @@ class _Worker:
         return messages, is_gone
 
     def kill(self, *, after: float = 0.0) -> int | None:
-        """End the process, if need be after some seconds in which it may end by itself, and return its exit code."""
+        """Kill the process after some seconds in which it may end by itself, and return its exit code."""
         if self.process is None:
             return None
         with suppress(subprocess.TimeoutExpired):

@@ -1,7 +1,7 @@
-"""A worker process: how it begins, and what runs in it.
+"""A worker process: its start, and the loop that runs in it.
 
-It is a fresh Python, since CUDA does not survive a fork, and one that never runs the user's main module again: neither
-a script without a main guard nor a notebook could stand that.
+It is a new Python process, since CUDA does not survive a fork. It does not run the user's main module again, so that
+scripts without a main guard and notebooks work.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from multiprocessing.connection import Connection
 from multiprocessing.spawn import get_executable
 
 from seplace.errors import DeviceFailed, DeviceUnavailable, SeplaceError
-from seplace.executors.executor import Maker, evaluated
+from seplace.executors.executor import Maker, evaluate_job
 
 BEGUN = 0
-"""The epochs that a worker tells of a job as it takes it up."""
+"""The number of epochs that a worker sends when it begins a job."""
 
 _FOLLOW_SECONDS = 0.5
-# A Ctrl-C reaches the whole group: the parent hears it, and ends its workers itself.
+# Ctrl-C reaches the whole process group: the parent handles it and ends its workers itself.
 _PROGRAM = (
     "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); "
     "from multiprocessing.connection import Connection; connection = Connection(int(sys.argv[1])); "
@@ -35,10 +35,11 @@ _PROGRAM = (
 
 
 def begin(maker: Maker, *, number: int) -> tuple[subprocess.Popen[bytes], Connection]:
-    """Start worker 0, 1, …, which finds modules where this process does; DeviceUnavailable where it cannot be.
+    """Start worker 0, 1, …, which finds modules where this process does.
 
     It takes jobs from the connection, and sends BEGUN, the epochs of each job as they finish, and its evaluation. An
-    error of seplace ends it and is sent as it is, any other one as the text of its traceback; with its GPU it dies.
+    error of seplace is sent as it is, any other as the text of its traceback, and ends the worker. So does a failure of
+    its GPU, without a message. Raises DeviceUnavailable if the process cannot be started.
     """
     ours, theirs = Pipe()
     warned = [f"-W{option}" for option in sys.warnoptions]
@@ -50,14 +51,14 @@ def begin(maker: Maker, *, number: int) -> tuple[subprocess.Popen[bytes], Connec
         raise DeviceUnavailable(f"a worker process cannot be started ({error.strerror})") from error
     finally:
         theirs.close()
-    with suppress(OSError):  # one that dies at once is found dead when it is waited for
+    with suppress(OSError):  # a process that dies at once is noticed during the wait
         ours.send((sys.path, sys.argv))
         ours.send((os.getpid(), maker, number))
     return process, ours
 
 
 def work(connection: Connection) -> None:
-    """Evaluate jobs until the parent hangs up."""
+    """Evaluate jobs until the parent closes the connection."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         parent, maker, number = connection.recv()
@@ -66,11 +67,11 @@ def work(connection: Connection) -> None:
         while True:
             job = connection.recv()
             connection.send(BEGUN)
-            connection.send(evaluated(evaluator, job, on_epoch=connection.send))
+            connection.send(evaluate_job(evaluator, job, on_epoch=connection.send))
     except EOFError:
         return
     except DeviceFailed as error:
-        sys.exit(str(error))  # a fresh process may do better
+        sys.exit(str(error))  # a new process may do better
     except SeplaceError as error:
         connection.send(error)
     except Exception:
@@ -78,7 +79,7 @@ def work(connection: Connection) -> None:
 
 
 def _follow(parent: int) -> None:
-    """End this process with its parent, whatever it is doing."""
+    """End this process when its parent ends."""
     while os.getppid() == parent:
         time.sleep(_FOLLOW_SECONDS)
     os._exit(1)

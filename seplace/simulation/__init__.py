@@ -1,1 +1,1 @@
-"""Searches replayed where the truth is known: on tables of real trainings, and on landscapes drawn at random."""
+"""Searches on problems with a known truth: tabular benchmarks of real trainings, and landscapes drawn at random."""

@@ -1,4 +1,4 @@
-"""Samplers compared: many repetitions in each problem, every sampler in the same ones, and what they reached."""
+"""Comparisons of samplers: many repetitions of each search problem, the same ones for every sampler."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from seplace.results.tables import to_csv
 from seplace.samplers import SAMPLERS
 from seplace.search.interruption import signals_as_errors
 from seplace.simulation.curves import calibration, hypervolumes, summary
-from seplace.simulation.landscapes import LANDSCAPES, landscape, proxied
+from seplace.simulation.landscapes import LANDSCAPES, landscape, parse_landscape
 from seplace.simulation.replay import Phases, budget_in, replay
 from seplace.simulation.resampled import Truth, resampled_problem
 from seplace.simulation.tabular import tabular_problem
@@ -37,62 +37,62 @@ if TYPE_CHECKING:
 
 
 _CHECKPOINTS = (12, 25, 50, 100, 200, 400)
-"""Numbers of trainings after which the recommended fronts are valued."""
+"""Numbers of trainings after which the recommended fronts are evaluated."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Repetition:
-    """One search: a problem by name (a landscape, or the results folder of a table), a sampler, and a number."""
+    """One search: a problem by name (a landscape, or the folder of a tabular benchmark), a sampler, and a number."""
 
     problem: str
     sampler: str
     number: int
 
     def columns(self) -> dict[str, str | int]:
-        """Return what its rows of a table begin with."""
+        """Return the first columns of its rows in a table."""
         return {"problem": Path(self.problem).name, "sampler": self.sampler, "repetition": self.number}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What came of a repetition."""
+    """The outcome of a repetition."""
 
     curve: list[dict[str, Any]]
     """recommendation, trainings, hypervolume, front_points (unknown before 0.9.0)."""
     calibration: dict[str, Any]
     expected_regret: float
     regret: float
-    """The share of the true hypervolume that the recommended front missed at the end of the search."""
+    """The share of the true hypervolume that the recommended front lacks at the end of the search."""
     searched: int
     """Trainings of baselines and search."""
     trained: int
-    """… and of the confirmation."""
+    """Trainings of baselines, search and confirmation."""
     different: int
     """Placements that were trained."""
     rungs: dict[str, Any] | None = None
-    """What became of the rungs, if there were any."""
+    """The state of the rungs at the end, if there were any."""
     version: str | None = None
-    """Of seplace, which searched; unknown before 0.7.0."""
+    """The version of seplace that searched; unknown before 0.7.0."""
 
 
 def problem_of(name: str, *, number: int) -> SearchProblem:
-    """Return the problem of a repetition: the number seeds the landscape, or a table's order or noise."""
-    kind, correlation = proxied(name)
+    """Return the problem of a repetition. The number seeds a landscape, or a benchmark's order or noise."""
+    kind, correlation = parse_landscape(name)
     if kind in LANDSCAPES:
         return landscape(kind, seed=number, correlation=correlation)
-    folder, truth = _table_of(name)
+    folder, truth = _benchmark_of(name)
     if is_file(folder / "ledger.sqlite"):
         return resampled_problem(folder, truth, seed=number) if truth else tabular_problem(folder, seed=number)
-    raise UnknownName("landscape or results folder of a table", name, LANDSCAPES)
+    raise UnknownName("landscape or results folder of a tabular benchmark", name, LANDSCAPES)
 
 
-def _table_of(name: str) -> tuple[Path, Truth | None]:
+def _benchmark_of(name: str) -> tuple[Path, Truth | None]:
     """Return the folder and the truth of a text such as `results/table[truth=effects]`; None: as recorded."""
     folder, bracket, truth = name.removesuffix("]").partition("[truth=")
     if not bracket:
         return Path(name), None
     if truth not in get_args(Truth):
-        raise UnknownName("truth of a table", truth, get_args(Truth))
+        raise UnknownName("truth of a tabular benchmark", truth, get_args(Truth))
     return Path(folder), cast("Truth", truth)
 
 
@@ -117,14 +117,14 @@ def repeat(repetition: Repetition, phases: Phases, checkpoints: Sequence[int]) -
 
 
 def _begin_process(own_modules: Mapping[str, Sequence[str]]) -> None:
-    """Leave Ctrl-C, which reaches all processes of a terminal, to the parent; a sampler may be the user's own."""
+    """Leave Ctrl-C, which reaches all processes of a terminal, to the parent, and find modules of the user's own."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     find_user_modules(own_modules)
 
 
 @contextmanager
 def _processes(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Open a pool of processes, which end with what is done in it, however it ends."""
+    """Open a pool of processes, which end with the block, however it ends."""
     others = set(active_children())
     context, own = get_context("spawn"), (USER_MODULES.to_record(),)
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_process, initargs=own) as pool:
@@ -144,10 +144,10 @@ _FILES = (
 
 
 class Comparison:
-    """Outcomes in a folder, in a file that grows by one line a repetition: an interrupted comparison goes on."""
+    """A comparison in a folder. Its file grows by one line a repetition, so that an interrupted one can go on."""
 
     def __init__(self, folder: Path, phases: Phases) -> None:
-        """Read what the folder has of a comparison with the same phases; one with others is refused (InputError)."""
+        """Read the outcomes in the folder. Raises InputError if they belong to a comparison with other phases."""
         self.folder = folder
         self.phases = phases
         self.checkpoints = sorted({each for each in _CHECKPOINTS if each < phases.trainings} | {phases.trainings})
@@ -159,9 +159,9 @@ class Comparison:
             self._read()
 
     def run(self, repetitions: Iterable[Repetition], *, workers: int, on_done: Callable[[int], None]) -> None:
-        """Run the repetitions that are not known yet, several at once; `on_done` hears of how many are left.
+        """Run the missing repetitions, several at once; `on_done` is called with the number that are left.
 
-        Interrupted on a signal: searches that run are left, and begun anew by the next call.
+        Raises Interrupted on a signal: running searches are abandoned, and the next call begins them again.
         """
         missing = [each for each in repetitions if each not in self.outcomes]
         for sampler in dict.fromkeys(each.sampler for each in missing):
@@ -179,7 +179,7 @@ class Comparison:
                 on_done(left)
 
     def write(self) -> None:
-        """Write tables, figure and provenance; they can be made again from the file of repetitions."""
+        """Write tables, figures and provenance; all can be made again from the file of repetitions."""
         from seplace.report.plots import plot_simulation, save_figure
 
         tables = {"curves": self.curves(), "calibration": self.calibrations(), "summary": summary(self.curves())}
@@ -215,7 +215,7 @@ class Comparison:
         )
 
     def calibrations(self) -> pd.DataFrame:
-        """Return one row a repetition: how true the final estimates was."""
+        """Return one row a repetition: the calibration of the final estimates."""
         import pandas as pd
 
         return pd.DataFrame(
@@ -234,7 +234,7 @@ class Comparison:
         )
 
     def rungs(self) -> pd.DataFrame:
-        """Return one row a repetition and rung: whether it was on at the end, by which tau, and how many it stopped."""
+        """Return one row a repetition and rung: whether it was on at the end, its tau, and how many it stopped."""
         import pandas as pd
 
         return pd.DataFrame(

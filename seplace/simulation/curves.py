@@ -1,4 +1,4 @@
-"""How good the recommended front is after so many trainings, in truth; over many repetitions, with intervals."""
+"""The true hypervolume of recommended fronts by number of trainings, and the calibration of estimates."""
 
 from __future__ import annotations
 
@@ -21,38 +21,39 @@ if TYPE_CHECKING:
     from seplace.simulation.replay import Replay
 
 OBSERVED, POSTERIOR = "observed", "posterior"
-"""Recommendations: the front of what was trained by mean accuracy, or what the model recommends of the whole space."""
+"""Recommendations: the front of the trained placements by mean accuracy, or the model's, over the whole space."""
 
 _SCALES = 24
-"""Sets of scales that stand for what is not known of them; the confirmation of a study asks as many."""
+"""Posterior draws of the model's scales, as many as in the confirmation of a study."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """How true the estimates of the trained front is at the end of a replay."""
+    """The calibration of the estimates of the trained front at the end of a search."""
 
     front_points: int
     covered: int
-    """Front points whose true accuracy lies in its 90 % interval."""
+    """Front points whose true accuracy lies in its 90 % credible interval."""
     gains_covered: int
-    """Front points whose true gain over none lies in its 90 % interval."""
+    """Front points whose true gain lies in its 90 % credible interval."""
     bias: float
-    """Mean of believed minus true accuracy over the front points, in points."""
+    """Mean of estimated minus true accuracy over the front points, in points."""
     observed_bias: float
-    """The same of the plain front of mean accuracies."""
+    """The same for the front of mean accuracies."""
     gain_bias: float
-    """Mean of believed minus true gain over none, in points: how kind the seeds were is no part of it."""
+    """Mean of estimated minus true gain, in points; the seed effect cancels in a gain."""
     observed_gain_bias: float
+    """The same for the front of mean accuracies."""
     claimed: int
-    """Placements that the verdict calls better than none."""
+    """Placements that the verdict calls better than the plain backbone."""
     wrongly_claimed: int
-    """… of which so many are not."""
+    """Claimed placements that are not better."""
 
 
 def hypervolumes(problem: SearchProblem, replayed: Replay, checkpoints: Sequence[float]) -> list[dict[str, Any]]:
-    """Return the share of the true hypervolume that each recommendation reaches after so many full lengths trained.
+    """Return the share of the true hypervolume, and the number of front points, of each recommendation.
 
-    And how many front points it has.
+    `checkpoints` are amounts of training in full lengths.
     """
     rows = []
     for trainings in checkpoints:
@@ -79,7 +80,7 @@ def hypervolumes(problem: SearchProblem, replayed: Replay, checkpoints: Sequence
 
 
 def calibration(problem: SearchProblem, replayed: Replay) -> Calibration:
-    """Compare what is believed of the trained front with the truth."""
+    """Compare the estimates of the trained front with the truth."""
     space, evaluations = problem.space, replayed.evaluations
     estimates = estimates_of(replayed.design, evaluations, problem.cost, is_front_of_space=False)
     true = {placement: float(problem.truth[space.index(placement)]) for placement in estimates.placements}
@@ -110,14 +111,14 @@ def calibration(problem: SearchProblem, replayed: Replay) -> Calibration:
 
 
 def _mean(values: Sequence[float]) -> float:
-    """Return the mean, 0 without any: a front of none alone has no gain to be wrong about."""
+    """Return the mean; 0 without values: a front of the plain backbone alone has no gain."""
     return float(np.mean(values)) if values else 0.0
 
 
 def summary(curves: pd.DataFrame) -> pd.DataFrame:
     """Return the mean hypervolume with its 95 % interval over repetitions, for each curve at each checkpoint.
 
-    And the mean number of front points, where it is known.
+    The mean number of front points is added if it is known.
     """
     keys = ["problem", "sampler", "recommendation", "trainings"]
     grouped = curves.groupby(keys, sort=False)

@@ -1,14 +1,14 @@
-"""Landscapes: problems drawn at random, with a structure that is known. One function and one line add a kind.
+"""Landscapes: search problems drawn at random, with a known structure. One function and one line add a kind.
 
-Four stages (C = 64, 128, 256, 512 channels; maps of 32, 16, 8, 4 pixels; two blocks each) with 23 choices each, 279,841
-placements. All effects are in points over none, which has 90 %. A training adds what its seed gives to all placements
-alike, N(0, 0.2), and noise, N(0, 0.25) unless the kind says otherwise.
+A space has four stages (C = 64, 128, 256, 512 channels; maps of 32, 16, 8, 4 pixels; two blocks each) with 23 choices
+each: 279,841 placements. Effects are gains in points over the plain backbone, whose accuracy is 90 %. A training adds
+a seed effect, N(0, 0.2), shared by all placements, and noise, N(0, 0.25) unless the kind says otherwise.
 
-After a share t of its epochs a training lacks (1 - t)² times what its placement starts slower by: 20 points, for each
-stage what its module takes there, and N(0, s) of its own. Of the noise at the end it has the share √t already; the rest
-of its noise then is another. Early ranks hold well unless the kind is made of slow starters.
+After a share t of its epochs the accuracy of a training is lower by (1 - t)² times a deficit: 20 points, plus a term
+for the module in each stage, plus N(0, s) of the placement. Its noise is √t times that at the end, plus independent
+noise. Early ranks hold well except in the kind of slow starters.
 
-`usual[proxy=0.6]` is the same problem with a cheap score of this correlation with the truth over the space.
+`usual[proxy=0.6]` is the same problem with a proxy of this correlation with the truth over the space.
 """
 
 from __future__ import annotations
@@ -32,8 +32,7 @@ from seplace.space import SearchSpace
 
 _BASE = 90.0
 _SHARED, _OWN, _EARLY, _SLOW, _PROXY = 1, 2, 3, 4, 5
-"""Streams: what a seed gives to all placements; what a training has for itself, at its end and early; slow starts; the
-error of a proxy."""
+"""Random streams: seed effects; the noise of a training, at its end and early; slow starts; the error of a proxy."""
 
 _EPOCHS = 100
 _START = 20.0
@@ -59,27 +58,27 @@ _MODULE_OF = np.array([("none", *_MODULES).index(choice.module) for choice in _C
 
 @dataclass(frozen=True, kw_only=True)
 class Terrain:
-    """The truth by choice in each stage, in points over none, and what is special about its trainings."""
+    """The true gains by choice in each stage, in points, and the noise of trainings."""
 
     gains: Floats
     """(choices,) * stages."""
     noise: Callable[[np.random.Generator], float]
     """Draws the noise of one training, in points."""
     private: Floats | float = 0.0
-    """The part of the gains that is each placement's own, which no cheap score sees."""
+    """The private part of the gains, one for each placement, which no proxy can see."""
     by_seed: float = 0.0
-    """Standard deviation of what a seed gives to each choice of each stage."""
+    """Standard deviation of the seed effect on each choice of each stage, in points."""
     slow: float = 0.15
-    """How much slower placements start, in points: the most that a module takes in a stage, and s."""
+    """The deficit at the start, in points: the greatest term of a module in a stage, and s."""
 
 
 def usual(random: np.random.Generator) -> Terrain:
-    """Stage effects with smooth curves over the ratio, and an interaction for each pair of modules in two stages."""
+    """Draw stage effects, smooth curves over the ratio, and an interaction for each pair of modules in two stages."""
     return Terrain(gains=_sum_of(_stage_effects(random)) + _interactions(random, 0.12), noise=_normal)
 
 
 def private(random: np.random.Generator) -> Terrain:
-    """Return the usual one, with an effect N(0, 0.15) of its own for each placement."""
+    """Draw the usual kind with a private effect N(0, 0.15) of each placement."""
     terrain = usual(random)
     own = random.normal(0, 0.15, terrain.gains.shape)
     own[(0,) * len(_STAGES)] = 0.0
@@ -87,19 +86,19 @@ def private(random: np.random.Generator) -> Terrain:
 
 
 def not_additive(random: np.random.Generator) -> Terrain:
-    """Each combination of the four stages' modules has a level N(0.4, 0.35) of its own: no stage has an effect."""
+    """Draw a level N(0.4, 0.35) for each combination of the four stages' modules: no stage has an effect."""
     levels = random.normal(0.4, 0.35, (4,) * len(_STAGES))
     levels[(0,) * len(_STAGES)] = 0.0
     return Terrain(gains=levels[np.ix_(*[_MODULE_OF] * len(_STAGES))], noise=_normal)
 
 
 def heavy_tails(random: np.random.Generator) -> Terrain:
-    """Return the usual one, with noise 0.2 times Student's t of 2 degrees of freedom: some trainings go badly wrong."""
+    """Draw the usual kind with noise 0.2 times Student's t with 2 degrees of freedom: some trainings go wrong."""
     return Terrain(gains=usual(random).gains, noise=lambda drawn: 0.2 * float(drawn.standard_t(2)))
 
 
 def one_interaction(random: np.random.Generator) -> Terrain:
-    """Effects a fifth as large as usual, and 1.5 points for one pair of modules in two stages."""
+    """Draw effects a fifth as large as usual, and 1.5 points for one pair of modules in two stages."""
     gains = 0.2 * usual(random).gains
     first, second = sorted(random.choice(len(_STAGES), 2, replace=False))
     modules = random.integers(1, 4, 2)
@@ -110,17 +109,17 @@ def one_interaction(random: np.random.Generator) -> Terrain:
 
 
 def interacting_seeds(random: np.random.Generator) -> Terrain:
-    """Return the usual one, where a seed gives N(0, 0.15) to each choice of a stage: one seed misleads as a whole."""
+    """Draw the usual kind with a seed effect N(0, 0.15) on each choice of a stage: a whole seed misleads."""
     return Terrain(gains=usual(random).gains, noise=_normal, by_seed=0.15)
 
 
 def nothing_helps(random: np.random.Generator) -> Terrain:  # noqa: ARG001 - there is nothing to draw
-    """Every placement is as good as none."""
+    """Return a truth in which every placement is as good as the plain backbone."""
     return Terrain(gains=np.zeros((len(_CHOICES),) * len(_STAGES)), noise=_normal)
 
 
 def slow_starters(random: np.random.Generator) -> Terrain:
-    """Return the usual one, where some modules and placements start so slowly that early ranks say next to nothing."""
+    """Draw the usual kind with modules and placements that start so slowly that early ranks say almost nothing."""
     return Terrain(gains=usual(random).gains, noise=_normal, slow=3.0)
 
 
@@ -136,8 +135,11 @@ LANDSCAPES: Mapping[str, Callable[[np.random.Generator], Terrain]] = {
 }
 
 
-def proxied(text: str) -> tuple[str, float | None]:
-    """Return the kind and the proxy's correlation of a text such as `usual[proxy=-0.6]`; InputError out of [-1, 1]."""
+def parse_landscape(text: str) -> tuple[str, float | None]:
+    """Return the kind and the proxy's correlation in a text such as `usual[proxy=-0.6]`; None without a proxy.
+
+    Raises InputError for a correlation outside [-1, 1].
+    """
     kind, bracket, rest = text.partition("[proxy=")
     if not bracket or not rest.endswith("]"):
         return text, None
@@ -151,7 +153,7 @@ def proxied(text: str) -> tuple[str, float | None]:
 
 
 def landscape(name: str, *, seed: int, correlation: float | None = None) -> SearchProblem:
-    """Draw a landscape of a kind, with a proxy where a correlation is given; the truth is the same without."""
+    """Draw a landscape of a kind, with a proxy if a correlation is given; the proxy does not change the truth."""
     terrain = LANDSCAPES[name](np.random.default_rng([derive_seed("landscape", name), seed]))
     space = SearchSpace(
         name=name,
@@ -164,11 +166,11 @@ def landscape(name: str, *, seed: int, correlation: float | None = None) -> Sear
     def observe(placement: Placement, training_seed: int) -> float:
         levels = space.indices(placement)[1:]
         shared = np.random.default_rng([_SHARED, seed, training_seed])
-        kindness = _SEED * shared.standard_normal()
+        seed_effect = _SEED * shared.standard_normal()
         misleading = by_seed * shared.standard_normal((len(_STAGES), len(_CHOICES)))
         misled = sum(float(misleading[stage, level]) for stage, level in enumerate(levels) if level)
         noise = terrain.noise(np.random.default_rng([_OWN, seed, training_seed, space.index(placement)]))
-        return _BASE + float(terrain.gains[levels]) + kindness + misled + noise
+        return _BASE + float(terrain.gains[levels]) + seed_effect + misled + noise
 
     starts = np.random.default_rng([_SLOW, seed])
     takes = terrain.slow * starts.uniform(0, 1, (len(_STAGES), 1 + len(_MODULES))) * np.array([0.0, 1.0, 1.0, 1.0])
@@ -199,10 +201,10 @@ def landscape(name: str, *, seed: int, correlation: float | None = None) -> Sear
 
 
 def _proxy(terrain: Terrain, correlation: float, random: np.random.Generator) -> Floats:
-    """Return what placements share of the truth, mixed with an error of the same structure.
+    """Return a proxy: the truth without its private part, mixed with an error of the same structure.
 
-    An error of its own for each placement would be easy: learned tables average over it. So the error is a usual
-    landscape of its own, without what it chances to have in common with the truth. Of a flat truth it is all error.
+    Independent errors of placements would be easy: a learned covariate averages over them. The error is therefore
+    another landscape of the usual kind, made uncorrelated with the truth. If the truth is flat, the proxy is all error.
     """
     truth = _standardised((terrain.gains - terrain.private).ravel())
     error = _standardised(usual(random).gains.ravel())
@@ -256,7 +258,7 @@ def _interactions(random: np.random.Generator, sd: float) -> Floats:
 
 
 def _cost_table() -> CostTable:
-    """Return FLOPs by formula: of the modules on each stage's blocks, over a plain network of a billion."""
+    """Return FLOPs by formula: a plain network of a billion, and the modules on each stage's blocks."""
     return CostTable(
         names=("flops",),
         plain=(1_000_000_000,),
@@ -265,7 +267,7 @@ def _cost_table() -> CostTable:
 
 
 def _cost_of(choice: StageChoice, channels: int, side: int) -> int:
-    """Return the FLOPs of a module on one block, with its join where that is parallel."""
+    """Return the FLOPs of a module on one block, including a parallel attachment."""
     area, ratio = side * side, choice.ratio or 1
     own = {
         "none": 0,

@@ -1,4 +1,4 @@
-"""A problem: a space whose true accuracies are known, and what a training in it would show."""
+"""A search problem: a space whose true accuracies are known, and simulated trainings in it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchProblem:
-    """The truth, and its noisy trainings. It answers jobs as an evaluator does."""
+    """The truth and noisy trainings. It evaluates jobs as an evaluator does."""
 
     name: str
     space: SearchSpace
@@ -40,13 +40,13 @@ class SearchProblem:
     length: int
     """The epochs of a training."""
     early: Callable[[Placement, int, int], float]
-    """The same after some of its epochs; DataError where it was not scored then."""
+    """The accuracy after some of its epochs. Raises DataError if it was not scored then."""
     seeds: int | None = None
-    """How many trainings of one placement it can answer; None for any number."""
+    """The most trainings of one placement that it can answer; None for any number."""
     scored: tuple[int, ...] = ()
     """The epochs that the learning curve of a training holds, beside the last."""
     proxy: Floats | None = None
-    """What a cheap score says of every candidate (candidates,), where the problem has one; larger is better."""
+    """The proxy's score of every candidate (candidates,), if the problem has a proxy; larger is better."""
 
     @cached_property
     def priced_space(self) -> PricedSpace:
@@ -60,7 +60,7 @@ class SearchProblem:
         return self._volume(self.truth, self._costs)
 
     def share(self, placements: list[Placement]) -> float:
-        """Return the true hypervolume of some candidates over that of the true front; 1 where nothing can be missed."""
+        """Return the true hypervolume of some candidates over that of the true front; 1 if the latter is 0."""
         if self.best_volume == 0:
             return 1.0
         at = [self.space.index(placement) for placement in placements if placement in self.space]
@@ -69,16 +69,16 @@ class SearchProblem:
         return self._volume(self.truth[at], self._costs[at]) / self.best_volume
 
     def placements(self, candidates: Candidates) -> list[Placement]:
-        """Return candidates by name."""
+        """Return candidates as placements."""
         return [self.space.placement_at(int(index)) for index in self.priced_space.indices(candidates.levels)]
 
     def score(self, placement: Placement) -> float:
-        """Return what the cheap score says of a candidate: the problem is its own proxy."""
+        """Return the proxy's score of a candidate: the problem is its own proxy."""
         assert self.proxy is not None
         return float(self.proxy[self.space.index(placement)])
 
     def evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:  # noqa: ARG002 - no time passes
-        """Answer a training."""
+        """Return the evaluation of a simulated training."""
         placement, seed = job.placement, job.seed
         early = {epoch: self.early(placement, seed, epoch) for epoch in self.scored if epoch <= job.epochs}
         is_whole = job.epochs == self.length

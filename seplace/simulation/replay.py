@@ -1,4 +1,4 @@
-"""One search in a problem: the driver itself, with trainings that answer at once."""
+"""One simulated search: the driver of real searches, on a problem whose trainings answer at once."""
 
 from __future__ import annotations
 
@@ -29,44 +29,45 @@ _SCORED_PLACEMENTS = 64
 
 @dataclass(frozen=True, kw_only=True)
 class Phases:
-    """The plan of a search."""
+    """The phases of a simulated search, for any problem."""
 
     trainings: int
-    """Of baselines and search together."""
+    """Trainings of baselines and search together."""
     seeds: int
     """The most seeds of one placement in the search, as far as the problem has them."""
     confirm_seeds: int = 0
-    """The same after the confirmation; 0 leaves the confirmation out."""
+    """The most seeds of one placement after the confirmation."""
     confirm_trainings: int = 0
+    """Further trainings that confirm the front; 0 leaves the confirmation out."""
     stop: Literal["budget", "settled"] = "budget"
     concurrent: int = 1
-    """How many trainings are thought to run at once: a sampler does not know the results of those that do."""
+    """Trainings that run at once in the simulated search: a proposal is made without their results."""
     rungs: tuple[float, ...] = ()
-    """Epochs after which a training may be stopped; those below 1 are shares of the full length."""
+    """Epochs after which a training may be stopped; values below 1 are shares of the full length."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Replay:
-    """What a search has left."""
+    """The results of a simulated search."""
 
     evaluations: list[Evaluation]
     """In the order in which they were trained."""
     spent: list[float]
-    """How much had been trained after each of them, in full lengths."""
+    """The amount of training after each of them, in full lengths."""
     total: float
-    """… and in all."""
+    """The amount of training at the end, in full lengths."""
     rungs: dict[str, Any] | None
-    """What became of the rungs, if there were any."""
+    """The state of the rungs at the end, if there were any."""
     expected_regret: float
-    """The share of the attainable hypervolume that the front recommended after the search was believed to miss."""
+    """The expected hypervolume regret of the recommended front after the search, as a share of the attainable."""
     searched: int
     """Trainings of baselines and search."""
     design: Design = field(compare=False)
-    """What the model saw of the space, with what was learned of the problem's proxy where it has one."""
+    """The model's design of the space, including a covariate if the problem has a proxy."""
 
 
 def replay(problem: SearchProblem, phases: Phases, *, sampler: str, seed: int) -> Replay:
-    """Search in a problem."""
+    """Search in a problem with a sampler."""
     task, budget = task_in(problem, phases, seed=seed), budget_in(problem, phases)
     clock = _Clock(replace(problem, scored=budget.rungs))
     with Ledger(None) as ledger:
@@ -134,12 +135,12 @@ def _within(problem: SearchProblem, seeds: int) -> int:
 
 @dataclass
 class _Clock:
-    """Counts the epochs that a problem trains; a training goes on where it stopped."""
+    """Counts the epochs that a problem trains; a stopped training goes on from its rung."""
 
     problem: SearchProblem
     epochs: int = 0
     ends: list[int] = field(default_factory=list)
-    """How many epochs there had been after each training to the full length."""
+    """The number of epochs after each training of the full length."""
     reached: dict[tuple[Placement, int], int] = field(default_factory=dict)
 
     def make(self, worker: int) -> _Clock:  # noqa: ARG002 - all workers share the clock

@@ -1,4 +1,4 @@
-"""A table as a problem whose noise is drawn anew: no search sees the noise that is left in the truth."""
+"""A tabular benchmark as a problem whose noise is drawn again: no search sees the noise that is left in the truth."""
 
 from __future__ import annotations
 
@@ -20,55 +20,58 @@ if TYPE_CHECKING:
     from seplace.simulation.problem import SearchProblem
 
 Truth = Literal["shrunken", "effects"]
-"""How means lose their noise: drawn together as a whole, until they vary as much as placements are estimated to (the
-noise that is left in them then is an effect private to a placement, which no model of effects can foresee); or main
-effects and the rest each by itself (where the rest is no more than noise, the truth is a sum of effects)."""
+"""How noise is removed from the means.
+
+`shrunken`: all are shrunk together, until they vary as much as placements are estimated to. The noise left in them is a
+private effect of each placement, which no model of effects can predict. `effects`: main effects and the rest are shrunk
+separately; if the rest is only noise, the truth is a sum of effects.
+"""
 
 _SHARED, _OWN = 1, 2
-"""Streams: what a seed gives to all placements alike; what a training has for itself."""
+"""Random streams: seed effects, and the noise of a training."""
 
 
 def resampled_problem(folder: Path, truth: Truth, *, seed: int) -> SearchProblem:
-    """Return a problem like the table in a results folder, which can train a placement on any number of seeds.
+    """Return a problem like the benchmark in a results folder, with any number of seeds for a placement.
 
-    The truth is the table's means without what is estimated to be noise in them. A training adds what its seed gives
-    to all placements alike, normal, and the residual of some training of the table, at all epochs the same one's. So
-    does its cross-entropy, with the residual of the same training.
-    DataError where a placement lacks one of the seeds, or there is one seed alone.
+    The truth is the benchmark's means without their estimated noise. A training adds a normal seed effect, shared by
+    all placements, and the residual of a training of the benchmark, of the same one at all epochs. Its cross-entropy
+    takes the residual of the same training. Raises DataError if a placement lacks one of the seeds, or if there is only
+    one seed.
     """
-    table = CompleteBenchmark.load(folder)
-    if table.last.shape[1] == 1:
-        raise DataError(f"{folder}: a table with one seed does not tell noise from placements; train a second")
-    candidates = list(table.table.config.search_space)
-    parts = {epoch: _Parts.of(scores, candidates, truth) for epoch, scores in table.by_epoch.items()}
-    losses = _Parts.of(-table.cross_entropies, candidates, truth)  # larger is better, as of accuracies
+    benchmark = CompleteBenchmark.load(folder)
+    if benchmark.last.shape[1] == 1:
+        raise DataError(f"{folder}: a benchmark with one seed cannot tell noise from placements; train a second")
+    candidates = list(benchmark.source.config.search_space)
+    parts = {epoch: _Parts.of(scores, candidates, truth) for epoch, scores in benchmark.by_epoch.items()}
+    losses = _Parts.of(-benchmark.cross_entropies, candidates, truth)  # larger is better, as of accuracies
 
     def draw(part: _Parts, placement: Placement, training_seed: int) -> float:
-        candidate = table.candidate(placement)
-        kindness = np.random.default_rng([_SHARED, seed, training_seed]).standard_normal()
+        candidate = benchmark.candidate(placement)
+        seed_effect = np.random.default_rng([_SHARED, seed, training_seed]).standard_normal()
         drawn = np.random.default_rng([_OWN, seed, training_seed, candidate]).integers(len(part.residuals))
-        return float(part.truth[candidate] + part.seed * kindness + part.residuals[drawn])
+        return float(part.truth[candidate] + part.seed * seed_effect + part.residuals[drawn])
 
     def train(placement: Placement, training_seed: int, epochs: int) -> float:
-        table.after(epochs)  # refuses what was not scored
+        benchmark.after(epochs)  # refuses what was not scored
         return draw(parts[epochs], placement, training_seed)
 
     def lose(placement: Placement, training_seed: int) -> float:
         return -draw(losses, placement, training_seed)
 
-    return table.problem(truth=parts[table.epochs].truth, train=train, lose=lose, seeds=None)
+    return benchmark.problem(truth=parts[benchmark.epochs].truth, train=train, lose=lose, seeds=None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Parts:
-    """What the accuracies after some epochs are made of, in points."""
+    """The parts of the accuracies after some epochs, in points."""
 
     truth: Floats
     """(candidates,)"""
     seed: float
-    """The standard deviation of what seeds give to all placements alike."""
+    """The standard deviation of the seed effect."""
     residuals: Floats
-    """(candidates * seeds,), stretched to the variance that the noise is estimated to have."""
+    """(candidates * seeds,), scaled to the estimated variance of the noise."""
 
     @classmethod
     def of(cls, scores: Floats, candidates: Sequence[Placement], truth: Truth) -> Self:
@@ -88,7 +91,7 @@ class _Parts:
 
 
 def _shrunken(parts: Floats, noise: float, *, freedom: int) -> Floats:
-    """Draw parts of means together until their sum of squares lacks what a noise of this variance gives to it."""
+    """Shrink parts of means until their sum of squares is lower by the expected part of a noise of this variance."""
     squares = float(parts @ parts)
     share = max(squares - freedom * noise, 0) / squares if squares > 0 else 0.0
     return parts * math.sqrt(share)

@@ -4,7 +4,7 @@ import pytest
 
 from seplace.errors import UserCodeError
 from seplace.evaluators.stand_alone import StandAlone
-from seplace.executors.executor import evaluated
+from seplace.executors.executor import evaluate_job
 from seplace.placement import Placement
 from seplace.results.evaluation import Job
 from seplace.study.config import load_study
@@ -58,12 +58,12 @@ def test_one_that_fails_in_training_fails_its_training(tmp_path, gate, told):
     evaluator = evaluator_of(tmp_path, gate=gate)
     evaluator.cost_table()
     job = Job(placement=Placement.parse(f"none-{HERE}:{gate}-none"), seed=3, epochs=1)
-    failed = evaluated(evaluator, job, on_epoch=lambda _: None)
+    failed = evaluate_job(evaluator, job, on_epoch=lambda _: None)
     assert (failed.state, failed.reason) == ("failed", "error")
     assert failed.message.startswith(told)
     assert not list((tmp_path / "checkpoints").glob("*"))
     plain = Job(placement=Placement.parse("none-none-none"), seed=0, epochs=1)
-    assert evaluated(evaluator, plain, on_epoch=lambda _: None).state == "complete"
+    assert evaluate_job(evaluator, plain, on_epoch=lambda _: None).state == "complete"
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_a_network_that_fails_with_nothing_in_it_ends_the_run(tmp_path):
     evaluator.cost_table()
     plain = Job(placement=Placement.parse("none"), seed=0, epochs=1)
     with pytest.raises(UserCodeError, match=r"none, seed 0: code of your own failed: RuntimeError: tired \(own_code"):
-        evaluated(evaluator, plain, on_epoch=lambda _: None)
+        evaluate_job(evaluator, plain, on_epoch=lambda _: None)
 
 
 def test_a_data_set_that_leaves_the_program_is_told(tmp_path):

@@ -1,4 +1,4 @@
-"""What every executor must do, wherever it runs its jobs."""
+"""The behavior of every executor, wherever it runs its jobs."""
 
 import os
 import re
@@ -71,7 +71,7 @@ def test_an_entry_does_what_its_shelf_asks(name, check):
     check(name)
 
 
-def test_an_error_loses_nothing_that_has_finished_beside_it(opened):
+def test_an_error_keeps_the_results_of_other_workers(opened):
     executor = opened("processes")
     executor.workers = [Answers(DiskFull("a.ckpt: cannot write")), Answers(Evaluation(**vars(job(1)), state="failed"))]
     for seed in (0, 1, 2):
@@ -82,7 +82,7 @@ def test_an_error_loses_nothing_that_has_finished_beside_it(opened):
 
 
 class Answers:
-    """A worker that has answered as soon as it is asked."""
+    """A worker whose answer is there at once."""
 
     def __init__(self, message: object) -> None:
         self.message = message
@@ -92,7 +92,7 @@ class Answers:
     def start(self, attempt) -> None:
         self.attempt = attempt
 
-    def hear(self) -> tuple[list[object], bool]:
+    def receive(self) -> tuple[list[object], bool]:
         return [self.message], False
 
     def kill(self) -> None:
@@ -106,8 +106,8 @@ def test_an_error_of_the_users_evaluator_fails_one_training(opened, name):
     executor.submit(job(1))
     first, second = all_of(executor)
     assert (first.state, first.reason, second.state) == ("failed", "error", "complete")
-    told = r"evaluator tests\.executors\.toy:Toy fails in evaluate: ZeroDivisionError: a bug \(toy\.py:\d+\)"
-    assert re.fullmatch(told, first.message)
+    message = r"evaluator tests\.executors\.toy:Toy fails in evaluate: ZeroDivisionError: a bug \(toy\.py:\d+\)"
+    assert re.fullmatch(message, first.message)
 
 
 def test_it_ends_the_run_where_the_plain_backbone_fails_first(opened):
@@ -130,13 +130,13 @@ def test_a_gpu_that_has_stopped_fails_nothing_else(opened):
 
 
 class OfOurs:
-    """Makes evaluators that nothing tells as theirs."""
+    """Makes evaluators whose errors are not attributed to the user."""
 
     def make(self, worker: int) -> Toy:
         return Toy(None, Path(), worker=worker)
 
 
-def test_a_bug_in_this_process_stays_what_it_is(opened):
+def test_a_bug_in_this_process_is_raised_unchanged(opened):
     executor = opened("inline")
     executor.maker = OfOurs()
     executor.submit(job(BUG))
@@ -182,7 +182,7 @@ def test_a_job_that_takes_too_long_fails_and_the_others_go_on(opened):
         assert "longer than the 0.00833333 minutes" in finished[seed].message
 
 
-def test_closing_kills_what_runs(opened, tmp_path):
+def test_closing_kills_running_jobs(opened, tmp_path):
     executor = opened("processes", workers=1)
     executor.submit(job(SLEEPS))
     worker = wait_for_pid(tmp_path / "sleeping")

@@ -1,4 +1,4 @@
-"""Failures of the machine say nothing about a placement; those of its own are results until a user says otherwise."""
+"""Failures of the machine say nothing about a placement; its own failures are results until a user repeats them."""
 
 import random
 import shutil
@@ -18,7 +18,7 @@ from tests.studies import write_small_space, write_study
 
 PLAIN = "none-none-none"
 OTHERS = ["eca-eca-eca", "none-none-eca", "eca-none-none", "none-eca-eca"]
-"""Two baselines, and two that only the search trains."""
+"""Two baselines, and two placements that only the search trains."""
 
 pytestmark = pytest.mark.usefixtures("no_optuna_file")
 
@@ -58,7 +58,7 @@ def test_a_study_whose_machine_failed_once_equals_one_that_had_no_trouble(
     assert sum(row.attempts for row in rows) == len(toy.trained) == len(rows) + 5
 
 
-def test_what_the_machine_fails_for_a_whole_run_is_made_again_by_the_next(tmp_path, toy):
+def test_machine_failures_of_a_run_are_repeated_by_the_next(tmp_path, toy):
     path = small_study(tmp_path, sampler="nsga2", stop_after=99, confirmations=4)
     toy.failing = dict.fromkeys(OTHERS, "crashed")
     go(path, tmp_path / "out")
@@ -89,7 +89,7 @@ def test_what_the_machine_fails_for_a_whole_run_is_made_again_by_the_next(tmp_pa
     assert left_in(tmp_path / "out") == left
 
 
-def test_what_fails_at_a_rung_goes_to_that_rung_again(tmp_path, toy):
+def test_a_failure_at_a_rung_is_repeated_to_that_rung(tmp_path, toy):
     toy.length, toy.rungs = 6, (2,)
     path = write_study(tmp_path, training={"epochs": 6}, search={"trainings": 30, "rungs": [2]})
     go(path, tmp_path / "whole")
@@ -106,7 +106,7 @@ def test_what_fails_at_a_rung_goes_to_that_rung_again(tmp_path, toy):
     assert set(stopped) <= rungs | {row.key for row in rows}
 
 
-def test_a_failure_that_no_phase_asks_for_is_made_again_too(tmp_path, toy):
+def test_a_failure_of_no_phase_is_repeated_too(tmp_path, toy):
     path = small_study(tmp_path)
     go(path, tmp_path / "out")
     with Ledger(tmp_path / "out" / "ledger.sqlite") as ledger:
@@ -146,7 +146,7 @@ def test_a_failure_of_the_placement_is_a_result_until_a_user_says_otherwise(tmp_
         pytest.param(None, True, id="no limit any more"),
     ],
 )
-def test_what_ran_out_of_time_is_made_again_where_it_has_more(minutes, is_made_again):
+def test_a_timeout_is_repeated_if_the_limit_has_been_raised(minutes, is_made_again):
     rules = FailureRules(stop_after=5, timeout_minutes=minutes)
     row = Evaluation(
         placement=Placement.parse(PLAIN), seed=0, epochs=1, state="failed", reason="timeout", seconds=1.0, message="it"
@@ -193,7 +193,7 @@ def test_a_machine_that_fails_everything_leaves_no_results(tmp_path, toy):
     toy.failing = {}
     go(path, tmp_path / "out")
     assert left_in(tmp_path / "out") == left_in(tmp_path / "whole")
-    # What is known to have failed lets a study go on, but not end as if nothing were the matter.
+    # Known failures let a study go on, but it does not end as if they had not happened.
     toy.failing = Always("crashed")
     with pytest.raises(TooManyFailures, match=r"9 trainings failed in a row"):
         go(path, again)

@@ -9,7 +9,7 @@ BASELINES = {str(placement) for placement in baselines(describe("cifar_resnet8[w
 
 
 @pytest.mark.usefixtures("no_optuna_file")
-def test_confirmation_is_paired_with_none_and_bounded_by_seeds(tmp_path, toy):
+def test_confirmation_is_paired_with_the_plain_backbone_and_bounded_by_seeds(tmp_path, toy):
     path = write_study(tmp_path, search={"trainings": 20}, confirm={"seeds": 4, "trainings": 200})
     go(path, tmp_path / "out")
     confirming = toy.trained[20:]

@@ -36,7 +36,7 @@ def test_baselines_come_first_and_the_budget_is_met_exactly(tmp_path, toy):
 
 
 @pytest.mark.parametrize("sampler", [in_the_long_form("random"), "nsga2", in_the_long_form("tpe"), "gp"])
-def test_other_backbones_are_searched_priced_and_judged(tmp_path, toy, sampler):
+def test_other_backbones_are_searched_and_have_costs_and_estimates(tmp_path, toy, sampler):
     wider = "cifar_resnet8[width=0.5]"
     path = write_study(
         tmp_path,
@@ -84,7 +84,7 @@ def test_a_repeated_placement_gets_its_next_seed(tmp_path, toy, monkeypatch, exe
 
 @pytest.mark.usefixtures("no_optuna_file")
 def test_a_space_that_is_exhausted_ends_the_search(tmp_path, toy):
-    # Eight placements of two seeds each, of which the plain one and two of ECA are baselines; four others lie outside.
+    # Eight placements with two seeds each; the plain one and two with ECA are baselines, four others lie outside.
     path = write_study(tmp_path, space=write_small_space(tmp_path), search={"trainings": None, "hours": 1.0})
     go(path, tmp_path / "out")
     assert len(toy.trained) == len(set(toy.trained)) == 8 * 2 + 4
@@ -170,7 +170,7 @@ def test_a_budget_that_grew_gives_the_longer_study(tmp_path, sampler):
 
 
 @pytest.mark.usefixtures("no_optuna_file", "toy")
-def test_a_budget_that_shrank_is_told_and_keeps_what_is_there(tmp_path):
+def test_a_smaller_budget_warns_and_keeps_the_trainings(tmp_path):
     go(write_study(tmp_path, search={"trainings": 9}), tmp_path / "out")
     with pytest.warns(UserWarning, match=r"the budget was search.trainings 9 and is now search.trainings 8: "):
         go(write_study(tmp_path, search={"trainings": 8}), tmp_path / "out")
@@ -199,7 +199,7 @@ def test_a_study_of_hours_that_ran_out_keeps_its_optuna_study(tmp_path, toy, mon
     toy.evaluate = take_five_minutes
     shares = []
     go(path, tmp_path / "out", observer=lambda news: shares.append((news.phase, news.done, clock[0] / 3600)))
-    # In the phase of the search what is done is the share of its hour, whatever runs; the baselines come before.
+    # During the search, progress is the share of its hour that has passed; the baselines come before.
     assert all(done <= now - 7 * 300 / 3600 + 1e-9 for phase, done, now in shares if phase == "search")
     first = numbers_of(tmp_path / "out")
     assert len(toy.trained) == 7 + 12
@@ -229,8 +229,8 @@ def test_the_optuna_study_holds_every_proposal_and_none_running(tmp_path, toy):
     trials = study_in(tmp_path / "out").get_trials()
     proposals = left_in(tmp_path / "out")["proposals"]
     assert all(trial.state == optuna.trial.TrialState.COMPLETE for trial in (*half, *trials))
-    told = {trial.number: trial.user_attrs["placement"] for trial in trials if "baseline" not in trial.user_attrs}
-    assert told == {number: str(placement) for number, placement in proposals.items()}
+    trial_of = {trial.number: trial.user_attrs["placement"] for trial in trials if "baseline" not in trial.user_attrs}
+    assert trial_of == {number: str(placement) for number, placement in proposals.items()}
     assert numbers_of(tmp_path / "out") == numbers_of(tmp_path / "whole")
     assert study_in(tmp_path / "out").metric_names == ["accuracy", "flops"]
 
@@ -256,7 +256,7 @@ def test_the_optuna_study_is_appended_to(tmp_path, toy):
     assert ours == numbers_of(tmp_path / "whole")
 
 
-def test_a_training_that_is_made_again_is_told_by_a_further_trial(tmp_path, toy):
+def test_a_repeated_training_has_a_further_trial(tmp_path, toy):
     path = write_study(tmp_path, space=write_small_space(tmp_path), search={"trainings": 16, "seeds": 2})
     toy.failing = {"eca-none-none": "crashed", "none-eca-none": "oom"}
     go(path, tmp_path / "out")
@@ -269,15 +269,15 @@ def test_a_training_that_is_made_again_is_told_by_a_further_trial(tmp_path, toy)
     assert trials[: len(first)] == first
     superseded = left.user_attrs["superseded"]
     assert all(trials[new].user_attrs["proposal"] == int(old) for old, new in superseded.items())
-    told = {str(trial.number): trial.user_attrs["placement"] for trial in first}
-    assert {told[old] for old in superseded} == {"eca-none-none", "none-eca-none"}
+    trial_of = {str(trial.number): trial.user_attrs["placement"] for trial in first}
+    assert {trial_of[old] for old in superseded} == {"eca-none-none", "none-eca-none"}
     valid = [trial for trial in trials if str(trial.number) not in superseded]
     assert all(trial.values and max(trial.constraints.values()) <= 0 for trial in valid)
     proposals = [trial.user_attrs.get("proposal", trial.number) for trial in valid]
     assert sorted(proposals) == list(range(len(proposals)))
 
 
-def test_a_damaged_optuna_study_is_written_anew(tmp_path, toy):
+def test_a_damaged_optuna_study_is_written_again(tmp_path, toy):
     path = write_study(tmp_path)
     go(path, tmp_path / "out")
     first = numbers_of(tmp_path / "out")
@@ -292,16 +292,16 @@ def test_a_damaged_optuna_study_is_written_anew(tmp_path, toy):
     assert len(toy.trained) == 10
 
 
-def test_a_placement_that_fails_is_told_as_a_broken_constraint(tmp_path, toy):
+def test_a_placement_that_fails_violates_a_constraint(tmp_path, toy):
     path = write_study(tmp_path, space=write_small_space(tmp_path), search={"trainings": 16, "seeds": 2})
     toy.failing = {"eca-none-none": "diverged", "none-eca-none": "oom"}
     go(path, tmp_path / "out")
-    told = {trial.user_attrs["placement"]: trial for trial in study_in(tmp_path / "out").get_trials()}
-    for text, trial in told.items():
+    trial_of = {trial.user_attrs["placement"]: trial for trial in study_in(tmp_path / "out").get_trials()}
+    for text, trial in trial_of.items():
         assert (trial.constraints["training failed"] > 0) == (text in toy.failing)
-    assert told.keys() >= toy.failing.keys()
-    accuracies = [trial.values[0] for text, trial in told.items() if text not in toy.failing]
-    assert told["eca-none-none"].values[0] <= max(accuracies)
+    assert trial_of.keys() >= toy.failing.keys()
+    accuracies = [trial.values[0] for text, trial in trial_of.items() if text not in toy.failing]
+    assert trial_of["eca-none-none"].values[0] <= max(accuracies)
     assert len(set(toy.trained)) == 16
 
 
@@ -413,15 +413,15 @@ def test_a_study_that_is_being_run_is_refused(tmp_path):
 
 @pytest.mark.usefixtures("toy")
 def test_progress_counts_up_to_the_whole(tmp_path):
-    heard = []
-    go(write_study(tmp_path, confirm=CONFIRM), tmp_path / "out", observer=heard.append)
-    assert list(dict.fromkeys(news.phase for news in heard)) == ["baselines", "search", "confirm", "test"]
+    seen = []
+    go(write_study(tmp_path, confirm=CONFIRM), tmp_path / "out", observer=seen.append)
+    assert list(dict.fromkeys(news.phase for news in seen)) == ["baselines", "search", "confirm", "test"]
     for phase in ("baselines", "search", "test"):
-        done = [news.done for news in heard if news.phase == phase]
-        assert done[-1] == [news.total for news in heard if news.phase == phase][-1]
-    assert all(0 <= news.done <= news.total for news in heard)
-    assert heard[-1].trained == 25
-    assert 0 < heard[-1].standing.hypervolume < 1
+        done = [news.done for news in seen if news.phase == phase]
+        assert done[-1] == [news.total for news in seen if news.phase == phase][-1]
+    assert all(0 <= news.done <= news.total for news in seen)
+    assert seen[-1].trained == 25
+    assert 0 < seen[-1].standing.hypervolume < 1
 
 
 @pytest.mark.usefixtures("toy")

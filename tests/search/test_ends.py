@@ -70,7 +70,7 @@ def test_a_view_that_fails_hides_neither_the_cause_nor_the_others(tmp_path, toy,
 
 
 @pytest.mark.usefixtures("toy")
-def test_a_signal_while_tables_are_written_is_heard_as_one_of_the_run(tmp_path, monkeypatch):
+def test_a_signal_while_tables_are_written_interrupts_the_run(tmp_path, monkeypatch):
     monkeypatch.setattr("seplace.api.effects_frame", Signal())
     with pytest.raises(Interrupted, match="signal 15"):
         run(write_study(tmp_path), tmp_path / "out")
@@ -86,7 +86,7 @@ def test_another_study_does_not_touch_the_tables(tmp_path, toy):
     assert not (tmp_path / "out" / "front.csv").exists()
 
 
-def test_what_stands_against_a_run_in_its_folder_is_told_before_any_training(tmp_path, toy):
+def test_a_folder_that_cannot_hold_a_run_is_refused_before_any_training(tmp_path, toy):
     (tmp_path / "out" / "front.csv").mkdir(parents=True)
     with pytest.raises(DataError, match=r"front\.csv: is a folder"):
         run(write_study(tmp_path), tmp_path / "out")

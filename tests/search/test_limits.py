@@ -1,4 +1,4 @@
-"""Limits on costs: exactly what keeps them, by arithmetic on made-up costs."""
+"""Limits on costs: the placements that keep them, by arithmetic on made-up costs."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tests.studies import write_small_space, write_study
 
 
 def task_with(folder, limits, *, change=lambda costs: costs):
-    """Return a task: none or ECA in each stage, where ECA adds 10, 20, 40 FLOPs and 40, 20, 10 parameters."""
+    """Return a task: no gate or ECA in each stage, where ECA adds 10, 20, 40 FLOPs and 40, 20, 10 parameters."""
     study = write_study(folder, space=write_small_space(folder), objective={"cost": "flops", "limits": limits})
     config = load_study(study)
     extras = tuple(
@@ -32,7 +32,7 @@ def task_with(folder, limits, *, change=lambda costs: costs):
         pytest.param({"flops": 100}, 1, {"flops": (100, 100), "params": (100, 100)}, id="the plain backbone"),
     ],
 )
-def test_what_keeps_the_limits_is_counted(tmp_path, limits, count, spans):
+def test_placements_within_the_limits_are_counted(tmp_path, limits, count, spans):
     task = task_with(tmp_path, limits)
     check_limits(task, path=Path("a.yaml"))
     kept = kept_of(task)
@@ -57,7 +57,7 @@ def test_a_large_space_is_sampled(tmp_path, monkeypatch):
 
 
 def without_the_plain_backbone(costs: CostTable) -> CostTable:
-    """Let none cost what ECA does not: cheap in one cost is dear in the other."""
+    """Let the plain backbone have the cost that ECA lacks: cheap in one cost is expensive in the other."""
     extras = tuple(
         {choice: (0, 50) if choice.module == "none" else (50, 0) for choice in stage} for stage in costs.extras
     )

@@ -53,7 +53,7 @@ def test_costs_of_the_users_own_go_all_the_way(tmp_path: Path) -> None:
     assert seplace.run(path, folder=tmp_path / "results", observer=quiet).evaluations.equals(rows)
 
 
-def test_a_count_of_the_users_own_is_priced_for_the_whole_space(tmp_path: Path) -> None:
+def test_a_count_of_the_users_own_is_known_for_the_whole_space(tmp_path: Path) -> None:
     config = load_study(study(tmp_path, f"{OWN}:convolutions"))
     plan = make_plan(config, tmp_path / "results", with_batch=True)
     assert plan.spans is not None
@@ -71,14 +71,14 @@ def test_a_count_of_the_users_own_is_priced_for_the_whole_space(tmp_path: Path) 
         ("no_cost", r"is a function, not a seplace\.costs\.cost\.Cost"),
     ],
 )
-def test_what_is_no_cost_is_told_before_anything_is_trained(tmp_path: Path, name: str, message: str) -> None:
+def test_an_invalid_cost_is_refused_before_any_training(tmp_path: Path, name: str, message: str) -> None:
     path = study(tmp_path, f"{OWN}:{name}")
     with pytest.raises(SeplaceError, match=message) as raised:
         make_plan(load_study(path), tmp_path / "results", with_batch=True)
     assert raised.value.exit_code == 2
 
 
-def test_an_executor_that_is_not_there_is_told_where_it_is_named(tmp_path: Path) -> None:
+def test_a_missing_executor_is_refused_at_its_key(tmp_path: Path) -> None:
     with pytest.raises(InvalidStudy, match=f"run.executor: .*module '{OWN}' has no 'Nowhere'"):
         load_study(study(tmp_path, "flops", executor=f"{OWN}:Nowhere"))
     with pytest.raises(InvalidStudy, match=r"run\.executor: unknown executor.*infline.*Did you mean 'inline'"):
@@ -86,7 +86,7 @@ def test_an_executor_that_is_not_there_is_told_where_it_is_named(tmp_path: Path)
 
 
 class Unseen(torch.autograd.Function):
-    """An activation of which torch sees nothing."""
+    """An activation that torch cannot see."""
 
     @staticmethod
     def forward(ctx, x: Tensor) -> Tensor:  # noqa: ARG004 - torch gives it
@@ -130,7 +130,7 @@ def own_network(folder: Path, cost: str) -> Path:
     )
 
 
-def test_unknown_flops_are_an_error_only_where_they_are_asked_for(tmp_path: Path) -> None:
+def test_unknown_flops_are_an_error_only_if_a_study_needs_them(tmp_path: Path) -> None:
     with pytest.raises(UncountedOperator, match=r"no FLOP count for Unseen.*register_count"):
         make_plan(load_study(own_network(tmp_path, "flops")), tmp_path / "flops", with_batch=True)
     path = own_network(tmp_path, "macs")

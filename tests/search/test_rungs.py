@@ -33,7 +33,7 @@ def rungs_of(*epochs: int, bands: Bands | None = None) -> Rungs:
 
 
 def proven(*epochs: int, bands: Bands | None = None) -> Rungs:
-    """Rungs that ten whole trainings have shown to rank as the end does; their accuracies at rungs are 0 to 9."""
+    """Rungs with ten whole trainings whose early ranks equal the final ones; their accuracies at rungs are 0 to 9."""
     rungs = rungs_of(*epochs, bands=bands)
     for number, placement in enumerate(SPACE[:10]):
         rungs.add_at_end(placement, 50.0 + number, dict.fromkeys(rungs.epochs, float(number)))
@@ -55,7 +55,7 @@ def test_bands_are_quarters_of_the_space_by_flops():
     assert min(sizes) > 0.15 * len(SMALL)
 
 
-def test_bands_are_of_the_members_within_the_limits():
+def test_bands_are_of_the_candidates_within_the_limits():
     cost_table = cost_table_of(SMALL)
     flops = sorted(cost_table.costs_of(each)["flops"] for each in SMALL)
     limit = flops[len(flops) // 2]
@@ -102,11 +102,11 @@ def test_trust_is_kendalls_tau_of_the_pairs():
         pytest.param(50, math.nan, False, id="all tied"),
     ],
 )
-def test_a_rung_is_believed_by_number_and_tau(pairs, tau, is_on):
+def test_a_rung_is_on_by_number_and_tau(pairs, tau, is_on):
     assert RankCheck(pairs=pairs, tau=tau).is_on == is_on
 
 
-def test_unrelated_ranks_are_seldom_believed():
+def test_unrelated_ranks_seldom_turn_a_rung_on():
     random = np.random.default_rng(1)
     taus = [kendalltau(random.normal(size=10), random.normal(size=10)).statistic for _ in range(400)]
     assert 0.01 < np.mean([RankCheck(pairs=10, tau=tau).is_on for tau in taus]) < 0.09

@@ -77,7 +77,7 @@ def scores_in(folder) -> dict[str, dict[Placement, float]]:
         return {name: dict(record.scores) for name, record in proxy_records(ledger).items()}
 
 
-def test_baselines_and_members_are_scored_before_any_training(tmp_path, proxies, toy):
+def test_baselines_and_candidates_are_scored_before_any_training(tmp_path, proxies, toy):
     seen = []
     go(study(tmp_path), tmp_path / "out", observer=lambda news: seen.append((news.phase, news.done, news.total)))
     config = load_study(tmp_path / "tiny.yaml")
@@ -123,7 +123,7 @@ def test_a_plan_knows_what_scoring_takes_once_it_was_timed(tmp_path):
     assert (timed.seconds, timed.proxies_note) == (7200 + 2.0 * (7 + 5), "")
 
 
-def test_which_members_are_scored(tmp_path):
+def test_which_candidates_are_scored(tmp_path):
     def drawn_from(seed: int) -> list[Placement]:
         return placements_to_score(space, marks, count=20, seed=seed)
 
@@ -133,7 +133,7 @@ def test_which_members_are_scored(tmp_path):
     assert drawn == same != other
     assert drawn[: len(marks)] == marks
     assert len(marks) + 15 < len(set(drawn)) == len(drawn) <= len(marks) + 20
-    # A space that is small enough is scored as a whole.
+    # A small space is scored completely.
     small = load_study(write_study(tmp_path, space=write_small_space(tmp_path))).search_space
     assert set(small) == set(placements_to_score(small, [], count=64, seed=0))
 
@@ -210,7 +210,7 @@ def test_what_the_user_wrote_wrongly_ends_the_run_before_any_training(tmp_path, 
 
 
 @pytest.mark.usefixtures("toy", "proxies")
-def test_results_are_judged_as_the_search_was(tmp_path, monkeypatch):
+def test_results_have_the_covariates_of_the_search(tmp_path, monkeypatch):
     designs = []
     estimates_of = driver.estimates_of
     monkeypatch.setattr(
@@ -224,10 +224,10 @@ def test_results_are_judged_as_the_search_was(tmp_path, monkeypatch):
     assert list(again) == ["naswot", "synflow"]
     for name, tables in designs[-1].covariates.items():
         assert tables.everywhere().tolist() == again[name].everywhere().tolist()
-    # The toy's score, a sum over stages, is what its tables say.
+    # The toy's score, a sum over stages, equals its learned covariate.
     scores = scores_in(tmp_path / "out")["synflow"]
-    told = again["synflow"].at(found.estimates.posterior.design.levels(list(scores)))
-    assert np.corrcoef(told, list(scores.values()))[0, 1] > 0.95
+    learned = again["synflow"].at(found.estimates.posterior.design.levels(list(scores)))
+    assert np.corrcoef(learned, list(scores.values()))[0, 1] > 0.95
     weight = found.proxies.set_index("proxy").loc["synflow"]
     row = found.effects[found.effects["kind"] == "proxy"].set_index("name").loc["synflow"]
     assert (
@@ -258,7 +258,7 @@ def test_the_terminal_says_what_a_proxy_is_worth_and_needs_no_torch(tmp_path):
 
 
 @pytest.mark.usefixtures("toy")
-def test_members_of_the_shelf_score_a_study(tmp_path):
+def test_entries_of_the_shelf_score_a_study(tmp_path):
     path = study(tmp_path, proxies=["naswot", "gradient_norm"])
     go(path, tmp_path / "out")
     assert all(len(set(scores.values())) > 5 for scores in scores_in(tmp_path / "out").values())

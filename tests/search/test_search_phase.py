@@ -47,7 +47,7 @@ def read(folder):
 @pytest.mark.usefixtures("no_optuna_file")
 def test_more_placements_are_looked_at_for_the_same_epochs(tmp_path, early):
     go(study(tmp_path), tmp_path / "out")
-    whole, rungs, believed = read(tmp_path / "out")
+    whole, rungs, facts = read(tmp_path / "out")
     assert len(early.trained) == len(set(early.trained))
     assert 18 * EPOCHS - EPOCHS < epochs_trained(early.trained) <= 18 * EPOCHS
     assert len({text for text, _, _ in early.trained}) > 18
@@ -57,8 +57,8 @@ def test_more_placements_are_looked_at_for_the_same_epochs(tmp_path, early):
     # Until ten pairs were there everything was trained to its end; the first seven are the baselines.
     assert [epochs for _, _, epochs in early.trained[:LEAST_PAIRS]] == [EPOCHS] * LEAST_PAIRS
     finished = {(row.placement, row.seed) for row in whole}
-    assert believed["stopped"] == len({(row.placement, row.seed) for row in rungs} - finished) > 0
-    assert all(rung["on"] and rung["pairs"] >= LEAST_PAIRS for rung in believed["rungs"])
+    assert facts["stopped"] == len({(row.placement, row.seed) for row in rungs} - finished) > 0
+    assert all(rung["on"] and rung["pairs"] >= LEAST_PAIRS for rung in facts["rungs"])
 
 
 @pytest.mark.usefixtures("no_optuna_file")
@@ -70,12 +70,12 @@ def test_ranks_that_do_not_hold_cost_nothing(tmp_path, early):
     early.trained.clear()
     go(study(tmp_path, name="plain", search={"rungs": []}), tmp_path / "plain")
     assert trained == early.trained
-    _, rungs, believed = read(tmp_path / "out")
+    _, rungs, facts = read(tmp_path / "out")
     assert rungs == []
-    assert [rung["on"] for rung in believed["rungs"]] == [False, False]
+    assert [rung["on"] for rung in facts["rungs"]] == [False, False]
     assert read(tmp_path / "plain")[2] is None
     note = Results.load(tmp_path / "out").rungs_note
-    tau = f"{believed['rungs'][0]['tau']:.2f}"
+    tau = f"{facts['rungs'][0]['tau']:.2f}"
     assert note.startswith(f"Rungs at the end: after 1 epoch off (Kendall's tau with the final ranks {tau} over ")
 
 
@@ -127,20 +127,20 @@ class FurtherSeedsLast(Scrambled):
 
 @pytest.mark.usefixtures("early", "no_optuna_file")
 @pytest.mark.parametrize("executor", [Scrambled, FurtherSeedsLast])
-def test_a_mean_is_told_of_what_was_heard_of_whatever_has_finished(tmp_path, monkeypatch, executor):
+def test_a_mean_is_of_the_processed_results_whatever_has_finished(tmp_path, monkeypatch, executor):
     """A placement is proposed for its next seed while its first training is on its way to a rung, and goes on there.
 
-    So its second training is heard of first, although the first one may have finished long before.
+    So its second training is processed first, although the first one may have finished long before.
     """
     monkeypatch.setattr("seplace.search.rungs.LEAST_PAIRS", 7)  # the baselines are enough
     monkeypatch.setattr("seplace.search.rungs._PROMOTED", 1.0)  # all that meet a rung go on
     monkeypatch.setattr("seplace.search.rungs._NEVER_STOPPED", 0.0)
     monkeypatch.setattr(run_study, "EXECUTORS", Shelf(inline=executor))
-    told: dict[int, float] = {}
+    means: dict[int, float] = {}
     tell = Proposals.tell
 
     def note(proposals, number, *, accuracy, **others):
-        told[number] = accuracy
+        means[number] = accuracy
         tell(proposals, number, accuracy=accuracy, **others)
 
     monkeypatch.setattr(Proposals, "tell", note)
@@ -152,8 +152,8 @@ def test_a_mean_is_told_of_what_was_heard_of_whatever_has_finished(tmp_path, mon
             ledger.add_proposal(number, twice)
     go(path, tmp_path / "out")
     accuracies = [accuracy_of(twice, seed) for seed in (0, 1)]
-    assert told[first + 1] == accuracies[1]
-    assert told[first] == pytest.approx(np.mean(accuracies))
+    assert means[first + 1] == accuracies[1]
+    assert means[first] == pytest.approx(np.mean(accuracies))
 
 
 def test_a_budget_that_grew_gives_the_longer_study(tmp_path, early):
@@ -163,7 +163,7 @@ def test_a_budget_that_grew_gives_the_longer_study(tmp_path, early):
     go(study(tmp_path, search={"trainings": 16}, run={"workers": 2}), tmp_path / "long")
     grown, long = left_in(tmp_path / "grown"), left_in(tmp_path / "long")
     assert grown["tests"].keys() >= long["tests"].keys()
-    for name in ("evaluations", "rungs", "proposals", "believed"):
+    for name in ("evaluations", "rungs", "proposals", "rung facts"):
         assert grown[name] == long[name]
     assert told_in(tmp_path / "grown") == told_in(tmp_path / "long")
 
@@ -178,7 +178,7 @@ def told_in(folder) -> list[tuple[dict[str, str], list[float]]]:
 
 
 @pytest.mark.usefixtures("early")
-def test_of_a_stopped_training_its_expected_end_is_told(tmp_path):
+def test_a_stopped_training_has_its_expected_end(tmp_path):
     go(study(tmp_path), tmp_path / "out")
     trials = trials_in(tmp_path / "out")
     assert all(trial.state == optuna.trial.TrialState.COMPLETE for trial in trials)
@@ -192,7 +192,7 @@ def test_of_a_stopped_training_its_expected_end_is_told(tmp_path):
         for row in rungs
         if str(row.placement) == first.user_attrs["placement"] and row.epochs == first.user_attrs["stopped"]
     ]
-    # Those whose first training had ended before it was told.
+    # Those whose first training had already ended.
     done = {trial.user_attrs["placement"] for trial in trials[: first.number] if trial.user_attrs.get("seed") == 0}
     done |= {str(each.placement) for each in whole[:7]}
     pairs = [
@@ -232,7 +232,7 @@ def test_what_fails_before_a_rung_has_failed(tmp_path, early):
 
 
 @pytest.mark.usefixtures("no_optuna_file")
-def test_no_table_but_their_own_has_results_at_rungs(tmp_path, early):
+def test_results_at_rungs_stand_in_a_table_of_their_own(tmp_path, early):
     go(study(tmp_path), tmp_path / "out")
     found = Results.load(tmp_path / "out")
     whole, rungs, _ = read(tmp_path / "out")

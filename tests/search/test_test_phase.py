@@ -45,18 +45,18 @@ def test_damaged_weights_are_named_and_the_others_are_read(tmp_path, toy):
 
 @pytest.mark.usefixtures("no_optuna_file")
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "message"),
     [
         (DataError("val/a/1.png: not a readable image"), "val/a/1.png: not a readable image"),
         (RuntimeError("out of memory"), "RuntimeError: out of memory"),
     ],
 )
-def test_an_error_of_the_test_phase_leaves_the_results_and_is_tried_again(tmp_path, toy, error, told):
+def test_an_error_of_the_test_phase_leaves_the_results_and_is_repeated(tmp_path, toy, error, message):
     raising(toy, {"none-none-none": error})
     go(write_study(tmp_path), tmp_path / "out")
     found = Results.load(tmp_path / "out")
     assert not found.finished
-    assert found.untested.startswith(told)
+    assert found.untested.startswith(message)
     found.write()
     assert len(found.front)
     assert "No placement" in found.verdict or "better than the plain backbone" in found.verdict

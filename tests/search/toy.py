@@ -1,9 +1,9 @@
-"""Studies without trainings: an evaluator that answers at once, and an executor that answers in any order."""
+"""Studies without trainings: an evaluator that answers at once, and an executor that finishes in any order."""
 
 import random
 from pathlib import Path
 
-from seplace.executors.executor import failed
+from seplace.executors.executor import failed_evaluation
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation, Job
 from seplace.results.ledger import Ledger
@@ -13,11 +13,11 @@ from seplace.study.config import load_study
 from seplace.training.score import Score
 
 NOISE = 5.0
-"""Range of what a training adds by chance, in points; a gate adds one."""
+"""Range of the noise of a training, in points; a gate adds one."""
 
 
 class Stop(Exception):
-    """What interrupts a run here."""
+    """Interrupts a run here."""
 
 
 class ToyEvaluations:
@@ -29,7 +29,7 @@ class ToyEvaluations:
         self.failing: dict[str, str] = {}
         """Reasons by placement."""
         self.fails_once = False
-        """Whether what is failing succeeds at its second attempt."""
+        """Whether a failing placement succeeds at its second attempt."""
         self.stop_after: int | None = None
         self.length = 1
         self.rungs: tuple[int, ...] = ()
@@ -44,7 +44,7 @@ class ToyEvaluations:
         if reason := self.failing.get(str(job.placement)):
             if self.fails_once:
                 del self.failing[str(job.placement)]
-            return failed(job, reason=reason, message=f"it {reason}", attempts=1)
+            return failed_evaluation(job, reason=reason, message=f"it {reason}", attempts=1)
         return Evaluation(
             placement=job.placement,
             seed=job.seed,
@@ -111,7 +111,7 @@ def go(path: Path, folder: Path, observer=lambda _: None, *, retry_failed: bool 
 
 
 def left_in(folder: Path) -> dict[str, object]:
-    """What a study has left, without anything that was timed."""
+    """The results of a study, without anything that was timed."""
     with Ledger(folder / "ledger.sqlite", read_only=True) as ledger:
         rows = sorted(ledger.evaluations(), key=lambda row: row.key)
         return {
@@ -119,7 +119,7 @@ def left_in(folder: Path) -> dict[str, object]:
             "tests": ledger.tests(),
             "proposals": ledger.proposals(),
             "rungs": sorted((row.key, row.accuracy) for row in ledger.rungs()),
-            "believed": ledger.fact("rungs"),
+            "rung facts": ledger.fact("rungs"),
             "finished": ledger.fact("finished"),
         }
 

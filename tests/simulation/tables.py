@@ -1,4 +1,4 @@
-"""Tables of made-up trainings."""
+"""Tabular benchmarks of made-up trainings."""
 
 import numpy as np
 
@@ -11,9 +11,9 @@ from tests.trained import write_table
 
 
 def write_scored_table(folder, scores, *, lose=None):
-    """Write the results folder of a study that trained its eight placements, on some seeds; NaN is a failure.
+    """Write the results folder of a study that trained its eight placements on some seeds; NaN is a failure.
 
-    `lose` gives the cross-entropy of an accuracy.
+    `lose` returns the cross-entropy of an accuracy.
     """
     folder.mkdir(exist_ok=True)
     name = write_small_space(folder)

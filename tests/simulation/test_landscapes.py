@@ -22,14 +22,14 @@ def test_a_landscape_is_that_of_its_seed(name):
 
 
 @each_kind
-def test_none_has_90_percent_and_all_baselines_are_members(name):
+def test_the_plain_backbone_has_90_percent_and_all_baselines_are_candidates(name):
     problem = landscape(name, seed=0)
     assert problem.truth[0] == 90.0
     assert all(placement in problem.space for placement in problem.space.baselines.values())
 
 
 @each_kind
-def test_trainings_lie_about_the_truth(name):
+def test_trainings_scatter_around_the_truth(name):
     problem = landscape(name, seed=1)
     placement = problem.space.placement_at(12345)
     seen = np.array([problem.observe(placement, seed) for seed in range(400)]) - problem.truth[12345]
@@ -38,7 +38,7 @@ def test_trainings_lie_about_the_truth(name):
     assert 0.2 < spread < 0.55
 
 
-def test_what_a_seed_gives_is_paired():
+def test_a_seed_effect_is_shared():
     problem = landscape("usual", seed=0)
     one, other = problem.space.placement_at(0), problem.space.placement_at(1000)
     pairs = np.array([[problem.observe(one, seed), problem.observe(other, seed)] for seed in range(300)])
@@ -78,7 +78,7 @@ def test_kinds_break_the_model_as_they_say():
     assert max(sums) > 1.4
 
 
-def test_heavy_tails_have_them():
+def test_heavy_tails_are_heavy():
     problem = landscape("heavy-tails", seed=0)
     seen = np.array([problem.observe(problem.space.placement_at(7), seed) for seed in range(500)]) - problem.truth[7]
     assert np.abs(seen).max() > 1.5
@@ -103,7 +103,7 @@ def test_early_ranks_hold(epochs, low, high):
 
 
 @pytest.mark.parametrize("epochs", [11, 33])
-def test_early_ranks_of_slow_starters_say_next_to_nothing(epochs):
+def test_early_ranks_of_slow_starters_say_almost_nothing(epochs):
     assert -0.1 < np.mean(early_taus("slow-starters", epochs)) < 0.25
 
 
@@ -116,7 +116,7 @@ def test_slow_starters_end_as_usual():
 
 @pytest.mark.parametrize("correlation", [0.6, 0.0, -0.6])
 @pytest.mark.parametrize("name", ["usual", "one-interaction"])
-def test_a_proxy_has_the_correlation_that_is_asked_for(name, correlation):
+def test_a_proxy_has_the_given_correlation(name, correlation):
     problem, plain = landscape(name, seed=5, correlation=correlation), landscape(name, seed=5)
     assert np.array_equal(problem.truth, plain.truth)
     assert plain.proxy is None
@@ -126,7 +126,7 @@ def test_a_proxy_has_the_correlation_that_is_asked_for(name, correlation):
     assert problem.observe(placement, 1) == plain.observe(placement, 1)
 
 
-def test_a_proxy_does_not_see_what_is_private():
+def test_a_proxy_does_not_see_the_private_part():
     problem = landscape("private", seed=5, correlation=1.0)
     slope, offset = np.polyfit(problem.proxy, problem.truth, 1)
     rest = problem.truth - slope * problem.proxy - offset

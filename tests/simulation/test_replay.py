@@ -32,7 +32,7 @@ def test_a_replay_is_a_search_of_the_driver():
     assert replay(problem, SHORT, sampler="random", seed=2) != found
 
 
-def test_a_replay_with_rungs_is_valued_by_the_epochs_that_it_spent():
+def test_a_replay_with_rungs_is_evaluated_by_the_epochs_that_it_spent():
     problem = landscape("usual", seed=0)
     found = replay(problem, Phases(trainings=24, seeds=1, rungs=(0.11, 33)), sampler="random", seed=0)
     assert found.rungs["stopped"] > 0
@@ -56,7 +56,7 @@ def test_rungs_that_do_not_fit_are_refused():
             budget_in(problem, Phases(trainings=12, seeds=1, rungs=rungs))
 
 
-def test_a_table_answers_at_the_epochs_that_it_was_scored_at(table):
+def test_a_benchmark_answers_at_the_epochs_at_which_it_was_scored(table):
     problem = tabular_problem(table, seed=0)
     placement = problem.space.placement_at(7)
     assert problem.early(placement, 0, 1) == round(problem.observe(placement, 0)) - 20
@@ -81,7 +81,7 @@ def test_a_replay_learns_from_the_proxy_of_its_problem(sampler):
     (tables,) = found.design.covariates.values()
     assert without.design.covariates == {}
     assert np.corrcoef(tables.everywhere(), problem.proxy)[0, 1] > 0.8
-    # Also what others propose is judged with it.
+    # The proposals of other samplers are estimated with it, too.
     assert found.expected_regret != without.expected_regret
     assert (found.evaluations == without.evaluations) == (sampler == "random")
     assert hypervolumes(problem, found, [9]) != hypervolumes(problem, replace(found, design=without.design), [9])
@@ -94,11 +94,11 @@ def test_the_share_of_the_whole_truth_is_one():
     front = order[np.concatenate([[True], best[1:] > best[:-1]])]
     placements = [problem.space.placement_at(int(index)) for index in front]
     assert problem.share(placements) == pytest.approx(1.0)
-    assert problem.share(placements[:1]) == 0.0  # none alone
+    assert problem.share(placements[:1]) == 0.0  # the plain backbone alone
     assert 0 < problem.share(placements[::3]) < 1
 
 
-def test_fronts_are_valued_at_the_checkpoints():
+def test_fronts_are_evaluated_at_the_checkpoints():
     problem = landscape("usual", seed=0)
     rows = hypervolumes(problem, replay(problem, SHORT, sampler="random", seed=0), [10, 14, 99])
     assert [(row["recommendation"], row["trainings"]) for row in rows] == [
@@ -110,7 +110,7 @@ def test_fronts_are_valued_at_the_checkpoints():
     assert all(0 <= row["hypervolume"] <= 1 for row in rows)
 
 
-def test_a_table_is_a_problem(table):
+def test_a_tabular_benchmark_is_a_problem(table):
     problems = [tabular_problem(table, seed=seed) for seed in range(6)]
     problem = problems[0]
     space = problem.space
@@ -118,53 +118,53 @@ def test_a_table_is_a_problem(table):
     assert problem.truth[space.index(space.placement_at(7))] == pytest.approx(54, abs=0.3)
     assert problem.lowest == problem.truth.min()
     firsts = {round(each.observe(space.placement_at(0), 0)) for each in problems}
-    assert firsts == {50, 51, 52}  # the order of the table's seeds is shuffled
+    assert firsts == {50, 51, 52}  # the order of the benchmark's seeds is shuffled
     assert sorted(round(problem.observe(space.placement_at(7), seed)) for seed in range(3)) == [53, 54, 55]
     found = replay(problem, Phases(trainings=8, seeds=3), sampler="effects", seed=0)
     assert len({row.placement for row in found.evaluations}) >= 4
 
 
-def test_a_table_tells_its_cross_entropies(tmp_path):
+def test_a_benchmark_has_cross_entropies(tmp_path):
     scores = 50 + np.random.default_rng(0).standard_normal((8, 3))
     losing = tabular_problem(write_scored_table(tmp_path / "losing", scores, lose=lambda score: 3 - score / 45), seed=0)
     job = Job(placement=losing.space.placement_at(5), seed=1, epochs=3)
-    told = losing.evaluate(job, on_epoch=lambda _: None)
-    assert told.cross_entropy == pytest.approx(3 - told.accuracy / 45)
+    answer = losing.evaluate(job, on_epoch=lambda _: None)
+    assert answer.cross_entropy == pytest.approx(3 - answer.accuracy / 45)
     early = replace(losing, scored=(1,)).evaluate(replace(job, epochs=1), on_epoch=lambda _: None)
     assert early.cross_entropy is None
     plain = tabular_problem(write_scored_table(tmp_path / "plain", scores), seed=0)
     assert plain.evaluate(job, on_epoch=lambda _: None).cross_entropy is None
 
 
-def test_a_table_is_asked_for_no_more_seeds_than_it_has(table):
+def test_a_benchmark_answers_no_more_seeds_than_it_has(table):
     phases = Phases(trainings=40, seeds=5, confirm_seeds=7, confirm_trainings=8)
     found = replay(tabular_problem(table, seed=0), phases, sampler="random", seed=0)
     assert len({row.key for row in found.evaluations}) == len(found.evaluations) == 8 * 3
 
 
-def test_a_table_is_named_with_its_truth(table):
+def test_a_benchmark_is_named_with_its_truth(table):
     assert problem_of(str(table), number=0).seeds == 3
     assert problem_of(f"{table}[truth=shrunken]", number=0).seeds is None
-    with pytest.raises(UnknownName, match=r"unknown truth of a table 'effect'. Did you mean 'effects'"):
+    with pytest.raises(UnknownName, match=r"unknown truth of a tabular benchmark 'effect'. Did you mean 'effects'"):
         problem_of(f"{table}[truth=effect]", number=0)
     with pytest.raises(UnknownName, match="unknown landscape or results folder"):
         problem_of("results/nowhere[truth=effects]", number=0)
 
 
-def test_half_a_table_is_refused(table, tmp_path):
+def test_an_incomplete_benchmark_is_refused(table, tmp_path):
     for name in ("study.yaml", "space.yaml", "costs.json"):
         (tmp_path / name).write_text((table / name).read_text())
     with Ledger(table / "ledger.sqlite", read_only=True) as whole, Ledger(tmp_path / "ledger.sqlite") as half:
         half.set_fact("study_folder", "..")
         for row in whole.evaluations()[:-4]:
             half.add(row)
-    with pytest.raises(DataError, match="no table: 2 of 8 placements lack one of 3 seeds"):
+    with pytest.raises(DataError, match="is no tabular benchmark: 2 of 8 placements lack one of 3 seeds"):
         tabular_problem(tmp_path, seed=0)
 
 
-def test_a_table_of_failures_is_refused(tmp_path):
+def test_a_benchmark_of_failures_is_refused(tmp_path):
     folder = write_scored_table(tmp_path, np.full((8, 1), np.nan))
-    with pytest.raises(DataError, match="nothing of its space was trained to the end"):
+    with pytest.raises(DataError, match="no placement of its space was trained to the end"):
         tabular_problem(folder, seed=0)
 
 
@@ -188,8 +188,8 @@ def test_a_comparison_goes_on_where_it_was_interrupted(tmp_path):
         Comparison(tmp_path, Phases(trainings=20, seeds=2))
 
 
-def test_a_comparison_tells_the_versions_that_searched(tmp_path):
-    """One that goes on with another version mixes them."""
+def test_a_comparison_records_the_versions_that_searched(tmp_path):
+    """A comparison that goes on with another version mixes them."""
     comparison = Comparison(tmp_path, SHORT)
     comparison.run([Repetition(problem="usual", sampler="random", number=0)], workers=1, on_done=lambda _: None)
     (made,) = comparison.outcomes.values()
@@ -248,7 +248,7 @@ def test_the_summary_has_the_interval_of_the_mean():
     assert row["front_points"] == 4.5
 
 
-def test_where_nothing_helps_nothing_can_be_missed():
+def test_there_is_no_regret_if_nothing_helps():
     problem = landscape("nothing-helps", seed=0)
     found = replay(problem, Phases(trainings=9, seeds=1), sampler="random", seed=0)
     assert {row["hypervolume"] for row in hypervolumes(problem, found, [9])} == {1.0}

@@ -10,7 +10,7 @@ from tests.simulation.tables import write_scored_table
 
 
 @pytest.mark.parametrize("truth", ["shrunken", "effects"])
-def test_the_noise_of_a_table_may_be_drawn_anew(table, truth):
+def test_the_noise_of_a_benchmark_may_be_drawn_again(table, truth):
     problem, other = (resampled_problem(table, truth, seed=seed) for seed in range(2))
     candidates = [problem.space.placement_at(index) for index in range(8)]
     seeds = range(400)
@@ -25,7 +25,7 @@ def test_the_noise_of_a_table_may_be_drawn_anew(table, truth):
     assert found.residual == pytest.approx(recorded.residual, rel=0.15)
     assert found.seed == pytest.approx(recorded.seed, rel=0.15)
     assert problem.observe(candidates[3], 5) == problem.observe(candidates[3], 5) != other.observe(candidates[3], 5)
-    # An early score is of the same training as the last one: what its seed and its noise gave it are alike.
+    # An early score belongs to the same training as the last one: its seed effect and its noise are alike.
     early = np.array([problem.early(candidates[0], seed, 1) for seed in seeds])
     assert np.corrcoef(early, drawn[0])[0, 1] > 0.9
     assert early.mean() == pytest.approx(31, abs=0.3)
@@ -34,7 +34,7 @@ def test_the_noise_of_a_table_may_be_drawn_anew(table, truth):
     assert replay(problem, Phases(trainings=12, seeds=5), sampler="effects", seed=0).searched == 12
 
 
-def test_a_truth_of_effects_keeps_of_the_rest_what_is_no_noise(tmp_path):
+def test_a_truth_of_effects_keeps_the_rest_without_its_noise(tmp_path):
     random = np.random.default_rng(0)
     gates = np.array([[int(bit) for bit in f"{candidate:03b}"] for candidate in range(8)])
     additive = 50 + gates @ np.array([1.0, 2.0, 3.0])
@@ -50,13 +50,13 @@ def test_a_truth_of_effects_keeps_of_the_rest_what_is_no_noise(tmp_path):
         assert np.corrcoef(shrunken, (truth[:, None] + noise).mean(axis=1))[0, 1] == pytest.approx(1.0)
 
 
-def test_a_table_with_one_seed_cannot_tell_its_noise(tmp_path):
+def test_a_benchmark_with_one_seed_is_refused(tmp_path):
     folder = write_scored_table(tmp_path, np.arange(8.0)[:, None])
-    with pytest.raises(DataError, match="one seed does not tell noise from placements"):
+    with pytest.raises(DataError, match="one seed cannot tell noise from placements"):
         resampled_problem(folder, "effects", seed=0)
 
 
-def test_a_cross_entropy_is_of_the_same_training(tmp_path):
+def test_a_cross_entropy_belongs_to_the_same_training(tmp_path):
     scores = 50 + np.random.default_rng(0).standard_normal((8, 3))
     problem = resampled_problem(
         write_scored_table(tmp_path, scores, lose=lambda score: 3 - score / 45), "effects", seed=0
