@@ -16,6 +16,7 @@ from seplace.files.yaml_reader import Problem, read_document, refuse, spelled
 from seplace.placement import Placement
 from seplace.space import SearchSpace
 from seplace.study.recipe import Recipe
+from seplace.study.rules import cross_checks, own_code_problems
 from seplace.study.space_file import space_of
 from seplace.study.space_record import space_of_record
 from seplace.study.study_file import (
@@ -26,8 +27,6 @@ from seplace.study.study_file import (
     RunSection,
     SearchSection,
     StudyFile,
-    cross_checks,
-    own_code_problems,
 )
 from seplace.user_modules import import_from
 
