@@ -95,7 +95,8 @@ def proxies_frame(
 ) -> pd.DataFrame:
     """Return one row for each proxy of a study.
 
-    proxy; scored: placements with a score; fit: R² of scores that were left out, predicted from the effects of choices on the score
+    proxy; scored: placements with a score; fit: R² of scores that were left out, predicted from the effects of choices
+    on the score
     effect: of one standard deviation of the score in points, beside the effects of choices, with effect_lower and
         effect_upper of a 90 % credible interval; p_positive; NaN where the proxy is left out
     verdict: ranks forwards, ranks backwards (at 95 %), says nothing here, or why it is left out

@@ -10,9 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from seplace.files.check_sums import COLUMNS, SUMS, add_missing_sums, damage_in, keep_sums, tables_in
 from seplace.errors import CorruptResults, DataError, InputError
 from seplace.files.atomic import DiskFull, is_file
+from seplace.files.check_sums import COLUMNS, SUMS, add_missing_sums, damage_in, keep_sums, tables_in
 from seplace.files.former_words import rename_rows, renamed_rows
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation, EvaluationKey
@@ -22,7 +22,7 @@ _Statement = tuple[str, tuple[str | int | float, ...]]
 """An SQL statement and its values."""
 
 _SCHEMA_VERSION = 3
-"""Since version 0.12, which has other words than before. It was 2 in version 0.11, which added check sums, and 1 before."""
+"""Since version 0.12, which has other words. It was 2 in version 0.11, which added check sums, and 1 before."""
 
 _BUSY_SECONDS = 120.0
 _KEY = "placement TEXT NOT NULL, seed INTEGER NOT NULL, epochs INTEGER NOT NULL"
@@ -215,7 +215,9 @@ class Ledger:
 
     def fact(self, key: str) -> Any:
         """Return the value of a fact; None where it is not known."""
-        rows = self._read("SELECT value FROM facts WHERE +key = ?", key)  # the + makes SQLite read the rows, not their index
+        rows = self._read(
+            "SELECT value FROM facts WHERE +key = ?", key
+        )  # the + makes SQLite read the rows, not their index
         return self._parsed(key, rows[0][0]) if rows else None
 
     def facts(self, prefix: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from scipy.stats import f as f_distribution
 
 from seplace.arrays import Floats
 from seplace.errors import DataError
-from seplace.interval import UNKNOWN, Interval
+from seplace.interval import Interval
 from seplace.rank_correlation import bootstrap_weights, kendall, signs
 
 if TYPE_CHECKING:

@@ -59,7 +59,7 @@ def pick_placement(
 
 
 def front_of_candidates(placements: pd.DataFrame, space: SearchSpace, *, cost: str) -> pd.DataFrame:
-    """Return the rows that a front point is picked from: the front of the space and the plain backbone, cheapest first."""
+    """Return the rows from which a front point is picked: the front and the plain backbone, cheapest first."""
     if placements.empty:
         return placements
     listed = [is_candidate(Placement.parse(text), space) for text in placements["placement"]]

@@ -210,7 +210,10 @@ def recommended_frame(
                 **Interval.of_draws(accuracies).clipped(0.0, 100.0).columns("accuracy"),
                 **gain.columns("gain"),
                 **costs,
-                **{f"extra_{name}": costs[name] - cost for name, cost in zip(cost_table.names, cost_table.plain, strict=True)},
+                **{
+                    f"extra_{name}": costs[name] - cost
+                    for name, cost in zip(cost_table.names, cost_table.plain, strict=True)
+                },
                 **{name: latencies.get(str(placement), {}).get(name, math.nan) for name in measured},
             }
         )

@@ -9,9 +9,9 @@ import pytest
 
 from seplace.errors import CorruptResults
 from seplace.files.atomic import DiskFull
-from seplace.results.ledger import Ledger
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation
+from seplace.results.ledger import Ledger
 from tests.ledgers import alter, make_of_0_10
 
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from seplace.errors import DataError
-from seplace.results.noise import complete_block, components, main_effects_share, noise_frame
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation
+from seplace.results.noise import complete_block, components, main_effects_share, noise_frame
 
 
 def table(placements: int, seeds: int, *, sd: tuple[float, float, float], early: float = 0.0) -> list[Evaluation]:
@@ -73,7 +73,11 @@ def test_where_all_trainings_end_alike_nothing_is_told_and_nothing_breaks():
     ]
     rows = noise_frame(alike).set_index(["score", "quantity"])["value"]
     assert rows["accuracy", "sd of placements"] == rows["accuracy", "sd of residuals"] == 0
-    for quantity in ("F statistic of placements", "tau between two seeds", "adjusted R² of main effects, means over seeds"):
+    for quantity in (
+        "F statistic of placements",
+        "tau between two seeds",
+        "adjusted R² of main effects, means over seeds",
+    ):
         assert math.isnan(rows["accuracy", quantity])
 
 

@@ -5,14 +5,13 @@ import pytest
 
 from seplace.costs.table import CostTable
 from seplace.effects.design import Design
-from seplace.placement import Placement
+from seplace.results.effects_tables import effects_frame
 from seplace.results.evaluation import Evaluation
 from seplace.results.observations import estimates_of
-from seplace.results.summaries import summarize
-from seplace.study.space_file import load_space
-from seplace.results.effects_tables import effects_frame
 from seplace.results.picks import knee_of
+from seplace.results.summaries import summarize
 from seplace.results.tables import evaluations_frame, front_frame, paired_gain, placements_frame
+from seplace.study.space_file import load_space
 from tests.results.test_evaluation import CBAM, ECA, PLAIN, SE, evaluation, rows
 
 DESIGN = Design(load_space("cifar-resnet8"))
@@ -113,7 +112,9 @@ def test_the_rival_is_the_best_baseline_that_costs_no_more():
     assert table["best_baseline"].to_dict() == {PLAIN: "", SE: "plain", ECA: "plain", CBAM: "ECA in two stages"}
     assert math.isnan(table.loc[PLAIN, "gain_vs_baseline"])
     assert table.loc[SE, "gain_vs_baseline"] == table.loc[SE, "gain"]
-    assert table.loc[CBAM, "gain_vs_baseline"] == pytest.approx(table.loc[CBAM, "accuracy"] - table.loc[ECA, "accuracy"])
+    assert table.loc[CBAM, "gain_vs_baseline"] == pytest.approx(
+        table.loc[CBAM, "accuracy"] - table.loc[ECA, "accuracy"]
+    )
 
 
 def test_the_front_table_ends_with_the_other_baselines():

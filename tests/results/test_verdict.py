@@ -4,7 +4,7 @@ from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation
 from seplace.results.observations import estimates_of
 from seplace.results.verdict import regret_sentence, rungs_sentence, verdict
-from tests.results.test_evaluation import CBAM, ECA, SE, evaluation, rows
+from tests.results.test_evaluation import CBAM, SE, evaluation, rows
 from tests.results.test_tables import BASE, DESIGN, MARKS, above
 
 
