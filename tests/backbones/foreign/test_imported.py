@@ -127,7 +127,7 @@ def nothing_but(backbone: str = "cifar_resnet8") -> Backbone:
     return describe(backbone)
 
 
-HERE = "tests.backbones.foreign.test_traced"
+HERE = "tests.backbones.foreign.test_imported"
 
 
 def test_a_catch_all_may_pass_the_classes_on() -> None:
@@ -154,7 +154,7 @@ def test_a_function_may_take_the_size_of_images() -> None:
         pytest.param(f"{NAME}[image_size=0]", "image_size and in_channels are at least 1", id="no pixels"),
         pytest.param(
             f"{HERE}:broken",
-            r":broken cannot be built: RuntimeError: no 1 \(test_traced\.py:\d+\)",
+            r":broken cannot be built: RuntimeError: no 1 \(test_imported\.py:\d+\)",
             id="raises",
         ),
         pytest.param(f"{HERE}:of_one_size", r"on an image of 224x224 pixels, .*image_size=32\]: ", id="another size"),
