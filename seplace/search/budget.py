@@ -32,6 +32,10 @@ class Budget:
     def __post_init__(self) -> None:
         if (self.trainings is None) == (self.hours is None):
             raise InputError("the budget is either trainings or hours")
+        amounts = {"length": self.length, "workers": self.workers, "trainings": self.trainings, "hours": self.hours}
+        for name, amount in amounts.items():
+            if amount is not None and not amount > 0:
+                raise InputError(f"{name} of a budget must be greater than 0 (got {amount})")
         if list(self.rungs) != sorted(set(self.rungs)) or any(not 1 <= rung < self.length for rung in self.rungs):
             raise InputError(
                 f"rungs must rise, from 1 to less than the {self.length} epochs of a training (got {self.rungs})"

@@ -19,6 +19,9 @@ OF_A_STUDY = {"meaning.py", "of_study.py", "plan.py", "run_study.py"}
     [
         pytest.param({}, "either trainings or hours", id="neither"),
         pytest.param({"trainings": 8, "hours": 1.0}, "either trainings or hours", id="both"),
+        pytest.param({"trainings": 0}, "trainings of a budget must be greater than 0", id="nothing"),
+        pytest.param({"hours": float("nan")}, "hours of a budget must be greater than 0", id="not a number"),
+        pytest.param({"trainings": 8, "workers": 0}, "workers of a budget must be greater than 0", id="no worker"),
         pytest.param({"trainings": 8, "rungs": (3, 1)}, "rungs must rise, from 1 to less than the 9", id="falling"),
         pytest.param({"trainings": 8, "rungs": (1, 1)}, "rungs must rise, from 1 to less than the 9", id="twice"),
         pytest.param({"trainings": 8, "rungs": (3, 9)}, "rungs must rise, from 1 to less than the 9", id="the end"),
