@@ -16,7 +16,7 @@ from seplace.backbones.foreign.recast import recast, recipe_of
 class StaysInEval:
     """The recipe of a frozen batch norm: it stays in inference."""
 
-    def members(self, kind: type[nn.Module]) -> dict[str, Any]:
+    def attributes(self, kind: type[nn.Module]) -> dict[str, Any]:
         """Return a `train` that keeps the module in inference, whatever the mode of the network."""
 
         def train(self: nn.Module, mode: bool = True) -> nn.Module:  # noqa: ARG001 - torch gives it its name

@@ -110,7 +110,7 @@ class StageChoice:
 
     @staticmethod
     def _text(module: str, ratio: int | None, attachment: str) -> str:
-        # After a dot, an import path could not be told from that of a module.
+        # After a dot, an import path could be mistaken for that of a module.
         suffix = "" if attachment == "serial" else f"{'+' if is_import_path(attachment) else '.'}{attachment}"
         return f"{module}{'' if ratio is None else ratio}{suffix}"
 

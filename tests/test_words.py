@@ -39,7 +39,6 @@ ALLOWED = {
     "seplace/datasets/cifar.py: members?": "a file in an archive, as Python's tarfile calls it",
     "seplace/samplers/encoded.py: told(?! apart)|heard|asked(?! for)": "Optuna's ask and tell",
     "seplace/search/proposals.py: told(?! apart)|heard|asked(?! for)": "Optuna's ask and tell",
-    "seplace/search/optuna_file.py: told(?! apart)|heard|asked(?! for)": "Optuna's ask and tell",
 }
 """`file: pattern` where an old word stands for a reason, which is the value."""
 

@@ -69,8 +69,8 @@ for _each in _COMMANDS:
     app.command()(_without_exits(_each))
 
 
-def _show_version(is_asked: bool) -> None:
-    if is_asked:
+def _show_version(is_wanted: bool) -> None:
+    if is_wanted:
         typer.echo(f"seplace {__version__}")
         raise typer.Exit
 

@@ -25,7 +25,7 @@ EXPORTERS = Registry(
 
 
 def exporter_for(backbone: Backbone) -> str:
-    """Return the exporter of a backbone of which none is asked for: source, but for a network of the user's."""
+    """Return the default exporter of a backbone: source, or program for a network of the user's."""
     from seplace.backbones.foreign.traced import TracedBackbone  # torch
 
     return "program" if isinstance(backbone, TracedBackbone) else "source"

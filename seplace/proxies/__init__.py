@@ -1,4 +1,4 @@
-"""Proxies: cheap scores of a placement. None is trusted until `seplace proxy` has put it on probation on the task.
+"""Proxies: cheap scores of a placement. None is trusted until `seplace proxy` has checked its ranks on the task.
 
 An entry is a function `make(networks, *, seed, effort) -> Proxy` that computes once what all placements share; a
 larger `score(placement)` is better. One file and one line add an entry.

@@ -35,7 +35,7 @@ class Effort:
 
     @classmethod
     def usual(cls, epochs: int, *, gate_init: Init) -> Self:
-        """Return what is spent where nobody says otherwise, in a study whose trainings have so many epochs."""
+        """Return the default effort in a study whose trainings have `epochs` epochs."""
         return cls(
             images=64,
             gate_init=gate_init,

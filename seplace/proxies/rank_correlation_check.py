@@ -1,4 +1,4 @@
-"""Probation: how proxies rank the placements of a finished study, beside what their trainings say.
+"""The rank correlation check: how proxies rank the placements of a finished study, beside its trainings.
 
 A proxy must beat FLOPs, which rank placements for nothing. No rank correlation can be judged without its ceiling: with
 noisy trainings even the truth does not rank as their means do.
@@ -93,7 +93,7 @@ def rank_correlation_table(
     from seplace.evaluators.study_networks import StudyNetworks
 
     for name in proxies:
-        PROXIES.entry(name)  # a wrong name is told before anything takes time
+        PROXIES.entry(name)  # a wrong name is refused before anything takes time
     trained = sampled(trained_placements(evaluations, epochs=config.training.epochs), placements, seed=seed)
     networks = StudyNetworks(config, device=device)
     names = [name for name in dict.fromkeys(proxies) if name != FLOPS]
@@ -102,7 +102,7 @@ def rank_correlation_table(
 
 
 def trained_placements(evaluations: Iterable[Evaluation], *, epochs: int) -> list[Trained]:
-    """Return the placements with complete evaluations of so many epochs, in order of their texts."""
+    """Return the placements with complete evaluations of `epochs` epochs, in order of their texts."""
     rows: dict[Placement, list[Evaluation]] = defaultdict(list)
     for row in evaluations:
         if row.state == "complete" and row.epochs == epochs:

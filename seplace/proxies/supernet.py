@@ -1,4 +1,4 @@
-"""A weight-sharing network (after Guo et al., 2020): trained once over all placements, then asked about each.
+"""A weight-sharing network (after Guo et al., 2020): trained once over all placements, then scored for each.
 
 Bender et al. (2018) and many after them report that such networks need not rank as trainings of their own do.
 """
@@ -78,7 +78,7 @@ class Supernet(nn.Module):
         *,
         seed: int,
     ) -> None:
-        """Take over networks of which the k-th has the k-th choice in each unit, or the last where it has fewer."""
+        """Take over networks: the k-th has the k-th choice of each unit, or the last where it has fewer."""
         super().__init__()
         self.network = networks[0]
         self.units = units
@@ -165,7 +165,7 @@ class Supernet(nn.Module):
 
 
 class Switch(nn.Module):
-    """The blocks of one site, one for each choice, of which one runs."""
+    """The blocks of one site, one for each choice; one of them runs."""
 
     def __init__(self, blocks: Sequence[nn.Module]) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """The driver of a search: one process that asks the sampler, trains, records and tells.
 
 Its phases: scores by proxies, baselines, search, confirmation of the front, and the one reading of the test split. An
-evaluation is committed to the ledger before the sampler is told. A placement that is proposed again is trained on its
+evaluation is committed to the ledger before Optuna's `tell`. A placement that is proposed again is trained on its
 next seed.
 """
 

@@ -48,8 +48,8 @@ def kept_of(task: Task) -> Kept | None:
         costs = {name: table.all_costs(space.choices, name) for name in table.names}
     else:
         drawn = random.Random(0).choices(range(len(space)), k=_DRAWN)
-        priced = [table.costs_of(space.placement_at(index)) for index in drawn]
-        costs = {name: np.array([each[name] for each in priced]) for name in table.names}
+        counted = [table.costs_of(space.placement_at(index)) for index in drawn]
+        costs = {name: np.array([each[name] for each in counted]) for name in table.names}
     keeps = np.all([costs[name] <= limit for name, limit in limits.items()], axis=0)
     spans = {
         name: (int(values[keeps].min()), int(values[keeps].max())) for name, values in costs.items() if keeps.any()

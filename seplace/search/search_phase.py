@@ -103,7 +103,7 @@ class SearchPhase:
 
     def run(self) -> None:
         """Run the search to its end."""
-        # In-order telling: proposal k is made when exactly those before k - window are told, whatever finished first.
+        # In-order tell: proposal k is made after exactly those before k - window are known, whatever finished first.
         window = self.budget.workers + self.budget.workers // 2
         ended, is_settled = 0, False
         while True:

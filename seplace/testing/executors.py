@@ -22,7 +22,7 @@ _PLACEMENT = Placement.parse("none-se4-eca")
 
 
 def brings_every_job_back_once(name: str) -> None:
-    """Check that each job is answered once, that progress is told, and that more jobs can follow."""
+    """Check that each job is answered once, that progress is reported, and that more jobs can follow."""
     progress: list[int] = []
     with opened(name, workers=2, progress=progress) as executor:
         finished = run(executor, range(7))

@@ -71,13 +71,13 @@ def describe_import(name: str, options: str, blocks: tuple[str, ...] = ()) -> Ba
                 f"backbone {text} cannot be run on an image of {side}x{side} pixels, whose size can be given as in "
                 f"{name}[image_size=32]: {describe_error(error)}"
             ) from error
-        asked = required.get("num_classes", parameters["num_classes"].default if "num_classes" in takes else None)
+        built_for = required.get("num_classes", parameters["num_classes"].default if "num_classes" in takes else None)
         logits, num_classes = logits_of(
             text,
             network,
             images,
             description.output,
-            asked=asked,
+            built_for=built_for,
             rebuild=(lambda classes: function(**{**arguments, **channels, "num_classes": classes}))
             if "num_classes" in takes
             else None,

@@ -107,13 +107,14 @@ def logits_of(
     images: Tensor,
     output: Any,
     *,
-    asked: Any,
+    built_for: Any,
     rebuild: Callable[[int], Any] | None,
 ) -> tuple[TakesLogits, int]:
     """Find the logits in the outputs of a network in inference and in training; return their places and number.
 
-    `asked` is the number of classes of the network, where it is known. `rebuild` builds it for another number, which
-    finds the logits among several outputs. The network is left in training mode. Raises InputError or UserCodeError.
+    `built_for` is the number of classes of the network, where it is known. `rebuild` builds it for another number,
+    which finds the logits among several outputs. The network is left in training mode. Raises InputError or
+    UserCodeError.
     """
 
     def found(returned: Any, *, count: int, classes: int | None, mode: str) -> Place:
@@ -122,13 +123,13 @@ def logits_of(
             wanted = f"(N, {'classes' if classes is None else classes})"
             raise InputError(
                 f"backbone {text}: does not map images (N, C, H, W) to logits {wanted}: {mode} it returns "
-                f"{_told(returned)}; let the logits be what it returns, the first of a tuple, or an entry 'logits'"
+                f"{_described(returned)}; let the logits be what it returns, the first of a tuple, or an entry 'logits'"
             )
         return place
 
     plain = as_plain(output)
-    is_as_asked = isinstance(asked, int) and find_logits(plain, images=1, num_classes=asked) is not None
-    inference = found(plain, count=1, classes=asked if is_as_asked else None, mode="in inference")
+    is_as_built = isinstance(built_for, int) and find_logits(plain, images=1, num_classes=built_for) is not None
+    inference = found(plain, count=1, classes=built_for if is_as_built else None, mode="in inference")
     classes: int = _at(plain, inference).shape[1]
     batch = torch.cat([images, images.flip(3)])
     with user_errors(f"backbone {text} cannot be run in training mode"), torch.no_grad():
@@ -200,7 +201,7 @@ def _at(output: Any, place: Place) -> Any:
     return output
 
 
-def _told(output: Any) -> str:
+def _described(output: Any) -> str:
     if isinstance(output, Tensor):
         return f"a tensor of shape {tuple(output.shape)}"
     if isinstance(output, dict):

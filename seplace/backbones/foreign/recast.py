@@ -25,8 +25,8 @@ _bare = threading.RLock()
 class Recipe(Protocol):
     """The recipe of a derived class; all copies of a module share it."""
 
-    def members(self, kind: type[nn.Module]) -> Mapping[str, Any]:
-        """Return the members of the derived class of a class."""
+    def attributes(self, kind: type[nn.Module]) -> Mapping[str, Any]:
+        """Return the attributes of the derived class of a class."""
 
     def modules(self) -> tuple[str, ...]:
         """Return the names of seplace's modules in it."""
@@ -42,17 +42,17 @@ class _Quiet:
 def recast(module: nn.Module, recipe: Recipe) -> None:
     """Give a module a derived class, in place."""
     kind = type(module)
-    members = {
-        **recipe.members(kind),
+    attributes = {
+        **recipe.attributes(kind),
         _RECIPE: recipe,
         "__module__": kind.__module__,
         "__qualname__": kind.__qualname__,
     }
-    members["__reduce_ex__"] = _reducing(recipe)
+    attributes["__reduce_ex__"] = _reducing(recipe)
     if hasattr(kind, "__deepcopy__"):
-        members["__deepcopy__"] = _copying(recipe)
+        attributes["__deepcopy__"] = _copying(recipe)
     # The user's metaclass is not called either.
-    derived = type.__new__(type(kind), kind.__name__, (_Quiet, kind), members)
+    derived = type.__new__(type(kind), kind.__name__, (_Quiet, kind), attributes)
     object.__setattr__(module, "__class__", derived)
 
 

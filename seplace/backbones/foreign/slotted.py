@@ -76,7 +76,7 @@ class Slots:
         """Return the names of seplace's modules in the block."""
         return tuple(self.names.values())
 
-    def members(self, kind: type[nn.Module]) -> dict[str, Any]:
+    def attributes(self, kind: type[nn.Module]) -> dict[str, Any]:
         """Return the forward of the derived class."""
         if self.source:
             return {"forward": self._traced}

@@ -53,14 +53,14 @@ class TracedBackbone(Backbone):
 
     def plain(self, *, num_classes: int, in_channels: int) -> nn.Module:
         """Build the network without slots. Raises InputError where it cannot have these classes or channels."""
-        asked = {"num_classes": num_classes, "in_channels": in_channels}
-        for name, value in asked.items():
+        wanted = {"num_classes": num_classes, "in_channels": in_channels}
+        for name, value in wanted.items():
             if name not in self.takes and value != getattr(self, name):
                 raise InputError(
                     f"backbone {self.text}: {self.network} has no parameter {name}, and its network has "
                     f"{getattr(self, name)} (asked for {value})"
                 )
-        given = {name: asked[name] for name in self.takes}
+        given = {name: wanted[name] for name in self.takes}
         amounts = [f"{value:,} {_WORDS[name][value == 1]}" for name, value in given.items()]
         what = f"backbone {self.text} cannot be built{' for ' if amounts else ''}{' and '.join(amounts)}"
         with user_errors(what):
