@@ -222,6 +222,7 @@ def test_costs_without_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.long
+@pytest.mark.filterwarnings("ignore:.*the test split is not read for it")  # as the page says
 @pytest.mark.parametrize("command", LONG)
 def test_what_takes_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     monkeypatch.chdir(tmp_path)
