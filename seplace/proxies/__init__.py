@@ -1,4 +1,4 @@
-"""Proxies: cheap scores of a placement. None is trusted until `seplace proxy` has checked its ranks on the task.
+"""Proxies: cheap scores of a placement. `seplace proxy` checks whether they rank placements as full trainings do.
 
 An entry is a function `make(networks, *, seed, effort) -> Proxy` that computes once what all placements share; a
 larger `score(placement)` is better. One file and one line add an entry.
@@ -21,4 +21,4 @@ PROXIES = Registry(
 )
 
 WITHOUT_TRAINING = ("synflow", "naswot", "jacobian_covariance", "gradient_norm")
-"""The entries that look at untrained networks, and so take next to no time."""
+"""The entries that score untrained networks, which takes little time."""

@@ -1,4 +1,4 @@
-"""The norm of the first gradient (a baseline of Abdelfattah et al., 2021, there summed over layers)."""
+"""The norm of the first gradient (a baseline of Abdelfattah et al., arXiv:2101.08134, there summed over layers)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seplace.proxies.untrained import UntrainedScore
 
 
 def make(networks: StudyNetworks, *, seed: int, effort: Effort) -> UntrainedScore:
-    """Return the score of a study's placements."""
+    """Return the proxy of a study."""
     return UntrainedScore(gradient_norm, networks, seed=seed, effort=effort)
 
 

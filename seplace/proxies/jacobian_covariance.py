@@ -1,4 +1,4 @@
-"""Correlation of Jacobians (the first version of Mellor et al., 2021): how differently images are computed."""
+"""Correlation of Jacobians (first version of Mellor et al., arXiv:2006.04647): how differently images are mapped."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _LEAST = 1e-5
 
 
 def make(networks: StudyNetworks, *, seed: int, effort: Effort) -> UntrainedScore:
-    """Return the score of a study's placements."""
+    """Return the proxy of a study."""
     return UntrainedScore(jacobian_covariance, networks, seed=seed, effort=effort)
 
 
 def jacobian_covariance(network: nn.Module, images: Tensor, labels: Tensor) -> float:  # noqa: ARG001 - a Measure
     """Return -Σ (log v + 1/v) over the eigenvalues v of the correlation matrix (N, N) of the images' Jacobians.
 
-    The Jacobian of an image is the gradient of the sum of all logits with respect to it, in training mode. -inf where
-    an image has none.
+    The Jacobian of an image is the gradient of the sum of all logits with respect to it, in training mode. Return -inf
+    where the gradient of an image is zero.
     """
     given = images.clone().requires_grad_()
     logits = copy.deepcopy(network).train()(given)

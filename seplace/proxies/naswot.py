@@ -1,4 +1,4 @@
-"""Neural architecture search without training (Mellor et al., 2021): how well activations tell images apart."""
+"""NAS without training (Mellor et al., arXiv:2006.04647): how well activations distinguish images."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ _ACTIVATIONS = (
     "gelu",
     "mish",
 )
-"""The operators, in place or not, that bend at zero; all that is called ReLU, as a module or a function, runs one."""
+"""The operators, in place or not, of activations with a kink or a bend at zero; every kind of ReLU runs one."""
 
 
 def make(networks: StudyNetworks, *, seed: int, effort: Effort) -> UntrainedScore:
-    """Return the score of a study's placements."""
+    """Return the proxy of a study."""
     return UntrainedScore(naswot, networks, seed=seed, effort=effort)
 
 
 def naswot(network: nn.Module, images: Tensor, labels: Tensor) -> float:  # noqa: ARG001 - a Measure
-    """Return log |det K|, K (N, N): on how many activation units two images lie on the same side of zero.
+    """Return log |det K|, where K (N, N) counts the activation units at which two images have the same sign.
 
-    In training mode, as published, so that batch norms use the statistics of the minibatch. -inf, or hugely negative,
-    where two images cannot be told apart.
+    The network is in training mode, as published, so that batch norms use the statistics of the minibatch. The result
+    is -inf, or very negative, where two images cannot be distinguished.
     """
     with torch.no_grad(), Agreement(len(images), images.device) as agreement:
         copy.deepcopy(network).train()(images)
@@ -45,7 +45,7 @@ def naswot(network: nn.Module, images: Tensor, labels: Tensor) -> float:  # noqa
 
 
 class Agreement(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts, for each pair of `count` images, the activation units that see both on the same side of zero."""
+    """Count, for each pair of `count` images, the activation units at which both have the same sign."""
 
     def __init__(self, count: int, device: torch.device) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -58,14 +58,14 @@ class Agreement(TorchDispatchMode):  # type: ignore[no-untyped-call]
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Run an operator; before it, since it may be in place, look at what enters an activation."""
+        """Run an operator; count the inputs of an activation before, since it may be in place."""
         name = func.overloadpacket.__name__  # type: ignore[attr-defined]
         if name.removesuffix("_") in _ACTIVATIONS:
             self._count(args[0])
         return func(*args, **(kwargs or {}))
 
     def _count(self, entering: Tensor) -> None:
-        # The first axis of what a module pools or folds may be longer than the batch, whose images stay in order.
+        # Where a module folds other axes into the first, it is longer than the batch, but images stay in order.
         codes = (entering.reshape(len(self.kernel), -1) > 0).float()
         agreeing = codes @ codes.T + (1 - codes) @ (1 - codes).T
         self.kernel += agreeing.double()

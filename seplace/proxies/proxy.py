@@ -1,4 +1,4 @@
-"""What a proxy is, and how much it may spend."""
+"""The protocol of a proxy, and the effort that it may take."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from seplace.study.recipe import Recipe
 
 
 class Proxy(Protocol):
-    """Scores placements of one study, the same number every time."""
+    """A deterministic score of the placements of a study."""
 
     def score(self, placement: Placement) -> float:
-        """Return the score, larger is better; -inf of a network that is dead or cannot be trained, never NaN."""
+        """Return the score, larger is better; -inf for a network that is dead or cannot be trained, never NaN."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Effort:
-    """How much proxies may spend, and on what networks."""
+    """The effort of proxies, and the start of their networks."""
 
     images: int
-    """Training images of the minibatch that untrained networks see."""
+    """The number of training images in the minibatch for untrained networks."""
     gate_init: Init
-    """How the gates of untrained networks start; one that starts at one is not there yet, and hardly seen."""
+    """How the gates of untrained networks start; one that starts at 1 has hardly an effect."""
     short_epochs: int
-    """Epochs of a short training."""
+    """The epochs of a short training."""
     supernet_epochs: int
-    """Epochs of the supernet's training, over all of its paths together."""
+    """The epochs of the supernet's training, for all paths together."""
     recalibration_batches: int
-    """Training batches from which a path of the supernet gets batch-norm statistics of its own."""
+    """The number of training batches that recompute the batch-norm statistics of a supernet's path."""
 
     @classmethod
     def usual(cls, epochs: int, *, gate_init: Init) -> Self:
@@ -53,6 +53,6 @@ class Effort:
 
 
 def rescaled(recipe: Recipe, *, epochs: int) -> Recipe:
-    """Return the recipe for another number of epochs, its schedule and warm-up in proportion."""
+    """Return the recipe with another number of epochs, and schedule and warm-up in proportion."""
     warmup = recipe.warmup_epochs * epochs / recipe.epochs
     return recipe.model_copy(update={"epochs": epochs, "warmup_epochs": warmup})

@@ -1,7 +1,7 @@
-"""The rank correlation check: how proxies rank the placements of a finished study, beside its trainings.
+"""The rank correlation check: how proxies rank the placements of a finished study, compared with their trainings.
 
-A proxy must beat FLOPs, which rank placements for nothing. No rank correlation can be judged without its ceiling: with
-noisy trainings even the truth does not rank as their means do.
+A proxy must beat FLOPs, which cost nothing. A rank correlation means little without its ceiling: with noisy trainings,
+even the true accuracies do not rank placements as the means of trainings do.
 """
 
 from __future__ import annotations
@@ -35,41 +35,41 @@ if TYPE_CHECKING:
 
 FLOPS = "flops"
 LEAST_PLACEMENTS = 5
-"""With fewer there is next to nothing to rank."""
+"""The least number of placements that a check needs."""
 
 _RESAMPLES = 1000
 
 OnScore = Callable[[str, int], None]
-"""Hears the name of a proxy and how many placements it has scored."""
+"""Called with the name of a proxy and the number of placements that it has scored."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """What stand-alone trainings say of one placement; values by seed, larger is better."""
+    """The stand-alone trainings of a placement; values by seed, larger is better."""
 
     placement: Placement
     flops: float
     accuracy: Mapping[int, float]
-    """In percent, adjusted for which seeds they were."""
+    """In percent, without the seed effects."""
     negative_cross_entropy: Mapping[int, float]
-    """In nats, adjusted for which seeds they were."""
+    """In nats, without the seed effects."""
 
 
 TARGETS: Mapping[str, Callable[[Trained], Mapping[int, float]]] = {
     "accuracy": lambda trained: trained.accuracy,
     "-cross_entropy": lambda trained: trained.negative_cross_entropy,
 }
-"""What a proxy is to rank placements by: the mean over seeds of …"""
+"""The targets of the check, by name: a proxy should rank placements as the mean over seeds does."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """What one proxy says of each of some placements, and what that took."""
+    """The scores that a proxy gives some placements, and the time that they took."""
 
     proxy: str
     values: tuple[float, ...]
     seconds: float
-    """A placement, on average."""
+    """The average of a placement."""
     shared_seconds: float
     """Once for all placements."""
 
@@ -87,13 +87,13 @@ def rank_correlation_table(
 ) -> pd.DataFrame:
     """Score trained placements of a study by proxies and compare; the columns are those of `compare`.
 
-    `placements` is how many are drawn from those that were trained in full; None for all. The proxies draw from a seed
-    that no training of the study has, and never see the test split. InputError where there are too few placements.
+    `placements` is the number drawn from those that were trained in full; None takes all. The proxies have a seed that
+    no training of the study has, and never see the test split. Raises InputError where there are too few placements.
     """
     from seplace.evaluators.study_networks import StudyNetworks
 
     for name in proxies:
-        PROXIES.entry(name)  # a wrong name is refused before anything takes time
+        PROXIES.entry(name)  # refuses an unknown name before any work
     trained = sampled(trained_placements(evaluations, epochs=config.training.epochs), placements, seed=seed)
     networks = StudyNetworks(config, device=device)
     names = [name for name in dict.fromkeys(proxies) if name != FLOPS]
@@ -102,7 +102,7 @@ def rank_correlation_table(
 
 
 def trained_placements(evaluations: Iterable[Evaluation], *, epochs: int) -> list[Trained]:
-    """Return the placements with complete evaluations of `epochs` epochs, in order of their texts."""
+    """Return the placements with complete evaluations of `epochs` epochs, in the order of their texts."""
     rows: dict[Placement, list[Evaluation]] = defaultdict(list)
     for row in evaluations:
         if row.state == "complete" and row.epochs == epochs:
@@ -125,18 +125,20 @@ def trained_placements(evaluations: Iterable[Evaluation], *, epochs: int) -> lis
 
 
 def _adjusted(values: Sequence[Mapping[int, float]]) -> list[dict[int, float]]:
-    """Return values by seed without what each seed gives to all placements alike."""
+    """Return values by seed without the seed effects."""
     effects = seed_effects(values)
     return [{seed: value - effects[seed] for seed, value in by_seed.items()} for by_seed in values]
 
 
 def sampled(trained: Sequence[Trained], count: int | None, *, seed: int) -> list[Trained]:
-    """Return `count` placements drawn from `seed`, or all, in their order; InputError where these are too few."""
+    """Return `count` placements drawn with `seed`, or all, in order; raises InputError where these are too few."""
     chosen = list(range(len(trained)))
     if count is not None and count < len(trained):
         chosen = sorted(random.Random(derive_seed(seed, "rank_correlation")).sample(chosen, count))
     if len(chosen) < LEAST_PLACEMENTS:
-        raise InputError(f"a proxy is judged by at least {LEAST_PLACEMENTS} trained placements (got {len(chosen)})")
+        raise InputError(
+            f"a rank correlation check needs at least {LEAST_PLACEMENTS} trained placements (got {len(chosen)})"
+        )
     return [trained[at] for at in chosen]
 
 
@@ -149,11 +151,11 @@ def measure_scores(
     effort: Effort,
     on_score: OnScore,
 ) -> list[Scores]:
-    """Let each proxy score each placement; the time that it takes to read the study's data is nobody's."""
+    """Score each placement by each proxy; reading the study's data does not count as time of a proxy."""
     from seplace.models import holds_own_code
 
-    networks.images  # noqa: B018 - read now
-    own_seed = derive_seed(seed, "proxy")  # no seed of a training, whose luck it would share
+    networks.images  # noqa: B018 - reads the data
+    own_seed = derive_seed(seed, "proxy")  # not the seed of a training, whose chance it would share
     measured = []
     for name in proxies:
         start = time.perf_counter()
@@ -178,15 +180,15 @@ def measure_scores(
 
 
 def compare(trained: Sequence[Trained], scores: Sequence[Scores], *, seed: int) -> pd.DataFrame:
-    """Return one row a proxy and target (TARGETS), FLOPs first as the one to beat.
+    """Return a row for each proxy and target (TARGETS), FLOPs first.
 
-    Columns: proxy; against, the target; placements, and how many of them are replicated on several seeds; tau,
-    Kendall's tau-b with the mean of the target over seeds; ceiling, the tau that the truth itself would reach, NaN
-    where no placement is replicated; beyond_flops, the partial tau given FLOPs; each with the bounds of its 90 %
-    interval (`_lower`, `_upper`), bootstrapped over placements; verdict; seconds a placement, and shared by all.
+    Columns: proxy; against, the target; placements, and the number replicated on several seeds; tau, Kendall's tau-b
+    with the mean of the target over seeds; ceiling, the tau that the true values would reach, NaN where no placement is
+    replicated; beyond_flops, the partial tau given FLOPs; each with the bounds of its 90 % interval (`_lower`,
+    `_upper`), bootstrapped over placements; verdict; seconds of a placement, and shared by all.
 
-    The ceiling takes the noise of the replicated placements for that of all. In a search these are the baselines and
-    the confirmed front, no random choice.
+    The ceiling assumes that all placements are as noisy as the replicated ones. In a search those are the baselines and
+    the confirmed front, not a random sample.
     """
     import pandas as pd
 
@@ -226,10 +228,10 @@ def compare(trained: Sequence[Trained], scores: Sequence[Scores], *, seed: int) 
 
 
 def verdict(tau: Interval, beyond_flops: Interval | None) -> str:
-    """Say what a proxy is worth, at the level of the intervals; `beyond_flops` is None for FLOPs themselves.
+    """Return the verdict on a proxy, at the level of the intervals; `beyond_flops` is None for FLOPs themselves.
 
-    `ranks backwards`: its tau is below 0. `useless`: its tau may be 0, or it gives all the same score. `no better than
-    FLOPs`: what it says beyond FLOPs may be nothing. `helps` otherwise.
+    `ranks backwards`: tau is below 0. `useless`: tau may be 0, or all scores are equal. `no better than FLOPs`: the
+    partial tau given FLOPs may be 0. `helps` otherwise.
     """
     if tau.upper < 0:
         return "ranks backwards"

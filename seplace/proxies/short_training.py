@@ -13,14 +13,14 @@ from seplace.seeds import derive_seed
 
 
 def make(networks: StudyNetworks, *, seed: int, effort: Effort) -> ShortTraining:
-    """Return the score of a study's placements."""
+    """Return the proxy of a study."""
     return ShortTraining(networks, seed=seed, epochs=effort.short_epochs)
 
 
 class ShortTraining:
     """The negative cross-entropy on the validation split, in nats, after a short training on one seed.
 
-    Cross-entropy, since it ranks under-trained networks better than accuracy does.
+    Cross-entropy ranks under-trained networks better than accuracy does.
     """
 
     def __init__(self, networks: StudyNetworks, *, seed: int, epochs: int) -> None:
@@ -29,7 +29,7 @@ class ShortTraining:
         self.recipe = rescaled(networks.config.training, epochs=epochs)
 
     def score(self, placement: Placement) -> float:
-        """Train the network of a placement and score it; -inf where the training fails."""
+        """Train and score the network of a placement; return -inf where the training fails."""
         network = self.networks.startable(placement, seed=self.seed)
         with seeded(self.networks.device, derive_seed(self.seed, "proxy")):
             try:

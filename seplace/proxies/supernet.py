@@ -1,6 +1,6 @@
-"""A weight-sharing network (after Guo et al., 2020): trained once over all placements, then scored for each.
+"""A weight-sharing network, trained once for all placements (after Guo et al., arXiv:1904.00420).
 
-Bender et al. (2018) and many after them report that such networks need not rank as trainings of their own do.
+Bender et al. (2018) and others report that such networks need not rank placements as stand-alone trainings do.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ Path = tuple[int, ...]
 
 
 def make(networks: StudyNetworks, *, seed: int, effort: Effort) -> SharedWeights:
-    """Train a supernet for each backbone of the study's space, and return what scores their paths.
+    """Train a supernet for each backbone of the study's space, and return the proxy.
 
-    TrainingFailed where a supernet's training diverges.
+    Raises TrainingFailed where a supernet's training diverges.
     """
     recipe = rescaled(networks.config.training, epochs=effort.supernet_epochs)
-    recipe = recipe.model_copy(update={"compile": False})  # each path would be compiled anew
+    recipe = recipe.model_copy(update={"compile": False})  # each path would be compiled again
     supernets = {}
     for variant in networks.config.search_space.backbones:
         supernet = Supernet.build(networks, variant, seed=seed)
@@ -42,19 +42,19 @@ def make(networks: StudyNetworks, *, seed: int, effort: Effort) -> SharedWeights
 
 
 class SharedWeights:
-    """The negative cross-entropy, in nats, that a placement's path of a supernet has on the validation split."""
+    """The negative cross-entropy, in nats, of a placement's path of a supernet on the validation split."""
 
     def __init__(
         self, networks: StudyNetworks, supernets: Mapping[str, Supernet], *, seed: int, recalibration_batches: int
     ) -> None:
-        """Keep trained supernets, by the names that placements have for their backbones."""
+        """Take trained supernets by the text of their backbones, which is empty for the first."""
         self.networks = networks
         self.supernets = supernets
         self.seed = seed
         self.recalibration_batches = recalibration_batches
 
     def score(self, placement: Placement) -> float:
-        """Return the score of the path, with batch-norm statistics of its own; -inf where it is no number."""
+        """Return the score of the path, with its own batch-norm statistics; -inf where it is not finite."""
         network = self.networks.startable(placement, seed=self.seed)
         network.load_state_dict(self.supernets[placement.variant].state_of(placement))
         batches = self.networks.training_batches(seed=self.seed)
@@ -66,8 +66,8 @@ class SharedWeights:
 class Supernet(nn.Module):
     """A network with the blocks of every choice of every unit side by side.
 
-    In training each forward pass takes a path drawn at random, from a stream of its own; in inference it takes `path`,
-    which is the last one drawn.
+    In training, each forward pass draws a random path from its own generator; in inference it takes `path`, the last
+    one drawn.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Supernet(nn.Module):
         *,
         seed: int,
     ) -> None:
-        """Take over networks: the k-th has the k-th choice of each unit, or the last where it has fewer."""
+        """Take over networks: the k-th has the k-th choice of each unit, or the last where a unit has fewer."""
         super().__init__()
         self.network = networks[0]
         self.units = units
@@ -95,7 +95,7 @@ class Supernet(nn.Module):
             self._switches.append(switches)
 
     def _replace(self, block: nn.Module, switch: Switch) -> None:
-        """Put a switch into all places of a block, which may have several names."""
+        """Replace a block by a switch under all its names."""
         for parent in list(self.network.modules()):
             for name, child in parent._modules.items():
                 if child is block and parent is not switch.blocks:
@@ -103,9 +103,9 @@ class Supernet(nn.Module):
 
     @classmethod
     def build(cls, networks: StudyNetworks, variant: str, *, seed: int) -> Supernet:
-        """Build the untrained supernet of a backbone of the study's space, for the space's choices and the baselines'.
+        """Build the untrained supernet of a backbone for the choices of the space and of the baselines.
 
-        Every path starts from the weights that its placement starts from on this seed.
+        Every path starts with the weights of its placement for this seed.
         """
         space = networks.config.search_space
         beside = [mark.choices for mark in space.baselines.values() if mark.variant == variant]
@@ -122,7 +122,7 @@ class Supernet(nn.Module):
 
     @property
     def path(self) -> Path:
-        """The choices that run."""
+        """The positions of the active choices."""
         return tuple(switches[0].at for switches in self._switches)
 
     @path.setter
@@ -132,7 +132,7 @@ class Supernet(nn.Module):
                 switch.at = at
 
     def path_of(self, placement: Placement) -> Path:
-        """Return the path of a placement of the choices that the supernet has."""
+        """Return the path of a placement, whose choices must be the supernet's."""
         return tuple(listed.index(choice) for listed, choice in zip(self.choices, placement.choices, strict=True))
 
     def forward(self, images: Tensor) -> Tensor:
@@ -141,13 +141,13 @@ class Supernet(nn.Module):
             self.path = tuple(self.random.randrange(len(listed)) for listed in self.choices)
         logits: Tensor = self.network(images)
         if self.training and not self._has_trained:
-            # Fused SGD takes parameters that all have a momentum already, or none: the first step gives it to each.
+            # Fused SGD needs all parameters to have a momentum or none: the first step creates each.
             self._has_trained = True
             logits = logits + 0.0 * sum(parameter.sum() for parameter in self.parameters())
         return logits
 
     def state_of(self, placement: Placement) -> dict[str, Tensor]:
-        """Return the weights of a placement's path under the names that its own network has for them."""
+        """Return the weights of a placement's path, under the names of its stand-alone network."""
         chosen: dict[str, str] = {}
         names = list(self.network.named_modules(remove_duplicate=False))
         for switches, at in zip(self._switches, self.path_of(placement), strict=True):
@@ -165,7 +165,7 @@ class Supernet(nn.Module):
 
 
 class Switch(nn.Module):
-    """The blocks of one site, one for each choice; one of them runs."""
+    """The blocks of a site, one for each choice; one of them is active."""
 
     def __init__(self, blocks: Sequence[nn.Module]) -> None:
         super().__init__()
@@ -173,15 +173,15 @@ class Switch(nn.Module):
         self.at = 0
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """Run the block that is switched on."""
+        """Run the active block."""
         output: Tensor = self.blocks[self.at](*inputs)
         return output
 
 
 def recalibrate(network: nn.Module, batches: itertools.islice[tuple[Tensor, Tensor]]) -> None:
-    """Give a network the batch-norm statistics of some batches, averaged; leave it in eval mode.
+    """Recompute the batch-norm statistics of a network as averages over some batches; leave it in eval mode.
 
-    A batch norm that is frozen keeps those that it has.
+    A frozen batch norm keeps its statistics.
     """
     network.eval()
     norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]

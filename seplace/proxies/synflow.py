@@ -1,6 +1,6 @@
-"""Synaptic flow (Tanaka et al., 2020): how much of a network's total weight lies on its paths; sees no image.
+"""Synaptic flow (Tanaka et al., arXiv:2006.05467): how much weight lies on the paths of a network; it uses no image.
 
-As a score of architectures with batch norms left out: Abdelfattah et al. (2021).
+Abdelfattah et al. (arXiv:2101.08134) use it as a score of architectures, without batch norms.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from seplace.proxies.untrained import UntrainedScore
 
 
 def make(networks: StudyNetworks, *, seed: int, effort: Effort) -> UntrainedScore:
-    """Return the score of a study's placements; of the minibatch only its shape is used."""
+    """Return the proxy of a study; it uses only the shape of the minibatch."""
     return UntrainedScore(synflow, networks, seed=seed, effort=effort)
 
 
 def synflow(network: nn.Module, images: Tensor, labels: Tensor) -> float:  # noqa: ARG001 - a Measure
     """Return log Σ |θ ∂R/∂θ| over all parameters θ, R the sum of the logits of one image of ones.
 
-    Every θ is replaced by |θ| and every batch norm by the identity. In double precision: R is a product over layers,
-    which is also why its logarithm is the score. -inf where nothing flows.
+    Every θ is replaced by |θ| and every batch norm by the identity. R is a product over layers: hence double precision,
+    and the logarithm. The result is -inf where R has no gradient.
     """
     linear = copy.deepcopy(network).double().eval()
     for module in linear.modules():

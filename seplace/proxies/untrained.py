@@ -1,4 +1,4 @@
-"""What the scores of untrained networks share: how these are built, the minibatch that they see, randomness."""
+"""The common part of scores of untrained networks: construction, minibatch and random numbers."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from seplace.proxies.proxy import Effort
 from seplace.seeds import derive_seed
 
 Measure = Callable[[nn.Module, Tensor, Tensor], float]
-"""Scores a network, which it leaves as it is, on images (N, C, H, W) and labels (N,) of its device."""
+"""Scores a network without changing it, on images (N, C, H, W) and labels (N,) on its device."""
 
 
 class UntrainedScore:
-    """A measure of untrained networks, on a minibatch that all placements share.
+    """A proxy that measures untrained networks on a minibatch, the same for all placements.
 
-    Networks are drawn from one seed, so that their backbones have equal weights. What a recipe freezes is not frozen.
+    All networks have the same seed, so that their backbones have equal weights. Nothing is frozen.
     """
 
     def __init__(self, measure: Measure, networks: StudyNetworks, *, seed: int, effort: Effort) -> None:
@@ -35,7 +35,7 @@ class UntrainedScore:
         self.images, self.labels = minibatch(networks, effort.images, seed=seed)
 
     def network(self, placement: Placement) -> nn.Module:
-        """Build the network of a placement, its gates started as the effort says."""
+        """Build the network of a placement, with its gates started as the effort says."""
         space = self.networks.config.search_space
         images = self.networks.images
         network = build(
@@ -49,16 +49,16 @@ class UntrainedScore:
         return network.to(self.networks.device)
 
     def score(self, placement: Placement) -> float:
-        """Return the measure of a placement; -inf where it is no number."""
+        """Return the measure of a placement; -inf where it is NaN."""
         with seeded(self.networks.device, derive_seed(self.seed, "proxy")):
             value = self.measure(self.network(placement), self.images, self.labels)
         return -math.inf if math.isnan(value) else value
 
 
 def minibatch(networks: StudyNetworks, count: int, *, seed: int) -> tuple[Tensor, Tensor]:
-    """Return the first images (count, C, H, W) and labels (count,) that a training on `seed` sees.
+    """Return the first images (count, C, H, W) and labels (count,) of a training with a seed.
 
-    DataError where an epoch has fewer.
+    Raises DataError where an epoch has fewer.
     """
     images, labels, found = [], [], 0
     for some_images, some_labels in networks.training_batches(seed=seed):
@@ -72,7 +72,7 @@ def minibatch(networks: StudyNetworks, count: int, *, seed: int) -> tuple[Tensor
 
 @contextmanager
 def seeded(device: torch.device, seed: int) -> Iterator[None]:
-    """Draw from `seed` what a network draws, such as dropout, and leave the global random states as they were."""
+    """Seed the random numbers of a network, such as dropout, and restore the global random states at the end."""
     on_gpu = device.type == "cuda"
     with torch.random.fork_rng(devices=[device] if on_gpu else []):
         torch.default_generator.manual_seed(seed)
