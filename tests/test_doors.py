@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from seplace.backbones.describe import describe
+from seplace.costs.of_space import count_space
 from seplace.errors import InvalidStudy
 from seplace.models import build
 from seplace.placement import Placement, StageChoice
@@ -253,3 +254,46 @@ def test_an_import_path_that_gives_no_attachment_is_told_where_it_stands(tmp_pat
     (tmp_path / "space.yaml").write_text(f"schema: 1\nbackbone: cifar_resnet8\ngate: {{init: paper}}\n{choices}\n")
     with pytest.raises(InvalidStudy, match=re.escape(f"choices.attachments[1]: attachment {attachment!r}: {message}")):
         load_study(write_study(tmp_path, space="space.yaml"))
+
+
+COUNTED = """
+import seplace
+import torch
+from torch import nn
+
+
+class Clipped(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return torch.from_numpy(x.detach().numpy().clip(0, 1))
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient
+
+
+class Gate(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+
+    def forward(self, u):
+        return Clipped.apply(u.mean((2, 3), keepdim=True))
+
+
+seplace.register_count("Clipped", lambda inputs, outputs: 1000)
+"""
+
+
+def test_a_module_gives_its_operator_a_count_where_it_is_defined(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("seplace.costs.counting._registered", {})
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    (tmp_path / "counted_gates.py").write_text(COUNTED)
+    choices = "choices: {modules: [none, 'counted_gates:Gate']}"
+    (tmp_path / "space.yaml").write_text(f"schema: 1\nbackbone: cifar_resnet8\ngate: {{init: paper}}\n{choices}\n")
+    space = load_study(write_study(tmp_path, space="space.yaml")).search_space
+    (gate,) = {choice for choice in space.choices[0] if choice.module != "none"}
+    table = count_space(space, ["flops"])
+    plain, gated = (Placement((choice, StageChoice(), StageChoice())) for choice in (StageChoice(), gate))
+    extra = table.costs_of(gated)["flops"] - table.costs_of(plain)["flops"]
+    pixels = 16 * 32 * 32
+    assert extra == 1000 + 2 * pixels  # the pooling, the operator, and the scaling

@@ -1,4 +1,4 @@
-"""The drill: in a scratch copy, a new entry of each shelf takes one file and one line, and the suites pick it up."""
+"""The drill: in a scratch copy, a new entry of every shelf takes one file and one line; the suites pick it up."""
 
 import shutil
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-NEW_MEMBERS = {
+NEW_ENTRIES = {
     "attention": (
         "drilled",
         '"drilled": "seplace.attention.drilled:Drilled",',
@@ -122,6 +122,146 @@ def make(config: StudyConfig, folder: Path, *, worker: int) -> StandAlone:  # no
     return StandAlone(config, folder, device="cpu")
 ''',
     ),
+    "attachments": (
+        "drilled",
+        '"drilled": AttachmentEntry("seplace.attachments.drilled:Drilled", like="post"),',
+        '''"""The gate after the block."""
+
+from seplace.attachments.block import BlockWithSlots, MakeAttention
+
+
+class Drilled:
+    """A(y) of the output y of a block."""
+
+    @staticmethod
+    def attach(block: BlockWithSlots, make: MakeAttention) -> None:
+        """Put A after the block."""
+        block.put("output", make(block.out_channels))
+''',
+    ),
+    "executors": (
+        "drilled",
+        '"drilled": "seplace.executors.drilled:Drilled",',
+        '''"""Trainings in this process, the newest first."""
+
+from collections.abc import Callable
+
+from seplace.executors.executor import Maker, evaluated
+from seplace.results.evaluation import Evaluation, Job
+
+
+class Drilled:
+    """Runs the jobs of a list."""
+
+    def __init__(self, maker: Maker, *, workers: int, max_retries: int, on_progress: Callable[[], None]) -> None:
+        del workers, max_retries
+        self.maker = maker
+        self.on_progress = on_progress
+        self.jobs: list[Job] = []
+        self.epochs_done = 0
+
+    @property
+    def running(self) -> int:
+        """Jobs submitted and not yet returned."""
+        return len(self.jobs)
+
+    def submit(self, job: Job) -> None:
+        """Queue a job."""
+        self.jobs.append(job)
+
+    def wait(self) -> list[Evaluation]:
+        """Run a job."""
+        evaluation = evaluated(self.maker.make(0), self.jobs[0], on_epoch=lambda _: self.on_progress())
+        del self.jobs[0]
+        return [evaluation]
+
+    def close(self) -> None:
+        """Forget the jobs."""
+        self.jobs.clear()
+''',
+    ),
+    "samplers": (
+        "drilled",
+        '"drilled": "seplace.samplers.drilled:make",',
+        '''"""Random proposals."""
+
+from optuna.samplers import BaseSampler, RandomSampler
+
+from seplace.samplers.task import Task
+
+
+def make(seed: int, task: Task) -> BaseSampler:  # noqa: ARG001
+    """Return the sampler of a proposal."""
+    return RandomSampler(seed=seed)
+''',
+    ),
+    "exporters": (
+        "drilled",
+        '"drilled": "seplace.exporters.drilled:export",',
+        '''"""A network as torch traces it."""
+
+import io
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from seplace.exporters.folder import refuse_foreign, write_folder
+from seplace.exporters.form import Form
+from seplace.exporters.trained import TrainedNetwork
+from seplace.exporters.verify import verify_form
+
+DRILLED = Form(
+    mark="seplace-drilled-export",
+    network_file="model.ts",
+    content="the network as a trace of torch",
+    verified="A fresh Python without seplace gave equal logits.",
+    loading="""\\
+import torch
+
+network = torch.jit.load("model.ts")""",
+)
+
+
+def export(trained: TrainedNetwork, folder: Path) -> Path:
+    """Write the folder."""
+    folder = folder.resolve()
+    refuse_foreign(folder, DRILLED)
+    network, file = trained.build(), io.BytesIO()
+    side = trained.image_size
+    torch.jit.save(torch.jit.trace(network, torch.zeros(2, trained.in_channels, side, side)), file)
+    verify = partial(verify_form, form=DRILLED)
+    return write_folder(trained, folder, form=DRILLED, network=network, content=file.getvalue(), verify=verify)
+''',
+    ),
+    "proxies": (
+        "drilled",
+        '"drilled": "seplace.proxies.drilled:make",',
+        '''"""The length of the text, and a draw."""
+
+import random
+
+from seplace.evaluators.study_networks import StudyNetworks
+from seplace.placement import Placement
+from seplace.proxies.proxy import Effort
+
+
+class Drilled:
+    """Scores texts."""
+
+    def __init__(self, draw: float) -> None:
+        self.draw = draw
+
+    def score(self, placement: Placement) -> float:
+        """Return the length of the text, and the draw."""
+        return len(str(placement)) + self.draw
+
+
+def make(networks: StudyNetworks, *, seed: int, effort: Effort) -> Drilled:  # noqa: ARG001
+    """Return the proxy."""
+    return Drilled(random.Random(seed).random())
+''',
+    ),
 }
 
 
@@ -135,7 +275,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return skipped(folder, names) | ({"results"} if Path(folder) == ROOT else set())
 
     shutil.copytree(ROOT, copy, ignore=ignored)
-    for shelf, (name, line, source) in NEW_MEMBERS.items():
+    for shelf, (name, line, source) in NEW_ENTRIES.items():
         (copy / "seplace" / shelf / f"{name}.py").write_text(source)
         table = copy / "seplace" / shelf / "__init__.py"
         head, brace, tail = table.read_text().rpartition("    },\n)")
@@ -157,8 +297,9 @@ def run(copy: Path, *arguments: str) -> str:
 
 
 @pytest.mark.slow
-def test_the_role_suites_pick_new_members_up_unedited(scratch: Path) -> None:
-    suites = [f"tests/{shelf}/test_role.py" for shelf in NEW_MEMBERS]
+def test_the_role_suites_pick_new_entries_up_unedited(scratch: Path) -> None:
+    assert len(NEW_ENTRIES) == 10
+    suites = [f"tests/{shelf}/test_role.py" for shelf in NEW_ENTRIES]
     # A base folder of its own: sessions that share one clear each other's away.
     own = (f"--basetemp={scratch.parent / 'tests'}", "-p", "no:cacheprovider")
     # One session for all of them: torch is imported once.
@@ -173,6 +314,6 @@ def test_a_new_gate_takes_part_in_a_placement(scratch: Path) -> None:
     assert "drilled-drilled.cross" in printed
 
 
-def test_the_import_contracts_hold_with_new_members(scratch: Path) -> None:
+def test_the_import_contracts_hold_with_new_entries(scratch: Path) -> None:
     done = subprocess.run([Path(sys.executable).parent / "lint-imports"], cwd=scratch, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout

@@ -1,7 +1,8 @@
-"""Exporters: what a trained network becomes outside seplace. Each verifies its own output.
+"""Exporters write a trained network as files that need no seplace. Each verifies its own output.
 
-An entry is a function `export(trained, folder)`: it takes a `TrainedNetwork`, writes a folder and returns its
-path, or raises ExportMismatch and leaves nothing. One file and one line add an entry.
+An entry is a function `export(trained, folder)`. It takes a `TrainedNetwork`, writes a folder and returns its resolved
+path, or raises ExportMismatch and leaves nothing behind. `write_folder` with `verify_form` does that for any file of a
+network that Python code can load. One file and one line add an entry.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ EXPORTERS = Registry(
 
 
 def exporter_for(backbone: Backbone) -> str:
-    """Return the default exporter of a backbone: source, or program for a network of the user's."""
+    """Return the default exporter of a backbone: `program` for a network of the user's own, otherwise `source`."""
     from seplace.backbones.foreign.traced import TracedBackbone  # torch
 
     return "program" if isinstance(backbone, TracedBackbone) else "source"

@@ -1,4 +1,4 @@
-"""What exported code may hold: a few imports, definitions, and nothing that reaches out of the network."""
+"""Check exported code: it has imports of torch and a few modules, definitions, and constants."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import ast
 from seplace.errors import InputError
 
 ALLOWED_IMPORTS = frozenset({"__future__", "collections", "collections.abc", "math", "typing"})
-"""Beside torch and its own modules."""
+"""The modules that exported code may import, besides torch and its submodules."""
 
 _REFUSED_NAMES = frozenset({"__builtins__", "__import__", "breakpoint", "compile", "eval", "exec", "globals", "open"})
 _REFUSED_ATTRIBUTES = frozenset(
@@ -20,16 +20,16 @@ _TOP_LEVEL = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.FunctionDef, ast.Ass
 
 
 class UnexportableCode(InputError):
-    """Code that a model.py of definitions and torch cannot hold; the message says what and where."""
+    """Code that cannot be exported as a model.py that needs torch alone; the message names what and where."""
 
 
 def is_allowed_import(module: str) -> bool:
-    """Tell whether exported code may import a module."""
+    """Return whether exported code may import a module."""
     return module in ALLOWED_IMPORTS or module == "torch" or module.startswith("torch.")
 
 
 def check_code(text: str) -> None:
-    """Raise UnexportableCode unless `text` is imports of what is allowed, definitions and constants.
+    """Raise UnexportableCode unless `text` has only allowed imports, definitions and constants.
 
     This holds the text to what it claims to be; it is no sandbox, since the code ran before it was exported.
     """

@@ -1,4 +1,4 @@
-"""The definitions that a few objects need, found by following the names that their source uses.
+"""Collect the definitions that some objects need, by following the names in their source.
 
 Only modules of the packages that the objects come from are followed; everything else has to be imported by
 the text, and so has to be on the list of allowed imports.
@@ -25,16 +25,16 @@ _COMPREHENSIONS = frozenset({"listcomp", "setcomp", "dictcomp", "genexpr"})
 
 @dataclass(frozen=True, kw_only=True)
 class Definition:
-    """A class, function or constant at the top of a module."""
+    """A class, function or constant at the top level of a module."""
 
     place: tuple[int, int]
-    """The number of its module, in the order in which modules were met, and its line."""
+    """The number of its module, in the order in which modules were found, and its line."""
     text: str
     is_constant: bool
     needed_before: frozenset[str]
-    """Names that running the definition looks up: bases, decorators, defaults, class attributes."""
+    """The names that executing the definition looks up: bases, decorators, defaults, class attributes."""
     needed: frozenset[str]
-    """All names of the module that it uses, when it runs or later."""
+    """All names of the module that it uses, when it is executed or later."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class Import:
 
 @dataclass(frozen=True)
 class _Source:
-    """A module's lines, and the statement that binds each name at its top."""
+    """A module's lines, and the statement that binds each name at its top level."""
 
     name: str
     lines: list[str]
@@ -57,21 +57,21 @@ class _Source:
     _used: dict[int, tuple[set[str], set[str]]] = field(default_factory=dict)
 
     def used_names(self, statement: ast.stmt) -> tuple[set[str], set[str]]:
-        """Return `_used_names` of a statement of this module, found once."""
+        """Return `_used_names` of a statement of this module, computed once."""
         if statement.lineno not in self._used:
             self._used[statement.lineno] = _used_names(statement, self.bindings)
         return self._used[statement.lineno]
 
 
 class Definitions:
-    """The definitions behind a few objects, and the imports that these need.
+    """The definitions that some objects need, and the imports of these definitions.
 
     UnexportableCode where the source is not to be had, where a name stands for two things in two modules, and
     where something is imported that exported code may not import.
     """
 
     def __init__(self, objects: Iterable[Any], *, reserved: Iterable[str] = ()) -> None:
-        """Collect for `objects`, which stand at the top of their modules; `reserved` names are taken."""
+        """Collect for `objects` at the top level of their modules; no definition may have a `reserved` name."""
         objects = list(objects)
         self.imports: set[Import] = set()
         self._packages = {_top_package(name) for name in ("seplace", *(each.__module__ for each in objects))}
@@ -83,7 +83,7 @@ class Definitions:
             self._follow(each.__module__, name_of(each))
 
     def in_order(self) -> list[Definition]:
-        """Return the definitions, each after what it needs, otherwise as they follow in their modules."""
+        """Return the definitions, each after those that it needs, otherwise in the order of their modules."""
         waiting = sorted(self._found.values(), key=lambda definition: definition.place)
         ordered: list[Definition] = []
         while waiting:
@@ -96,7 +96,7 @@ class Definitions:
         return ordered
 
     def _follow(self, module: str, name: str) -> None:
-        """Collect what `name` means in `module`, and what that needs."""
+        """Collect the definition of `name` in `module`, and the definitions that it needs."""
         source = self._source(module)
         if name not in source.bindings:
             if not hasattr(builtins, name):
@@ -146,7 +146,7 @@ class Definitions:
         self._names[name] = self._found[place]
 
     def _mean(self, name: str, meaning: tuple[str, object]) -> bool:
-        """Note what a name stands for; whether its definition is still to be collected."""
+        """Record the meaning of a name, and return whether its definition is still to be collected."""
         known = self._meanings.setdefault(name, meaning)
         if known != meaning:
             raise UnexportableCode(
@@ -167,7 +167,7 @@ class Definitions:
 
 @functools.lru_cache(maxsize=128)
 def _read(module: str, text: str, package: str) -> _Source:
-    """Parse a module; what is known of it holds as long as its text does."""
+    """Parse a module; the result is cached by the module's text."""
     return _Source(module, text.splitlines(), _bindings(ast.parse(text).body, package))
 
 
@@ -192,7 +192,7 @@ def _top_package(module: str) -> str:
 
 
 def _bindings(statements: list[ast.stmt], package: str) -> dict[str, ast.stmt | Import | None]:
-    """Map the names that statements bind to what binds them; what is under a condition is not followed."""
+    """Map names to the statements that bind them, without those under a condition."""
     bindings: dict[str, ast.stmt | Import | None] = {}
     for statement in statements:
         found: dict[str, ast.stmt | Import | None] = {}
@@ -221,7 +221,7 @@ def _bindings(statements: list[ast.stmt], package: str) -> dict[str, ast.stmt | 
 
 
 def _parent(package: str, level: int) -> str:
-    """Return the package that `level` leading dots of a relative import mean."""
+    """Return the package that `level` leading dots of a relative import refer to."""
     if level == 0:
         return ""
     parts = package.split(".")
@@ -238,14 +238,14 @@ def _text_of(statement: ast.stmt, lines: list[str]) -> str:
 
 
 def _used_names(statement: ast.stmt, bound: Container[str]) -> tuple[set[str], set[str]]:
-    """Return the names that a definition looks up in its module when it runs, and all that it ever does."""
+    """Return the names that a definition looks up in its module when it is executed, and all that it ever looks up."""
     bare = ast.unparse(ast.fix_missing_locations(_WithoutAnnotations().visit(copy.deepcopy(statement))))
     before, later = _looked_up(symtable.symtable(bare, "<definition>", "exec"))
     return before, before | later | _annotation_names(statement, bound)
 
 
 def _looked_up(table: symtable.SymbolTable) -> tuple[set[str], set[str]]:
-    """Return the global names that a scope looks up itself, and those that the functions in it do."""
+    """Return the global names that a scope looks up itself, and those that functions inside it look up."""
     at_top = table.get_type() == "module"
     before = {
         symbol.get_name() for symbol in table.get_symbols() if symbol.is_referenced() and (at_top or symbol.is_global())
@@ -262,7 +262,7 @@ def _looked_up(table: symtable.SymbolTable) -> tuple[set[str], set[str]]:
 
 
 class _WithoutAnnotations(ast.NodeTransformer):
-    """Drops annotations: they are never run, since the text begins with the future import."""
+    """Drops annotations: they are never executed, because the text begins with the future import."""
 
     def visit_arg(self, node: ast.arg) -> ast.arg:
         node.annotation = None
@@ -278,7 +278,7 @@ class _WithoutAnnotations(ast.NodeTransformer):
 
 
 def _annotation_names(statement: ast.stmt, bound: Container[str]) -> set[str]:
-    """Return the names in annotations, also those written as text if they are `bound`: not all text is a name."""
+    """Return the names in annotations; of names written as text, those that are `bound`."""
     names: set[str] = set()
     for node in ast.walk(statement):
         for annotation in (getattr(node, "annotation", None), getattr(node, "returns", None)):

@@ -1,4 +1,4 @@
-"""The folder of an export: written beside its place, verified there, and only then put there."""
+"""Write the folder of an export beside its final place, verify it, and then move it there."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def write_folder(
     content: bytes,
     verify: Callable[[Path, TrainedNetwork], None],
 ) -> Path:
-    """Write the files of an export, and return the folder, which appears once `verify` has passed on its files.
+    """Write the files of an export and return the folder, which appears once `verify` has accepted the files.
 
     `content` is that of the network's file, and `network` what was trained. What is in the folder is replaced, so that
     `refuse_foreign` comes first; on any error nothing is changed and nothing is left.
@@ -127,7 +127,7 @@ def _config(trained: TrainedNetwork, *, form: Form, params: int, files: Mapping[
 
 @contextlib.contextmanager
 def _sibling(folder: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `folder`; what is still in it at the end is removed."""
+    """Yield an empty temporary folder beside `folder`, and remove it at the end."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))

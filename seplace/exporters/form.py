@@ -1,4 +1,4 @@
-"""The forms of an export: what marks its folder, which file holds the network, and how a reader loads that."""
+"""The form of an export: the mark of its folder, the file of the network, and the code that loads it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Form:
-    """What the folders of one exporter have in common."""
+    """The properties that all folders of one exporter share."""
 
     mark: str
-    """The `format` in config.json, by which an earlier export is known."""
+    """The `format` in config.json, which identifies an earlier export."""
     network_file: str
     content: str
-    """What the network's file is, for the table of files in the README."""
+    """A description of the network's file, for the table of files in the README."""
     verified: str
-    """A paragraph for the README: what was done before the folder was written."""
+    """A paragraph of the README about the verification."""
     loading: str
-    """Python that makes `network` out of the folder that it runs in."""
+    """Python code that makes `network` from the files of its working folder."""
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The names of all files, in the order in which they are written."""
+        """The names of all files, in the order of writing."""
         return (self.network_file, "model.safetensors", "README.md", "config.json")

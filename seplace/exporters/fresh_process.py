@@ -1,4 +1,4 @@
-"""Use an exported folder as its reader would: in an isolated Python, with seplace out of reach."""
+"""Load an exported folder as its reader would: in an isolated Python that cannot import seplace."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def from_source(folder: Path) -> nn.Module:
 
 
 def from_program(folder: Path) -> nn.Module:
-    """Load the program of the folder, whose weights are those beside it."""
+    """Load the program of the folder; raises ValueError unless its weights equal those in model.safetensors."""
     network = torch.export.load(folder / "model.pt2").module()
     weights, beside = network.state_dict(), load_file(folder / "model.safetensors")
     if weights.keys() != beside.keys() or not all(torch.equal(weights[name], beside[name]) for name in weights):
@@ -48,7 +48,7 @@ def from_program(folder: Path) -> nn.Module:
 
 
 def from_code(folder: Path, code: str) -> nn.Module:
-    """Return the `network` that some code makes in the folder, as the README of an export shows it."""
+    """Return the `network` that the code in the README of an export makes in its folder."""
     os.chdir(folder)
     sys.path.insert(0, str(folder))
     names: dict[str, Any] = {}

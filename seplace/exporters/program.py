@@ -1,4 +1,4 @@
-"""Export as a program: a folder with the network as torch.export traces it, for networks whose code stays elsewhere."""
+"""Export as a program: a folder with the network as torch.export traces it, for networks of the user's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The README.md of an export: what it is, how to load it, its figures, and where it comes from.
+"""Write the README.md of an export: the network, how to load it, its figures, and its provenance.
 
 Every text from outside is escaped, so that it shows as it is and makes no link, no HTML and no table cell.
 """

@@ -1,4 +1,4 @@
-"""The text of model.py: the classes that a network is made of, as they stand in their modules, and a `build`.
+"""Write the text of model.py: the classes of a network, copied from their modules, and a function `build`.
 
 Nothing is generated but imports, docstrings and calls with literal arguments; what came from outside is
 either the `repr` of a validated literal or left out.
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _LINE_LENGTH = 110
 _PLAIN_TEXT = re.compile(r"[\w .:,=+\[\]-]{1,100}", re.ASCII)
-"""Texts that can stand in the first line of a docstring as they are."""
+"""Texts that need no escaping in the first line of a docstring."""
 
 
 def source_text(
@@ -189,7 +189,7 @@ def _loop_over_blocks(places: list[tuple[int, ...]]) -> list[str]:
 
 
 class _Code(str):
-    """Source that stands for itself."""
+    """Source code that is written as it is."""
 
 
 def _call(start: str, arguments: Mapping[str, Any], end: str, *, indent: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""What is exported: a network's description, its weights, and where they come from."""
+"""The input of an exporter: a network's description, its weights, and their provenance."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TrainedNetwork:
-    """One trained network; InputError if its classes or channel figures are not as many as it says."""
+    """A trained network; raises InputError where the number of classes or of channel statistics is wrong."""
 
     backbone: Backbone
     placement: Placement
@@ -42,8 +42,7 @@ class TrainedNetwork:
     state: Mapping[str, Tensor] = field(repr=False)
     """The state_dict of the network that `models.build` gives."""
     flops: int | None
-    """None where the study could not count them."""
-    """What the cost table says of the placement, for one image."""
+    """The FLOPs of one image in the cost table; None where the study could not count them."""
     provenance: Mapping[str, str | int | float | None]
     """Where the weights come from, in the order to show: study, seed, epochs, n, accuracy with accuracy_lower and
     accuracy_upper (percent, of the validation split), cross_entropy (nats), test_accuracy, versions, device, data, …"""
@@ -83,7 +82,7 @@ def network_of_study(
     images: Mapping[str, Any],
     folder: Path,
 ) -> TrainedNetwork:
-    """Return what a training of a study has left in its folder; `images` is what the ledger says of the data set.
+    """Return the trained network of an evaluation in a study's folder; `images` is the ledger's fact about the data.
 
     MissingWeights or CorruptResults where its weights are not there or were changed.
     """
@@ -113,7 +112,7 @@ def network_of_study(
 
 
 def _provenance_of(evaluation: Evaluation, placements: pd.DataFrame) -> dict[str, str | int | float | None]:
-    """Return the figures of a training, and of its placement over all seeds."""
+    """Return the results of a training, and those of its placement over all seeds."""
     row = placements.loc[placements["placement"] == str(evaluation.placement)].iloc[0]
     return {
         "seed": evaluation.seed,

@@ -1,4 +1,4 @@
-"""Whether an exported folder is the network that it was exported from: equal logits, FLOPs and parameters."""
+"""Verify that an exported folder reproduces its network: equal logits, FLOPs and parameters."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def verify_program(folder: Path, trained: TrainedNetwork, *, timeout_seconds: fl
 
 
 def verify_form(folder: Path, trained: TrainedNetwork, *, form: Form, timeout_seconds: float = 600) -> None:
-    """Raise ExportMismatch unless the folder of any form reproduces `trained`: the verifier for your own exporter.
+    """Raise ExportMismatch unless a folder of any form reproduces `trained`; for exporters of your own.
 
     A fresh process, which cannot import seplace, runs `form.loading` in the folder; the logits of its `network` for
     several numbers of random images must be equal to the bit. FLOPs are counted of the network that was trained.
@@ -61,14 +61,14 @@ def verify_form(folder: Path, trained: TrainedNetwork, *, form: Form, timeout_se
 
 
 def load_code(text: str) -> ModuleType:
-    """Run the text of a model.py that `check_code` accepts, as a module that no import finds."""
+    """Execute the text of a model.py that `check_code` accepts, as a module that cannot be imported."""
     module = ModuleType(_MODULE_NAME)
     exec(compile(text, "model.py", "exec"), module.__dict__)
     return module
 
 
 def check_costs(exported: nn.Module, network: nn.Module, trained: TrainedNetwork) -> None:
-    """Raise ExportMismatch unless FLOPs are the table's and parameters the trained network's."""
+    """Raise ExportMismatch unless the FLOPs equal the cost table's and the parameters the trained network's."""
     _check_flops(exported.eval(), trained)
     params = [COSTS["params"].measure(each, None) for each in (exported, network)]
     if params[0] != params[1]:
