@@ -198,28 +198,30 @@ def make(seed: int, task: Task) -> BaseSampler:  # noqa: ARG001
     "exporters": (
         "drilled",
         '"drilled": "seplace.exporters.drilled:export",',
-        '''"""A network as torch traces it."""
+        '''"""Source code in a file of another name."""
 
-import io
 from functools import partial
 from pathlib import Path
 
-import torch
-
 from seplace.exporters.folder import refuse_foreign, write_folder
 from seplace.exporters.form import Form
+from seplace.exporters.source_code import source_text
 from seplace.exporters.trained import TrainedNetwork
 from seplace.exporters.verify import verify_form
 
 DRILLED = Form(
     mark="seplace-drilled-export",
-    network_file="model.ts",
-    content="the network as a trace of torch",
+    network_file="network.py",
+    content="the network",
     verified="A fresh Python without seplace gave equal logits.",
     loading="""\\
 import torch
+from safetensors.torch import load_file
 
-network = torch.jit.load("model.ts")""",
+import network as code
+
+network = code.build().eval()
+network.load_state_dict(load_file("model.safetensors"))""",
 )
 
 
@@ -227,11 +229,17 @@ def export(trained: TrainedNetwork, folder: Path) -> Path:
     """Write the folder."""
     folder = folder.resolve()
     refuse_foreign(folder, DRILLED)
-    network, file = trained.build(), io.BytesIO()
-    side = trained.image_size
-    torch.jit.save(torch.jit.trace(network, torch.zeros(2, trained.in_channels, side, side)), file)
+    code = source_text(
+        trained.backbone,
+        trained.placement,
+        gate=trained.gate,
+        num_classes=trained.num_classes,
+        in_channels=trained.in_channels,
+    )
     verify = partial(verify_form, form=DRILLED)
-    return write_folder(trained, folder, form=DRILLED, network=network, content=file.getvalue(), verify=verify)
+    return write_folder(
+        trained, folder, form=DRILLED, network=trained.build(), content=code.encode(), verify=verify
+    )
 ''',
     ),
     "proxies": (
