@@ -146,7 +146,7 @@ class Drilled:
 
 from collections.abc import Callable
 
-from seplace.executors.executor import Maker, evaluated
+from seplace.executors.executor import Maker, evaluate_job
 from seplace.results.evaluation import Evaluation, Job
 
 
@@ -171,7 +171,7 @@ class Drilled:
 
     def wait(self) -> list[Evaluation]:
         """Run a job."""
-        evaluation = evaluated(self.maker.make(0), self.jobs[0], on_epoch=lambda _: self.on_progress())
+        evaluation = evaluate_job(self.maker.make(0), self.jobs[0], on_epoch=lambda _: self.on_progress())
         del self.jobs[0]
         return [evaluation]
 

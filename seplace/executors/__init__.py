@@ -1,7 +1,8 @@
 """Executors: where trainings run. One file and one line add an entry.
 
 An entry is a class `Executor(maker, *, workers, max_retries, on_progress)` with `submit(job)`,
-`wait() -> list[Evaluation]`, `close()` and the number `running`.
+`wait() -> list[Evaluation]`, `close()` and the numbers `running` and `epochs_done`. `evaluate_job(maker.make(worker), job,
+on_epoch=…)` evaluates a job.
 """
 
 from seplace.registry import Entry, Registry

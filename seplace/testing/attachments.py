@@ -69,6 +69,19 @@ def _network(backbone: str) -> nn.Module:
         return describe(backbone).build(num_classes=10)
 
 
+class _Noting(nn.Module):
+    """The gate that is one, and notes how wide a map it sees."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+        self.seen: list[int] = []
+
+    def forward(self, u: Tensor) -> Tensor:
+        self.seen.append(u.shape[1])
+        return torch.ones(1, 1, 1, 1)
+
+
 def warmed_up(place: Place) -> nn.Module:
     """Return a plain block in eval mode whose batch norms do something."""
     block = deepcopy(_network(place.backbone).get_submodule(f"stages.{place.stage}.{place.block}"))
@@ -110,13 +123,17 @@ def changes_nothing_with_an_open_gate(name: str, place: Place) -> None:
 
 def gives_the_gate_its_width(name: str, place: Place) -> None:
     """Check that the gate runs once, on a map of as many channels as it was made for."""
-    block = attached(name, warmed_up(place))
-    seen: list[int] = []
-    gate = gate_of(block)
-    gate.register_forward_hook(lambda _gate, inputs, _output: seen.append(inputs[0].shape[1]))
+    made: list[_Noting] = []
+
+    def make_gate(channels: int) -> nn.Module:
+        made.append(_Noting(channels))
+        return made[-1]
+
+    block = attached(name, warmed_up(place), make_gate)
+    expect(len(made) == 1, f"{name}, {place}: the block makes {len(made)} gates")
     block(_input_of(block))
-    made = gate.scale.numel()
-    expect(seen == [made], f"{name}, {place}: a gate for {made} channels runs on maps of {seen} channels")
+    channels, seen = made[0].channels, made[0].seen
+    expect(seen == [channels], f"{name}, {place}: a gate for {channels} channels runs on maps of {seen} channels")
 
 
 def keeps_the_blocks_tensors(name: str, place: Place) -> None:
@@ -163,8 +180,8 @@ def makes_one_gate_a_block(name: str, place: Place) -> None:
 
 
 CHECKS = (
-    changes_nothing_with_an_open_gate,
     gives_the_gate_its_width,
+    changes_nothing_with_an_open_gate,
     keeps_the_blocks_tensors,
     passes_gradients,
     leaves_the_input,

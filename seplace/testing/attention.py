@@ -164,7 +164,9 @@ def gates_each_image_by_itself(name: str) -> None:
     for variant in variants_of(name):
         gate = variant.gate().eval()
         u = variant.map_of(3, 16)
-        torch.testing.assert_close(gate(u), torch.cat([gate(image) for image in u.chunk(3)]))
+        alone = torch.cat([gate(image) for image in u.chunk(3)])
+        is_same = torch.allclose(gate(u), alone, rtol=1.3e-6, atol=1e-5)
+        expect(is_same, f"{variant}: in eval mode the gate of an image depends on the other images of its batch")
 
 
 def keeps_the_layout(name: str) -> None:
@@ -175,7 +177,8 @@ def keeps_the_layout(name: str) -> None:
         expected = variant.applied(gate, u)
         gate.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
         applied = variant.applied(gate, u.to(memory_format=torch.channels_last))
-        torch.testing.assert_close(applied, expected)
+        is_same = torch.allclose(applied, expected, rtol=1.3e-6, atol=1e-5)
+        expect(is_same, f"{variant}: a channels_last map comes out with other values")
         is_kept = applied.is_contiguous(memory_format=torch.channels_last)
         expect(is_kept, f"{variant}: a channels_last map comes out in another layout")
 
