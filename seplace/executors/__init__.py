@@ -1,7 +1,7 @@
 """Executors: where trainings run. One file and one line add an entry.
 
-An entry is a class `Executor(maker, *, workers, max_retries, on_progress)` with `submit(job)`,
-`wait() -> list[Evaluation]`, `close()` and the numbers `running` and `epochs_done`. `evaluate_job(maker.make(worker), job,
+An entry is a class `Executor(maker, *, workers, max_retries, on_progress)` with `submit(job)`, `wait()` that returns
+finished evaluations, `close()`, and the numbers `running` and `epochs_done`. `evaluate_job(maker.make(worker), job,
 on_epoch=…)` evaluates a job.
 """
 
