@@ -180,7 +180,7 @@ def test_what_the_blocks_do_not_take_is_refused(name: str, placement: str, messa
         adopted(name).insert(placement)
 
 
-def test_parallel_without_a_shortcut_can_be_had_by_the_paper() -> None:
+def test_parallel_without_a_shortcut_works_with_init_paper() -> None:
     model = trained_like("vgg")
     network = seplace.adopt(model, images()).insert("se4.parallel-none-none", init="paper")
     assert not torch.allclose(outputs(network, training=False), outputs(model, training=False))
@@ -215,7 +215,7 @@ def test_se_costs_what_the_paper_says(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["basic_resnet", "mobilenet", "wide_resnet", "vgg"])
-def test_prices_add_up(name: str) -> None:
+def test_costs_add_up(name: str) -> None:
     backbone = adopted(name).backbone
     choices = [[StageChoice(), StageChoice("se", 4), StageChoice("eca")]] * len(backbone.units)
 

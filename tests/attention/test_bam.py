@@ -70,7 +70,7 @@ def test_the_equation(training: bool, size: tuple[int, int], init: str, least: f
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_it_starts_as_the_identity_where_it_is_asked_to(training: bool) -> None:
+def test_it_starts_as_the_identity_with_that_init(training: bool) -> None:
     u = torch.randn(2, 16, 5, 7)
     assert torch.equal(BAM(16, ratio=4, init="identity").train(training)(u), torch.ones(2, 16, 5, 7))
 

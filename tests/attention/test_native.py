@@ -47,7 +47,7 @@ def test_the_equation(init: str, factor: int, size: tuple[int, int]) -> None:
     torch.testing.assert_close(gate(u), factor * expected, atol=1e-6, rtol=0)
 
 
-def test_it_starts_as_the_identity_where_it_is_asked_to() -> None:
+def test_it_starts_as_the_identity_with_that_init() -> None:
     torch.manual_seed(0)
     u = torch.randn(2, 40, 5, 7)
     assert torch.equal(NativeSE(40, init="identity")(u), torch.ones(2, 40, 1, 1))

@@ -21,9 +21,9 @@ def reference(gate: SGE, u: Tensor, groups: int) -> Tensor:
     expected = torch.empty_like(u)
     for n in range(images):
         for group in range(groups):
-            members = u[n, group * size : (group + 1) * size]
-            pooled = [member.sum() / pixels for member in members]
-            similarity = sum(value * member for value, member in zip(pooled, members, strict=True))
+            channels_of_group = u[n, group * size : (group + 1) * size]
+            pooled = [channel.sum() / pixels for channel in channels_of_group]
+            similarity = sum(value * channel for value, channel in zip(pooled, channels_of_group, strict=True))
             centred = similarity - similarity.sum() / pixels
             deviation = ((centred**2).sum() / pixels) ** 0.5
             score = gate.weight[group] * centred / (deviation + 1e-5) + gate.bias[group]

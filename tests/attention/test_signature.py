@@ -146,7 +146,7 @@ def test_a_gate_without_a_constructor_is_built_without_channels():
         (StageChoice(f"{HERE}:ratio"), "is a int, not a class"),
     ],
 )
-def test_what_cannot_be_called_is_told(choice, rule):
+def test_what_cannot_be_called_is_refused(choice, rule):
     with pytest.raises(InputError, match=rule) as raised:
         attention_maker(choice, gate=GateOptions(init="paper"), block_input=16)(16)
     assert isinstance(raised.value, InvalidPlacement) or "not a class" in rule

@@ -74,7 +74,7 @@ def test_the_equation_with_the_identity_init_is_twice_each_sigmoid() -> None:
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_it_starts_as_the_identity_where_it_is_asked_to(training: bool) -> None:
+def test_it_starts_as_the_identity_with_that_init(training: bool) -> None:
     u = torch.randn(2, 16, 5, 7)
     assert torch.equal(TripletAttention(16, init="identity").train(training)(u), torch.ones(2, 16, 5, 7))
 

@@ -283,7 +283,7 @@ def test_names_of_the_users_stay_the_users(kind: Any) -> None:
         assert {*model.state_dict()} < {*inserted.state_dict()}
 
 
-def test_the_users_classes_are_told_nothing() -> None:
+def test_the_users_classes_notice_nothing() -> None:
     Registers.kinds.clear()
     kinds = list(Meta.kinds)
     for kind in (Registers, OfAMetaclass):

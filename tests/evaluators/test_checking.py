@@ -28,7 +28,7 @@ def own_network(name):
 
 
 @pytest.mark.parametrize(
-    ("gate", "stages", "told"),
+    ("gate", "stages", "message"),
     [
         ("Raises", "s 1, 2, 3", r"RuntimeError: .*boom.* \(own_code\.py:\d+\)"),
         ("RaisesForWide", "s 2, 3", r"ValueError: too wide \(own_code\.py:\d+\)"),
@@ -40,42 +40,42 @@ def own_network(name):
         ("not_a_module", None, "returned a int, not a torch module"),
     ],
 )
-def test_a_gate_that_cannot_stand_in_a_stage_is_told_before_anything_is_trained(tmp_path, gate, stages, told):
+def test_a_gate_that_cannot_stand_in_a_stage_is_refused_before_any_training(tmp_path, gate, stages, message):
     where = "" if stages is None else rf"{HERE}:{gate} cannot stand in stage{stages}: "
-    with pytest.raises(UserCodeError, match=f"{where}.*{told}"):
+    with pytest.raises(UserCodeError, match=f"{where}.*{message}"):
         evaluator_of(tmp_path, gate=gate).cost_table()
 
 
 @pytest.mark.parametrize(
-    ("gate", "told"),
+    ("gate", "message"),
     [
         ("FailsInTraining", "code of your own failed: KeyError: 'later' (own_code.py:"),
         ("LeavesInTraining", "code of your own failed: SystemExit: 0 (own_code.py:"),
         ("ReturnsNothingInTraining", f"the gate {HERE}:ReturnsNothingInTraining returned None, not a tensor"),
     ],
 )
-def test_one_that_fails_in_training_fails_its_training(tmp_path, gate, told):
+def test_one_that_fails_in_training_fails_its_training(tmp_path, gate, message):
     evaluator = evaluator_of(tmp_path, gate=gate)
     evaluator.cost_table()
     job = Job(placement=Placement.parse(f"none-{HERE}:{gate}-none"), seed=3, epochs=1)
     failed = evaluate_job(evaluator, job, on_epoch=lambda _: None)
     assert (failed.state, failed.reason) == ("failed", "error")
-    assert failed.message.startswith(told)
+    assert failed.message.startswith(message)
     assert not list((tmp_path / "checkpoints").glob("*"))
     plain = Job(placement=Placement.parse("none-none-none"), seed=0, epochs=1)
     assert evaluate_job(evaluator, plain, on_epoch=lambda _: None).state == "complete"
 
 
 @pytest.mark.parametrize(
-    ("network", "told"),
+    ("network", "message"),
     [
         ("strict", r"cannot be built for 10 classes: ValueError: a checkpoint of 7 classes \(own_code\.py:\d+\)"),
         ("forgetful", "cannot be built for 10 classes: it returned a NoneType, not a torch module"),
         ("deaf", r"gives \(1, 7\) for 1 image of 10 classes, and not logits \(1, 10\)"),
     ],
 )
-def test_a_network_that_fails_for_the_studys_classes_is_told(tmp_path, network, told):
-    with pytest.raises(UserCodeError, match=rf"backbone {HERE}:{network}\[.*\] {told}"):
+def test_a_network_that_fails_for_the_studys_classes_is_refused(tmp_path, network, message):
+    with pytest.raises(UserCodeError, match=rf"backbone {HERE}:{network}\[.*\] {message}"):
         evaluator_of(tmp_path, backbone=own_network(network)).cost_table()
 
 
@@ -87,6 +87,6 @@ def test_a_network_that_fails_with_nothing_in_it_ends_the_run(tmp_path):
         evaluate_job(evaluator, plain, on_epoch=lambda _: None)
 
 
-def test_a_data_set_that_leaves_the_program_is_told(tmp_path):
+def test_a_data_set_that_leaves_the_program_is_refused(tmp_path):
     with pytest.raises(UserCodeError, match=rf"data set {HERE}:read_nothing .*SystemExit \(own_code\.py:\d+\)"):
         evaluator_of(tmp_path, data=f"{HERE}:read_nothing").describe_images()

@@ -111,7 +111,7 @@ def of_network(module, text: str) -> dict:
         pytest.param(("    return network", "    return network.requires_grad_(False)"), "parameters", id="frozen"),
     ],
 )
-def test_another_network_under_the_same_name_is_told(module, change, others):
+def test_another_network_under_the_same_name_is_found(module, change, others):
     known, now = of_network(module, NETWORK), of_network(module, changed(NETWORK, change))
     (line,) = changes_of_identity(known, now)
     assert line.startswith("backbone nets:build is another than when the study began (other ")
@@ -157,25 +157,25 @@ def test_the_same_network_in_another_text_is_the_same(module, change):
         ),
     ],
 )
-def test_another_network_that_computes_the_same_at_first_is_told(module, before, after, others):
+def test_another_network_that_computes_the_same_at_first_is_found(module, before, after, others):
     at = "        return self.head("
     known, now = (of_network(module, changed(NETWORK, (at, f"        {line}\n{at}"))) for line in (before, after))
     assert changes_of_identity(known, known) == []
-    (told,) = changes_of_identity(known, now)
-    assert others in told
+    (change,) = changes_of_identity(known, now)
+    assert others in change
 
 
-def test_weights_that_are_drawn_otherwise_are_told(module):
+def test_weights_that_are_drawn_otherwise_are_found(module):
     zeros = changed(NETWORK, ("Dropout(0.1)", "Dropout(0.1)\n        nn.init.zeros_(self.norm.weight)"))
     known = of_network(module, zeros)
     now = of_network(
         module, zeros.replace("nn.init.zeros_", "nn.init.xavier_normal_(self.conv.weight)\n        nn.init.zeros_")
     )
-    (told,) = changes_of_identity(known, now)
-    assert "initial weights" in told
+    (change,) = changes_of_identity(known, now)
+    assert "initial weights" in change
 
 
-def test_a_network_that_is_random_in_eval_mode_is_told_by_what_does_not_vary(module):
+def test_a_network_that_is_random_in_eval_mode_is_identified_by_what_does_not_vary(module):
     varies = changed(
         NETWORK, ("return self.head(", "import os\n        x = x + os.urandom(1)[0]\n        return self.head(")
     )
@@ -206,7 +206,7 @@ def test_the_random_state_is_left_as_it_was(module):
         pytest.param(("torch.zeros(channels)", "torch.zeros(1)"), "parameters", id="its parameters"),
     ],
 )
-def test_another_module_of_the_users_is_told(module, change, others):
+def test_another_module_of_the_users_is_found(module, change, others):
     stage = Stage(sites=(Site(path="a", widths={"serial": 8}, in_channels=8, channels=8),))
 
     def of(text):
@@ -218,7 +218,7 @@ def test_another_module_of_the_users_is_told(module, change, others):
     assert others in line
 
 
-def test_code_that_can_only_be_read_is_told_by_its_text_and_that_of_what_it_uses(module, tmp_path):
+def test_code_that_can_only_be_read_is_identified_by_its_text_and_that_of_what_it_uses(module, tmp_path):
     module("LENGTH = 1\n", "helping")
     name = module(EVALUATOR, "evaluating")
     study = load_study(write_study(tmp_path, evaluator={"name": f"{name}:make"}))
@@ -237,7 +237,7 @@ def test_code_that_can_only_be_read_is_told_by_its_text_and_that_of_what_it_uses
     ]
 
 
-def test_code_in_a_folder_without_init_is_told_by_its_text(tmp_path, monkeypatch):
+def test_code_in_a_folder_without_init_is_identified_by_its_text(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     folder = tmp_path / f"folder_{tmp_path.name}"
     folder.mkdir()
@@ -258,7 +258,7 @@ def split(digest: str, **classes: int) -> dict:
     return {"images": sum(classes.values()), "classes": classes, "names": digest}
 
 
-TOLD = "the data set is another than when the study began: "
+CHANGED = "the data set is another than when the study began: "
 
 
 @pytest.mark.parametrize(
@@ -288,10 +288,10 @@ TOLD = "the data set is another than when the study began: "
         pytest.param({}, ["there is no train split now"], id="a split less"),
     ],
 )
-def test_other_images_are_told_by_what_differs(now, lines):
+def test_other_images_are_found_by_what_differs(now, lines):
     known = {"mean": [0.5], "notes": ["a"], "splits": {"train": split("a", cat=3, dog=2)}}
     after = {"mean": [0.6], "notes": ["b"], "splits": now, "new": 1}
-    assert changes_of_images(known, after) == [TOLD + line for line in lines]
+    assert changes_of_images(known, after) == [CHANGED + line for line in lines]
 
 
 def test_a_long_list_of_classes_is_cut():

@@ -98,7 +98,7 @@ def test_trainings_in_which_something_else_learned_are_not_mixed(tmp_path: Path)
 IMAGES = torch.zeros(2, 1, 8, 8)
 
 
-def test_an_adopted_network_is_told_what_is_new() -> None:
+def test_new_parts_of_an_adopted_network_are_named() -> None:
     adopted = seplace.adopt(trained.headed(), IMAGES)
     learning = {
         name

@@ -275,7 +275,7 @@ def test_a_rung_at_which_the_table_was_not_scored_is_refused(made) -> None:
     )
 
 
-def test_a_part_of_the_tables_space_is_priced_as_it_is_there(made, tmp_path: Path) -> None:
+def test_a_part_of_the_space_has_the_same_costs(made, tmp_path: Path) -> None:
     study = made()
     whole = TabularEvaluator(load_study(study), tmp_path, worker=0)
     text = (tmp_path / "small.yaml").read_text().partition("choices:")[0]
@@ -292,7 +292,7 @@ def test_a_part_of_the_tables_space_is_priced_as_it_is_there(made, tmp_path: Pat
     assert [str(choice) for choice in part.cost_table().extras[2]] == ["none", "se16", "cbam16", "eca"]
 
 
-def test_prices_of_other_backbones_are_kept_apart() -> None:
+def test_costs_of_other_backbones_are_kept_apart() -> None:
     def table(plain: int, **variants: CostTable) -> CostTable:
         extras = ({StageChoice(): (0,), StageChoice("eca"): (1,), StageChoice("se", 4): (5,)},)
         return CostTable(names=("flops",), plain=(plain,), extras=extras, variants=variants)
@@ -305,7 +305,7 @@ def test_prices_of_other_backbones_are_kept_apart() -> None:
     assert (only.plain, only.variants["wider"].plain) == ((100,), (300,))
 
 
-def test_a_test_score_that_the_table_lacks_is_told_and_left_out(made, tmp_path: Path) -> None:
+def test_a_missing_test_score_is_left_out_with_a_warning(made, tmp_path: Path) -> None:
     config = load_study(write_study(tmp_path, space=write_small_space(tmp_path)))
     scores = {row_of(each, 0).key: 40.0 + at for at, each in enumerate(placements_of(config))}
     del scores["se4-se8-se16", 0, 1]
@@ -325,9 +325,9 @@ def test_a_refused_study_does_not_claim_its_folder(made, tmp_path: Path) -> None
     content = yaml.safe_load(study.read_text())
     content["search"] |= {"seeds": 1, "trainings": 8}
     study.write_text(yaml.safe_dump(content))
-    with pytest.warns(UserWarning, match="no test score") as told:
+    with pytest.warns(UserWarning, match="no test score") as warnings:
         run(study, tmp_path / "out")
-    (warning,) = told
+    (warning,) = warnings
     assert re.search(r"for it, nor for \d+ others$", str(warning.message))
     (tmp_path / "table").rename(tmp_path / "elsewhere")
     content["evaluator"]["folder"] = "elsewhere"
@@ -361,11 +361,11 @@ def test_the_evaluator_is_part_of_the_meaning(made, tmp_path: Path) -> None:
 
 
 def test_a_table_needs_no_torch(made, tmp_path: Path) -> None:
-    """Neither does a worker; the module that stands in for torch notes that it was asked for."""
+    """Neither does a worker; the module that stands in for torch notes that it was imported."""
     poison = tmp_path / "poison"
     poison.mkdir()
     for name in ("torch", "pytorch_lightning", "fvcore"):
-        (poison / f"{name}.py").write_text("open(__file__ + '.asked', 'w').close()\nraise ImportError('not here')\n")
+        (poison / f"{name}.py").write_text("open(__file__ + '.imported', 'w').close()\nraise ImportError('not here')\n")
     config = load_study(write_study(tmp_path, space=write_small_space(tmp_path)))
     tests = {row_of(each, seed).key: 40.0 for each in placements_of(config) for seed in range(3)}
     study = made(tests=tests, search={"sampler": "effects"}, run={"executor": "processes"})
@@ -378,7 +378,7 @@ def test_a_table_needs_no_torch(made, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert list(poison.glob("*.asked")) == []
+    assert list(poison.glob("*.imported")) == []
     rows = pd.read_csv(tmp_path / "out" / "evaluations.csv")
     assert len(rows) == 10
     for row in rows.to_dict("records"):

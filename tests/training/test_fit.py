@@ -196,9 +196,9 @@ def test_a_frozen_backbone_without_attention_is_scored_as_it_is():
     freeze_backbone(start)
     before = {key: tensor.clone() for key, tensor in start.state_dict().items()}
     score = measure_score(start, validation(), precision="fp32")
-    heard = []
-    after, curve = trained(recipe(), start=start, on_epoch=heard.append)
+    epochs = []
+    after, curve = trained(recipe(), start=start, on_epoch=epochs.append)
     assert all(torch.equal(tensor, before[key]) for key, tensor in after.state_dict().items())
     assert {(point.accuracy, point.cross_entropy) for point in curve} == {(score.accuracy, score.cross_entropy)}
     assert {point.train_loss for point in curve} == {None}
-    assert heard == [EPOCHS]
+    assert epochs == [EPOCHS]

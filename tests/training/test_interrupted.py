@@ -22,7 +22,7 @@ class Stop(Exception):
 @pytest.mark.parametrize("epoch", range(1, EPOCHS))
 def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path, changes, epoch):
     checkpoint = Checkpoint(path=tmp_path / "a.ckpt", every_seconds=0)
-    heard = []
+    epochs = []
 
     def stop(at: int) -> None:
         if at == epoch:
@@ -30,9 +30,9 @@ def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path, changes, epoch
 
     with pytest.raises(Stop):
         trained(recipe(**changes), checkpoint=checkpoint, on_epoch=stop)
-    resumed, resumed_curve = trained(recipe(**changes), checkpoint=checkpoint, on_epoch=heard.append)
+    resumed, resumed_curve = trained(recipe(**changes), checkpoint=checkpoint, on_epoch=epochs.append)
     whole, whole_curve = trained(recipe(**changes))
-    assert heard == list(range(epoch + 1, EPOCHS + 1))
+    assert epochs == list(range(epoch + 1, EPOCHS + 1))
     assert_equal(resumed, whole)
     assert resumed_curve == whole_curve
     assert list(tmp_path.iterdir()) == []
@@ -64,11 +64,11 @@ def test_a_damaged_checkpoint_is_put_aside_and_the_training_starts_again(tmp_pat
     checkpoint = Checkpoint(path=tmp_path / "se4.parallel_seed0.ckpt", every_seconds=0)
     data = damage(interrupted(checkpoint))
     checkpoint.path.write_bytes(data)
-    heard = []
+    epochs = []
     with pytest.warns(UserWarning, match=r"se4\.parallel_seed0\.damaged: the checkpoint is damaged"):
-        again, curve = trained(recipe(), checkpoint=checkpoint, on_epoch=heard.append)
+        again, curve = trained(recipe(), checkpoint=checkpoint, on_epoch=epochs.append)
     whole, whole_curve = trained(recipe())
-    assert heard == [1, 2, 3, 4]
+    assert epochs == [1, 2, 3, 4]
     assert_equal(again, whole)
     assert curve == whole_curve
     assert [path.name for path in tmp_path.iterdir()] == ["se4.parallel_seed0.damaged"]
@@ -100,7 +100,7 @@ def test_a_checkpoint_holds_plain_types_only(tmp_path):
     assert [point["epoch"] for point in content["curve"]] == [2]
 
 
-def test_checkpoints_are_written_no_more_often_than_asked(tmp_path):
+def test_checkpoints_are_written_no_more_often_than_set(tmp_path):
     files = []
     trained(
         recipe(),
@@ -112,9 +112,9 @@ def test_checkpoints_are_written_no_more_often_than_asked(tmp_path):
 
 def read_early(tmp_path, changes, *stretches, scored=(1, 2, 3, EPOCHS)):
     """Train in stretches, each in a call of its own; return what the last one gave, and the epochs of each."""
-    checkpoint, heard = Checkpoint(path=tmp_path / "a.ckpt"), []
+    checkpoint, epochs = Checkpoint(path=tmp_path / "a.ckpt"), []
     for until in stretches:
-        heard.append([])
+        epochs.append([])
         net, curve = train(
             network(),
             recipe=recipe(**changes),
@@ -122,13 +122,13 @@ def read_early(tmp_path, changes, *stretches, scored=(1, 2, 3, EPOCHS)):
             validation=validation(),
             device=CPU,
             checkpoint=checkpoint,
-            on_epoch=heard[-1].append,
+            on_epoch=epochs[-1].append,
             until=until,
             scored=scored,
         )
         assert curve[-1].epoch == until
         assert checkpoint.path.exists() == (until < EPOCHS)
-    return net, curve, heard
+    return net, curve, epochs
 
 
 @pytest.mark.parametrize(
@@ -138,11 +138,11 @@ def read_early(tmp_path, changes, *stretches, scored=(1, 2, 3, EPOCHS)):
 )
 @pytest.mark.parametrize("stretches", [(1, EPOCHS), (1, 2, EPOCHS), (3, EPOCHS)])
 def test_a_training_that_stopped_at_rungs_goes_on_to_the_numbers_of_one_that_did_not(tmp_path, changes, stretches):
-    net, curve, heard = read_early(tmp_path, changes, *stretches)
+    net, curve, epochs = read_early(tmp_path, changes, *stretches)
     whole, whole_curve, _ = read_early(tmp_path, changes, EPOCHS)
     assert_equal(net, whole)
     assert curve == whole_curve
-    assert [epoch for part in heard for epoch in part] == [1, 2, 3, 4]
+    assert [epoch for part in epochs for epoch in part] == [1, 2, 3, 4]
 
 
 def test_an_early_reading_has_the_schedule_of_the_full_length(tmp_path):
@@ -164,10 +164,10 @@ def test_which_epochs_are_scored_changes_nothing_else(tmp_path):
 def test_a_rung_whose_result_was_lost_is_read_from_its_checkpoint(tmp_path):
     """Killed between the checkpoint and the commit; or the checkpoint lies further on."""
     _, at_two, _ = read_early(tmp_path, {}, 2)
-    _, again, heard = read_early(tmp_path, {}, 2)
+    _, again, epochs = read_early(tmp_path, {}, 2)
     assert again == at_two
-    assert heard == [[]]
+    assert epochs == [[]]
     read_early(tmp_path, {}, 3)
-    _, again, heard = read_early(tmp_path, {}, 2)
+    _, again, epochs = read_early(tmp_path, {}, 2)
     assert again == at_two
-    assert heard == [[]]
+    assert epochs == [[]]

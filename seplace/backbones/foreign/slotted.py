@@ -24,8 +24,8 @@ from seplace.backbones.foreign.tracing import BlockGraph, add_chain_slots, add_j
 from seplace.backbones.networks.block import Addition, AdditionToResidual, insert_layer
 
 SlotForm = Literal["joined", "chain", "opaque", "shielded"]
-"""What is known of a block's code: F, S and their join; a way from input to output; nothing but its output; and beside
-that, that it looks at what stands in it, so that it must not see what is not its own."""
+"""The known part of a block's code: F, S and their join (`joined`), a path from input to output (`chain`) or only its
+output (`opaque`). A `shielded` block is opaque, and must not see seplace's modules, since it inspects its own."""
 
 FORMS: tuple[SlotForm, ...] = ("joined", "chain", "opaque", "shielded")
 """From the form with the most attachments to the form of every block."""

@@ -209,6 +209,6 @@ def test_a_space_takes_it(tmp_path: Path) -> None:
     assert [list(map(str, choices)) for choices in space.choices] == [["none", "se4", "se4.inner"]] * 2
 
 
-def test_a_space_is_told_what_its_blocks_do_not_take(tmp_path: Path) -> None:
+def test_a_space_with_what_its_blocks_do_not_take_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidStudy, match=r"stage 2: the blocks of tests.* do not take cross"):
         load_space(write_space(tmp_path, "serial, cross"))
