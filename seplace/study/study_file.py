@@ -94,7 +94,7 @@ class RunSection(Section):
     """Where trainings run, which is no part of the study's meaning: a run may go on elsewhere."""
 
     executor: str = "inline"
-    """The executor: inline, processes, ray or `package.module:object`."""
+    """The executor: inline, processes or `package.module:object`."""
     workers: _Parallel = 1
     """The number of trainings that run at once."""
     threads: _Parallel = 1
