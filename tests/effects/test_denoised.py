@@ -41,7 +41,7 @@ def test_on_the_line_they_are_nearer_to_the_truth():
 def test_on_the_line_a_real_training_foretells_more_of_others():
     """Of the accuracies on the other three seeds, whose own are not drawn to any line."""
     table = CompleteBenchmark.load(TABLE)
-    space = table.table.config.search_space
+    space = table.source.config.search_space
     predicted = []
     for seed in range(4):
         before = [

@@ -4,8 +4,14 @@ import random
 
 import pytest
 
-from seplace.samplers import encoded as encoded
-from tests.samplers.test_role import KEPT, proposals, training
+from seplace.effects.model import Observation
+from seplace.placement import Placement, StageChoice
+from seplace.samplers import encoded
+from seplace.testing.samplers import KEPT, proposals
+
+
+def training(accuracy: float) -> Observation:
+    return Observation(placement=Placement.uniform(StageChoice(), 3), seed=0, accuracy=accuracy)
 
 
 class Forgetful(dict):
