@@ -21,7 +21,7 @@ from seplace.results.picks import pick_placement
 from seplace.results.provenance import provenance_of
 from seplace.results.summaries import summarize
 from seplace.results.tables import evaluations_frame, front_frame, placements_frame, recommended_frame, rungs_frame
-from seplace.results.verdict import regret_sentence, rungs_sentence, verdict
+from seplace.results.verdict import claim_of, regret_sentence, rungs_sentence, verdict
 from seplace.search.meaning import own_baselines
 from seplace.search.of_study import failure_rules_of, task_of
 from seplace.search.scoring import covariates_of, proxy_records
@@ -222,6 +222,13 @@ class Results:
             failure = failure_rules_of(self.config).describe(self.plain_failure)
             return f"Nothing can be compared with the plain backbone: {failure}."
         return " ".join(each for each in (verdict(self.estimates, self.baselines), self.test_note) if each)
+
+    def claim(self, placement: Placement) -> str:
+        """Return a sentence: whether a trained placement is better than the plain backbone, and by how much."""
+        plain = self.baselines["plain"]
+        if self.estimates is None or not {placement, plain} <= self.estimates.position.keys():
+            return f"{placement} cannot be compared with the plain backbone: one of them was not trained."
+        return claim_of(placement, self.estimates, plain=plain)
 
     @property
     def outlook(self) -> str:

@@ -180,6 +180,9 @@ class Placement:
     variant: str = ""
     """The text of the backbone where that is not the space's first one, as after `@` in the placement's text."""
 
+    def __repr__(self) -> str:
+        return f"Placement.parse({str(self)!r})"
+
     def __post_init__(self) -> None:
         if not self.choices:
             raise InvalidPlacement("a placement needs at least one stage")

@@ -156,9 +156,11 @@ def export(
         ),
     ] = None,
 ) -> None:
-    """Export a trained network as files that need torch alone, and verify them in a fresh process."""
+    """Export a trained network as files that need torch and safetensors, and verify them in a fresh process."""
     from seplace.api import Results
 
     import_from(Path())
-    folder = Results.load(results).export(output, pick=pick, flops_under=flops_under, exporter=exporter)
+    loaded = Results.load(results)
+    folder = loaded.export(output, pick=pick, flops_under=flops_under, exporter=exporter)
     show(f"exported and verified: {folder}")
+    show(loaded.claim(loaded.pick(pick, flops_under=flops_under).placement))

@@ -56,7 +56,8 @@ def plan(
     if search.proxies:
         scored = min(search.proxy_placements, len(space))
         show(f"proxies: {', '.join(search.proxies)} score {scored} placements and the baselines before any training")
-    show(f"{len(made.baselines)} baselines first: " + ", ".join(made.baselines))
+    of_it = ", of this budget" if limit.trainings is not None else ""
+    show(f"{len(made.baselines)} baselines first{of_it}: " + ", ".join(made.baselines))
     if search.rungs:
         last = " and ".join(map(str, search.rungs))
         show(
@@ -132,3 +133,4 @@ def run(
         raise DataError(f"the test split could not be read, all else is done: {finished.untested}")
     if export is not None:
         show(f"exported and verified: {finished.export(pick=export)}")
+        show(finished.claim(finished.pick(export).placement))

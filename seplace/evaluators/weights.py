@@ -45,7 +45,7 @@ def read_weights(folder: Path, evaluation: Evaluation) -> dict[str, torch.Tensor
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
-        raise MissingWeights(f"{path}: the trained weights are not there") from error
+        raise MissingWeights(f"{path}: the trained weights are not there; they are made by the run") from error
     if sha256_of(data) != evaluation.weights_sha256:
         raise CorruptResults(f"{path}: the trained weights are not those that were written (SHA-256 differs)")
     return {_current_name(name, evaluation.placement): tensor for name, tensor in load_safetensors(data).items()}

@@ -95,6 +95,9 @@ def _figures(trained: TrainedNetwork, *, params: int, size: str) -> list[tuple[s
         bounds = f"{known['accuracy_lower']:.2f} to {known['accuracy_upper']:.2f} %" if has_interval else ""
         spread = f"90 % credible interval {bounds}, " if has_interval else "no interval, "
         rows.append(("validation accuracy", f"{known['accuracy']:.2f} % ({spread}{trainings})"))
+    if {"gain", "gain_lower", "gain_upper"} <= known.keys() and not trained.placement.is_plain:
+        bounds = f"90 % credible interval {known['gain_lower']:+.2f} to {known['gain_upper']:+.2f}"
+        rows.append(("gain over the plain backbone", f"{known['gain']:+.2f} points ({bounds})"))
     if "cross_entropy" in known:
         rows.append(("validation cross-entropy", f"{known['cross_entropy']:.4f} nats"))
     if "test_accuracy" in known:

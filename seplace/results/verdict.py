@@ -52,11 +52,21 @@ def verdict(estimates: Estimates | None, baselines: Mapping[str, Placement]) -> 
     return " ".join([*claims, scope])
 
 
+def claim_of(placement: Placement, estimates: Estimates, *, plain: Placement) -> str:
+    """Say whether one trained placement is better than the plain backbone at 95 %, as the verdict means it."""
+    if placement == plain:
+        return f"{placement} is the plain backbone."
+    said = "is better" if placement in estimates.surely_better(plain) else "is not shown to be better"
+    return f"{placement} {said} than the plain backbone at 95 %: {_gain(estimates.difference(placement, plain))}."
+
+
 def _scope(estimates: Estimates, *, shown: int) -> str:
     """Return how many placements a verdict is about, and how much one training scatters."""
-    compared = f"{counted(len(estimates.placements) - 1, 'placement')} compared with the plain backbone"
-    better = f", {shown} better with 95 % probability for all of them together" if shown else ""
-    return f"({compared}{better}; the standard deviation of one training is {estimates.posterior.noise_sd:.2f} points.)"
+    count = len(estimates.placements) - 1
+    compared = f"{counted(count, 'placement')} {'was' if count == 1 else 'were'} compared with the plain backbone"
+    together = {0: "", 1: "; 1 is better at 95 %"}.get(shown, f"; with 95 % probability, {shown} are better at once")
+    noise = f"The standard deviation of one training is {estimates.posterior.noise_sd:.2f} points."
+    return f"({compared}{together}. {noise})"
 
 
 def _gain(gain: Interval, *, of: str = "") -> str:

@@ -3,8 +3,8 @@ import pytest
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation
 from seplace.results.observations import estimates_of
-from seplace.results.verdict import regret_sentence, rungs_sentence, verdict
-from tests.results.test_evaluation import CBAM, SE, evaluation, rows
+from seplace.results.verdict import claim_of, regret_sentence, rungs_sentence, verdict
+from tests.results.test_evaluation import CBAM, ECA, PLAIN, SE, evaluation, rows
 from tests.results.test_tables import BASE, DESIGN, MARKS, above
 
 
@@ -25,7 +25,7 @@ def test_a_lead_within_the_noise_is_no_lead():
     start, _, end = sentence.rpartition(" training is ")
     assert start == (
         "No placement is better than the plain backbone at 95 %. "
-        "(3 placements compared with the plain backbone; the standard deviation of one"
+        "(3 placements were compared with the plain backbone. The standard deviation of one"
     )
     assert end.endswith(" points.)")
 
@@ -35,7 +35,7 @@ def test_a_clear_lead_is_named_with_its_interval():
     assert sentence.startswith(f"Placement {SE} is better than the plain backbone at 95 %: +")
     assert " points of validation accuracy (posterior mean; 90 % credible interval +" in sentence
     assert "baseline" not in sentence
-    assert "(2 placements compared with the plain backbone, 1 better with 95 % probability for all of them " in sentence
+    assert "(2 placements were compared with the plain backbone; 1 is better at 95 %. The standard" in sentence
 
 
 def test_a_gain_over_the_plain_backbone_may_be_none_over_a_baseline():
@@ -75,3 +75,12 @@ def test_the_regret_is_expected_and_of_the_recommended_front():
         "hypervolume regret of the recommended front is 3 % of the attainable hypervolume "
         "(at most 8 % with 90 % probability)."
     )
+
+
+def test_a_placement_is_claimed_to_be_better_or_not():
+    evaluations = rows(plain=BASE, se=above(2.0), eca=above(0.0))
+    estimates, plain = estimates_of(DESIGN, evaluations, "flops", is_front_of_space=True), Placement.parse(PLAIN)
+    assert claim_of(plain, estimates, plain=plain) == f"{plain} is the plain backbone."
+    better, alike = (claim_of(Placement.parse(text), estimates, plain=plain) for text in (SE, ECA))
+    assert better.startswith(f"{SE} is better than the plain backbone at 95 %: +")
+    assert alike.startswith(f"{ECA} is not shown to be better than the plain backbone at 95 %: ")
