@@ -11,7 +11,7 @@ Studies: `run` a study, or `load` its `Results`; `Overrides` says where a run ta
 Networks: `create_model` builds one with attention modules in it, `adopt` puts them into a network of your own;
 `list_backbones`, `list_modules` and `list_attachments` list the names.
 Searches: a `Placement` says which module stands in which stage, a `SearchSpace` which placements there are, and
-`load_space` reads one; `EffectsSampler` proposes placements in any Optuna study.
+`load_space` reads one; `EffectsSampler` proposes placements in an Optuna study of your own.
 Costs: `register_count` gives the FLOPs of an operator that is not torch's own.
 Errors: `SeplaceError` is the base class of all.
 """

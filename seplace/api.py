@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from seplace.costs import COSTS
 from seplace.costs.stored import cost_table_of_results
 from seplace.effects.recommend import recommended_placements
-from seplace.errors import InputError
+from seplace.errors import InputError, check_type
 from seplace.evaluators.identity import Identity, refuse_other_code
 from seplace.files.atomic import safe_name
 from seplace.placement import Placement
@@ -375,4 +375,5 @@ def load(folder: str | Path) -> Results:
         CorruptResults: A file is damaged, or newer than this version of seplace.
 
     """
+    check_type("results", folder, str, Path, said="the path of a folder")
     return Results.load(folder)

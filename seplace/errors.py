@@ -7,6 +7,7 @@ running, 130 and 143 signals.
 from __future__ import annotations
 
 import difflib
+import operator
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -180,6 +181,28 @@ _LONGEST_NAME = 100
 def quoted(text: str, *, most: int = 80) -> str:
     """Return a text in quotes with its control characters escaped, cut after `most` characters."""
     return repr(text if len(text) <= most else f"{text[: most - 1]}…")
+
+
+def check_type(name: str, value: object, *kinds: type, said: str) -> None:
+    """Raise InputError for an argument of another type; `said` names the right ones in words."""
+    if not isinstance(value, kinds):
+        raise InputError(f"{name} is {said} (got {_short(value)})")
+
+
+def whole_number(name: str, value: object, *, least: int) -> int:
+    """Return a whole number, also one of NumPy's; raises InputError for anything else, or less than `least`."""
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]  # what it does not take is the question
+    except TypeError:
+        number = least - 1
+    if number < least or isinstance(value, bool):
+        raise InputError(f"{name} is a whole number of at least {least} (got {_short(value)})")
+    return number
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"a {type(value).__name__}"
 
 
 def _rebuilt(kind: type[SeplaceError], arguments: tuple[Any, ...]) -> SeplaceError:

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from seplace.attachments import ATTACHMENTS
 from seplace.attention import ATTENTION
 from seplace.backbones import BACKBONES
+from seplace.errors import check_type
 
 
 def list_backbones(*patterns: str) -> list[str]:
@@ -50,4 +51,6 @@ def list_attachments(*patterns: str) -> list[str]:
 
 
 def _matching(names: Iterable[str], patterns: tuple[str, ...]) -> list[str]:
+    for pattern in patterns:
+        check_type("a pattern", pattern, str, said="a text such as 'resnet*'")
     return [name for name in names if not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,7 +21,7 @@ from seplace.attention.signature import CHANNELS, Signature, signature_of
 from seplace.backbones.backbone import Backbone, Granularity
 from seplace.backbones.describe import describe
 from seplace.backbones.foreign.slotted import slotted
-from seplace.errors import InputError, InvalidPlacement, UserCodeError
+from seplace.errors import InputError, InvalidPlacement, UserCodeError, whole_number
 from seplace.placement import Placement
 from seplace.seeds import derive_seed
 from seplace.space import check_placement
@@ -79,9 +80,9 @@ def create_model(
         )
     if not isinstance(placement, str | Placement):
         raise InputError(f"placement is a text or a Placement (got a {type(placement).__name__})")
-    for name, value in (("num_classes", num_classes), ("in_channels", in_channels)):
-        if value is not None and value < 1:
-            raise InputError(f"{name} is at least 1 (got {value})")
+    classes = None if num_classes is None else whole_number("num_classes", num_classes, least=1)
+    channels = whole_number("in_channels", in_channels, least=1)
+    seed = whole_number("seed", seed, least=0)
     if granularity not in (None, *get_args(Granularity)):
         raise InputError(f"granularity is stage or block (got {granularity!r})")
     gate = GateOptions(init=init, min_hidden=min_hidden)
@@ -96,8 +97,8 @@ def create_model(
         described,
         chosen,
         gate=gate,
-        num_classes=described.num_classes if num_classes is None else num_classes,
-        in_channels=in_channels,
+        num_classes=described.num_classes if classes is None else classes,
+        in_channels=channels,
         seed=seed,
     )
 
@@ -116,6 +117,10 @@ def _check_length(placement: Placement, backbone: Backbone) -> None:
     raise InvalidPlacement(rule)
 
 
+_GENERATOR = threading.Lock()
+"""Held while weights are drawn: torch's default generator is one for all threads."""
+
+
 def build(
     backbone: Backbone,
     placement: Placement,
@@ -132,7 +137,7 @@ def build(
     global random state of no device is changed. Raises InvalidPlacement for a placement with another number of stages
     than the backbone.
     """
-    with torch.random.fork_rng(devices=[]):
+    with _GENERATOR, torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(derive_seed(seed, "backbone"))
         network = backbone.build(num_classes=num_classes, in_channels=in_channels)
     place(network, backbone, placement, gate=gate, seed=seed)
@@ -163,7 +168,7 @@ def place(network: nn.Module, backbone: Backbone, placement: Placement, *, gate:
         raise InvalidPlacement(
             f"placement {placement} has {len(placement)} {noun}, {backbone.text} has {len(backbone.units)}"
         )
-    with torch.random.fork_rng(devices=[]):
+    with _GENERATOR, torch.random.fork_rng(devices=[]):
         for number, (unit, choice) in enumerate(zip(backbone.units, placement.choices, strict=True), start=1):
             torch.default_generator.manual_seed(derive_seed(seed, "attention", number))
             for site in unit.sites:

@@ -17,7 +17,7 @@ from typing import Self
 from seplace.attachments import ATTACHMENTS
 from seplace.attention import ATTENTION
 from seplace.attention.entry import NAME, AttentionEntry
-from seplace.errors import InvalidPlacement, UnknownName, did_you_mean, quoted
+from seplace.errors import InvalidPlacement, UnknownName, check_type, did_you_mean, quoted
 from seplace.files.former_words import current_choice
 from seplace.user_modules import is_import_path
 
@@ -190,6 +190,7 @@ class Placement:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read the text of a placement, such as `none-se16-eca`; raises InvalidPlacement, which says what to write."""
+        check_type("a placement", text, str, said="a text such as none-se16-eca")
         choices = []
         if len(text) > MAX_CHARACTERS:
             raise InvalidPlacement(f"placement {quoted(text)}: it has more than {MAX_CHARACTERS:,} characters")

@@ -21,7 +21,7 @@ from seplace.backbones.backbone import Backbone
 from seplace.backbones.describe import describe
 from seplace.backbones.sites import Stage
 from seplace.baselines import baselines, own_baselines
-from seplace.errors import InvalidPlacement, InvalidSpace
+from seplace.errors import InvalidPlacement, InvalidSpace, check_type
 from seplace.files.former_words import former_choice
 from seplace.placement import Placement, StageChoice
 
@@ -108,11 +108,15 @@ class SearchSpace:
 
         """
         described = describe(backbone) if isinstance(backbone, str) else backbone
+        check_type("backbone", described, Backbone, said="the text of a backbone, or a backbone")
+        check_type("choices", choices, list, tuple, said="a list of texts, or one list of texts a stage")
         texts = [each for each in choices if isinstance(each, str)]
         if 0 < len(texts) < len(choices):
             raise InvalidSpace(
                 "choices are texts, the same for every stage, or one sequence of texts a stage, not both"
             )
+        for each in [] if texts else choices:
+            check_type("the choices of a stage", each, list, tuple, said="a list of texts")
         by_stage = [texts] * len(described.units) if texts else [list(each) for each in choices]
         return cls(
             name=name,

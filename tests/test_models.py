@@ -1,4 +1,5 @@
 import random
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -238,8 +239,8 @@ def test_a_model_is_created_for_a_candidate_of_a_space_with_a_choice_a_block() -
         (("cifar_resnet8", "none-none-none@resnet18"), {}, InvalidPlacement, "is for the backbone resnet18"),
         (("cifar_resnet8", 3), {}, InputError, "placement is a text or a Placement"),
         ((nn.Identity(), "none"), {}, InputError, "use seplace.adopt"),
-        (("cifar_resnet8", "none-none-none"), {"num_classes": 0}, InputError, "num_classes is at least 1"),
-        (("cifar_resnet8", "none-none-none"), {"in_channels": 0}, InputError, "in_channels is at least 1"),
+        (("cifar_resnet8", "none-none-none"), {"num_classes": 0}, InputError, "num_classes is a whole number of at least 1"),
+        (("cifar_resnet8", "none-none-none"), {"in_channels": 0}, InputError, "in_channels is a whole number of at least 1"),
         (("cifar_resnet8", "none-none-none"), {"init": "zero"}, InputError, "init is one of paper, identity"),
         (("cifar_resnet8", "none-none-none"), {"granularity": "net"}, InputError, "granularity is stage or block"),
     ],
@@ -247,3 +248,11 @@ def test_a_model_is_created_for_a_candidate_of_a_space_with_a_choice_a_block() -
 def test_what_no_model_can_be_created_from_is_refused(arguments, options, kind, message) -> None:
     with pytest.raises(kind, match=message):
         create_model(*arguments, **options)
+
+
+def test_threads_draw_the_weights_of_their_seed():
+    def total() -> float:
+        return sum(float(each.detach().sum()) for each in create_model("cifar_resnet8", "se4-none-eca").parameters())
+
+    with ThreadPoolExecutor(4) as pool:
+        assert {each.result() for each in [pool.submit(total) for _ in range(8)]} == {total()}

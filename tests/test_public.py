@@ -87,3 +87,36 @@ def test_the_examples_of_a_docstring_are_true(name: str, monkeypatch: pytest.Mon
     for example in (own, *of_methods):
         runner.run(example, out=report.append)
     assert not report, "".join(report)
+
+
+SPACE = seplace.load_space("digits-resnet8")
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (
+            lambda: seplace.create_model("vgg11_bn", "none", num_classes="3"),
+            "num_classes is a whole number of at least 1",
+        ),
+        (
+            lambda: seplace.create_model("vgg11_bn", "none", min_hidden="x"),
+            "min_hidden is a whole number of at least 1",
+        ),
+        (lambda: seplace.create_model("vgg11_bn", "none", seed=1.5), "seed is a whole number of at least 0"),
+        (lambda: seplace.load_space(None), "a search space is the path of a file"),
+        (lambda: seplace.load(3), "results is the path of a folder"),
+        (lambda: seplace.run(None), "a study is the path of a file"),
+        (lambda: seplace.list_modules(3), "a pattern is a text"),
+        (lambda: seplace.Placement.parse(None), "a placement is a text"),
+        (lambda: seplace.SearchSpace.from_choices("vgg11_bn", "none", init="paper"), "choices is a list of texts"),
+        (lambda: seplace.register_count("a::b", None), "rule is a function"),
+        (lambda: seplace.EffectsSampler(SPACE, seed=-1), "seed is a whole number of at least 0"),
+        (lambda: seplace.EffectsSampler(SPACE, cost=None), "cost is the name of a cost"),
+        (lambda: seplace.EffectsSampler(SPACE, limits={"flops": "x"}), "flops is a number greater than 0"),
+        (lambda: seplace.EffectsSampler(SPACE, limits={"flops": 1}), "no placement of the space keeps them"),
+    ],
+)
+def test_arguments_of_another_type_are_refused_in_one_line(call, says):
+    with pytest.raises(seplace.SeplaceError, match=says):
+        call()

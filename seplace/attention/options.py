@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from seplace.errors import InputError
+from seplace.errors import InputError, whole_number
 
 Init = Literal["paper", "identity"]
 
@@ -22,5 +22,4 @@ class GateOptions:
     def __post_init__(self) -> None:
         if self.init not in get_args(Init):
             raise InputError(f"a gate's init is one of {', '.join(get_args(Init))} (got {self.init!r})")
-        if self.min_hidden < 1:
-            raise InputError(f"a gate's min_hidden is at least 1 (got {self.min_hidden})")
+        whole_number("a gate's min_hidden", self.min_hidden, least=1)

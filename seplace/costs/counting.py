@@ -23,7 +23,7 @@ from seplace.attention.applied import Added, Scaled
 from seplace.costs.decomposed import CountingMode
 from seplace.costs.operators import RULES, Count, Rule, rule_of
 from seplace.costs.traced import inner_nodes, name_of, run_again, value_of
-from seplace.errors import InputError, SeplaceError, UncountedOperator
+from seplace.errors import InputError, SeplaceError, UncountedOperator, check_type
 from seplace.user_code import user_errors
 
 SMALL_SHARE = 0.01
@@ -50,6 +50,9 @@ def register_count(operator: str, rule: Rule) -> None:
         InputError: The operator is torch's own and has a count.
 
     """
+    check_type("operator", operator, str, said="a name such as my_library::my_operator")
+    if not callable(rule):
+        raise InputError(f"rule is a function of the arguments and the results of a call (got {rule!r})")
     name = operator.removeprefix("aten::").removesuffix("_")
     if ("::" not in operator or operator.startswith("aten::")) and name in RULES:
         raise InputError(f"register_count: {operator} already has a count")

@@ -7,6 +7,7 @@ reveal about which posterior sample's front is the true one. A trained placement
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from seplace.effects.estimates import Estimates
 from seplace.effects.model import Posterior
 from seplace.effects.priced_space import Levels, PricedSpace
 from seplace.effects.recommend import recommended_front, trained_front
-from seplace.errors import InputError
+from seplace.errors import InputError, check_type, whole_number
 from seplace.placement import Placement
 from seplace.samplers.history import History, history_of
 from seplace.samplers.joint import JointSampler
@@ -111,7 +112,7 @@ def _check_directions(study: Study) -> None:
 class EffectsSampler(EffectsProposals):
     """Optuna sampler for placements of attention modules, by a Bayesian model of what each choice adds.
 
-    It works in any Optuna study that maximizes accuracy in percent and minimizes a cost:
+    It works in any Optuna study of placements that maximizes accuracy in percent and minimizes a cost:
 
     >>> import optuna, seplace
     >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -188,17 +189,28 @@ class EffectsSampler(EffectsProposals):
 
         if not isinstance(space, SearchSpace):
             raise InputError(f"space is a SearchSpace, as load_space returns it (got a {type(space).__name__})")
+        check_type("cost", cost, str, said="the name of a cost")
+        check_type("limits", limits or {}, Mapping, said="a mapping of costs to the most of each")
         wanted = [cost, *(limits or {})]
         measured = [name for name in wanted if not cost_named(name).is_count]
         if limits and any(name in limits for name in measured):
             raise InputError(f"limits: {measured[-1]} is measured, and a limit is on a counted cost")
-        if seeds < 1:
-            raise InputError(f"seeds is at least 1 (got {seeds})")
+        seeds = whole_number("seeds", seeds, least=1)
+        sizes = {"image_size": image_size, "num_classes": num_classes, "in_channels": in_channels}
+        for name, size in sizes.items():
+            if size is not None:
+                whole_number(name, size, least=1)
+        for name, limit in (limits or {}).items():
+            if not isinstance(limit, int | float) or not 0 < limit < math.inf:
+                raise InputError(f"limits: {name} is a number greater than 0 (got {limit!r})")
         names = [name for name in counted_names(wanted) if name != "flops" or name in wanted]
         table = count_space(space, names, image_size=image_size, num_classes=num_classes, in_channels=in_channels)
-        drawn = int(np.random.default_rng().integers(2**32)) if seed is None else seed
+        drawn = int(np.random.default_rng().integers(2**32)) if seed is None else whole_number("seed", seed, least=0)
         task = Task(space=space, cost_table=table, cost=cost, limits=limits or {}, seeds=seeds, seed=drawn)
         super().__init__(task, seed=drawn)
+        known = task.priced_space
+        if limits and known is not None and known.any_open((), np.random.default_rng(0)) is None:
+            raise InputError("limits: no placement of the space keeps them")
 
     def suggest(self, trial: Trial) -> Placement:
         """Return the placement of a trial: `trial.suggest_categorical` for each stage, whatever the study's sampler."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -55,7 +56,9 @@ def history_of(study: Study, task: Task, *, before: int) -> History:
             continue
         placement = parameters.placement(trial.params)
         is_complete = trial.state is TrialState.COMPLETE
-        has_failed = is_complete and max(trial.constraints.values(), default=-1.0) > 0
+        # Nothing is learned from a value that is infinite; Optuna itself fails trials whose value is NaN.
+        is_finite = all(map(math.isfinite, trial.values or ()))
+        has_failed = is_complete and (max(trial.constraints.values(), default=-1.0) > 0 or not is_finite)
         if has_failed:
             failed.add(placement)
         if trial.user_attrs.get(REPEATED):

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from seplace.errors import DataError, InputError, UnknownName
+from seplace.errors import DataError, InputError, UnknownName, check_type
 from seplace.files.former_words import current_study_values
 from seplace.files.schema import Checked, check_shape
 from seplace.files.shipped import is_name, locate, name_of, valid_name
@@ -203,6 +203,7 @@ def _difference(key: str, old: Any, new: Any, *, missing: object) -> str:
 
 def load_study(place: str | Path) -> StudyConfig:
     """Read a study from a file, or by a shipped name; raises InvalidStudy with all problems."""
+    check_type("a study", place, str, Path, said="the path of a file, or the name of a shipped one")
     path = place if isinstance(place, Path) else locate("studies", place, relative_to=None)
     return _load(path, name=name_of(path.name), folder=path.parent, space_path=None)
 

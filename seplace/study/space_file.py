@@ -16,7 +16,7 @@ from seplace.attention.signature import signature_of
 from seplace.backbones import BACKBONES
 from seplace.backbones.backbone import Backbone, Granularity, NoBlocksToName
 from seplace.backbones.describe import describe
-from seplace.errors import DataError, InputError, InvalidBlocks, InvalidPlacement, InvalidSpace, UnknownName
+from seplace.errors import DataError, InputError, InvalidBlocks, InvalidPlacement, InvalidSpace, UnknownName, check_type
 from seplace.files.former_words import current_space_values
 from seplace.files.schema import Checked, Schema, Section, check_shape
 from seplace.files.shipped import is_name, locate, name_of
@@ -42,6 +42,7 @@ def load_space(place: str | Path) -> SearchSpace:
         InputError: There is no file at that path.
 
     """
+    check_type("a search space", place, str, Path, said="the path of a file, or the name of a shipped one")
     path = place if isinstance(place, Path) else locate("search_spaces", place, relative_to=None)
     document, problems = read_document(path)
     space = None

@@ -105,7 +105,7 @@ def test_without_a_seed_two_samplers_differ() -> None:
         (SMALL, {"cost": "flop"}, UnknownName, "Did you mean 'flops'"),
         (SMALL, {"limits": {"latency_ms": 3.0}}, InputError, "limits: latency_ms is measured"),
         (SMALL, {"limits": {"param": 3.0}}, UnknownName, "Did you mean 'params'"),
-        (SMALL, {"seeds": 0}, InputError, "seeds is at least 1"),
+        (SMALL, {"seeds": 0}, InputError, "seeds is a whole number of at least 1"),
         (SMALL, {"image_size": 2}, InputError, "needs at least 4 pixels"),
     ],
 )
