@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from seplace.errors import InputError, UnknownName
+from seplace.errors import InputError, UnknownName, check_type
 from seplace.user_modules import is_import_path, resolve
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ class Entry:
 
     path: str
     """`module:object`."""
+
+    def __post_init__(self) -> None:
+        check_type("the path of an entry", self.path, str, said="a text, module:object")
 
     @classmethod
     def of_import_path(cls, path: str) -> Self:
@@ -147,7 +150,11 @@ class Registry(Mapping[str, Any], Generic[AnyEntry]):
 def _entry_points(group: str) -> list[EntryPoint]:
     """Return the entry points of a group in all packages that can be imported."""
     metadata = import_module("importlib.metadata")  # slow: only where a name is not seplace's own
-    return list(metadata.entry_points(group=group))
+    try:
+        return list(metadata.entry_points(group=group))
+    except (ValueError, OSError) as error:  # one unreadable entry_points.txt must not take seplace's own names away
+        warnings.warn(f"the entry points of installed packages cannot be read: {error}", stacklevel=2)
+        return []
 
 
 def _package_of(point: EntryPoint) -> str:

@@ -206,3 +206,19 @@ def test_each_shelf_has_a_group_of_its_own() -> None:
     shelves += ["evaluators", "executors", "samplers", "exporters", "proxies"]
     for shelf in shelves:
         assert getattr(importlib.import_module(f"seplace.{shelf}"), shelf.upper()).group == f"seplace.{shelf}"
+
+
+def test_an_unreadable_file_of_entry_points_leaves_the_own_names(tmp_path, monkeypatch):
+    distribution = tmp_path / "strange-1.0.dist-info"
+    distribution.mkdir()
+    (distribution / "METADATA").write_text("Metadata-Version: 2.1\nName: strange\nVersion: 1.0\n")
+    (distribution / "entry_points.txt").write_bytes(b"[seplace.attention]\nplain = \xff:x\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    shelf = Registry("attention module", Entry, group="seplace.attention", entries={"se": "seplace.attention.se:SE"})
+    with pytest.warns(UserWarning, match="the entry points of installed packages cannot be read"):
+        assert list(shelf) == ["se"]
+
+
+def test_the_path_of_an_entry_is_a_text():
+    with pytest.raises(InputError, match=r"the path of an entry is a text, module:object \(got 3\)"):
+        Entry(3)

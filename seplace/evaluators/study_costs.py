@@ -112,10 +112,10 @@ def time_placements(networks: StudyNetworks, placements: Sequence[Placement]) ->
 
 
 def _measured(name: str, networks: Sequence[nn.Module], images: Tensor) -> list[float]:
-    """Measure a cost of the user's own of several networks in eval mode. Raises InputError for values not finite."""
+    """Measure a cost of the user's own of several networks in eval mode. Raises InputError for impossible values."""
     measure = cost_named(name).measure
     with user_errors(f"cost {name} cannot be measured"):
         values = [float(measure(network, images)) for network in networks]
-    if not all(math.isfinite(value) for value in values):
-        raise InputError(f"cost {name}: a cost is a finite number (got {values})")
+    if not all(math.isfinite(value) and value >= 0 for value in values):
+        raise InputError(f"cost {name}: a cost is a finite number of at least 0 (got {values})")
     return values

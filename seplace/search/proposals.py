@@ -16,6 +16,7 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from seplace.errors import UserCodeError
 from seplace.samplers import SAMPLERS
 from seplace.samplers.history import History, history_of
 from seplace.samplers.parameters import Parameters
@@ -71,6 +72,8 @@ class Proposals:
         number = self.next_number
         with user_errors_if(SAMPLERS.is_external(self.sampler), f"sampler {self.sampler} fails"):
             sampler = self.make_sampler(derive_seed(self.task.seed, "proposal", number) % 2**32, self.task)
+            if not isinstance(sampler, optuna.samplers.BaseSampler):
+                raise UserCodeError(f"sampler {self.sampler} gives an Optuna sampler (got {sampler!r})")
             self.study.sampler = sampler if fixed is None else _Overruled(sampler, self.parameters.of(fixed))
             trial = self.study.ask(self.parameters.distributions)
         placement = self.parameters.placement(trial.params)

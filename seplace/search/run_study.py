@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seplace.costs import cost_named
-from seplace.errors import SeplaceError
+from seplace.errors import SeplaceError, UserCodeError
 from seplace.evaluators.identity import counted_code
 from seplace.executors import EXECUTORS
 from seplace.executors.executor import EvaluatorMaker, Executor
@@ -157,4 +157,7 @@ def _make_executor(config: StudyConfig, maker: EvaluatorMaker, on_progress: Call
         name, workers = "processes", 1  # a training can be ended only from outside, whatever it is doing
     make: Callable[..., Executor] = EXECUTORS[name]
     with user_errors_if(EXECUTORS.is_external(name), f"executor {name} cannot be made"):
-        return make(maker, workers=workers, max_retries=config.run.max_retries, on_progress=on_progress)
+        executor = make(maker, workers=workers, max_retries=config.run.max_retries, on_progress=on_progress)
+    if lacking := [name for name in ("submit", "wait", "close", "running") if not hasattr(executor, name)]:
+        raise UserCodeError(f"executor {name}: a {type(executor).__name__} has no {lacking[0]}")
+    return executor

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seplace.errors import TooManyFailures
+from seplace.errors import TooManyFailures, UserCodeError
 from seplace.results.evaluation import Evaluation, EvaluationKey, Job
 from seplace.search.attempts import Attempts, Streak
 
@@ -72,7 +72,7 @@ class Trainings:
     def collect(self) -> list[Evaluation]:
         """Wait a short while, then commit and return what has finished; failures of the machine are queued again."""
         finished, failed = [], []
-        for returned in self.executor.wait():
+        for returned in _evaluations(self.executor.wait()):
             self._in_flight.discard(returned.key)
             evaluation = replace(returned, costs=self.costs.of(returned.placement))
             if evaluation.state == "failed":  # at a rung or not: it will have no result
@@ -153,3 +153,10 @@ class Trainings:
 
     def _too_many(self, count: int, last: Evaluation) -> TooManyFailures:
         return TooManyFailures(f"{count} trainings failed in a row, last {self.failure_rules.describe(last)}")
+
+
+def _evaluations(returned: object) -> list[Evaluation]:
+    """Return what an executor's `wait` has returned; raises UserCodeError unless it is a list of evaluations."""
+    if not isinstance(returned, list) or not all(isinstance(each, Evaluation) for each in returned):
+        raise UserCodeError(f"the executor's wait returns a list of evaluations (got {returned!r})")
+    return returned
