@@ -17,7 +17,7 @@ from seplace.backbones.backbone import Granularity
 from seplace.backbones.foreign.copying import copy_of
 from seplace.backbones.foreign.describing import describe_blocks
 from seplace.backbones.foreign.traced import TracedBackbone, TracedSite
-from seplace.errors import InputError, did_you_mean
+from seplace.errors import InputError, check_type, did_you_mean
 from seplace.freezing import freeze_backbone
 from seplace.models import place
 from seplace.placement import Placement
@@ -175,6 +175,8 @@ def adopt(model: nn.Module, example_input: Tensor, *, blocks: Sequence[str] | No
         InvalidBlocks: A path in `blocks` does not name a block.
 
     """
+    check_type("model", model, nn.Module, said="a network, a torch.nn.Module")
+    check_type("example_input", example_input, Tensor, said="a tensor of images (N, C, H, W)")
     if isinstance(model, torch.jit.ScriptModule):
         raise InputError(f"{type(model).__name__}: a scripted network has no code to trace; adopt it before scripting")
     if example_input.ndim != 4:

@@ -221,7 +221,7 @@ class EffectsSampler(EffectsProposals):
 
         Raises InvalidPlacement for a placement that is not a candidate of the space.
         """
-        candidate = Placement.parse(placement) if isinstance(placement, str) else placement
+        candidate = placement if isinstance(placement, Placement) else Placement.parse(placement)
         self.task.space.index(candidate)  # refuses others
         return self.task.cost_table.costs_of(candidate)
 

@@ -17,9 +17,14 @@ suite can be parametrized with:
 
 from __future__ import annotations
 
+import functools
 import tempfile
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import ParamSpec
+
+from seplace.errors import InputError, SeplaceError, check_type
+from seplace.user_code import describe_error
 
 __all__ = [
     "check_attachment",
@@ -35,6 +40,27 @@ __all__ = [
 ]
 
 
+_P = ParamSpec("_P")
+
+
+def _failing_by_assertion(check: Callable[_P, None]) -> Callable[_P, None]:
+    """Let any error of an entry's code fail a check with an AssertionError that names the error and its line."""
+
+    @functools.wraps(check)
+    def checked(*args: _P.args, **kwargs: _P.kwargs) -> None:
+        name = next(iter((*args, *kwargs.values())), None)
+        check_type("the name of an entry", name, str, said="a text")
+        try:
+            check(*args, **kwargs)
+        except (AssertionError, SeplaceError):
+            raise
+        except (Exception, SystemExit) as error:  # sys.exit(0) in an entry must not end a test run as a success
+            raise AssertionError(f"{check.__name__}({name!r}): {describe_error(error)}") from error
+
+    return checked
+
+
+@_failing_by_assertion
 def check_attention(name: str, *, strict: bool = False, without_gradient: Collection[str] = ()) -> None:
     """Check an attention module: its gate fits the map, learns, and stands in a network that trains.
 
@@ -53,15 +79,20 @@ def check_attention(name: str, *, strict: bool = False, without_gradient: Collec
     attention.learns(name, without_gradient=without_gradient)
 
 
+@_failing_by_assertion
 def check_attachment(name: str) -> None:
     """Check an attachment of gates in six blocks: width, gradients, and that an open gate changes nothing."""
+    from seplace.attachments import ATTACHMENTS
     from seplace.testing import attachments
 
+    if not ATTACHMENTS.entry(name).takes_gates:
+        raise InputError(f"attachment {name} comes with its module and takes no gates")
     for check in attachments.CHECKS:
         for place in attachments.BLOCKS:
             check(name, place)
 
 
+@_failing_by_assertion
 def check_backbone(text: str) -> None:
     """Check a backbone: its blocks, widths and shapes are as described, and it trains on its smallest images.
 
@@ -73,6 +104,7 @@ def check_backbone(text: str) -> None:
         check(text)
 
 
+@_failing_by_assertion
 def check_dataset(name: str, root: str | Path | None = None) -> None:
     """Check a data set: shapes, types and ranges of its splits, and that they depend on the seed alone.
 
@@ -84,6 +116,7 @@ def check_dataset(name: str, root: str | Path | None = None) -> None:
         check(name, None if root is None else Path(root))
 
 
+@_failing_by_assertion
 def check_cost(name: str) -> None:
     """Check a cost: it has a unit, is a finite number above 0, and a count depends on shapes alone."""
     from seplace.testing import costs
@@ -92,6 +125,7 @@ def check_cost(name: str) -> None:
         check(name)
 
 
+@_failing_by_assertion
 def check_evaluator(name: str, results: str | Path | None = None) -> None:
     """Check an evaluator in a study of digits that takes some seconds: its answers, costs, and a run to the end.
 
@@ -105,6 +139,7 @@ def check_evaluator(name: str, results: str | Path | None = None) -> None:
             check(case)
 
 
+@_failing_by_assertion
 def check_executor(name: str) -> None:
     """Check an executor: each job comes back once, an error of one job fails that job, an error of all ends the run."""
     from seplace.testing import executors
@@ -113,6 +148,7 @@ def check_executor(name: str) -> None:
         check(name)
 
 
+@_failing_by_assertion
 def check_sampler(name: str) -> None:
     """Check a sampler: it proposes candidates of the space, from the seed and the Optuna study alone."""
     from seplace.testing import samplers
@@ -121,6 +157,7 @@ def check_sampler(name: str) -> None:
         check(name)
 
 
+@_failing_by_assertion
 def check_exporter(name: str) -> None:
     """Check an exporter: it writes a folder, the same bytes for one network, and leaves nothing after a failure."""
     from seplace.testing import exporters
@@ -129,6 +166,7 @@ def check_exporter(name: str) -> None:
         check(name)
 
 
+@_failing_by_assertion
 def check_proxy(name: str) -> None:
     """Check a proxy: finite and repeatable scores that depend on the placement and the seed alone."""
     from seplace.testing import proxies

@@ -58,3 +58,22 @@ def test_an_entry_that_is_not_there_is_an_error_of_input() -> None:
 def test_the_suites_need_no_pytest() -> None:
     program = "import sys, seplace.testing; sys.exit('pytest' in sys.modules or 'torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize(
+    ("check", "name", "says"),
+    [
+        (testing.check_attention, f"{OWN}:Leaves", r"check_attention\(.*Leaves'\): SystemExit: 0 \("),
+        (testing.check_executor, f"{OWN}:NUMBER", "'int' object is not callable"),
+        (testing.check_proxy, f"{OWN}:NUMBER", "'int' object is not callable"),
+        (testing.check_exporter, f"{OWN}:NUMBER", "'int' object is not callable"),
+    ],
+)
+def test_an_error_of_an_entry_fails_its_check(check, name: str, says: str) -> None:
+    with pytest.raises(AssertionError, match=says):
+        check(name)
+
+
+def test_an_attachment_of_one_module_is_not_checked_with_gates() -> None:
+    with pytest.raises(InputError, match="takes no gates"):
+        testing.check_attachment("kernel")
