@@ -30,7 +30,7 @@ class Listing:
     files: dict[str, list[str]]
     """Sorted paths below the split's folder, by the name of the class; a class may have none."""
     unusable: list[tuple[str, str]]
-    """What is named like an image file and is none: its path below the split's folder, and what it is."""
+    """Entries with the name of an image that are not files: path below the split's folder, and kind of entry."""
     notes: list[str]
     """Notes on what else is in the folder and is not read."""
 

@@ -34,7 +34,7 @@ class FolderImages:
     """Paths below `folder`."""
     labels: NDArray[np.int64]
     unusable: Sequence[tuple[str, str]] = ()
-    """What is named like an image file and is none: its path below `folder`, and what it is."""
+    """Entries with the name of an image that are not files: path below `folder`, and kind of entry."""
 
     @property
     def place(self) -> str:
