@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from seplace.arrays import Floats
+from seplace.arrays import Floats, ImageBits
 from seplace.effects.design import SCALES, Design
 from seplace.effects.level_tables import Tables
 from seplace.effects.regression import Columns, Draw, Regression, Scale
@@ -32,6 +32,8 @@ class Observation:
     """In percent; larger is better. The model learns from accuracy alone."""
     cross_entropy: float | None = None
     """In nats, on the same images; None where it is not known."""
+    correct: ImageBits | None = None
+    """Which validation images it got right; None where that is not known."""
 
 
 @dataclass(frozen=True, kw_only=True)

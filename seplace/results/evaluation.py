@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
 
+from seplace.arrays import ImageBits
 from seplace.files.atomic import safe_name
 from seplace.files.former_words import former_placement
 from seplace.placement import Placement
@@ -57,6 +58,8 @@ class Evaluation:
     """Validation accuracy in percent."""
     cross_entropy: float | None = None
     """Validation cross-entropy in nats."""
+    correct: ImageBits | None = None
+    """Which validation images it got right; None before version 0.13, or where the evaluator does not say."""
     curve: tuple[Mapping[str, float | None], ...] = ()
     """epoch, accuracy, cross_entropy and train_loss at the recipe's check epochs and the study's rungs."""
     costs: Mapping[str, float] = field(default_factory=dict)
@@ -85,7 +88,8 @@ class Evaluation:
 
     def to_record(self) -> dict[str, Any]:
         """Return the evaluation as plain JSON types."""
-        return asdict(self) | {"placement": str(self.placement)}
+        record = {**asdict(self), "placement": str(self.placement)}
+        return record if self.correct is None else record | {"correct": self.correct.to_record()}
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
@@ -100,7 +104,13 @@ class Evaluation:
         strange += [each for each in numbers if not _is_number(each)]
         if strange:
             raise ValueError(f"{strange[0]!r} is no number")
-        return cls(**{**record, "placement": Placement.parse(record["placement"]), "curve": tuple(record["curve"])})
+        bits = record.get("correct")
+        read = {
+            "placement": Placement.parse(record["placement"]),
+            "curve": tuple(record["curve"]),
+            "correct": None if bits is None else ImageBits.from_record(bits),
+        }
+        return cls(**{**record, **read})
 
 
 def _is_number(value: object) -> bool:

@@ -26,6 +26,7 @@ def observation_of(evaluation: Evaluation) -> Observation | None:
         seed=evaluation.seed,
         accuracy=evaluation.accuracy,
         cross_entropy=evaluation.cross_entropy,
+        correct=evaluation.correct,
     )
 
 
