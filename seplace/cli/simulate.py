@@ -20,7 +20,8 @@ def simulate(
             r"interacting-seeds, nothing-helps, slow-starters; usual\[proxy=0.6] adds a proxy with this correlation to "
             "the truth. Or tabular benchmarks: results folders of studies that trained their whole space on several "
             r"seeds. Their truth is the mean; with \[truth=shrunken] or \[truth=effects] after the folder it is an "
-            "estimate, and noise is drawn around it.",
+            r"estimate, and noise is drawn around it. \[images=500], alone or after a comma, scores trainings on a "
+            "validation split of 500 images; the truth remains that of new images.",
             show_default=False,
         ),
     ],

@@ -13,27 +13,23 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from multiprocessing import active_children, get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any
 
-from seplace.errors import InputError, UnknownName
-from seplace.files.atomic import is_file, make_folder, remove_unfinished, write_atomically
+from seplace.errors import InputError
+from seplace.files.atomic import make_folder, remove_unfinished, write_atomically
 from seplace.files.former_words import current_outcome
 from seplace.files.versions import versions
 from seplace.results.tables import to_csv
 from seplace.samplers import SAMPLERS
 from seplace.search.interruption import signals_as_errors
 from seplace.simulation.curves import calibration, hypervolumes, summary
-from seplace.simulation.landscapes import LANDSCAPES, landscape, parse_landscape
+from seplace.simulation.problem_name import problem_of
 from seplace.simulation.replay import Phases, budget_in, replay
-from seplace.simulation.resampled import Truth, resampled_problem
-from seplace.simulation.tabular import tabular_problem
 from seplace.user_modules import USER_MODULES, find_user_modules
 from seplace.version import __version__
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from seplace.simulation.problem import SearchProblem
 
 
 _CHECKPOINTS = (12, 25, 50, 100, 200, 400)
@@ -73,27 +69,6 @@ class Outcome:
     """The state of the rungs at the end, if there were any."""
     version: str | None = None
     """The version of seplace that searched; unknown before 0.7.0."""
-
-
-def problem_of(name: str, *, number: int) -> SearchProblem:
-    """Return the problem of a repetition. The number seeds a landscape, or a benchmark's order or noise."""
-    kind, correlation = parse_landscape(name)
-    if kind in LANDSCAPES:
-        return landscape(kind, seed=number, correlation=correlation)
-    folder, truth = _benchmark_of(name)
-    if is_file(folder / "ledger.sqlite"):
-        return resampled_problem(folder, truth, seed=number) if truth else tabular_problem(folder, seed=number)
-    raise UnknownName("landscape or results folder of a tabular benchmark", name, LANDSCAPES)
-
-
-def _benchmark_of(name: str) -> tuple[Path, Truth | None]:
-    """Return the folder and the truth of a text such as `results/table[truth=effects]`; None: as recorded."""
-    folder, bracket, truth = name.removesuffix("]").partition("[truth=")
-    if not bracket:
-        return Path(name), None
-    if truth not in get_args(Truth):
-        raise UnknownName("truth of a tabular benchmark", truth, get_args(Truth))
-    return Path(folder), cast("Truth", truth)
 
 
 def repeat(repetition: Repetition, phases: Phases, checkpoints: Sequence[int]) -> Outcome:

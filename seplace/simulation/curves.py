@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,20 @@ class Calibration:
     """Placements that the verdict calls better than the plain backbone."""
     wrongly_claimed: int
     """Claimed placements that are not better."""
+    compared: int
+    """Trained placements, on the front or not, beside the plain backbone."""
+    compared_accuracies_covered: int
+    """Those whose true accuracy lies in its 90 % credible interval."""
+    compared_gains_covered: int
+    """Those whose true gain lies in its 90 % credible interval."""
+    compared_gains_below: int
+    """Those whose true gain lies below its interval: the estimate is too high."""
+    compared_gain_bias: float
+    """Mean of their estimated minus true gain, in points."""
+    compared_gain_error: float
+    """The root mean square of the same."""
+    compared_gain_width: float
+    """The mean width of the intervals of their gains, in points."""
 
 
 def hypervolumes(problem: SearchProblem, replayed: Replay, checkpoints: Sequence[float]) -> list[dict[str, Any]]:
@@ -80,33 +95,44 @@ def hypervolumes(problem: SearchProblem, replayed: Replay, checkpoints: Sequence
 
 
 def calibration(problem: SearchProblem, replayed: Replay) -> Calibration:
-    """Compare the estimates of the trained front with the truth."""
+    """Compare the estimates of the trained front, and of all trained placements, with the truth."""
     space, evaluations = problem.space, replayed.evaluations
     estimates = estimates_of(replayed.design, evaluations, problem.cost, is_front_of_space=False)
     true = {placement: float(problem.truth[space.index(placement)]) for placement in estimates.placements}
     plain = next(placement for placement in estimates.placements if placement.is_plain)
-    accuracies = {placement: estimates.accuracy(placement) for placement in estimates.front}
-    gains = {placement: estimates.difference(placement, plain) for placement in estimates.front if placement != plain}
+    true_gains = {placement: true[placement] - true[plain] for placement in true}
+    compared = [placement for placement in estimates.placements if placement != plain]
+    accuracies = {placement: estimates.accuracy(placement) for placement in estimates.placements}
+    gains = {placement: estimates.difference(placement, plain) for placement in compared}
+    errors = {placement: gains[placement].value - true_gains[placement] for placement in compared}
+    front = [placement for placement in estimates.front if placement != plain]
     summaries = summarize(evaluations)
     observed = [(row.placement, row.accuracy) for row in front_of(summaries, problem.cost)]
     observed_plain = next(row.accuracy for row in summaries if row.placement == plain)
     claimed = estimates.surely_better(plain)
     return Calibration(
-        front_points=len(accuracies),
-        covered=sum(true[placement] in each for placement, each in accuracies.items()),
-        gains_covered=sum(true[placement] - true[plain] in each for placement, each in gains.items()),
-        bias=_mean([each.value - true[placement] for placement, each in accuracies.items()]),
+        front_points=len(estimates.front),
+        covered=sum(true[each] in accuracies[each] for each in estimates.front),
+        gains_covered=sum(true_gains[each] in gains[each] for each in front),
+        bias=_mean([accuracies[each].value - true[each] for each in estimates.front]),
         observed_bias=_mean([accuracy - true[placement] for placement, accuracy in observed]),
-        gain_bias=_mean([each.value - (true[placement] - true[plain]) for placement, each in gains.items()]),
+        gain_bias=_mean([errors[each] for each in front]),
         observed_gain_bias=_mean(
             [
-                accuracy - observed_plain - (true[placement] - true[plain])
+                accuracy - observed_plain - true_gains[placement]
                 for placement, accuracy in observed
                 if placement != plain
             ]
         ),
         claimed=len(claimed),
-        wrongly_claimed=sum(true[placement] <= true[plain] for placement in claimed),
+        wrongly_claimed=sum(true_gains[each] <= 0 for each in claimed),
+        compared=len(compared),
+        compared_accuracies_covered=sum(true[each] in accuracies[each] for each in compared),
+        compared_gains_covered=sum(true_gains[each] in gains[each] for each in compared),
+        compared_gains_below=sum(true_gains[each] < gains[each].lower for each in compared),
+        compared_gain_bias=_mean(list(errors.values())),
+        compared_gain_error=math.sqrt(_mean([error**2 for error in errors.values()])),
+        compared_gain_width=_mean([gain.upper - gain.lower for gain in gains.values()]),
     )
 
 

@@ -8,7 +8,8 @@ After a share t of its epochs the accuracy of a training is lower by (1 - t)² t
 for the module in each stage, plus N(0, s) of the placement. Its noise is √t times that at the end, plus independent
 noise. Early ranks hold well except in the kind of slow starters.
 
-`usual[proxy=0.6]` is the same problem with a proxy of this correlation with the truth over the space.
+`usual[proxy=0.6]` is the same problem with a proxy of this correlation with the truth over the space;
+`usual[images=500]` the same with trainings that are scored on a validation split of 500 images.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from seplace.arrays import Floats
 from seplace.attention.options import GateOptions
 from seplace.backbones.describe import describe
 from seplace.costs.table import CostTable
-from seplace.errors import InputError
 from seplace.placement import Placement, StageChoice
 from seplace.seeds import derive_seed
 from seplace.simulation.problem import SearchProblem
@@ -133,23 +133,6 @@ LANDSCAPES: Mapping[str, Callable[[np.random.Generator], Terrain]] = {
     "nothing-helps": nothing_helps,
     "slow-starters": slow_starters,
 }
-
-
-def parse_landscape(text: str) -> tuple[str, float | None]:
-    """Return the kind and the proxy's correlation in a text such as `usual[proxy=-0.6]`; None without a proxy.
-
-    Raises InputError for a correlation outside [-1, 1].
-    """
-    kind, bracket, rest = text.partition("[proxy=")
-    if not bracket or not rest.endswith("]"):
-        return text, None
-    try:
-        correlation = float(rest.removesuffix("]"))
-    except ValueError:
-        correlation = math.nan
-    if not -1 <= correlation <= 1:
-        raise InputError(f"landscape {text!r}: proxy is a correlation from -1 to 1 (got {rest.removesuffix(']')})")
-    return kind, correlation
 
 
 def landscape(name: str, *, seed: int, correlation: float | None = None) -> SearchProblem:

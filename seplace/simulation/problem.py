@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seplace.arrays import Floats
+from seplace.arrays import Floats, ImageBits
 from seplace.effects.design import Design
 from seplace.effects.priced_space import Candidates, PricedSpace, cost_tables
 from seplace.pareto import hypervolume
@@ -37,6 +37,8 @@ class SearchProblem:
     """The validation accuracy of the training of a placement on a seed, in percent."""
     cross_entropy: Callable[[Placement, int], float] | None = None
     """The validation cross-entropy of the same training, in nats; None where the problem has none."""
+    correct: Callable[[Placement, int], ImageBits] | None = None
+    """Which validation images the same training classifies right; None where the accuracy is that on all images."""
     length: int
     """The epochs of a training."""
     early: Callable[[Placement, int, int], float]
@@ -89,6 +91,7 @@ class SearchProblem:
             state="complete",
             accuracy=self.observe(placement, seed) if is_whole else early[job.epochs],
             cross_entropy=self.cross_entropy(placement, seed) if is_whole and self.cross_entropy else None,
+            correct=self.correct(placement, seed) if is_whole and self.correct else None,
             curve=tuple({"epoch": epoch, "accuracy": accuracy} for epoch, accuracy in early.items()),
         )
 

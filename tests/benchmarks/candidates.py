@@ -15,8 +15,8 @@ from seplace.effects.model import Posterior
 from seplace.effects.recommend import recommended_front
 from seplace.results.observations import observations_of
 from seplace.results.summaries import front_of, summarize
-from seplace.simulation.comparison import problem_of
 from seplace.simulation.problem import SearchProblem
+from seplace.simulation.problem_name import problem_of
 from seplace.simulation.replay import Phases, replay
 
 PROBLEMS = ("results/cifar10-table", "results/cifar10-table[truth=effects]", "usual")

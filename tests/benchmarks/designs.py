@@ -16,8 +16,8 @@ from seplace.effects.model import Posterior
 from seplace.effects.recommend import recommended_front
 from seplace.results.evaluation import Job
 from seplace.results.observations import observations_of
-from seplace.simulation.comparison import problem_of
 from seplace.simulation.problem import SearchProblem
+from seplace.simulation.problem_name import problem_of
 
 PROBLEMS = ("results/cifar10-table", "results/cifar10-table[truth=effects]")
 TRAININGS = (12, 18, 25)

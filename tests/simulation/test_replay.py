@@ -7,11 +7,13 @@ import pytest
 
 from seplace import __version__
 from seplace.errors import DataError, InputError, UnknownName
+from seplace.report.simulation_tables import calibration_table
 from seplace.results.evaluation import Job
 from seplace.results.ledger import Ledger
-from seplace.simulation.comparison import Comparison, Repetition, problem_of
-from seplace.simulation.curves import hypervolumes, summary
+from seplace.simulation.comparison import Comparison, Repetition
+from seplace.simulation.curves import calibration, hypervolumes, summary
 from seplace.simulation.landscapes import landscape
+from seplace.simulation.problem_name import problem_of
 from seplace.simulation.replay import Phases, budget_in, replay
 from seplace.simulation.tabular import tabular_problem
 from tests.simulation.tables import write_scored_table
@@ -213,6 +215,38 @@ def test_an_earlier_version_did_not_note_how_many_are_recommended(tmp_path):
     curves = comparison.curves()
     assert curves["front_points"].dropna().tolist() == recommended
     assert summary(curves)["front_points"].tolist() == recommended
+
+
+def test_the_gains_of_all_trained_placements_are_held_against_the_truth():
+    problem = landscape("usual", seed=0)
+    replayed = replay(problem, SHORT, sampler="random", seed=0)
+    found = calibration(problem, replayed)
+    assert found.compared == len({row.placement for row in replayed.evaluations}) - 1 >= found.front_points - 1
+    assert found.gains_covered <= found.compared_gains_covered <= found.compared - found.compared_gains_below
+    assert abs(found.compared_gain_bias) <= found.compared_gain_error < found.compared_gain_width
+    low = calibration(replace(problem, truth=np.where(problem.truth == problem.truth[0], 90, 0.0)), replayed)
+    assert (low.compared_gains_covered, low.compared_gains_below) == (0, low.compared)
+    assert low.compared_gain_bias == pytest.approx(90, abs=5)
+
+
+def test_an_earlier_version_did_not_hold_all_gains_against_the_truth(tmp_path):
+    comparison = Comparison(tmp_path, SHORT)
+    comparison.run([Repetition(problem="usual", sampler="random", number=0)], workers=1, on_done=lambda _: None)
+    (made,) = comparison.outcomes.values()
+    older = {name: value for name, value in made.calibration.items() if not name.startswith("compared")}
+
+    def all_gains_covered(*calibrations: dict) -> str:
+        comparison.outcomes = {
+            Repetition(problem="usual", sampler="random", number=number): replace(made, calibration=each)
+            for number, each in enumerate(calibrations)
+        }
+        table = calibration_table(comparison.calibrations())
+        at = [column.heading for column in table.columns].index("all gains covered")
+        return table.rows[0].cells[at]
+
+    share = f"{100 * made.calibration['compared_gains_covered'] / made.calibration['compared']:.0f} %"
+    assert all_gains_covered(made.calibration, older) == share
+    assert all_gains_covered(older) == ""
 
 
 def test_an_unknown_problem_is_named_with_the_nearest():
