@@ -54,12 +54,16 @@ SCALES = {
     "private": Scale(median=0.15),
     "backbone": Scale(median=1.0),
     "seed": Scale(median=0.4),
+    "seed x backbone": Scale(median=0.6),
+    "seed x choice": Scale(median=0.15),
     "covariate": Scale(median=0.3),
 }
 """The prior of the scale of each kind of effect, in units of the spread of all accuracies.
 
-`private` is the effect of a placement beside those of its choices. Its scale shares nothing with the others: otherwise
-placements that differ, but not by a sum of effects, would be taken for noise where choices have little effect.
+`seed x backbone` is the effect of a seed on one of several backbones, whose networks share no weights; `seed x choice`
+that on a choice in a stage. `private` is the effect of a placement beside those of its choices. Its scale shares
+nothing with the others: otherwise placements that differ, but not by a sum of effects, would be taken for noise where
+choices have little effect.
 """
 
 
@@ -158,6 +162,25 @@ class Design:
             for key, table in covariate.pairs.items():
                 pairs[key] = pairs[key] + weight * table if key in pairs else weight * table
         return Tables(shape=self.shape, main=tuple(main), pairs=pairs)
+
+    def seed_columns(self, levels: NDArray[np.int64], seeds: Sequence[int | None]) -> tuple[Floats, list[str]]:
+        """Return what a seed does to trainings on it: columns (n, columns), and the kind of each.
+
+        `levels` (n, factors) are those of the trainings, `seeds` theirs; a training without a seed has none of this.
+        """
+        columns: list[Floats] = []
+        kinds: list[str] = []
+        for seed in sorted({each for each in seeds if each is not None}):
+            on_seed = np.array([each == seed for each in seeds])
+            columns.append(on_seed)
+            kinds.append("seed")
+            for factor, column in enumerate(levels.T):
+                plain = -1 if factor == 0 else self.stages[factor - 1][StageChoice()]
+                for level in np.unique(column[on_seed]):
+                    if (factor > 0 and level != plain) or (factor == 0 and len(self.variants) > 1):
+                        columns.append(on_seed & (column == level))
+                        kinds.append("seed x choice" if factor else "seed x backbone")
+        return np.array(columns, dtype=float).reshape(len(columns), len(levels)).T, kinds
 
     # The kinds of effects
 

@@ -5,6 +5,7 @@ All come from one set of draws of the posterior, so that statements about severa
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
 from functools import cached_property
@@ -15,19 +16,27 @@ from numpy.typing import NDArray
 from seplace.arrays import Floats
 from seplace.effects.denoised import denoised
 from seplace.effects.design import Design
-from seplace.effects.model import Observation, Posterior
+from seplace.effects.images import ImageVariance
+from seplace.effects.model import Observation, Posterior, images_of
 from seplace.interval import Interval
 from seplace.placement import Placement
 
 SURE = 0.95
 """The probability at which a verdict calls a placement better, for all comparisons together."""
 
+FEWEST_SEEDS = 2
+"""The fewest seeds on which both placements of a verdict must have been trained."""
+
 _SCALES = 24
 _SAMPLES = 2000
 
 
 class Estimates:
-    """Posterior draws of the accuracies of all trained placements, and what follows from them."""
+    """Posterior draws of the accuracies of all trained placements, and what follows from them.
+
+    They are about new images of the same distribution where the trainings say which images they got right, else about
+    the validation split alone: see `images`.
+    """
 
     def __init__(
         self,
@@ -43,7 +52,9 @@ class Estimates:
         """
         self.beside = frozenset(beside)
         self._observations = observations
-        self.posterior = Posterior(design, observations, draws=_SCALES, random=np.random.default_rng(0))
+        self.images = images_of(design, observations)
+        """The variance over images; None where no training says which images it got right."""
+        self.posterior = posterior_of(design, observations, images=self.images, draws=_SCALES)
         self.placements = self.posterior.placements
         self.position = {placement: at for at, placement in enumerate(self.placements)}
         self.costs = np.array([costs[placement] for placement in self.placements])
@@ -66,11 +77,18 @@ class Estimates:
         Estimates themselves are learned from accuracies.
         """
         design = self.posterior.design
-        return Posterior(design, denoised(design, self._observations), draws=_SCALES, random=np.random.default_rng(0))
+        return posterior_of(design, denoised(design, self._observations), images=self.images, draws=_SCALES)
 
     @cached_property
     def _is_candidate(self) -> NDArray[np.bool_]:
         return np.array([placement not in self.beside for placement in self.placements])
+
+    @cached_property
+    def has_seeds(self) -> NDArray[np.bool_]:
+        """Whether each placement has the seeds that a verdict needs (placements,)."""
+        seeds = {(each.placement, at if each.seed is None else each.seed) for at, each in enumerate(self._observations)}
+        counts = Counter(placement for placement, _ in seeds)
+        return np.array([counts[placement] >= FEWEST_SEEDS for placement in self.placements])
 
     @cached_property
     def means(self) -> Floats:
@@ -78,12 +96,16 @@ class Estimates:
         return np.asarray(self.accuracies.mean(axis=0))
 
     def accuracy(self, placement: Placement) -> Interval:
-        """Return the estimate of a placement's accuracy, expected over seeds, in percent."""
+        """Return the estimate of a placement's accuracy, expected over seeds and images, in percent."""
         return Interval.of_draws(self.accuracies[:, self.position[placement]])
 
     def difference(self, one: Placement, other: Placement) -> Interval:
         """Return the estimate of the accuracy of one placement minus another's, in points."""
         return Interval.of_draws(self.accuracies[:, self.position[one]] - self.accuracies[:, self.position[other]])
+
+    def limit_of_seeds(self, one: Placement, other: Placement) -> float:
+        """Return the standard deviation in points that a difference keeps on these images, however many the seeds."""
+        return self.posterior.split_sd_of_difference(self.position[one], self.position[other])
 
     def is_better(self, one: Placement, other: Placement) -> float:
         """Return the probability that one placement is more accurate than another."""
@@ -113,11 +135,14 @@ class Estimates:
         """Return the placements that are better than another: all of them are, with probability SURE.
 
         The differences have a simultaneous credible band over all placements: in a share SURE of the draws no
-        difference falls below its mean by more than a common number of its standard deviations.
+        difference falls below its mean by more than a common number of its standard deviations. Placements that were
+        trained on one seed are not compared: what the seed does to one of them is not known.
         """
         differences = self.accuracies - self.accuracies[:, [self.position[other]]]
         means, sds = differences.mean(axis=0), differences.std(axis=0)
-        compared = sds > 0
+        compared = (
+            (sds > 0) & self.has_seeds if self.has_seeds[self.position[other]] else np.zeros(len(sds), dtype=bool)
+        )
         if not compared.any():
             return []
         shortfall = ((means - differences)[:, compared] / sds[compared]).max(axis=1)
@@ -137,3 +162,11 @@ class Estimates:
 
     def _by_cost(self, values: Floats) -> NDArray[np.int64]:
         return np.lexsort((-values, self.costs))
+
+
+def posterior_of(
+    design: Design, observations: Sequence[Observation], *, images: ImageVariance | None, draws: int
+) -> Posterior:
+    """Learn the posterior that statements are made from, always the same: about all images, where seeds interact."""
+    random = np.random.default_rng(0)
+    return Posterior(design, observations, draws=draws, random=random, images=images, seeds_interact=True)

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from seplace.arrays import Floats, ImageBits
 from seplace.effects.design import SCALES, Design
+from seplace.effects.images import ImageVariance, image_variance
 from seplace.effects.level_tables import Tables
-from seplace.effects.regression import Columns, Draw, Regression, Scale
+from seplace.effects.regression import Columns, Draw, Regression, Residual, Scale
 from seplace.placement import Placement
 
 _NOISE = Scale(median=0.6)
@@ -19,6 +20,9 @@ _INTERCEPT_SD = 10.0
 
 _LEAST_SPREAD = 0.005
 """The least spread of accuracies, as a share of their mean: equal accuracies do not show that there is no noise."""
+
+_LEAST_SHARE = 0.1
+"""The least share of the variance of accuracies that is taken not to come from the images."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,38 +70,80 @@ class Surface:
         return self.intercept + self.effects.at(self.observed_levels) + self.private
 
 
+def images_of(design: Design, observations: Sequence[Observation]) -> ImageVariance | None:
+    """Estimate the variance over images from the observations that say which images they got right; None without any.
+
+    Of splits of several sizes it is that of the latest.
+    """
+    known = [(each, each.correct) for each in observations if each.correct is not None]
+    known = [(each, bits) for each, bits in known if bits.count == known[-1][1].count]
+    if not known:
+        return None
+    return image_variance(
+        design,
+        [each.placement for each, _ in known],
+        [each.seed for each, _ in known],
+        [bits for _, bits in known],
+    )
+
+
 class Posterior:
-    """The posterior of the accuracies of all placements of a space, each expected over seeds."""
+    """The posterior of the accuracies of all placements of a space, each expected over seeds and images.
+
+    The images are those of the validation split alone where their variance is not known.
+    """
 
     def __init__(
-        self, design: Design, observations: Sequence[Observation], *, draws: int, random: np.random.Generator
+        self,
+        design: Design,
+        observations: Sequence[Observation],
+        *,
+        draws: int,
+        random: np.random.Generator,
+        images: ImageVariance | None = None,
+        seeds_interact: bool = False,
     ) -> None:
-        """Learn from at least one observation; `draws` sets of scales represent their posterior."""
+        """Learn from at least one observation; `draws` sets of scales represent their posterior.
+
+        With `images` it is about all images. With `seeds_interact` a seed may change the effects of choices.
+        """
         self.design = design
         self.random = random
         accuracies = np.array([each.accuracy for each in observations])
         self._center = float(accuracies.mean())
-        self._unit_of_scale = max(float(accuracies.std()), _LEAST_SPREAD * abs(self._center), 1e-3)
-        self._y = (accuracies - self._center) / self._unit_of_scale
         self.placements = list(dict.fromkeys(each.placement for each in observations))
         """The observed placements, in order of appearance."""
         position = {placement: at for at, placement in enumerate(self.placements)}
         self._placement_of = np.array([position[each.placement] for each in observations])
         self.levels = design.levels(self.placements)
-        self.seeds = sorted({each.seed for each in observations if each.seed is not None})
-        by_seed = np.array([[float(each.seed == seed) for seed in self.seeds] for each in observations])
+        known = images or ImageVariance.none(len(design.groups))
+        rows = design.rows(self.levels)
+        self._unit_of_scale = _unit_of_scale(accuracies, known, rows[self._placement_of])
+        self._y = (accuracies - self._center) / self._unit_of_scale
+        seeds = [each.seed for each in observations]
+        by_seed, seed_kinds = design.seed_columns(self.levels[self._placement_of], seeds)
+        if not seeds_interact:
+            shared = [at for at, kind in enumerate(seed_kinds) if kind != "seed x choice"]
+            by_seed, seed_kinds = by_seed[:, shared], [seed_kinds[at] for at in shared]
         ones = np.ones((len(observations), 1))
-        self._rows = np.hstack([ones, design.rows(self.levels)[self._placement_of], by_seed.reshape(len(ones), -1)])
+        self._rows = np.hstack([ones, rows[self._placement_of], by_seed])
         self._effects = slice(1, 1 + len(design.groups))
-        names = [*design.groups, *["seed"] * len(self.seeds)]
+        names = [*design.groups, *seed_kinds]
         self.kinds = list(dict.fromkeys(names))
+        floors = np.concatenate([[known.base], known.columns, np.zeros(len(seed_kinds))])
         self._columns = Columns(
             group=np.array([-1, *map(self.kinds.index, names)]),
             scales=tuple(design.scales[kind] for kind in self.kinds),
             fixed_scale=_INTERCEPT_SD,
+            floors=floors / self._unit_of_scale**2,
         )
         regression = Regression(
-            self._rows, self._y, self._placement_of, self._columns, noise=_NOISE, unit_effect=SCALES["private"]
+            self._rows,
+            self._y,
+            self._placement_of,
+            self._columns,
+            noise=Residual(prior=_NOISE, floor=known.training / self._unit_of_scale**2),
+            unit_effect=Residual(prior=SCALES["private"], floor=known.placement / self._unit_of_scale**2),
         )
         self.draws: list[Draw] = regression.draws(draws, random)
         self._weights = [draw.weight for draw in self.draws]
@@ -109,8 +155,10 @@ class Posterior:
 
     def mean(self) -> Surface:
         """Return the posterior mean."""
-        coefficients = np.sum([draw.weight * draw.mean for draw in self.draws], axis=0)
-        private = np.sum([draw.weight * self._private(draw, draw.mean)[0] for draw in self.draws], axis=0)
+        coefficients = np.sum([draw.weight * draw.kept * draw.mean for draw in self.draws], axis=0)
+        private = np.sum(
+            [draw.weight * draw.unit_kept * self._private(draw, draw.mean)[0] for draw in self.draws], axis=0
+        )
         return self._surface(coefficients, private)
 
     def sample(self) -> Surface:
@@ -118,7 +166,10 @@ class Posterior:
         draw = self.draws[self.random.choice(len(self.draws), p=self._weights)]
         coefficients = draw.sample(self.random)
         mean, sd = self._private(draw, coefficients)
-        return self._surface(coefficients, mean + sd * self.random.standard_normal(len(mean)))
+        private = mean + sd * self.random.standard_normal(len(mean))
+        return self._surface(
+            draw.without_floors(coefficients, self.random), draw.private_without_floor(private, self.random)
+        )
 
     def sample_at(
         self,
@@ -149,11 +200,13 @@ class Posterior:
             total = (noise + counts * own)[:, None]
             sd = np.sqrt(own * noise / total)
             private = own * residuals / total + sd * random.standard_normal(residuals.shape)
-            values = rows @ coefficients[: rows.shape[1]]
+            private = draw.private_without_floor(private, random)
+            values = rows @ draw.without_floors(coefficients, random)[: rows.shape[1]]
             values[observed_at >= 0] += private[observed_at[observed_at >= 0]]
             if own_random is not None:
                 others = observed_at < 0
-                values[others] += draw.unit_sd * own_random.standard_normal((others.sum(), share))
+                own_sd = draw.unit_sd * np.sqrt(draw.unit_kept)
+                values[others] += own_sd * own_random.standard_normal((others.sum(), share))
             drawn.append(values)
         samples: Floats = self._center + self._unit_of_scale * np.concatenate(drawn, axis=1).T
         return samples
@@ -167,10 +220,23 @@ class Posterior:
         spread: Floats = rows @ draw.root[: rows.shape[1]]
         return spread
 
+    def split_sd_of_difference(self, one: int, other: int) -> float:
+        """Return how uncertain a difference of observed placements (by position) stays on these images, in points.
+
+        It is the standard deviation of the difference over all images, were that on these images known exactly.
+        """
+        rows = self.design.rows(self.levels[[one, other]])
+        columns = (rows[0] - rows[1]) ** 2
+        variances = [
+            columns @ draw.split_sd[self._effects] ** 2 + 2 * draw.unit_split_sd**2 * (one != other)
+            for draw in self.draws
+        ]
+        return self._unit_of_scale * float(np.sqrt(np.dot(self._weights, variances)))
+
     def sample_weights(self, count: int, *, random: np.random.Generator) -> Floats:
         """Draw the effect of one unit of each covariate in points: (count, covariates)."""
         weights = slice(self._effects.stop - len(self.design.covariates), self._effects.stop)
-        drawn = [
+        drawn = [  # they have no known part: a score is the same on all images
             draw.mean[weights, None] + draw.root[weights] @ random.standard_normal((len(draw.mean), share))
             for draw, share in zip(self.draws, random.multinomial(count, self._weights), strict=True)
         ]
@@ -206,3 +272,10 @@ class Posterior:
         noise, private = draw.noise_sd**2, draw.unit_sd**2
         total = noise + counts * private
         return private * residuals / total, np.sqrt(private * noise / total)
+
+
+def _unit_of_scale(accuracies: Floats, images: ImageVariance, rows: Floats) -> float:
+    """Return the spread of accuracies, in points, that their images do not explain: the unit of the priors' scales."""
+    explained = float((images.columns * rows.var(axis=0)).sum()) + images.placement + images.training
+    spread = np.sqrt(max(accuracies.var() - explained, _LEAST_SHARE * accuracies.var()))
+    return max(float(spread), _LEAST_SPREAD * abs(float(accuracies.mean())), 1e-3)

@@ -1,10 +1,11 @@
 """Linear regression with grouped coefficients whose scales, like the noise, are learned (empirical Bayes and beyond).
 
 y[r] = sum_c X[r, c] * b[c] + u[unit of r] + e[r], with b[c] ~ N(0, scale of its group squared), u ~ N(0, unit_sd^2) for
-the private effect of the unit that a row observes, and e ~ N(0, noise_sd^2). The logarithms of all scales have normal
-priors; their posterior is found by maximization, described by its curvature there, and corrected by importance weights.
-The coefficients are integrated out exactly. Sums over rows are taken once, so the cost of a step depends on the number
-of columns, not of rows.
+the private effect of the unit that a row observes, and e ~ N(0, noise_sd^2). Each variance may have a further part that
+is known, its floor: of an error that is not to be taken for an effect. The logarithms of all scales have normal priors;
+their posterior is found by maximization, described by its curvature there, and corrected by importance weights. The
+coefficients are integrated out exactly. Sums over rows are taken once, so the cost of a step depends on the number of
+columns, not of rows.
 
 The method is that of a mixed model by marginal likelihood: Harville, 1977; MacKay, Bayesian interpolation, 1992.
 """
@@ -51,10 +52,25 @@ class Columns:
     """The index of the group of each column, or -1 where its scale is `fixed_scale`."""
     scales: tuple[Scale, ...]
     fixed_scale: float
+    floors: Floats | float = 0.0
+    """The known part of the prior variance of each coefficient (columns,)."""
+
+    def scale(self, log_scales: Floats) -> Floats:
+        """Return the prior standard deviation of each coefficient without its known part (columns,)."""
+        return np.append(np.exp(log_scales), self.fixed_scale)[self.group]
 
     def sd(self, log_scales: Floats) -> Floats:
         """Return the prior standard deviation of each coefficient (columns,)."""
-        return np.append(np.exp(log_scales), self.fixed_scale)[self.group]
+        return np.sqrt(self.scale(log_scales) ** 2 + self.floors)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Residual:
+    """What the columns leave: the private effects of units, or noise."""
+
+    prior: Scale
+    floor: float = 0.0
+    """The known part of its variance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,28 +86,60 @@ class Draw:
     unit_sd: float
     weight: float
     """The importance weight; the weights of all draws sum to 1."""
+    kept: Floats
+    """(columns,): the expected coefficient without its known part, as a share of the whole."""
+    split_sd: Floats
+    """(columns,): the standard deviation of the coefficient without its known part, given the whole."""
+    unit_kept: float
+    unit_split_sd: float
 
     def sample(self, random: np.random.Generator) -> Floats:
         """Draw coefficients (columns,)."""
         return self.mean + self.root @ random.standard_normal(len(self.mean))
+
+    def without_floors(self, coefficients: Floats, random: np.random.Generator) -> Floats:
+        """Draw the coefficients (columns, ...) without their known parts, given the whole ones."""
+        if not self.split_sd.any():
+            return coefficients
+        shape = (-1, *[1] * (coefficients.ndim - 1))
+        drawn: Floats = self.split_sd.reshape(shape) * random.standard_normal(coefficients.shape)
+        return self.kept.reshape(shape) * coefficients + drawn
+
+    def private_without_floor(self, effects: Floats, random: np.random.Generator) -> Floats:
+        """Draw the private effects of units, of any shape, without their known part, given the whole ones."""
+        if not self.unit_split_sd:
+            return effects
+        return self.unit_kept * effects + self.unit_split_sd * random.standard_normal(effects.shape)
 
 
 class Regression:
     """A regression, with its data as sums over rows."""
 
     def __init__(
-        self, rows: Floats, y: Floats, unit: NDArray[np.int64], columns: Columns, *, noise: Scale, unit_effect: Scale
+        self,
+        rows: Floats,
+        y: Floats,
+        unit: NDArray[np.int64],
+        columns: Columns,
+        *,
+        noise: Residual,
+        unit_effect: Residual,
     ) -> None:
         """Take rows (n, columns), y (n,), and the unit (from 0) that each row observes."""
         self.columns = columns
-        priors = (*columns.scales, noise, unit_effect)
+        self.noise_floor, self.unit_floor = noise.floor, unit_effect.floor
+        priors = (*columns.scales, noise.prior, unit_effect.prior)
         self.medians = np.log([prior.median for prior in priors])
         common = np.array([prior.common for prior in priors])
         covariance = np.diag([prior.spread**2 for prior in priors]) + np.outer(common, common)
         self.prior_root = np.linalg.cholesky(covariance)
         self.prior_precision = np.linalg.inv(covariance)
         # With fewer rows than columns the rows' covariance is the smaller matrix.
-        self.kernels = _Kernels.of(rows, y, unit, columns) if len(y) < rows.shape[1] else None
+        self.kernels = (
+            _Kernels.of(rows, y, unit, columns, noise_floor=noise.floor, unit_floor=unit_effect.floor)
+            if len(y) < rows.shape[1]
+            else None
+        )
         counts = np.bincount(unit)
         sums = np.zeros((len(counts), rows.shape[1]))
         np.add.at(sums, unit, rows)
@@ -162,7 +210,7 @@ class Regression:
         groups = log_scales[:-2]
         noise, unit = np.exp(2 * log_scales[-2:])
         sd = columns.sd(groups)
-        precision, right, constant, within, between = self._weighted(noise, unit)
+        precision, right, constant, within, between = self._weighted(noise + self.noise_floor, unit + self.unit_floor)
         scaled = precision * np.outer(sd, sd)
         scaled[np.diag_indices_from(scaled)] += 1.0
         lower = np.asarray(np.linalg.cholesky(scaled), dtype=np.float64)
@@ -174,11 +222,11 @@ class Regression:
         value += 0.5 * (self.within_count * np.log(within) + (self.between_counts * np.log(between)).sum())
         gradient = np.zeros_like(log_scales)
         # By how much the coefficients of a group exceed their prior, on average over their posterior.
-        excess = mean_scaled**2 + np.diag(inverse) - 1
+        excess = (mean_scaled**2 + np.diag(inverse) - 1) * (columns.scale(groups) / sd) ** 2
         grouped = columns.group >= 0
         gradient[:-2] = np.bincount(columns.group[grouped], weights=excess[grouped], minlength=len(groups))
         by_within = 0.5 * (self.within_count / within - self.within.expected(mean, covariance))
-        gradient[-2] += by_within * -2 * within
+        gradient[-2] += by_within * -2 * noise * within**2
         for size, count, share, moments in zip(self.sizes, self.between_counts, between, self.between, strict=True):
             by_share = 0.5 * (count / share - moments.expected(mean, covariance))
             gradient[-2] += by_share * -2 * noise * share**2
@@ -209,8 +257,9 @@ class Regression:
 
     def _draw(self, log_scales: Floats, *, weight: float) -> Draw:
         noise, unit = np.exp(2 * log_scales[-2:])
-        sd = self.columns.sd(log_scales[:-2])
-        precision, right, *_ = self._weighted(noise, unit)
+        scale, sd = self.columns.scale(log_scales[:-2]), self.columns.sd(log_scales[:-2])
+        whole_noise, whole_unit = noise + self.noise_floor, unit + self.unit_floor
+        precision, right, *_ = self._weighted(whole_noise, whole_unit)
         scaled = precision * np.outer(sd, sd)
         scaled[np.diag_indices_from(scaled)] += 1.0
         lower = np.linalg.cholesky(scaled)
@@ -219,9 +268,13 @@ class Regression:
             mean=sd * cho_solve((lower, True), sd * right, check_finite=False),
             root=root,
             group_sd=np.exp(log_scales[:-2]),
-            noise_sd=float(np.sqrt(noise)),
-            unit_sd=float(np.sqrt(unit)),
+            noise_sd=float(np.sqrt(whole_noise)),
+            unit_sd=float(np.sqrt(whole_unit)),
             weight=weight,
+            kept=(scale / sd) ** 2,
+            split_sd=scale * np.sqrt(self.columns.floors) / sd,
+            unit_kept=float(unit / whole_unit),
+            unit_split_sd=float(np.sqrt(unit * self.unit_floor / whole_unit)),
         )
 
 
@@ -232,14 +285,26 @@ class _Kernels:
     parts: Floats
     """(groups + 1, n, n): of the groups in units of their scales, and of the units."""
     fixed: Floats
+    """(n, n): of the columns with a fixed scale, and of all known parts."""
     y: Floats
 
     @classmethod
-    def of(cls, rows: Floats, y: Floats, unit: NDArray[np.int64], columns: Columns) -> _Kernels:
+    def of(
+        cls,
+        rows: Floats,
+        y: Floats,
+        unit: NDArray[np.int64],
+        columns: Columns,
+        *,
+        noise_floor: float,
+        unit_floor: float,
+    ) -> _Kernels:
         by_group = [rows[:, columns.group == group] for group in range(len(columns.scales))]
         same_unit = (unit[:, None] == unit).astype(float)
-        fixed = rows[:, columns.group < 0] * columns.fixed_scale
-        return cls(parts=np.stack([*(part @ part.T for part in by_group), same_unit]), fixed=fixed @ fixed.T, y=y)
+        fixed_variance = columns.floors + np.where(columns.group < 0, columns.fixed_scale**2, 0.0)
+        fixed = rows[:, fixed_variance > 0] * np.sqrt(fixed_variance[fixed_variance > 0])
+        known = fixed @ fixed.T + unit_floor * same_unit + noise_floor * np.eye(len(y))
+        return cls(parts=np.stack([*(part @ part.T for part in by_group), same_unit]), fixed=known, y=y)
 
     def log_likelihood(self, log_scales: Floats) -> tuple[float, Floats]:
         """Return what `_by_columns` returns, up to another constant."""

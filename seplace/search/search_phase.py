@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seplace.effects.denoised import denoised
-from seplace.effects.model import Posterior
+from seplace.effects.estimates import posterior_of
+from seplace.effects.model import images_of
 from seplace.effects.recommend import Regret, expected_regret
-from seplace.results.observations import observation_of
+from seplace.results.observations import observation_of, observations_of
 from seplace.search.proposals import Proposals
 from seplace.search.rungs import FIRST_SEED, Bands, Rungs
 from seplace.seeds import derive_seed
@@ -269,8 +270,18 @@ class SearchPhase:
 
     def _regret(self, history: History) -> Regret:
         """Return the expected hypervolume regret of the front that would be recommended now."""
-        observations = denoised(self.task.design, history.observations)
-        posterior = Posterior(self.task.design, observations, draws=_DRAWS, random=np.random.default_rng(0))
+        design = self.task.design
+        ended = [
+            self.trainings.results[self.trainings.job(placement, seed).key]
+            for placement, seeds in self.ended.items()
+            for seed in seeds
+        ]
+        posterior = posterior_of(
+            design,
+            denoised(design, history.observations),
+            images=images_of(design, observations_of(ended)),  # a trial has no room for what its training got right
+            draws=_DRAWS,
+        )
         return expected_regret(posterior, self.task.priced_space_by(history.costs), closed=history.failed)
 
     def _note_regret(self, history: History, *, is_settled: bool) -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seplace.effects.denoised import denoised
-from seplace.effects.model import Posterior
+from seplace.effects.estimates import posterior_of
+from seplace.effects.model import images_of
 from seplace.effects.recommend import recommended_front
 from seplace.results.observations import estimates_of, observations_of
 from seplace.results.summaries import front_of, summarize
@@ -77,9 +78,12 @@ def hypervolumes(problem: SearchProblem, replayed: Replay, checkpoints: Sequence
         pairs = zip(replayed.evaluations, replayed.spent, strict=True)
         history = [evaluation for evaluation, spent in pairs if spent <= trainings]
         observed = [row.placement for row in front_of(summarize(history), problem.cost)]
-        observations = denoised(replayed.design, observations_of(history))
-        posterior = Posterior(
-            replayed.design, observations, draws=_SCALES, random=np.random.default_rng(round(trainings))
+        observations = observations_of(history)
+        posterior = posterior_of(
+            replayed.design,
+            denoised(replayed.design, observations),
+            images=images_of(replayed.design, observations),
+            draws=_SCALES,
         )
         recommended = problem.placements(recommended_front(posterior, problem.priced_space, closed=()))
         for name, placements in ((OBSERVED, observed), (POSTERIOR, recommended)):

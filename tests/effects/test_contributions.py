@@ -86,9 +86,11 @@ def test_spaces_of_several_backbones_tell_what_the_backbone_adds():
     random = np.random.default_rng(0)
     observations = [
         Observation(
-            placement=placement, seed=0, accuracy=50 + 2.0 * bool(placement.variant) + 0.1 * random.standard_normal()
+            placement=placement,
+            seed=number % 8,
+            accuracy=50 + 2.0 * bool(placement.variant) + 0.1 * random.standard_normal(),
         )
-        for placement in itertools.islice(iter(space), 0, None, 3)
+        for number, placement in enumerate(itertools.islice(iter(space), 0, None, 3))
     ]
     posterior = Posterior(Design(space), observations, draws=4, random=np.random.default_rng(0))
     backbones = Contributions(posterior).backbones()

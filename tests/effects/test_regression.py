@@ -6,12 +6,14 @@ import pytest
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal, norm
 
-from seplace.effects.regression import Columns, Regression, Scale
+from seplace.effects.regression import Columns, Regression, Residual, Scale
 
 SCALES = (Scale(median=0.4, common=0.8), Scale(median=0.2, spread=0.7, common=0.5))
 NOISE, UNIT = Scale(median=0.6), Scale(median=0.15, common=1.2)
 PRIORS = (*SCALES, NOISE, UNIT)
 GROUP = np.array([-1, 0, 0, 0, 1, 1, 0])
+FLOORS = np.array([0.5, 0.0, 0.1, 0.3, 0.0, 0.02, 0.2])
+NOISE_FLOOR, UNIT_FLOOR = 0.2, 0.07
 COLUMNS = Columns(group=GROUP, scales=SCALES, fixed_scale=10.0)
 
 
@@ -24,7 +26,7 @@ def data(*, units: int = 6, seed: int = 0, most: int = 4) -> tuple[np.ndarray, n
 
 
 def regression(rows: np.ndarray, y: np.ndarray, unit: np.ndarray, columns: Columns = COLUMNS) -> Regression:
-    return Regression(rows, y, unit, columns, noise=NOISE, unit_effect=UNIT)
+    return Regression(rows, y, unit, columns, noise=Residual(prior=NOISE), unit_effect=Residual(prior=UNIT))
 
 
 def sd_of(group_sd: np.ndarray) -> np.ndarray:
@@ -61,9 +63,51 @@ def test_the_log_posterior_is_the_dense_normal_density(units, most):
     assert gaps == pytest.approx([gaps[0]] * 6, abs=1e-6)
 
 
+def with_floors(rows: np.ndarray, y: np.ndarray, unit: np.ndarray) -> Regression:
+    columns = Columns(group=GROUP, scales=SCALES, fixed_scale=10.0, floors=FLOORS)
+    noise, unit_effect = Residual(prior=NOISE, floor=NOISE_FLOOR), Residual(prior=UNIT, floor=UNIT_FLOOR)
+    return Regression(rows, y, unit, columns, noise=noise, unit_effect=unit_effect)
+
+
+@pytest.mark.parametrize(("units", "most"), [(3, 1), (6, 4), (40, 3)])
+def test_known_parts_of_the_variances_belong_to_the_density(units, most):
+    rows, y, unit = data(units=units, seed=units, most=most)
+    made = with_floors(rows, y, unit)
+    random = np.random.default_rng(1)
+    gaps = []
+    for _ in range(5):
+        point = np.log([p.median for p in PRIORS]) + random.normal(scale=1.5, size=4)
+        *groups, noise, unit_sd = np.exp(point)
+        covariance = rows @ np.diag(sd_of(np.array(groups)) ** 2 + FLOORS) @ rows.T
+        covariance += residual_covariance(unit, noise=np.hypot(noise, NOISE_FLOOR**0.5), unit_sd=0.0)
+        covariance += (unit_sd**2 + UNIT_FLOOR) * (unit[:, None] == unit)
+        dense = multivariate_normal.logpdf(y, np.zeros(len(y)), covariance) + log_prior(point)
+        gaps.append(made.log_posterior(point)[0] - dense)
+    assert gaps == pytest.approx([gaps[0]] * 5, abs=1e-6)
+
+
+def test_coefficients_without_their_known_parts_are_those_of_a_model_with_columns_for_both():
+    rows, y, unit = data(units=8, seed=5)
+    draw = with_floors(rows, y, unit).draws(1, np.random.default_rng(0))[0]
+    own = sd_of(draw.group_sd)
+    both = np.hstack([rows, rows])
+    prior = np.concatenate([own**2, FLOORS])
+    residual = residual_covariance(unit, noise=draw.noise_sd, unit_sd=draw.unit_sd)
+    gain = prior[:, None] * both.T @ np.linalg.inv(both @ np.diag(prior) @ both.T + residual)
+    mean = (gain @ y)[: len(own)]
+    covariance = (np.diag(prior) - gain @ both @ np.diag(prior))[: len(own), : len(own)]
+    random = np.random.default_rng(1)
+    samples = np.array([draw.without_floors(draw.sample(random), random) for _ in range(20_000)])
+    sd = np.sqrt(np.diag(covariance))
+    assert draw.kept * draw.mean == pytest.approx(mean, rel=1e-6, abs=1e-8)
+    assert np.abs((samples.mean(axis=0) - mean) / sd).max() < 4 / np.sqrt(20_000)
+    assert np.abs(np.cov(samples.T) - covariance).max() / np.outer(sd, sd).max() < 0.05
+
+
+@pytest.mark.parametrize("make", [regression, with_floors], ids=["no floors", "floors"])
 @pytest.mark.parametrize("units", [2, 6, 25])
-def test_the_gradient_is_the_slope(units):
-    made = regression(*data(units=units, seed=units))
+def test_the_gradient_is_the_slope(units, make):
+    made = make(*data(units=units, seed=units))
     random = np.random.default_rng(2)
     for _ in range(4):
         point = random.normal(loc=-1, scale=1, size=4)
@@ -175,7 +219,14 @@ def test_scales_that_share_something_shrink_together():
     found = {}
     for common in (0.0, 1.0):
         columns = Columns(group=group, scales=(Scale(median=0.4, common=common),) * 6, fixed_scale=10.0)
-        made = Regression(rows * seen, y, np.arange(60), columns, noise=NOISE, unit_effect=Scale(median=0.15))
+        made = Regression(
+            rows * seen,
+            y,
+            np.arange(60),
+            columns,
+            noise=Residual(prior=NOISE),
+            unit_effect=Residual(prior=Scale(median=0.15)),
+        )
         found[common] = np.exp(made.maximize())
     assert found[0.0][5] == pytest.approx(0.4, rel=1e-3)
     assert found[1.0][5] < 0.2

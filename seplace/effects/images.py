@@ -1,0 +1,218 @@
+"""The variance of accuracies over images: a validation split is a sample, and no seed makes it larger.
+
+Let c(p, s, i) be 1 where placement p, trained on seed s, gets image i right, and pi(p, i) its mean over seeds. On V
+images the accuracy of p misses that on all images by an error that every seed shares; its covariance between
+placements is Cov_i[pi(p, i), pi(q, i)] / V. Trainings on two different seeds show it without bias: for s != t,
+Cov_i[c(p, s, i), c(q, t, i)] has this expectation. On one seed it also holds what the seed does to single images, so
+that it is an upper bound, and the variance of one training holds the chance of that training as well.
+
+Placements differ in the columns of their design rows x. The covariance is pooled over choices as effects are:
+
+    Cov_i[c(p, s, i), c(q, t, i)] = base + columns * x(p) W x(q)' + placement * [p = q]     for s != t
+
+with a column's prior variance on the diagonal of W. The columns of backbones have a factor of their own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seplace.arrays import Floats, ImageBits
+from seplace.effects.design import Design
+from seplace.placement import Placement
+
+_BLOCKS = 10
+"""Blocks of images whose estimates give the standard errors."""
+
+_IDENTIFIED = 1e-6
+"""By how much a component may be mixed with others in the pairs, as a share, and still count as estimated."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageVariance:
+    """Variances of the errors of a split in points squared: variances over images, divided by their number."""
+
+    images: int
+    """The number of images."""
+    base: float
+    """Of the accuracy of the plain backbone."""
+    columns: Floats
+    """Of the effect of each column of the design (columns,)."""
+    placement: float
+    """Of a placement beside its columns."""
+    seed_columns: Floats
+    """Of the interaction of a seed with each column (columns,): it falls with the number of seeds."""
+    training: float
+    """Of a single training: its images change by chance, and its accuracy moves in steps."""
+
+    @classmethod
+    def none(cls, columns: int) -> Self:
+        """Return no variance, for a design with a number of columns: accuracies are about the split itself."""
+        zeros = np.zeros(columns)
+        return cls(images=0, base=0.0, columns=zeros, placement=0.0, seed_columns=zeros, training=0.0)
+
+    def difference(self, one: Floats, other: Floats) -> float:
+        """Return the variance of the difference of two placements by their design rows (columns,)."""
+        return float(self.columns @ (one - other) ** 2) + 2 * self.placement
+
+
+def image_variance(
+    design: Design, placements: Sequence[Placement], seeds: Sequence[int | None], correct: Sequence[ImageBits]
+) -> ImageVariance:
+    """Estimate the variances from at least one training: its placement, its seed, and the images that it got right.
+
+    Each is the estimate plus one standard error, and at most its bound from trainings on one seed. Where no two seeds
+    tell them apart, all that trainings on one seed disagree about is put down to the images.
+    """
+    images = correct[0].count
+    weights = np.array([design.scales[kind].median ** 2 for kind in design.groups])
+    weights[len(weights) - len(design.covariates) :] = 0.0
+    is_backbone = np.array([kind == "backbone" for kind in design.groups])
+    rows = design.rows(design.levels(placements))
+    known = {placement: at for at, placement in enumerate(dict.fromkeys(placements))}
+    unit = np.array([known[placement] for placement in placements])
+    number = np.array([-1 - at if seed is None else seed for at, seed in enumerate(seeds)])
+    pairs = _Pairs.of(
+        correct,
+        shared=[
+            np.ones((len(unit), len(unit))),
+            (rows * np.where(is_backbone, 0.0, weights)) @ rows.T,
+            (rows * np.where(is_backbone, weights, 0.0)) @ rows.T,
+        ],
+        same_placement=unit[:, None] == unit,
+        same_seed=number[:, None] == number,
+    )
+    found = pairs.components()
+    factors = np.where(is_backbone, weights * found.backbone, weights * found.columns)
+    seed_factors = np.where(is_backbone, weights * found.seed_backbone, weights * found.seed_columns)
+    step = 100 / images
+    return ImageVariance(
+        images=images,
+        base=found.base / images,
+        columns=factors / images,
+        placement=found.placement / images,
+        seed_columns=seed_factors / images,
+        training=max(found.training / images, step**2 / 12),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Components:
+    """The factors of the parts of a covariance over images, in points squared."""
+
+    base: float
+    columns: float
+    backbone: float
+    placement: float
+    seed_columns: float
+    seed_backbone: float
+    training: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Estimate:
+    """A component with its standard error; infinite where no pair of trainings shows it."""
+
+    value: float
+    error: float
+
+    def upper(self, bound: float) -> float:
+        """Return the estimate plus one standard error, from 0 to a bound."""
+        return bound if math.isinf(self.error) else min(max(self.value, 0.0) + self.error, bound)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Pairs:
+    """The covariances of pairs of trainings over images, by least squares on what the two have in common."""
+
+    shared: Sequence[Floats]
+    """(trainings, trainings) each: ones, the products of rows, those of backbones."""
+    same_placement: NDArray[np.bool_]
+    same_seed: NDArray[np.bool_]
+    covariances: Sequence[Floats]
+    """(trainings, trainings) each, in points squared: of all images, then of each block of them."""
+
+    @classmethod
+    def of(
+        cls,
+        correct: Sequence[ImageBits],
+        *,
+        shared: Sequence[Floats],
+        same_placement: NDArray[np.bool_],
+        same_seed: NDArray[np.bool_],
+    ) -> _Pairs:
+        right = 100 * np.array([bits.unpacked() for bits in correct], dtype=np.float32)
+        right -= right.mean(axis=1, keepdims=True)
+        images = right.shape[1]
+        freedom = images / max(images - 1, 1)
+        blocks = [right, *(right[:, at::_BLOCKS] for at in range(min(_BLOCKS, images)))]
+        return cls(
+            shared=shared,
+            same_placement=same_placement,
+            same_seed=same_seed,
+            covariances=[np.float32(freedom / block.shape[1]) * (block @ block.T) for block in blocks],
+        )
+
+    def components(self) -> _Components:
+        """Return the components: of different seeds, and their bounds from trainings on one seed."""
+        above = np.triu(np.ones_like(self.same_seed), k=1)
+        base, columns, backbone, placement = self._fitted(
+            above & ~self.same_seed, [*self.shared, self.same_placement.astype(float)]
+        )
+        on_seed, on_seed_columns, on_seed_backbone = self._fitted(
+            above & self.same_seed & ~self.same_placement, self.shared
+        )
+        alone = np.eye(len(self.same_seed), dtype=bool)
+        variance = self._mean(alone)
+        most_columns = _bound(on_seed_columns, columns)
+        most_backbone = _bound(on_seed_backbone, backbone)
+        rest = variance - most_columns * self._mean_of(alone, 1) - most_backbone * self._mean_of(alone, 2)
+        # On one seed: what all trainings share, without it what pairs of seeds share.
+        common = next((each.value for each in (on_seed, base) if math.isfinite(each.error)), 0.0)
+        own = max(rest - max(common, 0.0), 0.0)
+        of_placement = placement.upper(own)
+        found = columns.upper(most_columns), backbone.upper(most_backbone)
+        return _Components(
+            base=max(base.value if math.isfinite(base.error) else common, 0.0) or variance,
+            columns=found[0],
+            backbone=found[1],
+            placement=of_placement,
+            seed_columns=most_columns - found[0],
+            seed_backbone=most_backbone - found[1],
+            training=own - of_placement,
+        )
+
+    def _fitted(self, where: NDArray[np.bool_], shared: Sequence[Floats]) -> list[_Estimate]:
+        """Return the least-squares factor of each part of the covariances of some pairs."""
+        features = np.array([each[where] for each in shared]).reshape(len(shared), -1)
+        size = np.sqrt(np.square(features).sum(axis=1))
+        is_shown = size > 0
+        size[~is_shown] = 1.0
+        features = features / size[:, None]
+        normal = features @ features.T
+        inverse = np.linalg.pinv(normal, rcond=_IDENTIFIED, hermitian=True)
+        is_shown &= np.abs(np.diag(inverse @ normal) - 1) < math.sqrt(_IDENTIFIED)
+        whole, *blocks = [inverse @ (features @ each[where]) / size for each in self.covariances]
+        spread = np.std(blocks, axis=0, ddof=1) / math.sqrt(len(blocks)) if len(blocks) > 1 else np.abs(whole)
+        return [
+            _Estimate(value=float(value), error=float(error)) if shown else _Estimate(value=0.0, error=math.inf)
+            for value, error, shown in zip(whole, spread, is_shown, strict=True)
+        ]
+
+    def _mean(self, where: NDArray[np.bool_]) -> float:
+        return float(self.covariances[0][where].mean())
+
+    def _mean_of(self, where: NDArray[np.bool_], part: int) -> float:
+        return float(self.shared[part][where].mean())
+
+
+def _bound(on_one_seed: _Estimate, on_different: _Estimate) -> float:
+    """Return the most that a component can be: its estimate on one seed, plus one standard error."""
+    known = [max(each.value, 0.0) + each.error for each in (on_one_seed, on_different) if math.isfinite(each.error)]
+    return known[0] if known else 0.0
