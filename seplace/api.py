@@ -21,7 +21,7 @@ from seplace.results.picks import pick_placement
 from seplace.results.provenance import provenance_of
 from seplace.results.summaries import summarize
 from seplace.results.tables import evaluations_frame, front_frame, placements_frame, recommended_frame, rungs_frame
-from seplace.results.verdict import claim_of, regret_sentence, rungs_sentence, verdict
+from seplace.results.verdict import claim_of, counted, regret_sentence, rungs_sentence, verdict
 from seplace.search.meaning import own_baselines
 from seplace.search.of_study import failure_rules_of, task_of
 from seplace.search.scoring import covariates_of, proxy_records
@@ -240,15 +240,23 @@ class Results:
         """One sentence: which rungs were on at the end; empty without rungs or before the search has ended."""
         return "" if self._rungs is None else rungs_sentence(self._rungs)
 
-    def plot(self, path: str | Path | None = None) -> Figure:
-        """Draw accuracy against cost; save it too where a path (.png, .svg, .pdf) is given."""
+    def plot(self, path: str | Path | None = None, *, absolute: bool = False) -> Figure:
+        """Draw the gain over the plain backbone against cost; save it too where a path (.png, .svg, .pdf) is given.
+
+        With `absolute` the accuracy is drawn instead. The intervals of two accuracies may overlap although their
+        difference is known well, since the placements share the effects of their seeds.
+        """
         from seplace.report.plots import plot_front, save_figure
 
+        space = self.config.search_space
+        others = f" and {counted(len(space.variants), 'other')}" if space.variants else ""
         figure = plot_front(
             self.placements,
             cost=self.cost,
             unit=self.unit,
-            title=f"{self.config.name}: attention placements on {self.config.search_space.backbone.text}",
+            title=f"{self.config.name}: attention placements on {space.backbone.text}{others}",
+            verdict=self.verdict,
+            absolute=absolute,
         )
         if path is not None:
             save_figure(figure, Path(path))

@@ -86,7 +86,13 @@ def test_nothing_is_recommended_before_anything_was_trained(finished):
 def test_it_plots(results, tmp_path):
     from matplotlib.figure import Figure
 
-    assert isinstance(results.plot(), Figure)
+    figure = results.plot()
+    assert isinstance(figure, Figure)
+    assert figure.axes[0].get_ylabel().startswith("gain over plain")
+    heading = figure.axes[0].get_title(loc="left").split("\n")
+    assert results.verdict.startswith(heading[0])
+    assert heading[1].startswith(f"{len(results.evaluations)} trainings of {len(results.placements)} placements, ")
+    assert results.plot(absolute=True).axes[0].get_ylabel().startswith("validation accuracy in %")
     results.plot(tmp_path / "new" / "front.pdf")
     assert (tmp_path / "new" / "front.pdf").read_bytes().startswith(b"%PDF")
 

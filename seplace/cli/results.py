@@ -130,15 +130,20 @@ def noise(results: ResultsArgument, output: FormatOption = Format.table) -> None
 def plot(
     results: ResultsArgument,
     output: Annotated[
-        Path | None, typer.Option(help="Figure to write (.png, .svg or .pdf). Default: front.png and front.svg.")
+        Path | None,
+        typer.Option(help="Figure to write (.png, .svg or .pdf). Default: front.png and front.svg in RESULTS."),
     ] = None,
+    absolute: Annotated[
+        bool, typer.Option("--absolute", help="Draw accuracies instead of gains over the plain backbone.")
+    ] = False,
 ) -> None:
-    """Plot accuracy against cost."""
+    """Plot the gain over the plain backbone, or the accuracy, against cost."""
     from seplace.api import Results
 
     study = Results.load(results)
-    for path in [output] if output is not None else [results / "front.png", results / "front.svg"]:
-        study.plot(path)
+    name = "front-absolute" if absolute else "front"
+    for path in [output] if output is not None else [results / f"{name}.png", results / f"{name}.svg"]:
+        study.plot(path, absolute=absolute)
         show(f"wrote {path}")
 
 

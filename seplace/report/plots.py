@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import re
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,73 +17,76 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import NullLocator
+from matplotlib.transforms import blended_transform_factory
 from numpy.typing import NDArray
 
 from seplace.errors import InputError
 from seplace.files.atomic import write_atomically
 from seplace.files.plain_text import printable
+from seplace.report.front_view import FrontView, front_view, groups_of, number_text, wrapped
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
 _INK, _GRAY, _BLUE, _ORANGE = "#222222", "#b5b5b5", "#1f5fa8", "#d1671f"
-_NARROW_PERCENT = 5.0
 _SURE = 0.95
 _LABEL_PIXELS = 11.0
+_LEFT = 0.01
+"""Where titles begin, as a share of the width of a figure."""
 _COLORS = ("#1f5fa8", "#d1671f", "#2f8f5b", "#8a4fa3", "#b03a48", "#6b6b6b", "#a8871f", "#2a9aa8")
 _MARKERS = "o^sDvP*<>Xhp"
 _UNDATED: dict[str, dict[str, Any] | None] = {".png": None, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-_SCALES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 
 
-def plot_front(placements: pd.DataFrame, *, cost: str, unit: str, title: str) -> Figure:
-    """Draw the estimate of accuracy (with its 90 % credible interval) against the extra cost over the plain backbone.
+def plot_front(
+    placements: pd.DataFrame, *, cost: str, unit: str, title: str, verdict: str = "", absolute: bool = False
+) -> Figure:
+    """Draw the gain over the plain backbone, with its 90 % credible interval, against the extra cost.
+
+    With `absolute` the accuracy is drawn instead, and also where the plain backbone is not trained; the label of the
+    axis says so. The seed effects that placements share are in the interval of an accuracy, not in that of a gain.
 
     The front is a line with numbered points; baselines are marked, on the front or not; everything else that was
-    trained is gray. A note says so when the cost hardly moves over what was trained. Before anything is trained there
-    are axes with a sentence in them.
+    trained is gray. Lines under the title hold the headline of the `verdict`, the number of trainings, and a note where
+    the cost hardly moves over them. Arrows at an end of the y axis are intervals that go on. Before anything is trained
+    there are axes with a sentence in them.
     """
     if placements.empty:
-        return _empty(title, f"extra {unit} over the plain backbone", "validation accuracy in %")
-    lines = placements["on_front"].sum() + placements.loc[placements["baseline"] != "", "baseline"].nunique()
-    figure = Figure(figsize=(10.0, max(5.2, 1.0 + 0.19 * float(lines))), layout="constrained")
+        gain, accuracy = "gain over the plain backbone in points", "validation accuracy in %"
+        return _empty(title, f"extra {unit} over the plain backbone", accuracy if absolute else gain)
+    view = front_view(placements, cost=cost, unit=unit, verdict=verdict, absolute=absolute)
+    points = view.points
+    figure = Figure(layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    extra = placements[f"extra_{cost}"].to_numpy(dtype=float)
-    scale, prefix = _scale_of(np.abs(extra).max(initial=0.0))
-    table = placements.assign(x=extra / scale)
-    front_points = table[table["on_front"]].sort_values("x")
-    baselines = table[table["baseline"] != ""]
-    rest = table[(table["baseline"] == "") & ~table["on_front"]]
-    _points(axes, rest, color=_GRAY, marker="o", size=4, label="other trained", faint=True)
-    axes.step(
-        front_points["x"], front_points["accuracy"], where="post", color=_BLUE, linewidth=1.4, alpha=0.7, zorder=2
-    )
-    _points(axes, front_points, color=_BLUE, marker="o", size=8.5, label="front")
-    modules = dict.fromkeys(name.split()[0] for name in baselines["baseline"])
-    own = [module for module in modules if module not in _MARKERS_OF_MODULES]
-    others = [name for name in baselines["baseline"] if " on " in name]
-    for name, baseline in baselines.groupby("baseline", sort=False):
-        style = _style_on(others.index(name)) if name in others else _style(str(name), own)
-        _points(axes, baseline, label=str(name), **style)
-    names = _numbers(axes, front_points)
-    plain = float(placements[cost].iloc[0] - extra[0])
-    plain_scale, plain_prefix = _scale_of(plain)
-    axes.set_xlabel(
-        f"extra {prefix}{unit} over the plain backbone, which has {plain / plain_scale:.4g} {plain_prefix}{unit}"
-    )
-    axes.set_ylabel("validation accuracy in %: posterior mean, 90 % credible interval")
-    axes.set_title(_plain(title), loc="left", fontsize=11, color=_INK)
-    spread = 100 * (extra.max() - extra.min()) / plain if plain else 0.0
-    if spread < _NARROW_PERCENT:
-        axes.set_title(f"{unit} differ by {spread:.2g} % only", loc="right", fontsize=9, color=_INK)
+    axes = figure.add_subplot(xlabel=view.x_label, ylabel=view.y_label)
+    axes.yaxis.label.set_fontsize(9.5)
+    axes.set_ylim(*view.limits)
+    if points["x"].nunique() == 1:
+        axes.set_xticks([points["x"].iloc[0]])
+    is_baseline = points["baseline"] != ""
+    rest = points[~is_baseline & ~points["on_front"]]
+    keys = [_points(axes, rest, color=_GRAY, marker="o", size=4, label=view.rest, faint=True)] if len(rest) else []
+    front = view.front
+    axes.step(front["x"], front["y"], where="post", color=_BLUE, linewidth=2.4, alpha=0.35, zorder=2)
+    if len(front):
+        keys.append(_points(axes, front, color=_BLUE, marker="o", size=8.5, label="front"))
+    if view.is_gain:
+        axes.axhline(0.0, color=_ORANGE, linewidth=1.2, linestyle="--", zorder=1)
+    keys += _baselines(axes, points[is_baseline], has_line=view.is_gain)
+    keys += [Line2D([], [], linestyle="", label=name) for name in view.names]
+    lines = sum(str(key.get_label()).count("\n") + 1 for key in keys)
+    figure.set_size_inches(10.0, max(5.2, 1.0 + 0.19 * lines))
+    heading = axes.set_title("\n".join(map(_plain, view.heading)), loc="left", x=_LEFT, fontsize=9, color=_INK)
+    heading.set_transform(blended_transform_factory(figure.transFigure, heading.get_transform()))
+    figure.suptitle(_plain(textwrap.fill(title, 80)), x=_LEFT, ha="left", fontsize=11, color=_INK)
     axes.grid(color="#e8e8e8", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    marks, texts = axes.get_legend_handles_labels()
-    keys = {"handles": [*marks, *names], "labels": [*texts, *(str(name.get_label()) for name in names)]}
-    figure.legend(**keys, loc="outside right upper", frameon=False, fontsize=8.5)
+    figure.legend(handles=keys, loc="outside right upper", frameon=False, fontsize=8.5)
+    figure.draw_without_rendering()  # lays the axes out: how far points are apart depends on it
+    _arrows(axes, view)
+    _numbers(axes, front)
     return figure
 
 
@@ -172,7 +176,7 @@ def plot_effects(effects: pd.DataFrame, *, title: str) -> Figure:
         "effect on accuracy in points, over no attention in the stage\n"
         "posterior mean, 90 % credible interval; filled: the sign is known with 95 % probability"
     )
-    figure.suptitle(_plain(title), x=0.01, ha="left", fontsize=11, color=_INK)
+    figure.suptitle(_plain(title), x=_LEFT, ha="left", fontsize=11, color=_INK)
     return figure
 
 
@@ -219,7 +223,7 @@ def plot_simulation(summary: pd.DataFrame, *, title: str) -> Figure:
         for name, color in colors.items()
     ]
     figure.legend(handles=keys, loc="outside right upper", frameon=False, fontsize=9)
-    figure.suptitle(_plain(title), x=0.01, ha="left", fontsize=11, color=_INK)
+    figure.suptitle(_plain(title), x=_LEFT, ha="left", fontsize=11, color=_INK)
     return figure
 
 
@@ -255,73 +259,89 @@ def _bars(row: Any, column: str) -> NDArray[np.float64]:
 
 
 def _points(
-    axes: Axes,
-    table: pd.DataFrame,
-    *,
-    color: str,
-    marker: str,
-    size: float,
-    label: str,
-    hollow: bool = False,
-    faint: bool = False,
-) -> None:
-    if not len(table):
-        return
-    _, _, bars = axes.errorbar(
+    axes: Axes, table: pd.DataFrame, *, color: str, marker: str, size: float, label: str, faint: bool = False
+) -> Line2D:
+    """Draw points with their intervals, and return their key for the legend."""
+    bars = np.stack([table["y"] - table["lower"], table["upper"] - table["y"]])
+    _, _, drawn = axes.errorbar(
         table["x"],
-        table["accuracy"],
-        yerr=_bars(table, "accuracy"),
+        table["y"],
+        yerr=bars.astype(float),
         fmt=marker,
         color=color,
-        markerfacecolor="white" if hollow else color,
         markersize=size,
         elinewidth=0.7 if faint else 1.0,
         label=label,
         zorder=3,
     )
-    for bar in bars:
+    for bar in drawn:
         bar.set_alpha(0.45 if faint else 1.0)
+    return Line2D([], [], linestyle="", marker=marker, color=color, markersize=size, label=label)
+
+
+def _baselines(axes: Axes, table: pd.DataFrame, *, has_line: bool) -> list[Line2D]:
+    """Mark the baselines, on the front or not, and return their keys for the legend.
+
+    Those on the front have an interval already. With `has_line` the plain backbone is a dashed line as well.
+    """
+    modules = dict.fromkeys(name.split()[0] for name in table["baseline"])
+    own = [module for module in modules if module not in _MARKERS_OF_MODULES]
+    others = [name for name in table["baseline"] if " on " in name]
+    keys = []
+    for row in table.to_dict("records"):
+        name = row["baseline"]
+        marker, size, is_hollow = _style_on(others.index(name)) if name in others else _style(name, own)
+        if not row["on_front"]:
+            axes.plot([row["x"]] * 2, [row["lower"], row["upper"]], color=_ORANGE, linewidth=1.0, zorder=3)
+        style: dict[str, Any] = {"color": _ORANGE, "marker": marker, "markersize": size, "linestyle": ""}
+        style["markerfacecolor"] = "white" if is_hollow else _ORANGE
+        axes.plot(row["x"], row["y"], **style, label=name, zorder=4)
+        keys.append(Line2D([], [], **style, label=wrapped(name)))
+        if has_line and name == "plain":
+            keys[-1].set_linestyle("--")
+    return keys
+
+
+def _arrows(axes: Axes, view: FrontView) -> None:
+    """Draw arrows at the ends of the y axis where an interval goes on, and the mean where that is beyond it too."""
+    bottom, top = view.limits
+    for row in view.points.to_dict("records"):
+        color = _BLUE if row["on_front"] else _ORANGE if row["baseline"] else _GRAY
+        for end, is_beyond, marker in ((bottom, row["lower"] < bottom, "v"), (top, row["upper"] > top, "^")):
+            if is_beyond:
+                axes.plot(row["x"], end, marker=marker, color=color, markersize=5, clip_on=False, zorder=5)
+        if not bottom <= row["y"] <= top:
+            place, offset = (bottom, (5, 3)) if row["y"] < bottom else (top, (5, -10))
+            text = f"{row['y']:{'+' if view.is_gain else ''}.1f}".replace("-", "\N{MINUS SIGN}")
+            axes.annotate(text, (row["x"], place), offset, textcoords="offset points", fontsize=8, color=_INK)
 
 
 _MARKERS_OF_MODULES = {"plain": "X", "SE": "^", "CBAM": "s", "ECA": "D"}
 """Of the modules of our own baselines."""
 
 
-def _style(baseline: str, own: Sequence[str]) -> dict[str, Any]:
-    """Return the style of a baseline: a marker for each module, filled if everywhere, hollow if in the last stage.
+def _style(baseline: str, own: Sequence[str]) -> tuple[str, float, bool]:
+    """Return the marker of a baseline, its size, and whether it is hollow: filled if everywhere, hollow if in the last.
 
-    `own` lists the user's own modules.
+    Each module has a marker. `own` lists the user's own modules.
     """
-    module = baseline.split()[0]
     markers = _MARKERS_OF_MODULES | dict(zip(own, itertools.cycle("hvp8"), strict=False))
-    return {
-        "color": _ORANGE,
-        "marker": markers[module],
-        "size": 6.5,
-        "hollow": "last" in baseline,
-    }
+    return markers[baseline.split()[0]], 6.5, "last" in baseline
 
 
-def _style_on(number: int) -> dict[str, Any]:
-    """Return a marker for the plain network of another backbone of the space, numbered from 0."""
-    return {"color": _ORANGE, "marker": "XP*pHv<>"[number % 8], "size": 7.5, "hollow": True}
+def _style_on(number: int) -> tuple[str, float, bool]:
+    """Return the same for the plain network of another backbone of the space, numbered from 0."""
+    return "XP*pHv<>"[number % 8], 7.5, True
 
 
-def _numbers(axes: Axes, front_points: pd.DataFrame) -> list[Line2D]:
-    """Write the numbers of front points at their upper left, and return their names for the legend."""
-    axes.autoscale_view()
-    at = axes.transData.transform(front_points[["x", "accuracy"]].to_numpy(dtype=float))
-    groups: list[list[int]] = []
-    for point, place in enumerate(at):
-        # Numbers of points that almost coincide stand together: one would hide the other.
-        if groups and np.abs(place - at[groups[-1][-1]]).max() < _LABEL_PIXELS:
-            groups[-1].append(point)
-        else:
-            groups.append([point])
-    for group in groups:
+def _numbers(axes: Axes, front: pd.DataFrame) -> None:
+    """Write the numbers of front points at their upper left, where no other placement can be."""
+    at = front[["x", "y"]].to_numpy(dtype=float)
+    # Numbers of points that almost coincide stand together: one would hide the other.
+    for group in groups_of(axes.transData.transform(at), nearest=_LABEL_PIXELS):
         axes.annotate(
-            ", ".join(str(point + 1) for point in group),
-            tuple(front_points[["x", "accuracy"]].iloc[group[-1]]),
+            number_text(group),
+            at[group[-1]].tolist(),
             xytext=(-4, 5),
             textcoords="offset points",
             ha="right",
@@ -331,12 +351,3 @@ def _numbers(axes: Axes, front_points: pd.DataFrame) -> list[Line2D]:
             path_effects=[withStroke(linewidth=2.0, foreground="white")],
             zorder=5,
         )
-    names = [
-        f"{number}  {name}".replace("@", "\n    @") for number, name in enumerate(front_points["placement"], start=1)
-    ]
-    return [Line2D([], [], linestyle="", label=name) for name in names]
-
-
-def _scale_of(value: float) -> tuple[float, str]:
-    """Return the greatest scale that a value reaches, and its prefix."""
-    return next((scale, prefix) for scale, prefix in _SCALES if value >= scale or scale == 1.0)

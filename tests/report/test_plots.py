@@ -1,4 +1,3 @@
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -7,33 +6,34 @@ from seplace.report.plots import plot_effects, plot_front, plot_simulation, save
 
 TABLE = pd.DataFrame(
     [
-        ("none-none", "plain", True, 80.0, 79.5, 81.0, 2_000_000, 0),
-        ("none-se4", "", True, 82.0, 81.8, 82.1, 2_050_000, 50_000),
-        ("se4-none", "", False, 81.0, 80.9, 81.1, 2_070_000, 70_000),
-        ("cbam4-cbam4", "CBAM everywhere", False, 79.0, 78.7, 79.3, 2_200_000, 200_000),
+        ("none-none", "plain", True, 3, 80.0, 79.5, 81.0, 0.0, 0.0, 0.0, 2_000_000, 0),
+        ("none-se4", "", True, 2, 82.0, 81.8, 82.1, 2.0, 1.9, 2.5, 2_050_000, 50_000),
+        ("se4-none", "", False, 1, 81.0, 80.9, 81.1, 1.0, 0.9, 1.2, 2_070_000, 70_000),
+        ("cbam4-cbam4", "CBAM everywhere", False, 1, 79.0, 78.7, 79.3, -1.0, -1.5, -0.6, 2_200_000, 200_000),
     ],
     columns=[
         "placement",
         "baseline",
         "on_front",
-        "accuracy",
-        "accuracy_lower",
-        "accuracy_upper",
+        "n",
+        *(f"{quantity}{end}" for quantity in ("accuracy", "gain") for end in ("", "_lower", "_upper")),
         "flops",
         "extra_flops",
     ],
 )
 
 
-def axes_of(table: pd.DataFrame):
-    return plot_front(table, cost="flops", unit="FLOPs", title="a study").axes[0]
+def axes_of(table: pd.DataFrame, **options):
+    return plot_front(table, cost="flops", unit="FLOPs", title="a study", **options).axes[0]
 
 
 def points(axes) -> dict[str, list[tuple[float, float]]]:
     """What each entry of the legend shows."""
+    with_intervals = {container.get_label(): container.lines[0] for container in axes.containers}
+    marks = {line.get_label(): line for line in axes.lines if not line.get_label().startswith("_")}
     return {
-        container.get_label(): [tuple(point) for point in container.lines[0].get_xydata().tolist()]
-        for container in axes.containers
+        label: [tuple(point) for point in line.get_xydata().tolist()]
+        for label, line in (with_intervals | marks).items()
     }
 
 
@@ -41,45 +41,85 @@ def legend_of(axes) -> list[str]:
     return [text.get_text() for text in axes.figure.legends[0].get_texts()]
 
 
-def test_the_points_are_those_of_the_table():
+def test_the_points_are_the_gains_of_the_table():
     axes = axes_of(TABLE)
     assert points(axes) == {
-        "front": [(0.0, 80.0), (50.0, 82.0)],
-        "other trained": [(70.0, 81.0)],
-        "plain": [(0.0, 80.0)],
-        "CBAM everywhere": [(200.0, 79.0)],
+        "front": [(0.0, 0.0), (50.0, 2.0)],
+        "other trained": [(70.0, 1.0)],
+        "plain": [(0.0, 0.0)],
+        "CBAM everywhere": [(200.0, -1.0)],
     }
-    assert {text.get_text(): text.xy for text in axes.texts} == {"1": (0.0, 80.0), "2": (50.0, 82.0)}
-    assert legend_of(axes)[-2:] == ["1  none-none", "2  none-se4"]
-    assert axes.get_title(loc="left") == "a study"
+    assert {text.get_text(): tuple(text.xy) for text in axes.texts} == {"1": (0.0, 0.0), "2": (50.0, 2.0)}
+    assert legend_of(axes)[-2:] == ["1  none-none (n = 3)", "2  none-se4 (n = 2)"]
+    assert axes.figure.get_suptitle() == "a study"
 
 
-def test_numbers_of_members_that_almost_coincide_stand_together():
-    values, costs = [80.0, 82.0, 82.01, 84.0], [0, 50_000, 50_001, 200_000]
-    close = TABLE.assign(
-        on_front=True, accuracy=values, accuracy_lower=values, accuracy_upper=values, extra_flops=costs
-    )
+def test_accuracies_are_drawn_on_demand():
+    axes = axes_of(TABLE, absolute=True)
+    assert points(axes)["front"] == [(0.0, 80.0), (50.0, 82.0)]
+    assert points(axes)["CBAM everywhere"] == [(200.0, 79.0)]
+    assert axes.get_ylabel() == "validation accuracy in %:\nposterior mean, 90 % credible interval"
+
+
+def test_the_plain_backbone_is_a_line_where_gains_are_drawn():
+    def dashed(axes) -> list[list[float]]:
+        return [list(line.get_ydata()) for line in axes.lines if line.get_linestyle() == "--"]
+
+    assert dashed(axes_of(TABLE)) == [[0.0, 0.0]]
+    assert dashed(axes_of(TABLE, absolute=True)) == []
+
+
+def test_the_headline_and_the_trainings_stand_under_the_title():
+    heading = axes_of(TABLE, verdict="No placement costs $1: +0.5 points.").get_title(loc="left")
+    assert heading == "No placement costs \\$1\n7 trainings of 4 placements, 1 to 3 seeds each (n)"
+
+
+def test_numbers_of_points_that_almost_coincide_stand_together():
+    values, costs = [0.0, 2.0, 2.01, 4.0], [0, 50_000, 50_001, 200_000]
+    close = TABLE.assign(on_front=True, gain=values, gain_lower=values, gain_upper=values, extra_flops=costs)
     axes = axes_of(close)
     assert {text.get_text() for text in axes.texts} == {"1", "2, 3", "4"}
     assert [name[:1] for name in legend_of(axes)[-4:]] == ["1", "2", "3", "4"]
 
 
 def test_plain_networks_of_other_backbones_have_markers_of_their_own():
-    wider = [("none-none@a[width=1.1]", "plain on a[width=1.1]", True, 83.0, 82.8, 83.2, 2_100_000, 100_000)]
-    wider += [("none-none@b", "plain on b", False, 78.0, 77.8, 78.2, 2_300_000, 300_000)]
-    axes = axes_of(pd.concat([TABLE, pd.DataFrame(wider, columns=TABLE.columns)], ignore_index=True))
-    markers = {container.get_label(): container.lines[0].get_marker() for container in axes.containers}
+    rows = TABLE.iloc[[1, 3]].assign(
+        placement=["none-none@a[width=1.1]", "none-none@b"],
+        baseline=["plain on a[width=1.1]", "plain on b"],
+        gain=[3.0, -2.0],
+        gain_lower=[2.0, -3.0],
+        gain_upper=[4.0, -1.0],
+        extra_flops=[100_000, 300_000],
+    )
+    axes = axes_of(pd.concat([TABLE, rows], ignore_index=True))
+    markers = {line.get_label(): line.get_marker() for line in axes.lines}
     assert len({markers["plain on a[width=1.1]"], markers["plain on b"]}) == 2
-    assert "3  none-none\n    @a[width=1.1]" in legend_of(axes)
+    assert "3  none-none\n    @a[width=1.1] (n = 2)" in legend_of(axes)
 
 
-def test_error_bars_are_intervals():
+def test_bars_are_intervals_of_the_gain_and_one_a_placement():
     axes = axes_of(TABLE)
     bars = {container.get_label(): container.lines[2][0].get_segments() for container in axes.containers}
-    heights = {label: [float(np.ptp(each[:, 1])) for each in segments] for label, segments in bars.items()}
-    assert heights["front"] == pytest.approx([1.5, 0.3])
-    assert heights["other trained"] == pytest.approx([0.2])
-    assert heights["CBAM everywhere"] == pytest.approx([0.6])
+    ends = {label: [each[:, 1].tolist() for each in segments] for label, segments in bars.items()}
+    assert ends["front"] == [[0.0, 0.0], pytest.approx([1.9, 2.5])]
+    assert ends["other trained"] == [pytest.approx([0.9, 1.2])]
+    beside = [
+        list(line.get_ydata()) for line in axes.lines if line.get_color() == "#d1671f" and len(line.get_xdata()) == 2
+    ]
+    assert beside == [[0.0, 0.0], [-1.5, -0.6]]  # the line of the plain backbone, and CBAM: on the front is one already
+
+
+def test_an_interval_that_is_cut_has_an_arrow_and_a_mean_beyond_the_axis_its_value():
+    rows = [TABLE.iloc[[2]].assign(extra_flops=1000 * at, gain=at / 20, gain_lower=at / 20 - 1) for at in range(20)]
+    far = TABLE.iloc[[2]].assign(gain=-41.0, gain_lower=-44.0, gain_upper=-38.0)
+    unsure = TABLE.iloc[[2]].assign(gain_lower=-30.0, gain_upper=30.0)
+    axes = axes_of(pd.concat([TABLE, *rows, far, unsure], ignore_index=True))
+    arrows = [(line.get_marker(), line.get_ydata()[0]) for line in axes.lines if line.get_marker() in "^v"]
+    bottom, top = axes.get_ylim()
+    assert arrows == [("v", bottom), ("v", bottom), ("^", top)]
+    assert -3 < bottom < top < 4
+    assert [text.get_text() for text in axes.texts if text.get_text()[0] == "\N{MINUS SIGN}"] == ["\N{MINUS SIGN}41.0"]
+    assert "; 2 intervals cut at the arrows" in axes.get_title(loc="left")
 
 
 @pytest.mark.parametrize(
@@ -93,13 +133,9 @@ def test_error_bars_are_intervals():
 def test_the_axis_names_its_unit(factor, label):
     axes = axes_of(TABLE.assign(flops=TABLE["flops"] * factor, extra_flops=TABLE["extra_flops"] * factor))
     assert axes.get_xlabel() == label
-    assert axes.get_ylabel() == "validation accuracy in %: posterior mean, 90 % credible interval"
-    assert points(axes)["other trained"] == [(70.0, 81.0)]
-
-
-def test_a_cost_that_hardly_moves_is_said_to():
-    assert axes_of(TABLE).get_title(loc="right") == ""
-    assert axes_of(TABLE[:3]).get_title(loc="right") == "FLOPs differ by 3.5 % only"
+    said = "gain over plain, in points of validation accuracy:\nposterior mean, 90 % credible interval of the gain"
+    assert axes.get_ylabel() == said
+    assert points(axes)["other trained"] == [(70.0, 1.0)]
 
 
 def test_latency_may_be_the_cost():
@@ -109,7 +145,7 @@ def test_latency_may_be_the_cost():
 
 
 def test_one_placement_is_enough():
-    assert points(axes_of(TABLE[:1])) == {"front": [(0.0, 80.0)], "plain": [(0.0, 80.0)]}
+    assert points(axes_of(TABLE[:1])) == {"front": [(0.0, 0.0)], "plain": [(0.0, 0.0)]}
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
