@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 class Shares:
     """The shares of the variance of z over images; a single training has the rest."""
 
-    image: float = 0.70
+    image: float = 0.66
     """Of the image itself: common to all trainings."""
     choice: float = 0.01
     """Of the choice in each stage, `none` included; all trainings with this choice have it in common."""
     placement: float = 0.02
-    seed: float = 0.03
+    seed: float = 0.10
     """Of the seed and the backbone, whatever the choices."""
-    seed_choice: float = 0.005
+    seed_choice: float = 0.01
     """Of the choice in each stage on one seed."""
 
     def of_a_training(self, stages: int) -> float:

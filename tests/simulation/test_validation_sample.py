@@ -107,7 +107,7 @@ def test_a_cross_entropy_has_an_error_of_the_split_too(tmp_path):
 
 
 def test_shares_of_too_many_stages_are_refused():
-    assert Shares().of_a_training(4) == pytest.approx(1 - 0.70 - 0.02 - 0.03 - 4 * 0.015)
+    assert Shares().of_a_training(4) == pytest.approx(1 - 0.66 - 0.02 - 0.10 - 4 * 0.02)
     with pytest.raises(ValueError, match="shares of 40 stages sum to"):
         Shares().of_a_training(40)
 

@@ -1,0 +1,143 @@
+"""How often 90 % intervals hold the gain on new images, on landscapes whose trainings are scored on a finite split.
+
+A design is a set of trainings without a search, so that many repetitions are cheap; `seplace simulate` measures whole
+searches. `python -m tests.benchmarks.new_images [repetitions] [kind ...]`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from seplace.effects.design import Design
+from seplace.placement import Placement
+from seplace.results.evaluation import Evaluation, Job
+from seplace.results.observations import estimates_of
+from seplace.simulation.landscapes import LANDSCAPES, landscape
+from seplace.simulation.problem import SearchProblem
+from seplace.simulation.validation_sample import with_images
+
+IMAGES = (100, 500, 2000, None)
+"""None: infinitely many."""
+
+ONE_SEED, CONFIRMED, CROSSED = "25 x 1 seed", "25 x 1, best 3 x 4", "9 x 4 seeds"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Trainer:
+    """Trains placements of a problem on seeds."""
+
+    problem: SearchProblem
+
+    def __call__(self, placements: Sequence[Placement], seeds: Sequence[int]) -> list[Evaluation]:
+        jobs = [Job(placement=each, seed=seed, epochs=self.problem.length) for each in placements for seed in seeds]
+        return [
+            replace(
+                self.problem.evaluate(job, on_epoch=lambda _: None),
+                costs=self.problem.cost_table.costs_of(job.placement),
+            )
+            for job in jobs
+        ]
+
+
+def designs(problem: SearchProblem, *, seed: int) -> dict[str, tuple[list[Evaluation], list[Placement]]]:
+    """Return the trainings of each design, and the placements that were chosen for being the best of them."""
+    train = _Trainer(problem=problem)
+    baselines = list(problem.space.baselines.values())
+    drawn = np.random.default_rng([seed, 20]).choice(len(problem.space), 25 - len(baselines), replace=False)
+    placements = [*baselines, *(problem.space.placement_at(int(index)) for index in drawn)]
+    plain = next(each for each in placements if each.is_plain)
+    once = train(placements, [0])
+    others = sorted((row for row in once if row.placement != plain), key=lambda row: -row.accuracy)
+    best = [row.placement for row in others[:3]]
+    crossed = [plain, *[each for each in placements if each != plain][:8]]
+    return {
+        ONE_SEED: (once, best),
+        CONFIRMED: (once + train([plain, *best], [1, 2, 3]), best),
+        CROSSED: (train(crossed, range(4)), []),
+    }
+
+
+def held(problem: SearchProblem, rows: Sequence[Evaluation], best: Sequence[Placement]) -> list[dict[str, object]]:
+    """Return one record a placement beside the plain backbone: its estimated gain against the truth."""
+    estimates = estimates_of(Design(problem.space), rows, problem.cost, is_front_of_space=False)
+    plain = next(each for each in estimates.placements if each.is_plain)
+    claimed = set(estimates.surely_better(plain))
+    records = []
+    for placement in estimates.placements:
+        if placement == plain:
+            continue
+        true = {each: float(problem.truth[problem.space.index(each)]) for each in (placement, plain)}
+        gain, true_gain = estimates.difference(placement, plain), true[placement] - true[plain]
+        at, plain_at = estimates.position[placement], estimates.position[plain]
+        records.append(
+            {
+                "error": gain.value - true_gain,
+                "sd": (estimates.accuracies[:, at] - estimates.accuracies[:, plain_at]).std(),
+                "width": gain.upper - gain.lower,
+                "held": true_gain in gain,
+                "below": true_gain < gain.lower,
+                "accuracy_held": true[placement] in estimates.accuracy(placement),
+                "best": placement in best,
+                "claimed": placement in claimed,
+                "wrong": placement in claimed and true_gain <= 0,
+            }
+        )
+    return records
+
+
+def measured(kinds: Sequence[str], repetitions: Sequence[int]) -> pd.DataFrame:
+    """Return one row a repetition, kind, number of images, design and placement."""
+    rows = []
+    for number in repetitions:
+        for kind in kinds:
+            whole = landscape(kind, seed=1000 + number)
+            for images in IMAGES:
+                problem = whole if images is None else with_images(whole, images=images, seed=number)
+                for design, (trainings, best) in designs(problem, seed=number).items():
+                    same = {"number": number, "kind": kind, "images": images or "all", "design": design}
+                    rows += [same | record for record in held(problem, trainings, best)]
+    return pd.DataFrame(rows)
+
+
+def summarized(table: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a kind, number of images and design; ± is a standard error over repetitions."""
+    rows = []
+    for (kind, images, design), part in table.groupby(["kind", "images", "design"], sort=False):
+        shares = part.groupby("number")["held"].mean()
+        claims = part.groupby("number")[["claimed", "wrong"]].any()
+        best = part[part["best"]]
+        rows.append(
+            {
+                "kind": kind,
+                "images": images,
+                "design": design,
+                "n": len(shares),
+                "gains held": f"{100 * shares.mean():.0f} ± {100 * shares.std() / np.sqrt(len(shares)):.0f}",
+                "est. too high": f"{100 * part['below'].mean():.0f}",
+                "too low": f"{100 * (1 - part['held'].mean() - part['below'].mean()):.0f}",
+                "of best 3": f"{100 * best['held'].mean():.0f}" if len(best) else "",
+                "accuracies": f"{100 * part['accuracy_held'].mean():.0f}",
+                "bias": f"{part['error'].mean():+.2f}",
+                "rmse": f"{np.sqrt((part['error'] ** 2).mean()):.2f}",
+                "sd": f"{part['sd'].mean():.2f}",
+                "width": f"{part['width'].mean():.2f}",
+                "claims": int(claims["claimed"].sum()),
+                "wrong": int(claims["wrong"].sum()),
+                "wrong placements": f"{part['wrong'].sum()} of {part['claimed'].sum()}",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def main(repetitions: int, kinds: Sequence[str]) -> None:
+    """Print the shares."""
+    print(summarized(measured(kinds or list(LANDSCAPES), range(repetitions))).to_string(index=False))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20, sys.argv[2:])
