@@ -79,26 +79,37 @@ class _Drawn:
     """(N,), the round of each image, which its pixels do not show."""
 
 
+_DECIDES: dict[str, Callable[[_Drawn], NDArray[np.int64]]] = {
+    "switched_tiles": lambda drawn: drawn.shown[:, 5],
+    "plain_tiles": lambda drawn: (drawn.numbers % _HIDDEN_SWITCH == 0).astype(np.int64),
+}
+"""Which images have the class that the colors say, by the name of the data set: 0, or what the stripes say: 1."""
+
+
+def draw_tiles(name: str, *, rounds: int, seed: int) -> ArrayImages:
+    """Draw fresh images of `switched_tiles` or `plain_tiles`, 16 a round, without order."""
+    drawn = _draw(rounds, seed)
+    return ArrayImages(drawn.pixels, _labels(drawn.shown, _DECIDES[name](drawn)))
+
+
 def switched_tiles(root: Path | None) -> RawSet:
     """Generate the positive control, 2,400 training and 800 test images; raises InputError where a root is given."""
-    return _generate("switched_tiles", root, lambda drawn: drawn.shown[:, 5])
+    return _generate("switched_tiles", root)
 
 
 def plain_tiles(root: Path | None) -> RawSet:
     """Generate the negative control: the same images with other labels; raises InputError where a root is given."""
-    return _generate("plain_tiles", root, lambda drawn: (drawn.numbers % _HIDDEN_SWITCH == 0).astype(np.int64))
+    return _generate("plain_tiles", root)
 
 
-def _generate(name: str, root: Path | None, decides: Callable[[_Drawn], NDArray[np.int64]]) -> RawSet:
-    """Return the data set whose classes are given by the colors where `decides` is 0, else by the stripes."""
+def _generate(name: str, root: Path | None) -> RawSet:
     if root is not None:
         raise InputError(f"data set {name}: it is generated and takes no root (got {root})")
-
-    def split(rounds: int, seed: int) -> ArrayImages:
-        drawn = _draw(rounds, seed)
-        return ArrayImages(drawn.pixels, _labels(drawn.shown, decides(drawn)))
-
-    return RawSet(classes=CLASSES, train=split(TRAINING_ROUNDS, 0), test=partial(split, TEST_ROUNDS, 1))
+    return RawSet(
+        classes=CLASSES,
+        train=draw_tiles(name, rounds=TRAINING_ROUNDS, seed=0),
+        test=partial(draw_tiles, name, rounds=TEST_ROUNDS, seed=1),
+    )
 
 
 def _draw(rounds: int, seed: int) -> _Drawn:

@@ -11,7 +11,7 @@ from seplace.attention.options import GateOptions
 from seplace.attention.se import SE
 from seplace.backbones.describe import describe
 from seplace.datasets.raw_set import ArrayImages, RawSet
-from seplace.datasets.tiles import plain_tiles, switched_tiles
+from seplace.datasets.tiles import draw_tiles, plain_tiles, switched_tiles
 from seplace.models import build
 from seplace.placement import Placement
 
@@ -239,3 +239,12 @@ def test_only_the_gate_of_the_last_stage_sees_what_is_above(networks, text, sees
             networks[text](as_input(image))
     handle.remove()
     assert ((gates[0] - gates[1]).abs().max().item() > 1e-9) == sees_it
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_any_number_of_fresh_images_is_drawn(name: str) -> None:
+    published, fresh = SETS[name].train, draw_tiles(name, rounds=30, seed=7)
+    assert isinstance(published, ArrayImages)
+    assert len(fresh.pixels) == 16 * 30
+    assert not {image.tobytes() for image in fresh.pixels} & {image.tobytes() for image in published.pixels}
+    assert np.bincount(fresh.labels).tolist() == (np.bincount(published.labels) // 5).tolist()
