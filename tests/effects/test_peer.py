@@ -1,21 +1,23 @@
 """The model beside statsmodels on crossed data: placements times seeds, with main effects, private effects and noise.
 
-The data speak louder than the priors: differences of placements are large beside the noise of their means.
+The data say more than the priors: differences of placements are large beside the noise of their means.
 """
 
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 from statsmodels.regression.linear_model import OLS
-from statsmodels.regression.mixed_linear_model import MixedLM, VCSpec
+from statsmodels.regression.mixed_linear_model import MixedLM, MixedLMResults, VCSpec
 
-from seplace.arrays import Floats
+from seplace.arrays import Floats, ImageBits
 from seplace.effects.design import Design
 from seplace.effects.estimates import Estimates
+from seplace.effects.images import image_variance
 from seplace.effects.model import Observation, Posterior
 from seplace.placement import Placement
 from tests.effects.toy import SMALL, observed
@@ -38,15 +40,28 @@ class Crossed:
 
 
 def crossed(
-    *, seed: int, seeds: int, noise: float, placements: tuple[Placement, ...] = PLACEMENTS, left_out: int = 0
+    *,
+    seed: int,
+    seeds: int,
+    noise: float,
+    interaction: float = 0.0,
+    placements: tuple[Placement, ...] = PLACEMENTS,
+    left_out: int = 0,
 ) -> Crossed:
-    """Draw accuracies in points: choices N(0, 2), placements N(0, 1), seeds N(0, 1); leave out trainings at random."""
+    """Draw accuracies in points: choices N(0, 2), placements N(0, 1), seeds N(0, 1), and what a seed does to a choice.
+
+    Trainings are left out at random.
+    """
     random = np.random.default_rng(seed)
     levels = DESIGN.levels(placements)[:, 1:]
     choices = 2 * random.standard_normal((levels.shape[1], levels.max() + 1))
     values = 70 + choices[np.arange(levels.shape[1]), levels].sum(axis=1) + random.standard_normal(len(placements))
     truth = dict(zip(placements, values.tolist(), strict=True))
     trained = observed(truth, seeds=seeds, noise=noise, random=random, luck=1.0)
+    gates = indicators_of_gates(placements)
+    on_seed = interaction * random.standard_normal((gates.shape[1], seeds))
+    shifts = (gates @ on_seed).ravel().tolist()
+    trained = [replace(each, accuracy=each.accuracy + shift) for each, shift in zip(trained, shifts, strict=True)]
     kept = sorted(random.choice(len(trained), size=len(trained) - left_out, replace=False).tolist())
     observations = [trained[at] for at in kept]
     appeared = list(dict.fromkeys(each.placement for each in observations))
@@ -57,6 +72,11 @@ def crossed(
         by_seed=np.array([[float(each.seed == other) for other in range(seeds)] for each in observations]),
         accuracies=np.array([each.accuracy for each in observations]),
     )
+
+
+def indicators_of_gates(placements: Sequence[Placement]) -> Floats:
+    """Return one column for each choice of each stage but the first, `none`: (placements, 6)."""
+    return np.hstack([np.eye(3)[level][:, 1:] for level in DESIGN.levels(placements)[:, 1:].T])
 
 
 def estimated_differences(data: Crossed) -> tuple[Floats, Floats]:
@@ -76,41 +96,67 @@ def differences_by_least_squares(data: Crossed) -> tuple[Floats, Floats]:
     return tested.effect, tested.sd.ravel()
 
 
+def fitted_by_reml(data: Crossed, fixed: Floats, random_effects: dict[str, Floats]) -> MixedLMResults:
+    """Fit a mixed model: `fixed` columns (n, columns), and a variance for each group of columns of random effects."""
+    parts = list(random_effects.values())
+    components = VCSpec(
+        list(random_effects),
+        [[[str(column) for column in range(part.shape[1])]] for part in parts],
+        [[part] for part in parts],
+    )
+    accuracies = data.accuracies - data.accuracies.mean()
+    fit = MixedLM(accuracies, fixed, groups=np.zeros(len(accuracies)), exog_vc=components).fit(reml=True)
+    assert fit.converged
+    return fit
+
+
+def differences_by_reml(data: Crossed) -> tuple[Floats, Floats]:
+    """Return the same with random effects of seeds, and of seeds on choices; nothing is pooled over placements."""
+    gates = data.by_placement @ indicators_of_gates(data.placements)
+    together = (data.by_seed[:, :, None] * gates[:, None, :]).reshape(len(gates), -1)
+    fit = fitted_by_reml(data, data.by_placement, {"seed": data.by_seed, "seed x choice": together})
+    others = len(data.placements) - 1
+    contrasts = np.hstack([-np.ones((others, 1)), np.eye(others)])
+    covariance = fit.cov_params()[: others + 1, : others + 1]
+    return contrasts @ fit.fe_params, np.sqrt(np.diag(contrasts @ covariance @ contrasts.T))
+
+
+CASES = [
+    pytest.param(4, 0, id="each placement on four seeds"),
+    pytest.param(5, 45, id="90 of 135 trainings, so that it matters which share a seed"),
+]
+
+
+@pytest.mark.parametrize(("seeds", "left_out"), CASES)
 @pytest.mark.parametrize(
-    ("seeds", "left_out"),
+    ("interaction", "differences_of"),
     [
-        pytest.param(4, 0, id="each placement on four seeds"),
-        pytest.param(5, 50, id="85 of 135 trainings, so that it matters which share a seed"),
+        pytest.param(0.0, differences_by_least_squares, id="seeds that shift all placements alike"),
+        pytest.param(0.3, differences_by_reml, id="seeds that interact with choices"),
     ],
 )
-def test_differences_and_their_standard_errors_are_those_of_least_squares(seeds: int, left_out: int):
+def test_differences_and_their_standard_errors_are_those_of_the_peer(
+    interaction: float,
+    differences_of: Callable[[Crossed], tuple[Floats, Floats]],
+    seeds: int,
+    left_out: int,
+):
     away, ratios = [], []
-    for seed in range(4):
-        data = crossed(seed=seed, seeds=seeds, noise=0.2, left_out=left_out)
+    for seed in range(3):
+        data = crossed(seed=seed, seeds=seeds, noise=0.2, interaction=interaction, left_out=left_out)
         means, errors = estimated_differences(data)
-        expected, standard_errors = differences_by_least_squares(data)
+        expected, standard_errors = differences_of(data)
         away.append((means - expected) / standard_errors)
         ratios.append(errors / standard_errors)
-    assert np.sqrt(np.mean(np.square(away))) < 0.15
-    assert np.mean(ratios) == pytest.approx(1.0, abs=0.1)
-    assert np.array(ratios) == pytest.approx(np.ones((4, len(PLACEMENTS) - 1)), abs=0.15)
+    assert np.sqrt(np.mean(np.concatenate(away) ** 2)) < 0.15
+    assert np.mean(np.concatenate(ratios)) == pytest.approx(1.0, abs=0.1)
+    assert np.concatenate(ratios) == pytest.approx(1.0, abs=0.2)
 
 
 def scales_by_reml(data: Crossed, fixed: Floats) -> dict[str, float]:
     """Return the standard deviations by restricted maximum likelihood beside fixed columns (placements, columns)."""
     parts = {"private": data.by_placement, "seed": data.by_seed}
-    components = VCSpec(
-        list(parts),
-        [[[str(column) for column in range(part.shape[1])]] for part in parts.values()],
-        [[part] for part in parts.values()],
-    )
-    fit = MixedLM(
-        data.accuracies - data.accuracies.mean(),
-        data.by_placement @ fixed,
-        groups=np.zeros(len(data.accuracies)),
-        exog_vc=components,
-    ).fit(reml=True)
-    assert fit.converged
+    fit = fitted_by_reml(data, data.by_placement @ fixed, parts)
     return {"noise": float(np.sqrt(fit.scale)), **dict(zip(parts, np.sqrt(fit.vcomp).tolist(), strict=True))}
 
 
@@ -125,7 +171,7 @@ def learned_scales(data: Crossed) -> dict[str, float]:
 
 def effects_and_interactions(data: Crossed) -> Floats:
     """Return an intercept, main effects and interactions of two stages, none of three: (placements, 19)."""
-    main = [np.eye(3)[level][:, 1:] for level in DESIGN.levels(data.placements)[:, 1:].T]
+    main = np.split(indicators_of_gates(data.placements), 3, axis=1)
     pairs = [
         (one[:, :, None] * other[:, None, :]).reshape(len(one), -1) for one, other in itertools.combinations(main, 2)
     ]
@@ -156,3 +202,27 @@ def test_the_scale_of_seeds_is_that_of_reml():
         found = log_ratios(data, np.ones((9, 1)))
         assert found["noise"] == pytest.approx(0.0, abs=0.06)
         assert found["seed"] == pytest.approx(0.0, abs=0.1)
+
+
+def test_the_variance_over_images_is_that_of_reml():
+    """Two placements on three seeds: the estimate plus a standard error, which is a third of it for 250 images."""
+    random = np.random.default_rng(0)
+    images, seeds, chosen = 250, 3, (PLACEMENTS[0], PLACEMENTS[14])
+    difficulty = random.standard_normal(images)
+    right = {
+        (placement, seed): margin + 0.5 * random.standard_normal(images) > -0.7
+        for placement in chosen
+        for margin in [difficulty + 0.6 * random.standard_normal(images)]
+        for seed in range(seeds)
+    }
+    found = image_variance(
+        DESIGN,
+        [placement for placement, _ in right],
+        [seed for _, seed in right],
+        [ImageBits.of(each) for each in right.values()],
+    )
+    gains = np.array([100.0 * right[chosen[1], seed] - 100.0 * right[chosen[0], seed] for seed in range(seeds)])
+    centered = (gains - gains.mean(axis=1, keepdims=True)).T.ravel()
+    fit = MixedLM(centered, np.ones((len(centered), 1)), groups=np.repeat(np.arange(images), seeds)).fit(reml=True)
+    estimated = found.difference(*DESIGN.rows(DESIGN.levels(chosen)))
+    assert 1.0 < estimated * images / float(fit.cov_re.item()) < 1.6
