@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+_TOLERANCE = 1e-4
+"""The most points by which an accuracy may differ from that of its images: it may come from single precision."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ImageBits:
@@ -25,6 +28,8 @@ class ImageBits:
     def __post_init__(self) -> None:
         if self.count < 1 or len(self.packed) != (self.count + 7) // 8:
             raise ValueError(f"{len(self.packed)} bytes do not hold one bit for each of {self.count} images")
+        if self.packed[-1] & ((1 << -self.count % 8) - 1):
+            raise ValueError(f"there are bits behind those of {self.count} images")
 
     @classmethod
     def of(cls, right: NDArray[np.bool_]) -> Self:
@@ -49,6 +54,23 @@ class ImageBits:
         return np.unpackbits(np.frombuffer(self.packed, dtype=np.uint8), count=self.count).astype(bool)
 
     @property
+    def right(self) -> int:
+        """The number of images that were classified right."""
+        return int.from_bytes(self.packed).bit_count()
+
+    @property
     def accuracy(self) -> float:
         """The share of images that were classified right, in percent."""
-        return 100 * float(self.unpacked().mean())
+        return 100 * self.right / self.count
+
+
+def check_correct(correct: object, accuracy: float | None) -> None:
+    """Raise TypeError where `correct` is no bits of images, and ValueError where their accuracy is another."""
+    if correct is None:
+        return
+    if not isinstance(correct, ImageBits):
+        made = "seplace.arrays.ImageBits.of makes it of truth values (images,)"
+        raise TypeError(f"correct is an ImageBits, not a {type(correct).__name__}: {made}")
+    if accuracy is None or abs(accuracy - correct.accuracy) > _TOLERANCE:
+        found = f"correct has {correct.right} of {correct.count} images right, {correct.accuracy:.4f} %"
+        raise ValueError(f"{found}, and the accuracy is {accuracy}")

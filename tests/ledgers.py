@@ -6,7 +6,19 @@ from contextlib import closing
 from pathlib import Path
 
 from seplace.costs.stored import _sum_of
-from seplace.files.check_sums import COLUMNS, add_missing_sums
+from seplace.files.check_sums import COLUMNS, add_missing_sums, row_sum, tables_in
+
+
+def make_of_0_12(path: Path) -> None:
+    """Turn a ledger into one of version 0.12: nothing in it says of an image whether it was right."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE evaluations SET record = json_remove(record, '$.correct')")
+        connection.execute("DROP TABLE test_images")
+        connection.execute("UPDATE facts SET value = '3' WHERE key = 'schema_version'")
+        connection.execute("DELETE FROM sums")
+        for table in tables_in(connection, COLUMNS):
+            rows = connection.execute(f"SELECT {', '.join(COLUMNS[table])} FROM {table}").fetchall()
+            connection.executemany("INSERT INTO sums VALUES (?, ?)", [(table, row_sum(table, *row)) for row in rows])
 
 
 def make_of_0_10(path: Path) -> None:

@@ -1,7 +1,9 @@
 """Evaluators: they turn (placement, seed, epochs) into a result. One file and one line add an entry.
 
 An entry is called as `make(config, folder, *, worker)`, with the study, the folder of its results and the number of a
-worker, and returns an `Evaluator` (`seplace.evaluators.evaluator`).
+worker, and returns an `Evaluator` (`seplace.evaluators.evaluator`). An evaluation may say which validation images its
+training got right (`correct`, a `seplace.arrays.ImageBits`): without it, what a study concludes is about its validation
+images alone.
 """
 
 from seplace.evaluators.entry import EvaluatorEntry

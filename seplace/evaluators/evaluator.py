@@ -16,10 +16,17 @@ class Evaluator(Protocol):
     """Turns the jobs of one study into evaluations, and knows the costs of its placements."""
 
     def evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:
-        """Evaluate one job; `on_epoch` is called with the number of each trained epoch."""
+        """Evaluate one job; `on_epoch` is called with the number of each trained epoch.
+
+        A whole training may say in `correct` which validation images it got right: one bit for each, in an order that
+        is the same for all trainings, whose share is the accuracy. Estimates are about new images only where it does.
+        """
 
     def test(self, evaluation: Evaluation) -> Score:
-        """Return the score of a trained network on the test split. Raises MissingWeights where it cannot be known."""
+        """Return the score of a trained network on the test split, with `correct` where the images are known.
+
+        Raises MissingWeights where it cannot be known, and MissingTestSplit where there is no test split.
+        """
 
     def cost_table(self) -> CostTable:
         """Return the counted costs of the space and the baselines."""

@@ -108,6 +108,7 @@ class StandAlone:
             state="complete",
             accuracy=curve[-1].accuracy,
             cross_entropy=curve[-1].cross_entropy,
+            correct=curve[-1].correct,
             curve=tuple(point.to_record() for point in curve),
         )
         if job != whole:

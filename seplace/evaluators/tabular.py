@@ -37,7 +37,8 @@ class TabularEvaluator:
     def evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:  # noqa: ARG002 - no time passes
         """Return the evaluation of a job, with the seconds and the device of its training; it may be a failure.
 
-        A job with fewer epochs is read from the learning curve.
+        It says which validation images were right where the benchmark knows it. A job with fewer epochs is read from
+        the learning curve, which does not.
         """
         whole = self.table.row(job.placement, job.seed)
         assert whole is not None, "the study was checked against the tabular benchmark"
@@ -45,7 +46,8 @@ class TabularEvaluator:
         if job.epochs == row.epochs:
             return row
         curve = tuple(point for point in row.curve if (point["epoch"] or 0) <= job.epochs)
-        early = replace(row, epochs=job.epochs, curve=curve, seconds=row.seconds * job.epochs / row.epochs)
+        seconds = row.seconds * job.epochs / row.epochs
+        early = replace(row, epochs=job.epochs, curve=curve, seconds=seconds, correct=None)
         if row.state == "failed":
             return early
         return replace(early, accuracy=curve[-1]["accuracy"], cross_entropy=curve[-1]["cross_entropy"])
@@ -60,7 +62,8 @@ class TabularEvaluator:
                 f"{self.table.folder}: no test score of {evaluation.placement}, seed {evaluation.seed}"
             )
         accuracy, cross_entropy = self.table.tests[evaluation.key]
-        return Score(accuracy=accuracy, cross_entropy=cross_entropy)
+        correct = self.table.test_images.get(evaluation.key)
+        return Score(accuracy=accuracy, cross_entropy=cross_entropy, correct=correct)
 
     def cost_table(self) -> CostTable:
         """Return the stored costs of the study's space and the baselines."""

@@ -14,6 +14,7 @@ from seplace.results.ledger import ledger_of_results
 from seplace.study.config import STUDY_FACTS, load_results_study
 
 if TYPE_CHECKING:
+    from seplace.arrays import ImageBits
     from seplace.costs.table import CostTable
     from seplace.placement import Placement
     from seplace.results.evaluation import Evaluation, EvaluationKey
@@ -31,6 +32,8 @@ class TabularBenchmark:
     """Every training, failed ones included."""
     tests: Mapping[EvaluationKey, tuple[float, float]]
     """Accuracy in percent and cross-entropy in nats on the test split, where it was read."""
+    test_images: Mapping[EvaluationKey, ImageBits]
+    """Which images of the test split were right, where it is known."""
     images: Mapping[str, Any]
     """The description of the data, as plain JSON types."""
     latencies: Mapping[str, Mapping[str, Any]]
@@ -48,6 +51,7 @@ class TabularBenchmark:
                 config=config,
                 rows={row.key: row for row in rows},
                 tests=ledger.tests(),
+                test_images=ledger.test_images(),
                 images=ledger.fact("images") or {},
                 latencies=ledger.fact("latencies") or {},
                 cost_table=cost_table_of_results(folder, key=config.cost_key(), rows=rows),

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
 
-from seplace.arrays import ImageBits
+from seplace.arrays import ImageBits, check_correct
 from seplace.files.atomic import safe_name
 from seplace.files.former_words import former_placement
 from seplace.placement import Placement
@@ -59,7 +59,10 @@ class Evaluation:
     cross_entropy: float | None = None
     """Validation cross-entropy in nats."""
     correct: ImageBits | None = None
-    """Which validation images it got right; None before version 0.13, or where the evaluator does not say."""
+    """Which validation images it got right, in the same order for all trainings of a study.
+
+    None before version 0.13, at a rung, and where the evaluator does not say.
+    """
     curve: tuple[Mapping[str, float | None], ...] = ()
     """epoch, accuracy, cross_entropy and train_loss at the recipe's check epochs and the study's rungs."""
     costs: Mapping[str, float] = field(default_factory=dict)
@@ -74,6 +77,10 @@ class Evaluation:
     message: str = ""
     attempts: int = 1
     versions: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raise TypeError or ValueError where `correct` is no bits of images, or their accuracy is another."""
+        check_correct(self.correct, self.accuracy)
 
     @property
     def key(self) -> EvaluationKey:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from seplace.arrays import ImageBits
 from seplace.errors import CorruptResults, DataError, InputError
 from seplace.files.atomic import DiskFull, is_file
 from seplace.files.check_sums import COLUMNS, SUMS, add_missing_sums, damage_in, keep_sums, tables_in
@@ -21,8 +22,11 @@ _Table = Literal["evaluations", "rungs", "failures"]
 _Statement = tuple[str, tuple[str | int | float, ...]]
 """An SQL statement and its values."""
 
-_SCHEMA_VERSION = 3
-"""Since version 0.12, which has other words. It was 2 in version 0.11, which added check sums, and 1 before."""
+_SCHEMA_VERSION = 4
+"""Since version 0.13, which says of each image whether it was classified right.
+
+It was 3 in version 0.12, which has other words, 2 in version 0.11, which added check sums, and 1 before.
+"""
 
 _BUSY_SECONDS = 120.0
 _KEY = "placement TEXT NOT NULL, seed INTEGER NOT NULL, epochs INTEGER NOT NULL"
@@ -34,6 +38,7 @@ _SCHEMA = (
     f"CREATE TABLE IF NOT EXISTS failures ({_KEY}, record TEXT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS proposals (number INTEGER PRIMARY KEY, placement TEXT NOT NULL)",
     f"CREATE TABLE IF NOT EXISTS tests ({_KEY}, accuracy REAL NOT NULL, cross_entropy REAL NOT NULL, {_UNIQUE})",
+    f"CREATE TABLE IF NOT EXISTS test_images ({_KEY}, correct TEXT NOT NULL, {_UNIQUE})",
     SUMS,
 )
 _OF_THE_DISK = ("SQLITE_FULL", "SQLITE_READONLY", "SQLITE_BUSY")
@@ -192,14 +197,31 @@ class Ledger:
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise CorruptResults(f"{self.path}: an evaluation cannot be read ({error})") from error
 
-    def add_test(self, key: EvaluationKey, *, accuracy: float, cross_entropy: float) -> None:
-        """Commit the score of an evaluation's network on the test split."""
-        self._write(("INSERT INTO tests VALUES (?, ?, ?, ?, ?)", (*key, accuracy, cross_entropy)))
+    def add_test(
+        self, key: EvaluationKey, *, accuracy: float, cross_entropy: float, correct: ImageBits | None = None
+    ) -> None:
+        """Commit the score of an evaluation's network on the test split, and which images it got right."""
+        score: _Statement = ("INSERT INTO tests VALUES (?, ?, ?, ?, ?)", (*key, accuracy, cross_entropy))
+        if correct is None:
+            self._write(score)
+            return
+        images = json.dumps(correct.to_record())
+        self._write(score, ("INSERT INTO test_images VALUES (?, ?, ?, ?)", (*key, images)))
 
     def tests(self) -> dict[EvaluationKey, tuple[float, float]]:
         """Return (accuracy in percent, cross-entropy in nats) on the test split by the key of the evaluation."""
         rows = self._read("SELECT * FROM tests ORDER BY rowid")
         return {(placement, seed, epochs): (accuracy, loss) for placement, seed, epochs, accuracy, loss in rows}
+
+    def test_images(self) -> dict[EvaluationKey, ImageBits]:
+        """Return which images of the test split were right, where it is known; ledgers before 0.13 know of none."""
+        if not tables_in(self._connection, ["test_images"]):
+            return {}
+        rows = self._read("SELECT * FROM test_images ORDER BY rowid")
+        try:
+            return {tuple(key): ImageBits.from_record(json.loads(record)) for *key, record in rows}
+        except (ValueError, TypeError, KeyError) as error:
+            raise CorruptResults(f"{self.path}: the images of a test cannot be read ({error})") from error
 
     def add_proposal(self, number: int, placement: Placement) -> None:
         """Commit a proposal of the sampler, before it is acted on; an existing number keeps its placement."""

@@ -41,7 +41,12 @@ def run_test_phase(
             except CorruptResults as error:
                 unread.append(error)
             else:
-                ledger.add_test(evaluation.key, accuracy=tested.accuracy, cross_entropy=tested.cross_entropy)
+                ledger.add_test(
+                    evaluation.key,
+                    accuracy=tested.accuracy,
+                    cross_entropy=tested.cross_entropy,
+                    correct=tested.correct,
+                )
             on_done()
     except MissingTestSplit:
         note = NO_TEST_SPLIT

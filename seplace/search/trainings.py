@@ -73,6 +73,7 @@ class Trainings:
         """Wait a short while, then commit and return what has finished; failures of the machine are queued again."""
         finished, failed = [], []
         for returned in _evaluations(self.executor.wait()):
+            self._refuse_other_images(returned)
             self._in_flight.discard(returned.key)
             evaluation = replace(returned, costs=self.costs.of(returned.placement))
             if evaluation.state == "failed":  # at a rung or not: it will have no result
@@ -87,6 +88,15 @@ class Trainings:
         for evaluation, epochs in failed:
             self.start(self.job(evaluation.placement, evaluation.seed, epochs=epochs))
         return finished
+
+    def _refuse_other_images(self, returned: Evaluation) -> None:
+        """Raise UserCodeError where an evaluation says of other images than the validation images what was right."""
+        images = (self.ledger.fact("images") or {}).get("validation_images")
+        if images is not None and returned.correct is not None and returned.correct.count != images:
+            raise UserCodeError(
+                f"{returned.placement}, seed {returned.seed}: the evaluator says in correct of "
+                f"{returned.correct.count:,} images whether they are right, and there are {images:,} validation images"
+            )
 
     def _commit(self, returned: Evaluation) -> Evaluation:
         """Commit a result; it replaces a failure of an earlier run."""

@@ -25,6 +25,7 @@ from seplace.testing.studies import SMALL_BACKBONE, write_small_space, write_stu
 BASELINE = Placement.parse("cbam4-cbam8-cbam16")
 CANDIDATE = Placement.parse("eca-none-eca")
 EPOCHS = 2
+_VALIDATION_IMAGES = 64
 
 
 class Case:
@@ -63,7 +64,7 @@ class Case:
 
 def scores_of(evaluation: Evaluation) -> tuple[object, ...]:
     """Return what must be the same for the same job."""
-    return evaluation.accuracy, evaluation.cross_entropy, evaluation.curve
+    return evaluation.accuracy, evaluation.cross_entropy, evaluation.curve, evaluation.correct
 
 
 def answers_a_job(case: Case) -> None:
@@ -81,6 +82,9 @@ def answers_a_job(case: Case) -> None:
         found = (last["epoch"], last["accuracy"], last["cross_entropy"])
         wanted = (EPOCHS, evaluation.accuracy, evaluation.cross_entropy)
         expect(found == wanted, f"{where}: its curve ends with {found}, wanted: {wanted}")
+        images = None if evaluation.correct is None else evaluation.correct.count
+        is_right = images in (None, _VALIDATION_IMAGES)
+        expect(is_right, f"{where} says of {images} images which are correct, wanted: {_VALIDATION_IMAGES}")
         expect(pickle.loads(pickle.dumps(evaluation)) == evaluation, f"{where} cannot be sent to another process")
         stored = Evaluation.from_record(json.loads(json.dumps(evaluation.to_record())))
         expect(stored == evaluation, f"{where} cannot be stored")
@@ -120,7 +124,8 @@ def describes_the_images(case: Case) -> None:
     is_right = len(images["mean"]) == len(images["std"]) == images["channels"] == 1
     expect(is_right, f"evaluator {case.name}: the digits have one channel, with a mean and a deviation")
     found = (images["image_size"], images["training_images"], images["validation_images"])
-    expect(found == (8, 128, 64), f"evaluator {case.name}: image size, training, validation images are {found}")
+    is_right = found == (8, 128, _VALIDATION_IMAGES)
+    expect(is_right, f"evaluator {case.name}: image size, training, validation images are {found}")
 
 
 def tests_or_says_that_weights_are_missing(case: Case) -> None:

@@ -8,9 +8,9 @@ import time
 import warnings
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, Self, cast
 
 import torch
 import torch.nn.functional as F
@@ -18,11 +18,12 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from seplace.arrays import ImageBits
 from seplace.errors import TrainingFailed
 from seplace.study.recipe import Recipe
 from seplace.training.allocator import keep_freed_memory
 from seplace.training.checkpoints import Checkpoint, read_checkpoint, resume_point, write_checkpoint
-from seplace.training.score import Batches, measure_score
+from seplace.training.score import Batches, Score, measure_score
 from seplace.user_code import is_out_of_memory, out_of_memory_message
 
 with warnings.catch_warnings():
@@ -54,10 +55,28 @@ class CurvePoint:
     cross_entropy: float
     train_loss: float | None
     """None where nothing learns: a frozen backbone without attention."""
+    correct: ImageBits | None = None
+    """Which validation images are classified right; only after the last epoch of the recipe."""
+
+    @classmethod
+    def of(cls, score: Score, *, epoch: int, train_loss: float | None, is_last: bool) -> Self:
+        """Return the point of a score; `is_last` after the last epoch of the recipe."""
+        return cls(
+            epoch=epoch,
+            accuracy=score.accuracy,
+            cross_entropy=score.cross_entropy,
+            train_loss=train_loss,
+            correct=score.correct if is_last else None,
+        )
 
     def to_record(self) -> dict[str, float | None]:
-        """Return the point as plain numbers."""
-        return asdict(self)
+        """Return the point as plain numbers, without the images."""
+        return {
+            "epoch": self.epoch,
+            "accuracy": self.accuracy,
+            "cross_entropy": self.cross_entropy,
+            "train_loss": self.train_loss,
+        }
 
 
 def _moving_average(decay: float) -> Callable[..., None]:
@@ -178,7 +197,8 @@ class Classifier(lightning.LightningModule):
             score = measure_score(self.trained, self.validation, precision=self.recipe.precision)
             if not math.isfinite(score.cross_entropy):
                 raise TrainingFailed("diverged", f"the validation loss became {score.cross_entropy} in epoch {epoch}")
-            self.curve.append(CurvePoint(epoch=epoch, train_loss=train_loss, **asdict(score)))
+            is_last = epoch == self.recipe.epochs
+            self.curve.append(CurvePoint.of(score, epoch=epoch, train_loss=train_loss, is_last=is_last))
         if (
             self.checkpoint is not None and epoch < self.recipe.epochs
         ):  # the result of the last epoch is stored as an evaluation
@@ -234,7 +254,11 @@ def _constant_curve(
     if not math.isfinite(score.cross_entropy):
         raise TrainingFailed("diverged", f"the validation loss of the frozen network is {score.cross_entropy}")
     on_epoch(until)
-    return [CurvePoint(epoch=epoch, train_loss=None, **asdict(score)) for epoch in sorted(scored) if epoch <= until]
+    return [
+        CurvePoint.of(score, epoch=epoch, train_loss=None, is_last=epoch == recipe.epochs)
+        for epoch in sorted(scored)
+        if epoch <= until
+    ]
 
 
 @contextmanager

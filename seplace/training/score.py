@@ -7,6 +7,8 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from seplace.arrays import ImageBits, check_correct
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -20,25 +22,37 @@ class Score:
 
     accuracy: float
     cross_entropy: float
+    correct: ImageBits | None = None
+    """Which images of the split the network classified right; None where that is not known."""
+
+    def __post_init__(self) -> None:
+        """Raise TypeError or ValueError where `correct` is no bits of images, or their accuracy is another."""
+        check_correct(self.correct, self.accuracy)
 
 
 def measure_score(network: nn.Module, batches: Batches, *, precision: str) -> Score:
-    """Score a network in eval mode, in the precision of its training; sums stay on the device until the end."""
+    """Score a network in eval mode, in the precision of its training, image by image in the order of the batches.
+
+    What is measured stays on the device until the end.
+    """
     import torch
     import torch.nn.functional as F
 
     was_training = network.training
     network.eval()
-    correct: Tensor | int = 0
+    right: list[Tensor] = []
     loss: Tensor | int = 0
-    images_seen = 0
     with torch.inference_mode():
         for images, labels in batches:
             with torch.autocast(images.device.type, torch.bfloat16) if precision == "bf16" else nullcontext():
                 logits = network(images)
             logits = logits.float()
-            correct = correct + (logits.argmax(1) == labels).sum()
+            right.append(logits.argmax(1) == labels)
             loss = loss + F.cross_entropy(logits, labels, reduction="sum").double()
-            images_seen += len(labels)
     network.train(was_training)
-    return Score(accuracy=100 * float(correct) / images_seen, cross_entropy=float(loss) / images_seen)
+    correct = torch.cat(right).cpu().numpy()
+    return Score(
+        accuracy=100 * float(correct.sum()) / len(correct),
+        cross_entropy=float(loss) / len(correct),
+        correct=ImageBits.of(correct),
+    )

@@ -38,6 +38,8 @@ def test_a_training_that_goes_on_from_its_rungs_leaves_what_a_whole_one_leaves(t
     assert (later.epochs, later.accuracy, later.cross_entropy) == (3, *scores_of(straight, 2))
     assert early.weights is later.weights is None
     assert end.curve == straight.curve
+    assert (early.correct, later.correct) == (None, None)
+    assert end.correct == straight.correct is not None
     assert [point["epoch"] for point in end.curve] == [1, 2, 3, 4]
     assert end.weights_sha256 == straight.weights_sha256
     assert [path.name for path in (tmp_path / "parts" / "weights").iterdir()] == [end.weights]

@@ -60,6 +60,7 @@ def test_a_study_is_the_same_whether_it_trains_or_reads(tmp_path: Path, trained_
         assert (row.cross_entropy, row.curve, row.seconds) == (origin.cross_entropy, origin.curve, origin.seconds)
         assert (row.device, row.versions) == (origin.device, origin.versions)
         assert row.weights is None
+        assert row.correct == origin.correct is not None
     assert images == before.images
 
 
@@ -264,6 +265,7 @@ def test_a_training_read_early_is_answered_from_its_learning_curve(made, tmp_pat
     assert (early.epochs, early.accuracy, early.cross_entropy, early.seconds) == (1, 10.0, 2.0, 15.0)
     assert [point["epoch"] for point in early.curve] == [1]
     assert end.accuracy == accuracy_of(placement, 1)
+    assert early.correct is None
     assert end.accuracy_after(1) == early.accuracy
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from seplace import running
+from seplace.results.ledger import Ledger
 from tests.conftest import made_once
 from tests.faults.runs import Run, committed_in
 from tests.marks import in_the_long_form
@@ -20,6 +21,13 @@ TIMED = {"seconds", "attempts", "latency_ms", "latency_ms_lower", "latency_ms_up
 def table(folder, name) -> pd.DataFrame:
     frame = pd.read_csv(folder / f"{name}.csv")
     return frame[[column for column in frame if column not in TIMED]]
+
+
+def images_right_in(folder: Path) -> dict[tuple[str, int, int], bytes]:
+    """The validation images that each training got right, and the test images."""
+    with Ledger(folder / "ledger.sqlite", read_only=True) as ledger:
+        validation = {row.key: row.correct.packed for row in ledger.evaluations()}
+        return validation | {("test", *key): bits.packed for key, bits in ledger.test_images().items()}
 
 
 def write(folder: Path, executor: str) -> Path:
@@ -70,4 +78,5 @@ def test_a_killed_study_ends_like_one_that_was_not(tmp_path, undisturbed, execut
     assert results.finished
     for name in ("evaluations", "placements", "front"):
         pd.testing.assert_frame_equal(table(tmp_path / "killed", name), table(undisturbed, name))
+    assert images_right_in(tmp_path / "killed") == images_right_in(undisturbed)
     assert list((tmp_path / "killed" / "checkpoints").glob("*")) == []

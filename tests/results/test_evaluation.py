@@ -1,8 +1,11 @@
 import json
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seplace.arrays import ImageBits
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation, Job
 
@@ -72,3 +75,16 @@ def test_the_file_of_a_job_has_a_short_name_of_its_own():
     assert len(names) == 4
     assert max(map(len, names)) <= 80
     assert Job(placement=Placement.parse("none-se4"), seed=0, epochs=3).file_name == "none-se4_seed0_epochs3"
+
+
+def test_an_accuracy_is_that_of_the_images_that_were_right():
+    right = ImageBits.of(np.arange(64) < 47)
+    known = evaluation(SE, 0, 100 * 47 / 64, correct=right)
+    assert Evaluation.from_record(json.loads(json.dumps(known.to_record()))) == known
+    assert evaluation(SE, 0, float(np.float32(100 * 47 / 64)), correct=right).correct == right
+    for accuracy in (80.0, None):
+        says = rf"correct has 47 of 64 images right, 73\.4375 %, and the accuracy is {accuracy}"
+        with pytest.raises(ValueError, match=says):
+            evaluation(SE, 0, accuracy, correct=right)
+    with pytest.raises(TypeError, match=r"correct is an ImageBits, not a list: seplace\.arrays\.ImageBits\.of makes"):
+        evaluation(SE, 0, 50.0, correct=[True, False])

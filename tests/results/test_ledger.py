@@ -2,17 +2,20 @@ import json
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pytest
 
+from seplace.arrays import ImageBits
 from seplace.errors import CorruptResults
 from seplace.files.atomic import DiskFull
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation
 from seplace.results.ledger import Ledger
-from tests.ledgers import alter, make_of_0_10
+from tests.ledgers import alter, make_of_0_10, make_of_0_12
 
 
 def evaluation(seed: int = 0, text: str = "none-se16-eca.parallel", **changes) -> Evaluation:
@@ -29,6 +32,9 @@ def evaluation(seed: int = 0, text: str = "none-se16-eca.parallel", **changes) -
     }
     return Evaluation(**(values | changes))
 
+
+RIGHT = ImageBits.of(np.arange(70) % 7 > 1)
+"""Of 70 images 50 are right."""
 
 FAILED = evaluation(9, state="failed", accuracy=None, cross_entropy=None, curve=(), reason="oom", message="×\n'\"")
 
@@ -67,6 +73,48 @@ def test_facts_tests_and_proposals_are_read_back(tmp_path):
         assert ledger.fact("rounds") == {"a": [1.5, None, True]}
         assert ledger.tests() == {row.key: (70.5, 0.1)}
         assert ledger.proposals() == {3: row.placement}
+
+
+def test_the_images_that_were_right_are_read_back(tmp_path):
+    known, unknown = evaluation(0, accuracy=RIGHT.accuracy, correct=RIGHT), evaluation(1)
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        for row in (known, unknown):
+            ledger.add(row)
+            correct = None if row is unknown else RIGHT
+            ledger.add_test(row.key, accuracy=RIGHT.accuracy, cross_entropy=0.1, correct=correct)
+    with Ledger(tmp_path / "ledger.sqlite", read_only=True) as ledger:
+        assert ledger.evaluations() == [known, unknown]
+        assert ledger.tests().keys() == {known.key, unknown.key}
+        assert ledger.test_images() == {known.key: RIGHT}
+
+
+def test_a_ledger_of_0_12_knows_no_images_and_goes_on_with_them(tmp_path):
+    path = tmp_path / "ledger.sqlite"
+    old, new = (evaluation(seed, accuracy=RIGHT.accuracy, correct=RIGHT) for seed in (0, 1))
+    with Ledger(path) as ledger:
+        ledger.add(old)
+        ledger.add_test(old.key, accuracy=RIGHT.accuracy, cross_entropy=0.1, correct=RIGHT)
+    make_of_0_12(path)
+    data = path.read_bytes()
+    with Ledger(path, read_only=True) as ledger:
+        assert ledger.evaluations() == [replace(old, correct=None)]
+        assert (ledger.tests().keys(), ledger.test_images()) == ({old.key}, {})
+    assert path.read_bytes() == data
+    with Ledger(path) as ledger:
+        ledger.add(new)
+    with Ledger(path, read_only=True) as ledger:
+        assert ledger.evaluations() == [replace(old, correct=None), new]
+        assert ledger.fact("schema_version") == 4
+
+
+@pytest.mark.parametrize("record", ["{", "[]", '{"count": 70, "packed": "~ ~"}', '{"count": 71, "packed": "00000"}'])
+def test_images_of_a_test_that_cannot_be_read_are_named(tmp_path, record):
+    path = tmp_path / "ledger.sqlite"
+    with Ledger(path) as ledger:
+        ledger.add_test(evaluation().key, accuracy=RIGHT.accuracy, cross_entropy=0.1, correct=RIGHT)
+    alter(path, "UPDATE test_images SET correct = ?", record)
+    with Ledger(path, read_only=True) as ledger, pytest.raises(CorruptResults, match="the images of a test cannot be"):
+        ledger.test_images()
 
 
 def test_results_at_rungs_are_kept_apart(tmp_path):
@@ -156,8 +204,8 @@ def test_a_newer_schema_is_refused_by_name(tmp_path, read_only):
     path = tmp_path / "ledger.sqlite"
     filled(path, count=1)
     with Ledger(path) as ledger:
-        ledger.set_fact("schema_version", 4)
-    with pytest.raises(CorruptResults, match=r"written by a newer seplace \(ledger schema 4, this one reads 3\)"):
+        ledger.set_fact("schema_version", 5)
+    with pytest.raises(CorruptResults, match=r"written by a newer seplace \(ledger schema 5, this one reads 4\)"):
         Ledger(path, read_only=read_only)
 
 
@@ -227,7 +275,8 @@ def test_a_full_disk_has_a_name_and_leaves_the_rows(tmp_path):
 def everything_in(path: Path) -> object:
     with Ledger(path, read_only=True) as ledger:
         rows = ledger.evaluations(), ledger.rungs(), ledger.failures()
-        return *rows, ledger.tests(), ledger.proposals(), ledger.facts(""), ledger.fact("rounds"), ledger.fact("none")
+        tests = ledger.tests(), ledger.test_images()
+        return *rows, *tests, ledger.proposals(), ledger.facts(""), ledger.fact("rounds"), ledger.fact("none")
 
 
 def written_of_all_kinds(path: Path) -> None:
@@ -235,6 +284,8 @@ def written_of_all_kinds(path: Path) -> None:
     filled(path, count=6)
     with Ledger(path) as ledger:
         ledger.add_rung(evaluation(0, epochs=1))
+        ledger.add(evaluation(7, accuracy=RIGHT.accuracy, correct=RIGHT))
+        ledger.add_test(evaluation(7).key, accuracy=RIGHT.accuracy, cross_entropy=0.1, correct=RIGHT)
         ledger.add(FAILED)
         ledger.add(evaluation(9), instead_of=FAILED)
         ledger.add_failure(FAILED)
@@ -279,7 +330,9 @@ def test_no_damaged_byte_gives_other_results_or_a_traceback(tmp_path):
         ("DELETE FROM evaluations WHERE seed IN (3, 4)", "2 rows of evaluations are missing"),
         ("DELETE FROM sums WHERE of = 'tests'", "the row 'none-se16-eca.parallel', 0, 2 of tests does not"),
         ("DROP TABLE sums", "its check sums are missing"),
-        ("DROP TABLE tests", "6 rows of tests are missing"),
+        ("DROP TABLE tests", "7 rows of tests are missing"),
+        ("DROP TABLE test_images", "1 rows of test_images are missing"),
+        ("UPDATE test_images SET correct = '{}'", "the row 'none-se16-eca.parallel', 7, 2 of test_images does not"),
     ],
 )
 def test_damage_is_named_by_its_row(tmp_path, statement, says):
@@ -303,7 +356,7 @@ def test_a_ledger_of_0_10_is_read_and_gets_its_sums_when_it_is_written_to(tmp_pa
         assert (ledger.evaluations(), ledger.failures()) == (rows, [])
     assert path.read_bytes() == data
     with Ledger(path) as ledger:
-        assert (ledger.evaluations(), ledger.fact("schema_version")) == (rows, 3)
+        assert (ledger.evaluations(), ledger.fact("schema_version")) == (rows, 4)
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE tests SET accuracy = 3 WHERE seed = 1")
     with pytest.raises(CorruptResults, match="of tests does not match its check sum"):

@@ -3,6 +3,9 @@
 import random
 from pathlib import Path
 
+import numpy as np
+
+from seplace.arrays import ImageBits
 from seplace.executors.executor import failed_evaluation
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation, Job
@@ -30,6 +33,8 @@ class ToyEvaluations:
         """Reasons by placement."""
         self.fails_once = False
         """Whether a failing placement succeeds at its second attempt."""
+        self.images: int | None = None
+        """The number of validation images of which it says whether they are right; None where it does not."""
         self.stop_after: int | None = None
         self.length = 1
         self.rungs: tuple[int, ...] = ()
@@ -45,12 +50,15 @@ class ToyEvaluations:
             if self.fails_once:
                 del self.failing[str(job.placement)]
             return failed_evaluation(job, reason=reason, message=f"it {reason}", attempts=1)
+        accuracy = self.accuracy_after(job.epochs, job)
+        correct = None if self.images is None else bits_of(accuracy, self.images, seed=job.seed)
         return Evaluation(
             placement=job.placement,
             seed=job.seed,
             epochs=job.epochs,
             state="complete",
-            accuracy=self.accuracy_after(job.epochs, job),
+            accuracy=accuracy if correct is None else correct.accuracy,
+            correct=correct,
             cross_entropy=1.0,
             curve=tuple(
                 {"epoch": epoch, "accuracy": self.accuracy_after(epoch, job), "cross_entropy": 2.0, "train_loss": 2.0}
@@ -70,6 +78,13 @@ class ToyEvaluations:
     def test(self, evaluation: Evaluation) -> Score:
         self.tested.append(evaluation.key)
         return Score(accuracy=evaluation.accuracy - 1, cross_entropy=1.1)
+
+
+def bits_of(accuracy: float, images: int, *, seed: int) -> ImageBits:
+    """Return images of which about a share is right, others on each seed."""
+    order = list(range(images))
+    random.Random(seed).shuffle(order)
+    return ImageBits.of(np.array(order) < round(accuracy * images / 100))
 
 
 def accuracy_of(placement: Placement, seed: int) -> float:
@@ -115,8 +130,9 @@ def left_in(folder: Path) -> dict[str, object]:
     with Ledger(folder / "ledger.sqlite", read_only=True) as ledger:
         rows = sorted(ledger.evaluations(), key=lambda row: row.key)
         return {
-            "evaluations": [(row.key, row.state, row.accuracy, dict(row.costs)) for row in rows],
+            "evaluations": [(row.key, row.state, row.accuracy, row.correct, dict(row.costs)) for row in rows],
             "tests": ledger.tests(),
+            "test images": ledger.test_images(),
             "proposals": ledger.proposals(),
             "rungs": sorted((row.key, row.accuracy) for row in ledger.rungs()),
             "rung facts": ledger.fact("rungs"),

@@ -2,11 +2,17 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from seplace import testing
+from seplace.arrays import ImageBits
 from seplace.errors import InputError
+from seplace.placement import Placement
+from seplace.results.evaluation import Evaluation
+from seplace.testing.evaluators import answers_a_job
 
 OWN = "tests.testing.own_entries"
 
@@ -77,3 +83,21 @@ def test_an_error_of_an_entry_fails_its_check(check, name: str, says: str) -> No
 def test_an_attachment_of_one_module_is_not_checked_with_gates() -> None:
     with pytest.raises(InputError, match="takes no gates"):
         testing.check_attachment("kernel")
+
+
+def test_an_evaluator_may_say_which_images_are_right_of_the_validation_images_alone() -> None:
+    curve = ({"epoch": 2, "accuracy": 50.0, "cross_entropy": 1.0, "train_loss": 1.0},)
+
+    def case(images: int | None) -> SimpleNamespace:
+        correct = None if images is None else ImageBits.of(np.arange(images) % 2 == 0)
+
+        def answer(placement: Placement, seed: int) -> Evaluation:
+            scores = {"accuracy": 50.0, "cross_entropy": 1.0, "correct": correct, "curve": curve}
+            return Evaluation(placement=placement, seed=seed, epochs=2, state="complete", **scores)
+
+        return SimpleNamespace(name="own", answer=answer)
+
+    for images in (None, 64):
+        answers_a_job(case(images))
+    with pytest.raises(AssertionError, match="says of 62 images which are correct, wanted: 64"):
+        answers_a_job(case(62))

@@ -92,7 +92,9 @@ def test_equals_a_bare_loop_to_the_last_bit(changes):
         [losses[n - 1] for n in wanted.check_epochs], rel=1e-6
     )
     last = measure_score(by_hand, validation(), precision="fp32")
-    assert Score(accuracy=curve[-1].accuracy, cross_entropy=curve[-1].cross_entropy) == last
+    end = curve[-1]
+    assert Score(accuracy=end.accuracy, cross_entropy=end.cross_entropy, correct=end.correct) == last
+    assert [point.correct for point in curve[:-1]] == [None] * (len(curve) - 1)
 
 
 def test_the_global_random_state_does_not_matter():
@@ -201,4 +203,5 @@ def test_a_frozen_backbone_without_attention_is_scored_as_it_is():
     assert all(torch.equal(tensor, before[key]) for key, tensor in after.state_dict().items())
     assert {(point.accuracy, point.cross_entropy) for point in curve} == {(score.accuracy, score.cross_entropy)}
     assert {point.train_loss for point in curve} == {None}
+    assert [point.correct for point in curve] == [None, None, score.correct]
     assert epochs == [EPOCHS]

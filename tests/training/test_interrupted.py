@@ -35,6 +35,7 @@ def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path, changes, epoch
     assert epochs == list(range(epoch + 1, EPOCHS + 1))
     assert_equal(resumed, whole)
     assert resumed_curve == whole_curve
+    assert resumed_curve[-1].correct is not None
     assert list(tmp_path.iterdir()) == []
 
 

@@ -25,6 +25,8 @@ def test_a_score_by_arithmetic():
     net = Sure()
     score = measure_score(net, batches, precision="fp32")
     assert score.accuracy == pytest.approx(200 / 3)
+    assert score.correct is not None
+    assert score.correct.unpacked().tolist() == [True, True, False]
     expected = (math.log1p(math.exp(-1)) + math.log(2) + math.log1p(math.exp(2))) / 3
     assert score.cross_entropy == pytest.approx(expected, rel=1e-6)
     assert net.training
