@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +25,6 @@ from seplace.placement import Placement
 SURE = 0.95
 """The probability at which a verdict calls a placement better, for all comparisons together."""
 
-FEWEST_SEEDS = 2
-"""The fewest seeds on which both placements of a verdict must have been trained."""
-
 _SCALES = 24
 _SAMPLES = 2000
 
@@ -37,6 +35,9 @@ class Estimates:
     They are about new images of the same distribution where the trainings say which images they got right, else about
     the validation split alone: see `images`.
     """
+
+    FEWEST_SEEDS: ClassVar[int] = 2
+    """The fewest seeds on which both placements of a verdict must have been trained."""
 
     def __init__(
         self,
@@ -84,11 +85,16 @@ class Estimates:
         return np.array([placement not in self.beside for placement in self.placements])
 
     @cached_property
-    def has_seeds(self) -> NDArray[np.bool_]:
-        """Whether each placement has the seeds that a verdict needs (placements,)."""
+    def seeds(self) -> Mapping[Placement, int]:
+        """The number of seeds that each placement was trained on; a training without a seed counts as one."""
         seeds = {(each.placement, at if each.seed is None else each.seed) for at, each in enumerate(self._observations)}
-        counts = Counter(placement for placement, _ in seeds)
-        return np.array([counts[placement] >= FEWEST_SEEDS for placement in self.placements])
+        return Counter(placement for placement, _ in seeds)
+
+    def comparable_with(self, other: Placement) -> list[Placement]:
+        """Return the placements that a verdict compares with another: both need FEWEST_SEEDS seeds."""
+        if self.seeds[other] < self.FEWEST_SEEDS:
+            return []
+        return [each for each in self.placements if each != other and self.seeds[each] >= self.FEWEST_SEEDS]
 
     @cached_property
     def means(self) -> Floats:
@@ -103,9 +109,12 @@ class Estimates:
         """Return the estimate of the accuracy of one placement minus another's, in points."""
         return Interval.of_draws(self.accuracies[:, self.position[one]] - self.accuracies[:, self.position[other]])
 
-    def limit_of_seeds(self, one: Placement, other: Placement) -> float:
-        """Return the standard deviation in points that a difference keeps on these images, however many the seeds."""
-        return self.posterior.split_sd_of_difference(self.position[one], self.position[other])
+    def share_of_images(self, one: Placement, other: Placement) -> float:
+        """Return the share of a difference's variance that no further training on the same images removes."""
+        at, beside = self.position[one], self.position[other]
+        whole = float((self.accuracies[:, at] - self.accuracies[:, beside]).var())
+        by_trainings = self.posterior.sd_by_trainings(at, beside) ** 2
+        return max(0.0, 1 - by_trainings / whole) if whole > 0 else 0.0
 
     def is_better(self, one: Placement, other: Placement) -> float:
         """Return the probability that one placement is more accurate than another."""
@@ -140,9 +149,8 @@ class Estimates:
         """
         differences = self.accuracies - self.accuracies[:, [self.position[other]]]
         means, sds = differences.mean(axis=0), differences.std(axis=0)
-        compared = (
-            (sds > 0) & self.has_seeds if self.has_seeds[self.position[other]] else np.zeros(len(sds), dtype=bool)
-        )
+        comparable = set(self.comparable_with(other))
+        compared = (sds > 0) & np.array([placement in comparable for placement in self.placements])
         if not compared.any():
             return []
         shortfall = ((means - differences)[:, compared] / sds[compared]).max(axis=1)

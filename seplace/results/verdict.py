@@ -18,18 +18,25 @@ NAMED = 0.95
 """The probability of its sign from which an interaction is named, or a proxy relied on."""
 
 
+_LIMITED = 0.7
+"""The share of an interval's variance that no seed removes from which the images are called the limit."""
+
+
 def verdict(estimates: Estimates | None, baselines: Mapping[str, Placement]) -> str:
     """Say whether any placement is better than the plain backbone, and than the best baseline that costs no more.
 
-    Better means better at 95 %, for all placements that were trained taken together (a simultaneous credible band), so
-    that the best of many is not claimed for being the best of many.
+    Better means better at 95 %, for all compared placements taken together (a simultaneous credible band), so that the
+    best of many is not claimed for being the best of many. Where seeds are missing for that, say which, and how to add
+    them.
     """
     plain = baselines["plain"]
     if estimates is None or plain not in estimates.position:
         return "The plain backbone has not been trained yet, so nothing can be compared with it."
+    if len(estimates.placements) > 1 and not estimates.comparable_with(plain):
+        return " ".join([_missing_seeds(estimates, plain), _best_so_far(estimates, plain), _about(estimates)])
     surely = estimates.surely_better(plain)
     better = [placement for placement in surely if placement not in estimates.beside]
-    scope = _scope(estimates, shown=len(surely))
+    scope = _scope(estimates, plain, shown=len(surely))
     if not better and surely:
         named = ", ".join(name for name, mark in baselines.items() if mark in surely)
         return (
@@ -37,9 +44,10 @@ def verdict(estimates: Estimates | None, baselines: Mapping[str, Placement]) -> 
             f"of the baselines outside the space, {named}. {scope}"
         )
     if not better:
-        return f"No placement is better than the plain backbone at 95 %. {scope}"
+        first = "No placement is better than the plain backbone at 95 %."
+        return " ".join(each for each in (first, _best_so_far(estimates, plain), scope) if each)
     best = max(better, key=lambda placement: estimates.means[estimates.position[placement]])
-    gain = _gain(estimates.difference(best, plain), of="validation accuracy")
+    gain = _gain(estimates.difference(best, plain), of=_measured(estimates))
     claims = [f"Placement {best} is better than the plain backbone at 95 %: {gain}."]
     rival = estimates.best_no_dearer(best, [mark for mark in baselines.values() if mark != plain])
     if rival is not None and best not in baselines.values():
@@ -57,16 +65,67 @@ def claim_of(placement: Placement, estimates: Estimates, *, plain: Placement) ->
     if placement == plain:
         return f"{placement} is the plain backbone."
     said = "is better" if placement in estimates.surely_better(plain) else "is not shown to be better"
-    return f"{placement} {said} than the plain backbone at 95 %: {_gain(estimates.difference(placement, plain))}."
+    lacks = "" if placement in estimates.comparable_with(plain) else ", for want of a second seed"
+    gain = _gain(estimates.difference(placement, plain))
+    return f"{placement} {said} than the plain backbone at 95 %{lacks}: {gain}."
 
 
-def _scope(estimates: Estimates, *, shown: int) -> str:
-    """Return how many placements a verdict is about, and how much one training scatters."""
-    count = len(estimates.placements) - 1
-    compared = f"{counted(count, 'placement')} {'was' if count == 1 else 'were'} compared with the plain backbone"
+def _missing_seeds(estimates: Estimates, plain: Placement) -> str:
+    """Say that there is no verdict for want of seeds, and how to add them."""
+    wanted = len({plain, *estimates.front}) + 1
+    confirm = f"confirm: {{trainings: {wanted}, seeds: {estimates.FEWEST_SEEDS}}}"
+    return (
+        f"No verdict yet: {_one_seed(estimates, plain)}, and what a seed does to one training is not known before the "
+        f"second. Add a confirmation to the study file ({confirm}) and run the same command again: finished trainings "
+        "are kept."
+    )
+
+
+def _one_seed(estimates: Estimates, plain: Placement) -> str:
+    """Return what lacks a second seed: the plain backbone, or all other placements."""
+    if estimates.seeds[plain] < estimates.FEWEST_SEEDS:
+        return "the plain backbone was trained on one seed"
+    return "no other placement was trained on a second seed"
+
+
+def _best_so_far(estimates: Estimates, plain: Placement) -> str:
+    """Say which candidate has the largest gain, and what would narrow its interval; empty without candidates."""
+    others = [each for each in estimates.placements if each != plain and each not in estimates.beside]
+    if not others:
+        return ""
+    best = max(others, key=lambda placement: estimates.means[estimates.position[placement]])
+    said = f"The largest gain is that of {best}: {_gain(estimates.difference(best, plain))}."
+    if estimates.images is None or estimates.seeds[best] < estimates.FEWEST_SEEDS:
+        return said
+    if estimates.share_of_images(best, plain) < _LIMITED:
+        return said
+    return (
+        f"{said} More seeds would hardly narrow this interval: the {estimates.images.images:,} validation images are "
+        "the limit, and four times as many would halve it."
+    )
+
+
+def _scope(estimates: Estimates, plain: Placement, *, shown: int) -> str:
+    """Return how many placements a verdict is about, what its figures are about, and how much one training scatters."""
+    trained, compared = len(estimates.placements) - 1, len(estimates.comparable_with(plain))
+    are = "was" if compared == 1 else "were"
+    said = f"{counted(compared, 'placement')} {are} compared with the plain backbone"
+    if compared < trained:
+        said += f", of {trained:,} trained; a comparison needs {estimates.FEWEST_SEEDS} seeds of both"
     together = {0: "", 1: "; 1 is better at 95 %"}.get(shown, f"; with 95 % probability, {shown} are better at once")
     noise = f"The standard deviation of one training is {estimates.posterior.noise_sd:.2f} points."
-    return f"({compared}{together}. {noise})"
+    return f"({said}{together}. {_about(estimates)} {noise})"
+
+
+def _about(estimates: Estimates) -> str:
+    """Say what images the figures are about."""
+    if estimates.images is None:
+        return "All figures are about this validation split alone: which images each training got right is not known."
+    return f"All figures are about new images, of which {estimates.images.images:,} validation images are a sample."
+
+
+def _measured(estimates: Estimates) -> str:
+    return "validation accuracy" if estimates.images is None else "accuracy on new images"
 
 
 def _gain(gain: Interval, *, of: str = "") -> str:

@@ -28,7 +28,7 @@ _DECIDED = 0.1
 """The least doubt that is worth a training, on a scale from 0 (certainty) to 1 (a probability of one half)."""
 
 _NEGLIGIBLE = 0.05
-"""The standard deviation in points of an accuracy that needs no more trainings, even in a tie."""
+"""The standard deviation in points, so far as seeds can lower it, that needs no more trainings, even in a tie."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +78,8 @@ def _questions(
         if placement in candidates or placement in estimates.front or on_front > _DECIDED:
             _raise(doubts, placement, _doubt(on_front))
     for placement in dict.fromkeys([*candidates, *estimates.front]):
+        if estimates.seeds[placement] < estimates.FEWEST_SEEDS:
+            doubts[placement] = 1.0  # no verdict may name it
         for other in _compared(estimates, placement, baselines):
             doubt = _doubt(estimates.is_better(placement, other))
             _raise(doubts, placement, doubt)
@@ -89,11 +91,19 @@ def _questions(
     for placement, doubt in doubts.items():
         at = estimates.position.get(placement)
         # Of a placement that was not trained nearly everything is still to be learned.
-        variance = noise if at is None else float(np.var(relative[:, at]))
+        variance = noise
+        if at is not None:
+            variance = float(np.var(relative[:, at])) * (1 - _share_of_images(estimates, placement, baselines))
         learned = np.sqrt(variance / (variance + noise))
         if doubt >= _DECIDED and (at is None or variance > _NEGLIGIBLE**2):
             questions.append(_Question(placement=placement, worth=float(doubt * learned)))
     return sorted(questions, key=lambda each: (-each.worth, str(each.placement)))
+
+
+def _share_of_images(estimates: Estimates, placement: Placement, baselines: Sequence[Placement]) -> float:
+    """Return the share of what is not known of a placement that no seed tells, since the images are the limit."""
+    compared = _compared(estimates, placement, baselines)
+    return estimates.share_of_images(placement, compared[0]) if compared else 0.0
 
 
 def _compared(estimates: Estimates, placement: Placement, baselines: Sequence[Placement]) -> list[Placement]:

@@ -1,5 +1,9 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
+from seplace.arrays import ImageBits
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation
 from seplace.results.observations import estimates_of
@@ -23,9 +27,12 @@ def test_there_is_no_verdict_without_the_plain_backbone(evaluations):
 def test_a_lead_within_the_noise_is_no_lead():
     sentence = said(rows(plain=BASE, se=above(0.3, noise=0.6), eca=above(-0.2, noise=0.5), cbam=above(0.1, noise=-0.6)))
     start, _, end = sentence.rpartition(" training is ")
-    assert start == (
-        "No placement is better than the plain backbone at 95 %. "
-        "(3 placements were compared with the plain backbone. The standard deviation of one"
+    assert start.startswith(
+        f"No placement is better than the plain backbone at 95 %. The largest gain is that of {SE}: +"
+    )
+    assert start.endswith(
+        "(3 placements were compared with the plain backbone. All figures are about this validation split alone: "
+        "which images each training got right is not known. The standard deviation of one"
     )
     assert end.endswith(" points.)")
 
@@ -35,7 +42,7 @@ def test_a_clear_lead_is_named_with_its_interval():
     assert sentence.startswith(f"Placement {SE} is better than the plain backbone at 95 %: +")
     assert " points of validation accuracy (posterior mean; 90 % credible interval +" in sentence
     assert "baseline" not in sentence
-    assert "(2 placements were compared with the plain backbone; 1 is better at 95 %. The standard" in sentence
+    assert "(2 placements were compared with the plain backbone; 1 is better at 95 %. All figures" in sentence
 
 
 def test_a_gain_over_the_plain_backbone_may_be_none_over_a_baseline():
@@ -52,6 +59,47 @@ def test_one_lucky_training_among_many_is_not_claimed():
     evaluations = rows(plain=BASE, se=above(0.0), eca=above(0.1))
     evaluations.append(evaluation(CBAM, 0, BASE[0] + 0.3))
     assert said(evaluations).startswith("No placement is better than the plain backbone at 95 %")
+
+
+def on_images(placement: str, seed: int, right: np.ndarray) -> Evaluation:
+    return replace(evaluation(placement, seed, 100 * right.mean()), correct=ImageBits.of(right))
+
+
+def some_images(*, gain: float, seeds: int, images: int = 400) -> list[Evaluation]:
+    """Trainings on images of which half are hard; a gain is the share of them that a placement gets right beside."""
+    random = np.random.default_rng(3)
+    hard = random.random(images) < 0.5
+    helped = hard & (random.random(images) < 2 * gain / 100)
+    flips = [random.random(images) < 0.01 for _ in range(2 * seeds)]
+    plain = [on_images(PLAIN, seed, ~hard ^ flips[seed]) for seed in range(seeds)]
+    return plain + [on_images(SE, seed, (~hard | helped) ^ flips[seeds + seed]) for seed in range(seeds)]
+
+
+def test_one_seed_is_no_verdict_and_the_sentence_says_how_to_add_another():
+    sentence = said(some_images(gain=20.0, seeds=1))
+    assert sentence.startswith(
+        "No verdict yet: the plain backbone was trained on one seed, and what a seed does to one training is not known "
+        "before the second. Add a confirmation to the study file (confirm: {trainings: 3, seeds: 2}) and run the same "
+        f"command again: finished trainings are kept. The largest gain is that of {SE}: +"
+    )
+    assert "95 %" not in sentence.split(SE)[0]
+    assert "All figures are about new images, of which 400 validation images are a sample." in sentence
+    assert said(some_images(gain=20.0, seeds=2)).startswith(f"Placement {SE} is better than the plain backbone at 95 %")
+
+
+def test_a_placement_without_a_second_seed_is_not_claimed():
+    plain = some_images(gain=20.0, seeds=2)[:2]
+    lone = some_images(gain=20.0, seeds=1)[1]
+    assert said([*plain, lone]).startswith("No verdict yet: no other placement was trained on a second seed, and what")
+    estimates = estimates_of(DESIGN, [*plain, lone], "flops", is_front_of_space=True)
+    claim = claim_of(Placement.parse(SE), estimates, plain=Placement.parse(PLAIN))
+    assert f"{SE} is not shown to be better than the plain backbone at 95 %, for want of a second seed: +" in claim
+
+
+def test_where_the_split_is_the_limit_the_verdict_says_so():
+    sentence = said(some_images(gain=4.0, seeds=12, images=100))
+    assert "the 100 validation images are the limit, and four times as many would halve it." in sentence
+    assert "are the limit" not in said(some_images(gain=4.0, seeds=12, images=100)[:-11])  # one seed of the placement
 
 
 def test_rungs_are_named_with_their_rank_correlation():
