@@ -30,6 +30,7 @@ _FAR = 3.0
 _WORTH = 2.0
 """Times that the y axis may become longer to show that too."""
 _MARGIN = 0.05
+_LINE = 9.0
 _SCALES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 _ESTIMATE = f"posterior mean, {100 * LEVEL:.0f} % credible interval"
 
@@ -150,6 +151,23 @@ def number_text(group: Sequence[int]) -> str:
     """Return the numbers, from 1, of successive positions: `3`, `3, 4` or `3-6`."""
     numbers = [str(at + 1) for at in group]
     return ", ".join(numbers) if len(numbers) < 3 else f"{numbers[0]}-{numbers[-1]}"
+
+
+def lifts_of(places: NDArray[np.float64], texts: Sequence[str]) -> list[float]:
+    """Return how far each label, at the upper left of its place (n, 2), is lifted off those before it; in points.
+
+    Labels are of font size 8.
+    """
+    boxes: list[tuple[float, float, float]] = []
+    lifts = []
+    for (x, y), text in zip(places, texts, strict=True):
+        left = x - sum(5.1 if character.isdigit() else 2.7 for character in text)
+        lift = 0.0
+        while any(left < right and x > start and abs(y + lift - level) < _LINE for start, right, level in boxes):
+            lift += _LINE / 2
+        boxes.append((left, x, y + lift))
+        lifts.append(lift)
+    return lifts
 
 
 def wrapped(name: str, *, indent: str = "") -> str:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from seplace.errors import InputError
 from seplace.files.atomic import write_atomically
 from seplace.files.plain_text import printable
-from seplace.report.front_view import FrontView, front_view, groups_of, number_text, wrapped
+from seplace.report.front_view import FrontView, front_view, groups_of, lifts_of, number_text, wrapped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 _INK, _GRAY, _BLUE, _ORANGE = "#222222", "#b5b5b5", "#1f5fa8", "#d1671f"
 _SURE = 0.95
-_LABEL_PIXELS = 11.0
+_NEAREST = 8.0
+"""Between front points with numbers of their own, in points."""
 _LEFT = 0.01
 """Where titles begin, as a share of the width of a figure."""
 _COLORS = ("#1f5fa8", "#d1671f", "#2f8f5b", "#8a4fa3", "#b03a48", "#6b6b6b", "#a8871f", "#2a9aa8")
@@ -86,7 +87,7 @@ def plot_front(
     figure.legend(handles=keys, loc="outside right upper", frameon=False, fontsize=8.5)
     figure.draw_without_rendering()  # lays the axes out: how far points are apart depends on it
     _arrows(axes, view)
-    _numbers(axes, front)
+    _numbers(axes, front, dpi=figure.dpi)
     return figure
 
 
@@ -334,15 +335,19 @@ def _style_on(number: int) -> tuple[str, float, bool]:
     return "XP*pHv<>"[number % 8], 7.5, True
 
 
-def _numbers(axes: Axes, front: pd.DataFrame) -> None:
+def _numbers(axes: Axes, front: pd.DataFrame, *, dpi: float) -> None:
     """Write the numbers of front points at their upper left, where no other placement can be."""
     at = front[["x", "y"]].to_numpy(dtype=float)
+    places = axes.transData.transform(at) * 72 / dpi
     # Numbers of points that almost coincide stand together: one would hide the other.
-    for group in groups_of(axes.transData.transform(at), nearest=_LABEL_PIXELS):
+    groups = groups_of(places, nearest=_NEAREST)
+    texts = [number_text(group) for group in groups]
+    last = [group[-1] for group in groups]
+    for point, text, lift in zip(last, texts, lifts_of(places[last], texts), strict=True):
         axes.annotate(
-            number_text(group),
-            at[group[-1]].tolist(),
-            xytext=(-4, 5),
+            text,
+            at[point].tolist(),
+            xytext=(-4, 5 + lift),
             textcoords="offset points",
             ha="right",
             va="bottom",

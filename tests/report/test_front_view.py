@@ -2,7 +2,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seplace.report.front_view import FrontView, front_view, groups_of, headline, limits_of, number_text, wrapped
+from seplace.report.front_view import (
+    FrontView,
+    front_view,
+    groups_of,
+    headline,
+    lifts_of,
+    limits_of,
+    number_text,
+    wrapped,
+)
 
 
 def table(gains, half=0.5, *, extra=None, n=1) -> pd.DataFrame:
@@ -122,6 +131,12 @@ def test_points_that_almost_coincide_are_grouped():
     row = np.array([(0, 0), (20, 0), (25, 5), (25, 90), (30, 95), (38, 95), (46, 95), (54, 95), (62, 95)])
     assert groups_of(row, nearest=10) == [[0], [1, 2], [3, 4, 5, 6, 7], [8]]
     assert [number_text(group) for group in ([0], [1, 2], [3, 4, 5])] == ["1", "2, 3", "4-6"]
+
+
+def test_a_label_is_lifted_off_those_that_it_would_hide():
+    places = np.array([(100.0, 0.0), (108.0, 1.0), (109.0, 20.0), (300.0, 20.0)])
+    assert lifts_of(places, ["1", "2, 3", "4", "5"]) == [0.0, 9.0, 0.0, 0.0]
+    assert lifts_of(places[:2], ["1", "2"]) == [0.0, 0.0]
 
 
 @pytest.mark.parametrize(
