@@ -65,6 +65,8 @@ class Outcome:
     """Trainings of baselines, search and confirmation."""
     different: int
     """Placements that were trained."""
+    search_calibration: dict[str, Any] | None = None
+    """The calibration at the end of the search, before a confirmation; None without one."""
     rungs: dict[str, Any] | None = None
     """The state of the rungs at the end, if there were any."""
     version: str | None = None
@@ -80,7 +82,10 @@ def repeat(repetition: Repetition, phases: Phases, checkpoints: Sequence[int]) -
     searched = hypervolumes(problem, replayed, [search_end])
     return Outcome(
         curve=hypervolumes(problem, replayed, checkpoints),
-        calibration=asdict(calibration(problem, replayed)),
+        calibration=asdict(calibration(problem, replayed, trainings=len(evaluations))),
+        search_calibration=(
+            asdict(calibration(problem, replayed, trainings=replayed.searched)) if phases.confirm_trainings else None
+        ),
         expected_regret=replayed.expected_regret,
         regret=1 - searched[-1]["hypervolume"],
         searched=replayed.searched,
@@ -190,7 +195,7 @@ class Comparison:
         )
 
     def calibrations(self) -> pd.DataFrame:
-        """Return one row a repetition: the calibration of the final estimates."""
+        """Return one row a repetition: the calibration of the final estimates, and of those before a confirmation."""
         import pandas as pd
 
         return pd.DataFrame(
@@ -203,6 +208,7 @@ class Comparison:
                     "regret": outcome.regret,
                     "different": outcome.different,
                     **outcome.calibration,
+                    **{f"search_{name}": value for name, value in (outcome.search_calibration or {}).items()},
                 }
                 for each, outcome in self._ordered()
             ]

@@ -98,9 +98,9 @@ def hypervolumes(problem: SearchProblem, replayed: Replay, checkpoints: Sequence
     return rows
 
 
-def calibration(problem: SearchProblem, replayed: Replay) -> Calibration:
-    """Compare the estimates of the trained front, and of all trained placements, with the truth."""
-    space, evaluations = problem.space, replayed.evaluations
+def calibration(problem: SearchProblem, replayed: Replay, *, trainings: int) -> Calibration:
+    """Compare the estimates after some trainings, of the trained front and of all placements, with the truth."""
+    space, evaluations = problem.space, replayed.evaluations[:trainings]
     estimates = estimates_of(replayed.design, evaluations, problem.cost, is_front_of_space=False)
     true = {placement: float(problem.truth[space.index(placement)]) for placement in estimates.placements}
     plain = next(placement for placement in estimates.placements if placement.is_plain)

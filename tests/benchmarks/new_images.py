@@ -90,17 +90,16 @@ def held(problem: SearchProblem, rows: Sequence[Evaluation], best: Sequence[Plac
     return records
 
 
-def measured(kinds: Sequence[str], repetitions: Sequence[int]) -> pd.DataFrame:
-    """Return one row a repetition, kind, number of images, design and placement."""
+def measured(kind: str, repetitions: Sequence[int]) -> pd.DataFrame:
+    """Return one row a repetition, number of images, design and placement."""
     rows = []
     for number in repetitions:
-        for kind in kinds:
-            whole = landscape(kind, seed=1000 + number)
-            for images in IMAGES:
-                problem = whole if images is None else with_images(whole, images=images, seed=number)
-                for design, (trainings, best) in designs(problem, seed=number).items():
-                    same = {"number": number, "kind": kind, "images": images or "all", "design": design}
-                    rows += [same | record for record in held(problem, trainings, best)]
+        whole = landscape(kind, seed=1000 + number)
+        for images in IMAGES:
+            problem = whole if images is None else with_images(whole, images=images, seed=number)
+            for design, (trainings, best) in designs(problem, seed=number).items():
+                same = {"number": number, "kind": kind, "images": images or "all", "design": design}
+                rows += [same | record for record in held(problem, trainings, best)]
     return pd.DataFrame(rows)
 
 
@@ -135,8 +134,9 @@ def summarized(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def main(repetitions: int, kinds: Sequence[str]) -> None:
-    """Print the shares."""
-    print(summarized(measured(kinds or list(LANDSCAPES), range(repetitions))).to_string(index=False))
+    """Print the shares, one kind after the other."""
+    for kind in kinds or LANDSCAPES:
+        print(summarized(measured(kind, range(repetitions))).to_string(index=False), flush=True)
 
 
 if __name__ == "__main__":

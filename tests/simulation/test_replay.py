@@ -220,13 +220,33 @@ def test_an_earlier_version_did_not_note_how_many_are_recommended(tmp_path):
 def test_the_gains_of_all_trained_placements_are_held_against_the_truth():
     problem = landscape("usual", seed=0)
     replayed = replay(problem, SHORT, sampler="random", seed=0)
-    found = calibration(problem, replayed)
+    found = calibration(problem, replayed, trainings=14)
     assert found.compared == len({row.placement for row in replayed.evaluations}) - 1 >= found.front_points - 1
     assert found.gains_covered <= found.compared_gains_covered <= found.compared - found.compared_gains_below
     assert abs(found.compared_gain_bias) <= found.compared_gain_error < found.compared_gain_width
-    low = calibration(replace(problem, truth=np.where(problem.truth == problem.truth[0], 90, 0.0)), replayed)
+    low = calibration(
+        replace(problem, truth=np.where(problem.truth == problem.truth[0], 90, 0.0)), replayed, trainings=14
+    )
     assert (low.compared_gains_covered, low.compared_gains_below) == (0, low.compared)
     assert low.compared_gain_bias == pytest.approx(90, abs=5)
+
+
+def test_a_confirmed_search_is_calibrated_before_and_after(tmp_path):
+    phases = Phases(trainings=9, seeds=1, confirm_seeds=3, confirm_trainings=4)
+    comparison = Comparison(tmp_path, phases)
+    one = Repetition(problem="usual[images=200]", sampler="random", number=0)
+    comparison.run([one], workers=1, on_done=lambda _: None)
+    (row,) = comparison.calibrations().to_dict("records")
+    assert row["searched"] == 9 < row["trained"] == 13
+    assert row["search_compared"] <= row["compared"]
+    assert row["search_compared_gain_width"] != row["compared_gain_width"]
+    alone = Comparison(tmp_path / "alone", replace(phases, confirm_seeds=0, confirm_trainings=0))
+    alone.run([one], workers=1, on_done=lambda _: None)
+    (without,) = alone.calibrations().to_dict("records")
+    assert {f"search_{name}": without[name] for name in without if name.startswith("compared")} == {
+        name: value for name, value in row.items() if name.startswith("search_compared")
+    }
+    assert not any(name.startswith("search_") for name in without)
 
 
 def test_an_earlier_version_did_not_hold_all_gains_against_the_truth(tmp_path):
