@@ -48,8 +48,6 @@ class Shares:
 
 _SHARES = Shares()
 
-_SPLIT = derive_seed("validation sample")
-"""The first number of all its random streams: independent of those of the problem itself."""
 _IMAGE, _CHOICE, _PLACEMENT, _SEED, _SEED_CHOICE, _TRAINING = range(6)
 
 _SURE = 1e-6
@@ -105,6 +103,7 @@ class _Split:
     def _differences(self, placement: Placement, training_seed: int) -> Floats:
         """Return z of each image (images,)."""
         space, shares = self.problem.space, self.shares
+        split = derive_seed("validation sample", self.problem.name)
         backbone, *levels = space.indices(placement)
         index = space.index(placement)
         parts = [
@@ -120,7 +119,7 @@ class _Split:
             ]
         total = np.zeros(self.images)
         for share, key in parts:
-            random = np.random.default_rng([_SPLIT, self.seed, *key])
+            random = np.random.default_rng([split, self.seed, *key])
             total += np.sqrt(share) * random.standard_normal(self.images)
         return total
 
