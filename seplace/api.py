@@ -21,7 +21,7 @@ from seplace.results.picks import pick_placement
 from seplace.results.provenance import provenance_of
 from seplace.results.summaries import summarize
 from seplace.results.tables import evaluations_frame, front_frame, placements_frame, recommended_frame, rungs_frame
-from seplace.results.verdict import claim_of, counted, regret_sentence, rungs_sentence, verdict
+from seplace.results.verdict import claim_of, counted, measured, regret_sentence, rungs_sentence, verdict
 from seplace.search.meaning import own_baselines
 from seplace.search.of_study import failure_rules_of, task_of
 from seplace.search.scoring import covariates_of, proxy_records
@@ -256,6 +256,7 @@ class Results:
             unit=self.unit,
             title=f"{self.config.name}: attention placements on {space.backbone.text}{others}",
             verdict=self.verdict,
+            measured=measured(self.estimates),
             absolute=absolute,
         )
         if path is not None:

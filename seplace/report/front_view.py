@@ -63,11 +63,14 @@ class FrontView:
         return self.points[self.points["on_front"]]
 
 
-def front_view(placements: pd.DataFrame, *, cost: str, unit: str, verdict: str, absolute: bool) -> FrontView:
+def front_view(
+    placements: pd.DataFrame, *, cost: str, unit: str, measured: str, verdict: str, absolute: bool
+) -> FrontView:
     """Return what the figure of a table of placements shows; the table has at least one row.
 
     The gain is shown unless `absolute`. It is unknown until the plain backbone is trained: then the accuracy is shown
-    instead, and the label of the axis says why. The heading begins with the headline of the `verdict`, if there is one.
+    instead, and the label of the axis says why. `measured` names the accuracy in that label. The heading begins with
+    the headline of the `verdict`, if there is one.
     """
     is_known = bool(placements[["gain", "gain_lower", "gain_upper"]].notna().to_numpy().all())
     is_gain = is_known and not absolute
@@ -97,7 +100,7 @@ def front_view(placements: pd.DataFrame, *, cost: str, unit: str, verdict: str, 
         limits=limits,
         x_label=f"extra {prefix}{unit} over the plain backbone, "
         f"which has {plain / plain_scale:.4g} {plain_prefix}{unit}",
-        y_label=_y_label(is_gain=is_gain, is_known=is_known),
+        y_label=_y_label(measured, is_gain=is_gain, is_known=is_known),
         heading=tuple(heading),
         names=_names(points[points["on_front"]]),
         rest="other trained, without intervals" if has_many else "other trained",
@@ -105,8 +108,8 @@ def front_view(placements: pd.DataFrame, *, cost: str, unit: str, verdict: str, 
 
 
 def headline(verdict: str) -> str:
-    """Return the first statement of a verdict, without its figures."""
-    return re.split(r": |; | \(|\. |\.$", verdict, maxsplit=1)[0]
+    """Return the first statement of a verdict, without its figures and reasons."""
+    return re.split(r": (?=[-+]\d)|; |, and | \(|\. |\.$", verdict, maxsplit=1)[0]
 
 
 def limits_of(points: pd.DataFrame) -> tuple[float, float]:
@@ -198,10 +201,10 @@ def _trainings(placements: pd.DataFrame) -> str:
     return f"{counted(trainings, 'training')} of {counted(count, 'placement')}, {seeds}{' each' * (count > 1)} (n)"
 
 
-def _y_label(*, is_gain: bool, is_known: bool) -> str:
+def _y_label(measured: str, *, is_gain: bool, is_known: bool) -> str:
     if is_gain:
-        return f"gain over plain, in points of validation accuracy:\n{_ESTIMATE} of the gain"
-    return f"validation accuracy in %{'' if is_known else ' (plain is not trained)'}:\n{_ESTIMATE}"
+        return f"gain over plain, in points of {measured}:\n{_ESTIMATE} of the gain"
+    return f"{measured} in %{'' if is_known else ' (plain is not trained)'}:\n{_ESTIMATE}"
 
 
 def _scale_of(value: float) -> tuple[float, str]:

@@ -41,10 +41,18 @@ _UNDATED: dict[str, dict[str, Any] | None] = {".png": None, ".svg": {"Date": Non
 
 
 def plot_front(
-    placements: pd.DataFrame, *, cost: str, unit: str, title: str, verdict: str = "", absolute: bool = False
+    placements: pd.DataFrame,
+    *,
+    cost: str,
+    unit: str,
+    title: str,
+    measured: str,
+    verdict: str = "",
+    absolute: bool = False,
 ) -> Figure:
     """Draw the gain over the plain backbone, with its 90 % credible interval, against the extra cost.
 
+    `measured` says which accuracy the gain is of: that of the validation split, or that on new images.
     With `absolute` the accuracy is drawn instead, and also where the plain backbone is not trained; the label of the
     axis says so. The seed effects that placements share are in the interval of an accuracy, not in that of a gain.
 
@@ -54,9 +62,9 @@ def plot_front(
     there are axes with a sentence in them.
     """
     if placements.empty:
-        gain, accuracy = "gain over the plain backbone in points", "validation accuracy in %"
-        return _empty(title, f"extra {unit} over the plain backbone", accuracy if absolute else gain)
-    view = front_view(placements, cost=cost, unit=unit, verdict=verdict, absolute=absolute)
+        y = f"{measured} in %" if absolute else f"gain over plain, in points of {measured}"
+        return _empty(title, f"extra {unit} over the plain backbone", y)
+    view = front_view(placements, cost=cost, unit=unit, measured=measured, verdict=verdict, absolute=absolute)
     points = view.points
     figure = Figure(layout="constrained")
     FigureCanvasAgg(figure)

@@ -47,7 +47,7 @@ def verdict(estimates: Estimates | None, baselines: Mapping[str, Placement]) -> 
         first = "No placement is better than the plain backbone at 95 %."
         return " ".join(each for each in (first, _best_so_far(estimates, plain), scope) if each)
     best = max(better, key=lambda placement: estimates.means[estimates.position[placement]])
-    gain = _gain(estimates.difference(best, plain), of=_measured(estimates))
+    gain = _gain(estimates.difference(best, plain), of=measured(estimates))
     claims = [f"Placement {best} is better than the plain backbone at 95 %: {gain}."]
     rival = estimates.best_no_dearer(best, [mark for mark in baselines.values() if mark != plain])
     if rival is not None and best not in baselines.values():
@@ -68,6 +68,11 @@ def claim_of(placement: Placement, estimates: Estimates, *, plain: Placement) ->
     lacks = "" if placement in estimates.comparable_with(plain) else ", for want of a second seed"
     gain = _gain(estimates.difference(placement, plain))
     return f"{placement} {said} than the plain backbone at 95 %{lacks}: {gain}."
+
+
+def measured(estimates: Estimates | None) -> str:
+    """Return which accuracy is estimated: that on new images where the variance over images is known."""
+    return "validation accuracy" if estimates is None or estimates.images is None else "accuracy on new images"
 
 
 def _missing_seeds(estimates: Estimates, plain: Placement) -> str:
@@ -122,10 +127,6 @@ def _about(estimates: Estimates) -> str:
     if estimates.images is None:
         return "All figures are about this validation split alone: which images each training got right is not known."
     return f"All figures are about new images, of which {estimates.images.images:,} validation images are a sample."
-
-
-def _measured(estimates: Estimates) -> str:
-    return "validation accuracy" if estimates.images is None else "accuracy on new images"
 
 
 def _gain(gain: Interval, *, of: str = "") -> str:

@@ -54,7 +54,7 @@ def test_plot_writes_the_file(cli, finished, tmp_path):
     code, output, _ = cli("plot", finished, "--output", tmp_path / "a.svg")
     assert code == 0
     assert f"wrote {tmp_path / 'a.svg'}" in output
-    assert "<!-- gain over plain, in points of validation accuracy: -->" in (tmp_path / "a.svg").read_text()
+    assert "<!-- gain over plain, in points of accuracy on new images: -->" in (tmp_path / "a.svg").read_text()
 
 
 def test_plot_draws_accuracies_on_demand_and_leaves_the_figure_of_gains(cli, finished, tmp_path):
@@ -63,7 +63,7 @@ def test_plot_draws_accuracies_on_demand_and_leaves_the_figure_of_gains(cli, fin
     code, output, _ = cli("plot", copy, "--absolute")
     assert code == 0
     assert output.split() == ["wrote", str(copy / "front-absolute.png"), "wrote", str(copy / "front-absolute.svg")]
-    assert "<!-- validation accuracy in %: -->" in (copy / "front-absolute.svg").read_text()
+    assert "<!-- accuracy on new images in %: -->" in (copy / "front-absolute.svg").read_text()
     assert (copy / "front.svg").read_bytes() == gains
 
 

@@ -67,7 +67,12 @@ def test_messages_of_other_code_are_printable(monkeypatch, capsys, is_warning):
 
 
 def test_titles_of_figures_are_printable_and_no_formulas(tmp_path):
-    for draw in (lambda title: plot_front(pd.DataFrame(), cost="flops", unit="FLOPs", title=title), empty_effects):
+    for draw in (
+        lambda title: plot_front(
+            pd.DataFrame(), cost="flops", unit="FLOPs", measured="validation accuracy", title=title
+        ),
+        empty_effects,
+    ):
         figure = draw(f"{HOSTILE} costs $1 and $\\bad$")
         save_figure(figure, tmp_path / "a.svg")
         assert "\x1b" not in (tmp_path / "a.svg").read_text()

@@ -38,7 +38,17 @@ def table(gains, half=0.5, *, extra=None, n=1) -> pd.DataFrame:
 
 
 def view_of(placements: pd.DataFrame, **options) -> FrontView:
-    return front_view(placements, **{"cost": "flops", "unit": "FLOPs", "verdict": "", "absolute": False, **options})
+    return front_view(
+        placements,
+        **{
+            "cost": "flops",
+            "unit": "FLOPs",
+            "measured": "validation accuracy",
+            "verdict": "",
+            "absolute": False,
+            **options,
+        },
+    )
 
 
 def test_the_front_by_gain_is_the_front_by_accuracy():
@@ -55,6 +65,15 @@ def test_without_the_plain_backbone_accuracies_are_shown_and_the_axis_says_why(a
     view = view_of(without, absolute=absolute)
     assert view.points["y"].tolist() == [81, 82]
     assert view.y_label.startswith("validation accuracy in % (plain is not trained):")
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+@pytest.mark.parametrize("measured", ["validation accuracy", "accuracy on new images"])
+def test_the_axis_says_what_its_intervals_are_about(measured, absolute):
+    label = view_of(table([0, 1]), measured=measured, absolute=absolute).y_label
+    subject, interval = label.split(":\n")
+    assert subject == (f"{measured} in %" if absolute else f"gain over plain, in points of {measured}")
+    assert interval.startswith("posterior mean, 90 % credible interval")
 
 
 @pytest.mark.parametrize(
@@ -86,7 +105,8 @@ def test_a_cost_that_hardly_moves_is_said_to(dearest, note):
         ("Placement se4-none is better than the plain backbone at 95 %", ": +2.00 points (mean). More."),
         ("No placement of the space is better at 95 %", "; of the baselines outside the space, SE everywhere. More."),
         ("No placement is better than the plain backbone at 95 %", ". (3 placements were compared.)"),
-        ("Nothing can be compared with the plain backbone", ": a.b-c.d@net[width=0.5] failed."),
+        ("No verdict yet: the plain backbone was trained on one seed", ", and a seed matters. Add a confirmation."),
+        ("Nothing can be compared with the plain backbone: a.b-c.d@net[width=0.5] failed", "."),
         ("Placement a.b-c@net[width=0.5] is better", " (posterior mean)."),
         ("The plain backbone has not been trained yet, so nothing can be compared with it", "."),
     ],
