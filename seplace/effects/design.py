@@ -51,19 +51,21 @@ SCALES = {
     "choice": _effect(0.15),
     "pair": _effect(0.15),
     "pair of modules": _effect(0.2),
+    "plain": Scale(median=0.15),
     "private": Scale(median=0.15),
     "backbone": Scale(median=1.0),
     "seed": Scale(median=0.4),
-    "seed x backbone": Scale(median=0.6),
+    "seed x backbone": Scale(median=2.0),
     "seed x choice": Scale(median=0.15),
     "covariate": Scale(median=0.3),
 }
 """The prior of the scale of each kind of effect, in units of the spread of all accuracies.
 
-`seed x backbone` is the effect of a seed on one of several backbones, whose networks share no weights; `seed x choice`
-that on a choice in a stage. `private` is the effect of a placement beside those of its choices. Its scale shares
-nothing with the others: otherwise placements that differ, but not by a sum of effects, would be taken for noise where
-choices have little effect.
+`seed x backbone` is the effect of a seed on one of several backbones, whose networks share no weights: on one seed all
+that backbones differ by may be its doing. `seed x choice` is that on a choice in a stage. `plain` is what the networks
+without attention miss the sum of effects by, so that gains over them do not rest on that sum. `private` is the effect
+of a placement beside those of its choices. Its scale shares nothing with the others: otherwise placements that differ,
+but not by a sum of effects, would be taken for noise where choices have little effect.
 """
 
 

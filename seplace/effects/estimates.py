@@ -175,6 +175,6 @@ class Estimates:
 def posterior_of(
     design: Design, observations: Sequence[Observation], *, images: ImageVariance | None, draws: int
 ) -> Posterior:
-    """Learn the posterior that statements are made from, always the same: about all images, where seeds interact."""
+    """Learn the posterior that statements are made from, always the same: a robust one, and about all images."""
     random = np.random.default_rng(0)
-    return Posterior(design, observations, draws=draws, random=random, images=images, seeds_interact=True)
+    return Posterior(design, observations, draws=draws, random=random, images=images, robust=True)

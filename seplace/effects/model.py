@@ -21,7 +21,7 @@ _INTERCEPT_SD = 10.0
 _LEAST_SPREAD = 0.005
 """The least spread of accuracies, as a share of their mean: equal accuracies do not show that there is no noise."""
 
-_LEAST_SHARE = 0.1
+_LEAST_SHARE = 0.03
 """The least share of the variance of accuracies that is taken not to come from the images."""
 
 
@@ -47,7 +47,7 @@ class Surface:
     intercept: float
     effects: Tables
     private: Floats
-    """The private effect of each observed placement."""
+    """What each observed placement has beside the effects of its choices."""
     observed_levels: NDArray[np.int64]
     """(observed placements, factors)."""
 
@@ -101,11 +101,12 @@ class Posterior:
         draws: int,
         random: np.random.Generator,
         images: ImageVariance | None = None,
-        seeds_interact: bool = False,
+        robust: bool = False,
     ) -> None:
         """Learn from at least one observation; `draws` sets of scales represent their posterior.
 
-        With `images` it is about all images. With `seeds_interact` a seed may change the effects of choices.
+        With `images` it is about all images. For statements, a `robust` one lets seeds change the effects of choices,
+        and the plain backbone lie beside the sum of effects; to choose trainings by, it would take too long.
         """
         self.design = design
         self.random = random
@@ -122,15 +123,20 @@ class Posterior:
         self._y = (accuracies - self._center) / self._unit_of_scale
         seeds = [each.seed for each in observations]
         by_seed, seed_kinds = design.seed_columns(self.levels[self._placement_of], seeds)
-        if not seeds_interact:
+        if not robust:
             shared = [at for at, kind in enumerate(seed_kinds) if kind != "seed x choice"]
             by_seed, seed_kinds = by_seed[:, shared], [seed_kinds[at] for at in shared]
         ones = np.ones((len(observations), 1))
-        self._rows = np.hstack([ones, rows[self._placement_of], by_seed])
+        self._is_plain = np.array(
+            [float(robust and all(choice.module == "none" for choice in each.choices)) for each in self.placements]
+        )
+        plain = self._is_plain[self._placement_of, None]
+        plain = plain[:, plain.any(axis=0)]
+        self._rows = np.hstack([ones, rows[self._placement_of], plain, by_seed])
         self._effects = slice(1, 1 + len(design.groups))
-        names = [*design.groups, *seed_kinds]
+        names = [*design.groups, *["plain"] * plain.shape[1], *seed_kinds]
         self.kinds = list(dict.fromkeys(names))
-        floors = np.concatenate([[known.base], known.columns, np.zeros(len(seed_kinds))])
+        floors = np.concatenate([[known.base], known.columns, np.zeros(len(names) - len(design.groups))])
         self._columns = Columns(
             group=np.array([-1, *map(self.kinds.index, names)]),
             scales=tuple(design.scales[kind] for kind in self.kinds),
@@ -201,7 +207,9 @@ class Posterior:
             sd = np.sqrt(own * noise / total)
             private = own * residuals / total + sd * random.standard_normal(residuals.shape)
             private = draw.private_without_floor(private, random)
-            values = rows @ draw.without_floors(coefficients, random)[: rows.shape[1]]
+            coefficients = draw.without_floors(coefficients, random)
+            private += self._plain_effects(coefficients)
+            values = rows @ coefficients[: rows.shape[1]]
             values[observed_at >= 0] += private[observed_at[observed_at >= 0]]
             if own_random is not None:
                 others = observed_at < 0
@@ -235,6 +243,8 @@ class Posterior:
             known = [counts[placement] * own / (noise + counts[placement] * own) for placement in (one, other)]
             difference = np.zeros(len(draw.mean))
             difference[self._effects] = rows[0] - rows[1]
+            if self._is_plain.any():
+                difference[self._effects.stop] = self._is_plain[one] - self._is_plain[other]
             private = known[0] * mean_rows[0] - known[1] * mean_rows[1]
             here = (difference - private) @ draw.root
             everywhere = (draw.kept * difference - draw.unit_kept * private) @ draw.root
@@ -271,9 +281,15 @@ class Posterior:
         return Surface(
             intercept=self._center + self._unit_of_scale * float(coefficients[0]),
             effects=self.design.tables(self._unit_of_scale * coefficients[self._effects]),
-            private=self._unit_of_scale * private,
+            private=self._unit_of_scale * (private + self._plain_effects(coefficients)),
             observed_levels=self.levels,
         )
+
+    def _plain_effects(self, coefficients: Floats) -> Floats:
+        """Return what the plain networks miss the sum of effects by: (observed placements, ...), 0 for all others."""
+        shape = (-1, *[1] * (coefficients.ndim - 1))
+        effect = coefficients[self._effects.stop] if self._is_plain.any() else np.zeros(coefficients.shape[1:])
+        return self._is_plain.reshape(shape) * effect
 
     def _private(self, draw: Draw, coefficients: Floats) -> tuple[Floats, Floats]:
         """Return mean and sd of the private effect of each observed placement, given the coefficients."""
