@@ -279,9 +279,9 @@ def _points(
         fmt=marker,
         color=color,
         markersize=size,
-        elinewidth=0.7 if faint else 1.0,
+        elinewidth=0.7 if faint else 1.3,
         label=label,
-        zorder=3,
+        zorder=2.2 if faint else 3,
     )
     for bar in drawn:
         bar.set_alpha(0.45 if faint else 1.0)
@@ -291,7 +291,8 @@ def _points(
 def _baselines(axes: Axes, table: pd.DataFrame, *, has_line: bool) -> list[Line2D]:
     """Mark the baselines, on the front or not, and return their keys for the legend.
 
-    Those on the front have an interval already. With `has_line` the plain backbone is a dashed line as well.
+    Those on the front have an interval already; the intervals of the others are between it and the gray ones. With
+    `has_line` the plain backbone is a dashed line as well.
     """
     modules = dict.fromkeys(name.split()[0] for name in table["baseline"])
     own = [module for module in modules if module not in _MARKERS_OF_MODULES]
@@ -301,7 +302,7 @@ def _baselines(axes: Axes, table: pd.DataFrame, *, has_line: bool) -> list[Line2
         name = row["baseline"]
         marker, size, is_hollow = _style_on(others.index(name)) if name in others else _style(name, own)
         if not row["on_front"]:
-            axes.plot([row["x"]] * 2, [row["lower"], row["upper"]], color=_ORANGE, linewidth=1.0, zorder=3)
+            axes.plot([row["x"]] * 2, [row["lower"], row["upper"]], color=_ORANGE, linewidth=1.0, zorder=2.5)
         style: dict[str, Any] = {"color": _ORANGE, "marker": marker, "markersize": size, "linestyle": ""}
         style["markerfacecolor"] = "white" if is_hollow else _ORANGE
         axes.plot(row["x"], row["y"], **style, label=name, zorder=4)
