@@ -19,18 +19,25 @@ def plan(
     batch: Annotated[
         bool, typer.Option(help="Count the costs of the space, and time training steps to estimate the run.")
     ] = True,
+    pilot: Annotated[
+        Path | None,
+        typer.Option(help="Results folder of a study on the same task, to measure the noise instead of assuming it."),
+    ] = None,
 ) -> None:
-    """Show the plan of a run: the space, its costs, the baselines and the estimated time."""
+    """Show the plan of a run: the space, its costs, the baselines, the gains it can show and the estimated time."""
     from seplace.report.images import image_lines
     from seplace.report.limits import limit_lines
     from seplace.report.numbers import duration, quantity
+    from seplace.report.power import power_lines
     from seplace.report.terminal import plain_table
     from seplace.search.plan import make_plan
     from seplace.study.config import load_study
 
     import_from(Path())
     config = load_study(study)
-    made = make_plan(config, results or Path("results") / config.name, with_batch=batch)
+    made = make_plan(config, results or Path("results") / config.name, with_batch=batch, pilot=pilot)
+    if made.power.obstacle:
+        show(made.power.obstacle)
     space, search = config.search_space, config.search
     show(f"study {config.name}: {space.backbone.text} on {config.data.name}, space {space.name}")
     for line in image_lines(made.images):
@@ -81,6 +88,8 @@ def plan(
         ]
         show(plain_table(["cost", "plain", "cheapest", "dearest", "span"], rows))
     for line in limit_lines(made):
+        show(line)
+    for line in power_lines(made):
         show(line)
     if made.seconds is not None and made.estimate is not None:
         side = "one after the other" if made.estimate.at_once == 1 else f"{made.estimate.at_once} at once"

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import f as f_distribution
+from scipy.special import fdtrc
 
 from seplace.arrays import Floats
 from seplace.effects.design import Design
@@ -102,4 +102,4 @@ def _chance(before: Floats, after: Floats, *, gained: int, freedom: int) -> floa
         return 1.0
     unexplained = float(after @ after)
     ratio = (float(before @ before) - unexplained) / gained / max(unexplained / freedom, np.finfo(float).tiny)
-    return float(f_distribution.sf(ratio, gained, freedom))
+    return float(fdtrc(gained, freedom, max(ratio, 0.0)))

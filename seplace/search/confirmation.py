@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ROUND = 4
 """Trainings that are chosen at a time, whatever the number of workers: a study must not depend on it."""
 
-_CANDIDATES = 8
+CANDIDATES = 8
 """The most candidates of the recommended front that are confirmed."""
 
 _DECIDED = 0.1
@@ -52,7 +52,7 @@ def next_round(
     plain = next((mark for mark in baselines if mark.is_plain), None)
     jobs: list[Job] = []
     failed = [row.placement for row in rows if row.accuracy is None]
-    promising = recommended_placements(estimates, priced_space, failed=failed)[:_CANDIDATES]
+    promising = recommended_placements(estimates, priced_space, failed=failed)[:CANDIDATES]
     for question in _questions(estimates, promising, baselines):
         wanted = [trainings.job(question.placement, seed) for seed in range(seeds)]
         job = next((each for each in wanted if each.key not in results), None)

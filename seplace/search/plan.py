@@ -16,6 +16,7 @@ from seplace.placement import Placement, StageChoice
 from seplace.results.ledger import Ledger
 from seplace.search.limits import Kept, check_limits, kept_of
 from seplace.search.of_study import budget_of, task_of
+from seplace.search.power import Power, power_of
 from seplace.search.scoring import placements_to_score, proxy_records
 from seplace.search.time_estimate import TimeEstimate, at_once
 
@@ -55,6 +56,8 @@ class Plan:
     """A sentence for each frozen network of the user's own: what learns in it; empty without a batch."""
     proxy_seconds: float | None
     """The time of all proxy scores, from those of an earlier run; None if a proxy has not been timed."""
+    power: Power
+    """The smallest gain that the study can show, with what it follows from."""
 
     @property
     def seconds(self) -> float | None:
@@ -77,11 +80,12 @@ class Plan:
         return ", proxies not included: not timed yet" if self.proxy_seconds is None else ", proxies included"
 
 
-def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool) -> Plan:
+def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool, pilot: Path | None = None) -> Plan:
     """Plan a run; with a batch costs are counted and training steps timed, without it torch is not imported.
 
     An evaluator that answers from a folder needs no batch and is always consulted: it refuses a study that it cannot
-    answer.
+    answer. In the results folder `pilot` the noise is measured that limits which gains the study can show; see
+    `power_of` for what it must be.
     """
     begun = time.perf_counter()
     table = read_cost_table(cost_file(folder), key=config.cost_key())
@@ -138,6 +142,7 @@ def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool) -> Plan:
         images=images,
         frozen=frozen,
         proxy_seconds=_proxy_seconds(config, folder),
+        power=power_of(config, images, pilot=pilot),
     )
 
 

@@ -38,6 +38,28 @@ def test_a_plan_says_what_rungs_do(cli, tmp_path):
     assert "counts epochs, 9 a training" in output
 
 
+def test_a_plan_says_what_gains_can_be_shown(cli, tmp_path):
+    study = write_study(tmp_path, confirm={"seeds": 3, "trainings": 18}, data={"validation_images": 600})
+    options = ("--no-batch", "--results", tmp_path / "out")
+    code, output, _ = cli("plan", study, *options)
+    assert code == 0
+    assert output.startswith("study tiny: ")
+    shown = re.search(r"gains over plain of about (\S+) points or more can be shown \(80 % power.*: 600 valid", output)
+    assert float(shown[1]) > 1
+    assert "  assumed: a placement and plain on one seed disagree on " in output
+    code, _, errors = cli("plan", study, *options, "--pilot", tmp_path)
+    assert code == 3
+    assert f"{tmp_path}: no results here" in errors
+
+
+def test_the_first_line_of_a_plan_is_that_no_verdict_can_follow(cli, tmp_path):
+    study = write_study(tmp_path, search={"seeds": 1})
+    code, output, _ = cli("plan", study, "--results", tmp_path / "out", "--no-batch")
+    assert code == 0
+    assert output.splitlines()[0].startswith("This study cannot end with a verdict: at 95 % it needs two seeds")
+    assert "with that change, gains over plain of about " in output
+
+
 def test_a_bad_study_is_exit_2_with_its_place(cli, tmp_path):
     study = write_study(tmp_path, search={"sampler": "nsga3"})
     code, _, error = cli("run", study)
@@ -98,7 +120,9 @@ def test_a_plan_says_what_the_data_are_used_for(cli, tmp_path):
         assert "val/class_1/000.png: no image, 0 bytes" in errors
         assert "skip_damaged: true" in errors
     shutil.rmtree(tmp_path / "images")
-    assert "images is not there" in cli("plan", study, "--results", tmp_path / "out", "--no-batch")[1]
+    output = cli("plan", study, "--results", tmp_path / "out", "--no-batch")[1]
+    assert re.search("not looked at, .*images is not there", output)
+    assert re.search("is not known: it depends on the validation images in .*images, which is not there", output)
 
 
 @pytest.mark.filterwarnings("default:999 workers")

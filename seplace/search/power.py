@@ -1,0 +1,157 @@
+"""The smallest gain that a study can show, before anything is trained, and what would make it smaller."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seplace.effects.detectable import Scatter, detectable_gain
+from seplace.effects.estimates import Estimates
+from seplace.search.confirmation import CANDIDATES
+from seplace.search.pilot import load_pilot, validation_images_of
+
+if TYPE_CHECKING:
+    from seplace.results.pilot import Pilot
+    from seplace.study.config import StudyConfig
+
+_ADVISED_SEEDS = 3
+_CONFIRMED = CANDIDATES + 1
+"""The placements that a confirmation brings to its seeds: its candidates and the plain backbone."""
+
+ACCURACY = 0.7
+FLIPS = 0.3
+DIFFERENCE = 0.1
+NOISE = 0.008
+"""What is assumed without a pilot, as seen in trainings of minutes on some thousand images of CIFAR-10 and digits.
+
+`FLIPS` is a share of p (1 - p), the variance of an image's result if images did not differ in difficulty, with p the
+accuracy; it was 0.25 to 0.4. `DIFFERENCE` is a share of the flips; it was 0 to 0.1. `NOISE` was 0.2 to 1.5 points.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Power:
+    """What a study can show: the numbers that its smallest detectable gain follows from, and where they come from."""
+
+    images: int | None
+    """Validation images; None where the data were not looked at."""
+    most_images: int | None
+    """The most validation images that the data set leaves room for; None where that is not known."""
+    seeds: int
+    """Seeds of a placement and of the plain backbone in the end; those advised where a verdict needs more."""
+    compared: int
+    """About how many placements are compared with the plain backbone: those that get a second seed."""
+    scatter: Scatter
+    pilot: Pilot | None
+    pilot_folder: Path | None
+    obstacle: str
+    """Why the study may end without a verdict at 95 %, and what to change, as sentences; empty if all is well."""
+
+    def gain(self, *, images: int | None = None, seeds: int | None = None) -> float:
+        """Return the smallest gain in points that is called better with 80 % power, as planned or with more."""
+        of_images = images or self.images
+        assert of_images is not None, "the number of validation images is known"
+        error = self.scatter.error(images=of_images, seeds=seeds or self.seeds)
+        return detectable_gain(error, compared=self.compared)
+
+    @property
+    def least_gain(self) -> float:
+        """The smallest gain in points with any number of seeds, which the validation images set."""
+        assert self.images is not None, "the number of validation images is known"
+        return detectable_gain(self.scatter.image_variance(self.images) ** 0.5, compared=self.compared)
+
+
+def power_of(config: StudyConfig, images: Mapping[str, Any], *, pilot: Path | None) -> Power:
+    """Return what a study can show.
+
+    Args:
+        config: The study.
+        images: The description of its data; empty if none was looked at.
+        pilot: The results folder of a study on the same task, in which noise is measured; None for assumed noise.
+
+    Raises:
+        InputError: The pilot has another data set, or other classes.
+        DataError: The pilot is no results folder, or no placement in it has two seeds.
+
+    """
+    measured, of_pilot = (None, None) if pilot is None else load_pilot(pilot, config, images)
+    seeds, obstacle = _seeds_of(config)
+    return Power(
+        images=validation_images_of(config, images),
+        most_images=_most_images(config, images),
+        seeds=seeds,
+        compared=_compared(config),
+        scatter=scatter_of(measured, images=of_pilot),
+        pilot=measured,
+        pilot_folder=pilot,
+        obstacle=obstacle,
+    )
+
+
+def scatter_of(pilot: Pilot | None, *, images: int | None) -> Scatter:
+    """Return what a pilot measured on `images` validation images, and what is assumed for the rest."""
+    accuracy = ACCURACY if pilot is None else pilot.accuracy
+    flips = FLIPS * accuracy * (1 - accuracy)
+    if pilot is None:
+        return Scatter(noise=NOISE, flips=flips, difference=DIFFERENCE * flips)
+    if pilot.flips is not None:
+        flips = pilot.flips
+    elif images is not None:
+        flips = min(flips, images * pilot.noise**2)  # single images explain no more than all of the noise
+    noise = max(pilot.noise**2 - (0.0 if images is None else flips / images), 0.0) ** 0.5
+    difference = DIFFERENCE * flips if pilot.difference is None else pilot.difference
+    return Scatter(noise=noise, flips=flips, difference=difference)
+
+
+def _most_images(config: StudyConfig, images: Mapping[str, Any]) -> int | None:
+    """Return the validation images if half of the training images were held out too.
+
+    None where the data set has more than the study uses, or was not looked at.
+    """
+    uses = images.get("uses", {})
+    if config.data.train_images is not None or not {"train", "validation"} <= uses.keys():
+        return None
+    return int(uses["validation"]["images"]) + int(uses["train"]["images"]) // 2
+
+
+def _compared(config: StudyConfig) -> int:
+    """Return how many placements get a second seed, the plain backbone aside."""
+    space = config.search_space
+    marks = (space.baselines | config.own_baselines).values()
+    candidates = len(space) + sum(placement not in space for placement in marks)
+    trained = candidates if config.search.trainings is None else min(config.search.trainings, candidates)
+    if config.search.sampler != "exhaustive":
+        trained = min(trained, CANDIDATES + len(marks))
+    return max(trained - 1, 1)
+
+
+def _seeds_of(config: StudyConfig) -> tuple[int, str]:
+    """Return the seeds that placements have in the end, and what is in the way of a verdict; empty if nothing is."""
+    search, confirm, space = config.search, config.confirm, config.search_space
+    needed = "two seeds of a placement and of the plain backbone"
+    advice = f"confirm: {{seeds: {_ADVISED_SEEDS}, trainings: {(_ADVISED_SEEDS - 1) * _CONFIRMED}}}"
+    never = f"This study cannot end with a verdict: at 95 % it needs {needed}"
+    seeds = 1
+    if search.sampler == "exhaustive":
+        rounds = search.seeds if search.trainings is None else search.trainings // len(space)
+        seeds = max(min(search.seeds, rounds), 1)
+    if confirm is not None:
+        added = max(confirm.trainings // _CONFIRMED, min(confirm.trainings // 2, 1))
+        seeds = max(seeds, min(confirm.seeds, seeds + added))
+    if seeds >= Estimates.FEWEST_SEEDS:
+        return seeds, ""
+    if confirm is not None and confirm.seeds < Estimates.FEWEST_SEEDS:
+        return _ADVISED_SEEDS, f"{never}. Set confirm.seeds to {_ADVISED_SEEDS} (it is {confirm.seeds})."
+    if confirm is not None:
+        return (
+            Estimates.FEWEST_SEEDS,
+            f"{never}. Set confirm.trainings to {_CONFIRMED} or more (it is {confirm.trainings}).",
+        )
+    if search.seeds < Estimates.FEWEST_SEEDS:
+        return _ADVISED_SEEDS, f"{never}, and here each gets one. Add to the study file: {advice}"
+    return _ADVISED_SEEDS, (
+        f"This study may end without a verdict: at 95 % it needs {needed}, and without a confirmation "
+        f"nothing makes sure of them. Add to the study file: {advice}"
+    )
