@@ -168,20 +168,25 @@ class Design:
     def seed_columns(self, levels: NDArray[np.int64], seeds: Sequence[int | None]) -> tuple[Floats, list[str]]:
         """Return what a seed does to trainings on it: columns (n, columns), and the kind of each.
 
-        `levels` (n, factors) are those of the trainings, `seeds` theirs; a training without a seed has none of this.
+        `levels` (n, factors) are those of the trainings, `seeds` theirs; a training without a seed has none of this. A
+        choice has a column on a seed if several trainings hold it there, and not all: one alone is noise.
         """
-        columns: list[Floats] = []
+        columns: list[NDArray[np.bool_]] = []
         kinds: list[str] = []
         for seed in sorted({each for each in seeds if each is not None}):
             on_seed = np.array([each == seed for each in seeds])
             columns.append(on_seed)
             kinds.append("seed")
-            for factor, column in enumerate(levels.T):
-                plain = -1 if factor == 0 else self.stages[factor - 1][StageChoice()]
-                for level in np.unique(column[on_seed]):
-                    if (factor > 0 and level != plain) or (factor == 0 and len(self.variants) > 1):
-                        columns.append(on_seed & (column == level))
-                        kinds.append("seed x choice" if factor else "seed x backbone")
+            if len(self.variants) > 1:
+                shown = [on_seed & (levels[:, 0] == level) for level in np.unique(levels[on_seed, 0])]
+                columns += shown
+                kinds += ["seed x backbone"] * len(shown)
+            for known, column in zip(self.stages, levels[:, 1:].T, strict=True):
+                attended = on_seed & (column != known[StageChoice()])
+                shown = [on_seed & (column == level) for level in np.unique(column[attended])]
+                shown = [each for each in shown if 1 < each.sum() < on_seed.sum()]
+                columns += shown
+                kinds += ["seed x choice"] * len(shown)
         return np.array(columns, dtype=float).reshape(len(columns), len(levels)).T, kinds
 
     # The kinds of effects

@@ -7,6 +7,7 @@ import pytest
 
 from seplace.effects.design import Design
 from seplace.effects.model import Observation, Posterior
+from seplace.interval import Interval
 from seplace.placement import Placement
 from seplace.study.space_file import load_space
 from tests.effects.toy import SMALL, WIDER, all_levels, observed, parse, space_with
@@ -195,3 +196,55 @@ def test_little_data_are_no_certainty(count):
     samples = posterior.sample_at(posterior.levels, 500)
     assert samples.mean(axis=0) == pytest.approx([90.0] * count, abs=0.5)
     assert samples.std(axis=0).min() > 0.02
+
+
+def test_seeds_change_the_effects_of_choices_that_several_trainings_hold():
+    design = Design(SMALL)
+    texts = [f"{each}-none" for each in ("none-none", "se4-none", "se4-eca", "none-eca", "se4-none", "none-none")]
+    levels = design.levels([Placement.parse(text) for text in texts])
+    columns, kinds = design.seed_columns(levels, [0, 0, 0, 0, 1, 1])
+    assert kinds == ["seed", "seed x choice", "seed x choice", "seed"]
+    assert columns.T.tolist() == [
+        [1, 1, 1, 1, 0, 0],
+        [0, 1, 1, 0, 0, 0],  # se4 in stage 1 on seed 0; alone on seed 1 it is noise
+        [0, 0, 1, 1, 0, 0],
+        [0, 0, 0, 0, 1, 1],
+    ]
+
+
+def test_backbones_that_share_no_weights_have_seeds_of_their_own():
+    """One seed of each: what they differ by may be the seed's doing, and the interval says so."""
+    space = load_space("cifar-resnet8-or-wider")
+    wider = next(each for each in space if each.variant and not any(choice.module != "none" for choice in each.choices))
+    random = np.random.default_rng(4)
+    accuracies = {
+        placement: 60 + 5.0 * bool(placement.variant) + random.normal(0, 0.1) for placement in list(space)[::16]
+    }
+    plain = next(iter(accuracies))
+    observations = [Observation(placement=each, seed=0, accuracy=value) for each, value in accuracies.items()]
+    posterior = Posterior(Design(space), observations, draws=24, random=random, robust=True)
+    drawn = posterior.sample_at(posterior.design.levels([wider, plain]), 2000)
+    gain = Interval.of_draws(drawn[:, 0] - drawn[:, 1])
+    assert gain.lower < 0
+    assert gain.upper - gain.lower > 4
+
+
+def test_gains_do_not_rest_on_the_sum_of_effects():
+    """Any attention adds 2 points, whichever and wherever: a sum of effects has plain 1 point higher than it is."""
+    random = np.random.default_rng(5)
+    observations = [
+        Observation(placement=each, seed=0, accuracy=70 + 2.0 * (not each.is_plain) + random.normal(0, 0.2))
+        for each in SMALL
+        if each.is_plain or sum(choice.module == "none" for choice in each.choices) < 2
+    ]
+    means, held, widths = {}, {}, {}
+    for robust in (False, True):
+        posterior = Posterior(Design(SMALL), observations, draws=24, random=np.random.default_rng(0), robust=robust)
+        drawn = posterior.sample_at(posterior.levels, 2000)
+        plain = next(at for at, each in enumerate(posterior.placements) if each.is_plain)
+        gains = np.delete(drawn - drawn[:, [plain]], plain, axis=1)
+        means[robust], widths[robust] = gains.mean(), gains.std(axis=0).mean()
+        held[robust] = np.mean([2.0 in Interval.of_draws(each) for each in gains.T])
+    assert means[True] == pytest.approx(2.0, abs=0.2)
+    assert held[True] > 0.9
+    assert widths[False] < widths[True]
