@@ -1,14 +1,15 @@
 """How often 90 % intervals hold the gain on new images, on landscapes whose trainings are scored on a finite split.
 
 A design is a set of trainings without a search, so that many repetitions are cheap; `seplace simulate` measures whole
-searches. `python -m tests.benchmarks.new_images [repetitions] [kind ...]`.
+searches. `python -m tests.benchmarks.new_images --repetitions 20 --output FILE.csv`.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -80,7 +81,7 @@ def held(problem: SearchProblem, rows: Sequence[Evaluation], best: Sequence[Plac
                 "sd": (estimates.accuracies[:, at] - estimates.accuracies[:, plain_at]).std(),
                 "width": gain.upper - gain.lower,
                 "held": true_gain in gain,
-                "below": true_gain < gain.lower,
+                "below": true_gain < gain.lower,  # the estimate is too high
                 "accuracy_held": true[placement] in estimates.accuracy(placement),
                 "best": placement in best,
                 "claimed": placement in claimed,
@@ -104,40 +105,56 @@ def measured(kind: str, repetitions: Sequence[int]) -> pd.DataFrame:
 
 
 def summarized(table: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a kind, number of images and design; ± is a standard error over repetitions."""
+    """Return one row a kind, number of images and design; `_se` is a standard error over repetitions, in percent."""
     rows = []
     for (kind, images, design), part in table.groupby(["kind", "images", "design"], sort=False):
-        shares = part.groupby("number")["held"].mean()
+        shares = 100 * part.groupby("number")["held"].mean()
         claims = part.groupby("number")[["claimed", "wrong"]].any()
-        best = part[part["best"]]
         rows.append(
             {
                 "kind": kind,
                 "images": images,
                 "design": design,
                 "n": len(shares),
-                "gains held": f"{100 * shares.mean():.0f} ± {100 * shares.std() / np.sqrt(len(shares)):.0f}",
-                "est. too high": f"{100 * part['below'].mean():.0f}",
-                "too low": f"{100 * (1 - part['held'].mean() - part['below'].mean()):.0f}",
-                "of best 3": f"{100 * best['held'].mean():.0f}" if len(best) else "",
-                "accuracies": f"{100 * part['accuracy_held'].mean():.0f}",
-                "bias": f"{part['error'].mean():+.2f}",
-                "rmse": f"{np.sqrt((part['error'] ** 2).mean()):.2f}",
-                "sd": f"{part['sd'].mean():.2f}",
-                "width": f"{part['width'].mean():.2f}",
+                "held": shares.mean(),
+                "held_se": shares.std() / np.sqrt(len(shares)),
+                "too_high": 100 * part["below"].mean(),
+                "too_low": 100 * (1 - part["held"].mean() - part["below"].mean()),
+                "best_held": 100 * part.loc[part["best"], "held"].mean(),
+                "accuracies_held": 100 * part["accuracy_held"].mean(),
+                "bias": part["error"].mean(),
+                "rmse": np.sqrt((part["error"] ** 2).mean()),
+                "sd": part["sd"].mean(),
+                "width": part["width"].mean(),
                 "claims": int(claims["claimed"].sum()),
                 "wrong": int(claims["wrong"].sum()),
-                "wrong placements": f"{part['wrong'].sum()} of {part['claimed'].sum()}",
+                "claimed_placements": int(part["claimed"].sum()),
+                "wrong_placements": int(part["wrong"].sum()),
             }
         )
     return pd.DataFrame(rows)
 
 
-def main(repetitions: int, kinds: Sequence[str]) -> None:
-    """Print the shares, one kind after the other."""
-    for kind in kinds or LANDSCAPES:
-        print(summarized(measured(kind, range(repetitions))).to_string(index=False), flush=True)
+def printed(summary: pd.DataFrame) -> str:
+    """Return the rows with as many digits as they have."""
+    percent = {name: "{:.0f}".format for name in summary if name.endswith(("held", "held_se")) or name[:4] == "too_"}
+    points = {"bias": "{:+.2f}".format} | {name: "{:.2f}".format for name in ("rmse", "sd", "width")}
+    return summary.to_string(index=False, formatters=percent | points)
+
+
+def main(repetitions: int, kinds: Sequence[str], output: Path | None) -> None:
+    """Print the shares, one kind after the other, and add them to a file if there is one."""
+    for kind in kinds:
+        summary = summarized(measured(kind, range(repetitions)))
+        print(printed(summary), flush=True)
+        if output:
+            summary.round(4).to_csv(output, mode="a", header=not output.exists(), index=False)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20, sys.argv[2:])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("kinds", nargs="*", default=list(LANDSCAPES))
+    parser.add_argument("--repetitions", type=int, default=20)
+    parser.add_argument("--output", type=Path)
+    given = parser.parse_args()
+    main(given.repetitions, given.kinds, given.output)
