@@ -153,7 +153,7 @@ def main(repetitions: int, kinds: Sequence[str], output: Path | None) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kinds", nargs="*", default=list(LANDSCAPES))
+    parser.add_argument("kinds", nargs="*", default=list(LANDSCAPES), metavar="KIND")
     parser.add_argument("--repetitions", type=int, default=20)
     parser.add_argument("--output", type=Path)
     given = parser.parse_args()

@@ -209,6 +209,53 @@ def _calibration(*folders: str) -> str:
     return markdown_table(heads, rows)
 
 
+_DESIGNS = {
+    "25 x 1 seed": "25 placements, 1 seed",
+    "25 x 1, best 3 x 4": "the same, plain and the best 3 again on 3 seeds",
+    "9 x 4 seeds": "9 placements, 4 seeds",
+}
+_SPLITS = {"100": "V = 100", "500": "V = 500", "2000": "V = 2,000", "all": "all images"}
+
+
+def _designs(file: str, before: str) -> str:
+    """Return the shares of 90 % intervals of gains that hold, and before, a row a kind of landscape and design."""
+    keys = ["kind", "design", "images"]
+    now, earlier = (pd.read_csv(RESULTS / each, dtype={"images": str}).set_index(keys) for each in (file, before))
+    rows = []
+    for (kind, design), part in now.groupby(["kind", "design"], sort=False):
+        cells = []
+        for images in _SPLITS:
+            row, old = now.loc[(kind, design, images)], earlier.loc[(kind, design, images)]
+            cells.append(f"{row['held']:.0f} ± {row['held_se']:.0f} ({old['held']:.0f})")
+        old = earlier.loc[(kind, design)]
+        wrong = [f"{each['wrong_placements'].sum()} of {each['claimed_placements'].sum()}" for each in (part, old)]
+        accuracies = [f"{each['accuracies_held'].mean():.0f}" for each in (part, old)]
+        about = f"{accuracies[0]} ({accuracies[1]})", f"{wrong[0]} ({wrong[1]})"
+        rows.append([f"`{kind}`", _DESIGNS[design], str(part["n"].iloc[0]), *cells, *about])
+    heads = ["landscape", "trainings", "n", *_SPLITS.values(), "accuracies", "wrong claims"]
+    return markdown_table(heads, rows)
+
+
+def _new_images(folder: str) -> str:
+    """Return how well the gains of all trained placements hold on new images, before and after the confirmation."""
+    table = pd.read_csv(RESULTS / folder / "calibration.csv")
+    table[["kind", "images"]] = table["problem"].str.extract(r"([^\[]+)(?:\[images=(\d+)\])?").fillna("all")
+    rows = []
+    for kind, searches in table.groupby("kind", sort=False):
+        for stage, prefix in (("search", "search_"), ("confirmation", "")):
+            cells, wrong, claimed = [], 0, 0
+            for images in _SPLITS:
+                part = searches[searches["images"] == images]
+                shares = 100 * part[f"{prefix}compared_gains_covered"] / part[f"{prefix}compared"]
+                error = shares.std() / math.sqrt(len(shares))
+                cells.append(f"{shares.mean():.0f} ± {error:.0f}" if len(part) else "")
+                wrong += part[f"{prefix}wrongly_claimed"].sum()
+                claimed += part[f"{prefix}claimed"].sum()
+            n = searches.groupby("images").size().max()
+            rows.append([f"`{kind}`", stage, str(n), *cells, f"{wrong} of {claimed}"])
+    return markdown_table(["landscape", "after the", "n", *_SPLITS.values(), "wrong claims"], rows)
+
+
 def _with_gains(part: pd.DataFrame) -> pd.Series:
     """Return how many points of each front have a gain: all but the plain backbone, which is always on it."""
     return part["front_points"] - 1
@@ -251,6 +298,8 @@ MAKERS = {
     "calibration": lambda: _calibration(
         "simulation-usual", "simulation-hard", "simulation-nothing-helps", "simulation-cifar10-table"
     ),
+    "new images": lambda: _new_images("simulation-new-images"),
+    "new images by design": lambda: _designs("simulation-new-images/designs.csv", "simulation-new-images/before.csv"),
     "tabular": lambda: _placements(
         "cifar10-table",
         "eca-eca-cbam16",
