@@ -10,7 +10,7 @@ from seplace.errors import DataError, InputError, UnknownName
 from seplace.report.simulation_tables import calibration_table
 from seplace.results.evaluation import Job
 from seplace.results.ledger import Ledger
-from seplace.simulation.comparison import Comparison, Repetition
+from seplace.simulation.comparison import Comparison, Repetition, repeat
 from seplace.simulation.curves import calibration, hypervolumes, summary
 from seplace.simulation.landscapes import landscape
 from seplace.simulation.problem_name import problem_of
@@ -233,40 +233,34 @@ def test_the_gains_of_all_trained_placements_are_held_against_the_truth():
 
 def test_a_confirmed_search_is_calibrated_before_and_after(tmp_path):
     phases = Phases(trainings=9, seeds=1, confirm_seeds=3, confirm_trainings=4)
-    comparison = Comparison(tmp_path, phases)
     one = Repetition(problem="usual[images=200]", sampler="random", number=0)
-    comparison.run([one], workers=1, on_done=lambda _: None)
+    comparison = Comparison(tmp_path, phases)
+    comparison.outcomes[one] = repeat(one, phases, (9,))
     (row,) = comparison.calibrations().to_dict("records")
-    assert row["searched"] == 9 < row["trained"] == 13
+    assert row["searched"] == 9 < row["trained"] <= 13
     assert row["search_compared"] <= row["compared"]
     assert row["search_compared_gain_width"] != row["compared_gain_width"]
-    alone = Comparison(tmp_path / "alone", replace(phases, confirm_seeds=0, confirm_trainings=0))
-    alone.run([one], workers=1, on_done=lambda _: None)
-    (without,) = alone.calibrations().to_dict("records")
-    assert {f"search_{name}": without[name] for name in without if name.startswith("compared")} == {
-        name: value for name, value in row.items() if name.startswith("search_compared")
-    }
-    assert not any(name.startswith("search_") for name in without)
+    alone = repeat(one, replace(phases, confirm_seeds=0, confirm_trainings=0), (9,))
+    assert comparison.outcomes[one].search_calibration == alone.calibration
+    assert alone.search_calibration is None
 
 
 def test_an_earlier_version_did_not_hold_all_gains_against_the_truth(tmp_path):
-    comparison = Comparison(tmp_path, SHORT)
-    comparison.run([Repetition(problem="usual", sampler="random", number=0)], workers=1, on_done=lambda _: None)
-    (made,) = comparison.outcomes.values()
+    one, other = (Repetition(problem="usual", sampler="random", number=number) for number in range(2))
+    made = repeat(one, SHORT, (14,))
     older = {name: value for name, value in made.calibration.items() if not name.startswith("compared")}
+    comparison = Comparison(tmp_path, SHORT)
 
-    def all_gains_covered(*calibrations: dict) -> str:
-        comparison.outcomes = {
-            Repetition(problem="usual", sampler="random", number=number): replace(made, calibration=each)
-            for number, each in enumerate(calibrations)
-        }
+    def all_gains_covered() -> str:
         table = calibration_table(comparison.calibrations())
         at = [column.heading for column in table.columns].index("all gains covered")
         return table.rows[0].cells[at]
 
+    comparison.outcomes[other] = replace(made, calibration=older)
+    assert all_gains_covered() == ""
+    comparison.outcomes[one] = made
     share = f"{100 * made.calibration['compared_gains_covered'] / made.calibration['compared']:.0f} %"
-    assert all_gains_covered(made.calibration, older) == share
-    assert all_gains_covered(older) == ""
+    assert all_gains_covered() == share
 
 
 def test_an_unknown_problem_is_named_with_the_nearest():
