@@ -126,7 +126,7 @@ def _about(estimates: Estimates) -> str:
     """Say what images the figures are about."""
     if estimates.images is None:
         return "All figures are about this validation split alone: which images each training got right is not known."
-    return f"All figures are about new images, of which {estimates.images.images:,} validation images are a sample."
+    return f"All figures are about new images; the {estimates.images.images:,} validation images are a sample of them."
 
 
 def _gain(gain: Interval, *, of: str = "") -> str:

@@ -31,6 +31,11 @@ COLUMNS = {
 }
 """Former names of columns, with those of today."""
 
+ESTIMATED = ("accuracy", "gain", "gain_vs_baseline", "effect")
+"""Columns with intervals that the model of today estimates anew; it also decides what is on the front."""
+
+BY_ESTIMATES = ("on_front", "p_front", "p_better", "p_positive", "best_baseline")
+
 BASELINES = {"none": "plain"}
 """Former names of baselines, with those of today."""
 
@@ -50,26 +55,40 @@ def comparison(tmp_path) -> Comparison:
 
 
 def check_same(folder: str, name: str, table: pd.DataFrame, **columns: str) -> None:
-    """Hold a table against the one that version 0.10 wrote, number by number; further columns are new."""
+    """Hold a table against the one that version 0.10 wrote, number by number; further columns are new.
+
+    Estimates are those of today's model: each lies in the former interval, or that in its own.
+    """
     former = pd.read_csv(FORMER / folder / f"{name}.csv", keep_default_na=False, na_values=[""])
     former = former.rename(columns=COLUMNS | columns)
     for column in ("baseline", "best_baseline"):
         if column in former:
             former[column] = former[column].replace(BASELINES)
     current = pd.read_csv(io.StringIO(to_csv(table)), keep_default_na=False, na_values=[""])
-    assert len(current) == len(former)
-    if name == "recommended":  # by rounding, ties of equal expected gain fall otherwise on another processor
+    if name in ("front", "recommended"):  # of placements that the model chooses
         former, current = (table.sort_values("placement", ignore_index=True) for table in (former, current))
-        former, current = (
-            table[table["placement"].isin(set(former["placement"]) & set(current["placement"]))].reset_index(drop=True)
-            for table in (former, current)
-        )
+        shared = set(former["placement"]) & set(current["placement"])
+        former, current = (table[table["placement"].isin(shared)].reset_index(drop=True) for table in (former, current))
         assert len(former) > 5
-    for column in former:
+    assert len(current) == len(former)
+    estimated = [column for column in ESTIMATED if f"{column}_lower" in former]
+    for column in estimated:
+        check_overlap(current, former, column)
+    bounds = [f"{column}{end}" for column in estimated for end in ("", "_lower", "_upper")]
+    for column in former.columns.difference([*bounds, *BY_ESTIMATES]):
         if pd.api.types.is_numeric_dtype(former[column]):
             np.testing.assert_allclose(current[column], former[column], rtol=1e-5, err_msg=f"{name}: {column}")
         else:
             assert current[column].fillna("").to_list() == former[column].fillna("").to_list(), f"{name}: {column}"
+
+
+def check_overlap(current: pd.DataFrame, former: pd.DataFrame, column: str) -> None:
+    known = former[column].notna() & current[column].notna()
+    inside = [
+        one[f"{column}_lower"].le(other[column]) & one[f"{column}_upper"].ge(other[column])
+        for one, other in ((current, former), (former, current))
+    ]
+    assert (inside[0] | inside[1])[known].all()
 
 
 @pytest.mark.parametrize("name", ["evaluations", "placements", "front", "effects", "recommended"])

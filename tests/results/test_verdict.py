@@ -83,7 +83,7 @@ def test_one_seed_is_no_verdict_and_the_sentence_says_how_to_add_another():
         f"command again: finished trainings are kept. The largest gain is that of {SE}: +"
     )
     assert "95 %" not in sentence.split(SE)[0]
-    assert "All figures are about new images, of which 400 validation images are a sample." in sentence
+    assert "All figures are about new images; the 400 validation images are a sample of them." in sentence
     assert said(some_images(gain=20.0, seeds=2)).startswith(f"Placement {SE} is better than the plain backbone at 95 %")
 
 

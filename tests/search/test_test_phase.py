@@ -59,7 +59,7 @@ def test_an_error_of_the_test_phase_leaves_the_results_and_is_repeated(tmp_path,
     assert found.untested.startswith(message)
     found.write()
     assert len(found.front)
-    assert "No placement" in found.verdict or "better than the plain backbone" in found.verdict
+    assert found.verdict.startswith("No verdict yet: ")
     toy.test = type(toy).test.__get__(toy)
     go(write_study(tmp_path), tmp_path / "out")
     again = Results.load(tmp_path / "out")
