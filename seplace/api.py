@@ -13,6 +13,7 @@ from seplace.errors import InputError, check_type
 from seplace.evaluators.identity import Identity, refuse_other_code
 from seplace.files.atomic import safe_name
 from seplace.placement import Placement
+from seplace.results.both_splits import BothSplits
 from seplace.results.effects_tables import effects_frame, proxies_frame
 from seplace.results.evaluation import Evaluation
 from seplace.results.ledger import ledger_of_results
@@ -21,7 +22,15 @@ from seplace.results.picks import pick_placement
 from seplace.results.provenance import provenance_of
 from seplace.results.summaries import summarize
 from seplace.results.tables import evaluations_frame, front_frame, placements_frame, recommended_frame, rungs_frame
-from seplace.results.verdict import claim_of, counted, measured, regret_sentence, rungs_sentence, verdict
+from seplace.results.verdict import (
+    claim_of,
+    counted,
+    gap_sentence,
+    measured,
+    regret_sentence,
+    rungs_sentence,
+    verdict,
+)
 from seplace.search.meaning import own_baselines
 from seplace.search.of_study import failure_rules_of, task_of
 from seplace.search.scoring import covariates_of, proxy_records
@@ -37,6 +46,7 @@ if TYPE_CHECKING:
     from seplace.costs.table import CostTable
     from seplace.effects.covariates import Covariate
     from seplace.effects.estimates import Estimates
+    from seplace.results.both_splits import Gap
     from seplace.search.scoring import ProxyRecord
 
 
@@ -68,7 +78,7 @@ class Results:
             self.stopped: str = ledger.fact("stopped") or ""
             """The error that ended the last run; empty if there was none."""
             self._study_facts: dict[str, Any] = {name: ledger.fact(name) for name in STUDY_FACTS}
-            self._tests = ledger.tests()
+            tests, test_images = ledger.tests(), ledger.test_images()
             self.test_note: str = ledger.fact("test_note") or ""
             """A sentence that the study has no test split; empty if it has one."""
             self.untested: str = ledger.fact("untested") or ""
@@ -85,6 +95,8 @@ class Results:
             self._units: dict[str, str] = ledger.fact("units") or {}
         for rows in (self.rows, self.rung_rows):
             rows.sort(key=lambda row: (str(row.placement), row.seed, row.epochs))
+        self.both_splits = BothSplits(self.rows, scores=tests, images=test_images)
+        """The trainings that were scored on the test split."""
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -193,7 +205,7 @@ class Results:
             cost=self.cost,
             plain_costs=dict(zip(self.cost_table.names, self.cost_table.plain, strict=True)),
             baselines={str(placement): name for name, placement in marks.items()},
-            tests={key[:2]: accuracy for key, (accuracy, _loss) in self._tests.items()},
+            both_splits=self.both_splits,
             latencies=self.latencies,
         )
 
@@ -229,6 +241,24 @@ class Results:
         if self.estimates is None or not {placement, plain} <= self.estimates.position.keys():
             return f"{placement} cannot be compared with the plain backbone: one of them was not trained."
         return claim_of(placement, self.estimates, plain=plain)
+
+    @cached_property
+    def gap(self) -> Gap | None:
+        """Validation gains of the front minus its test gains; None where the images of a split are not known."""
+        estimates, plain = self.estimates, self.both_splits.plain
+        if estimates is None or plain is None:
+            return None
+        draws = estimates.accuracies
+        gains = {
+            placement: draws[:, estimates.position[placement]] - draws[:, estimates.position[plain]]
+            for placement in estimates.front
+        }
+        return self.both_splits.gap(gains, noise_sd=estimates.posterior.noise_sd)
+
+    @property
+    def test_check(self) -> str:
+        """Two sentences: whether the test split agrees with the estimated gains of the front; empty where not known."""
+        return "" if self.gap is None else gap_sentence(self.gap)
 
     @property
     def outlook(self) -> str:
@@ -320,7 +350,12 @@ class Results:
         backbone = self.live_config.search_space.backbone_of(evaluation.placement)
         write = EXPORTERS[exporter_for(backbone) if exporter is None else exporter]
         trained = network_of_study(
-            evaluation, config=self.live_config, placements=self.placements, images=self._images, folder=self.folder
+            evaluation,
+            config=self.live_config,
+            placements=self.placements,
+            of_weights=self.both_splits.of_weights(evaluation),
+            images=self._images,
+            folder=self.folder,
         )
         target = Path(folder) if folder is not None else self.folder / "export" / safe_name(str(evaluation.placement))
         with user_errors_if(
@@ -348,6 +383,7 @@ class Results:
             "verdict": self.verdict,
             "outlook": self.outlook,
             "rungs": self.rungs_note,
+            "test_check": self.test_check,
         }
 
     def write(self, *, figures: bool = True) -> None:

@@ -43,6 +43,12 @@ class Interval:
         return cls(value=float(statistics[0]), lower=float(lower), upper=float(upper))
 
     @classmethod
+    def of_error(cls, value: float, error: float) -> Interval:
+        """Return an estimate with the interval (LEVEL) of a normal distribution with a standard error."""
+        reach = statistics.NormalDist().inv_cdf((1 + LEVEL) / 2) * error
+        return cls(value=value, lower=value - reach, upper=value + reach)
+
+    @classmethod
     def quartiles(cls, values: Sequence[float]) -> Interval:
         """Return the median and the quartiles of at least two values, interpolated between neighbors."""
         lower, median, upper = statistics.quantiles(values, n=4, method="inclusive")

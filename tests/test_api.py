@@ -29,8 +29,11 @@ def test_a_run_returns_tables(results):
     assert results.front["placement"].tolist()[: len(points)] == points
     assert (results.placements["baseline"] != "").sum() == 7
     assert set(results.placements[results.placements["baseline"] != ""]["n"]) <= {1, 2}
-    assert results.front["test_accuracy"].notna().all()
+    assert results.front[["test_accuracy", "test_accuracy_se", "test_gain", "test_gain_se"]].notna().all(axis=None)
     assert results.verdict
+    assert results.gap is not None
+    assert results.gap.points == len(points) - ("none-none-none" in points)
+    assert results.test_check.startswith("Estimated gains of the front minus its gains on the test split: ")
 
 
 def test_files_hold_the_same_tables(results, finished):
@@ -44,6 +47,7 @@ def test_files_hold_the_same_tables(results, finished):
     assert provenance["finished"]
     assert provenance["trainings"] == len(results.rows)
     assert provenance["verdict"] == results.verdict
+    assert provenance["test_check"] == results.test_check
 
 
 def test_tables_are_views_that_can_be_made_again(finished, tmp_path):

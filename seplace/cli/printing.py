@@ -56,3 +56,5 @@ def show_front(study: Results) -> None:
         splits = "validation split" if has_test else "validation split; no test split"
         title = f"{study.config.name}: front, and below the line the baselines that are not on it ({splits})"
         show(front_table(study.front, cost=study.cost, title=title, has_test=has_test))
+        if study.test_check:
+            show(study.test_check)

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from seplace.exporters.form import Form
     from seplace.exporters.trained import TrainedNetwork
@@ -100,10 +100,31 @@ def _figures(trained: TrainedNetwork, *, params: int, size: str) -> list[tuple[s
         rows.append(("gain over the plain backbone", f"{known['gain']:+.2f} points ({bounds})"))
     if "cross_entropy" in known:
         rows.append(("validation cross-entropy", f"{known['cross_entropy']:.4f} nats"))
-    if "test_accuracy" in known:
-        rows.append(("test accuracy", f"{known['test_accuracy']:.2f} %"))
+    rows += _test_figures(trained, known)
     flops = "not known" if trained.flops is None else f"{trained.flops:,} for an image of {size}"
     return [*rows, ("FLOPs", flops), ("parameters", f"{params:,}")]
+
+
+def _test_figures(trained: TrainedNetwork, known: Mapping[str, int | float]) -> list[tuple[str, str]]:
+    """Return the figures of the test split: of the weights, and of the placement, each with its standard error."""
+    rows = []
+
+    def shown(name: str, spec: str, unit: str) -> str:
+        error = f" ± {known[f'{name}_se']:.2f}" if f"{name}_se" in known else ""
+        return f"{known[name]:{spec}}{error} {unit}"
+
+    if "test_accuracy_of_these_weights" in known:
+        figure = shown("test_accuracy_of_these_weights", ".2f", "%")
+        rows.append(("test accuracy of these weights", f"{figure} (± standard error of the test images)"))
+    if "test_accuracy" in known:
+        seeds = f"n = {known['test_n']:g}; " if "test_n" in known else ""
+        figure = shown("test_accuracy", ".2f", "%")
+        rows.append(("test accuracy of the placement", f"{figure} ({seeds}expected over seeds and new images)"))
+    if "test_gain" in known and not trained.placement.is_plain:
+        seeds = f"n = {known['test_pairs']:g}; " if "test_pairs" in known else ""
+        figure = shown("test_gain", "+.2f", "points")
+        rows.append(("test gain over the plain backbone", f"{figure} ({seeds}expected over seeds and new images)"))
+    return rows
 
 
 def _notes(trained: TrainedNetwork) -> str:

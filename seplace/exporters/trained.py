@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from seplace.attention.options import GateOptions
     from seplace.backbones.backbone import Backbone
     from seplace.placement import Placement
+    from seplace.results.both_splits import Figure
     from seplace.results.evaluation import Evaluation
     from seplace.study.config import StudyConfig
 
@@ -45,7 +46,8 @@ class TrainedNetwork:
     """The FLOPs of one image in the cost table; None where the study could not count them."""
     provenance: Mapping[str, str | int | float | None]
     """Where the weights come from, in the order to show: study, seed, epochs, n, accuracy with accuracy_lower and
-    accuracy_upper (percent, of the validation split), cross_entropy (nats), test_accuracy, versions, device, data, …"""
+    accuracy_upper (percent, expected over seeds and images), cross_entropy (nats), test_accuracy and test_gain with
+    their standard errors (`_se`), the test accuracy of these weights, versions, device, data, …"""
 
     def __post_init__(self) -> None:
         if len(self.classes) != self.num_classes:
@@ -79,12 +81,14 @@ def network_of_study(
     *,
     config: StudyConfig,
     placements: pd.DataFrame,
+    of_weights: Figure,
     images: Mapping[str, Any],
     folder: Path,
 ) -> TrainedNetwork:
-    """Return the trained network of an evaluation in a study's folder; `images` is the ledger's fact about the data.
+    """Return the trained network of an evaluation in a study's folder.
 
-    MissingWeights or CorruptResults where its weights are not there or were changed.
+    `of_weights` is the test accuracy of these weights, `images` is the ledger's fact about the data. Raises
+    MissingWeights or CorruptResults where the weights are not there or were changed.
     """
     from seplace.evaluators.weights import read_weights
 
@@ -106,18 +110,22 @@ def network_of_study(
             "data": config.data.name,
             "training_images": images["training_images"],
             "validation_images": images["validation_images"],
-            **_provenance_of(evaluation, placements),
+            **_provenance_of(evaluation, placements, of_weights=of_weights),
         },
     )
 
 
-def _provenance_of(evaluation: Evaluation, placements: pd.DataFrame) -> dict[str, str | int | float | None]:
+def _provenance_of(
+    evaluation: Evaluation, placements: pd.DataFrame, *, of_weights: Figure
+) -> dict[str, str | int | float | None]:
     """Return the results of a training, and those of its placement over all seeds."""
     row = placements.loc[placements["placement"] == str(evaluation.placement)].iloc[0]
     return {
         "seed": evaluation.seed,
         "epochs": evaluation.epochs,
         "accuracy_of_these_weights": evaluation.accuracy,
+        "test_accuracy_of_these_weights": of_weights.value,
+        "test_accuracy_of_these_weights_se": of_weights.error,
         **{
             name: row[name].item()
             for name in (
@@ -130,6 +138,11 @@ def _provenance_of(evaluation: Evaluation, placements: pd.DataFrame) -> dict[str
                 "gain_lower",
                 "gain_upper",
                 "test_accuracy",
+                "test_accuracy_se",
+                "test_n",
+                "test_gain",
+                "test_gain_se",
+                "test_pairs",
             )
         },
         **evaluation.costs,

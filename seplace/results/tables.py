@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from seplace.costs.table import CostTable
     from seplace.effects.estimates import Estimates
+    from seplace.results.both_splits import BothSplits
 
 LATENCY_COLUMNS = ("latency_ms", "latency_ms_lower", "latency_ms_upper", "extra_latency_ms")
 
@@ -110,7 +111,7 @@ def placements_frame(
     cost: str,
     plain_costs: Mapping[str, float],
     baselines: Mapping[str, str],
-    tests: Mapping[tuple[str, int], float],
+    both_splits: BothSplits,
     latencies: Mapping[str, Mapping[str, float]],
 ) -> pd.DataFrame:
     """Return one row for each placement, cheapest first; empty without estimates, when no training is complete.
@@ -123,10 +124,14 @@ def placements_frame(
         more): posterior means in percent or points, with _lower and _upper of a 90 % credible interval
     p_better: the probability of a gain above 0
     observed_accuracy (mean over seeds, adjusted for seed effects), observed_gain (paired by seed, of gain_pairs seeds),
-        cross_entropy (nats), test_accuracy (where the test split has been read): each with its standard error
+        cross_entropy (nats): each with its standard error over seeds
+    test_accuracy, test_gain (over the plain backbone, on the same test_n or test_pairs seeds and the same images):
+        means over the seeds that were scored on the test split, each with its standard error over seeds and new images.
+        They are about the placement, as the estimates are, and not about the weights of one training. The error is that
+        over seeds alone where the images are not known, and that over images alone where no placement has two seeds
+    observed_gap (the observed gain minus the test gain of the same trainings: how much too good the validation split
+        looks to those who chose by it), with its standard error over the images of both splits
     every cost and its extra over the plain backbone; latency with its quartiles where it was measured
-
-    `tests` holds the test accuracy by (placement, seed).
     """
     import pandas as pd
 
@@ -142,7 +147,8 @@ def placements_frame(
         observed, observed_se = mean_and_error(summary.adjusted_accuracies)
         cross_entropy, cross_entropy_se = mean_and_error(list(summary.cross_entropies.values()))
         gain, gain_se, pairs = paired_gain(summary, plain)
-        test_accuracy, test_accuracy_se = mean_and_error([value for key, value in tests.items() if key[0] == text])
+        test_accuracy, test_gain = both_splits.accuracy(placement), both_splits.gain(placement)
+        gap = both_splits.observed_gap(placement)
         rival = estimates.best_no_dearer(placement, marks)
         timing = latencies.get(text, {})
         rows.append(
@@ -168,8 +174,14 @@ def placements_frame(
                 **{name: value for name, value in summary.costs.items() if name in plain_costs},
                 **{f"extra_{name}": summary.costs[name] - plain_costs[name] for name in plain_costs},
                 **{column: timing.get(column, math.nan) for column in measured},
-                "test_accuracy": test_accuracy,
-                "test_accuracy_se": test_accuracy_se,
+                "test_accuracy": test_accuracy.value,
+                "test_accuracy_se": test_accuracy.error,
+                "test_n": test_accuracy.seeds,
+                "test_gain": test_gain.value,
+                "test_gain_se": test_gain.error,
+                "test_pairs": test_gain.seeds,
+                "observed_gap": gap.value,
+                "observed_gap_se": gap.error,
             }
         )
     table = pd.DataFrame(rows)

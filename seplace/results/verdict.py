@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from seplace.effects.estimates import Estimates
     from seplace.interval import Interval
     from seplace.placement import Placement
+    from seplace.results.both_splits import Gap
 
 NAMED = 0.95
 """The probability of its sign from which an interaction is named, or a proxy relied on."""
@@ -147,6 +148,23 @@ def regret_sentence(regret: Mapping[str, Any]) -> str:
         f"expected hypervolume regret of the recommended front is {100 * regret['mean']:.0f} % of the attainable "
         f"hypervolume (at most {100 * regret['upper']:.0f} % with 90 % probability)."
     )
+
+
+def gap_sentence(gap: Gap) -> str:
+    """Say whether the estimated gains of the front agree with its test gains."""
+    between = gap.estimated
+    fewest, most = gap.seeds
+    seeds = counted(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
+    found = (
+        f"Estimated gains of the front minus its gains on the test split: {between.value:+.2f} points on average "
+        f"({100 * LEVEL:.0f} % interval {between.lower:+.2f} to {between.upper:+.2f}; "
+        f"{counted(gap.points, 'front point')}, {seeds})."
+    )
+    if between.lower > 0:
+        return f"{found} The estimates are too high for images that the search never saw: rely on the test gains."
+    if between.upper < 0:
+        return f"{found} The gains on images that the search never saw are larger than estimated."
+    return f"{found} Images that the search never saw do not contradict the estimates."
 
 
 def rungs_sentence(rungs: Mapping[str, Any]) -> str:

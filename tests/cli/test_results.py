@@ -10,7 +10,7 @@ import pytest
 
 from seplace.results.ledger import Ledger
 from seplace.search.lock import study_lock
-from tests.ledgers import alter
+from tests.ledgers import alter, make_of_0_12
 
 
 def test_status_of_a_finished_study(cli, finished):
@@ -31,12 +31,23 @@ def test_the_front_in_every_format(cli, finished):
     code, output, _ = cli("front", finished)
     assert code == 0
     assert "CBAM everywhere" in output
+    *_, last = output.splitlines()
+    assert re.match(r"Estimated gains of the front minus its gains on the test split: [+-]\d+\.\d\d points on", last)
     records = json.loads(cli("front", finished, "--format", "json")[1])
     table = pd.read_csv(StringIO(cli("front", finished, "--format", "csv")[1]), keep_default_na=False)
     assert [record["placement"] for record in records] == table["placement"].tolist()
     assert records[0]["placement"] == "none-none-none"
     assert list(records[0]) == list(table.columns)
     assert cli("front", finished, "--format", "yaml")[0] == 2
+
+
+def test_a_front_without_images_of_the_test_split_has_no_check(cli, finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "tiny")
+    make_of_0_12(folder / "ledger.sqlite")
+    code, output, _ = cli("front", folder)
+    assert code == 0
+    assert "test gain" in output
+    assert "minus its gains on the test split" not in output
 
 
 def test_what_is_recommended_in_every_format(cli, finished):

@@ -1,5 +1,6 @@
 import itertools
 import json
+import math
 import re
 import subprocess
 import sys
@@ -16,8 +17,8 @@ from seplace.backbones.describe import describe
 from seplace.errors import ExportMismatch, InputError
 from seplace.exporters import EXPORTERS, verify
 from seplace.exporters.code_check import UnexportableCode, check_code
-from seplace.exporters.readme import escape
-from seplace.exporters.source import export_source
+from seplace.exporters.readme import escape, readme_text
+from seplace.exporters.source import SOURCE, export_source
 from seplace.exporters.source_code import source_text
 from seplace.files.atomic import sha256_of
 from seplace.placement import Placement, StageChoice
@@ -149,6 +150,16 @@ def test_full_export(tmp_path, backbone):
     readme = (folder / "README.md").read_text()
     assert "91.23 % (90 % credible interval 90.80 to 91.65 %, n = 3)" in readme
     assert "validation split" in readme
+
+
+def test_the_readme_keeps_the_figures_of_the_weights_and_of_the_placement_apart():
+    figures = {"test_accuracy_of_these_weights": 90.5, "test_accuracy_of_these_weights_se": 0.293}
+    figures |= {"test_accuracy": 90.0, "test_accuracy_se": 0.41, "test_n": 3}
+    figures |= {"test_gain": 0.5, "test_gain_se": math.nan, "test_pairs": 2}
+    page = readme_text(trained_network(provenance=figures), form=SOURCE, params=5, version="1")
+    assert "| test accuracy of these weights | 90.50 ± 0.29 % (± standard error of the test images) |" in page
+    assert "| test accuracy of the placement | 90.00 ± 0.41 % (n = 3; expected over seeds and new images) |" in page
+    assert "| test gain over the plain backbone | +0.50 points (n = 2; expected over seeds and new images) |" in page
 
 
 def test_code_of_the_readme_runs(tmp_path):

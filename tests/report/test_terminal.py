@@ -30,6 +30,8 @@ def row(placement: str, *, on_front: bool, baseline: str, gain: float, vs_baseli
         "extra_flops": 512,
         "test_accuracy": 79.0,
         "test_accuracy_se": 0.25,
+        "test_gain": gain / 2,
+        "test_gain_se": 0.31,
     }
 
 
@@ -53,6 +55,7 @@ def test_the_front_says_what_each_number_is():
         "gain vs plain",
         "gain vs baseline",
         "test %",
+        "test gain",
     ):
         assert words in heading
     plain, best, beside = (next(line for line in text if f" {name} " in line) for name in FRONT["placement"])
@@ -60,8 +63,11 @@ def test_the_front_says_what_each_number_is():
     assert "62 %" in best
     assert "+1.20 [+0.20, +2.20] │ +0.20 [-0.40, +0.90]" in best
     assert "+0.00" not in plain  # it has no gain over itself
-    assert text[-2].strip().endswith("none: no attention")
-    assert "posterior mean [90 % credible interval]; gain vs baseline: over the best baseline" in text[-1]
+    assert "79.00 ± 0.25 │ +0.60 ± 0.31 │" in best
+    assert "0.31" not in plain
+    assert text[-3].strip().endswith("none: no attention")
+    assert "posterior mean [90 % credible interval]; gain vs baseline: over the best baseline" in text[-2]
+    assert "of the placement, as the estimates: mean over tested seeds ± standard error over seeds and new" in text[-1]
 
 
 def test_a_study_without_a_test_split_has_no_column_for_it():
@@ -77,8 +83,8 @@ def test_recommended_placements_have_the_same_legend():
 @pytest.mark.parametrize(
     ("width", "gains", "hidden"),
     [
-        (100, "[+0.20, +2.20]  [-0.40, +0.90]", {"flops", "test %"}),
-        (78, "[+0.20, +2.20]", {"accuracy %", "gain vs baseline"}),
+        (100, "[+0.20, +2.20]  [-0.40, +0.90]         ± 0.31", {"flops", "test %"}),
+        (78, "[+0.20, +2.20]", {"accuracy %", "gain vs baseline", "test gain"}),
     ],
 )
 def test_a_narrow_terminal_cuts_nothing(width, gains, hidden):

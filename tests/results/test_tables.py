@@ -5,6 +5,7 @@ import pytest
 
 from seplace.costs.table import CostTable
 from seplace.effects.design import Design
+from seplace.results.both_splits import BothSplits
 from seplace.results.effects_tables import effects_frame
 from seplace.results.evaluation import Evaluation
 from seplace.results.observations import estimates_of
@@ -29,11 +30,12 @@ def frame(evaluations: list[Evaluation], **changes) -> pd.DataFrame:
         "cost": "flops",
         "plain_costs": {"flops": 1000, "params": 100},
         "baselines": {text: name for name, text in MARKS.items()},
-        "tests": {},
         "latencies": {},
     }
+    tests = {(*key, 6): (accuracy, 0.1) for key, accuracy in changes.pop("tests", {}).items()}
+    both_splits = BothSplits(evaluations, scores=tests, images=changes.pop("test_images", {}))
     estimates = estimates_of(DESIGN, evaluations, "flops", is_front_of_space=True) if evaluations else None
-    return placements_frame(summarize(evaluations), estimates, **(values | changes))
+    return placements_frame(summarize(evaluations), estimates, both_splits=both_splits, **(values | changes))
 
 
 def test_a_gain_is_paired_by_seed():
@@ -65,7 +67,8 @@ def test_the_table_of_placements():
         *("observed_accuracy", "observed_accuracy_se", "observed_gain", "observed_gain_se", "gain_pairs"),
         *("cross_entropy", "cross_entropy_se", "flops", "params", "extra_flops", "extra_params"),
         *("latency_ms", "latency_ms_lower", "latency_ms_upper", "extra_latency_ms"),
-        *("test_accuracy", "test_accuracy_se"),
+        *("test_accuracy", "test_accuracy_se", "test_n", "test_gain", "test_gain_se", "test_pairs"),
+        *("observed_gap", "observed_gap_se"),
     ]
     assert table["placement"].tolist() == [PLAIN, SE, CBAM]
     assert table["baseline"].tolist() == ["plain", "", "CBAM everywhere"]
@@ -76,7 +79,10 @@ def test_the_table_of_placements():
     assert (se["observed_gain"], se["observed_gain_se"], se["gain_pairs"]) == (2.0, 1.0, 2)
     assert (se["flops"], se["extra_flops"], se["extra_params"]) == (1100, 100, 10)
     assert (se["latency_ms"], se["extra_latency_ms"]) == (2.0, 0.5)
-    assert (se["test_accuracy"], se["test_accuracy_se"]) == (71.0, 1.0)
+    assert (se["test_accuracy"], se["test_accuracy_se"], se["test_n"]) == (71.0, 1.0, 2)
+    assert (se["test_gain"], se["test_pairs"], se["observed_gap"]) == (1.0, 1, 2.0)
+    assert math.isnan(se["test_gain_se"])
+    assert math.isnan(se["observed_gap_se"])
     assert table["latency_ms"].isna().tolist() == [True, False, True]
     assert math.isnan(table.iloc[2]["observed_accuracy_se"])
     assert table.iloc[2]["observed_gain"] == -1.0
