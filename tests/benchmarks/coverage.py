@@ -58,6 +58,7 @@ from tests.benchmarks.coverage_trainings import (
 
 IMAGES = (100, 500, 2_000)
 _GROUP = ["model", "kind", "images", "seeds"]
+_SHOWN = ("held", "held_corrected", "front_held_corrected", "claims_wrong_expected", "studies_wrong_expected")
 
 
 @dataclass(frozen=True, eq=False)
@@ -251,20 +252,13 @@ def _costs() -> dict[Placement, float]:
 
 
 def show(shares: pd.DataFrame) -> None:
-    """Print the shares of all intervals, by number of images and of seeds."""
-    for _, row in shares.sort_values(_GROUP, key=lambda each: each.astype(str)).iterrows():
-        parts = [
-            f"{name} {100 * row[name]:.1f} ± {100 * row[f'{name}_se']:.1f} % (n = {row[f'{name}_n']})"
-            for name in (
-                "held",
-                "held_corrected",
-                "front_held_corrected",
-                "claims_wrong_expected",
-                "studies_wrong_expected",
-            )
-        ]
-        group = f"{row['model']}, {row['kind']}, {row['images']} images, seeds {row['seeds']}"
-        print(f"{group:<40} {', '.join(parts)}, median width {row['median_width']:.2f}, {row['sets']} sets")
+    """Print the shares in percent with their standard errors and numbers, a line a group."""
+    order = shares.sort_values(_GROUP, key=lambda each: each.replace("all", "0") if each.dtype == object else each)
+    print(f"{'model, kind, images, seeds':<28} {'sets':>4} {'width':>6} " + " ".join(f"{each:>22}" for each in _SHOWN))
+    for _, row in order.iterrows():
+        group = " ".join(str(row[each]) for each in _GROUP)
+        cells = [f"{100 * row[each]:.1f} ± {100 * row[f'{each}_se']:.1f} ({row[f'{each}_n']})" for each in _SHOWN]
+        print(f"{group:<28} {row['sets']:>4} {row['median_width']:>6.2f} " + " ".join(f"{cell:>22}" for cell in cells))
 
 
 def main() -> None:
