@@ -228,7 +228,7 @@ def analyse(folder: Path, output: Path, *, model: str, with_images: bool, repeti
     if (output / "intervals.csv").exists():
         others = pd.read_csv(output / "intervals.csv", dtype={"model": str})
         rows = pd.concat([others[others["model"] != model], rows])
-    rows.round(4).to_csv(output / "intervals.csv", index=False)
+    rows.round(3).to_csv(output / "intervals.csv", index=False)
     shares = coverage(rows)
     shares.round(4).to_csv(output / "coverage.csv", index=False)
     origin = output / "provenance.json"
