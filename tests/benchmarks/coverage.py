@@ -1,13 +1,13 @@
 """Do intervals of gains hold on images that nobody has seen? Shares over data sets whose gains are known.
 
-python -m tests.benchmarks.coverage train FOLDER [--cifar FOLDER] [--kinds KIND …] [--backward]
+python -m tests.benchmarks.coverage train FOLDER [--cifar FOLDER] [--kinds KIND …] [--seeds N] [--backward]
 python -m tests.benchmarks.coverage analyse FOLDER OUTPUT --model NAME [--without-images] [--repetitions N]
 
 `train` keeps trainings in FOLDER (`tests/benchmarks/coverage_trainings.py` says which; 2,304 of a second each).
 
 `analyse` gives the model what a user has: all placements on 1 to 4 seeds, scored on 100, 500 or 2,000 images. A
 repetition has other images, or the same ones and other seeds. The intervals of the gains over plain are held to the
-gains of eight other seeds on 10,000 other images. `--without-images` withholds which images were right, which versions
+gains of all other seeds on 10,000 other images. `--without-images` withholds which images were right, which versions
 before 0.13 did not know. The rows of other models in OUTPUT stay, so that they can be held beside these.
 
 - `intervals.csv`: one row an interval, with the truth and its standard error, over seeds and images.
@@ -21,9 +21,10 @@ before 0.13 did not know. The rows of other models in OUTPUT stay, so that they 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,10 +48,10 @@ from tests.benchmarks.coverage_trainings import (
     NUMBERS,
     PLACEMENTS,
     PLAIN,
+    SEEDS,
     SIDE,
     SPACE,
     TRAINED,
-    TRUTH,
     VALIDATION_IMAGES,
     make_trainings,
     path_of,
@@ -89,17 +90,17 @@ class KnownSet:
 
 
 def read_set(folder: Path, kind: str, number: int) -> KnownSet | None:
-    """Return a data set; None where a seed is missing."""
-    paths = [path_of(folder, kind, number, seed) for seed in (*TRAINED, *TRUTH)]
-    if not all(path.exists() for path in paths):
+    """Return a data set with all seeds that are there; None where there are fewer than SEEDS."""
+    paths = list(itertools.takewhile(Path.exists, (path_of(folder, kind, number, seed) for seed in itertools.count())))
+    if len(paths) < SEEDS:
         return None
     files = [np.load(path) for path in paths]
     assert all(file["placement"].tolist() == [str(placement) for placement in PLACEMENTS] for file in files)
 
-    def bits(name: str, seeds: range) -> NDArray[np.bool_]:
-        return np.stack([np.unpackbits(files[seed][name], axis=1).astype(bool) for seed in seeds], axis=1)
+    def bits(name: str, some: Sequence[Mapping[str, NDArray[np.uint8]]]) -> NDArray[np.bool_]:
+        return np.stack([np.unpackbits(file[name], axis=1).astype(bool) for file in some], axis=1)
 
-    return KnownSet(kind, number, bits("validation", TRAINED), bits("test", TRUTH))
+    return KnownSet(kind, number, bits("validation", files[: len(TRAINED)]), bits("test", files[len(TRAINED) :]))
 
 
 def samples(images: int, seeds: int, repetitions: int) -> Iterator[tuple[slice, list[int]]]:
@@ -215,12 +216,12 @@ def _share(some: pd.DataFrame, column: str, *, name: str | None = None) -> dict[
 
 def analyse(folder: Path, output: Path, *, model: str, with_images: bool, repetitions: int) -> pd.DataFrame:
     """Write the intervals of a model for the data sets that are complete, and the shares; return the latter."""
-    known = [read_set(folder, kind, number) for kind in KINDS for number in NUMBERS]
+    found = [read_set(folder, kind, number) for kind in KINDS for number in NUMBERS]
+    known = [each for each in found if each is not None]
     costs = _costs()
     rows = pd.DataFrame(
         row
         for each in known
-        if each is not None
         for row in intervals(each, Design(SPACE), costs, with_images=with_images, repetitions=repetitions)
     )
     rows.insert(0, "model", model)
@@ -238,8 +239,7 @@ def analyse(folder: Path, output: Path, *, model: str, with_images: bool, repeti
         "versions": dict(versions()),
         "device": device_name(torch.device("cpu")),
         "seeds": [*TRAINED],
-        "seeds of the truth": [*TRUTH],
-        "sets": sum(each is not None for each in known),
+        "seeds of the truth": {f"{each.kind}-{each.number}": each.test.shape[1] for each in known},
     }
     origin.write_text(json.dumps(record, indent=1) + "\n")
     return shares
@@ -269,6 +269,7 @@ def main() -> None:
     train.add_argument("folder", type=Path)
     train.add_argument("--cifar", type=Path, help="the folder of CIFAR-10, as image_parquet reads it")
     train.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
+    train.add_argument("--seeds", type=int, default=SEEDS, help="of each placement; all but four are the truth")
     train.add_argument("--backward", action="store_true", help="for a second process: from the other end")
     held = commands.add_parser("analyse")
     held.add_argument("folder", type=Path)
@@ -278,7 +279,7 @@ def main() -> None:
     held.add_argument("--repetitions", type=int, default=4)
     given = parser.parse_args()
     if given.command == "train":
-        make_trainings(given.folder, kinds=given.kinds, cifar=given.cifar, backward=given.backward)
+        make_trainings(given.folder, kinds=given.kinds, seeds=given.seeds, cifar=given.cifar, backward=given.backward)
     else:
         show(
             analyse(

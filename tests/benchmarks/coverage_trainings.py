@@ -8,9 +8,9 @@ order. Three kinds take turns, 8 data sets each:
   here, so it is not known beforehand what attention adds.
 - `cifar`: four classes of CIFAR-10 (an image-parquet folder) at 16x16 pixels, other ones in each data set.
 
-Eight placements are trained on 12 paired seeds by ResNet-8 of width 0.25: 0 to 3 are those that a user has trained, the
-others are the truth. A file is written when the placements of a seed are done, and what is there is not trained again:
-several processes may be started one after the other, the second one with `--backward`.
+Eight placements are trained on 12 or more paired seeds by ResNet-8 of width 0.25: 0 to 3 are those that a user has
+trained, the others are the truth. A file is written when the placements of a seed are done, and what is there is not
+trained again: several processes may be started one after the other, the second one with `--backward`.
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ from seplace.training.fit import train
 
 KINDS = ("switched", "plain", "cifar")
 NUMBERS = range(8)
-TRAINED, TRUTH = range(4), range(4, 12)
-"""The seeds that a user has, and those of the truth."""
+TRAINED = range(4)
+"""The seeds that a user has; all others are the truth."""
+SEEDS = 12
 TRAINING_IMAGES, VALIDATION_IMAGES, TEST_IMAGES = 800, 2_000, 10_000
 
 SPACE = SearchSpace.from_choices(
@@ -160,7 +161,7 @@ def score(network: nn.Module, batches: Iterable[tuple[torch.Tensor, torch.Tensor
 def train_seed(images: FreshSet, *, seed: int) -> dict[str, NDArray[Any]]:
     """Train all placements on one seed, as a study does; return what is kept, one row a placement."""
     splits = {"validation": images.batches(images.validation, batch_size=500)}
-    if seed in TRUTH:
+    if seed not in TRAINED:
         splits["test"] = images.batches(images.test, batch_size=500)
     kept: dict[str, list[object]] = {name: [] for name in (*splits, "cross_entropy", "seconds")}
     for placement in PLACEMENTS:
@@ -188,14 +189,14 @@ def train_seed(images: FreshSet, *, seed: int) -> dict[str, NDArray[Any]]:
     return {name: np.array(rows) for name, rows in kept.items()}
 
 
-def make_trainings(folder: Path, *, kinds: Sequence[str], cifar: Path | None, backward: bool) -> None:
+def make_trainings(folder: Path, *, kinds: Sequence[str], seeds: int, cifar: Path | None, backward: bool) -> None:
     """Train whatever is not yet in the folder, data set after data set; prints a line for each seed."""
     torch.set_num_threads(1)
     wanted = [(kind, number) for number in NUMBERS for kind in kinds]
     placements = np.array([str(placement) for placement in PLACEMENTS])
     step = -1 if backward else 1
     for kind, number in wanted[::step]:
-        paths = {seed: path_of(folder, kind, number, seed) for seed in (*TRAINED, *TRUTH)[::step]}
+        paths = {seed: path_of(folder, kind, number, seed) for seed in range(seeds)[::step]}
         if all(path.exists() for path in paths.values()):
             continue
         images = fresh_set(kind, number, cifar)
