@@ -24,7 +24,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from seplace.effects.estimates import SURE
+from seplace.effects.estimates import SURE, Estimates
+from seplace.placement import Placement
 
 POWER = 0.8
 """The probability with which a gain of the smallest size is called better, unless another is asked for."""
@@ -74,6 +75,20 @@ def detectable_gain(error: float, *, compared: int, power: float = POWER) -> flo
 
     """
     return (simultaneous_margin(compared) + float(ndtri(power))) * error
+
+
+def detectable_gain_of(estimates: Estimates, plain: Placement, *, power: float = POWER) -> float | None:
+    """Return the smallest gain in points that the trainings of a study would have shown with a probability of `power`.
+
+    Its error is the median posterior standard deviation of the gains that a verdict compares; None where it compares
+    none.
+    """
+    compared = estimates.comparable_with(plain)
+    if not compared:
+        return None
+    of_plain = estimates.accuracies[:, estimates.position[plain]]
+    errors = [float(np.std(estimates.accuracies[:, estimates.position[each]] - of_plain)) for each in compared]
+    return detectable_gain(float(np.median(errors)), compared=len(compared), power=power)
 
 
 def simultaneous_margin(compared: int) -> float:

@@ -4,7 +4,16 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from seplace.effects.detectable import POWER, Scatter, detectable_gain, simultaneous_margin
+from seplace.effects.design import Design
+from seplace.effects.detectable import (
+    POWER,
+    Scatter,
+    detectable_gain,
+    detectable_gain_of,
+    simultaneous_margin,
+)
+from seplace.effects.estimates import Estimates
+from tests.effects.toy import SMALL, observed
 
 SCATTER = Scatter(noise=0.006, flips=0.08, difference=0.02)
 
@@ -48,6 +57,24 @@ def test_the_gain_grows_with_the_power_and_the_comparisons():
     assert detectable_gain(1.0, compared=20) > detectable_gain(1.0, compared=1)
     assert detectable_gain(1.0, compared=1, power=0.9) > detectable_gain(1.0, compared=1)
     assert detectable_gain(1.0, compared=3, power=0.5) == pytest.approx(simultaneous_margin(3))
+
+
+def test_the_gain_that_trainings_would_have_shown():
+    random = np.random.default_rng(0)
+    truth = {SMALL.placement_at(at): 80.0 for at in range(9)}
+    plain = SMALL.placement_at(0)
+    assert plain.is_plain
+    gains = []
+    for noise in (0.2, 0.8):
+        trained = observed(truth, seeds=2, noise=noise, random=random)
+        trained = [each for each in trained if each.seed == 0 or each.placement in list(truth)[:5]]
+        estimates = Estimates(Design(SMALL), trained, dict.fromkeys(truth, 1.0))
+        errors = [(estimates.accuracies[:, at] - estimates.accuracies[:, 0]).std() for at in range(1, 5)]
+        assert detectable_gain_of(estimates, plain) == pytest.approx(detectable_gain(np.median(errors), compared=4))
+        gains.append(detectable_gain_of(estimates, plain))
+    assert gains[1] > 2 * gains[0]
+    alone = [each for each in trained if each.seed == 0]
+    assert detectable_gain_of(Estimates(Design(SMALL), alone, dict.fromkeys(truth, 1.0)), plain) is None
 
 
 def test_the_power_is_as_stated_on_new_images_and_seeds():
