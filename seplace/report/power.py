@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from seplace.effects.detectable import POWER
 from seplace.results.verdict import counted
+from seplace.search.power import confirmation
 
 if TYPE_CHECKING:
     from seplace.search.plan import Plan
@@ -31,8 +32,8 @@ def power_lines(plan: Plan) -> list[str]:
         f"about {counted(power.compared, 'placement')} compared",
         f"  {_origin(power, power.images)}",
     ]
-    if gain > _USUAL:
-        lines.append(f"  usual gains are tenths of a point to 1 point. {_advice(power, power.images)}")
+    if gain > _USUAL and plan.config.evaluator.folder is None:  # a tabular benchmark has no more
+        lines.append(f"  usual gains are tenths of a point to 1 point. {_advice(plan, power.images)}")
     return lines
 
 
@@ -63,14 +64,15 @@ def _origin(power: Power, images: int) -> str:
     return f"{measured}{flips}, {noise}, {choice}"
 
 
-def _advice(power: Power, images: int) -> str:
+def _advice(plan: Plan, images: int) -> str:
     """Say whether images or seeds are the limit, and what more of each would show."""
-    scatter = power.scatter
+    power, scatter = plan.power, plan.power.scatter
     seeds = _MORE_SEEDS * power.seeds
     # At the same factor, more images help more than more seeds if their variance exceeds that of whole trainings.
     by_images = scatter.difference / images > 2 * scatter.noise**2 / power.seeds
     more = _rounded(min(_MORE_IMAGES * images, power.most_images or _MORE_IMAGES * images))
-    with_seeds = f"{seeds} seeds each would show {_points(power.gain(seeds=seeds))}"
+    keys = "" if plan.config.search.sampler == "exhaustive" else f" ({confirmation(seeds)})"
+    with_seeds = f"{seeds} seeds each{keys} would show {_points(power.gain(seeds=seeds))}"
     if by_images:
         with_seeds += f", and no number of seeds less than {_points(power.least_gain)}"
     if more < 1.2 * images:

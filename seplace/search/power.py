@@ -105,6 +105,11 @@ def scatter_of(pilot: Pilot | None, *, images: int | None) -> Scatter:
     return Scatter(noise=noise, flips=flips, difference=difference)
 
 
+def confirmation(seeds: int) -> str:
+    """Return the section of a study file that brings placements to a number of seeds."""
+    return f"confirm: {{seeds: {seeds}, trainings: {(seeds - 1) * _CONFIRMED}}}"
+
+
 def _most_images(config: StudyConfig, images: Mapping[str, Any]) -> int | None:
     """Return the validation images if half of the training images were held out too.
 
@@ -130,9 +135,6 @@ def _compared(config: StudyConfig) -> int:
 def _seeds_of(config: StudyConfig) -> tuple[int, str]:
     """Return the seeds that placements have in the end, and what is in the way of a verdict; empty if nothing is."""
     search, confirm, space = config.search, config.confirm, config.search_space
-    needed = "two seeds of a placement and of the plain backbone"
-    advice = f"confirm: {{seeds: {_ADVISED_SEEDS}, trainings: {(_ADVISED_SEEDS - 1) * _CONFIRMED}}}"
-    never = f"This study cannot end with a verdict: at 95 % it needs {needed}"
     seeds = 1
     if search.sampler == "exhaustive":
         rounds = search.seeds if search.trainings is None else search.trainings // len(space)
@@ -142,16 +144,11 @@ def _seeds_of(config: StudyConfig) -> tuple[int, str]:
         seeds = max(seeds, min(confirm.seeds, seeds + added))
     if seeds >= Estimates.FEWEST_SEEDS:
         return seeds, ""
-    if confirm is not None and confirm.seeds < Estimates.FEWEST_SEEDS:
-        return _ADVISED_SEEDS, f"{never}. Set confirm.seeds to {_ADVISED_SEEDS} (it is {confirm.seeds})."
-    if confirm is not None:
-        return (
-            Estimates.FEWEST_SEEDS,
-            f"{never}. Set confirm.trainings to {_CONFIRMED} or more (it is {confirm.trainings}).",
-        )
-    if search.seeds < Estimates.FEWEST_SEEDS:
-        return _ADVISED_SEEDS, f"{never}, and here each gets one. Add to the study file: {advice}"
-    return _ADVISED_SEEDS, (
-        f"This study may end without a verdict: at 95 % it needs {needed}, and without a confirmation "
-        f"nothing makes sure of them. Add to the study file: {advice}"
-    )
+    may = "may end without a verdict" if search.seeds >= Estimates.FEWEST_SEEDS else "cannot end with a verdict"
+    needs = f"This study {may}: at 95 % it needs two seeds of a placement and of the plain backbone."
+    if confirm is None:
+        return _ADVISED_SEEDS, f"{needs} Add to the study file: {confirmation(_ADVISED_SEEDS)}"
+    if confirm.seeds < Estimates.FEWEST_SEEDS:
+        return _ADVISED_SEEDS, f"{needs} Set confirm.seeds to {_ADVISED_SEEDS} (it is {confirm.seeds})."
+    rule = f"Set confirm.trainings to {_CONFIRMED} or more (it is {confirm.trainings})."
+    return Estimates.FEWEST_SEEDS, f"{needs} {rule}"

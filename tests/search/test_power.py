@@ -65,10 +65,10 @@ def test_the_seeds_that_a_placement_gets(tmp_path, search, confirm, seeds):
 @pytest.mark.parametrize(
     ("search", "confirm", "said"),
     [
-        ({"seeds": 1}, None, ["cannot end with a verdict", "each gets one", "confirm: {seeds: 3, trainings: 18}"]),
+        ({"seeds": 1}, None, ["cannot end with a verdict", "study file: confirm: {seeds: 3, trainings: 18}"]),
         ({"seeds": 3}, None, ["may end without a verdict", "confirm: {seeds: 3, trainings: 18}"]),
-        ({"seeds": 3}, {"seeds": 1, "trainings": 9}, ["cannot end with a verdict", "confirm.seeds to 3 (it is 1)"]),
-        ({"seeds": 3}, {"seeds": 3, "trainings": 1}, ["cannot", "confirm.trainings to 9 or more (it is 1)"]),
+        ({"seeds": 3}, {"seeds": 1, "trainings": 9}, ["may end without a verdict", "confirm.seeds to 3 (it is 1)"]),
+        ({"seeds": 1}, {"seeds": 3, "trainings": 1}, ["cannot", "confirm.trainings to 9 or more (it is 1)"]),
         ({"sampler": "exhaustive", "trainings": 343}, None, ["may end without a verdict"]),
     ],
     ids=["one seed", "no confirmation", "confirmed once", "one training", "the space once"],
@@ -121,7 +121,9 @@ def test_lines_of_a_plan_are_the_formula(tmp_path):
     assert "500 validation images, 4 seeds a placement in the end, about 9 placements compared" in first
     assert "one training scatters by 2.0 points" in second
     assert "the choice of 500 images scatters a gain by 0.77 points" in second
-    assert f"8 seeds each would show {plan.power.gain(seeds=8):.1f} points" in third
+    assert (
+        f"8 seeds each (confirm: {{seeds: 8, trainings: 63}}) would show {plan.power.gain(seeds=8):.1f} points" in third
+    )
     assert f"2,000 validation images would show {plan.power.gain(images=2000):.1f} points" in third
     assert "More seeds help most" in third
     images = replace(plan.power, scatter=replace(plan.power.scatter, noise=0.0), most_images=510)
