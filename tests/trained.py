@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from seplace.arrays import ImageBits
 from seplace.costs.stored import store_cost_table
 from seplace.costs.table import CostTable
 from seplace.placement import Placement
@@ -23,8 +24,12 @@ def write_table(
     cost_table: CostTable,
     facts: Mapping[str, Any] | None = None,
     tests: Mapping[tuple[str, int, int], float] | None = None,
+    test_images: Mapping[tuple[str, int, int], ImageBits] | None = None,
 ) -> Path:
-    """Write what the evaluator `tabular` reads, and return the folder; `tests` has accuracies by key."""
+    """Write what the evaluator `tabular` reads, and return the folder.
+
+    `tests` has accuracies by key, `test_images` which images were right, where it is known.
+    """
     config = load_study(study)
     with Ledger(folder / "ledger.sqlite") as ledger:
         ledger.set_fact("study_folder", str(study.parent))
@@ -33,7 +38,7 @@ def write_table(
         for row in rows:
             ledger.add(row)
         for key, accuracy in (tests or {}).items():
-            ledger.add_test(key, accuracy=accuracy, cross_entropy=1.5)
+            ledger.add_test(key, accuracy=accuracy, cross_entropy=1.5, correct=(test_images or {}).get(key))
     (folder / "study.yaml").write_text(config.source_text)
     (folder / "space.yaml").write_text(config.space_text)
     store_cost_table(folder / "costs.json", cost_table, key=config.cost_key())
@@ -57,11 +62,13 @@ def train_table(folder: Path, *, seeds: int) -> Path:
         for placement in placements_of(evaluator.config)
         for seed in range(seeds)
     ]
+    scores = {row.key: evaluator.test(row) for row in rows if row.seed == 0}
     return write_table(
         folder / "table",
         study,
         rows,
         cost_table=evaluator.cost_table(),
         facts={"images": evaluator.describe_images()},
-        tests={row.key: evaluator.test(row).accuracy for row in rows if row.seed == 0},
+        tests={key: score.accuracy for key, score in scores.items()},
+        test_images={key: score.correct for key, score in scores.items() if score.correct is not None},
     )

@@ -52,6 +52,7 @@ def test_a_study_is_the_same_whether_it_trains_or_reads(tmp_path: Path, trained_
     assert {key: score[0] for key, score in read["tests"].items()} == {
         key: score[0] for key, score in trained["tests"].items() if key[1] == 0
     }
+    assert read["test images"] == {key: right for key, right in trained["test images"].items() if key[1] == 0} != {}
     with Ledger(tmp_path / "reads" / "ledger.sqlite", read_only=True) as ledger:
         rows, images = ledger.evaluations(), ledger.fact("images")
     before = TabularBenchmark.load(trained_table)
