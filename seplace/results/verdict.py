@@ -117,7 +117,7 @@ def _scope(estimates: Estimates, plain: Placement, *, shown: int) -> str:
     are = "was" if compared == 1 else "were"
     said = f"{counted(compared, 'placement')} {are} compared with the plain backbone"
     if compared < trained:
-        said += f", of {trained:,} trained; a comparison needs {estimates.FEWEST_SEEDS} seeds of both"
+        said += f", those of {trained:,} with at least {estimates.FEWEST_SEEDS} seeds"
     together = {0: "", 1: "; 1 is better at 95 %"}.get(shown, f"; with 95 % probability, {shown} are better at once")
     noise = f"The standard deviation of one training is {estimates.posterior.noise_sd:.2f} points."
     return f"({said}{together}. {_about(estimates)} {noise})"
