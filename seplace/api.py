@@ -36,6 +36,7 @@ from seplace.search.of_study import failure_rules_of, task_of
 from seplace.search.scoring import covariates_of, proxy_records
 from seplace.study.config import STUDY_FACTS, StudyConfig, load_results_study
 from seplace.user_code import user_errors_if
+from seplace.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -376,6 +377,7 @@ class Results:
             "seplace": self.command,
             "finished": self.finished,
             **provenance_of(self.rows, self.rung_rows),
+            "estimated_with": f"seplace {__version__}",
             "latency": self.latencies,
             "proxy_seconds": {
                 name: round(row.seconds + row.shared_seconds, 1) for name, row in self.proxy_records.items()

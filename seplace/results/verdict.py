@@ -46,7 +46,8 @@ def verdict(estimates: Estimates | None, baselines: Mapping[str, Placement]) -> 
         )
     if not better:
         first = "No placement is better than the plain backbone at 95 %."
-        return " ".join(each for each in (first, _best_so_far(estimates, plain), scope) if each)
+        why = (_best_so_far(estimates, plain), _shown_by_trainings(estimates, plain))
+        return " ".join(each for each in (first, *why, scope) if each)
     best = max(better, key=lambda placement: estimates.means[estimates.position[placement]])
     gain = _gain(estimates.difference(best, plain), of=measured(estimates))
     claims = [f"Placement {best} is better than the plain backbone at 95 %: {gain}."]
@@ -108,6 +109,16 @@ def _best_so_far(estimates: Estimates, plain: Placement) -> str:
     return (
         f"{said} More seeds would hardly narrow this interval: the {estimates.images.images:,} validation images are "
         "the limit, and four times as many would halve it."
+    )
+
+
+def _shown_by_trainings(estimates: Estimates, plain: Placement) -> str:
+    """Say how small a gain these trainings would have shown; empty where nothing was compared."""
+    from seplace.effects.detectable import detectable_gain_of
+
+    least = detectable_gain_of(estimates, plain)
+    return (
+        "" if least is None else f"Gains of less than about {least:.1f} points would not have been seen (80 % power)."
     )
 
 
