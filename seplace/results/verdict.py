@@ -117,9 +117,7 @@ def _shown_by_trainings(estimates: Estimates, plain: Placement) -> str:
     from seplace.effects.detectable import detectable_gain_of
 
     least = detectable_gain_of(estimates, plain)
-    return (
-        "" if least is None else f"Gains of less than about {least:.1f} points would not have been seen (80 % power)."
-    )
+    return "" if least is None else f"These trainings show gains of about {least:.1f} points or more (80 % power)."
 
 
 def _scope(estimates: Estimates, plain: Placement, *, shown: int) -> str:
