@@ -31,7 +31,7 @@ def load_pilot(folder: Path, config: StudyConfig, images: Mapping[str, Any]) -> 
     """
     with ledger_of_results(folder) as ledger:
         facts = {name: ledger.fact(name) for name in STUDY_FACTS}
-        meaning, of_pilot, rows = ledger.fact("fingerprint") or {}, ledger.fact("images") or {}, ledger.evaluations()
+        meaning, of_pilot, rows = ledger.fact("fingerprint"), ledger.fact("images") or {}, ledger.evaluations()
     study = load_results_study(folder, facts)
     if study.data.name != config.data.name:
         raise InputError(f"{folder}: the pilot is a study of {study.data.name}, and this one of {config.data.name}")
@@ -41,7 +41,8 @@ def load_pilot(folder: Path, config: StudyConfig, images: Mapping[str, Any]) -> 
             f"{folder}: the pilot has other classes: {len(known):,} ({_some(known)}), and this study {len(classes):,} "
             f"({_some(classes)})"
         )
-    changes = [line for line in differences(meaning, config.fingerprint()) if line.startswith(_TASK)]
+    compared = [] if meaning is None else differences(meaning, config.fingerprint())
+    changes = [line for line in compared if line.startswith(_TASK)]
     if changes:
         warnings.warn(
             f"the pilot {folder} differs from this study, so the noise of its trainings may differ too: "

@@ -111,14 +111,18 @@ def confirmation(seeds: int) -> str:
 
 
 def _most_images(config: StudyConfig, images: Mapping[str, Any]) -> int | None:
-    """Return the validation images if half of the training images were held out too.
+    """Return the validation images if all that train nothing were held out, or half of the training images.
 
-    None where the data set has more than the study uses, or was not looked at.
+    None where the data were not looked at, or the split that the study takes a part of is not known.
     """
     uses = images.get("uses", {})
-    if config.data.train_images is not None or not {"train", "validation"} <= uses.keys():
+    if not {"train", "validation"} <= uses.keys():
         return None
-    return int(uses["validation"]["images"]) + int(uses["train"]["images"]) // 2
+    used = int(uses["train"]["images"])
+    if config.data.train_images is None:
+        return int(uses["validation"]["images"]) + used // 2
+    whole = images.get("splits", {}).get("train", {}).get("images")
+    return int(whole) - used if whole is not None and config.data.validation_images is not None else None
 
 
 def _compared(config: StudyConfig) -> int:

@@ -5,6 +5,7 @@ import pytest
 
 from seplace.effects.detectable import detectable_gain
 from seplace.errors import DataError, InputError
+from seplace.evaluators.data_look import look_at_study
 from seplace.placement import Placement
 from seplace.report.power import power_lines
 from seplace.results.evaluation import Evaluation
@@ -92,6 +93,20 @@ def test_the_placements_that_are_compared(tmp_path):
     # The whole space: eight candidates, among them plain and ECA twice, and the four other baselines.
     small = write_small_space(tmp_path)
     assert planned(tmp_path, space=small, search={"trainings": 16}).compared == 11
+
+
+@pytest.mark.parametrize(
+    ("data", "most"),
+    [
+        ({"train_images": 128, "validation_images": 64}, 1437 - 128),
+        ({"train_images": None, "validation_images": 400}, 400 + 1037 // 2),
+    ],
+    ids=["a part", "all"],
+)
+def test_the_validation_images_that_there_is_room_for(tmp_path, data, most):
+    config = load_study(write_study(tmp_path, data=data))
+    assert power_of(config, {}, pilot=None).most_images is None
+    assert power_of(config, look_at_study(config, whole=False).to_record(), pilot=None).most_images == most
 
 
 def test_what_is_measured_goes_before_what_is_assumed():
