@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections import defaultdict
 from collections.abc import Sequence
@@ -31,7 +30,10 @@ class Pilot:
     flips: float | None
     """The variance of the result of one training on one image, averaged over images."""
     difference: float | None
-    """The variance over images of the difference to the plain backbone; None without two seeds of it and another."""
+    """The variance over images of the difference to the plain backbone, plus one standard error as in the model.
+
+    None without two seeds of the plain backbone and of another placement.
+    """
 
 
 def pilot_of(evaluations: Sequence[Evaluation]) -> Pilot:
@@ -93,7 +95,7 @@ def _bits_of(rows: Sequence[Evaluation]) -> NDArray[np.float32] | None:
 
 
 def _difference(rows: Sequence[Evaluation], bits: NDArray[np.float32]) -> float | None:
-    """Return Var_i of the difference to the plain backbone, averaged over placements.
+    """Return Var_i of the difference to the plain backbone, averaged over placements, plus its standard error.
 
     The covariance over images of differences on two different seeds has no part of the trainings' noise.
     """
@@ -101,12 +103,17 @@ def _difference(rows: Sequence[Evaluation], bits: NDArray[np.float32]) -> float 
     for position, row in enumerate(rows):
         at["plain" if row.placement.is_plain else str(row.placement)][row.seed] = position
     plain = at.pop("plain", {})
-    found = []
+    products = []
     for of_seed in at.values():
         shared = sorted(set(of_seed) & set(plain))
         if len(shared) < 2:
             continue
         gains = bits[[of_seed[seed] for seed in shared]] - bits[[plain[seed] for seed in shared]]
-        covariances = np.cov(gains, dtype=np.float64)
-        found.append(np.mean([covariances[pair] for pair in itertools.combinations(range(len(shared)), 2)]))
-    return max(float(np.mean(found)), 0.0) if found else None
+        gains -= gains.mean(axis=1, keepdims=True)
+        # Of each image, the mean over all pairs of two seeds.
+        pairs = gains.sum(axis=0) ** 2 - (gains**2).sum(axis=0)
+        products.append(pairs / (len(shared) * (len(shared) - 1)))
+    if not products:
+        return None
+    of_image: Floats = np.asarray(products, dtype=np.float64).mean(axis=0)
+    return max(float(of_image.mean()), 0.0) + float(of_image.std()) / math.sqrt(len(of_image))

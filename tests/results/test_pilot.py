@@ -57,8 +57,21 @@ def test_what_images_were_made_of_is_found():
     assert pilot.images == images
     assert pilot.freedom == 6
     assert pilot.flips == pytest.approx((probabilities * (1 - probabilities)).mean(), rel=0.02)
-    assert pilot.difference == pytest.approx(2 * 0.3**2 / 12, rel=0.15)
+    assert 0.9 < pilot.difference / (2 * 0.3**2 / 12) < 1.25  # with its standard error
     assert pilot.noise**2 == pytest.approx(pilot.flips / images, rel=1.5)
+
+
+def test_few_images_that_show_no_difference_do_not_show_that_there_is_none():
+    random = np.random.default_rng(1)
+    found = {}
+    for images in (100, 10_000):
+        right = random.uniform(size=(2, 2, images)) < 0.8
+        pairs = itertools.product(range(2), range(2))
+        rows = [trained(TEXTS[at], seed, 100 * right[at, seed].mean(), right[at, seed]) for at, seed in pairs]
+        found[images] = pilot_of(rows).difference
+    # The standard error of a mean of products of two differences, each of variance 2 * 0.8 * 0.2.
+    assert 0.32 / 10 * 0.5 < found[100] < 0.32 / 10 * 4
+    assert found[10_000] < found[100] / 3
 
 
 def test_images_that_are_not_known_of_all_trainings_are_not_used():
