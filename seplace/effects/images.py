@@ -30,6 +30,9 @@ from seplace.placement import Placement
 _BLOCKS = 10
 """Blocks of images whose estimates give the standard errors."""
 
+_UNSEEN = 0.5
+"""The fewest images that two trainings may disagree about: none in a small split does not show that there are none."""
+
 _IDENTIFIED = 1e-6
 """By how much a component may be mixed with others in the pairs, as a share, and still count as estimated."""
 
@@ -135,6 +138,7 @@ class _Pairs:
     """(trainings, trainings) each: ones, the products of rows, those of backbones."""
     same_placement: NDArray[np.bool_]
     same_seed: NDArray[np.bool_]
+    images: int
     covariances: Sequence[Floats]
     """(trainings, trainings) each, in points squared: of all images, then of each block of them."""
 
@@ -156,6 +160,7 @@ class _Pairs:
             shared=shared,
             same_placement=same_placement,
             same_seed=same_seed,
+            images=images,
             covariances=[np.float32(freedom / block.shape[1]) * (block @ block.T) for block in blocks],
         )
 
@@ -175,7 +180,7 @@ class _Pairs:
         rest = variance - most_columns * self._mean_of(alone, 1) - most_backbone * self._mean_of(alone, 2)
         # On one seed: what all trainings share, without it what pairs of seeds share.
         common = next((each.value for each in (on_seed, base) if math.isfinite(each.error)), 0.0)
-        own = max(rest - max(common, 0.0), 0.0)
+        own = max(rest - max(common, 0.0), 1e4 * _UNSEEN / 2 / self.images)
         of_placement = placement.upper(own)
         found = columns.upper(most_columns), backbone.upper(most_backbone)
         return _Components(

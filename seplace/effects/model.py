@@ -303,5 +303,5 @@ class Posterior:
 def _unit_of_scale(accuracies: Floats, images: ImageVariance, rows: Floats) -> float:
     """Return the spread of accuracies, in points, that their images do not explain: the unit of the priors' scales."""
     explained = float((images.columns * rows.var(axis=0)).sum()) + images.placement + images.training
-    spread = np.sqrt(max(accuracies.var() - explained, _LEAST_SHARE * accuracies.var()))
+    spread = np.sqrt(max(accuracies.var() - explained, _LEAST_SHARE * max(accuracies.var(), explained)))
     return max(float(spread), _LEAST_SPREAD * abs(float(accuracies.mean())), 1e-3)
