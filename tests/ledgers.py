@@ -26,6 +26,8 @@ def make_of_0_10(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DROP TABLE IF EXISTS sums")
         connection.execute("DROP TABLE IF EXISTS failures")
+        without = "UPDATE evaluations SET record = json_remove(record, '$.correct')"
+        connection.execute(f"{without} WHERE json_valid(record) AND json_type(record) = 'object'")
         connection.execute("UPDATE facts SET value = '1' WHERE key = 'schema_version'")
 
 
