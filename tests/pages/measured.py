@@ -220,40 +220,51 @@ _SPLITS = {"100": "V = 100", "500": "V = 500", "2000": "V = 2,000", "all": "all 
 def _designs(file: str, before: str) -> str:
     """Return the shares of 90 % intervals of gains that hold, and before, a row a kind of landscape and design."""
     keys = ["kind", "design", "images"]
-    now, earlier = (pd.read_csv(RESULTS / each, dtype={"images": str}).set_index(keys) for each in (file, before))
+    tables = [pd.read_csv(RESULTS / each, dtype={"images": str}).set_index(keys) for each in (file, before)]
     rows = []
-    for (kind, design), part in now.groupby(["kind", "design"], sort=False):
-        cells = []
-        for images in _SPLITS:
-            row, old = now.loc[(kind, design, images)], earlier.loc[(kind, design, images)]
-            cells.append(f"{row['held']:.0f} ± {row['held_se']:.0f} ({old['held']:.0f})")
-        old = earlier.loc[(kind, design)]
-        wrong = [f"{each['wrong_placements'].sum()} of {each['claimed_placements'].sum()}" for each in (part, old)]
-        accuracies = [f"{each['accuracies_held'].mean():.0f}" for each in (part, old)]
-        about = f"{accuracies[0]} ({accuracies[1]})", f"{wrong[0]} ({wrong[1]})"
-        rows.append([f"`{kind}`", _DESIGNS[design], str(part["n"].iloc[0]), *cells, *about])
-    heads = ["landscape", "trainings", "n", *_SPLITS.values(), "accuracies", "wrong claims"]
+    for kind, design in dict.fromkeys(index[:2] for index in tables[0].index):
+        now, earlier = (each.xs((kind, design), level=("kind", "design")) for each in tables)
+        cells = [
+            f"{now['held'][images]:.0f} ± {now['held_se'][images]:.0f} ({earlier['held'][images]:.0f})"
+            for images in _SPLITS
+        ]
+        accuracies, wrong = (
+            f"{now[name].agg(how):.0f} ({earlier[name].agg(how):.0f})"
+            for name, how in (("accuracies_held", "mean"), ("wrong", "sum"))
+        )
+        rows.append([f"`{kind}`", _DESIGNS[design], *cells, accuracies, f"{wrong} of {now['n'].sum()}"])
+    heads = ["landscape", "trainings", *_SPLITS.values(), "accuracies", "repetitions with a wrong claim"]
     return markdown_table(heads, rows)
 
 
 def _new_images(folder: str) -> str:
-    """Return how well the gains of all trained placements hold on new images, before and after the confirmation."""
+    """Return how well the intervals of whole searches hold on new images, a row a kind of landscape, then a split."""
     table = pd.read_csv(RESULTS / folder / "calibration.csv")
-    table[["kind", "images"]] = table["problem"].str.extract(r"([^\[]+)(?:\[images=(\d+)\])?").fillna("all")
+    named = table["problem"].str.extract(r"([^\[]+)(?:\[images=(\d+)\])?").fillna("all")
     rows = []
-    for kind, searches in table.groupby("kind", sort=False):
-        for stage, prefix in (("search", "search_"), ("confirmation", "")):
-            cells, wrong, claimed = [], 0, 0
-            for images in _SPLITS:
-                part = searches[searches["images"] == images]
-                shares = 100 * part[f"{prefix}compared_gains_covered"] / part[f"{prefix}compared"]
-                error = shares.std() / math.sqrt(len(shares))
-                cells.append(f"{shares.mean():.0f} ± {error:.0f}" if len(part) else "")
-                wrong += part[f"{prefix}wrongly_claimed"].sum()
-                claimed += part[f"{prefix}claimed"].sum()
-            n = searches.groupby("images").size().max()
-            rows.append([f"`{kind}`", stage, str(n), *cells, f"{wrong} of {claimed}"])
-    return markdown_table(["landscape", "after the", "n", *_SPLITS.values(), "wrong claims"], rows)
+    for names, order in ((named[0], dict.fromkeys(named[0])), (named[1], _SPLITS)):
+        for name in order:
+            part = table[names == name]
+            cells = [
+                _mean_share(part[f"{prefix}compared_{what}_covered"] / part[f"{prefix}compared"])
+                for prefix, what in (("search_", "gains"), ("", "gains"), ("", "accuracies"))
+            ]
+            claims = [str((part[each] > 0).sum()) for each in ("claimed", "wrongly_claimed")]
+            rows.append([_SPLITS.get(name, f"`{name}`"), str(len(part)), *cells, *claims])
+    heads = [
+        "searches",
+        "n",
+        "gains after the search",
+        "… after the confirmation",
+        "accuracies",
+        "any claim",
+        "a wrong one",
+    ]
+    return markdown_table(heads, rows)
+
+
+def _mean_share(shares: pd.Series) -> str:
+    return f"{100 * shares.mean():.0f} ± {100 * shares.std() / math.sqrt(len(shares)):.0f}"
 
 
 def _with_gains(part: pd.DataFrame) -> pd.Series:
