@@ -91,8 +91,10 @@ class Trainings:
 
     def _refuse_other_images(self, returned: Evaluation) -> None:
         """Raise UserCodeError where an evaluation says of other images than the validation images what was right."""
+        if returned.correct is None:
+            return
         images = (self.ledger.fact("images") or {}).get("validation_images")
-        if images is not None and returned.correct is not None and returned.correct.count != images:
+        if images is not None and returned.correct.count != images:
             raise UserCodeError(
                 f"{returned.placement}, seed {returned.seed}: the evaluator says in correct of "
                 f"{returned.correct.count:,} images whether they are right, and there are {images:,} validation images"
