@@ -55,7 +55,7 @@ SCALES = {
     "private": Scale(median=0.15),
     "backbone": Scale(median=1.0),
     "seed": Scale(median=0.4),
-    "seed x backbone": Scale(median=2.0),
+    "seed x backbone": Scale(median=2.0, spread=0.5),
     "seed x choice": Scale(median=0.15),
     "covariate": Scale(median=0.3),
 }

@@ -119,7 +119,8 @@ class Posterior:
         self.levels = design.levels(self.placements)
         known = images or ImageVariance.none(len(design.groups))
         rows = design.rows(self.levels)
-        self._unit_of_scale = _unit_of_scale(accuracies, known, rows[self._placement_of])
+        is_backbone = np.array([kind == "backbone" for kind in design.groups])  # with one seed images explain all
+        self._unit_of_scale = _unit_of_scale(accuracies, known, np.where(is_backbone, 0.0, rows)[self._placement_of])
         self._y = (accuracies - self._center) / self._unit_of_scale
         seeds = [each.seed for each in observations]
         by_seed, seed_kinds = design.seed_columns(self.levels[self._placement_of], seeds)
