@@ -96,9 +96,17 @@ def stage_columns(placement: Placement) -> dict[str, str]:
 
 
 def paired_gain(summary: PlacementSummary, plain: PlacementSummary | None) -> tuple[float, float, int]:
-    """Return the gain over the plain backbone on the same seeds: mean and standard error in points, number of seeds."""
+    """Return the gain over the plain backbone on the same seeds: mean and standard error in points, number of seeds.
+
+    Networks of another backbone share no weights on a seed: their gain is the difference of two means, of no pairs.
+    """
     if plain is None:
         return math.nan, math.nan, 0
+    if summary.placement.variant != plain.placement.variant:
+        (mean, error), (other, its_error) = (
+            mean_and_error(list(each.accuracies.values())) for each in (summary, plain)
+        )
+        return mean - other, math.hypot(error, its_error), 0
     seeds = sorted(summary.accuracies.keys() & plain.accuracies.keys())
     mean, error = mean_and_error([summary.accuracies[seed] - plain.accuracies[seed] for seed in seeds])
     return mean, error, len(seeds)

@@ -46,6 +46,13 @@ def test_a_gain_is_paired_by_seed():
     assert paired_gain(se, None)[2] == 0
 
 
+def test_backbones_that_share_no_weights_are_not_paired():
+    wider = f"{PLAIN}@cifar_resnet8[width=1.06]"
+    evaluations = [*rows(plain=[80, 90]), *(evaluation(wider, seed, value) for seed, value in enumerate([85, 95]))]
+    plain, other = summarize(evaluations)
+    assert paired_gain(other, plain) == pytest.approx((5.0, math.hypot(5.0, 5.0), 0))  # paired it would be 5 ± 0
+
+
 def test_the_table_of_placements():
     table = frame(
         rows(plain=[80, 82], cbam=[79], se=[83, 83]),
