@@ -1,10 +1,12 @@
 import math
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
 from seplace.costs.table import CostTable
 from seplace.effects.design import Design
+from seplace.placement import Placement
 from seplace.results.both_splits import BothSplits
 from seplace.results.effects_tables import effects_frame
 from seplace.results.evaluation import Evaluation
@@ -47,9 +49,9 @@ def test_a_gain_is_paired_by_seed():
 
 
 def test_backbones_that_share_no_weights_are_not_paired():
-    wider = f"{PLAIN}@cifar_resnet8[width=1.06]"
-    evaluations = [*rows(plain=[80, 90]), *(evaluation(wider, seed, value) for seed, value in enumerate([85, 95]))]
-    plain, other = summarize(evaluations)
+    wider = Placement.parse(f"{PLAIN}@cifar_resnet8[width=1.06]")
+    others = [replace(row, placement=wider) for row in rows(plain=[85, 95])]
+    plain, other = summarize([*rows(plain=[80, 90]), *others])
     assert paired_gain(other, plain) == pytest.approx((5.0, math.hypot(5.0, 5.0), 0))  # paired it would be 5 ± 0
 
 
