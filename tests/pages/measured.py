@@ -309,6 +309,7 @@ MAKERS = {
     "calibration": lambda: _calibration(
         "simulation-usual", "simulation-hard", "simulation-nothing-helps", "simulation-cifar10-table"
     ),
+    "new images": lambda: _new_images("simulation-new-images"),
     "new images by design": lambda: _designs("simulation-new-images/designs.csv", "simulation-new-images/before.csv"),
     "tabular": lambda: _placements(
         "cifar10-table",
