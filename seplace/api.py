@@ -236,6 +236,11 @@ class Results:
             return f"Nothing can be compared with the plain backbone: {failure}."
         return " ".join(each for each in (verdict(self.estimates, self.baselines), self.test_note) if each)
 
+    @property
+    def measured(self) -> str:
+        """What the estimates are about: accuracy on new images, or validation accuracy where these are not known."""
+        return measured(self.estimates)
+
     def claim(self, placement: Placement) -> str:
         """Return a sentence: whether a trained placement is better than the plain backbone, and by how much."""
         plain = self.baselines["plain"]
@@ -287,7 +292,7 @@ class Results:
             unit=self.unit,
             title=f"{self.config.name}: attention placements on {space.backbone.text}{others}",
             verdict=self.verdict,
-            measured=measured(self.estimates),
+            measured=self.measured,
             absolute=absolute,
         )
         if path is not None:

@@ -53,8 +53,8 @@ def show_front(study: Results) -> None:
             show(note)
     if len(study.front):
         has_test = not study.test_note
-        splits = "validation split" if has_test else "validation split; no test split"
-        title = f"{study.config.name}: front, and below the line the baselines that are not on it ({splits})"
+        about = study.measured if has_test else f"{study.measured}; no test split"
+        title = f"{study.config.name}: front, and below the line the baselines that are not on it ({about})"
         show(front_table(study.front, cost=study.cost, title=title, has_test=has_test))
         if study.test_check:
             show(study.test_check)

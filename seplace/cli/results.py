@@ -77,7 +77,7 @@ def recommend(results: ResultsArgument, output: FormatOption = Format.table) -> 
     if show_data(study.recommended, output):
         return
     if len(study.recommended):
-        title = f"{study.config.name}: recommended front, in the order of what each adds (validation split)"
+        title = f"{study.config.name}: recommended front, in the order of what each adds ({study.measured})"
         show(recommended_table(study.recommended, cost=study.cost, title=title))
     else:
         show("no training is complete yet, so nothing is recommended")
