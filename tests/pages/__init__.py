@@ -27,9 +27,9 @@ _MADE = re.compile(r"(<!-- made: ([\w -]+) -->\n)(.*?)(<!-- end -->)", flags=re.
 
 def makers() -> dict[str, Callable[[], str]]:
     """Return the function that makes each table, by the name that stands in its page."""
-    from tests.pages import catalogue, keys, measured
+    from tests.pages import catalogue, coverage, keys, measured
 
-    return {**keys.MAKERS, **catalogue.MAKERS, **measured.MAKERS}
+    return {**keys.MAKERS, **catalogue.MAKERS, **measured.MAKERS, **coverage.MAKERS}
 
 
 def made_anew(page: str, makers: dict[str, Callable[[], str]]) -> str:
