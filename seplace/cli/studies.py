@@ -30,6 +30,7 @@ def plan(
     from seplace.report.numbers import duration, quantity
     from seplace.report.power import power_lines
     from seplace.report.terminal import plain_table
+    from seplace.results.verdict import counted
     from seplace.search.plan import make_plan
     from seplace.study.config import load_study
 
@@ -59,7 +60,8 @@ def plan(
         show("  the same in " + ", ".join(variant.text for variant in space.variants))
     limit = made.budget
     budget = f"{limit.trainings} trainings" if limit.trainings is not None else f"{limit.hours:g} h"
-    show(f"{len(space):,} placements; {search.sampler} with a budget of {budget}, at most {search.seeds} seeds each")
+    seeds = counted(search.seeds, "seed")
+    show(f"{len(space):,} placements; {search.sampler} with a budget of {budget}, at most {seeds} each")
     if search.proxies:
         scored = min(search.proxy_placements, len(space))
         show(f"proxies: {', '.join(search.proxies)} score {scored} placements and the baselines before any training")
