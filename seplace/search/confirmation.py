@@ -36,6 +36,8 @@ class _Question:
     """A placement, and how much one more training of it would decide."""
 
     placement: Placement
+    is_urgent: bool
+    """Whether a verdict may not name it before it has a further seed, and it is on a front or the plain backbone."""
     worth: float
 
 
@@ -68,7 +70,7 @@ def next_round(
 def _questions(
     estimates: Estimates, recommended: Sequence[Placement], baselines: Sequence[Placement]
 ) -> list[_Question]:
-    """Return the open questions, the most worthwhile first."""
+    """Return the open questions: second seeds of the fronts and the plain backbone, then the most worthwhile first."""
     doubts = dict.fromkeys([each for each in recommended if each not in estimates.position], 1.0)
     candidates = [placement for placement in recommended if placement in estimates.position]
     for placement in estimates.placements:
@@ -78,12 +80,17 @@ def _questions(
         if placement in candidates or placement in estimates.front or on_front > _DECIDED:
             _raise(doubts, placement, _doubt(on_front))
     for placement in dict.fromkeys([*candidates, *estimates.front]):
-        if estimates.seeds[placement] < estimates.FEWEST_SEEDS:
-            doubts[placement] = 1.0  # no verdict may name it
         for other in _compared(estimates, placement, baselines):
             doubt = _doubt(estimates.is_better(placement, other))
             _raise(doubts, placement, doubt)
             _raise(doubts, other, doubt)
+    plain = [mark for mark in baselines if mark.is_plain and mark in estimates.position]
+    urgent = {
+        placement
+        for placement in [*plain, *candidates, *estimates.front]
+        if estimates.seeds[placement] < estimates.FEWEST_SEEDS
+    }
+    doubts |= dict.fromkeys(urgent, 1.0)
     noise = estimates.posterior.noise_sd**2
     # What all placements share, such as the effects of seeds, decides nothing.
     relative = estimates.accuracies - estimates.accuracies.mean(axis=1, keepdims=True)
@@ -95,9 +102,10 @@ def _questions(
         if at is not None:
             variance = float(np.var(relative[:, at])) * (1 - _share_of_images(estimates, placement, baselines))
         learned = np.sqrt(variance / (variance + noise))
-        if doubt >= _DECIDED and (at is None or variance > _NEGLIGIBLE**2):
-            questions.append(_Question(placement=placement, worth=float(doubt * learned)))
-    return sorted(questions, key=lambda each: (-each.worth, str(each.placement)))
+        is_urgent = placement in urgent
+        if is_urgent or (doubt >= _DECIDED and (at is None or variance > _NEGLIGIBLE**2)):
+            questions.append(_Question(placement=placement, is_urgent=is_urgent, worth=float(doubt * learned)))
+    return sorted(questions, key=lambda each: (not each.is_urgent, -each.worth, str(each.placement)))
 
 
 def _share_of_images(estimates: Estimates, placement: Placement, baselines: Sequence[Placement]) -> float:

@@ -1,5 +1,6 @@
 import pytest
 
+from seplace.api import Results
 from seplace.backbones.describe import describe
 from seplace.baselines import baselines
 from tests.search.toy import go, read_on_test_split
@@ -35,3 +36,14 @@ def test_confirmation_ends_when_nothing_is_in_doubt(tmp_path, toy, monkeypatch):
 def test_confirmation_keeps_its_budget(tmp_path, toy):
     go(write_study(tmp_path, search={"seeds": 1}, confirm={"seeds": 9, "trainings": 16}), tmp_path / "out")
     assert len(toy.trained) == 10 + 16
+
+
+@pytest.mark.usefixtures("no_optuna_file")
+def test_second_seeds_of_the_front_come_before_placements_that_were_not_trained(tmp_path, toy):
+    folder = tmp_path / "out"
+    go(write_study(tmp_path, search={"seeds": 1}), folder)
+    assert Results.load(folder).verdict.startswith("No verdict yet")
+    wanted = 1 + len({"none-none-none", *map(str, Results.load(folder).estimates.front)})
+    go(write_study(tmp_path, search={"seeds": 1}, confirm={"seeds": 2, "trainings": wanted}), folder)
+    assert {seed for _, seed, _ in toy.trained[10:13]} == {1}
+    assert not Results.load(folder).verdict.startswith("No verdict yet")
