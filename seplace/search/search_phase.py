@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seplace.effects.denoised import denoised
-from seplace.effects.estimates import posterior_of
-from seplace.effects.model import images_of
+from seplace.effects.model import Posterior, images_of
 from seplace.effects.recommend import Regret, expected_regret
 from seplace.results.observations import observation_of, observations_of
 from seplace.search.proposals import Proposals
@@ -276,11 +275,12 @@ class SearchPhase:
             for placement, seeds in self.ended.items()
             for seed in seeds
         ]
-        posterior = posterior_of(
+        posterior = Posterior(
             design,
             denoised(design, history.observations),
-            images=images_of(design, observations_of(ended)),  # a trial has no room for what its training got right
             draws=_DRAWS,
+            random=np.random.default_rng(0),
+            images=images_of(design, observations_of(ended)),  # a trial has no room for what its training got right
         )
         return expected_regret(posterior, self.task.priced_space_by(history.costs), closed=history.failed)
 

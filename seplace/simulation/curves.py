@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seplace.effects.denoised import denoised
-from seplace.effects.estimates import posterior_of
+from seplace.effects.estimates import guide_of
 from seplace.effects.model import images_of
 from seplace.effects.recommend import recommended_front
 from seplace.results.observations import estimates_of, observations_of
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
 
 OBSERVED, POSTERIOR = "observed", "posterior"
 """Recommendations: the front of the trained placements by mean accuracy, or the model's, over the whole space."""
-
-_SCALES = 24
-"""Posterior draws of the model's scales, as many as in the confirmation of a study."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,12 +75,7 @@ def hypervolumes(problem: SearchProblem, replayed: Replay, checkpoints: Sequence
         history = [evaluation for evaluation, spent in pairs if spent <= trainings]
         observed = [row.placement for row in front_of(summarize(history), problem.cost)]
         observations = observations_of(history)
-        posterior = posterior_of(
-            replayed.design,
-            denoised(replayed.design, observations),
-            images=images_of(replayed.design, observations),
-            draws=_SCALES,
-        )
+        posterior = guide_of(replayed.design, observations, images=images_of(replayed.design, observations))
         recommended = problem.placements(recommended_front(posterior, problem.priced_space, closed=()))
         for name, placements in ((OBSERVED, observed), (POSTERIOR, recommended)):
             rows.append(
