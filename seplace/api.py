@@ -234,7 +234,9 @@ class Results:
         if self.plain_failure is not None:
             failure = failure_rules_of(self.config).describe(self.plain_failure)
             return f"Nothing can be compared with the plain backbone: {failure}."
-        return " ".join(each for each in (verdict(self.estimates, self.baselines), self.test_note) if each)
+        confirm = self.config.confirm
+        said = verdict(self.estimates, self.baselines, confirm_trainings=0 if confirm is None else confirm.trainings)
+        return " ".join(each for each in (said, self.test_note) if each)
 
     @property
     def measured(self) -> str:

@@ -6,8 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from seplace.effects.detectable import POWER
-from seplace.results.verdict import counted
-from seplace.search.power import confirmation
+from seplace.results.verdict import confirmation, counted
 
 if TYPE_CHECKING:
     from seplace.search.plan import Plan

@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from seplace.effects.detectable import Scatter, detectable_gain
 from seplace.effects.estimates import Estimates
+from seplace.results.verdict import ADVISED_SEEDS, CONFIRMED, confirmation
 from seplace.search.confirmation import CANDIDATES
 from seplace.search.pilot import load_pilot, validation_images_of
 
 if TYPE_CHECKING:
     from seplace.results.pilot import Pilot
     from seplace.study.config import StudyConfig
-
-_ADVISED_SEEDS = 3
-_CONFIRMED = CANDIDATES + 1
-"""The placements that a confirmation brings to its seeds: its candidates and the plain backbone."""
 
 ACCURACY = 0.7
 FLIPS = 0.3
@@ -106,11 +103,6 @@ def scatter_of(pilot: Pilot | None, *, images: int | None) -> Scatter:
     return Scatter(noise=noise, flips=flips, difference=difference)
 
 
-def confirmation(seeds: int) -> str:
-    """Return the section of a study file that brings placements to a number of seeds."""
-    return f"confirm: {{seeds: {seeds}, trainings: {(seeds - 1) * _CONFIRMED}}}"
-
-
 def _most_images(config: StudyConfig, images: Mapping[str, Any]) -> int | None:
     """Return the validation images if all that train nothing were held out, or half of the training images.
 
@@ -145,15 +137,15 @@ def _seeds_of(config: StudyConfig) -> tuple[int, str]:
         rounds = search.seeds if search.trainings is None else search.trainings // len(space)
         seeds = max(min(search.seeds, rounds), 1)
     if confirm is not None:
-        added = max(confirm.trainings // _CONFIRMED, min(confirm.trainings // 2, 1))
+        added = max(confirm.trainings // CONFIRMED, min(confirm.trainings // 2, 1))
         seeds = max(seeds, min(confirm.seeds, seeds + added))
     if seeds >= Estimates.FEWEST_SEEDS:
         return seeds, ""
     may = "may end without a verdict" if search.seeds >= Estimates.FEWEST_SEEDS else "cannot end with a verdict"
     needs = f"This study {may}: at 95 % it needs two seeds of a placement and of the plain backbone."
     if confirm is None:
-        return _ADVISED_SEEDS, f"{needs} Add to the study file: {confirmation(_ADVISED_SEEDS)}"
+        return ADVISED_SEEDS, f"{needs} Add to the study file: {confirmation(ADVISED_SEEDS)}"
     if confirm.seeds < Estimates.FEWEST_SEEDS:
-        return _ADVISED_SEEDS, f"{needs} Set confirm.seeds to {_ADVISED_SEEDS} (it is {confirm.seeds})."
-    rule = f"Set confirm.trainings to {_CONFIRMED} or more (it is {confirm.trainings})."
+        return ADVISED_SEEDS, f"{needs} Set confirm.seeds to {ADVISED_SEEDS} (it is {confirm.seeds})."
+    rule = f"Set confirm.trainings to {CONFIRMED} or more (it is {confirm.trainings})."
     return Estimates.FEWEST_SEEDS, f"{needs} {rule}"

@@ -81,12 +81,18 @@ def test_one_seed_is_no_verdict_and_the_sentence_says_how_to_add_another():
     sentence = said(some_images(gain=20.0, seeds=1))
     assert sentence.startswith(
         "No verdict yet: the plain backbone was trained on one seed, and what a seed does to one training is not known "
-        "before the second. Add a confirmation to the study file (confirm: {trainings: 3, seeds: 2}) and run the same "
+        "before the second. Add a confirmation to the study file (confirm: {seeds: 3, trainings: 18}) and run the same "
         f"command again: finished trainings are kept. The largest gain is that of {SE}: +"
     )
     assert "95 %" not in sentence.split(SE)[0]
     assert "All figures are about new images; the 400 validation images are a sample of them." in sentence
     assert said(some_images(gain=20.0, seeds=2)).startswith(f"Placement {SE} is better than the plain backbone at 95 %")
+
+
+def test_a_confirmation_that_gave_no_second_seed_is_to_train_more():
+    estimates = estimates_of(DESIGN, some_images(gain=20.0, seeds=1), "flops", is_front_of_space=True)
+    sentence = verdict(estimates, {"plain": Placement.parse(PLAIN)}, confirm_trainings=4)
+    assert "Change the confirmation in the study file (confirm: {seeds: 3, trainings: 22}) and run" in sentence
 
 
 def test_a_placement_without_a_second_seed_is_not_claimed():

@@ -3,6 +3,8 @@ import pytest
 from seplace.api import Results
 from seplace.backbones.describe import describe
 from seplace.baselines import baselines
+from seplace.results.verdict import CONFIRMED
+from seplace.search.confirmation import CANDIDATES
 from tests.search.toy import go, read_on_test_split
 from tests.studies import write_study
 
@@ -47,3 +49,7 @@ def test_second_seeds_of_the_front_come_before_placements_that_were_not_trained(
     go(write_study(tmp_path, search={"seeds": 1}, confirm={"seeds": 2, "trainings": wanted}), folder)
     assert {seed for _, seed, _ in toy.trained[10:13]} == {1}
     assert not Results.load(folder).verdict.startswith("No verdict yet")
+
+
+def test_a_verdict_advises_trainings_for_all_that_a_confirmation_takes():
+    assert CONFIRMED == CANDIDATES + 1
