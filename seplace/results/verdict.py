@@ -109,7 +109,9 @@ def _one_seed(estimates: Estimates, plain: Placement) -> str:
 
 def _best_so_far(estimates: Estimates, plain: Placement) -> str:
     """Say which candidate has the largest gain, and what would narrow its interval; empty without candidates."""
-    others = [each for each in estimates.placements if each != plain and each not in estimates.beside]
+    trained = [each for each in estimates.placements if each != plain and each not in estimates.beside]
+    compared = set(estimates.comparable_with(plain))
+    others = [each for each in trained if each in compared] or trained
     if not others:
         return ""
     best = max(others, key=lambda placement: estimates.means[estimates.position[placement]])
@@ -138,7 +140,8 @@ def _scope(estimates: Estimates, plain: Placement, *, shown: int) -> str:
     are = "was" if compared == 1 else "were"
     said = f"{counted(compared, 'placement')} {are} compared with the plain backbone"
     if compared < trained:
-        said += f", those of {trained:,} with at least {estimates.FEWEST_SEEDS} seeds"
+        with_seeds = f"the {'one' if compared == 1 else 'ones'} with at least {estimates.FEWEST_SEEDS} seeds"
+        said = f"{compared} of {counted(trained, 'placement')} {are} compared with the plain backbone, {with_seeds}"
     together = {0: "", 1: "; 1 is better at 95 %"}.get(shown, f"; with 95 % probability, {shown} are better at once")
     noise = f"The standard deviation of one training is {estimates.posterior.noise_sd:.2f} points."
     return f"({said}{together}. {_about(estimates)} {noise})"

@@ -69,8 +69,8 @@ def test_the_gain_that_trainings_would_have_shown():
         trained = observed(truth, seeds=2, noise=noise, random=random)
         trained = [each for each in trained if each.seed == 0 or each.placement in list(truth)[:5]]
         estimates = Estimates(Design(SMALL), trained, dict.fromkeys(truth, 1.0))
-        errors = [(estimates.accuracies[:, at] - estimates.accuracies[:, 0]).std() for at in range(1, 5)]
-        assert detectable_gain_of(estimates, plain) == pytest.approx(detectable_gain(np.median(errors), compared=4))
+        error = estimates.posterior.noise_sd  # twice its variance, over two seeds
+        assert detectable_gain_of(estimates, plain) == pytest.approx(detectable_gain(error, compared=4))
         gains.append(detectable_gain_of(estimates, plain))
     assert gains[1] > 2 * gains[0]
     alone = [each for each in trained if each.seed == 0]
