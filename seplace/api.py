@@ -235,7 +235,13 @@ class Results:
             failure = failure_rules_of(self.config).describe(self.plain_failure)
             return f"Nothing can be compared with the plain backbone: {failure}."
         confirm = self.config.confirm
-        said = verdict(self.estimates, self.baselines, confirm_trainings=0 if confirm is None else confirm.trainings)
+        is_over = self._reached_its_end or bool(self.untested)
+        said = verdict(
+            self.estimates,
+            self.baselines,
+            confirm_trainings=0 if confirm is None else confirm.trainings,
+            is_to_be_confirmed=confirm is not None and confirm.seeds > 1 and not is_over,
+        )
         return " ".join(each for each in (said, self.test_note) if each)
 
     @property

@@ -28,26 +28,35 @@ ADVISED_SEEDS = 3
 _LIMITED = 0.7
 """The share of an interval's variance that no seed removes from which the images are called the limit."""
 
+_CONFIRMED_LATER = "The confirmation that follows the search adds it."
+
 
 def confirmation(seeds: int, *, after: int = 0) -> str:
     """Return the section of a study file that brings placements to a number of seeds, after some trainings of it."""
     return f"confirm: {{seeds: {seeds}, trainings: {after + (seeds - 1) * CONFIRMED}}}"
 
 
-def verdict(estimates: Estimates | None, baselines: Mapping[str, Placement], *, confirm_trainings: int = 0) -> str:
+def verdict(
+    estimates: Estimates | None,
+    baselines: Mapping[str, Placement],
+    *,
+    confirm_trainings: int = 0,
+    is_to_be_confirmed: bool = False,
+) -> str:
     """Say whether any placement is better than the plain backbone, and than the best baseline that costs no more.
 
     Better means better at 95 %, for all compared placements taken together (a simultaneous credible band), so that the
     best of many is not claimed for being the best of many. Where seeds are missing for that, say which, and how to add
-    them to a study whose confirmation has had `confirm_trainings` trainings.
+    them to a study whose confirmation has `confirm_trainings` trainings; before these it `is_to_be_confirmed`.
     """
     plain = baselines["plain"]
     if estimates is None or plain not in estimates.position:
         return "The plain backbone has not been trained yet, so nothing can be compared with it."
     if len(estimates.placements) > 1 and not estimates.comparable_with(plain):
-        return " ".join(
-            [_missing_seeds(estimates, plain, confirm_trainings), _best_so_far(estimates, plain), _about(estimates)]
-        )
+        remedy = _CONFIRMED_LATER if is_to_be_confirmed else _confirm(confirm_trainings)
+        lack = f"{_one_seed(estimates, plain)}, and what a seed does to one training is not known before the second"
+        missing = f"No verdict yet: {lack}. {remedy}"
+        return " ".join([missing, _best_so_far(estimates, plain), _about(estimates)])
     surely = estimates.surely_better(plain)
     better = [placement for placement in surely if placement not in estimates.beside]
     scope = _scope(estimates, plain, shown=len(surely))
@@ -90,13 +99,12 @@ def measured(estimates: Estimates | None) -> str:
     return "validation accuracy" if estimates is None or estimates.images is None else "accuracy on new images"
 
 
-def _missing_seeds(estimates: Estimates, plain: Placement, confirm_trainings: int) -> str:
-    """Say that there is no verdict for want of seeds, and how to add them."""
+def _confirm(confirm_trainings: int) -> str:
+    """Say how to add seeds to a study that ends without them."""
     change = "Change the confirmation in" if confirm_trainings else "Add a confirmation to"
     return (
-        f"No verdict yet: {_one_seed(estimates, plain)}, and what a seed does to one training is not known before the "
-        f"second. {change} the study file ({confirmation(ADVISED_SEEDS, after=confirm_trainings)}) and run the same "
-        "command again: finished trainings are kept."
+        f"{change} the study file ({confirmation(ADVISED_SEEDS, after=confirm_trainings)}) and run the same command "
+        "again: finished trainings are kept."
     )
 
 

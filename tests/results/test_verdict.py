@@ -95,6 +95,14 @@ def test_a_confirmation_that_gave_no_second_seed_is_to_train_more():
     assert "Change the confirmation in the study file (confirm: {seeds: 3, trainings: 22}) and run" in sentence
 
 
+def test_a_confirmation_that_is_still_to_come_is_not_to_be_changed():
+    estimates = estimates_of(DESIGN, some_images(gain=20.0, seeds=1), "flops", is_front_of_space=True)
+    plain = {"plain": Placement.parse(PLAIN)}
+    sentence = verdict(estimates, plain, confirm_trainings=4, is_to_be_confirmed=True)
+    assert " before the second. The confirmation that follows the search adds it. The largest gain " in sentence
+    assert "study file" not in sentence
+
+
 def test_a_placement_without_a_second_seed_is_not_claimed():
     plain = some_images(gain=20.0, seeds=2)[:2]
     lone = some_images(gain=20.0, seeds=1)[1]
