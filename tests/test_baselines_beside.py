@@ -10,6 +10,7 @@ from seplace.attention.options import GateOptions
 from seplace.backbones.describe import describe
 from seplace.effects.design import Design
 from seplace.placement import Placement
+from seplace.results.both_splits import BothSplits
 from seplace.results.evaluation import Evaluation
 from seplace.results.observations import estimates_of, is_candidate
 from seplace.results.picks import PICKS, front_of_candidates
@@ -54,7 +55,7 @@ def table(evaluations: list[Evaluation], *, is_front_of_space: bool) -> pd.DataF
         cost="flops",
         plain_costs={"flops": 1000},
         baselines={str(mark): name for mark, name in MARKS.items()},
-        tests={},
+        both_splits=BothSplits(evaluations, scores={}, images={}),
         latencies={},
     )
 

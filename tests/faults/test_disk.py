@@ -42,7 +42,7 @@ def whole(tmp_path_factory) -> Path:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default:.*the tables could not be written")
 @pytest.mark.parametrize(
-    ("size", "executor"), [("60k", "inline"), ("400k", "inline"), ("400k", "processes"), ("700k", "inline")]
+    ("size", "executor"), [("80k", "inline"), ("400k", "inline"), ("400k", "processes"), ("700k", "inline")]
 )
 def test_a_study_goes_on_after_the_disk_was_full(tmp_path, small_disk, whole, size, executor):
     study = write_study(tmp_path, run={"executor": executor})
