@@ -55,6 +55,8 @@ def show_front(study: Results) -> None:
         has_test = not study.test_note
         about = study.measured if has_test else f"{study.measured}; no test split"
         title = f"{study.config.name}: front, and below the line the baselines that are not on it ({about})"
-        show(front_table(study.front, cost=study.cost, title=title, has_test=has_test))
+        has_images = study.both_splits.has_images
+        table = front_table(study.front, cost=study.cost, title=title, has_test=has_test, has_test_images=has_images)
+        show(table)
         if study.test_check:
             show(study.test_check)

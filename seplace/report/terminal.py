@@ -25,12 +25,16 @@ _TEST_LEGEND = (
     "test % and test gain (vs plain): of the placement, as the estimates: mean over tested seeds ± standard error over "
     "seeds and new images"
 )
+_WITHOUT_IMAGES = ", over seeds alone where it is not known which test images were right"
 
 
-def front_table(front: pd.DataFrame, *, cost: str, title: str, has_test: bool = True) -> FittedTable:
+def front_table(
+    front: pd.DataFrame, *, cost: str, title: str, has_test: bool = True, has_test_images: bool = True
+) -> FittedTable:
     """Return the front, and below a line the baselines that are not on it, for a terminal.
 
-    Front points have a dot. P(non-dominated) is the probability that no other candidate dominates a placement.
+    Front points have a dot. P(non-dominated) is the probability that no other candidate dominates a placement. Without
+    `has_test_images` it is not known of every tested training which test images were right.
     """
     columns = [
         Column(heading="placement", is_text=True),
@@ -65,7 +69,7 @@ def front_table(front: pd.DataFrame, *, cost: str, title: str, has_test: bool = 
         rows.append(Row(cells=cells, is_bold=row["on_front"], ends_section=is_last_point))
     legend = f"{_LEGEND}; gain vs baseline: over the best baseline that costs no more"
     if has_test:
-        legend += f"\n{_TEST_LEGEND}"
+        legend += f"\n{_TEST_LEGEND}{'' if has_test_images else _WITHOUT_IMAGES}"
     return FittedTable(columns=columns, rows=rows, title=title, legend=legend)
 
 

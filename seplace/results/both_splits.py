@@ -162,6 +162,8 @@ class BothSplits:
             self._validation[row.placement][row.seed] = (row.accuracy, row.correct)
             right = images.get(row.key) if has_images else None
             self._test[row.placement][row.seed] = (scores[row.key][0], right)
+        self.has_images = all(right is not None for scores in self._test.values() for _, right in scores.values())
+        """Whether it is known of every tested training which test images it got right."""
         self.plain = next((placement for placement in self._test if placement.is_plain), None)
         """The plain backbone; None where it was not tested."""
 

@@ -70,6 +70,13 @@ def test_the_front_says_what_each_number_is():
     assert "of the placement, as the estimates: mean over tested seeds ± standard error over seeds and new" in text[-1]
 
 
+def test_errors_over_seeds_alone_are_not_said_to_be_over_images():
+    text = printed(front_table(FRONT, cost="flops", title="a study", has_test_images=False), width=300)
+    legend = " ".join(line.strip() for line in text[-2:])
+    assert legend.endswith(", over seeds alone where it is not known which test images were right")
+    assert not any("over seeds alone" in line for line in printed(front_table(FRONT, cost="flops", title="a study")))
+
+
 def test_a_study_without_a_test_split_has_no_column_for_it():
     assert not any("test %" in line for line in printed(front_table(FRONT, cost="flops", title="", has_test=False)))
 

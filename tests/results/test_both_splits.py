@@ -190,3 +190,9 @@ def test_the_gap_is_said_with_its_interval(estimate, says):
     assert said.startswith(f"{begins}{gap.estimated.value:+.2f} points on average (90 % interval ")
     assert "; 2 front points, 1 to 2 seeds). " in said
     assert said.endswith(says)
+
+
+@pytest.mark.parametrize("with_images", [True, False])
+def test_it_says_whether_the_test_images_are_known(with_images):
+    right = np.ones((2, 1, 4), dtype=bool)
+    assert splits_of(right, right, with_images=with_images).has_images == with_images
