@@ -64,7 +64,7 @@ def _origin(power: Power, images: int) -> str:
 
 
 def _advice(plan: Plan, images: int) -> str:
-    """Say whether images or seeds are the limit, and what more of each would show."""
+    """Say what more images and more seeds would show; first the one that tells more for its cost."""
     power, scatter = plan.power, plan.power.scatter
     seeds = _MORE_SEEDS * power.seeds
     # At the same factor, more images help more than more seeds if their variance exceeds that of whole trainings.
@@ -77,10 +77,10 @@ def _advice(plan: Plan, images: int) -> str:
     if more < 1.2 * images:
         with_images = "the data set leaves no room for many more validation images"
     else:
-        with_images = f"{more:,} validation images would show {_points(power.gain(images=more))}"
-    if by_images:
-        return f"More validation images help most: {with_images}; {with_seeds}"
-    return f"More seeds help most: {with_seeds}; {with_images}"
+        with_images = f"{more:,} validation images, out of those to train on, would show "
+        with_images += _points(power.gain(images=more))
+    ways = (with_images, with_seeds) if by_images else (with_seeds, with_images)
+    return f"To see smaller gains: {'; '.join(ways)}"
 
 
 def _rounded(count: int) -> int:

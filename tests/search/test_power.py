@@ -139,11 +139,14 @@ def test_lines_of_a_plan_are_the_formula(tmp_path):
     assert (
         f"8 seeds each (confirm: {{seeds: 8, trainings: 63}}) would show {plan.power.gain(seeds=8):.1f} points" in third
     )
-    assert f"2,000 validation images would show {plan.power.gain(images=2000):.1f} points" in third
-    assert "More seeds help most" in third
+    of_images = (
+        f"2,000 validation images, out of those to train on, would show {plan.power.gain(images=2000):.1f} points"
+    )
+    assert third.endswith(of_images)
+    assert "To see smaller gains: 8 seeds each" in third
     images = replace(plan.power, scatter=replace(plan.power.scatter, noise=0.0), most_images=510)
     third = power_lines(replace(plan, power=images))[2]
-    assert "More validation images help most: the data set leaves no room for many more" in third
+    assert "To see smaller gains: the data set leaves no room for many more validation images; 8 seeds" in third
     assert f"no number of seeds less than {images.least_gain:.1f} points" in third
     fine = replace(plan.power, images=1_000_000, scatter=replace(plan.power.scatter, noise=0.0))
     assert len(power_lines(replace(plan, power=fine))) == 2
