@@ -81,20 +81,17 @@ def detectable_gain_of(estimates: Estimates, plain: Placement, *, power: float =
     """Return the smallest gain in points that the trainings of a study would have shown with a probability of `power`.
 
     Its error is that of a placement by its own trainings, as in a plan, with the noise and the image variance that the
-    study has shown, and the median number of seeds of the placements that a verdict compares; None where it compares
-    none. Posterior standard deviations are smaller, and their means are shrunk as well.
+    study has shown, and the median over the placements that a verdict compares; None where it compares none. Posterior
+    standard deviations are smaller, and their means are shrunk as well.
     """
     compared = estimates.comparable_with(plain)
     if not compared:
         return None
-    design = estimates.posterior.design
-    *rows, of_plain = design.rows(design.levels([*compared, plain]))
-    of_images = 0.0
-    if estimates.images is not None:
-        of_images = float(np.median([estimates.images.difference(row, of_plain) for row in rows]))
-    seeds = [1 / estimates.seeds[each] for each in (*compared, plain)]
-    of_trainings = estimates.posterior.noise_sd**2 * (float(np.median(seeds[:-1])) + seeds[-1])
-    return detectable_gain(math.sqrt(of_images + of_trainings), compared=len(compared), power=power)
+    errors = [
+        math.hypot(estimates.error_by_images(each, plain), estimates.error_by_trainings(each, plain))
+        for each in compared
+    ]
+    return detectable_gain(float(np.median(errors)), compared=len(compared), power=power)
 
 
 def simultaneous_margin(compared: int) -> float:

@@ -5,6 +5,7 @@ All come from one set of draws of the posterior, so that statements about severa
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
@@ -115,12 +116,21 @@ class Estimates:
         """Return the estimate of the accuracy of one placement minus another's, in points."""
         return Interval.of_draws(self.accuracies[:, self.position[one]] - self.accuracies[:, self.position[other]])
 
+    def error_by_images(self, one: Placement, other: Placement) -> float:
+        """Return the standard error in points that these images give a difference, by the two placements' trainings."""
+        if self.images is None:
+            return 0.0
+        rows = self.posterior.design.rows(self.posterior.levels[[self.position[one], self.position[other]]])
+        return math.sqrt(self.images.difference(rows[0], rows[1]))
+
+    def error_by_trainings(self, one: Placement, other: Placement) -> float:
+        """Return the standard error in points of a difference that more seeds of the two placements would lower."""
+        return self.posterior.noise_sd * math.sqrt(1 / self.seeds[one] + 1 / self.seeds[other])
+
     def share_of_images(self, one: Placement, other: Placement) -> float:
-        """Return the share of a difference's variance that no further training on the same images removes."""
-        at, beside = self.position[one], self.position[other]
-        whole = float((self.accuracies[:, at] - self.accuracies[:, beside]).var())
-        by_trainings = self.posterior.sd_by_trainings(at, beside) ** 2
-        return max(0.0, 1 - by_trainings / whole) if whole > 0 else 0.0
+        """Return the share of the error variance of a difference that no further training on these images lowers."""
+        of_images = self.error_by_images(one, other) ** 2
+        return of_images / (of_images + self.error_by_trainings(one, other) ** 2)
 
     def is_better(self, one: Placement, other: Placement) -> float:
         """Return the probability that one placement is more accurate than another."""

@@ -229,31 +229,6 @@ class Posterior:
         spread: Floats = rows @ draw.root[: rows.shape[1]]
         return spread
 
-    def sd_by_trainings(self, one: int, other: int) -> float:
-        """Return how uncertain a difference of observed placements (by position) is for want of trainings, in points.
-
-        It is the part that goes with the difference on the observed images, which trainings tell ever better. No
-        training removes the rest: it is about what these images are a sample of.
-        """
-        rows = self.design.rows(self.levels[[one, other]])
-        counts = np.bincount(self._placement_of)
-        mean_rows = [self._rows[self._placement_of == placement].mean(axis=0) for placement in (one, other)]
-        variance = covariance = 0.0
-        for draw in self.draws:
-            noise, own = draw.noise_sd**2, draw.unit_sd**2
-            known = [counts[placement] * own / (noise + counts[placement] * own) for placement in (one, other)]
-            difference = np.zeros(len(draw.mean))
-            difference[self._effects] = rows[0] - rows[1]
-            if self._is_plain.any():
-                difference[self._effects.stop] = self._is_plain[one] - self._is_plain[other]
-            private = known[0] * mean_rows[0] - known[1] * mean_rows[1]
-            here = (difference - private) @ draw.root
-            everywhere = (draw.kept * difference - draw.unit_kept * private) @ draw.root
-            left = own * sum(1 - share for share in known)
-            variance += draw.weight * (float(here @ here) + left)
-            covariance += draw.weight * (float(here @ everywhere) + draw.unit_kept * left)
-        return self._unit_of_scale * covariance / float(np.sqrt(variance))
-
     def sample_weights(self, count: int, *, random: np.random.Generator) -> Floats:
         """Draw the effect of one unit of each covariate in points: (count, covariates)."""
         weights = slice(self._effects.stop - len(self.design.covariates), self._effects.stop)

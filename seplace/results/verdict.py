@@ -123,7 +123,7 @@ def _best_so_far(estimates: Estimates, plain: Placement) -> str:
     if not others:
         return ""
     best = max(others, key=lambda placement: estimates.means[estimates.position[placement]])
-    said = f"The largest gain is that of {best}: {_gain(estimates.difference(best, plain))}."
+    said = f"The highest estimate is that of {best}: {_gain(estimates.difference(best, plain))}."
     if estimates.images is None or estimates.seeds[best] < estimates.FEWEST_SEEDS:
         return said
     if estimates.share_of_images(best, plain) < _LIMITED:

@@ -28,7 +28,7 @@ def test_a_lead_within_the_noise_is_no_lead():
     sentence = said(rows(plain=BASE, se=above(0.3, noise=0.6), eca=above(-0.2, noise=0.5), cbam=above(0.1, noise=-0.6)))
     start, _, end = sentence.rpartition(" training is ")
     assert start.startswith(
-        f"No placement is better than the plain backbone at 95 %. The largest gain is that of {SE}: +"
+        f"No placement is better than the plain backbone at 95 %. The highest estimate is that of {SE}: +"
     )
     assert " These trainings show gains of about " in start
     assert " points or more (80 % power). (" in start
@@ -82,7 +82,7 @@ def test_one_seed_is_no_verdict_and_the_sentence_says_how_to_add_another():
     assert sentence.startswith(
         "No verdict yet: the plain backbone was trained on one seed, and what a seed does to one training is not known "
         "before the second. Add a confirmation to the study file (confirm: {seeds: 3, trainings: 18}) and run the same "
-        f"command again: finished trainings are kept. The largest gain is that of {SE}: +"
+        f"command again: finished trainings are kept. The highest estimate is that of {SE}: +"
     )
     assert "95 %" not in sentence.split(SE)[0]
     assert "All figures are about new images; the 400 validation images are a sample of them." in sentence
@@ -99,7 +99,7 @@ def test_a_confirmation_that_is_still_to_come_is_not_to_be_changed():
     estimates = estimates_of(DESIGN, some_images(gain=20.0, seeds=1), "flops", is_front_of_space=True)
     plain = {"plain": Placement.parse(PLAIN)}
     sentence = verdict(estimates, plain, confirm_trainings=4, is_to_be_confirmed=True)
-    assert " before the second. The confirmation that follows the search adds it. The largest gain " in sentence
+    assert " before the second. The confirmation that follows the search adds it. The highest estimate " in sentence
     assert "study file" not in sentence
 
 
