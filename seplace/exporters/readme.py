@@ -94,7 +94,8 @@ def _figures(trained: TrainedNetwork, *, params: int, size: str) -> list[tuple[s
         has_interval = "accuracy_lower" in known and "accuracy_upper" in known
         bounds = f"{known['accuracy_lower']:.2f} to {known['accuracy_upper']:.2f} %" if has_interval else ""
         spread = f"90 % credible interval {bounds}, " if has_interval else "no interval, "
-        rows.append(("validation accuracy", f"{known['accuracy']:.2f} % ({spread}{trainings})"))
+        label = "accuracy of the placement, estimated" if has_interval else "validation accuracy"
+        rows.append((label, f"{known['accuracy']:.2f} % ({spread}{trainings})"))
     if {"gain", "gain_lower", "gain_upper"} <= known.keys() and not trained.placement.is_plain:
         bounds = f"90 % credible interval {known['gain_lower']:+.2f} to {known['gain_upper']:+.2f}"
         rows.append(("gain over the plain backbone", f"{known['gain']:+.2f} points ({bounds})"))
@@ -128,11 +129,12 @@ def _test_figures(trained: TrainedNetwork, known: Mapping[str, int | float]) -> 
 
 
 def _notes(trained: TrainedNetwork) -> str:
-    notes = "Accuracies are of the validation split unless they say otherwise. One multiply-add is one FLOP."
+    notes = (
+        "Accuracies and gains that are not of the test split come from the validation split. "
+        "One multiply-add is one FLOP."
+    )
     n = trained.provenance.get("n")
     if isinstance(n, int) and n > 1:
         seed = _cell(trained.provenance.get("seed"))
-        notes += (
-            f"\nWith n = {n}, the validation accuracy is a mean over as many seeds; the weights are of seed {seed}."
-        )
+        notes += f"\nThe placement was trained on {n} seeds; the weights are of seed {seed}."
     return notes

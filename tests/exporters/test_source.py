@@ -148,7 +148,11 @@ def test_full_export(tmp_path, backbone):
     with safe_open(folder / "model.safetensors", "pt") as file:
         assert file.metadata() == {"format": "pt", "placement": str(trained.placement)}
     readme = (folder / "README.md").read_text()
-    assert "91.23 % (90 % credible interval 90.80 to 91.65 %, n = 3)" in readme
+    assert (
+        "| accuracy of the placement, estimated | 91.23 % (90 % credible interval 90.80 to 91.65 %, n = 3) |" in readme
+    )
+    assert "The placement was trained on 3 seeds; the weights are of seed" in readme
+    assert "a mean over" not in readme  # the estimate is that of the model
     assert "validation split" in readme
 
 
