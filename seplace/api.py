@@ -240,6 +240,7 @@ class Results:
             self.estimates,
             self.baselines,
             confirm_trainings=0 if confirm is None else confirm.trainings,
+            confirm_seeds=0 if confirm is None else confirm.seeds,
             is_to_be_confirmed=confirm is not None and confirm.seeds > 1 and not is_over,
         )
         return " ".join(each for each in (said, self.test_note) if each)

@@ -27,7 +27,7 @@ def plan(
     """Show the plan of a run: the space, its costs, the baselines, the gains it can show and the estimated time."""
     from seplace.report.images import image_lines
     from seplace.report.limits import limit_lines
-    from seplace.report.numbers import duration, quantity
+    from seplace.report.numbers import duration, percent, quantity
     from seplace.report.power import power_lines
     from seplace.report.terminal import plain_table
     from seplace.results.verdict import counted
@@ -84,7 +84,7 @@ def plan(
             [
                 span.name,
                 *(quantity(value) for value in (span.plain, span.cheapest, span.dearest)),
-                f"{100 * (span.dearest - span.cheapest) / span.plain:.2g} %",
+                percent((span.dearest - span.cheapest) / span.plain),
             ]
             for span in made.spans
         ]

@@ -21,7 +21,14 @@ def quantity(value: float, *, signed: bool = False) -> str:
     for scale, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= 10 * scale or (abs(value) >= scale and scale > 1e3):
             return f"{value / scale:{sign}.4g}{prefix}"
-    return f"{value:{sign},.0f}" if float(value).is_integer() else f"{value:{sign}.3g}"
+    is_whole = float(value).is_integer() or abs(value) >= 999.5
+    return f"{value:{sign},.0f}" if is_whole else f"{value:{sign}.3g}"
+
+
+def percent(share: float) -> str:
+    """Return a share as `0.31 %`, `8.3 %` or `288 %`."""
+    value = 100 * share
+    return f"{value:.2g} %" if value < 99.5 else f"{value:,.0f} %"
 
 
 def duration(seconds: float) -> str:

@@ -41,19 +41,25 @@ def verdict(
     baselines: Mapping[str, Placement],
     *,
     confirm_trainings: int = 0,
+    confirm_seeds: int = 0,
     is_to_be_confirmed: bool = False,
 ) -> str:
     """Say whether any placement is better than the plain backbone, and than the best baseline that costs no more.
 
     Better means better at 95 %, for all compared placements taken together (a simultaneous credible band), so that the
     best of many is not claimed for being the best of many. Where seeds are missing for that, say which, and how to add
-    them to a study whose confirmation has `confirm_trainings` trainings; before these it `is_to_be_confirmed`.
+    them to a study whose confirmation has `confirm_trainings` trainings and at most `confirm_seeds` seeds; before these
+    it `is_to_be_confirmed`.
     """
     plain = baselines["plain"]
     if estimates is None or plain not in estimates.position:
         return "The plain backbone has not been trained yet, so nothing can be compared with it."
     if len(estimates.placements) > 1 and not estimates.comparable_with(plain):
-        remedy = _CONFIRMED_LATER if is_to_be_confirmed else _confirm(confirm_trainings)
+        remedy = (
+            _CONFIRMED_LATER
+            if is_to_be_confirmed
+            else _confirm(confirm_trainings, seeds=max(confirm_seeds, ADVISED_SEEDS))
+        )
         lack = f"{_one_seed(estimates, plain)}, and what a seed does to one training is not known before the second"
         missing = f"No verdict yet: {lack}. {remedy}"
         return " ".join([missing, _best_so_far(estimates, plain), _about(estimates)])
@@ -99,13 +105,11 @@ def measured(estimates: Estimates | None) -> str:
     return "validation accuracy" if estimates is None or estimates.images is None else "accuracy on new images"
 
 
-def _confirm(confirm_trainings: int) -> str:
+def _confirm(confirm_trainings: int, *, seeds: int) -> str:
     """Say how to add seeds to a study that ends without them."""
     change = "Change the confirmation in" if confirm_trainings else "Add a confirmation to"
-    return (
-        f"{change} the study file ({confirmation(ADVISED_SEEDS, after=confirm_trainings)}) and run the same command "
-        "again: finished trainings are kept."
-    )
+    section = confirmation(seeds, after=confirm_trainings)
+    return f"{change} the study file ({section}) and run the same command again: finished trainings are kept."
 
 
 def _one_seed(estimates: Estimates, plain: Placement) -> str:

@@ -91,7 +91,9 @@ def test_one_seed_is_no_verdict_and_the_sentence_says_how_to_add_another():
 
 def test_a_confirmation_that_gave_no_second_seed_is_to_train_more():
     estimates = estimates_of(DESIGN, some_images(gain=20.0, seeds=1), "flops", is_front_of_space=True)
-    sentence = verdict(estimates, {"plain": Placement.parse(PLAIN)}, confirm_trainings=4)
+    plain = {"plain": Placement.parse(PLAIN)}
+    assert "(confirm: {seeds: 5, trainings: 40})" in verdict(estimates, plain, confirm_trainings=4, confirm_seeds=5)
+    sentence = verdict(estimates, plain, confirm_trainings=4)
     assert "Change the confirmation in the study file (confirm: {seeds: 3, trainings: 22}) and run" in sentence
 
 
