@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from seplace.interval import UNKNOWN, Interval
-from seplace.report.numbers import duration, plus_minus, quantity
+from seplace.report.numbers import duration, percent, plus_minus, quantity
 from seplace.report.simulation_tables import calibration_table, simulation_table
 from seplace.report.terminal import effects_table, front_table, recommended_table
 
@@ -133,4 +133,5 @@ def test_numbers_as_text():
     nan = float("nan")
     assert [plus_minus(81.0, 0.25), plus_minus(81.0, nan), plus_minus(nan, nan)] == ["81.00 ± 0.25", "81.00", ""]
     assert [quantity(3_894_000_000), quantity(512, signed=True), quantity(0.25)] == ["3.894G", "+512", "0.25"]
+    assert [quantity(2768.5, signed=True), percent(0.083), percent(2.88)] == ["+2,768", "8.3 %", "288 %"]
     assert [duration(0.314), duration(45), duration(720), duration(12_600)] == ["0.31 s", "45 s", "12 min", "3.5 h"]
