@@ -25,6 +25,13 @@ def show(content: object) -> None:
     console.print(content, markup=False, soft_wrap=isinstance(content, str))
 
 
+def show_sentences(text: str) -> None:
+    """Print sentences, folded between words to the width of a terminal; in a pipe they stay on one line."""
+    from rich.text import Text
+
+    show(Text(text) if sys.stdout.isatty() else text)
+
+
 def complain(text: str) -> None:
     """Print a line on the error stream."""
     typer.echo(printable(text), err=True)
@@ -47,10 +54,9 @@ def show_front(study: Results) -> None:
     """Print the verdict, the front, and the baselines that are not on it."""
     from seplace.report.terminal import front_table
 
-    show(study.verdict)
-    for note in (study.outlook, study.rungs_note):
-        if note:
-            show(note)
+    for sentences in (study.verdict, study.outlook, study.rungs_note):
+        if sentences:
+            show_sentences(sentences)
     if len(study.front):
         has_test = not study.test_note
         about = study.measured if has_test else f"{study.measured}; no test split"
@@ -59,4 +65,4 @@ def show_front(study: Results) -> None:
         table = front_table(study.front, cost=study.cost, title=title, has_test=has_test, has_test_images=has_images)
         show(table)
         if study.test_check:
-            show(study.test_check)
+            show_sentences(study.test_check)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from seplace.cli.options import Format, FormatOption, ResultsArgument
-from seplace.cli.printing import show, show_data, show_front
+from seplace.cli.printing import show, show_data, show_front, show_sentences
 from seplace.errors import SeplaceError
 from seplace.interval import Interval
 from seplace.user_modules import import_from
@@ -56,7 +56,7 @@ def status(results: ResultsArgument) -> None:
         points = study.placements["on_front"].sum()
         show(f"{len(study.placements)} placements trained, {points} on the front")
     if complete or study.plain_failure is not None:
-        show(study.verdict)
+        show_sentences(study.verdict)
 
 
 def front(results: ResultsArgument, output: FormatOption = Format.table) -> None:
