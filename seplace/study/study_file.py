@@ -85,7 +85,7 @@ class ConfirmSection(Section):
     """Further trainings of the front and the baselines after the search."""
 
     seeds: Count
-    """The number of seeds that each of them is trained with in the end."""
+    """The most seeds that each of them is trained with; a verdict needs two."""
     trainings: Count
     """The most trainings that this takes in all."""
 
