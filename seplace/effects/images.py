@@ -49,8 +49,6 @@ class ImageVariance:
     """Of the effect of each column of the design (columns,)."""
     placement: float
     """Of a placement beside its columns."""
-    seed_columns: Floats
-    """Of the interaction of a seed with each column (columns,): it falls with the number of seeds."""
     training: float
     """Of a single training: its images change by chance, and its accuracy moves in steps."""
 
@@ -58,7 +56,7 @@ class ImageVariance:
     def none(cls, columns: int) -> Self:
         """Return no variance, for a design with a number of columns: accuracies are about the split itself."""
         zeros = np.zeros(columns)
-        return cls(images=0, base=0.0, columns=zeros, placement=0.0, seed_columns=zeros, training=0.0)
+        return cls(images=0, base=0.0, columns=zeros, placement=0.0, training=0.0)
 
     def difference(self, one: Floats, other: Floats) -> float:
         """Return the variance of the difference of two placements by their design rows (columns,)."""
@@ -93,14 +91,12 @@ def image_variance(
     )
     found = pairs.components()
     factors = np.where(is_backbone, weights * found.backbone, weights * found.columns)
-    seed_factors = np.where(is_backbone, weights * found.seed_backbone, weights * found.seed_columns)
     step = 100 / images
     return ImageVariance(
         images=images,
         base=found.base / images,
         columns=factors / images,
         placement=found.placement / images,
-        seed_columns=seed_factors / images,
         training=max(found.training / images, step**2 / 12),
     )
 
@@ -113,8 +109,6 @@ class _Components:
     columns: float
     backbone: float
     placement: float
-    seed_columns: float
-    seed_backbone: float
     training: float
 
 
@@ -182,14 +176,11 @@ class _Pairs:
         common = next((each.value for each in (on_seed, base) if math.isfinite(each.error)), 0.0)
         own = max(rest - max(common, 0.0), 1e4 * _UNSEEN / 2 / self.images)
         of_placement = placement.upper(own)
-        found = columns.upper(most_columns), backbone.upper(most_backbone)
         return _Components(
             base=max(base.value if math.isfinite(base.error) else common, 0.0) or variance,
-            columns=found[0],
-            backbone=found[1],
+            columns=columns.upper(most_columns),
+            backbone=backbone.upper(most_backbone),
             placement=of_placement,
-            seed_columns=most_columns - found[0],
-            seed_backbone=most_backbone - found[1],
             training=own - of_placement,
         )
 
