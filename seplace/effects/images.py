@@ -31,7 +31,7 @@ _BLOCKS = 10
 """Blocks of images whose estimates give the standard errors."""
 
 _UNSEEN = 0.5
-"""The fewest images that two trainings may disagree about: none in a small split does not show that there are none."""
+"""The least number of images that two trainings disagree about: a small split may show none by chance."""
 
 _IDENTIFIED = 1e-6
 """By how much a component may be mixed with others in the pairs, as a share, and still count as estimated."""

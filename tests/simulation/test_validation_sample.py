@@ -18,7 +18,7 @@ PLAIN, ONE, OTHER = (PROBLEM.space.placement_at(index) for index in (0, 12345, 2
 
 def at_accuracy(accuracy: float, **shares: float):
     """Return the problem with a given accuracy of every training on infinitely many images, on a large split."""
-    flat = replace(PROBLEM, observe=lambda placement, seed: accuracy)  # noqa: ARG005
+    flat = replace(PROBLEM, observe=lambda placement, seed: accuracy)  # noqa: ARG005 - equal for all
     return with_images(flat, images=100_000, seed=3, shares=replace(Shares(), **shares))
 
 
