@@ -14,7 +14,7 @@ import pytest
 from seplace.errors import DeviceFailed, UserCodeError
 from seplace.executors import EXECUTORS
 from seplace.executors.executor import EvaluatorMaker
-from seplace.executors.processes import WorkerError
+from seplace.executors.retries import WorkerError
 from seplace.files.atomic import DiskFull
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation, Job
