@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import re
 import tempfile
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from seplace.errors import DataError, SeplaceError
 
-_TEMPORARY = re.compile(r"\.(?:probe|.+\.(?:csv|json|jsonl|png|svg|pdf|yaml|ckpt|safetensors))\.[a-z0-9_]{8}")
+_TEMPORARY = re.compile(r"\.(?:probe|.+\.(?:csv|json|jsonl|png|svg|pdf|yaml|ckpt|safetensors|sqlite|db))\.[a-z0-9_]{8}")
 """The names of the temporary files of `write_atomically`."""
 
 _SAFE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,47}")
@@ -86,6 +87,20 @@ def _check_file(path: Path) -> None:
         raise DataError(f"{path}: is not a regular file, so no results can be written there")
     if not os.access(path, os.R_OK | os.W_OK):
         raise DataError(f"{path}: cannot be read and written by this user")
+
+
+def keep_back_up(path: Path, content: bytes, *, mark: str) -> None:
+    """Keep a former content of a file beside it, under the file's name with a mark: `ledger.schema3.sqlite`.
+
+    A back-up of another content is not replaced: the next one has a number. Raises DiskFull.
+    """
+    for number in itertools.count(1):
+        kept = path.with_name(f"{path.stem}.{mark}{'' if number == 1 else f'-{number}'}{path.suffix}")
+        if not kept.exists():
+            write_atomically(kept, content)
+            return
+        if kept.is_file() and kept.read_bytes() == content:
+            return
 
 
 def remove_unfinished(folders: Iterable[Path]) -> None:

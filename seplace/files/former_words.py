@@ -14,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from seplace.files.atomic import keep_back_up
 from seplace.files.check_sums import COLUMNS, tables_in
 
 _MODULES = {"paper": "native"}
@@ -34,6 +35,9 @@ _SCORE = "score/"
 """The facts of a ledger that begin so end with a placement: `score/<proxy>/<placement>`."""
 
 _TABLES_OF_OPTUNA = ("trial_params", "trial_user_attributes")
+_NAMES = "WHERE key = 'placement' AND instr(value_json, ?)"
+"""The attributes of trials that name a placement with a word."""
+
 _BUSY_SECONDS = 120.0
 
 _Row = tuple[Any, ...]
@@ -118,10 +122,17 @@ def rename_rows(connection: sqlite3.Connection) -> None:
 
 
 def rename_trials(path: Path) -> None:
-    """Write today's names of modules, and of the attribute that marks baselines, into the trials of an Optuna file."""
+    """Write today's names of modules, and of the attribute that marks baselines, into the trials of an Optuna file.
+
+    The file as it was is kept beside it, as `optuna.former.db`. Raises DiskFull.
+    """
     with closing(sqlite3.connect(path, timeout=_BUSY_SECONDS)) as connection, connection:
         if len(tables_in(connection, _TABLES_OF_OPTUNA)) < len(_TABLES_OF_OPTUNA):
             return  # nothing is written yet
+        connection.execute("BEGIN IMMEDIATE")
+        if not _has_former_trials(connection):
+            return
+        keep_back_up(path, connection.serialize(), mark="former")
         connection.create_function("renamed", 1, lambda value: json.dumps(current_placement(json.loads(value))))
         for former, now in _MODULES.items():
             connection.execute(
@@ -129,17 +140,21 @@ def rename_trials(path: Path) -> None:
                 "WHERE instr(distribution_json, ?1)",
                 (json.dumps(former), json.dumps(now)),
             )
-            connection.execute(
-                "UPDATE trial_user_attributes SET value_json = renamed(value_json) "
-                "WHERE key = 'placement' AND instr(value_json, ?)",
-                (former,),
-            )
+            connection.execute(f"UPDATE trial_user_attributes SET value_json = renamed(value_json) {_NAMES}", (former,))
         connection.create_function("current_baseline", 1, lambda value: re.sub('^"none\\b', '"plain', value))
         connection.execute(
             "UPDATE OR IGNORE trial_user_attributes SET key = 'baseline', value_json = current_baseline(value_json) "
             "WHERE key = ?",
             (_BASELINE,),
         )
+
+
+def _has_former_trials(connection: sqlite3.Connection) -> bool:
+    queries: list[tuple[str, str]] = [("SELECT 1 FROM trial_user_attributes WHERE key = ?", _BASELINE)]
+    for former in _MODULES:
+        queries.append(("SELECT 1 FROM trial_params WHERE instr(distribution_json, ?)", json.dumps(former)))
+        queries.append((f"SELECT 1 FROM trial_user_attributes {_NAMES}", former))
+    return any(connection.execute(f"{query} LIMIT 1", (value,)).fetchone() for query, value in queries)
 
 
 def _current_row(table: str, row: _Row) -> _Row:

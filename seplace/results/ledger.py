@@ -12,35 +12,26 @@ from typing import Any, Literal, Self
 
 from seplace.arrays import ImageBits
 from seplace.errors import CorruptResults, DataError, InputError
-from seplace.files.atomic import DiskFull, is_file
-from seplace.files.check_sums import COLUMNS, SUMS, add_missing_sums, damage_in, keep_sums, tables_in
+from seplace.files.atomic import DiskFull, is_file, keep_back_up
+from seplace.files.check_sums import COLUMNS, add_missing_sums, damage_in, keep_sums, tables_in
 from seplace.files.former_words import rename_rows, renamed_rows
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation, EvaluationKey
+from seplace.results.ledger_schema import (
+    SCHEMA_VERSION,
+    STATEMENTS,
+    WRITER,
+    distrust,
+    strange_object,
+    version_of,
+)
+from seplace.version import __version__
 
 _Table = Literal["evaluations", "rungs", "failures"]
 _Statement = tuple[str, tuple[str | int | float, ...]]
 """An SQL statement and its values."""
 
-_SCHEMA_VERSION = 4
-"""Since version 0.13, which says of each image whether it was classified right.
-
-It was 3 in version 0.12, which has other words, 2 in version 0.11, which added check sums, and 1 before.
-"""
-
 _BUSY_SECONDS = 120.0
-_KEY = "placement TEXT NOT NULL, seed INTEGER NOT NULL, epochs INTEGER NOT NULL"
-_UNIQUE = "PRIMARY KEY (placement, seed, epochs)"
-_SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
-    f"CREATE TABLE IF NOT EXISTS evaluations ({_KEY}, record TEXT NOT NULL, {_UNIQUE})",
-    f"CREATE TABLE IF NOT EXISTS rungs ({_KEY}, record TEXT NOT NULL, {_UNIQUE})",
-    f"CREATE TABLE IF NOT EXISTS failures ({_KEY}, record TEXT NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS proposals (number INTEGER PRIMARY KEY, placement TEXT NOT NULL)",
-    f"CREATE TABLE IF NOT EXISTS tests ({_KEY}, accuracy REAL NOT NULL, cross_entropy REAL NOT NULL, {_UNIQUE})",
-    f"CREATE TABLE IF NOT EXISTS test_images ({_KEY}, correct TEXT NOT NULL, {_UNIQUE})",
-    SUMS,
-)
 _OF_THE_DISK = ("SQLITE_FULL", "SQLITE_READONLY", "SQLITE_BUSY")
 
 
@@ -88,13 +79,13 @@ class Ledger:
 
     def _open(self, *, read_only: bool) -> None:
         self._connection.text_factory = _decoded
+        distrust(self._connection)
         if read_only:
             self._connection.execute("PRAGMA query_only = ON")
-        if read_only or tables_in(self._connection, ["sums", *COLUMNS]):
-            self._check(thoroughly=not read_only)
+        version = self._check(thoroughly=not read_only)
         if not read_only:
-            self._prepare()
-        elif self.fact("schema_version") != _SCHEMA_VERSION and any(renamed_rows(self._connection)):
+            self._prepare(version)
+        elif version != SCHEMA_VERSION and any(renamed_rows(self._connection)):
             self._read_a_renamed_copy()
 
     def _read_a_renamed_copy(self) -> None:
@@ -106,39 +97,45 @@ class Ledger:
         rename_rows(self._connection)
         self._connection.commit()
 
-    def _check(self, *, thoroughly: bool) -> None:
-        """Raise CorruptResults where the file is of a newer version or damaged; only writers need sound indices."""
+    def _check(self, *, thoroughly: bool) -> int | None:
+        """Return the schema version of the file; None where it has none yet.
+
+        Raises CorruptResults where the file is of a newer version, damaged, or has what no ledger has; only writers
+        need sound indices.
+        """
         self._connection.execute("BEGIN")  # so that all reads see the same state
-        version = self.fact("schema_version")
-        if isinstance(version, int) and version > _SCHEMA_VERSION:
-            raise CorruptResults(
-                f"{self.path}: written by a newer seplace (ledger schema {version}, this one reads {_SCHEMA_VERSION})"
-            )
-        damage = None
-        if tables_in(self._connection, ["sums"]):
+        damage = strange_object(self._connection, among=["facts"])
+        version = None if damage else version_of(self._connection, self.path)
+        damage = damage or strange_object(self._connection)
+        if damage is None and tables_in(self._connection, ["sums"]):
             damage = damage_in(self._connection)
-        elif version is not None and version != 1:  # None: the run was killed as it began
+        elif damage is None and version is not None and version != 1:
             damage = "its check sums are missing"
-        if damage is None and thoroughly:
+        if damage is None and thoroughly and tables_in(self._connection, ["sums", *COLUMNS]):
             ((first,), *_) = self._connection.execute("PRAGMA integrity_check(1)")
             damage = None if first == "ok" else str(first)
         self._connection.rollback()
         if damage is not None:
             raise CorruptResults(f"{self.path}: the ledger is damaged: {damage}")
+        return version
 
-    def _prepare(self) -> None:
+    def _prepare(self, version: int | None) -> None:
         """Create missing tables and check sums, and replace old words, in one transaction."""
         self._connection.execute("BEGIN IMMEDIATE")
+        if self.path is not None and version is not None and version < SCHEMA_VERSION:
+            keep_back_up(self.path, self._connection.serialize(), mark=f"schema{version}")
         had_sums = bool(tables_in(self._connection, ["sums"]))
-        for statement in _SCHEMA:
+        for statement in STATEMENTS:
             self._connection.execute(statement)
         if not had_sums:
             add_missing_sums(self._connection)
         if self.path is not None:  # simulations write much to memory, which is not damaged
             keep_sums(self._connection)
-        if self.fact("schema_version") != _SCHEMA_VERSION:
+        if version != SCHEMA_VERSION:
             rename_rows(self._connection)
-            self.set_fact("schema_version", _SCHEMA_VERSION)
+            self.set_fact("schema_version", SCHEMA_VERSION)
+        if self.path is not None and self.fact(WRITER) != __version__:
+            self.set_fact(WRITER, __version__)
         self._connection.commit()
 
     def __enter__(self) -> Self:

@@ -70,7 +70,7 @@ class OptunaFile:
         try:
             return self._open(study)
         except Exception as error:
-            of_the_disk = OperationalError | sqlite3.OperationalError
+            of_the_disk = OperationalError | sqlite3.OperationalError | DiskFull
             if isinstance(error, of_the_disk) or isinstance(error.__cause__, of_the_disk):
                 raise  # the file is busy, or the disk is full: nothing is wrong with its content
             aside = next(

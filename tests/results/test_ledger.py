@@ -200,16 +200,6 @@ def test_what_a_run_left_that_was_killed_in_a_commit_can_be_read(tmp_path):
 
 
 @pytest.mark.parametrize("read_only", [False, True])
-def test_a_newer_schema_is_refused_by_name(tmp_path, read_only):
-    path = tmp_path / "ledger.sqlite"
-    filled(path, count=1)
-    with Ledger(path) as ledger:
-        ledger.set_fact("schema_version", 5)
-    with pytest.raises(CorruptResults, match=r"written by a newer seplace \(ledger schema 5, this one reads 4\)"):
-        Ledger(path, read_only=read_only)
-
-
-@pytest.mark.parametrize("read_only", [False, True])
 def test_a_foreign_file_is_named(tmp_path, read_only):
     path = tmp_path / "ledger.sqlite"
     path.write_text("placement,seed\n" * 100)

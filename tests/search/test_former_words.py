@@ -64,3 +64,5 @@ def test_a_study_of_0_11_goes_on_with_native_attention(tmp_path, toy: ToyEvaluat
     assert trials_in(folder) == trials_in(straight)
     assert (folder / "costs.json").is_file()
     assert not (folder / "prices.json").exists()
+    kept = {path.name for path in folder.iterdir() if path.suffix in (".sqlite", ".db")}
+    assert kept == {"ledger.sqlite", "ledger.schema2.sqlite", "optuna.db", "optuna.former.db"}
