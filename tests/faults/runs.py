@@ -6,7 +6,8 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -33,9 +34,22 @@ class Command:
 
     def __exit__(self, *_: object) -> None:
         """Leave nothing running, whatever a test has found."""
+        self.kill()
+
+    def kill(self) -> None:
+        """Kill the process and all that it has started."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.communicate()
+
+    @contextmanager
+    def killed_on_error(self) -> Iterator[None]:
+        """Leave nothing running if something is found to be wrong."""
+        try:
+            yield
+        except BaseException:
+            self.kill()
+            raise
 
     def end(self, *, seconds: float = 90) -> tuple[int, str]:
         """Return the exit code and what was printed; the group has died with its leader soon after."""
@@ -76,6 +90,20 @@ def committed_in(folder: Path) -> list[tuple[int, str, int]]:
         return []
     finally:
         connection.close()
+
+
+def children_of(parent: int) -> list[int]:
+    """The processes that a process has started and that still run."""
+    children = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[1]) == parent and fields[0] not in "ZX":
+                children.append(int(entry.name))
+    return sorted(children)
 
 
 def group_lives(group: int) -> bool:

@@ -1,3 +1,5 @@
+"""Studies that are killed: short trainings at many moments, and real ones in the long form."""
+
 import os
 import random
 import signal
@@ -11,9 +13,23 @@ import pytest
 from seplace import running
 from seplace.results.ledger import Ledger
 from tests.conftest import made_once
+from tests.faults import kills
 from tests.faults.runs import Run, committed_in
-from tests.marks import in_the_long_form
 from tests.studies import write_study
+
+
+@pytest.mark.slow
+def test_a_study_of_short_trainings_survives_kills(tmp_path, monkeypatch):
+    """`python -m tests.faults.kills 200` does it in studies of several hundred trainings."""
+    monkeypatch.setattr("seplace.api.Results._draw", lambda _results, _plot, path: path.touch())
+    chance, tally = random.Random(f"short {os.getpid()}"), kills.Tally()
+    whole = kills.undisturbed(tmp_path / "whole", sampler="nsga2", trainings=24)
+    study = kills.write(tmp_path / "killed", executor="processes", sampler="nsga2", trainings=24, seconds=0.02)
+    kills.kill_again_and_again(
+        study, tmp_path / "out", kills=["worker", "driver", "driver"], whole=whole, chance=chance, tally=tally
+    )
+    assert tally.again == 0
+
 
 TIMED = {"seconds", "attempts", "latency_ms", "latency_ms_lower", "latency_ms_upper", "extra_latency_ms"}
 
@@ -49,17 +65,17 @@ def undisturbed(tmp_path_factory) -> Path:
     return folder / "whole"
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("executor", "kills"), [in_the_long_form("inline", 2), ("processes", 1)])
-def test_a_killed_study_ends_like_one_that_was_not(tmp_path, undisturbed, executor, kills):
+@pytest.mark.long
+@pytest.mark.parametrize(("executor", "times"), [("inline", 2), ("processes", 1)])
+def test_a_killed_study_ends_like_one_that_was_not(tmp_path, undisturbed, executor, times):
     study = write(tmp_path, executor)
     whole = committed_in(undisturbed)
 
     chance = random.Random(f"{executor} {os.getpid()}")
     acknowledged: list[tuple[int, str, int]] = []
-    for kill in range(kills):
+    for kill in range(times):
         with Run(study, tmp_path / "killed") as run:
-            run.wait_for(chance.randrange(len(whole) * kill // kills, len(whole) * (kill + 1) // kills))
+            run.wait_for(chance.randrange(len(whole) * kill // times, len(whole) * (kill + 1) // times))
             time.sleep(chance.uniform(0, 0.3))
             seen = committed_in(tmp_path / "killed")
             run.process.send_signal(signal.SIGKILL)

@@ -1,0 +1,152 @@
+"""Studies of short trainings that are killed at random moments: the driver, or a worker under it.
+
+    python -m tests.faults.kills 200
+
+kills so often and prints what was lost. Each study is compared with the same one that nobody disturbs.
+"""
+
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from seplace import running
+from tests.faults import quick
+from tests.faults.oracle import Oracle, same_results
+from tests.faults.runs import Run, children_of
+from tests.studies import write_study
+
+SETTINGS = (("inline", "random"), ("processes", "nsga2"), ("processes", "random"), ("inline", "tpe"))
+"""The executor and the sampler of each study."""
+
+EARLY = 0.2
+"""The share of the kills that come while a run starts, whatever it has done by then."""
+
+
+@dataclass
+class Tally:
+    """What several studies went through."""
+
+    kills: Counter[str] = field(default_factory=Counter)
+    starts: int = 0
+    results: int = 0
+    again: int = 0
+    """Acknowledged results that were trained again."""
+    unfinished: int = 0
+    """Trainings that were begun again, since they were killed on their way."""
+    resumed: int = 0
+    """Those of them that went on from a checkpoint."""
+
+
+def write(folder: Path, *, executor: str, sampler: str, trainings: int, seconds: float) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    quick.behave(folder, seconds=seconds)
+    return write_study(
+        folder,
+        evaluator={"name": quick.NAME},
+        training={"epochs": 3},
+        search={"sampler": sampler, "trainings": trainings},
+        confirm={"seeds": 3, "trainings": trainings // 10},
+        run={"executor": executor, "workers": 2, "stop_after_failures": 1000, "max_retries": 5},
+    )
+
+
+def undisturbed(folder: Path, *, sampler: str, trainings: int) -> Path:
+    """What the study leaves that nobody kills. Where trainings run is no part of it; how many at once is."""
+    study = write(folder, executor="inline", sampler=sampler, trainings=trainings, seconds=0.0)
+    running.run(study, folder=folder / "whole", observer=lambda _: None)
+    return folder / "whole"
+
+
+def kill_again_and_again(
+    study: Path, folder: Path, *, kills: Sequence[str], whole: Path, chance: random.Random, tally: Tally
+) -> None:
+    """Run a study, kill what `kills` says at random moments, and check all that must hold after each and at the end."""
+    beside = study.parent
+    oracle, length = Oracle(folder), len(_read_keys(whole))
+    run: Run | None = None
+    known: list[tuple[int, set[tuple[str, int, int]]]] = []
+    for number, what in enumerate(kills):
+        if run is None:
+            known.append((len(quick.begun(beside)), oracle.complete))
+            run = Run(study, folder)
+            tally.starts += 1
+        with run.killed_on_error():
+            if chance.random() < EARLY:
+                time.sleep(chance.uniform(0, 3))
+            else:
+                run.wait_for(chance.randrange(length * number // len(kills), length * (number + 1) // len(kills)))
+                time.sleep(chance.uniform(0, 0.3))
+            workers = children_of(run.process.pid)
+            if what == "worker" and workers:
+                os.kill(chance.choice(workers), signal.SIGKILL)
+                tally.kills["worker"] += 1
+                continue
+            run.process.send_signal(signal.SIGKILL)
+            code, output = run.end()
+        run = None
+        if code == 0:
+            break
+        assert code == -signal.SIGKILL, output
+        tally.kills["driver"] += 1
+        oracle.after(code, wanted=-signal.SIGKILL, is_whole=False)
+    if run is None:
+        known.append((len(quick.begun(beside)), oracle.complete))
+        run = Run(study, folder)
+        tally.starts += 1
+    with run.killed_on_error():
+        code, output = run.end(seconds=600)
+    assert code == 0, output
+    oracle.after(code, wanted=0)
+    same_results(folder, whole)
+    tally.results += len(oracle.complete)
+    begun = quick.begun(beside)
+    for since, done in known:
+        tally.again += sum(key in done for key, _, _ in begun[since:])
+    tally.unfinished += len(begun) - len(oracle.complete)
+    tally.resumed += sum(reached > 0 for _, reached, _ in begun)
+
+
+def _read_keys(folder: Path) -> set[tuple[str, int, int]]:
+    oracle = Oracle(folder)
+    oracle.look()
+    return oracle.complete
+
+
+def main(count: int, *, trainings: int = 300) -> None:
+    started = time.monotonic()
+    tally, seed = Tally(), int(time.time())
+    print(f"{count} kills, seed {seed}", flush=True)
+    chance = random.Random(seed)
+    with tempfile.TemporaryDirectory(prefix="kills") as temporary:
+        number = 0
+        while tally.kills.total() < count:
+            executor, sampler = SETTINGS[number % len(SETTINGS)]
+            folder, number = Path(temporary) / str(number), number + 1
+            left = min(count - tally.kills.total(), -(-count // len(SETTINGS)))
+            whole = undisturbed(folder / "whole", sampler=sampler, trainings=trainings)
+            study = write(folder / "killed", executor=executor, sampler=sampler, trainings=trainings, seconds=0.01)
+            kills = [chance.choice(["driver", "worker"]) if executor != "inline" else "driver" for _ in range(left)]
+            kill_again_and_again(study, folder / "out", kills=kills, whole=whole, chance=chance, tally=tally)
+            print(f"{executor} {sampler}: {dict(tally.kills)}, {tally.results} results so far", flush=True)
+            shutil.rmtree(folder)
+    assert tally.again == 0, f"{tally.again} acknowledged results were trained again"
+    killed = ", ".join(f"{number} of a {what}" for what, number in tally.kills.items())
+    print(
+        f"{tally.kills.total()} kills ({killed}) in {number} studies with {tally.results} results, started "
+        f"{tally.starts} times, in {time.monotonic() - started:.0f} s:\n"
+        f"0 acknowledged results lost, 0 altered, 0 duplicated; {tally.again} trained again;\n"
+        f"{tally.unfinished} unfinished trainings were begun again, {tally.resumed} of them from a checkpoint;\n"
+        "all tables are byte for byte those of the undisturbed studies, but for the columns of seconds and attempts"
+    )
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
