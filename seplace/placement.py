@@ -229,7 +229,14 @@ class Placement:
     def __len__(self) -> int:
         return len(self.choices)
 
+    def __hash__(self) -> int:
+        return hash(self._text)  # not that of the choices, which takes ten times as long
+
     def __str__(self) -> str:
+        return self._text
+
+    @cached_property
+    def _text(self) -> str:
         return "-".join(map(str, self.choices)) + (f"@{self.variant}" if self.variant else "")
 
 

@@ -6,7 +6,7 @@ Accuracies are in percent of the images of a split, cross-entropies in nats, cos
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Self
 
 from seplace.arrays import ImageBits, check_correct
@@ -95,8 +95,14 @@ class Evaluation:
 
     def to_record(self) -> dict[str, Any]:
         """Return the evaluation as plain JSON types."""
-        record = {**asdict(self), "placement": str(self.placement)}
-        return record if self.correct is None else record | {"correct": self.correct.to_record()}
+        record = {each.name: getattr(self, each.name) for each in fields(self)}
+        return record | {
+            "placement": str(self.placement),
+            "correct": None if self.correct is None else self.correct.to_record(),
+            "curve": tuple(map(dict, self.curve)),
+            "costs": dict(self.costs),
+            "versions": dict(self.versions),
+        }
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:

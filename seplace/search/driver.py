@@ -7,6 +7,7 @@ next seed.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -38,6 +39,9 @@ _TIMED_ALONE = 60
 
 _TIMED_TRAINED = 256
 """The most other trained placements that are timed, so that a tabular benchmark can answer for latency too."""
+
+_STANDING_SHARE = 0.02
+"""The most of a run's time that the standing of its front takes: it looks at all results."""
 
 
 class Driver:
@@ -82,6 +86,9 @@ class Driver:
         )
         self.baselines = {label: mark for label, mark in baselines.items() if costs.within_limits(mark)}
         self._standing: tuple[int, Standing] | None = None
+        """The latest standing, and of how many results it is."""
+        self._standing_due = 0.0
+        """When the standing may be computed again, by the monotonic clock."""
 
     def close(self) -> None:
         """Stop the executor."""
@@ -215,6 +222,7 @@ class Driver:
 
     def _begin(self, phase: str, total: float) -> None:
         self.phase, self.done, self.total = phase, 0, total
+        self._standing_due = 0.0
         self._report()
 
     def _show(self, done: float) -> None:
@@ -225,11 +233,14 @@ class Driver:
         if self.observer is None:
             return
         results = self.trainings.results
-        if self._standing is None or self._standing[0] != len(results):
+        begin = time.monotonic()
+        if self._standing is None or (self._standing[0] != len(results) and begin >= self._standing_due):
             is_of_space, space = self.trainings.is_front_of_space, self.task.space
             rows = [row for row in results.values() if not is_of_space or is_candidate(row.placement, space)]
             standing = standing_of(rows, self.task.cost, self.costs.range_of(self.task.cost))
             self._standing = (len(results), standing)
+            now = time.monotonic()
+            self._standing_due = now + (now - begin) / _STANDING_SHARE
         is_by_the_clock = self.phase == "search" and self.budget.trainings is None
         running = 0.0 if is_by_the_clock else self.executor.epochs_done / self.budget.length
         self.observer(
@@ -238,7 +249,7 @@ class Driver:
                 done=min(self.done + running, self.total),
                 total=self.total,
                 trained=len(results),
-                failed=sum(row.state == "failed" for row in results.values()),
+                failed=self.trainings.failed,
                 standing=self._standing[1],
             )
         )

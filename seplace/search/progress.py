@@ -32,6 +32,7 @@ class Progress:
     trained: int
     failed: int
     standing: Standing
+    """It may be behind `trained` within a phase, since to compute it takes longer the more is trained."""
 
 
 Observer = Callable[[Progress], None]

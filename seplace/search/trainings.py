@@ -47,6 +47,8 @@ class Trainings:
             row.key: row for row in known if row.key not in self.attempts.replaced
         }
         """Results of the full length, without trainings that stopped at a rung and failures that will be repeated."""
+        self.failed = sum(row.state == "failed" for row in self.results.values())
+        """The number of results that are failures."""
         self.rungs: dict[EvaluationKey, Evaluation] = {row.key: row for row in ledger.rungs()}
         self._in_flight: set[EvaluationKey] = set()
         self._failed_in_a_row: set[EvaluationKey] = set()
@@ -113,6 +115,7 @@ class Trainings:
         if evaluation.key == whole:
             self.ledger.add(evaluation, instead_of=replaced)
             self.results[whole] = evaluation
+            self.failed += evaluation.state == "failed"
         else:
             self.ledger.add_rung(evaluation, instead_of=replaced)
             self.rungs[evaluation.key] = evaluation
