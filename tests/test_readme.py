@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.pages import marked
-from tests.studies import write_study
+from tests.studies import write_small_space, write_study
 
 
 def block(marker: str) -> str:
@@ -68,3 +68,28 @@ def test_a_users_own_network(capsys: pytest.CaptureFixture[str]) -> None:
     learning = {key for key, parameter in network.named_parameters() if parameter.requires_grad}  # type: ignore[attr-defined]
     assert learning
     assert all("gate" in key for key in learning)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("given", ["a file", "a standard input"])
+def test_the_python_of_the_first_page_is_a_script_with_worker_processes(tmp_path: Path, given: str) -> None:
+    """As it is printed, without a main guard, as a script and from a notebook; the study is run instead of loaded."""
+    small = write_small_space(tmp_path)
+    run = {"executor": "processes", "workers": 2}
+    write_study(tmp_path, name="my-study", space=small, search={"trainings": 8, "sampler": "exhaustive"}, run=run)
+    printed = marked("README.md", "python")
+    loads, runs = 'seplace.load("results/cifar10-effects")', 'seplace.run("my-study.yaml")'
+    assert loads in printed
+    assert f"# or {runs}" in printed
+    script = printed.replace(loads, runs) + "print(results.finished, len(results.evaluations))\n"
+    (tmp_path / "script.py").write_text(script)
+    done = subprocess.run(
+        [sys.executable, "script.py" if given == "a file" else "-"],
+        cwd=tmp_path,
+        input=script,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "343 True\nTrue 8\n"), done.stderr
+    assert "Traceback" not in done.stderr
