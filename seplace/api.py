@@ -34,6 +34,7 @@ from seplace.results.verdict import (
 from seplace.search.meaning import own_baselines
 from seplace.search.of_study import failure_rules_of, task_of
 from seplace.search.scoring import covariates_of, proxy_records
+from seplace.search.workers import known_count
 from seplace.study.config import STUDY_FACTS, StudyConfig, load_results_study
 from seplace.user_code import user_errors_if
 from seplace.version import __version__
@@ -93,6 +94,9 @@ class Results:
             self.proxy_records: dict[str, ProxyRecord] = proxy_records(ledger)
             self._is_front_of_space = bool(ledger.fact("front_of_space"))
             self._own_baselines = own_baselines(ledger)
+            count = known_count(ledger)
+            self.workers: str = "" if count is None else count.sentence
+            """A sentence on the measured number of trainings at once; empty where the study gives the number."""
             self._units: dict[str, str] = ledger.fact("units") or {}
         for rows in (self.rows, self.rung_rows):
             rows.sort(key=lambda row: (str(row.placement), row.seed, row.epochs))
@@ -391,6 +395,7 @@ class Results:
             "seplace": self.command,
             "finished": self.finished,
             **provenance_of(self.rows, self.rung_rows),
+            **({"workers": self.workers} if self.workers else {}),
             "estimated_with": f"seplace {__version__}",
             "latency": self.latencies,
             "proxy_seconds": {

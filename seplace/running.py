@@ -44,8 +44,8 @@ class Overrides:
 
     executor: str | None = None
     """`inline` trains in this process, `processes` in worker processes."""
-    workers: int | None = None
-    """The number of concurrent trainings."""
+    workers: int | str | None = None
+    """The number of concurrent trainings, or `auto`: as many as a short measurement shows to pay."""
     threads: int | None = None
     """The number of torch threads of one training."""
     accelerator: str | None = None
@@ -116,11 +116,13 @@ def run(
             if observer is not None:
                 run_study(config, target, observer=observer, retry_failed=retry_failed)
             else:
-                from seplace.report.images import tell_images
+                from seplace.report.images import tell, tell_images
                 from seplace.report.progress import progress_bar
 
                 with progress_bar() as show:
-                    run_study(config, target, observer=show, retry_failed=retry_failed, on_images=tell_images)
+                    run_study(
+                        config, target, observer=show, retry_failed=retry_failed, on_images=tell_images, on_workers=tell
+                    )
         except (StudyBusy, StudyChanged):
             raise  # the results there are not of this run
         except (Exception, Interrupted) as error:

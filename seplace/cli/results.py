@@ -48,6 +48,8 @@ def status(results: ResultsArgument) -> None:
         stopped = study.rungs[study.rungs["reached"] < study.config.training.epochs]
         early = f", {len(stopped[['placement', 'seed']].drop_duplicates())} stopped early"
     show(f"{complete} trainings complete, {len(study.rows) - complete} failed{early}; budget {budget}{more}")
+    if study.workers:
+        show(study.workers)
     rules = failure_rules_of(study.config)
     for row in study.rows:
         if row.state == "failed":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -93,6 +94,8 @@ def plan(
         show(line)
     for line in power_lines(made):
         show(line)
+    for line in filter(None, [made.workers_note, "" if made.room is None else made.room.sentence]):
+        show(line)
     if made.seconds is not None and made.estimate is not None:
         side = "one after the other" if made.estimate.at_once == 1 else f"{made.estimate.at_once} at once"
         each = f"{duration(made.estimate.training)} a training, {side}"
@@ -107,7 +110,10 @@ def run(
         typer.Option(help="Executor of the trainings, such as inline or processes. Default: as in the study."),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Number of concurrent trainings. Default: as in the study.")
+        str | None,
+        typer.Option(
+            help="Number of concurrent trainings; auto measures how many pay on this machine. Default: as in the study."
+        ),
     ] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Number of torch threads of a training. Default: as in the study.")
@@ -131,7 +137,11 @@ def run(
 
     import_from(Path())
     overrides = running.Overrides(
-        executor=executor, workers=workers, threads=threads, accelerator=accelerator, data_root=data_root
+        executor=executor,
+        workers=int(workers) if workers is not None and re.fullmatch(r"-?\d+", workers) else workers,
+        threads=threads,
+        accelerator=accelerator,
+        data_root=data_root,
     )
     if export is not None:
         check_pick(export)  # before hours of training, not after

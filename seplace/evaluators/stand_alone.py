@@ -14,6 +14,7 @@ from torch import nn
 
 from seplace.costs.table import CostTable
 from seplace.errors import TrainingFailed, UserCodeError
+from seplace.evaluators.stepping import Window, train_in_windows
 from seplace.evaluators.study_costs import count_costs, time_placements
 from seplace.evaluators.study_networks import StudyNetworks
 from seplace.evaluators.timing import estimate_training
@@ -24,7 +25,7 @@ from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation, Job
 from seplace.study.config import StudyConfig
 from seplace.training.checkpoints import Checkpoint
-from seplace.training.devices import device_name, resolve_device
+from seplace.training.devices import device_name, resolve_device, share_memory
 from seplace.training.fit import train
 from seplace.training.score import Score, measure_score
 
@@ -62,6 +63,21 @@ class StandAlone:
         """Estimate the time of one training from timed short ones, set-up and scores included."""
         with self.networks.user_errors_in(placement, f"{placement}, seed 0, cannot be trained"):
             return estimate_training(self.networks, placement)
+
+    def share_device(self, *, among: int) -> None:
+        """Take only a share of the memory of a GPU on which other processes train too."""
+        share_memory(self.networks.device, among=among)
+
+    def train_in_windows(
+        self,
+        placement: Placement,
+        *,
+        next_window: Callable[[], float | None],
+        on_window: Callable[[Window], None],
+    ) -> None:
+        """Train a placement in windows of time; see `seplace.evaluators.stepping`."""
+        with self.networks.user_errors_in(placement, f"{placement}, seed 0, cannot be trained"):
+            train_in_windows(self.networks, placement, next_window=next_window, on_window=on_window)
 
     def evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:
         """Train one placement on one seed; a training that fails by itself is an evaluation too.

@@ -30,7 +30,8 @@ class Processes:
     ) -> None:
         self.jobs = Jobs(max_retries=max_retries, timeout_minutes=maker.config.run.timeout_minutes)
         self.on_progress = on_progress
-        self.workers = [_Worker(number, maker) for number in range(workers)]
+        threads = maker.config.run.threads
+        self.workers = [_Worker(number, maker, threads=threads) for number in range(workers)]
 
     @property
     def running(self) -> int:
@@ -96,9 +97,10 @@ class Processes:
 class _Worker:
     """One process at a time: started with its first job, and again after a death."""
 
-    def __init__(self, number: int, maker: EvaluatorMaker) -> None:
+    def __init__(self, number: int, maker: EvaluatorMaker, *, threads: int) -> None:
         self.number = number
         self.maker = maker
+        self.threads = threads
         self.attempt: Attempt | None = None
         self.process: subprocess.Popen[bytes] | None = None
         self.connection: Connection
@@ -110,7 +112,7 @@ class _Worker:
     def start(self, attempt: Attempt) -> None:
         if not self.is_alive:
             self.kill()
-            self.process, self.connection = begin(self.maker, number=self.number)
+            self.process, self.connection = begin(self.maker, number=self.number, threads=self.threads)
         self.attempt = attempt
         with suppress(OSError):  # a process that has died meanwhile is noticed during the wait
             self.connection.send(attempt.job)

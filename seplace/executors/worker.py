@@ -14,17 +14,24 @@ import threading
 import time
 import traceback
 from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from multiprocessing.spawn import get_executable
 
 from seplace.errors import DeviceFailed, DeviceUnavailable, SeplaceError
-from seplace.executors.executor import Maker, evaluate_job
+from seplace.executors.executor import Evaluates, Maker, evaluate_job
+from seplace.placement import Placement
+
+READY, DONE = "ready", "done"
+"""What a worker sends before each window of `Stepping`, and at its end."""
 
 BEGUN = 0
 """The number of epochs that a worker sends when it begins a job."""
 
 _FOLLOW_SECONDS = 0.5
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+"""The variables that libraries read their number of threads from when they are imported."""
 # Ctrl-C reaches the whole process group: the parent handles it and ends its workers itself.
 _PROGRAM = (
     "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); "
@@ -34,18 +41,37 @@ _PROGRAM = (
 )
 
 
-def begin(maker: Maker, *, number: int) -> tuple[subprocess.Popen[bytes], Connection]:
+@dataclass(frozen=True)
+class Stepping:
+    """A job that trains a placement in windows of time, by which the number of workers is chosen.
+
+    The worker sends READY after its warm-up, receives the seconds of each window, or None at the end, and sends a
+    `Window` for each. It sends DONE at the end, without any READY where the evaluator cannot do it or nothing learns.
+    """
+
+    placement: Placement
+
+
+def begin(
+    maker: Maker, *, number: int, threads: int = 1, sharing: int = 1
+) -> tuple[subprocess.Popen[bytes], Connection]:
     """Start worker 0, 1, …, which finds modules where this process does.
 
-    It takes jobs from the connection, and sends BEGUN, the epochs of each job as they finish, and its evaluation. An
-    error of seplace is sent as it is, any other as the text of its traceback, and ends the worker. So does a failure of
-    its GPU, without a message. Raises DeviceUnavailable if the process cannot be started.
+    It uses `threads` threads, and of its GPU the share of one of `sharing` workers. It takes jobs from the connection,
+    and sends BEGUN, the epochs of each job as they finish, and its evaluation. An error of seplace is sent as it is,
+    any other as the text of its traceback, and ends the worker. So does a failure of its GPU, without a message. Raises
+    DeviceUnavailable if the process cannot be started.
     """
     ours, theirs = Pipe()
     warned = [f"-W{option}" for option in sys.warnoptions]
     command = [get_executable(), "-P", *warned, "-c", _PROGRAM, str(theirs.fileno())]
     try:
-        process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command,
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            env=os.environ | dict.fromkeys(_THREADS, str(threads)),  # also of what no setting of torch reaches
+        )
     except OSError as error:
         ours.close()
         raise DeviceUnavailable(f"a worker process cannot be started ({error.strerror})") from error
@@ -53,7 +79,7 @@ def begin(maker: Maker, *, number: int) -> tuple[subprocess.Popen[bytes], Connec
         theirs.close()
     with suppress(OSError):  # a process that dies at once is noticed during the wait
         ours.send((sys.path, sys.argv))
-        ours.send((os.getpid(), maker, number))
+        ours.send((os.getpid(), maker, number, sharing))
     return process, ours
 
 
@@ -61,11 +87,16 @@ def work(connection: Connection) -> None:
     """Evaluate jobs until the parent closes the connection."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
-        parent, maker, number = connection.recv()
+        parent, maker, number, sharing = connection.recv()
         threading.Thread(target=_follow, args=(parent,), daemon=True).start()
         evaluator = maker.make(number)
+        if sharing > 1 and hasattr(evaluator, "share_device"):
+            evaluator.share_device(among=sharing)
         while True:
             job = connection.recv()
+            if isinstance(job, Stepping):
+                _step(evaluator, job, connection)
+                continue
             connection.send(BEGUN)
             connection.send(evaluate_job(evaluator, job, on_epoch=connection.send))
     except EOFError:
@@ -76,6 +107,17 @@ def work(connection: Connection) -> None:
         connection.send(error)
     except Exception:
         connection.send(traceback.format_exc())
+
+
+def _step(evaluator: Evaluates, job: Stepping, connection: Connection) -> None:
+    def next_window() -> float | None:
+        connection.send(READY)
+        seconds: float | None = connection.recv()
+        return seconds
+
+    if hasattr(evaluator, "train_in_windows"):
+        evaluator.train_in_windows(job.placement, next_window=next_window, on_window=connection.send)
+    connection.send(DONE)
 
 
 def _follow(parent: int) -> None:

@@ -12,9 +12,13 @@ _CLASSES_SHOWN = 8
 
 def tell_images(images: Mapping[str, Any]) -> None:
     """Show the data of a run on the error stream."""
-    console = OutsideConsole(stderr=True, highlight=False)
     for line in image_lines(images):
-        console.print(line, markup=False, soft_wrap=True)
+        tell(line)
+
+
+def tell(line: str) -> None:
+    """Show a line on the error stream."""
+    OutsideConsole(stderr=True, highlight=False).print(line, markup=False, soft_wrap=True)
 
 
 def image_lines(images: Mapping[str, Any]) -> list[str]:

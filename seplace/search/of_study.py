@@ -45,7 +45,7 @@ def budget_of(config: StudyConfig) -> Budget:
         hours=search.hours,
         rungs=search.rungs,
         stop=search.stop,
-        workers=config.run.workers,
+        workers=config.workers,
         confirm_trainings=0 if confirm is None else confirm.trainings,
         confirm_seeds=0 if confirm is None else confirm.seeds,
     )

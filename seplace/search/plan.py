@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,10 @@ from seplace.results.ledger import Ledger
 from seplace.search.limits import Kept, check_limits, kept_of
 from seplace.search.of_study import budget_of, task_of
 from seplace.search.power import Power, power_of
+from seplace.search.room import Room
 from seplace.search.scoring import placements_to_score, proxy_records
 from seplace.search.time_estimate import TimeEstimate, at_once
+from seplace.search.workers import OPEN, choose_workers, count_in, with_workers
 
 if TYPE_CHECKING:
     from seplace.evaluators.evaluator import Evaluator
@@ -58,6 +60,10 @@ class Plan:
     """The time of all proxy scores, from those of an earlier run; None if a proxy has not been timed."""
     power: Power
     """The smallest gain that the study can show, with what it follows from."""
+    workers_note: str
+    """A sentence on the number of trainings at once where the study leaves it open; else empty."""
+    room: Room | None
+    """The memory of the trainings; None without a batch, and where trainings are not ours."""
 
     @property
     def seconds(self) -> float | None:
@@ -88,12 +94,18 @@ def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool, pilot: Pat
     `power_of` for what it must be.
     """
     begun = time.perf_counter()
+    count, asked = None, config
+    is_open = config.run.workers == "auto"
+    if is_open:
+        count = count_in(folder)
+        config = with_workers(config, 1 if count is None else count.number)
     table = read_cost_table(cost_file(folder), key=config.cost_key())
     estimate = None
     has_gpus = config.run.accelerator == "gpu" or (config.run.accelerator == "auto" and Path("/dev/nvidia0").exists())
     running, note = _at_once(config, gpus=None if has_gpus else 0)  # as far as that is known without torch
     images: Mapping[str, Any] = {}
     frozen: list[str] = []
+    room = None
     if config.evaluator.name == "stand_alone" and not with_batch:
         images = _light_look(config)
     if with_batch or config.evaluator.folder is not None:
@@ -102,7 +114,8 @@ def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool, pilot: Pat
         from seplace.search.cost_table import kept_cost_table
         from seplace.search.meaning import changes_since, learning_of, sentence_of
 
-        evaluator = EvaluatorMaker(config, folder).make(0)
+        maker = EvaluatorMaker(config, folder)
+        evaluator = maker.make(0)
         images = evaluator.describe_images()
         read = time.perf_counter() - begun
         identity = identity_of(config, images)
@@ -116,12 +129,21 @@ def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool, pilot: Pat
         plain = Placement.uniform(StageChoice(), len(config.search_space.choices))
         if config.evaluator.folder is None and measured_names(config.wanted_costs):
             evaluator.latencies([plain])  # refuses what cannot be measured before anything is trained
-        running, note = _at_once(config, gpus=_gpus(config))
         dearest = table.dearest(config.search_space.choices, main_count(table.names))
+        if is_open and count is None:
+            count = choose_workers(asked, maker, dearest, on_progress=lambda: None)
+            config = with_workers(asked, count.number)
+        gpus = _gpus(config)
+        running, note = _at_once(config, gpus=gpus)
         estimate = _estimated(
             evaluator, plain, dearest, read=read, running=running, is_inline=config.run.executor == "inline"
         )
-    if note:
+        if count is not None:
+            running, note = count.number, ""
+            estimate = replace(estimate, at_once=running, training=estimate.training * count.slowdown)
+        room = _room(config, evaluator, gpus=gpus, known=0 if count is None else count.held_bytes)
+        note = " ".join(each for each in (note, "" if room is None else room.warning) if each)
+    if note and not (is_open and room is None):  # a number that was measured, or is still to be
         warnings.warn(note, stacklevel=2)
     baselines = config.search_space.baselines | config.own_baselines
     task = None if table is None else task_of(config, table)
@@ -143,22 +165,40 @@ def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool, pilot: Pat
         frozen=frozen,
         proxy_seconds=_proxy_seconds(config, folder),
         power=power_of(config, images, pilot=pilot),
+        workers_note=(OPEN if count is None else count.sentence) if is_open else "",
+        room=room,
     )
 
 
 def _at_once(config: StudyConfig, *, gpus: int | None) -> tuple[int, str]:
-    return at_once(config.run.executor, workers=config.run.workers, threads=config.run.threads, gpus=gpus)
+    return at_once(config.run.executor, workers=config.workers, threads=config.run.threads, gpus=gpus)
 
 
 def _gpus(config: StudyConfig) -> int | None:
     """Return the number of GPUs that trainings use here; None for an evaluator of the user's own or a tabular one."""
     if config.evaluator.name != "stand_alone":
         return None
-    import torch
+    from seplace.training.devices import gpus_of
 
-    from seplace.training.devices import resolve_device
+    return gpus_of(config.run.accelerator)
 
-    return 0 if resolve_device(config.run.accelerator, 0) == "cpu" else torch.cuda.device_count()
+
+def _room(config: StudyConfig, evaluator: Evaluator, *, gpus: int | None, known: int) -> Room | None:
+    """Return the memory of trainings, from those that this process has timed, and from `known` bytes of a worker."""
+    if gpus is None:
+        return None
+    from seplace.evaluators.stand_alone import StandAlone
+    from seplace.training.devices import free_memory, held_memory
+
+    assert isinstance(evaluator, StandAlone)
+    held, free = held_memory(evaluator.networks.device), free_memory(evaluator.networks.device)
+    is_here = config.run.executor == "inline"  # a run trains in its own process then, which is as large as this one
+    return Room(
+        each=max(held, known),
+        workers=1 if is_here else config.workers,
+        gpus=gpus,
+        free=None if free is None else free + held * is_here,
+    )
 
 
 def _estimated(

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seplace.costs import cost_named
+from seplace.costs import cost_named, main_count
 from seplace.errors import SeplaceError, UserCodeError
 from seplace.evaluators.identity import counted_code
 from seplace.executors import EXECUTORS
@@ -36,6 +36,8 @@ from seplace.search.meaning import (
 from seplace.search.of_study import budget_of, failure_rules_of, scoring_of, task_of
 from seplace.search.optuna_file import OptunaFile
 from seplace.search.progress import Observer, Progress
+from seplace.search.workers import FACT as WORKERS
+from seplace.search.workers import MEASURING, choose_workers, known_count, with_workers
 from seplace.user_code import describe_error, user_errors_if
 
 if TYPE_CHECKING:
@@ -60,10 +62,12 @@ def run_study(
     observer: Observer,
     retry_failed: bool = False,
     on_images: Callable[[Mapping[str, Any]], None] | None = None,
+    on_workers: Callable[[str], None] | None = None,
 ) -> None:
     """Run a study to its end in `folder`, or go on with it; `retry_failed` repeats all failed trainings.
 
-    `on_images` is called with a description of the data before any training.
+    `on_images` is called with a description of the data before any training, `on_workers` with a sentence on the number
+    of workers where the study leaves it open.
 
     Raises:
         StudyBusy: Another process runs the study.
@@ -108,6 +112,17 @@ def run_study(
         }
         for name, value in facts.items():
             ledger.set_fact(name, value)
+        if config.run.workers == "auto":
+            count = known_count(ledger)
+            if count is None:
+                if on_workers is not None:
+                    on_workers(MEASURING)
+                dearest = task.cost_table.dearest(task.space.choices, main_count(task.cost_table.names))
+                count = choose_workers(config, maker, dearest, on_progress=raise_again)
+                ledger.set_fact(WORKERS, count.to_fact())
+            if on_workers is not None:
+                on_workers(count.sentence)
+            config = maker.config = with_workers(config, count.number)
         driver = Driver(
             task,
             budget_of(config),
@@ -152,7 +167,7 @@ def _warn(config: StudyConfig, folder: Path, learning: Learning) -> None:
 
 
 def _make_executor(config: StudyConfig, maker: EvaluatorMaker, on_progress: Callable[[], None]) -> Executor:
-    name, workers = config.run.executor, config.run.workers
+    name, workers = config.run.executor, config.workers
     if name == "inline" and config.run.timeout_minutes is not None:
         name, workers = "processes", 1  # a training can be ended only from outside, whatever it is doing
     make: Callable[..., Executor] = EXECUTORS[name]

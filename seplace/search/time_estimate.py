@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from seplace.executors import EXECUTORS
+from seplace.machine import usable_cores
 
 if TYPE_CHECKING:
     from seplace.search.budget import Budget
@@ -74,8 +74,3 @@ def at_once(executor: str, *, workers: int, threads: int, gpus: int | None) -> t
         f"{workers} worker{'s' if workers > 1 else ''} of {threads} thread{'s' if threads > 1 else ''} "
         f"are more than this machine has room for ({what}): they wait for each other, and the estimate counts {here}"
     )
-
-
-def usable_cores() -> int:
-    """Return the number of CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

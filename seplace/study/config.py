@@ -109,6 +109,12 @@ class StudyConfig:
         return self.file.run
 
     @property
+    def workers(self) -> int:
+        """The number of trainings at once; with `workers: auto` a number must have taken its place before."""
+        assert self.run.workers != "auto"
+        return self.run.workers
+
+    @property
     def own_baselines(self) -> dict[str, Placement]:
         """The user's own modules as baselines of a new study, by name; empty where the budget is too small."""
         own, trainings = self.search_space.own_baselines, self.search.trainings

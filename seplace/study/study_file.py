@@ -8,15 +8,29 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, PlainValidator, TypeAdapter
+from pydantic_core import PydanticCustomError
 
 from seplace.files.schema import Count, Natural, NotNegative, Pixels, Positive, Schema, Section
+from seplace.files.yaml_reader import NUMBER
 from seplace.study.recipe import Recipe
 
 _LISTED = 64
 """The most entries of a list in a study."""
 MAX_PARALLEL = 1024
 _Parallel = Annotated[int, Field(ge=1, le=MAX_PARALLEL)]
+_NUMBER: TypeAdapter[int] = TypeAdapter(_Parallel, config=ConfigDict(strict=True))
+
+
+def _number_or_auto(value: object) -> object:
+    if value == "auto":
+        return value
+    if isinstance(value, str) and not NUMBER.fullmatch(value):
+        raise PydanticCustomError("number_or_auto", "must be a whole number or auto")
+    return _NUMBER.validate_python(value)
+
+
+_Workers = Annotated[_Parallel | Literal["auto"], PlainValidator(_number_or_auto)]
 
 
 class DataSection(Section):
@@ -95,8 +109,8 @@ class RunSection(Section):
 
     executor: str = "inline"
     """The executor: inline, processes or `package.module:object`."""
-    workers: _Parallel = 1
-    """The number of trainings that run at once."""
+    workers: _Workers = 1
+    """The number of trainings that run at once; `auto` measures how many pay, once, when the study begins."""
     threads: _Parallel = 1
     """The number of torch threads of one worker."""
     accelerator: Literal["cpu", "gpu", "auto"] = "auto"

@@ -7,16 +7,26 @@ import platform
 import torch
 
 from seplace.errors import DeviceUnavailable
+from seplace.machine import available_bytes, peak_bytes
+
+CONTEXT_BYTES = 600_000_000
+"""The memory of a GPU that CUDA and its libraries take for one process, beside that of torch's allocator; about."""
 
 
 def resolve_device(accelerator: str, worker: int) -> str:
     """Return the torch device of a worker; workers take GPUs in turn. Raises DeviceUnavailable without a GPU."""
+    gpus = gpus_of(accelerator)
+    return f"cuda:{worker % gpus}" if gpus else "cpu"
+
+
+def gpus_of(accelerator: str) -> int:
+    """Return the number of GPUs that trainings use; 0 where they run on the CPU. Raises DeviceUnavailable without."""
+    if accelerator == "cpu":
+        return 0
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if accelerator == "cpu" or (accelerator == "auto" and gpus == 0):
-        return "cpu"
-    if gpus == 0:
+    if accelerator == "gpu" and gpus == 0:
         raise DeviceUnavailable("accelerator gpu: torch sees no GPU here; use accelerator cpu, or auto")
-    return f"cuda:{worker % gpus}"
+    return gpus
 
 
 def device_name(device: torch.device) -> str:
@@ -24,3 +34,30 @@ def device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"cpu {platform.machine()}"
+
+
+def held_memory(device: torch.device) -> int:
+    """Return the most memory in bytes that this process has held, of the GPU where it trains on one."""
+    return torch.cuda.max_memory_reserved(device) + CONTEXT_BYTES if device.type == "cuda" else peak_bytes()
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Return the bytes that are free, of the GPU where trainings run on one; None where it is not known."""
+    return int(torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else available_bytes()
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until a device has done what it was given; a CPU has."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def share_memory(device: torch.device, *, among: int) -> None:
+    """Limit this process to its share of a GPU's memory, in bytes that torch may hold; a CPU has no such limit.
+
+    So it depends on the training alone whether its memory suffices, and not on what the others hold at this moment.
+    """
+    if device.type == "cuda":
+        total = torch.cuda.get_device_properties(device).total_memory
+        share = (total - among * CONTEXT_BYTES) / (among * total)
+        torch.cuda.set_per_process_memory_fraction(max(share, 0.5 / among) if among > 1 else 1.0, device)

@@ -41,6 +41,8 @@ def _value(annotation: object, metadata: tuple[Any, ...] = ()) -> str:
     origin, inside = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return _value(inside[0], inside[1:])
+    if origin in (Union, types.UnionType) and any(get_origin(each) is Literal for each in inside):
+        return " or ".join(_value(each) for each in inside)
     if origin in (Union, types.UnionType):
         return _value(next(each for each in inside if each is not type(None)), metadata)
     if origin is Literal:
