@@ -15,11 +15,15 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 import numpy as np
+from scipy.linalg import solve_triangular
 
 from seplace.arrays import Floats
 from seplace.effects.model import Posterior
 from seplace.effects.priced_space import Candidates, Levels, PricedSpace, added_volume
 from seplace.placement import Placement
+
+_MANY = 16
+"""Running trainings that are taken as known one by one; of more, all are taken at once."""
 
 
 def most_improving(
@@ -67,8 +71,11 @@ def most_informative(
     noise = draw.noise_sd**2 + draw.unit_sd**2
     spread = posterior.spread(draw, levels)
     waiting = posterior.spread(draw, priced_space.design.levels(running))
-    for at in range(len(waiting)):
-        spread, waiting = _once_known(spread, waiting[at], noise), _once_known(waiting, waiting[at], noise)
+    if len(waiting) > _MANY:
+        spread = _once_all_known(spread, waiting, noise)
+    else:
+        for at in range(len(waiting)):
+            spread, waiting = _once_known(spread, waiting[at], noise), _once_known(waiting, waiting[at], noise)
     between = (spread - weights @ spread) * np.sqrt(weights)[:, None]  # what all points share decides nothing
     indices, first = np.unique(priced_space.indices(levels), return_index=True)
     is_open = ~np.isin(indices, list(closed))
@@ -86,4 +93,14 @@ def _once_known(spread: Floats, seen: Floats, noise: float) -> Floats:
     """
     own = float(seen @ seen)
     left: Floats = spread - np.outer(spread @ seen, seen) * (1 - np.sqrt(noise / (own + noise))) / own
+    return left
+
+
+def _once_all_known(spread: Floats, seen: Floats, noise: float) -> Floats:
+    """Return the spread (n, columns) of placements after trainings of all with spreads `seen` (m, columns).
+
+    Its products are those of `_once_known` for each in turn: S (I + s's / noise)^-1 S'.
+    """
+    lower = np.linalg.cholesky(np.eye(seen.shape[1]) + seen.T @ seen / noise)
+    left: Floats = solve_triangular(lower, spread.T, lower=True, check_finite=False).T
     return left

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +51,8 @@ class Surface:
     """What each observed placement has beside the effects of its choices."""
     observed_levels: NDArray[np.int64]
     """(observed placements, factors)."""
+    position: Mapping[tuple[int, ...], int]
+    """The position of each observed placement, by its levels."""
 
     def everywhere(self) -> Floats:
         """Return the accuracies of every candidate of the space (candidates,), in the space's order."""
@@ -61,8 +64,9 @@ class Surface:
 
     def at(self, levels: NDArray[np.int64]) -> Floats:
         """Return the accuracies (n,) of placements given by their levels (n, factors)."""
-        known = {tuple(row): extra for row, extra in zip(self.observed_levels.tolist(), self.private, strict=True)}
-        extra = np.array([known.get(tuple(row), 0.0) for row in levels.tolist()])
+        position = self.position
+        private = np.append(self.private, 0.0)  # the last is that of placements that were not observed
+        extra = private[[position.get(tuple(row), -1) for row in levels.tolist()]]
         return np.asarray(self.intercept + self.effects.at(levels) + extra)
 
     def observed(self) -> Floats:
@@ -117,6 +121,7 @@ class Posterior:
         position = {placement: at for at, placement in enumerate(self.placements)}
         self._placement_of = np.array([position[each.placement] for each in observations])
         self.levels = design.levels(self.placements)
+        self._position = {tuple(row): at for at, row in enumerate(self.levels.tolist())}
         known = images or ImageVariance.none(len(design.groups))
         rows = design.rows(self.levels)
         is_backbone = np.array([kind == "backbone" for kind in design.groups])  # with one seed images explain all
@@ -154,14 +159,29 @@ class Posterior:
         )
         self.draws: list[Draw] = regression.draws(draws, random)
         self._weights = [draw.weight for draw in self.draws]
+        self._mean: Surface | None = None
 
     @property
     def noise_sd(self) -> float:
         """The standard deviation of one training about the accuracy of its placement on its seed, in points."""
         return self._unit_of_scale * float(np.dot(self._weights, [draw.noise_sd for draw in self.draws]))
 
+    def drawing(self, random: np.random.Generator, *, scales: int) -> Posterior:
+        """Return the same posterior that draws from `random`; with one scale, from a set of scales drawn by weight."""
+        other = copy.copy(self)
+        other.random = random
+        if scales == 1:
+            drawn = self.draws[random.choice(len(self.draws), p=self._weights)]
+            other.draws, other._weights, other._mean = [replace(drawn, weight=1.0)], [1.0], None
+        return other
+
     def mean(self) -> Surface:
         """Return the posterior mean."""
+        if self._mean is None:
+            self._mean = self._computed_mean()
+        return self._mean
+
+    def _computed_mean(self) -> Surface:
         coefficients = np.sum([draw.weight * draw.kept * draw.mean for draw in self.draws], axis=0)
         private = np.sum(
             [draw.weight * draw.unit_kept * self._private(draw, draw.mean)[0] for draw in self.draws], axis=0
@@ -194,8 +214,7 @@ class Posterior:
         """
         random = self.random if random is None else random
         rows = np.hstack([np.ones((len(levels), 1)), self.design.rows(levels)])
-        position = {tuple(row): at for at, row in enumerate(self.levels.tolist())}
-        observed_at = np.array([position.get(tuple(row), -1) for row in levels.tolist()])
+        observed_at = np.array([self._position.get(tuple(row), -1) for row in levels.tolist()])
         counts = np.bincount(self._placement_of)
         drawn = []
         for draw, share in zip(self.draws, random.multinomial(count, self._weights), strict=True):
@@ -259,6 +278,7 @@ class Posterior:
             effects=self.design.tables(self._unit_of_scale * coefficients[self._effects]),
             private=self._unit_of_scale * (private + self._plain_effects(coefficients)),
             observed_levels=self.levels,
+            position=self._position,
         )
 
     def _plain_effects(self, coefficients: Floats) -> Floats:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from optuna.samplers import BaseSampler
@@ -24,9 +26,11 @@ from seplace.effects.priced_space import Levels, PricedSpace
 from seplace.effects.recommend import recommended_front, trained_front
 from seplace.errors import InputError, check_type, whole_number
 from seplace.placement import Placement
+from seplace.samplers.batch import Batch
 from seplace.samplers.history import History, history_of
 from seplace.samplers.joint import JointSampler
 from seplace.samplers.task import Task
+from seplace.seeds import derive_seed
 from seplace.space import SearchSpace
 
 if TYPE_CHECKING:
@@ -45,6 +49,20 @@ def make(seed: int, task: Task) -> BaseSampler:
     return EffectsProposals(task, seed=seed)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Fit:
+    """What proposals are made from."""
+
+    history: History
+    priced_space: PricedSpace
+    posterior: Posterior | None
+    """None without observations."""
+
+
+_FITS: WeakKeyDictionary[Batch, _Fit] = WeakKeyDictionary()
+"""The fits that batches share. A sampler is made for each proposal."""
+
+
 class EffectsProposals(JointSampler):
     """The sampler of effects for a task; `EffectsSampler` makes the task from a space."""
 
@@ -56,21 +74,42 @@ class EffectsProposals(JointSampler):
         """Return the parameters of the placement to train next."""
         _check_directions(study)
         random = np.random.default_rng([self.seed, trial.number])
-        history = history_of(study, self.task, before=trial.number)
-        priced_space = self.task.priced_space_by(history.costs)
-        chosen = (
-            self._chosen(history, priced_space, random, for_information=trial.number % 2 == 1)
-            if history.observations
-            else None
-        )
-        return self.parameters.of(self._at_random(history, priced_space, random) if chosen is None else chosen)
+        for_information = trial.number % 2 == 1
+        scales = 1 if for_information else _SCALES
+        if self.batch is None:
+            history = history_of(study, self.task, before=trial.number)
+            fit = self._fit(history, scales=scales, random=random)
+        else:
+            fit = self._shared_fit(study, trial.number, self.batch, scales=scales, random=random)
+        chosen = None if fit.posterior is None else self._chosen(fit, fit.posterior, for_information=for_information)
+        return self.parameters.of(self._at_random(fit, random) if chosen is None else chosen)
 
-    def _chosen(
-        self, history: History, priced_space: PricedSpace, random: np.random.Generator, *, for_information: bool
-    ) -> Placement | None:
+    def _fit(self, history: History, *, scales: int, random: np.random.Generator) -> _Fit:
+        priced_space = self.task.priced_space_by(history.costs)
+        posterior = None
+        if history.observations:
+            observations = [*denoised(self.task.design, history.observations), *history.stopped]
+            posterior = Posterior(self.task.design, observations, draws=scales, random=random)
+        return _Fit(history=history, priced_space=priced_space, posterior=posterior)
+
+    def _shared_fit(self, study: Study, number: int, batch: Batch, *, scales: int, random: np.random.Generator) -> _Fit:
+        """Return the fit of a batch for one of its proposals: the others before it run."""
+        shared = _FITS.get(batch)
+        if shared is None:
+            history = history_of(study, self.task, before=batch.first, unfinished=batch.unfinished)
+            own = np.random.default_rng(derive_seed(self.task.seed, "fit", batch.first))
+            shared = _FITS[batch] = self._fit(history, scales=_SCALES, random=own)
+        before = study.get_trials(deepcopy=False)[batch.first : number]
+        running = [self.parameters.placement(each.params) for each in before]
+        return _Fit(
+            history=shared.history.with_running(running, self.task),
+            priced_space=shared.priced_space,
+            posterior=None if shared.posterior is None else shared.posterior.drawing(random, scales=scales),
+        )
+
+    def _chosen(self, fit: _Fit, posterior: Posterior, *, for_information: bool) -> Placement | None:
         """Return the placement of greatest acquisition value; None where all values are zero."""
-        observations = [*denoised(self.task.design, history.observations), *history.stopped]
-        posterior = Posterior(self.task.design, observations, draws=1 if for_information else _SCALES, random=random)
+        history, priced_space = fit.history, fit.priced_space
         index = None
         if for_information:
             index = most_informative(
@@ -93,10 +132,10 @@ class EffectsProposals(JointSampler):
         front = trained_front(posterior, priced_space, closed=history.failed | unfinished)
         return np.concatenate([front.levels, self.task.design.levels(history.running)])
 
-    def _at_random(self, history: History, priced_space: PricedSpace, random: np.random.Generator) -> Placement:
+    def _at_random(self, fit: _Fit, random: np.random.Generator) -> Placement:
         """Return a random candidate that keeps the limits and has a seed left; any candidate if none is soon found."""
         space = self.task.space
-        index = priced_space.any_open(history.closed, random)
+        index = fit.priced_space.any_open(fit.history.closed, random)
         return space.placement_at(int(random.integers(len(space))) if index is None else index)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from optuna.trial import TrialState
@@ -39,10 +40,23 @@ class History:
     """The candidates, by index, that cannot be trained."""
     closed: set[int]
     """The candidates, by index, that must not be proposed: failed, or without a seed left, counting running trials."""
+    spent: Counter[Placement]
+    """The number of seeds that each placement has spent, counting running trials."""
+
+    def with_running(self, placements: Sequence[Placement], task: Task) -> History:
+        """Return the same history with further trials that run."""
+        spent = self.spent + Counter(placements)
+        closed = {each for each in placements if spent[each] >= task.seeds and each in task.space}
+        return replace(
+            self,
+            running=list(dict.fromkeys([*self.running, *(each for each in placements if each in task.space)])),
+            closed=self.closed | {task.space.index(each) for each in closed},
+            spent=spent,
+        )
 
 
-def history_of(study: Study, task: Task, *, before: int) -> History:
-    """Return the history of a study from its trials before a number."""
+def history_of(study: Study, task: Task, *, before: int, unfinished: Container[int] = ()) -> History:
+    """Return the history of a study from its trials before a number, `unfinished` ones taken as running."""
     parameters, space = Parameters(task.space), task.space
     observations: list[Observation] = []
     stopped: dict[Placement, Observation] = {}
@@ -55,6 +69,10 @@ def history_of(study: Study, task: Task, *, before: int) -> History:
         if trial.number >= before or not trial.params.keys() >= parameters.distributions.keys():
             continue
         placement = parameters.placement(trial.params)
+        if trial.number in unfinished:
+            running.append(placement)
+            spent[placement] += 1
+            continue
         is_complete = trial.state is TrialState.COMPLETE
         # Nothing is learned from a value that is infinite; Optuna itself fails trials whose value is NaN.
         is_finite = all(map(math.isfinite, trial.values or ()))
@@ -92,4 +110,5 @@ def history_of(study: Study, task: Task, *, before: int) -> History:
         costs=costs,
         failed={space.index(placement) for placement in failed if placement in space},
         closed={space.index(placement) for placement in failed | spent_up if placement in space},
+        spent=spent,
     )

@@ -15,11 +15,15 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
 
+    from seplace.samplers.batch import Batch
     from seplace.samplers.task import Task
 
 
 class JointSampler(BaseSampler):
     """A sampler that proposes one placement at a time, as Optuna's interface asks for it."""
+
+    batch: Batch | None = None
+    """The batch of the proposal, where a search sets it: what costs time may be computed once for all of the batch."""
 
     def __init__(self, task: Task) -> None:
         self.task = task

@@ -18,7 +18,9 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from seplace.errors import UserCodeError
 from seplace.samplers import SAMPLERS
+from seplace.samplers.batch import Batches
 from seplace.samplers.history import History, history_of
+from seplace.samplers.joint import JointSampler
 from seplace.samplers.parameters import Parameters
 from seplace.samplers.task import ACCURACY, CROSS_ENTROPY, REPEATED, SEED, STOPPED, Task
 from seplace.seeds import derive_seed
@@ -41,8 +43,10 @@ class Proposals:
     A constraint is satisfied if it is at most 0. Every result has the same constraints, as the GP sampler requires.
     """
 
-    def __init__(self, task: Task, *, sampler: str, name: str) -> None:
+    def __init__(self, task: Task, *, sampler: str, name: str, workers: int) -> None:
+        """Take a task, a sampler, the study's name, and the number of trainings that run at once."""
         self.task = task
+        self.batches = Batches(workers=workers)
         self.sampler = sampler
         self.make_sampler = SAMPLERS[sampler]
         self.parameters = Parameters(task.space)
@@ -70,10 +74,13 @@ class Proposals:
     def ask(self, fixed: Placement | None) -> tuple[int, Placement]:
         """Return the number and the placement of the next proposal: the sampler's, or `fixed` if it is given."""
         number = self.next_number
+        batch = self.batches.of(number, unfinished=self.asked)
         with user_errors_if(SAMPLERS.is_external(self.sampler), f"sampler {self.sampler} fails"):
             sampler = self.make_sampler(derive_seed(self.task.seed, "proposal", number) % 2**32, self.task)
             if not isinstance(sampler, optuna.samplers.BaseSampler):
                 raise UserCodeError(f"sampler {self.sampler} gives an Optuna sampler (got {sampler!r})")
+            if isinstance(sampler, JointSampler) and batch.size > 1:
+                sampler.batch = batch
             self.study.sampler = sampler if fixed is None else _Overruled(sampler, self.parameters.of(fixed))
             trial = self.study.ask(self.parameters.distributions)
         placement = self.parameters.placement(trial.params)

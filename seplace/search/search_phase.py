@@ -135,7 +135,7 @@ class SearchPhase:
         self.on_done(self.done)
 
     def _new_proposals(self, sampler: str, name: str) -> Proposals:
-        proposals = Proposals(self.task, sampler=sampler, name=name)
+        proposals = Proposals(self.task, sampler=sampler, name=name, workers=self.budget.workers)
         for label, placement in self.baselines.items():
             evaluation = self.trainings.results[self.trainings.job(placement, FIRST_SEED).key]
             training = observation_of(evaluation)

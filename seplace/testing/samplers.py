@@ -31,7 +31,7 @@ def task(seed: int) -> Task:
 
 def proposals(name: str, *, seed: int = 0) -> Proposals:
     """Return the proposals of a sampler that knows the plain backbone."""
-    made = Proposals(task(seed), sampler=name, name="role")
+    made = Proposals(task(seed), sampler=name, name="role", workers=1)
     made.add_known(_training(50.0), cost=100.0, constraints=KEPT, label="none")
     return made
 

@@ -36,6 +36,7 @@ def surface_of(design: Design, *, seed: int, step: float = 0.0) -> Surface:
         effects=design.tables(coefficients),
         private=np.array([2.0, -2.0]),
         observed_levels=observed,
+        position={tuple(row): at for at, row in enumerate(observed.tolist())},
     )
 
 
@@ -176,6 +177,7 @@ def test_exchange_weighs_millions_of_millions():
         effects=design.tables(gains),
         private=np.zeros(1),
         observed_levels=np.zeros((1, 51), dtype=np.int64),
+        position={(0,) * 51: 0},
     )
     front = priced_space.front(surface, closed=(), random=drawn())
     ideal = 70.0 + sum(max(0.0, float(table[:2].max())) for table in surface.effects.main[1:])
