@@ -122,6 +122,12 @@ class DeviceFailed(DeviceUnavailable):
     """A GPU that stopped working in a training; its process cannot use it any more, another process may."""
 
 
+class ClusterUnavailable(SeplaceError, ConnectionError):
+    """A Ray cluster that cannot be joined or started, or whose machines do not fit the study."""
+
+    exit_code = 3
+
+
 class CorruptResults(SeplaceError):
     """A file of a results folder that is damaged, or newer than this version of seplace."""
 

@@ -43,7 +43,9 @@ class Overrides:
     """
 
     executor: str | None = None
-    """`inline` trains in this process, `processes` in worker processes."""
+    """`inline` trains in this process, `processes` in worker processes, `ray` on the machines of a Ray cluster."""
+    address: str | None = None
+    """The address of the Ray cluster."""
     workers: int | str | None = None
     """The number of concurrent trainings, or `auto`: as many as a short measurement shows to pay."""
     threads: int | None = None

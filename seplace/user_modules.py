@@ -26,6 +26,7 @@ def resolve(path: str, *, kind: str) -> Any:
     if not all(part.isidentifier() for part in (*module_name.split("."), *attribute.split("."))):
         raise InputError(f"{kind} {path!r}: an import path is package.module:object")
     USER_MODULES.named.add(module_name.partition(".")[0])
+    USER_MODULES.resolved.add(module_name)
     try:
         module = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:  # the module is the user's, or a library that does not fit the others
@@ -51,6 +52,8 @@ class UserModules:
         self.folders: list[str] = []
         self.named: set[str] = set()
         """The top-level names of the import paths that were resolved."""
+        self.resolved: set[str] = set()
+        """The modules of these import paths, by their full names."""
         self.found: set[str] = set()
 
     def find_spec(

@@ -24,6 +24,7 @@ CODES = [
     pytest.param(errors.MissingPackage, 3, ImportError, id="a package"),
     pytest.param(errors.DeviceUnavailable, 3, RuntimeError, id="a device"),
     pytest.param(errors.DeviceFailed, 3, errors.DeviceUnavailable, id="a device that has stopped"),
+    pytest.param(errors.ClusterUnavailable, 3, ConnectionError, id="a cluster"),
     pytest.param(errors.CorruptResults, 3, Exception, id="a damaged file"),
     pytest.param(errors.MissingWeights, 3, errors.CorruptResults, id="weights that are not there"),
     pytest.param(DiskFull, 3, OSError, id="no room"),

@@ -107,7 +107,10 @@ def run(
     results: FolderOption = None,
     executor: Annotated[
         str | None,
-        typer.Option(help="Executor of the trainings, such as inline or processes. Default: as in the study."),
+        typer.Option(help="Executor of the trainings, such as inline, processes or ray. Default: as in the study."),
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(help="Address of a Ray cluster, host:port or auto. Default: as in the study.")
     ] = None,
     workers: Annotated[
         str | None,
@@ -138,6 +141,7 @@ def run(
     import_from(Path())
     overrides = running.Overrides(
         executor=executor,
+        address=address,
         workers=int(workers) if workers is not None and re.fullmatch(r"-?\d+", workers) else workers,
         threads=threads,
         accelerator=accelerator,

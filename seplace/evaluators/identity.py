@@ -180,7 +180,7 @@ def _short(value: Any) -> str:
 def _code_digest(path: str, *, kind: str) -> str:
     """Return the SHA-256 of the code of a module and of the user modules that it imports, without comments."""
     resolve(path, kind=kind)
-    trees = _trees_of(path.partition(":")[0])
+    trees = trees_of(path.partition(":")[0])
     digest = hashlib.sha256()
     for name in sorted(trees):
         _drop_docstrings(trees[name])
@@ -188,13 +188,13 @@ def _code_digest(path: str, *, kind: str) -> str:
     return digest.hexdigest()
 
 
-def _trees_of(name: str) -> dict[str, ast.Module]:
+def trees_of(name: str) -> dict[str, ast.Module]:
     """Return the code of a module and of the user's Python modules that it imports, by name."""
     trees: dict[str, ast.Module] = {}
     waiting = [name]
     while waiting:
         one = waiting.pop()
-        file = _file_of(one)
+        file = file_of(one)
         if one in trees or file is None or not file.endswith(".py") or not (one == name or is_user_file(file)):
             continue
         trees[one] = ast.parse(Path(file).read_bytes())
@@ -202,7 +202,7 @@ def _trees_of(name: str) -> dict[str, ast.Module]:
     return trees
 
 
-def _file_of(name: str) -> str | None:
+def file_of(name: str) -> str | None:
     """Return the file of a module without importing it; None where there is none, or it is in a library's package."""
     top, _, inside = name.partition(".")
     try:

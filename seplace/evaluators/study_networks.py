@@ -65,6 +65,10 @@ class StudyNetworks:
             )
         return images
 
+    def use_images(self, images: ImageSet) -> None:
+        """Use images that were read elsewhere instead of reading the study's data."""
+        vars(self)["images"] = images
+
     def describe_images(self) -> dict[str, Any]:
         """Return what a trained network needs to know of its data, as plain JSON types.
 

@@ -14,5 +14,6 @@ EXECUTORS = Registry(
     entries={
         "inline": "seplace.executors.inline:Inline",
         "processes": "seplace.executors.processes:Processes",
+        "ray": "seplace.executors.ray:Ray",
     },
 )

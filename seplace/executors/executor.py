@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -19,12 +20,24 @@ if TYPE_CHECKING:
     from seplace.study.config import StudyConfig
 
 
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What is known of a study's data and of the user's own code, and must be the same in each worker."""
+
+    images: Mapping[str, Any]
+    """The description of the data."""
+    identity: Mapping[str, Any]
+    """The identity of the code."""
+
+
 class EvaluatorMaker:
     """Makes the evaluator of a study in each worker; it can be pickled."""
 
     def __init__(self, config: StudyConfig, folder: Path) -> None:
         self.config = config
         self.folder = folder
+        self.known: Known | None = None
+        """For workers on other machines; it is not pickled."""
         self._made: dict[int, Evaluator] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -33,6 +46,7 @@ class EvaluatorMaker:
     def __setstate__(self, state: dict[str, Any]) -> None:
         find_user_modules(state["own_modules"])  # before objects of theirs are unpickled
         self.config, self.folder = pickle.loads(state["content"])
+        self.known = None
         self._made = {}
 
     def make(self, worker: int) -> Evaluator:

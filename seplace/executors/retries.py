@@ -60,14 +60,18 @@ class Jobs:
         attempt.begun = attempt.begun or time.monotonic()
 
     def answer(self, attempt: Attempt, answer: Evaluation | SeplaceError | str) -> list[Evaluation]:
-        """Return the evaluation that a worker has sent, or keep its error; a text is the traceback of a bug.
+        """Return the evaluation that a worker has sent for a job, or keep its error."""
+        if isinstance(answer, Evaluation):
+            return [replace(answer, attempts=attempt.attempts)]
+        self.fail(answer)
+        return []
+
+    def fail(self, error: SeplaceError | str) -> None:
+        """Keep an error of a worker, which ends the run; a text is the traceback of a bug.
 
         Bad data, a full disk or a missing device are the same for every job: they end the run, as a bug does.
         """
-        if isinstance(answer, Evaluation):
-            return [replace(answer, attempts=attempt.attempts)]
-        self._errors.append(answer if isinstance(answer, SeplaceError) else WorkerError(answer))
-        return []
+        self._errors.append(error if isinstance(error, SeplaceError) else WorkerError(error))
 
     def retry(self, attempt: Attempt, *, death: str) -> list[Evaluation]:
         """Queue the job of a dead worker again, or return its failed evaluation after the last retry.

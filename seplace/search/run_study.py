@@ -14,7 +14,7 @@ from seplace.costs import cost_named, main_count
 from seplace.errors import SeplaceError, UserCodeError
 from seplace.evaluators.identity import counted_code
 from seplace.executors import EXECUTORS
-from seplace.executors.executor import EvaluatorMaker, Executor
+from seplace.executors.executor import EvaluatorMaker, Executor, Known
 from seplace.files.atomic import DiskFull, make_folder, remove_unfinished
 from seplace.placement import Placement, StageChoice
 from seplace.results.ledger import Ledger
@@ -88,6 +88,7 @@ def run_study(
         maker = EvaluatorMaker(config, folder)
         evaluator = maker.make(0)
         images, identity = describe_parts(config, folder, ledger, evaluator)
+        maker.known = Known(images=images, identity=identity)
         learning = learning_of(config, images)
         refuse_other_learning(folder, ledger, learning)
         if on_images is not None:

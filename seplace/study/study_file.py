@@ -108,13 +108,17 @@ class RunSection(Section):
     """Where trainings run, which is no part of the study's meaning: a run may go on elsewhere."""
 
     executor: str = "inline"
-    """The executor: inline, processes or `package.module:object`."""
+    """The executor: inline, processes, ray or `package.module:object`."""
+    address: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    """The address of a Ray cluster, `host:port`, or `auto` for the one that runs here; by default one is started."""
     workers: _Workers = 1
     """The number of trainings that run at once; `auto` measures how many pay, once, when the study begins."""
     threads: _Parallel = 1
     """The number of torch threads of one worker."""
     accelerator: Literal["cpu", "gpu", "auto"] = "auto"
     """The device; `auto` takes a GPU where there is one."""
+    gpus: Annotated[Positive, Field(le=1)] | None = None
+    """The share of a GPU that one training holds with executor ray, where trainings use GPUs; by default 1."""
     max_retries: Annotated[int, Field(ge=0, le=1000)] = 2
     """How often a training is begun again after its worker was killed."""
     stop_after_failures: Count = 5

@@ -20,6 +20,7 @@ from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation, Job
 from seplace.study.config import load_study
 from seplace.testing import executors
+from tests.clusters import local_cluster
 from tests.executors.toy import BUG, DIES, DIES_ONCE, GPU_STOPS, SLEEPS, SPINS, Toy
 from tests.studies import write_study
 
@@ -65,9 +66,17 @@ def all_of(executor, *, seconds: float = 90):
     return finished
 
 
+@pytest.fixture(scope="session")
+def one_cluster():
+    with local_cluster(cpus=4):
+        yield
+
+
 @each_executor
 @pytest.mark.parametrize("check", executors.CHECKS, ids=lambda check: check.__name__)
-def test_an_entry_does_what_its_shelf_asks(name, check):
+def test_an_entry_does_what_its_shelf_asks(request, name, check):
+    if name == "ray":
+        request.getfixturevalue("one_cluster")
     check(name)
 
 

@@ -31,6 +31,8 @@ def test_a_short_study_has_its_defaults(tmp_path: Path) -> None:
         "workers": 1,
         "threads": 1,
         "accelerator": "auto",
+        "address": None,
+        "gpus": None,
         "max_retries": 2,
         "stop_after_failures": 5,
         "timeout_minutes": None,
