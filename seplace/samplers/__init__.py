@@ -5,15 +5,16 @@ made anew for each proposal, from a seed of its own, and keeps all its state in 
 search exact.
 """
 
-from seplace.registry import Entry, Registry
+from seplace.registry import Registry
+from seplace.samplers.entry import SamplerEntry
 
 SAMPLERS = Registry(
     "sampler",
-    Entry,
+    SamplerEntry,
     group="seplace.samplers",
     entries={
         "effects": "seplace.samplers.effects:make",
-        "random": "seplace.samplers.random:make",
+        "random": SamplerEntry("seplace.samplers.random:make", reads_study=False),
         "nsga2": "seplace.samplers.nsga2:make",
         "tpe": "seplace.samplers.tpe:make",
         "tpe_factors": "seplace.samplers.tpe:make_factors",

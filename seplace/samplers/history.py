@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from seplace.samplers.task import ACCURACY, CROSS_ENTROPY, REPEATED, SEED, STOPP
 
 if TYPE_CHECKING:
     from optuna import Study
+    from optuna.trial import FrozenTrial
 
     from seplace.placement import Placement
     from seplace.samplers.task import Task
@@ -57,6 +58,11 @@ class History:
 
 def history_of(study: Study, task: Task, *, before: int, unfinished: Container[int] = ()) -> History:
     """Return the history of a study from its trials before a number, `unfinished` ones taken as running."""
+    return history_in(study.get_trials(deepcopy=False), task, before=before, unfinished=unfinished)
+
+
+def history_in(trials: Iterable[FrozenTrial], task: Task, *, before: int, unfinished: Container[int] = ()) -> History:
+    """Return the history of some trials of a study, those before a number, `unfinished` ones taken as running."""
     parameters, space = Parameters(task.space), task.space
     observations: list[Observation] = []
     stopped: dict[Placement, Observation] = {}
@@ -64,7 +70,7 @@ def history_of(study: Study, task: Task, *, before: int, unfinished: Container[i
     running: list[Placement] = []
     spent: Counter[Placement] = Counter()
     failed: set[Placement] = set()
-    for trial in study.get_trials(deepcopy=False):
+    for trial in trials:
         # Optuna stores the parameters of another worker's trial one by one.
         if trial.number >= before or not trial.params.keys() >= parameters.distributions.keys():
             continue

@@ -4,24 +4,35 @@ The file is only appended to: notes and attributes of its users stay, and open d
 proposal may change later, when a failed training is repeated or a stopped one goes on. A new trial then holds the new
 result, with the user attribute `proposal`, and the study's attribute `superseded` maps the old trial's number to the
 new one's.
+
+During a run the file may be some seconds behind the ledger. At its end it holds every proposal, also when it was
+interrupted; what a killed run could not write, the next one writes.
 """
 
 from __future__ import annotations
 
-import copy
+import functools
 import sqlite3
+import time
 import warnings
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import optuna
+from optuna.distributions import BaseDistribution, distribution_to_json
 from optuna.exceptions import StorageInternalError
-from optuna.trial import FrozenTrial
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from seplace.files.atomic import DiskFull
 from seplace.files.former_words import rename_trials
-from seplace.search.proposals import PLACEMENT, name_metrics
+from seplace.search.optuna_rows import Content, Row, append, content_of, present_in, study_of
+from seplace.search.proposals import PLACEMENT, name_metrics, trial_of
+
+if TYPE_CHECKING:
+    from seplace.search.proposals import Proposals
+    from seplace.search.told import Told
 
 PROPOSAL = "proposal"
 """The user attribute of a trial whose number differs from that of its proposal."""
@@ -29,46 +40,82 @@ PROPOSAL = "proposal"
 SUPERSEDED = "superseded"
 """The study's user attribute that maps the numbers of outdated trials to those of their replacements."""
 
-_Content = tuple[dict[str, Any], list[float] | None, bool]
+_SECONDS = 2.0
+"""The least time between two transactions, so that their number does not grow with that of trainings."""
+
+_BUSY_SECONDS = 120.0
 
 
 class OptunaFile:
-    """Appends the finished trials of a study in memory to the file, in order."""
+    """Appends the finished proposals to the file, in order."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._study: optuna.Study | None = None
-        self._present: dict[int, tuple[int, _Content]] = {}
-        """By proposal: the number of its last trial in the file, and the content of that trial."""
-        self._checked = 0
+        self._study: int | None = None
+        self._present: dict[int, tuple[int, Content]] | None = None
+        """By proposal: the number of its last trial in the file, and the content of that trial. None before it is read.
 
-    def update(self, study: optuna.Study) -> None:
-        """Append the finished trials that the file lacks. Raises DiskFull if they cannot be written."""
-        trials = study.get_trials(deepcopy=False)
-        finished = trials[: next((t.number for t in trials if not t.state.is_finished()), len(trials))]
+        An entry is taken out once it has been compared.
+        """
+        self._checked = 0
+        self._due = time.monotonic() + _SECONDS
+
+    def update(self, proposals: Proposals, *, now: bool) -> None:
+        """Append the finished proposals that the file lacks, `now` or once some have gathered.
+
+        Raises DiskFull if they cannot be written.
+        """
+        if not now and time.monotonic() < self._due:
+            return
+        told: list[Told] = []
+        for each in proposals.told[self._checked :]:
+            if each is None:
+                break
+            told.append(each)
         try:
-            if self._study is None:
-                self._study = self._opened(study)
-            for trial in finished[self._checked :]:
-                number, content = self._present.get(trial.number, (None, None))
-                if content != _content(trial):
-                    self._append(self._study, trial, instead_of=number)
-            self._checked = len(finished)
+            if self._present is None:
+                self._present = self._opened(proposals)
+            self._append(proposals, told, self._present)
         except (SQLAlchemyError, StorageInternalError, sqlite3.OperationalError) as error:
             raise DiskFull(f"{self.path}: cannot write the Optuna study ({_reason(error)})") from error
+        self._checked += len(told)
+        self._due = time.monotonic() + _SECONDS
 
-    def _append(self, study: optuna.Study, trial: FrozenTrial, *, instead_of: int | None) -> None:
+    def _append(self, proposals: Proposals, told: Sequence[Told], present: dict[int, tuple[int, Content]]) -> None:
+        rows = []
+        for number, each in enumerate(told, start=self._checked):
+            last, content = present.pop(number, (None, None))
+            if content != content_of(each):
+                values = proposals.parameters.of(each.placement)
+                params = {
+                    name: (distribution.to_internal_repr(values[name]), _json_of(distribution))
+                    for name, distribution in proposals.parameters.distributions.items()
+                }
+                rows.append(Row(told=each, proposal=number, params=params, instead_of=last))
+        if not rows:
+            return
+        if self._study is None:
+            self._append_by_optuna(proposals, rows)
+            return
+        with closing(self._connection()) as connection:
+            append(connection, self._study, rows, proposal_key=PROPOSAL, superseded_key=SUPERSEDED)
+
+    def _append_by_optuna(self, proposals: Proposals, rows: Sequence[Row]) -> None:
+        """Append to a file whose schema is another than we know."""
+        study = self._load(proposals)
         number = len(study.get_trials(deepcopy=False))
-        if number != trial.number:
-            trial = copy.copy(trial)
-            trial.user_attrs = {**trial.user_attrs, PROPOSAL: trial.number}
-        study.add_trial(trial)
-        if instead_of is not None:
-            study.set_user_attr(SUPERSEDED, {**study.user_attrs.get(SUPERSEDED, {}), str(instead_of): number})
+        for row in rows:
+            trial = trial_of(row.told, proposals.parameters)
+            if number != row.proposal:
+                trial.set_user_attr(PROPOSAL, row.proposal)
+            study.add_trial(trial)
+            if row.instead_of is not None:
+                study.set_user_attr(SUPERSEDED, {**study.user_attrs.get(SUPERSEDED, {}), str(row.instead_of): number})
+            number += 1
 
-    def _opened(self, study: optuna.Study) -> optuna.Study:
+    def _opened(self, proposals: Proposals) -> dict[int, tuple[int, Content]]:
         try:
-            return self._open(study)
+            return self._open(proposals)
         except Exception as error:
             of_the_disk = OperationalError | sqlite3.OperationalError | DiskFull
             if isinstance(error, of_the_disk) or isinstance(error.__cause__, of_the_disk):
@@ -81,30 +128,62 @@ class OptunaFile:
                 f"{self.path}: cannot be read ({_reason(error)}); it is kept as {aside.name}, and written again",
                 stacklevel=2,
             )
-            return self._open(study)
+            return self._open(proposals)
 
-    def _open(self, study: optuna.Study) -> optuna.Study:
+    def _open(self, proposals: Proposals) -> dict[int, tuple[int, Content]]:
         if self.path.exists():
             rename_trials(self.path)
+        self._study = self._found(proposals)
+        if self._study is None:
+            study = self._load(proposals)
+            if study.metric_names is None:
+                name_metrics(study, proposals.metrics)
+            self._study = self._found(proposals)
+            if self._study is None:
+                return _present_by_optuna(study)
+        with closing(self._connection()) as connection:
+            return present_in(connection, self._study)
+
+    def _found(self, proposals: Proposals) -> int | None:
+        if not self.path.exists():
+            return None
+        with closing(self._connection()) as connection:
+            return study_of(connection, proposals.name)
+
+    def _load(self, proposals: Proposals) -> optuna.Study:
         storage = optuna.storages.RDBStorage(
-            f"sqlite:///{self.path.absolute()}", engine_kwargs={"connect_args": {"timeout": 120}}
+            f"sqlite:///{self.path.absolute()}", engine_kwargs={"connect_args": {"timeout": _BUSY_SECONDS}}
         )
-        filed = optuna.create_study(
-            study_name=study.study_name,
+        return optuna.create_study(
+            study_name=proposals.name,
             storage=storage,
             sampler=optuna.samplers.RandomSampler(),
-            directions=study.directions,
+            directions=proposals.study.directions,
             load_if_exists=True,
         )
-        if filed.metric_names is None:
-            name_metrics(filed, study.metric_names or [])
-        own = [trial for trial in filed.get_trials(deepcopy=False) if PLACEMENT in trial.user_attrs]
-        self._present = {trial.user_attrs.get(PROPOSAL, trial.number): (trial.number, _content(trial)) for trial in own}
-        return filed
+
+    def _connection(self) -> sqlite3.Connection:
+        return sqlite3.connect(self.path, timeout=_BUSY_SECONDS)
 
 
-def _content(trial: FrozenTrial) -> _Content:
-    return trial.params, trial.values, max(trial.constraints.values(), default=-1.0) > 0
+def _present_by_optuna(study: optuna.Study) -> dict[int, tuple[int, Content]]:
+    return {
+        trial.user_attrs.get(PROPOSAL, trial.number): (
+            trial.number,
+            (
+                trial.user_attrs[PLACEMENT],
+                None if trial.values is None else tuple(trial.values),
+                max(trial.constraints.values(), default=-1.0) > 0,
+            ),
+        )
+        for trial in study.get_trials(deepcopy=False)
+        if PLACEMENT in trial.user_attrs
+    }
+
+
+@functools.cache
+def _json_of(distribution: BaseDistribution) -> str:
+    return str(distribution_to_json(distribution))
 
 
 def _reason(error: Exception) -> str:

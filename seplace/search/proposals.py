@@ -10,19 +10,22 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState
 
 from seplace.errors import UserCodeError
 from seplace.samplers import SAMPLERS
 from seplace.samplers.batch import Batches
-from seplace.samplers.history import History, history_of
+from seplace.samplers.history import History, history_in
 from seplace.samplers.joint import JointSampler
 from seplace.samplers.parameters import Parameters
 from seplace.samplers.task import ACCURACY, CROSS_ENTROPY, REPEATED, SEED, STOPPED, Task
+from seplace.search.told import CONSTRAINT, Told
 from seplace.seeds import derive_seed
 from seplace.user_code import user_errors_if
 
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
 
 PLACEMENT = "placement"
 """The user attribute of every trial of seplace."""
+
+_ASKED_AT_MOST = 100
+"""The most trials in a study that no sampler reads, before another takes its place."""
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -50,30 +56,57 @@ class Proposals:
         self.sampler = sampler
         self.make_sampler = SAMPLERS[sampler]
         self.parameters = Parameters(task.space)
-        self.study = optuna.create_study(study_name=name, directions=["maximize", "minimize"])
-        name_metrics(self.study, ["accuracy", task.cost])
-        self.asked: dict[int, optuna.Trial] = {}
+        self.name = name
+        self.metrics = ["accuracy", task.cost]
+        self.reads_study = SAMPLERS.entry(sampler).reads_study
+        self.study = self._new_study()
+        """The study that the sampler reads; without results if it reads none."""
+        self.asked: dict[int, _Asked] = {}
+        self.told: list[Told | None] = []
+        """The finished proposals by number, and what was known before; None for those that are not finished."""
+        self.least: float | None = None
+        """The least accuracy that was told."""
 
     @property
     def next_number(self) -> int:
         """The number of the next proposal."""
-        return len(self.study.get_trials(deepcopy=False))
+        return len(self.told)
 
     def add_known(self, training: Observation, *, cost: float, constraints: Mapping[str, float], label: str) -> None:
         """Add a result that was not proposed, such as that of a baseline, before the first proposal."""
-        known = create_trial(
-            values=[training.accuracy, cost],
-            params=self.parameters.of(training.placement),
-            distributions=self.parameters.distributions,
-            user_attrs={PLACEMENT: str(training.placement), "baseline": label, **_attributes(training)},
+        attributes = {PLACEMENT: str(training.placement), "baseline": label, **_attributes(training)}
+        now = datetime.now(UTC)
+        told = Told(
+            placement=training.placement,
+            values=(training.accuracy, cost),
+            attributes=attributes,
+            system_attributes=_named(constraints),
+            started=now,
+            ended=now,
         )
-        for name, value in constraints.items():
-            known.set_constraint(name, value)
-        self.study.add_trial(known)
+        if self.reads_study:
+            self.study.add_trial(trial_of(told, self.parameters))
+        self.told.append(None)
+        self._note(self.next_number - 1, told)
 
     def ask(self, fixed: Placement | None) -> tuple[int, Placement]:
         """Return the number and the placement of the next proposal: the sampler's, or `fixed` if it is given."""
-        number = self.next_number
+        number, started = self.next_number, datetime.now(UTC)
+        trial = None
+        if fixed is None or self.reads_study:
+            trial = self._asked(number, fixed)
+            placement = self.parameters.placement(trial.params)
+        else:
+            placement = fixed
+        if self.reads_study and trial is not None:
+            trial.set_user_attr(PLACEMENT, str(placement))
+        else:
+            trial = None
+        self.asked[number] = _Asked(placement=placement, started=started, trial=trial)
+        self.told.append(None)
+        return number, placement
+
+    def _asked(self, number: int, fixed: Placement | None) -> optuna.Trial:
         batch = self.batches.of(number, unfinished=self.asked)
         with user_errors_if(SAMPLERS.is_external(self.sampler), f"sampler {self.sampler} fails"):
             sampler = self.make_sampler(derive_seed(self.task.seed, "proposal", number) % 2**32, self.task)
@@ -81,12 +114,17 @@ class Proposals:
                 raise UserCodeError(f"sampler {self.sampler} gives an Optuna sampler (got {sampler!r})")
             if isinstance(sampler, JointSampler) and batch.size > 1:
                 sampler.batch = batch
+            if not self.reads_study and number % _ASKED_AT_MOST == 0:
+                self.study = self._new_study()
             self.study.sampler = sampler if fixed is None else _Overruled(sampler, self.parameters.of(fixed))
-            trial = self.study.ask(self.parameters.distributions)
-        placement = self.parameters.placement(trial.params)
-        trial.set_user_attr(PLACEMENT, str(placement))
-        self.asked[number] = trial
-        return number, placement
+            return self.study.ask(self.parameters.distributions)
+
+    def _new_study(self) -> optuna.Study:
+        study = optuna.create_study(
+            study_name=self.name, directions=["maximize", "minimize"], sampler=optuna.samplers.RandomSampler()
+        )
+        name_metrics(study, self.metrics)
+        return study
 
     def tell(
         self,
@@ -101,15 +139,8 @@ class Proposals:
 
         Without a training, earlier trainings answered the proposal.
         """
-        trial = self.asked.pop(number)
-        for name, value in constraints.items():
-            trial.set_constraint(name, value)
-        if training is None:
-            trial.set_user_attr(REPEATED, True)
-        else:
-            for name, value in _attributes(training).items():
-                trial.set_user_attr(name, value)
-        self.study.tell(trial, [accuracy, cost], skip_if_finished=True)
+        attributes = {REPEATED: True} if training is None else _attributes(training)
+        self._tell(number, (accuracy, cost), constraints=constraints, attributes=attributes)
 
     def tell_stopped(
         self, number: int, *, accuracy: float, cost: float, constraints: Mapping[str, float], seed: int, epochs: int
@@ -119,21 +150,65 @@ class Proposals:
         The trial is not pruned, since samplers for several objectives do not support it; and the accuracy at a rung
         would not compare with those of complete trainings.
         """
-        trial = self.asked.pop(number)
-        for name, value in constraints.items():
-            trial.set_constraint(name, value)
-        trial.set_user_attr(SEED, seed)
-        trial.set_user_attr(STOPPED, epochs)
-        self.study.tell(trial, [accuracy, cost], skip_if_finished=True)
+        attributes = {SEED: seed, STOPPED: epochs}
+        self._tell(number, (accuracy, cost), constraints=constraints, attributes=attributes)
+
+    def tell_failed(self, number: int) -> None:
+        """Tell that a proposal failed for a reason that says nothing about the placement."""
+        self._tell(number, None, constraints={}, attributes={})
+
+    def _tell(
+        self,
+        number: int,
+        values: tuple[float, float] | None,
+        *,
+        constraints: Mapping[str, float],
+        attributes: Mapping[str, Any],
+    ) -> None:
+        asked = self.asked.pop(number)
+        own, system = {PLACEMENT: str(asked.placement), **attributes}, _named(constraints)
+        if asked.trial is not None:
+            for name, value in constraints.items():
+                asked.trial.set_constraint(name, value)
+            for name, value in attributes.items():
+                asked.trial.set_user_attr(name, value)
+            state = TrialState.FAIL if values is None else None
+            trial = self.study.tell(asked.trial, values, state=state, skip_if_finished=True)
+            own, system = trial.user_attrs, trial.system_attrs
+        told = Told(
+            placement=asked.placement,
+            values=values,
+            attributes=own,
+            system_attributes=system,
+            started=asked.started,
+            ended=datetime.now(UTC),
+        )
+        self._note(number, told)
+
+    def _note(self, number: int, told: Told) -> None:
+        self.told[number] = told
+        if told.values is not None:
+            self.least = told.values[0] if self.least is None else min(self.least, told.values[0])
 
     @property
     def history(self) -> History:
         """The results so far."""
-        return history_of(self.study, self.task, before=self.next_number)
+        trials = (
+            self.study.get_trials(deepcopy=False)
+            if self.reads_study
+            else [trial_of(each, self.parameters, number) for number, each in enumerate(self.told) if each is not None]
+        )
+        return history_in(trials, self.task, before=self.next_number)
 
-    def tell_failed(self, number: int) -> None:
-        """Tell that a proposal failed for a reason that says nothing about the placement."""
-        self.study.tell(self.asked.pop(number), state=TrialState.FAIL, skip_if_finished=True)
+
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """A proposal that is not finished."""
+
+    placement: Placement
+    started: datetime
+    trial: optuna.Trial | None
+    """None if the sampler reads no study."""
 
 
 class _Overruled(optuna.samplers.BaseSampler):
@@ -172,6 +247,32 @@ class _Overruled(optuna.samplers.BaseSampler):
         self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
     ) -> None:
         self.sampler.after_trial(study, trial, state, values)
+
+
+def trial_of(told: Told, parameters: Parameters, number: int = -1) -> FrozenTrial:
+    """Return a finished proposal as a trial of Optuna."""
+    return FrozenTrial(
+        number=number,
+        trial_id=number,
+        state=TrialState.FAIL if told.values is None else TrialState.COMPLETE,
+        value=None,
+        values=told.values,
+        datetime_start=_local(told.started),
+        datetime_complete=_local(told.ended),
+        params=parameters.of(told.placement),
+        distributions=parameters.distributions,
+        user_attrs=dict(told.attributes),
+        system_attrs=dict(told.system_attributes),
+        intermediate_values={},
+    )
+
+
+def _local(moment: datetime) -> datetime:
+    return moment.astimezone().replace(tzinfo=None)  # as Optuna has it
+
+
+def _named(constraints: Mapping[str, float]) -> dict[str, float]:
+    return {f"{CONSTRAINT}{name}": value for name, value in constraints.items()}
 
 
 def _attributes(training: Observation) -> dict[str, Any]:

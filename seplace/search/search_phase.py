@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -103,6 +104,15 @@ class SearchPhase:
 
     def run(self) -> None:
         """Run the search to its end."""
+        try:
+            self._run()
+        except BaseException:
+            if self.optuna_file is not None:
+                with suppress(Exception):  # the cause says more; the next run writes what is lacking
+                    self.optuna_file.update(self.proposals, now=True)
+            raise
+
+    def _run(self) -> None:
         # In-order tell: proposal k is made after exactly those before k - window are known, whatever finished first.
         window = self.budget.workers + self.budget.workers // 2
         ended, is_settled = 0, False
@@ -120,7 +130,7 @@ class SearchPhase:
                 if self.budget.stop == "settled" and has_ended and ended % _SETTLED_EVERY == 0:
                     is_settled = self._regret(self.proposals.history).mean <= _SETTLED
                 if self.optuna_file is not None:
-                    self.optuna_file.update(self.proposals.study)
+                    self.optuna_file.update(self.proposals, now=False)
                 if self.budget.trainings is not None:
                     self.done = (self.spent - sum(each.cost for each in self.pending)) / self.length
             else:
@@ -128,7 +138,7 @@ class SearchPhase:
                 self.on_done(self.done)
                 self.ledger.set_fact("search_seconds", time.monotonic() - self.started)
         if self.optuna_file is not None:
-            self.optuna_file.update(self.proposals.study)
+            self.optuna_file.update(self.proposals, now=True)
         self._note_regret(self.proposals.history, is_settled=is_settled)
         if self.budget.rungs:
             self.ledger.set_fact("rungs", self.rungs.to_fact())
@@ -256,8 +266,7 @@ class SearchPhase:
         constraints = self._constraints(placement, has_failed=has_failed)
         if accuracy is None or max(constraints.values()) > 0:
             # Finite and pessimistic: without a value a sampler would propose a failing placement again and again.
-            known = [trial.values[0] for trial in self.proposals.study.get_trials(deepcopy=False) if trial.values]
-            accuracy = min(known, default=0.0)
+            accuracy = 0.0 if self.proposals.least is None else self.proposals.least
         training = None if last is None else observation_of(last)
         cost = self.costs.of(placement)[self.task.cost]
         self.proposals.tell(number, accuracy=accuracy, cost=cost, constraints=constraints, training=training)

@@ -1,0 +1,34 @@
+"""A finished proposal, as an Optuna study holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from seplace.placement import Placement
+
+CONSTRAINT = "constraints:"
+"""What the names of Optuna's system attributes for constraints begin with."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Told:
+    """The result of a proposal, or one that was known before the first proposal."""
+
+    placement: Placement
+    values: tuple[float, ...] | None
+    """Accuracy and cost; None for a proposal that failed for a reason that says nothing about the placement."""
+    attributes: Mapping[str, Any]
+    """The user attributes of the trial."""
+    system_attributes: Mapping[str, Any]
+    """What Optuna keeps of the trial: constraints, and the state of its sampler."""
+    started: datetime
+    """In UTC."""
+    ended: datetime
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether a constraint is violated."""
+        return any(value > 0 for name, value in self.system_attributes.items() if name.startswith(CONSTRAINT))

@@ -1,0 +1,62 @@
+"""Optuna's file is written in a few transactions, and holds what Optuna itself would have written."""
+
+import optuna
+import pytest
+
+from seplace.effects.model import Observation
+from seplace.search import optuna_rows
+from seplace.search.optuna_file import OptunaFile
+from seplace.search.proposals import Proposals
+from tests.samplers.toy import task_of
+
+SHOWN = ("number", "state", "values", "params", "distributions", "user_attrs", "system_attrs")
+
+
+def told(sampler: str) -> Proposals:
+    """Return proposals of each kind: known before, trained, answered by earlier trainings, failed, pending."""
+    proposals = Proposals(task_of(), sampler=sampler, name="told")
+    plain = next(iter(proposals.task.space))
+    first = Observation(placement=plain, seed=0, accuracy=91.0, cross_entropy=0.3)
+    proposals.add_known(first, cost=5, constraints={"training failed": -1.0}, label="plain")
+    for accuracy in (92.5, 90.25, None, 91.75):
+        number, placement = proposals.ask(None)
+        if accuracy is None:
+            proposals.tell_failed(number)
+            continue
+        training = None
+        if accuracy > 91:
+            training = Observation(placement=placement, seed=1, accuracy=accuracy, cross_entropy=0.25)
+        limits = {"training failed": 1.0 if training is None else -1.0, "flops over its limit": -0.5}
+        proposals.tell(number, accuracy=accuracy, cost=7, constraints=limits, training=training)
+    proposals.ask(None)
+    return proposals
+
+
+def trials_in(path) -> list[tuple[object, ...]]:
+    study = optuna.load_study(study_name=None, storage=f"sqlite:///{path}", sampler=optuna.samplers.RandomSampler())
+    assert study.metric_names == ["accuracy", "flops"]
+    return [tuple(getattr(trial, name) for name in SHOWN) for trial in study.get_trials()]
+
+
+@pytest.mark.parametrize("sampler", ["random", "nsga2"])
+def test_the_rows_are_those_that_optuna_writes(tmp_path, monkeypatch, sampler) -> None:
+    proposals = told(sampler)
+    OptunaFile(tmp_path / "rows.db").update(proposals, now=True)
+    rows = trials_in(tmp_path / "rows.db")
+    assert [number for number, *_ in rows] == [0, 1, 2, 3, 4]
+    monkeypatch.setattr(optuna_rows, "SCHEMA_VERSION", 0)  # an Optuna that we do not know: it adds the trials itself
+    OptunaFile(tmp_path / "optuna.db").update(proposals, now=True)
+    assert trials_in(tmp_path / "optuna.db") == rows
+    for name in ("rows.db", "optuna.db"):  # nothing is written twice
+        OptunaFile(tmp_path / name).update(proposals, now=True)
+        assert trials_in(tmp_path / name) == rows
+
+
+def test_a_transaction_takes_what_has_gathered(tmp_path) -> None:
+    proposals = told("random")
+    file = OptunaFile(tmp_path / "optuna.db")
+    for _ in range(100):
+        file.update(proposals, now=False)
+    assert not file.path.exists()
+    file.update(proposals, now=True)
+    assert len(trials_in(file.path)) == 5
