@@ -11,6 +11,7 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable
+from json.encoder import encode_basestring_ascii
 
 COLUMNS = {
     "facts": ("key", "value"),
@@ -32,14 +33,27 @@ _LENGTHS_OF_KEYS = {"evaluations": 3, "rungs": 3, "failures": 3, "tests": 3, "te
 
 
 def row_sum(table: str, *values: object) -> str:
-    """Return the check sum of a row: the first 128 bits of the SHA-256 of its table and its values."""
-    return hashlib.sha256(json.dumps([table, *values], default=repr).encode()).hexdigest()[:_LENGTH]
+    """Return the check sum of a row: the first 128 bits of the SHA-256 of its table and its values, as a JSON list."""
+    # What json.dumps gives, in a quarter of the time: all rows are read whenever a ledger is opened.
+    parts = [f'["{table}"']
+    for value in values:
+        if type(value) is str:
+            parts.append(encode_basestring_ascii(value))
+        elif type(value) is int:
+            parts.append(repr(value))
+        else:
+            return _sum(json.dumps([table, *values], default=repr))
+    return _sum(", ".join(parts) + "]")
+
+
+def _sum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:_LENGTH]
 
 
 def add_missing_sums(connection: sqlite3.Connection) -> None:
     """Add the sum of each row, within the caller's transaction: ledgers of version 0.10 had none."""
     for table in COLUMNS:
-        sums = [(table, row_sum(table, *row)) for row in _rows(connection, table)]
+        sums = [(table, row_sum(table, *row)) for row in connection.execute(_all(table)).fetchall()]
         connection.executemany("INSERT INTO sums VALUES (?, ?)", sums)
 
 
@@ -49,14 +63,15 @@ def keep_sums(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA recursive_triggers = ON")  # else replacing a row does not delete its sum
     for table, columns in COLUMNS.items():
         old, new = (", ".join([f"'{table}'", *(f"{which}.{column}" for column in columns)]) for which in ("OLD", "NEW"))
-        first = f"SELECT rowid FROM sums WHERE of = '{table}' AND sum = row_sum({old}) LIMIT 1"
+        # From the end, since what is replaced is mostly new: such as the fact how long the search has taken.
+        last = f"SELECT rowid FROM sums WHERE of = '{table}' AND sum = row_sum({old}) ORDER BY rowid DESC LIMIT 1"
         connection.execute(
             f"CREATE TEMP TRIGGER {table}_added AFTER INSERT ON main.{table} "
             f"BEGIN INSERT INTO sums VALUES ('{table}', row_sum({new})); END"
         )
         connection.execute(
             f"CREATE TEMP TRIGGER {table}_taken AFTER DELETE ON main.{table} "
-            f"BEGIN DELETE FROM sums WHERE rowid = ({first}); END"
+            f"BEGIN DELETE FROM sums WHERE rowid = ({last}); END"
         )
 
 
@@ -64,15 +79,18 @@ def damage_in(connection: sqlite3.Connection) -> str | None:
     """Name a row that does not match its sum, or a table that lacks rows; None where all rows match."""
     known = Counter(connection.execute("SELECT of, sum FROM sums"))
     for table in tables_in(connection, COLUMNS):
-        for row in _rows(connection, table):
+        for row in connection.execute(_all(table)):
             entry = (table, row_sum(table, *row))
             if not known[entry]:
                 shown = ", ".join(repr(value)[:80] for value in row[: _LENGTHS_OF_KEYS.get(table, 1)])
                 return f"the row {shown} of {table} does not match its check sum"
             known[entry] -= 1
-    lost = Counter({table: sum(known[entry] for entry in known if entry[0] == table) for table in COLUMNS})
-    lost["no table of a ledger"] = known.total() - lost.total()
-    return next((f"{count} rows of {table} are missing" for table, count in lost.items() if count), None)
+    lost: Counter[str] = Counter()
+    for (table, _), count in known.items():
+        if count:
+            lost[table if table in COLUMNS else "no table of a ledger"] += count
+    ordered = [*COLUMNS, "no table of a ledger"]
+    return next((f"{lost[table]} rows of {table} are missing" for table in ordered if lost[table]), None)
 
 
 def tables_in(connection: sqlite3.Connection, names: Iterable[str]) -> list[str]:
@@ -81,5 +99,5 @@ def tables_in(connection: sqlite3.Connection, names: Iterable[str]) -> list[str]
     return [name for name in names if name in present]
 
 
-def _rows(connection: sqlite3.Connection, table: str) -> list[tuple[object, ...]]:
-    return connection.execute(f"SELECT {', '.join(COLUMNS[table])} FROM {table} ORDER BY rowid").fetchall()
+def _all(table: str) -> str:
+    return f"SELECT {', '.join(COLUMNS[table])} FROM {table} ORDER BY rowid"

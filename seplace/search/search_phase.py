@@ -41,6 +41,9 @@ _SETTLED = 0.05
 _SETTLED_EVERY = 5
 """The number of results after which the expected regret is computed again."""
 
+_NOTED_EVERY = 1.0
+"""The seconds of a search that a killed run may forget."""
+
 _DRAWS = 8
 """Posterior draws of the model's scales from which the expected regret is computed."""
 
@@ -100,6 +103,8 @@ class SearchPhase:
         """The seeds of whole trainings that have been processed, in order, whatever else has finished meanwhile."""
         for placement in baselines.values():
             self._add_end(trainings.results[trainings.job(placement, FIRST_SEED).key])
+        self._noted = 0.0
+        """When the time of the search was last committed, by the monotonic clock."""
         self.started = time.monotonic() - (ledger.fact("search_seconds") or 0.0)
 
     def run(self) -> None:
@@ -136,13 +141,21 @@ class SearchPhase:
             else:
                 self.trainings.collect()
                 self.on_done(self.done)
-                self.ledger.set_fact("search_seconds", time.monotonic() - self.started)
+                self._note_seconds()
+        self._note_seconds(now=True)
         if self.optuna_file is not None:
             self.optuna_file.update(self.proposals, now=True)
         self._note_regret(self.proposals.history, is_settled=is_settled)
         if self.budget.rungs:
             self.ledger.set_fact("rungs", self.rungs.to_fact())
         self.on_done(self.done)
+
+    def _note_seconds(self, *, now: bool = False) -> None:
+        """Commit the time of the search, `now` or once a second: a commit waits for the disk."""
+        time_now = time.monotonic()
+        if now or time_now >= self._noted + _NOTED_EVERY:
+            self._noted = time_now
+            self.ledger.set_fact("search_seconds", time_now - self.started)
 
     def _new_proposals(self, sampler: str, name: str) -> Proposals:
         proposals = Proposals(self.task, sampler=sampler, name=name, workers=self.budget.workers)
@@ -187,7 +200,8 @@ class SearchPhase:
             if fixed is None:
                 return False
         number, placement = self.proposals.ask(fixed)
-        self.ledger.add_proposal(number, placement)
+        if number not in self.recorded:
+            self.ledger.add_proposal(number, placement)
         job, cost = None, 0
         if self.rungs.is_stopped(placement):
             reached = self.rungs.go_on(placement)
