@@ -25,7 +25,7 @@ from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation, Job
 from seplace.study.config import StudyConfig
 from seplace.training.checkpoints import Checkpoint
-from seplace.training.devices import device_name, resolve_device, share_memory
+from seplace.training.devices import device_name, release_memory, resolve_device, share_memory
 from seplace.training.fit import train
 from seplace.training.score import Score, measure_score
 
@@ -85,6 +85,12 @@ class StandAlone:
         A job with fewer epochs than the recipe is the start of its training: it leaves a checkpoint, from which a
         longer job continues, and no weights.
         """
+        evaluation = self._evaluate(job, on_epoch=on_epoch)
+        if evaluation.reason == "oom":  # only now does no frame of the error hold the tensors
+            release_memory(self.networks.device)
+        return evaluation
+
+    def _evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:
         start = time.perf_counter()
         recipe = self.config.training
         whole = replace(job, epochs=recipe.epochs)

@@ -25,6 +25,10 @@ class Attempt:
     epochs_done: int = 0
     begun: float | None = None
     """The time at which a worker began it."""
+    at_most: int | None = None
+    """The most trainings that may run on its device meanwhile, itself included; None where memory has not run out."""
+    backed_off: int = 0
+    """The attempts before it that ran out of memory beside others."""
 
     @property
     def seconds(self) -> float:
@@ -78,11 +82,24 @@ class Jobs:
 
         `death` says how the worker died, as in `its worker process died 2 times, last with exit code -9`.
         """
-        if attempt.attempts <= self.max_retries:
-            self.waiting.appendleft(Attempt(attempt.job, attempts=attempt.attempts + 1))
+        if attempt.attempts - attempt.backed_off <= self.max_retries:
+            again = replace(attempt, attempts=attempt.attempts + 1, epochs_done=0, begun=None)
+            self.waiting.appendleft(again)
             return []
         message = f"its worker process died {attempt.attempts} times, last {death}"
         return [failed_evaluation(attempt.job, reason="crashed", message=message, attempts=attempt.attempts)]
+
+    def back_off(self, attempt: Attempt, *, at_most: int) -> None:
+        """Queue a job that ran out of memory again, to be trained when fewer run on its device."""
+        again = replace(
+            attempt,
+            attempts=attempt.attempts + 1,
+            backed_off=attempt.backed_off + 1,
+            at_most=at_most,
+            epochs_done=0,
+            begun=None,
+        )
+        self.waiting.appendleft(again)
 
     def timed_out(self, attempt: Attempt) -> list[Evaluation]:
         """Return the failed evaluation of a job that has exceeded its time, whose worker is then to be killed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import platform
 
 import torch
@@ -61,3 +62,10 @@ def share_memory(device: torch.device, *, among: int) -> None:
         total = torch.cuda.get_device_properties(device).total_memory
         share = (total - among * CONTEXT_BYTES) / (among * total)
         torch.cuda.set_per_process_memory_fraction(max(share, 0.5 / among) if among > 1 else 1.0, device)
+
+
+def release_memory(device: torch.device) -> None:
+    """Give back what a training that ran out of memory has left: its objects refer to each other in circles."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()

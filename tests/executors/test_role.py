@@ -94,11 +94,13 @@ class Answers:
     """A worker whose answer is there at once."""
 
     def __init__(self, message: object) -> None:
+        self.number, self.is_alive = 0, True
         self.message = message
         self.attempt = None
         self.connection, _ = Pipe()
 
-    def start(self, attempt) -> None:
+    def start(self, attempt, *, sharing: int) -> None:
+        assert sharing == 2
         self.attempt = attempt
 
     def receive(self) -> tuple[list[object], bool]:
