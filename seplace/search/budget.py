@@ -17,7 +17,7 @@ class Budget:
     trainings: int | None = None
     """Whole trainings of the baselines and the search together; None where the budget is in hours."""
     hours: float | None = None
-    """Hours of the search, without the baselines and the confirmation."""
+    """Hours of the search, without the confirmation, and without the baselines unless the search overlaps them."""
     rungs: tuple[int, ...] = ()
     """Epochs, rising and fewer than `length`, after which a training may be stopped; see seplace.search.rungs."""
     stop: Literal["budget", "settled"] = "budget"

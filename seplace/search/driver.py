@@ -40,6 +40,9 @@ _TIMED_ALONE = 60
 _TIMED_TRAINED = 256
 """The most other trained placements that are timed, so that a tabular benchmark can answer for latency too."""
 
+_WAITING = 8
+"""The most workers that wait for the baselines before the search begins: its first proposals know their results."""
+
 _STANDING_SHARE = 0.02
 """The most of a run's time that the standing of its front takes: it looks at all results."""
 
@@ -113,15 +116,30 @@ class Driver:
         self.task = replace(self.task, covariates=tables_of(covariates))
 
     def run_baselines(self) -> None:
-        """Train each baseline once.
+        """Train each baseline once, unless the search overlaps with that.
 
         Raises TooManyFailures if the plain backbone has no result: a search would be compared with nothing, and one
         that went on after the repair would differ from that of a machine that had not failed.
         """
+        if self.overlaps:
+            return
         self._begin("baselines", len(self.baselines))
         self._train([self.trainings.job(placement, 0) for placement in self.baselines.values()])
         if "plain" in self.baselines:
             self.trainings.refuse_without(self.baselines["plain"])
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether the search begins while the baselines train, so that many workers do not wait for a few trainings.
+
+        It is decided when a study begins: later it may go on with another number of workers.
+        """
+        if self.ledger.fact("baselines_overlap"):
+            return True
+        overlaps = self.budget.workers > max(_WAITING, len(self.baselines)) and not self.trainings.results
+        if overlaps:
+            self.ledger.set_fact("baselines_overlap", True)
+        return overlaps
 
     def run_search(self) -> None:
         """Ask the sampler and train until the budget is spent or the front is settled."""
@@ -133,6 +151,7 @@ class Driver:
             sampler=self.sampler,
             name=self.name,
             baselines=self.baselines,
+            overlaps=self.overlaps,
             optuna_file=self.optuna_file,
             on_done=self._show,
         ).run()

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 PLACEMENT = "placement"
 """The user attribute of every trial of seplace."""
 
+BASELINE = "baseline"
+"""The user attribute of a trial that was not proposed: the name of the baseline."""
+
 _ASKED_AT_MOST = 100
 """The most trials in a study that no sampler reads, before another takes its place."""
 
@@ -74,7 +77,7 @@ class Proposals:
 
     def add_known(self, training: Observation, *, cost: float, constraints: Mapping[str, float], label: str) -> None:
         """Add a result that was not proposed, such as that of a baseline, before the first proposal."""
-        attributes = {PLACEMENT: str(training.placement), "baseline": label, **_attributes(training)}
+        attributes = {PLACEMENT: str(training.placement), BASELINE: label, **_attributes(training)}
         now = datetime.now(UTC)
         told = Told(
             placement=training.placement,
@@ -134,12 +137,15 @@ class Proposals:
         cost: float,
         constraints: Mapping[str, float],
         training: Observation | None,
+        baseline: str | None = None,
     ) -> None:
         """Tell the result of a proposal: the mean accuracy of the placement, and the training that the proposal caused.
 
-        Without a training, earlier trainings answered the proposal.
+        Without a training, earlier trainings answered the proposal. A `baseline` was not proposed and has a name.
         """
         attributes = {REPEATED: True} if training is None else _attributes(training)
+        if baseline is not None:
+            attributes[BASELINE] = baseline
         self._tell(number, (accuracy, cost), constraints=constraints, attributes=attributes)
 
     def tell_stopped(
@@ -214,8 +220,8 @@ class _Asked:
 class _Overruled(optuna.samplers.BaseSampler):
     """A sampler whose proposal is replaced by a given one.
 
-    The sampler runs all the same, since it may store in the study what it needs later. Optuna's enqueued trials do not
-    reach the sampler: a resumed NSGA-II would lose its generations.
+    The sampler runs all the same, since it may store in the study what it needs later, unless it is one of ours, which
+    store nothing. Optuna's enqueued trials do not reach the sampler: a resumed NSGA-II would lose its generations.
     """
 
     def __init__(self, sampler: optuna.samplers.BaseSampler, params: dict[str, str]) -> None:
@@ -231,6 +237,8 @@ class _Overruled(optuna.samplers.BaseSampler):
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
+        if isinstance(self.sampler, JointSampler):
+            return dict(self.params)
         proposed = self.sampler.sample_relative(study, trial, search_space)
         return {name: self.params[name] for name in proposed}
 

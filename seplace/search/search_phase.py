@@ -39,7 +39,7 @@ _SETTLED = 0.05
 """The expected hypervolume regret, as a share of the attainable hypervolume, at which the search is settled."""
 
 _SETTLED_EVERY = 5
-"""The number of results after which the expected regret is computed again."""
+"""The least number of results after which the expected regret is computed again."""
 
 _NOTED_EVERY = 1.0
 """The seconds of a search that a killed run may forget."""
@@ -53,11 +53,14 @@ class _Step:
     """A proposal, and the training that it waits for."""
 
     number: int
+    """-1 for a baseline outside the space."""
     placement: Placement
     job: Job | None
     """None if earlier trainings answer."""
     cost: int
     """The epochs that the job still has to train."""
+    baseline: str | None = None
+    """The name of the baseline that it is; None for a proposal."""
 
 
 class SearchPhase:
@@ -72,10 +75,11 @@ class SearchPhase:
         sampler: str,
         name: str,
         baselines: Mapping[str, Placement],
+        overlaps: bool,
         optuna_file: OptunaFile | None,
         on_done: Callable[[float], None],
     ) -> None:
-        """Take what the search needs, the baselines already trained.
+        """Take what the search needs. The baselines are trained already, unless the search `overlaps` them.
 
         `on_done` is called with the number of trainings done, or with the share of a budget in hours that has passed.
         """
@@ -88,11 +92,11 @@ class SearchPhase:
         self.optuna_file = optuna_file
         self.on_done = on_done
         self.done = 0.0
-        self.proposals = self._new_proposals(sampler, name)
+        self.proposals = Proposals(task, sampler=sampler, name=name, workers=budget.workers)
         self.recorded = ledger.proposals()
         self.seeds = Counter(baselines.values())
         self.length = budget.length
-        self.spent = len(baselines) * self.length
+        self.spent = 0
         """Epochs, including those of running trainings."""
         self.is_spent = False
         self.unproductive = 0
@@ -101,8 +105,11 @@ class SearchPhase:
         self.rungs = Rungs(budget.rungs, length=self.length, bands=bands, seed=task.seed)
         self.ended: dict[Placement, list[int]] = defaultdict(list)
         """The seeds of whole trainings that have been processed, in order, whatever else has finished meanwhile."""
-        for placement in baselines.values():
-            self._add_end(trainings.results[trainings.job(placement, FIRST_SEED).key])
+        for label, placement in baselines.items():
+            if overlaps:
+                self._begin_baseline(label, placement)
+            else:
+                self._add_baseline(label, placement)
         self._noted = 0.0
         """When the time of the search was last committed, by the monotonic clock."""
         self.started = time.monotonic() - (ledger.fact("search_seconds") or 0.0)
@@ -120,7 +127,7 @@ class SearchPhase:
     def _run(self) -> None:
         # In-order tell: proposal k is made after exactly those before k - window are known, whatever finished first.
         window = self.budget.workers + self.budget.workers // 2
-        ended, is_settled = 0, False
+        ended, settles_at, is_settled = 0, _SETTLED_EVERY, False
         while True:
             while len(self.pending) < window and not is_settled and self._ask():
                 pass
@@ -132,8 +139,10 @@ class SearchPhase:
                 self.pending.popleft()
                 has_ended = self._finish(step, last)
                 ended += has_ended
-                if self.budget.stop == "settled" and has_ended and ended % _SETTLED_EVERY == 0:
+                if self.budget.stop == "settled" and has_ended and ended == settles_at:
                     is_settled = self._regret(self.proposals.history).mean <= _SETTLED
+                    # With many workers or results it would take longer than the trainings.
+                    settles_at = ended + max(_SETTLED_EVERY, self.budget.workers // 2, ended // 50)
                 if self.optuna_file is not None:
                     self.optuna_file.update(self.proposals, now=False)
                 if self.budget.trainings is not None:
@@ -157,19 +166,45 @@ class SearchPhase:
             self._noted = time_now
             self.ledger.set_fact("search_seconds", time_now - self.started)
 
-    def _new_proposals(self, sampler: str, name: str) -> Proposals:
-        proposals = Proposals(self.task, sampler=sampler, name=name, workers=self.budget.workers)
-        for label, placement in self.baselines.items():
-            evaluation = self.trainings.results[self.trainings.job(placement, FIRST_SEED).key]
-            training = observation_of(evaluation)
-            if placement in self.task.space and training is not None:
-                proposals.add_known(
-                    training,
-                    cost=self.costs.of(placement)[self.task.cost],
-                    constraints=self._constraints(placement, has_failed=False),
-                    label=label,
-                )
-        return proposals
+    def _add_baseline(self, label: str, placement: Placement) -> None:
+        """Add a baseline that is trained."""
+        evaluation = self.trainings.results[self.trainings.job(placement, FIRST_SEED).key]
+        self.spent += self.length
+        self._add_end(evaluation)
+        training = observation_of(evaluation)
+        if placement in self.task.space and training is not None:
+            self.proposals.add_known(
+                training,
+                cost=self.costs.of(placement)[self.task.cost],
+                constraints=self._constraints(placement, has_failed=False),
+                label=label,
+            )
+
+    def _begin_baseline(self, label: str, placement: Placement) -> None:
+        """Begin to train a baseline, one of the first steps of the search: its result is told in its turn."""
+        number = self.proposals.ask(placement)[0] if placement in self.task.space else -1
+        job = self.trainings.job(placement, FIRST_SEED)
+        self._start(_Step(number=number, placement=placement, job=job, cost=self.length, baseline=label))
+
+    def _finish_baseline(self, step: _Step, evaluation: Evaluation) -> None:
+        """Tell the result of a baseline. Raises TooManyFailures if the plain backbone has none."""
+        if step.baseline == "plain":
+            self.trainings.refuse_without(step.placement)
+        self._add_end(evaluation)
+        training = observation_of(evaluation)
+        if step.number < 0:
+            return
+        if training is None:
+            self.proposals.tell_failed(step.number)
+        else:
+            self.proposals.tell(
+                step.number,
+                accuracy=training.accuracy,
+                cost=self.costs.of(step.placement)[self.task.cost],
+                constraints=self._constraints(step.placement, has_failed=False),
+                training=training,
+                baseline=step.baseline,
+            )
 
     def _within_budget(self, epochs: int) -> bool:
         """Return whether the budget allows more epochs; a proposal that an earlier run made in its hours is allowed.
@@ -224,6 +259,9 @@ class SearchPhase:
 
     def _finish(self, step: _Step, last: Evaluation | None) -> bool:
         """Tell the result of a step, or let its training go on; return whether it was a whole training."""
+        if step.baseline is not None and last is not None:
+            self._finish_baseline(step, last)
+            return False
         job = step.job
         accuracy = None if job is None or last is None else last.accuracy_after(job.epochs)
         if job is None or job.epochs == self.length or accuracy is None:

@@ -4,9 +4,11 @@ import random
 
 import pytest
 
+from seplace.errors import TooManyFailures
 from seplace.samplers import effects
 from seplace.samplers.batch import Batches
 from seplace.search import run_study
+from tests.search.test_search_phase import trials_in
 from tests.search.toy import Scrambled, Shelf, Stop, go, left_in
 from tests.studies import write_study
 
@@ -77,3 +79,71 @@ def test_an_interruption_in_a_batch_changes_nothing(tmp_path, toy, monkeypatch):
     toy.stop_after = None
     go(path, tmp_path / "parts")
     assert left_in(tmp_path / "parts") == left_in(tmp_path / "whole")
+
+
+class Submitted(Scrambled):
+    """Keeps what was submitted before the first wait."""
+
+    first: tuple[str, ...] = ()
+
+    def wait(self):
+        type(self).first = self.first or tuple(str(job.placement) for job in self.jobs)
+        return super().wait()
+
+
+@pytest.mark.usefixtures("toy")
+@pytest.mark.parametrize(("workers", "begun"), [(8, 7), (12, 18)])
+def test_more_workers_than_baselines_do_not_wait_for_them(tmp_path, monkeypatch, workers, begun):
+    monkeypatch.setattr(run_study, "EXECUTORS", Shelf(inline=Submitted))
+    monkeypatch.setattr(Submitted, "first", ())
+    go(study(tmp_path, workers=workers, trainings=24), tmp_path / "out")
+    assert len(Submitted.first) == begun
+    names = [trial.user_attrs.get("baseline") for trial in trials_in(tmp_path / "out")]
+    assert None not in names[:3]  # those of the space
+    assert set(names[3:]) == {None}
+
+
+@pytest.mark.usefixtures("no_optuna_file")
+def test_a_search_that_overlaps_the_baselines_is_exact(tmp_path, toy, monkeypatch):
+    """A failed baseline is one of them: it is told, so that the numbers of proposals stay."""
+    path = study(tmp_path, workers=12, trainings=26)
+    toy.failing = {"eca-eca-eca": "diverged"}
+    go(path, tmp_path / "whole")
+    assert len(toy.trained) == 26
+    monkeypatch.setattr(run_study, "EXECUTORS", Shelf(inline=Scrambled))
+    monkeypatch.setattr(Scrambled, "order", random.Random(1))
+    toy.trained.clear()
+    for stop_after in (0, 2, 8, 15, 22):
+        toy.stop_after = stop_after
+        with pytest.raises(Stop):
+            go(path, tmp_path / "parts")
+    toy.stop_after = None
+    go(path, tmp_path / "parts")
+    assert left_in(tmp_path / "parts") == left_in(tmp_path / "whole")
+
+
+@pytest.mark.usefixtures("no_optuna_file")
+def test_a_study_that_began_to_overlap_goes_on_so_with_fewer_workers(tmp_path, toy):
+    toy.stop_after = 3
+    with pytest.raises(Stop):
+        go(study(tmp_path, workers=12, trainings=26), tmp_path / "out")
+    toy.stop_after = None
+    go(study(tmp_path, workers=1, trainings=26), tmp_path / "out")
+    found = left_in(tmp_path / "out")
+    assert len(found["evaluations"]) == 26
+    assert min(found["proposals"]) == 3
+
+
+@pytest.mark.usefixtures("no_optuna_file")
+def test_a_search_beside_a_plain_backbone_that_fails_ends(tmp_path, toy):
+    toy.failing = {"none-none-none": "diverged"}
+    with pytest.raises(TooManyFailures, match="what everything is compared with has failed"):
+        go(study(tmp_path, workers=12), tmp_path / "out")
+
+
+@pytest.mark.usefixtures("no_optuna_file", "toy")
+def test_ours_are_not_asked_again_for_what_is_recorded(tmp_path, fits):
+    go(study(tmp_path, workers=2, trainings=20), tmp_path / "out")
+    fits.clear()
+    go(study(tmp_path, workers=2, trainings=21), tmp_path / "out")
+    assert len(fits) == 1
