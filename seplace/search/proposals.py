@@ -143,7 +143,7 @@ class Proposals:
 
         Without a training, earlier trainings answered the proposal. A `baseline` was not proposed and has a name.
         """
-        attributes = {REPEATED: True} if training is None else _attributes(training)
+        attributes: dict[str, Any] = {REPEATED: True} if training is None else _attributes(training)
         if baseline is not None:
             attributes[BASELINE] = baseline
         self._tell(number, (accuracy, cost), constraints=constraints, attributes=attributes)
