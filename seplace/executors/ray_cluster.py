@@ -182,6 +182,14 @@ class Cluster:
                 f"no machine of the Ray cluster is large enough for a training: it needs {self.wanted(gpus)}"
             )
 
+    def room(self) -> int:
+        """Return how many trainings the machines of the cluster have room for, were nothing else on them."""
+        gpus = self.gpus_of_training()
+        return sum(
+            int(min([node.get("CPU", 0.0) // self.run.threads, *([node.get("GPU", 0.0) // gpus] if gpus else [])]))
+            for node in self.resources()
+        )
+
     def wanted(self, gpus: float) -> str:
         """Return the resources of one training in words."""
         threads = self.run.threads
@@ -193,6 +201,18 @@ class Cluster:
         import ray
 
         return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def room_of(run: RunSection, *, cores: int, gpus: int) -> int:
+    """Return how many trainings the cluster of a study has room for; one of its own has the cores and GPUs of here."""
+    if address_of(run) is None:
+        each = run.gpus or 1.0
+        return int(min(cores // run.threads, gpus / each) if gpus else cores // run.threads)
+    cluster = Cluster(run, workers=1)
+    try:
+        return cluster.call(cluster.room)
+    finally:
+        cluster.leave(lambda: None)
 
 
 def _knock(address: str) -> None:

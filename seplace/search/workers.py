@@ -15,6 +15,7 @@ from seplace.executors import EXECUTORS
 from seplace.files.atomic import is_file
 from seplace.machine import usable_cores
 from seplace.results.ledger import Ledger
+from seplace.study.study_file import MAX_PARALLEL
 
 if TYPE_CHECKING:
     from seplace.executors.executor import EvaluatorMaker
@@ -96,6 +97,8 @@ def choose_workers(
     """Measure how many trainings of a placement pay at once here, for about a minute at most."""
     if EXECUTORS.is_external(config.run.executor):
         return _one(f"executor {config.run.executor} is not of this machine, so it is not measured: give a number")
+    if config.run.executor == "ray":
+        return _of_cluster(config)
     if config.evaluator.name != "stand_alone":
         return _one(f"the evaluator {config.evaluator.name} is not measured: give a number if more pay")
     from seplace.executors.packing import measure_packing, numbers_to_try
@@ -107,6 +110,16 @@ def choose_workers(
         return _one(f"{threads} thread{'s' if threads > 1 else ''} a worker, and {cores} to use here")
     packing = measure_packing(maker, placement, numbers=numbers, on_progress=on_progress)
     return WorkerCount(number=packing.best, rates=packing.rates, held_bytes=packing.held_bytes, limit=packing.limit)
+
+
+def _of_cluster(config: StudyConfig) -> WorkerCount:
+    """Return as many as a Ray cluster has room for: what shares a GPU there is said by `gpus`, and not measured."""
+    from seplace.executors.ray_cluster import room_of
+    from seplace.training.devices import gpus_of
+
+    gpus = 0 if config.run.accelerator == "cpu" else gpus_of("auto")
+    room = min(max(room_of(config.run, cores=usable_cores(), gpus=gpus), 1), MAX_PARALLEL)
+    return replace(_one("as many as the Ray cluster has room for"), number=room)
 
 
 def _one(limit: str) -> WorkerCount:

@@ -11,6 +11,7 @@ from seplace.evaluators.stand_alone import StandAlone
 from seplace.evaluators.stepping import Window
 from seplace.executors import packing
 from seplace.executors.packing import Packing
+from seplace.executors.ray_cluster import Cluster
 from seplace.placement import Placement
 from seplace.search import plan, workers
 from seplace.search.room import Room
@@ -114,6 +115,30 @@ def test_one_where_nothing_can_be_measured(tmp_path, changes, said):
     assert (count.number, count.rates) == (1, {})
     assert count.sentence.startswith(f"workers: 1 ({said}")
     assert with_workers(config, 1).run.executor == config.run.executor
+
+
+@pytest.mark.parametrize(
+    ("nodes", "run", "room"),
+    [
+        pytest.param([{"CPU": 8.0}, {"CPU": 3.0}, {}], {"threads": 2}, 5, id="processors of three machines"),
+        pytest.param([{"CPU": 8.0, "GPU": 2.0}, {"CPU": 8.0}], {"gpus": 0.5}, 4, id="shares of two GPUs"),
+        pytest.param([{"CPU": 8.0, "GPU": 2.0}], {"accelerator": "cpu"}, 8, id="no GPUs wanted"),
+        pytest.param([{"CPU": 1.0}], {"threads": 2}, 1, id="no room yet"),
+    ],
+)
+def test_as_many_as_a_cluster_has_room_for(tmp_path, monkeypatch, nodes, run, room):
+    monkeypatch.setattr(Cluster, "call", lambda _, function: function())
+    monkeypatch.setattr(Cluster, "resources", lambda _: nodes)
+    monkeypatch.setattr(Cluster, "leave", lambda *_: None)
+    has_gpus = any("GPU" in node for node in nodes)
+    share = 0.0 if run.get("accelerator") == "cpu" or not has_gpus else run.get("gpus", 1.0)
+    monkeypatch.setattr(Cluster, "gpus_of_training", lambda _: share)
+    for address in ("10.0.0.1:6379", None):
+        made = write_study(tmp_path, run={"workers": "auto", "executor": "ray", "address": address, **run})
+        monkeypatch.setattr(workers, "usable_cores", lambda: 6)
+        count = choose_workers(load_study(made), None, Placement.parse("none-none-none"), on_progress=lambda: None)
+        assert count.number == (room if address else 6 // run.get("threads", 1))
+    assert count.sentence.endswith("(as many as the Ray cluster has room for)")
 
 
 def test_what_the_executors_measure_is_what_is_told(tmp_path, monkeypatch):
