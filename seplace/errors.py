@@ -87,6 +87,10 @@ class DataError(SeplaceError):
     exit_code = 3
 
 
+class UnwritableFolder(DataError):
+    """A folder in which no results can be written."""
+
+
 class DamagedImages(DataError):
     """Images that cannot be used; `reasons` has the path and the fault of each."""
 

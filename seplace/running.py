@@ -18,6 +18,7 @@ from seplace.errors import (
     StudyBusy,
     StudyChanged,
     UnknownName,
+    UnwritableFolder,
 )
 from seplace.executors import EXECUTORS
 from seplace.files.atomic import DiskFull
@@ -125,7 +126,7 @@ def run(
                     run_study(
                         config, target, observer=show, retry_failed=retry_failed, on_images=tell_images, on_workers=tell
                     )
-        except (StudyBusy, StudyChanged):
+        except (StudyBusy, StudyChanged, UnwritableFolder):
             raise  # the results there are not of this run
         except (Exception, Interrupted) as error:
             _write_partial_results(target, error)

@@ -21,6 +21,7 @@ CODES = [
     pytest.param(errors.DataError, 3, Exception, id="data"),
     pytest.param(errors.DamagedImages, 3, errors.DataError, id="damaged images"),
     pytest.param(errors.MissingTestSplit, 3, errors.DataError, id="no test split"),
+    pytest.param(errors.UnwritableFolder, 3, errors.DataError, id="no folder for results"),
     pytest.param(errors.MissingPackage, 3, ImportError, id="a package"),
     pytest.param(errors.DeviceUnavailable, 3, RuntimeError, id="a device"),
     pytest.param(errors.DeviceFailed, 3, errors.DeviceUnavailable, id="a device that has stopped"),

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from seplace.errors import DataError, SeplaceError
+from seplace.errors import SeplaceError, UnwritableFolder
 
 _TEMPORARY = re.compile(r"\.(?:probe|.+\.(?:csv|json|jsonl|png|svg|pdf|yaml|ckpt|safetensors|sqlite|db))\.[a-z0-9_]{8}")
 """The names of the temporary files of `write_atomically`."""
@@ -53,10 +53,10 @@ def write_atomically(path: Path, content: bytes | str) -> None:
 
 
 def make_folder(folder: Path, *, files: Iterable[str], folders: Iterable[str] = ()) -> None:
-    """Create a folder to write `files` and `folders` in; raises DataError where one of them cannot be written."""
+    """Create a folder to write `files` and `folders` in; raises UnwritableFolder where that fails."""
     try:
         if folder.is_symlink() and not folder.exists():
-            raise DataError(f"{folder}: is a dangling link, so no results can be written there")
+            raise UnwritableFolder(f"{folder}: is a dangling link, so no results can be written there")
         if folder.exists():
             _check_folder(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -67,26 +67,26 @@ def make_folder(folder: Path, *, files: Iterable[str], folders: Iterable[str] = 
             if path.exists():
                 _check_file(path)
     except (OSError, ValueError) as error:
-        raise DataError(f"{folder}: no results can be written there ({_reason(error)})") from error
+        raise UnwritableFolder(f"{folder}: no results can be written there ({_reason(error)})") from error
 
 
 def _check_folder(path: Path) -> None:
     if not path.is_dir():
-        raise DataError(f"{path}: is not a folder, so no results can be written there")
+        raise UnwritableFolder(f"{path}: is not a folder, so no results can be written there")
     try:
         with tempfile.NamedTemporaryFile(dir=path, prefix=".probe."):
             pass
     except OSError as error:
-        raise DataError(f"{path}: no results can be written there ({_reason(error)})") from error
+        raise UnwritableFolder(f"{path}: no results can be written there ({_reason(error)})") from error
 
 
 def _check_file(path: Path) -> None:
     if path.is_dir():
-        raise DataError(f"{path}: is a folder, but a file is to be written there")
+        raise UnwritableFolder(f"{path}: is a folder, but a file is to be written there")
     if not path.is_file():  # a FIFO, a device
-        raise DataError(f"{path}: is not a regular file, so no results can be written there")
+        raise UnwritableFolder(f"{path}: is not a regular file, so no results can be written there")
     if not os.access(path, os.R_OK | os.W_OK):
-        raise DataError(f"{path}: cannot be read and written by this user")
+        raise UnwritableFolder(f"{path}: cannot be read and written by this user")
 
 
 def keep_back_up(path: Path, content: bytes, *, mark: str) -> None:

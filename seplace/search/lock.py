@@ -12,7 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from seplace.errors import DataError, StudyBusy
+from seplace.errors import StudyBusy, UnwritableFolder
 from seplace.files.atomic import DiskFull
 
 _CANNOT_LOCK = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
@@ -23,8 +23,8 @@ _CANNOT_LOCK = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EI
 def study_lock(path: Path) -> Iterator[None]:
     """Hold the lock of a study, which the system releases when the process ends, however it ends.
 
-    Raises StudyBusy, which names process and host, if another process holds it, DataError if the file cannot be opened
-    or locked, and DiskFull if the name cannot be written.
+    Raises StudyBusy, which names process and host, if another process holds it, UnwritableFolder if the file cannot be
+    opened or locked, and DiskFull if the name cannot be written.
     """
     lock = FileLock(path, fallback_to_soft=False, preserve_lock_file=True)
     try:
@@ -34,8 +34,8 @@ def study_lock(path: Path) -> Iterator[None]:
         raise StudyBusy(f"{path.parent}: this study is already being run by {path.read_text().strip()}") from error
     except OSError as error:
         if error.errno in _CANNOT_LOCK:
-            raise DataError(f"{path}: cannot be locked ({error.strerror}); use another file system") from error
-        raise DataError(f"{path.parent}: no results can be written there ({error.strerror})") from error
+            raise UnwritableFolder(f"{path}: cannot be locked ({error.strerror}); use another file system") from error
+        raise UnwritableFolder(f"{path.parent}: no results can be written there ({error.strerror})") from error
     try:
         name = f"process {os.getpid()} on {socket.gethostname()}"
         try:

@@ -23,7 +23,7 @@ import optuna
 import pandas as pd
 
 from seplace import api
-from seplace.files.atomic import sha256_of
+from seplace.files.atomic import safe_name, sha256_of
 from seplace.search.run_study import _FILES
 
 TABLES = ("evaluations", "placements", "front", "recommended", "effects")
@@ -74,7 +74,8 @@ class Oracle:
         now = tables_of(self.folder)
         if not is_whole and now == self.tables:
             return
-        wanted = tables_made_anew(self.folder) if self.acknowledged["evaluations"] else {}
+        has_rows = bool(_read(self.folder, "SELECT 1 FROM evaluations LIMIT 1"))
+        wanted = tables_made_anew(self.folder) if has_rows else {}
         for name, content in now.items():
             is_old = not is_whole and content == self.tables.get(name)
             assert is_old or content == wanted.get(name), f"{name}.csv is not what the ledger says"
@@ -103,11 +104,13 @@ _ORDERED = {
 
 def rows_in(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
     """The rows of a ledger, without failed evaluations, which a later run may repeat; of none, no rows."""
-    rows = {
-        table: _read(folder, f"SELECT {columns} FROM {table} ORDER BY rowid") for table, columns in _ORDERED.items()
-    }
+    rows = {table: _rows_of(folder, table) for table in _ORDERED}
     rows["evaluations"] = [row for row in rows["evaluations"] if is_complete(row)]
     return rows
+
+
+def _rows_of(folder: Path, table: str) -> list[tuple[Any, ...]]:
+    return _read(folder, f"SELECT {_ORDERED[table]} FROM {table} ORDER BY rowid")
 
 
 def facts_in(folder: Path) -> dict[str, Any]:
@@ -181,7 +184,7 @@ def check_optuna(folder: Path, rows: dict[str, list[tuple[Any, ...]]], *, is_com
             assert trial.values[1] in row["costs"].values()
     assert max(Counter(said).values(), default=1) == 1, "a proposal has two trials that hold"
     if is_complete:
-        assert sorted(said) == sorted(proposals), "proposals of the ledger have no trial"
+        assert sorted(said) == sorted(proposals), f"{sorted(said)} of the proposals {sorted(proposals)} have a trial"
 
 
 def check_weights(folder: Path, rows: list[tuple[Any, ...]]) -> None:
@@ -192,8 +195,15 @@ def check_weights(folder: Path, rows: list[tuple[Any, ...]]) -> None:
 
 
 def check_files(folder: Path, rows: list[tuple[Any, ...]], *, is_finished: bool) -> None:
-    """Check that nothing is left that is not a result; a damaged file that was put aside may stay."""
+    """Check that nothing is left that is not a result; a damaged file that was put aside may stay.
+
+    The next run tries a training again whose worker was killed, from its checkpoint.
+    """
+    killed = [row[:3] for row in _rows_of(folder, "evaluations") if json.loads(row[3])["reason"] == "crashed"]
     known = {*_FILES, *(f"weights/{json.loads(row[3])['weights']}" for row in rows)}
+    known |= {
+        f"checkpoints/{safe_name(placement)}_seed{seed}_epochs{epochs}.ckpt" for placement, seed, epochs in killed
+    }
     found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     others = {name for name in found - known if ".damaged" not in name}
     if not is_finished:  # an unfinished training goes on from its checkpoint, and its weights precede its commit

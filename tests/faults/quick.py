@@ -29,6 +29,7 @@ from seplace.results.evaluation import Evaluation, Job
 from seplace.seeds import derive_seed
 from seplace.study.config import StudyConfig
 from seplace.training.score import Score
+from tests.studies import write_small_space, write_study
 
 NAME = "tests.faults.quick:Quick"
 IMAGES = 64
@@ -44,8 +45,12 @@ class Behavior:
     """What goes wrong: dies, diverges, memory, raises, exits, leaves, spins, or test."""
     placements: tuple[str, ...] = ()
     """Where it goes wrong; everywhere if there are none."""
+    seed: int | None = None
+    """The seed on which it goes wrong; None is every seed."""
     times: int | None = None
     """How many trainings of each it goes wrong in; None is all of them."""
+    epoch: int = 1
+    """The epoch in which it goes wrong."""
 
 
 class Quick:
@@ -72,8 +77,9 @@ class Quick:
         note(self.beside, job, reached)
         for epoch in range(reached + 1, job.epochs + 1):
             time.sleep(behavior.seconds)
-            if self._fails(job, behavior):
+            if epoch == behavior.epoch and self._fails(job, behavior):
                 if behavior.trouble in ("diverges", "memory"):
+                    checkpoint.unlink(missing_ok=True)
                     return _failed(job, behavior.trouble, epoch)
                 _fail(behavior.trouble)
             if epoch < job.epochs:
@@ -100,6 +106,7 @@ class Quick:
 
     def _fails(self, job: Job, behavior: Behavior) -> bool:
         is_meant = not behavior.placements or str(job.placement) in behavior.placements
+        is_meant = is_meant and behavior.seed in (None, job.seed)
         is_due = behavior.times is None or begun_in(self.beside)[job.key] <= behavior.times
         return bool(behavior.trouble) and behavior.trouble != "test" and is_meant and is_due
 
@@ -138,6 +145,22 @@ class Quick:
     def estimate_seconds(self, placement: Placement) -> float:
         del placement
         return 0.01
+
+
+def write_quick(folder: Path, *, name: str = "tiny", **changes: Any) -> Path:
+    """Write a study of a dozen short trainings, two of them of the confirmation; a change of a block is merged."""
+    blocks: dict[str, Any] = {
+        "space": write_small_space(folder),
+        "evaluator": {"name": NAME},
+        "training": {"epochs": 2},
+        "search": {"trainings": 12},
+        "confirm": {"seeds": 2, "trainings": 2},
+    }
+    merged = {
+        key: blocks[key] | value if isinstance(value, dict) and key in blocks else value
+        for key, value in changes.items()
+    }
+    return write_study(folder, name=name, **blocks | merged)
 
 
 def right_images(placement: Placement, seed: int) -> ImageBits:

@@ -1,7 +1,6 @@
 import errno
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,23 +10,6 @@ from seplace.files.atomic import DiskFull
 from seplace.results.ledger import Ledger
 from tests.conftest import made_once
 from tests.studies import write_study
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of a given size, which `mount` grows; only root can make one."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-
-    def mount(size: str, *options: str) -> Path:
-        command = ["mount", "-t", "tmpfs", "-o", ",".join([f"size={size}", *options]), "tmpfs", str(disk)]
-        if subprocess.run(command, capture_output=True, check=False).returncode:
-            pytest.skip("no file system can be mounted here")
-        return disk
-
-    yield mount
-    # Lazily: while anything still reads there it is busy, and would stay mounted.
-    subprocess.run(["umount", "--lazy", str(disk)], capture_output=True, check=False)
 
 
 @pytest.fixture(scope="session")
