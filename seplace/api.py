@@ -132,7 +132,9 @@ class Results:
     @cached_property
     def cost_table(self) -> CostTable:
         """The costs of every placement of the study."""
-        return cost_table_of_results(self.folder, key=self.config.cost_key(), rows=self.rows)
+        return cost_table_of_results(
+            self.folder, key=self.config.cost_key(), space=self.config.search_space, rows=self.rows
+        )
 
     @property
     def cost(self) -> str:

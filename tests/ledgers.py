@@ -55,6 +55,7 @@ def make_of_0_11(folder: Path) -> None:
         former = "key = 'yardstick', value_json = replace(value_json, 'plain', 'none')"
         connection.execute(f"UPDATE trial_user_attributes SET {former} WHERE key = 'baseline'")
     content = json.loads((folder / "costs.json").read_text().replace("native", "paper"))
+    content = {name: content[name] for name in ("key", "table")}
     (folder / "costs.json").unlink()
     (folder / "prices.json").write_text(json.dumps(content | {"sha256": _sum_of(content)}))
     space = folder / "space.yaml"

@@ -6,15 +6,23 @@ import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from seplace.costs.table import CostTable
 from seplace.errors import CorruptResults, DataError, InputError
 from seplace.files.atomic import is_file, sha256_of, write_atomically
 from seplace.files.former_words import COST_FILE
+from seplace.files.plain_json import read_json, refuse_newer
 from seplace.placement import Placement
+from seplace.version import __version__
 
-_KEYS = {"key", "table", "sha256"}
+if TYPE_CHECKING:
+    from seplace.space import SearchSpace
+
+_SCHEMA = 1
+"""The version of the format, as `schema` in a file; files before 0.14 do not say it."""
+
+_KEYS = {"schema", "seplace", "key", "table", "sha256"}
 _OF_0_10 = "no check sum, as in results of version 0.10"
 
 
@@ -35,18 +43,19 @@ def claim_cost_file(folder: Path) -> Path:
 
 def store_cost_table(path: Path, table: CostTable, *, key: Mapping[str, object]) -> None:
     """Write a table with the key of what was counted, and a check sum of both."""
-    content = {"key": dict(key), "table": table.to_record()}
+    content = {"schema": _SCHEMA, "seplace": __version__, "key": dict(key), "table": table.to_record()}
     write_atomically(path, json.dumps(content | {"sha256": _sum_of(content)}, indent=1) + "\n")
 
 
 def _sum_of(content: Mapping[str, object]) -> str:
-    return sha256_of(json.dumps({name: content[name] for name in ("key", "table")}, sort_keys=True).encode())
+    summed = {name: content[name] for name in ("schema", "seplace", "key", "table") if name in content}
+    return sha256_of(json.dumps(summed, sort_keys=True).encode())
 
 
 def read_cost_table(path: Path, *, key: Mapping[str, object]) -> CostTable | None:
     """Read a table; None where there is none that can be read, or where `key` is not part of its key.
 
-    Needs no torch. Raises CorruptResults where the file is damaged.
+    Needs no torch. Raises CorruptResults where the file is damaged, or of a newer version.
     """
     if not is_file(path):  # a FIFO would be read for ever
         return None
@@ -55,7 +64,8 @@ def read_cost_table(path: Path, *, key: Mapping[str, object]) -> CostTable | Non
     except OSError:
         return None
     try:
-        content = json.loads(data)
+        content = read_json(data)
+        refuse_newer(path, content, reads=_SCHEMA)
         is_damaged = content.get("sha256", _OF_0_10) not in (_OF_0_10, _sum_of(content)) or not _KEYS.issuperset(
             content
         )
@@ -70,14 +80,15 @@ def read_cost_table(path: Path, *, key: Mapping[str, object]) -> CostTable | Non
 
 def add_missing_sum(path: Path) -> None:
     """Add the check sum to a cost table of version 0.10, which had none."""
-    content = json.loads(path.read_bytes())
+    content = read_json(path.read_bytes())
     if "sha256" not in content:
         write_atomically(path, json.dumps(content | {"sha256": _sum_of(content)}, indent=1) + "\n")
 
 
 def _damaged(path: Path, how: str) -> CorruptResults:
     return CorruptResults(
-        f"{path}: the cost table is damaged ({how}); delete the file, and the next run of the study counts it again"
+        f"{path}: the cost table is damaged ({how[:300]}); delete the file, and the next run of the study counts it "
+        "again"
     )
 
 
@@ -93,23 +104,39 @@ class WithCosts(Protocol):
         """The costs by name."""
 
 
-def cost_table_of_results(folder: Path, *, key: Mapping[str, object], rows: Iterable[WithCosts]) -> CostTable:
-    """Read the cost table of a results folder.
+def cost_table_of_results(
+    folder: Path, *, key: Mapping[str, object], space: SearchSpace, rows: Iterable[WithCosts]
+) -> CostTable:
+    """Read the cost table of a results folder, whose study searched a space.
 
     Raises:
         DataError: There is none, or it belongs to another space.
-        CorruptResults: It is damaged, or differs from the costs of the rows in the ledger.
+        CorruptResults: It is damaged, lacks a choice of the space, or differs from the costs of the rows in the ledger.
 
     """
     path = cost_file(folder)
     table = read_cost_table(path, key=key)
     if table is None:
         raise DataError(f"{folder}: costs.json is missing, or belongs to another space; run the study first")
+    for variant in space.backbones:
+        own = table.variants.get(variant) if variant else table
+        if own is None or len(own.extras) != len(space.choices) or own.names != table.names:
+            raise _damaged(path, "it is not of the study's backbones")
+        missing = [
+            each
+            for extras, stage in zip(own.extras, space.choices, strict=True)
+            for each in stage
+            if each not in extras
+        ]
+        if missing:
+            raise _damaged(path, f"the choice {missing[0]} is missing")
     for row in rows:
         try:
             costs = table.costs_of(row.placement)
         except (KeyError, ValueError) as error:
             raise _damaged(path, f"{row.placement} is missing") from error
+        if row.costs and not row.costs.keys() >= costs.keys():
+            raise _damaged(path, f"it has costs that {row.placement} has not in the ledger")
         if any(row.costs.get(name, value) != value for name, value in costs.items()):
             raise _damaged(path, f"the costs of {row.placement} differ from the ledger")
     return table

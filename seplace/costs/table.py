@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from seplace.backbones.sites import Site, Stage
 
 
+_MOST = 2**53
+"""The largest cost that is read: the sum over a thousand stages fits in 64 bits."""
+
+
 class Insert(Protocol):
     """A function that inserts a choice into a block."""
 
@@ -191,6 +195,8 @@ class CostTable:
     def from_record(cls, record: Mapping[str, Any]) -> Self:
         """Return the table of a record; raises KeyError, TypeError, ValueError or InputError where it is not one."""
         names = tuple(record["names"])
+        if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+            raise ValueError(f"{names!r} are no names of costs")
         return cls(
             names=names,
             plain=_whole_numbers(record["plain"], like=names),
@@ -219,6 +225,6 @@ def _counted(name: str, network: nn.Module, inputs: Tensor) -> int:
 
 def _whole_numbers(values: Sequence[Any], *, like: Sequence[str]) -> tuple[int, ...]:
     """Return the values; raises ValueError unless they are one integer for each cost."""
-    if len(values) != len(like) or any(type(value) is not int for value in values):
+    if len(values) != len(like) or any(type(value) is not int or abs(value) > _MOST for value in values):
         raise ValueError(f"{values!r} are no costs")
     return tuple(values)

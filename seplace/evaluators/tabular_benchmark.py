@@ -54,7 +54,7 @@ class TabularBenchmark:
                 test_images=ledger.test_images(),
                 images=ledger.fact("images") or {},
                 latencies=ledger.fact("latencies") or {},
-                cost_table=cost_table_of_results(folder, key=config.cost_key(), rows=rows),
+                cost_table=cost_table_of_results(folder, key=config.cost_key(), space=config.search_space, rows=rows),
             )
 
     def row(self, placement: Placement, seed: int) -> Evaluation | None:

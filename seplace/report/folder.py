@@ -8,11 +8,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seplace.files.atomic import write_atomically
+from seplace.files.atomic import is_file, write_atomically
+from seplace.files.plain_json import read_json
 from seplace.results.tables import to_csv
 
 if TYPE_CHECKING:
     import pandas as pd
+
+SCHEMA = 1
+"""The version of the tables in a results folder, as `schema` in provenance.json; folders before 0.14 do not say it."""
 
 
 def write_folder(
@@ -50,13 +54,13 @@ def _write_table(path: Path, make: Callable[[], pd.DataFrame]) -> None:
 def _write_provenance(path: Path, make: Callable[[], dict[str, Any]]) -> None:
     provenance = make()
     provenance["seplace"] = provenance["seplace"] or _earlier_command(path)
-    write_atomically(path, json.dumps(provenance, indent=1) + "\n")
+    write_atomically(path, json.dumps({"schema": SCHEMA} | provenance, indent=1) + "\n")
 
 
 def _earlier_command(path: Path) -> str:
     """Return the command that was written before: a ledger of version 0.2 does not know it."""
     try:
-        known = json.loads(path.read_text())
+        known = read_json(path.read_bytes()) if is_file(path) else {}
     except (OSError, ValueError):
         known = {}
     return str(known.get("seplace", "seplace.run")) if isinstance(known, dict) else "seplace.run"

@@ -13,6 +13,7 @@ from seplace.arrays import ImageBits, check_correct
 from seplace.files.atomic import safe_name
 from seplace.files.former_words import former_placement
 from seplace.placement import Placement
+from seplace.results.shapes import check_record
 
 EvaluationKey = tuple[str, int, int]
 """(placement, seed, epochs): the key of an evaluation, unique in a ledger."""
@@ -107,16 +108,7 @@ class Evaluation:
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
         """Read a record of `to_record`; raises ValueError, TypeError or KeyError for anything else."""
-        scores = [
-            record["accuracy"],
-            record["cross_entropy"],
-            *(each for point in record["curve"] for each in point.values()),
-        ]
-        numbers = [record["seed"], record["epochs"], record["seconds"], *record["costs"].values()]
-        strange = [each for each in scores if each is not None and not _is_number(each)]
-        strange += [each for each in numbers if not _is_number(each)]
-        if strange:
-            raise ValueError(f"{strange[0]!r} is no number")
+        check_record(record)
         bits = record.get("correct")
         read = {
             "placement": Placement.parse(record["placement"]),
@@ -124,7 +116,3 @@ class Evaluation:
             "correct": None if bits is None else ImageBits.from_record(bits),
         }
         return cls(**{**record, **read})
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -11,10 +12,11 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from seplace.arrays import ImageBits
-from seplace.errors import CorruptResults, DataError, InputError
+from seplace.errors import CorruptResults, DataError, InputError, UserCodeError
 from seplace.files.atomic import DiskFull, is_file, keep_back_up
 from seplace.files.check_sums import COLUMNS, add_missing_sums, damage_in, keep_sums, tables_in
 from seplace.files.former_words import rename_rows, renamed_rows
+from seplace.files.plain_json import read_json
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation, EvaluationKey
 from seplace.results.ledger_schema import (
@@ -25,6 +27,7 @@ from seplace.results.ledger_schema import (
     strange_object,
     version_of,
 )
+from seplace.results.shapes import check_fact, check_record
 from seplace.version import __version__
 
 _Table = Literal["evaluations", "rungs", "failures"]
@@ -190,7 +193,7 @@ class Ledger:
             return []
         rows = self._read(f"SELECT record FROM {table} ORDER BY rowid")
         try:
-            return [Evaluation.from_record(json.loads(record)) for (record,) in rows]
+            return [Evaluation.from_record(read_json(record)) for (record,) in rows]
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise CorruptResults(f"{self.path}: an evaluation cannot be read ({error})") from error
 
@@ -208,6 +211,9 @@ class Ledger:
     def tests(self) -> dict[EvaluationKey, tuple[float, float]]:
         """Return (accuracy in percent, cross-entropy in nats) on the test split by the key of the evaluation."""
         rows = self._read("SELECT * FROM tests ORDER BY rowid")
+        for *key, accuracy, loss in rows:
+            if not isinstance(accuracy, float) or not isinstance(loss, float) or not math.isfinite(accuracy + loss):
+                raise CorruptResults(f"{self.path}: the test score of {str(key)[:200]} cannot be read")
         return {(placement, seed, epochs): (accuracy, loss) for placement, seed, epochs, accuracy, loss in rows}
 
     def test_images(self) -> dict[EvaluationKey, ImageBits]:
@@ -216,7 +222,7 @@ class Ledger:
             return {}
         rows = self._read("SELECT * FROM test_images ORDER BY rowid")
         try:
-            return {tuple(key): ImageBits.from_record(json.loads(record)) for *key, record in rows}
+            return {tuple(key): ImageBits.from_record(read_json(record)) for *key, record in rows}
         except (ValueError, TypeError, KeyError) as error:
             raise CorruptResults(f"{self.path}: the images of a test cannot be read ({error})") from error
 
@@ -246,9 +252,11 @@ class Ledger:
 
     def _parsed(self, key: str, value: str) -> Any:
         try:
-            return json.loads(value)
-        except (ValueError, TypeError) as error:
+            content = read_json(value)
+            check_fact(key, content)
+        except ValueError as error:
             raise CorruptResults(f"{self.path}: the fact {key!r} cannot be read ({error})") from error
+        return content
 
     def set_fact(self, key: str, value: Mapping[str, Any] | str | float | bool | list[Any] | None) -> None:
         """Commit a fact; its value consists of plain JSON types."""
@@ -281,8 +289,15 @@ def _decoded(data: bytes) -> str:
 
 
 def _inserted(table: _Table, evaluation: Evaluation) -> _Statement:
-    record = json.dumps(evaluation.to_record(), allow_nan=False)
-    return f"INSERT INTO {table} VALUES (?, ?, ?, ?)", (*evaluation.key, record)
+    record = evaluation.to_record()
+    try:
+        check_record(record)
+        content = json.dumps(record, allow_nan=False)
+    except (ValueError, TypeError) as error:
+        raise UserCodeError(
+            f"{evaluation.placement}, seed {evaluation.seed}: its evaluation cannot be kept ({error})"
+        ) from error
+    return f"INSERT INTO {table} VALUES (?, ?, ?, ?)", (*evaluation.key, content)
 
 
 def _moved(failed: Evaluation | None) -> list[_Statement]:

@@ -6,7 +6,6 @@ before anything else is read; an SQL function cannot be called from the schema.
 
 from __future__ import annotations
 
-import json
 import re
 import sqlite3
 from collections.abc import Collection
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from seplace.errors import CorruptResults
 from seplace.files.check_sums import SUMS, tables_in
+from seplace.files.plain_json import read_json
 
 SCHEMA_VERSION = 4
 """Since version 0.13, which says of each image whether it was classified right.
@@ -96,6 +96,6 @@ def _writer(connection: sqlite3.Connection) -> str:
 
 def _parsed(value: object) -> object:
     try:
-        return json.loads(value) if isinstance(value, str) and len(value) < 1000 else None
-    except (ValueError, RecursionError):
+        return read_json(value) if isinstance(value, str) and len(value) < 1000 else None
+    except ValueError:
         return None

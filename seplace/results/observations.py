@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from seplace.errors import CorruptResults
 from seplace.results.evaluation import Evaluation
 
 if TYPE_CHECKING:
@@ -44,9 +45,21 @@ def estimates_of(design: Design, evaluations: Sequence[Evaluation], cost: str, *
     """
     from seplace.effects.estimates import Estimates
 
-    costs = {row.placement: row.costs[cost] for row in evaluations if row.accuracy is not None}
+    check_fit(evaluations, design.space)
+    complete = [row for row in evaluations if row.accuracy is not None]
+    lacking = next((row for row in complete if cost not in row.costs), None)
+    if lacking is not None:
+        raise CorruptResults(f"the ledger does not say what {lacking.placement}, seed {lacking.seed}, costs: {cost}")
+    costs = {row.placement: row.costs[cost] for row in complete}
     beside = [placement for placement in costs if not is_candidate(placement, design.space)]
     return Estimates(design, observations_of(evaluations), costs, beside=beside if is_front_of_space else ())
+
+
+def check_fit(evaluations: Iterable[Evaluation], space: SearchSpace) -> None:
+    """Raise CorruptResults where an evaluation is of a placement on another backbone than those of the space."""
+    for row in evaluations:
+        if len(row.placement) != len(space.choices) or row.placement.variant not in space.backbones:
+            raise CorruptResults(f"the ledger has a training of {str(row.placement)[:200]}, which is not of its space")
 
 
 def is_candidate(placement: Placement, space: SearchSpace) -> bool:

@@ -15,9 +15,12 @@ from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seplace.errors import InputError
+from pydantic import TypeAdapter
+
+from seplace.errors import CorruptResults, InputError
 from seplace.files.atomic import make_folder, remove_unfinished, write_atomically
 from seplace.files.former_words import current_outcome
+from seplace.files.plain_json import read_json, refuse_newer
 from seplace.files.versions import versions
 from seplace.results.tables import to_csv
 from seplace.samplers import SAMPLERS
@@ -31,6 +34,9 @@ from seplace.version import __version__
 if TYPE_CHECKING:
     import pandas as pd
 
+
+_SCHEMA = 1
+"""The version of the file of repetitions, as `schema` in its first line; files before 0.14 do not say it."""
 
 _CHECKPOINTS = (12, 25, 50, 100, 200, 400)
 """Numbers of trainings after which the recommended fronts are evaluated."""
@@ -53,7 +59,7 @@ class Repetition:
 class Outcome:
     """The outcome of a repetition."""
 
-    curve: list[dict[str, Any]]
+    curve: list[dict[str, float | str]]
     """recommendation, trainings, hypervolume, front_points (unknown before 0.9.0)."""
     calibration: dict[str, Any]
     expected_regret: float
@@ -71,6 +77,9 @@ class Outcome:
     """The state of the rungs at the end, if there were any."""
     version: str | None = None
     """The version of seplace that searched; unknown before 0.7.0."""
+
+
+_REPETITION, _OUTCOME = TypeAdapter(Repetition), TypeAdapter(Outcome)
 
 
 def repeat(repetition: Repetition, phases: Phases, checkpoints: Sequence[int]) -> Outcome:
@@ -149,7 +158,8 @@ class Comparison:
         for problem in dict.fromkeys(each.problem for each in missing):
             budget_in(problem_of(problem, number=0), self.phases)  # refuses rungs that it does not allow
         if not self._path.exists():
-            write_atomically(self._path, json.dumps(asdict(self.phases)) + "\n")
+            head = {"schema": _SCHEMA, "seplace": __version__} | asdict(self.phases)
+            write_atomically(self._path, json.dumps(head) + "\n")
         left = len(missing)
         with signals_as_errors(), _processes(workers) as pool:
             running = {pool.submit(repeat, each, self.phases, self.checkpoints): each for each in missing}
@@ -236,15 +246,27 @@ class Comparison:
             file.write(json.dumps([asdict(repetition), asdict(outcome)]) + "\n")
 
     def _read(self) -> None:
-        plan, *lines = self._path.read_text().splitlines(keepends=True)
-        known = json.loads(plan)
-        if known | {"rungs": tuple(known.get("rungs", ()))} != asdict(self.phases):
+        """Read the file; raises CorruptResults where it is damaged or of a newer version."""
+        try:
+            plan, *lines = self._path.read_text().splitlines(keepends=True)
+            known = read_json(plan)
+            refuse_newer(self._path, known, reads=_SCHEMA)
+            known = {key: value for key, value in known.items() if key not in ("schema", "seplace")}
+            is_same = known | {"rungs": tuple(known.get("rungs", ()))} == asdict(self.phases)
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise CorruptResults(f"{self._path}: not a readable file of repetitions ({error})") from error
+        if not is_same:
             raise InputError(
-                f"{self._path}: holds a comparison with other phases ({plan.strip()}); take another folder"
+                f"{self._path}: holds a comparison with other phases ({plan.strip()[:500]}); take another folder"
             )
-        for line in lines:
+        for number, line in enumerate(lines, start=2):
             if not line.endswith("\n"):  # the last one, torn when the comparison was killed
                 write_atomically(self._path, "".join([plan, *lines[:-1]]))
                 break
-            repetition, outcome = current_outcome(*json.loads(line))
-            self.outcomes[Repetition(**repetition)] = Outcome(**outcome)
+            try:
+                repetition, outcome = current_outcome(*read_json(line))
+                checked = _OUTCOME.validate_json(json.dumps(outcome), strict=True)
+                self.outcomes[_REPETITION.validate_json(json.dumps(repetition), strict=True)] = checked
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
+                reason = str(error).splitlines()[0]
+                raise CorruptResults(f"{self._path}:{number}: not a readable repetition ({reason})") from error

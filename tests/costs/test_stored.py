@@ -3,6 +3,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -28,6 +30,10 @@ TABLE = CostTable(
 )
 
 
+SPACE: Any = SimpleNamespace(backbones={"": None, "wide": None}, choices=(tuple(STAGE), tuple(STAGE)))
+"""What is asked of a space."""
+
+
 @dataclass
 class Row:
     placement: Placement
@@ -43,7 +49,8 @@ def path(tmp_path: Path) -> Path:
 def without_sum(path: Path) -> None:
     """As version 0.10 wrote it."""
     content = json.loads(path.read_text())
-    del content["sha256"]
+    for name in ("sha256", "schema", "seplace"):
+        del content[name]
     path.write_text(json.dumps(content, indent=1))
 
 
@@ -57,14 +64,17 @@ def test_no_damaged_byte_gives_other_costs_or_a_traceback(path: Path) -> None:
         try:
             assert read_cost_table(path, key=KEY) in (TABLE, None), offset
         except CorruptResults as error:
-            assert "the cost table is damaged" in str(error)  # noqa: PT017 - some damage is none
+            assert "the cost table is damaged" in str(error) or "newer seplace" in str(error)  # noqa: PT017 - some damage is none
 
 
 def test_no_digit_can_be_another(path: Path) -> None:
     text = path.read_text()
     for at in [at for at, each in enumerate(text) if each.isdigit()]:
         path.write_text(f"{text[:at]}{(int(text[at]) + 1) % 10}{text[at + 1 :]}")
-        with pytest.raises(CorruptResults, match=r"costs\.json: the cost table is damaged .*; delete the file"):
+        says = (
+            r"written by a newer" if text[:at].endswith('"schema": ') else r"the cost table is damaged .*; delete the"
+        )
+        with pytest.raises(CorruptResults, match=rf"costs\.json: {says}"):
             read_cost_table(path, key=KEY)
 
 
@@ -97,19 +107,62 @@ def test_costs_of_0_10_are_read_and_get_their_sum(path: Path) -> None:
     without_sum(path)
     assert read_cost_table(path, key=KEY) == TABLE
     add_missing_sum(path)
-    assert path.read_text() == written
+    assert {"sha256", "key", "table"} == json.loads(path.read_text()).keys() < json.loads(written).keys()
 
 
 def test_costs_of_0_10_are_held_against_what_was_trained(path: Path) -> None:
     without_sum(path)
     rows = [Row(Placement.parse("eca-none"), {"flops": 107_052, "params": 4533, "latency_ms": 0.5})]
-    assert cost_table_of_results(path.parent, key=KEY, rows=rows) == TABLE
+    assert cost_table_of_results(path.parent, key=KEY, space=SPACE, rows=rows) == TABLE
     path.write_text(path.read_text().replace("105900", "106900"))
     with pytest.raises(CorruptResults, match="the costs of eca-none differ from the ledger"):
-        cost_table_of_results(path.parent, key=KEY, rows=rows)
+        cost_table_of_results(path.parent, key=KEY, space=SPACE, rows=rows)
     rows = [Row(Placement.parse("eca-cbam4"), {"flops": 1})]
     with pytest.raises(CorruptResults, match="eca-cbam4 is missing"):
-        cost_table_of_results(path.parent, key=KEY, rows=rows)
+        cost_table_of_results(path.parent, key=KEY, space=SPACE, rows=rows)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"schema": 2, "seplace": "0.21.0"}, r"a newer seplace, 0\.21\.0 \(schema 2, this one reads 1\)"),
+        ({"schema": 2, "seplace": None, "rows": []}, r"a newer seplace \(schema 2"),
+        ({"schema": "2"}, "damaged"),
+        ({"table": {"names": ["flops", 1], "plain": [1, 2], "extras": []}}, "no names of costs"),
+        ({"table": {"names": ["flops", "flops"], "plain": [1, 2], "extras": []}}, "no names of costs"),
+        ({"table": {"names": ["flops"], "plain": [2**62], "extras": []}}, "are no costs"),
+    ],
+)
+def test_another_format_is_refused_by_name(path: Path, changes, says) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    with pytest.raises(CorruptResults, match=says):
+        read_cost_table(path, key=KEY)
+
+
+def test_deep_nesting_is_no_cost_table(path: Path) -> None:
+    path.write_text("[" * 100_000)
+    with pytest.raises(CorruptResults, match="nested too deeply"):
+        read_cost_table(path, key=KEY)
+
+
+def test_costs_that_the_ledger_does_not_know_are_refused(path: Path) -> None:
+    rows = [Row(Placement.parse("eca-none"), {"flops": 107_052})]
+    with pytest.raises(CorruptResults, match="it has costs that eca-none has not in the ledger"):
+        cost_table_of_results(path.parent, key=KEY, space=SPACE, rows=rows)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"choices": ((StageChoice("cbam", 4),), tuple(STAGE))}, "the choice cbam4 is missing"),
+        ({"choices": (tuple(STAGE),)}, "not of the study's backbones"),
+        ({"backbones": {"": None, "deep": None}}, "not of the study's backbones"),
+    ],
+)
+def test_costs_of_another_space_are_refused(path: Path, changes, says) -> None:
+    space: Any = SimpleNamespace(**{**vars(SPACE), **changes})
+    with pytest.raises(CorruptResults, match=says):
+        cost_table_of_results(path.parent, key=KEY, space=space, rows=[])
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), Path.mkdir])

@@ -62,7 +62,7 @@ def test_the_facts_of_an_old_ledger_are_read_in_new_words(tmp_path):
         "own_yardsticks": {"mine everywhere": "a:B-a:B"},
         "latencies": {old: {"latency_ms": 1.0}},
         "confirm_rounds": [[[old, 0], ["se4-se4", 1]]],
-        f"score/synflow/{old}": {"score": 1.0},
+        f"score/synflow/{old}": {"score": 1.0, "seconds": 0.5, "reason": ""},
         "test_note": "what a paper says",
         "schema_version": 2,
     }
@@ -78,7 +78,7 @@ def test_the_facts_of_an_old_ledger_are_read_in_new_words(tmp_path):
             assert ledger.fact("own_yardsticks") is None
             assert ledger.fact("latencies") == {new: {"latency_ms": 1.0}}
             assert ledger.fact("confirm_rounds") == [[[new, 0], ["se4-se4", 1]]]
-            assert ledger.facts("score/synflow/") == {new: {"score": 1.0}}
+            assert ledger.facts("score/synflow/") == {new: {"score": 1.0, "seconds": 0.5, "reason": ""}}
             assert ledger.fact("test_note") == "what a paper says"
 
 

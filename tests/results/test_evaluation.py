@@ -35,27 +35,29 @@ def rows(**accuracies: list[float]) -> list[Evaluation]:
     ]
 
 
-numbers = st.floats(allow_nan=False, allow_infinity=False)
+numbers = st.floats(-1e15, 1e15)
+scores = st.floats(-1e6, 1e6)
+file_names = st.from_regex(r"[a-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True)
+points = st.fixed_dictionaries({"epoch": st.integers(1, 1000), "accuracy": st.none() | scores})
 texts = st.text(st.characters(codec="utf-8"), max_size=20)
 
 
 @given(
     st.builds(
-        Evaluation,
+        lambda **values: Evaluation(state="failed" if values["accuracy"] is None else "complete", **values),
         placement=st.sampled_from([PLAIN, "se16.parallel-eca-cbam8.cross", "my.module:Gate4-none-none"]).map(
             Placement.parse
         ),
-        seed=st.integers(0, 2**62),
+        seed=st.integers(0, 2**53),
         epochs=st.integers(1, 1000),
-        state=st.sampled_from(["complete", "failed"]),
-        accuracy=st.none() | numbers,
+        accuracy=st.none() | scores,
         cross_entropy=st.none() | numbers,
-        curve=st.lists(st.dictionaries(st.sampled_from(["epoch", "accuracy"]), numbers)).map(tuple),
-        costs=st.dictionaries(texts, numbers | st.integers()),
+        curve=st.lists(points).map(tuple),
+        costs=st.dictionaries(texts, numbers | st.integers(0, 10**15)),
         seconds=numbers,
         device=texts,
         threads=st.integers(0, 99),
-        weights=st.none() | texts,
+        weights=st.none() | file_names,
         weights_sha256=st.none() | texts,
         reason=texts,
         message=texts,

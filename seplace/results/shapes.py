@@ -1,0 +1,199 @@
+"""The shapes of what a ledger holds as JSON: the facts, and the records of evaluations.
+
+A ledger may come from anybody, and its check sums are no signatures. What has another shape is refused where it is
+read, so that nobody else has to look again. A fact that is not listed has any shape.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+_MANY = 2**53
+"""More than any count in a ledger: larger ones are not exact where they meet other numbers."""
+
+_Count = Annotated[int, Field(ge=0, le=_MANY)]
+_Number = Annotated[float, Field(ge=-1e15, le=1e15)]
+_Score = Annotated[float, Field(ge=-1e6, le=1e6)]
+_Text = Annotated[str, Field(max_length=100_000)]
+_FileName = Annotated[str, Field(pattern=r"^[^/\\\x00-\x1f]{1,255}$")]
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(strict=True, allow_inf_nan=False, extra="allow")
+
+
+class _Point(_Shape):
+    epoch: _Number
+    accuracy: _Score | None
+    cross_entropy: _Number | None = None
+    train_loss: _Number | None = None
+
+
+class _Record(_Shape):
+    placement: _Text
+    seed: _Count
+    epochs: _Count
+    state: Literal["complete", "failed"]
+    accuracy: _Score | None
+    cross_entropy: _Number | None
+    curve: list[_Point] | tuple[_Point, ...]
+    costs: dict[_Text, _Number]
+    seconds: _Number
+    device: _Text = ""
+    threads: _Count = 0
+    weights: _FileName | None = None
+    weights_sha256: _Text | None = None
+    reason: _Text = ""
+    message: _Text = ""
+    attempts: _Count = 1
+    versions: dict[_Text, _Text] = {}
+
+
+class _Images(_Shape):
+    classes: list[_Text]
+    channels: Annotated[int, Field(ge=1, le=_MANY)]
+    image_size: Annotated[int, Field(ge=1, le=_MANY)]
+    mean: list[_Number]
+    std: list[_Number]
+    training_images: _Count | None = None
+    validation_images: _Count | None = None
+    uses: dict[_Text, dict[_Text, Any]] | None = None
+    notes: list[_Text] = []
+
+
+class _Regret(_Shape):
+    settled: bool
+    mean: _Number
+    upper: _Number
+    trainings: _Count
+
+
+class _Rung(_Shape):
+    epochs: _Count
+    on: bool
+    tau: _Number | None
+    pairs: _Count
+
+
+class _Rungs(_Shape):
+    stopped: _Count
+    rungs: list[_Rung]
+
+
+class _Shared(_Shape):
+    seconds: _Number
+    reason: _Text
+
+
+class _Scored(_Shared):
+    score: Annotated[float, Field(ge=-1e30, le=1e30)] | None
+
+
+_Width = Annotated[int, Field(ge=1, le=_MANY)]
+
+
+class _Widths(_Shape):
+    __pydantic_extra__: dict[str, _Width]
+
+    serial: _Width
+
+
+class _Site(_Shape):
+    path: _Text
+    widths: _Widths
+    in_channels: _Width
+    channels: _Width
+
+
+class _Backbone(_Shape):
+    text: _Text
+    granularity: Literal["stage", "block"]
+    stages: Annotated[list[Annotated[list[_Site], Field(min_length=1)]], Field(min_length=1)]
+    image_size: _Width
+    num_classes: _Width
+    min_image_size: _Width
+    blocks: list[_Text] = []
+
+
+class _Gate(_Shape):
+    init: Literal["paper", "identity"]
+    min_hidden: _Width
+
+
+class _Space(_Shape):
+    name: _Text
+    backbone: _Backbone
+    variants: list[_Backbone]
+    choices: list[list[_Text]]
+    gate: _Gate
+
+
+_Choices = list[_Text]
+
+_FACTS: Mapping[str, Any] = {
+    "command": _Text,
+    "confirm_rounds": list[list[Annotated[list[_Text | _Count], Field(min_length=2, max_length=2)]]],
+    "fingerprint": dict[_Text, Any],
+    "finished": bool,
+    "front_of_space": bool,
+    "identity": dict[_Text, dict[_Text, Any]],
+    "images": _Images,
+    "latencies": dict[_Text, dict[_Text, _Number | _Text | None]],
+    "learning": dict[_Text, list[_Text] | None],
+    "name": _Text,
+    "own_baselines": dict[_Text, _Text],
+    "regret": _Regret,
+    "rungs": _Rungs,
+    "search_seconds": _Number,
+    "space": _Space,
+    "stopped": _Text,
+    "study_folder": Annotated[str, Field(pattern=r"^[^\x00]{1,4096}$")],
+    "test_note": _Text,
+    "units": dict[_Text, _Text],
+    "untested": _Text,
+}
+_PREFIXES: Mapping[str, Any] = {"score/": _Scored, "proxy/": _Shared}
+"""The shapes of facts by the beginnings of their keys."""
+
+
+@functools.cache
+def _adapter(key: str) -> TypeAdapter[Any]:
+    kind = _PREFIXES.get(key) or _FACTS.get(key, Any)
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return TypeAdapter(kind)
+    return TypeAdapter(kind, config=ConfigDict(strict=True, allow_inf_nan=False))
+
+
+_RECORD = TypeAdapter(_Record)
+
+
+def check_fact(key: str, value: Any) -> None:
+    """Raise ValueError where a fact has another shape than all versions gave it; any may be null."""
+    prefix = next((each for each in _PREFIXES if key.startswith(each)), None)
+    if prefix is None and (value is None or key not in _FACTS):
+        return
+    _check(_adapter(prefix or key), value)
+    if key == "fingerprint":
+        for name, part in value.items():
+            if name.startswith("space.choices["):
+                _check(TypeAdapter(_Choices), part)
+
+
+def check_record(record: Any) -> None:
+    """Raise ValueError where the record of an evaluation has another shape than all versions gave it."""
+    _check(_RECORD, record)
+    if (record["state"] == "complete") != (record["accuracy"] is not None):
+        raise ValueError(f"accuracy {record['accuracy']} in a training that is {record['state']}")
+
+
+def _check(adapter: TypeAdapter[Any], value: Any) -> None:
+    try:
+        adapter.validate_python(value)
+    except ValidationError as error:
+        first, *_ = error.errors(include_url=False)
+        where = ".".join(map(str, first["loc"]))[:200]
+        raise ValueError(f"{where + ': ' if where else ''}{first['msg']}") from error
