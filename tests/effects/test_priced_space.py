@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from seplace.effects import priced_space as priced_space_module
 from seplace.effects.design import Design
 from seplace.effects.model import Surface
-from seplace.effects.priced_space import Candidates, PricedSpace, added_volume, cost_tables, learned_cost
+from seplace.effects.priced_space import Candidates, PricedSpace, added_volume, cost_tables, front_points, learned_cost
 from seplace.pareto import hypervolume
 from seplace.placement import Placement
 from seplace.space import SearchSpace
@@ -255,3 +255,20 @@ def test_nothing_measured_is_no_reason_to_fall():
 def test_one_measured_cost_is_that_of_all():
     learned = learned_cost(Design(SMALL), {Placement.parse("none-none-none"): 4.0}).everywhere()
     assert learned == pytest.approx(np.full(len(SMALL), 4.0), abs=0.5)
+
+
+@pytest.mark.parametrize("closed", [0.0, 0.5, 0.999, 1.0])
+def test_the_front_of_many_candidates_is_what_none_dominates(closed):
+    """Thousands are passed over in blocks."""
+    random = np.random.default_rng(0)
+    costs = random.permutation(4000).astype(float)
+    values = np.round(costs / 1000 + random.standard_normal(4000), 1)
+    values[random.random(4000) < closed] = -np.inf
+    found = front_points(Candidates(levels=np.arange(4000)[:, None], values=values, costs=costs))
+    ascending = np.argsort(costs)
+    best, expected = -np.inf, []
+    for at in ascending.tolist():
+        if values[at] > best:
+            best = values[at]
+            expected.append(at)
+    assert found.levels.ravel().tolist() == expected
