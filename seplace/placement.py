@@ -240,6 +240,23 @@ class Placement:
         return "-".join(map(str, self.choices)) + (f"@{self.variant}" if self.variant else "")
 
 
+class PlacementReader:
+    """Reads the texts of many placements, each choice once."""
+
+    def __init__(self) -> None:
+        self._choices: dict[str, StageChoice] = {}
+
+    def read(self, text: str) -> Placement:
+        """Return the placement of a text, as `Placement.parse`."""
+        parts = text.split("-")
+        if "@" not in text and all(part in self._choices for part in parts):
+            return Placement(tuple([self._choices[part] for part in parts]))
+        placement = Placement.parse(text)
+        # A former spelling is not canonical: it is parsed each time.
+        self._choices |= {part: one for part, one in zip(parts, placement.choices, strict=True) if str(one) == part}
+        return placement
+
+
 def placed_alone(choice: StageChoice, stage: int, *, stages: int) -> Placement:
     """Return the placement with one choice in one stage (from 1) and nothing elsewhere."""
     return Placement(tuple(choice if at == stage else StageChoice() for at in range(1, stages + 1)))

@@ -80,6 +80,8 @@ def count(progress: RunProgress) -> str:
 def standing(progress: RunProgress) -> str:
     """Return the size and hypervolume of the front, the best accuracy, and failures."""
     front = progress.standing
+    if front is None:
+        return f"{progress.trained:,} known"
     best = "" if front.best_accuracy is None else f", best {front.best_accuracy:.2f} %"
     failed = f", {progress.failed} failed" if progress.failed else ""
     return f"front {front.front_size}, hypervolume {front.hypervolume:.4f}{best}{failed}"

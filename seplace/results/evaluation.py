@@ -5,7 +5,7 @@ Accuracies are in percent of the images of a split, cross-entropies in nats, cos
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Self
 
@@ -106,13 +106,16 @@ class Evaluation:
         }
 
     @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> Self:
-        """Read a record of `to_record`; raises ValueError, TypeError or KeyError for anything else."""
+    def from_record(cls, record: Mapping[str, Any], *, read: Callable[[str], Placement] = Placement.parse) -> Self:
+        """Read a record of `to_record`; raises ValueError, TypeError or KeyError for anything else.
+
+        `read` reads the text of a placement: a PlacementReader where there are many.
+        """
         check_record(record)
         bits = record.get("correct")
-        read = {
-            "placement": Placement.parse(record["placement"]),
+        values = {
+            "placement": read(record["placement"]),
             "curve": tuple(record["curve"]),
             "correct": None if bits is None else ImageBits.from_record(bits),
         }
-        return cls(**{**record, **read})
+        return cls(**{**record, **values})

@@ -17,7 +17,7 @@ from seplace.files.atomic import DiskFull, is_file, keep_back_up
 from seplace.files.check_sums import COLUMNS, add_missing_sums, damage_in, keep_sums, tables_in
 from seplace.files.former_words import rename_rows, renamed_rows
 from seplace.files.plain_json import read_json
-from seplace.placement import Placement
+from seplace.placement import Placement, PlacementReader
 from seplace.results.evaluation import Evaluation, EvaluationKey
 from seplace.results.ledger_schema import (
     SCHEMA_VERSION,
@@ -28,6 +28,7 @@ from seplace.results.ledger_schema import (
     version_of,
 )
 from seplace.results.shapes import check_fact, check_record
+from seplace.results.stored import StoredEvaluations
 from seplace.version import __version__
 
 _Table = Literal["evaluations", "rungs", "failures"]
@@ -62,6 +63,7 @@ class Ledger:
 
         """
         self.path = path
+        self._placements = PlacementReader()
         if path is not None and not read_only:
             path.parent.mkdir(parents=True, exist_ok=True)
         # Not even to read as `ro`: a run that was killed in a commit leaves a journal that SQLite must play back first.
@@ -191,9 +193,21 @@ class Ledger:
     def _evaluations_in(self, table: _Table) -> list[Evaluation]:
         if not tables_in(self._connection, [table]):
             return []
-        rows = self._read(f"SELECT record FROM {table} ORDER BY rowid")
+        return list(map(self._evaluation, (record for (record,) in self._rows(f"SELECT record FROM {table}"))))
+
+    def stored_evaluations(self) -> tuple[StoredEvaluations, list[EvaluationKey]]:
+        """Return the evaluations of full length by key, read when they are looked at, and the keys of failed ones."""
+        query = "SELECT placement, seed, epochs, record, json_extract(record, '$.state') FROM evaluations"
+        records, failed = [], []
+        for *key, record, state in self._rows(query):
+            records.append((tuple(key), record))
+            if state == "failed":
+                failed.append(tuple(key))
+        return StoredEvaluations(records, read=self._evaluation), failed
+
+    def _evaluation(self, record: str) -> Evaluation:
         try:
-            return [Evaluation.from_record(read_json(record)) for (record,) in rows]
+            return Evaluation.from_record(read_json(record), read=self._placements.read)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise CorruptResults(f"{self.path}: an evaluation cannot be read ({error})") from error
 
@@ -234,7 +248,7 @@ class Ledger:
         """Return the proposed placements by number."""
         rows = self._read("SELECT number, placement FROM proposals ORDER BY number")
         try:
-            return {number: Placement.parse(text) for number, text in rows}
+            return {number: self._placements.read(text) for number, text in rows}
         except (InputError, TypeError) as error:
             raise CorruptResults(f"{self.path}: a proposal cannot be read ({error})") from error
 
@@ -261,6 +275,13 @@ class Ledger:
     def set_fact(self, key: str, value: Mapping[str, Any] | str | float | bool | list[Any] | None) -> None:
         """Commit a fact; its value consists of plain JSON types."""
         self._write(("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, json.dumps(value, allow_nan=False))))
+
+    def _rows(self, query: str) -> Iterator[Any]:
+        """Yield the rows of a query in the order of their commits."""
+        try:
+            yield from self._connection.execute(f"{query} ORDER BY rowid")
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            raise CorruptResults(f"{self.path}: not a readable ledger ({error})") from error
 
     def _read(self, query: str, *values: str) -> list[Any]:
         try:

@@ -58,7 +58,7 @@ class Attempts:
     def __init__(
         self, rules: FailureRules, known: Iterable[Evaluation], failures: Iterable[Evaluation], *, retry_failed: bool
     ) -> None:
-        """Take the ledger's evaluations and its failed attempts; `retry_failed` replaces all failures."""
+        """Take the ledger's failed evaluations and its failed attempts; `retry_failed` replaces all failures."""
         self.rules = rules
         self.retry_failed = retry_failed
         self.replaced: dict[EvaluationKey, Evaluation] = {row.key: row for row in known if self._is_replaced(row)}

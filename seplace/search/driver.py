@@ -25,7 +25,7 @@ from seplace.search.trainings import Trainings
 if TYPE_CHECKING:
     from seplace.evaluators.evaluator import Evaluator
     from seplace.executors.executor import Executor
-    from seplace.results.evaluation import Job
+    from seplace.results.evaluation import Evaluation, Job
     from seplace.results.ledger import Ledger
     from seplace.samplers.task import Task
     from seplace.search.attempts import FailureRules
@@ -42,6 +42,9 @@ _TIMED_TRAINED = 256
 
 _WAITING = 8
 """The most workers that wait for the baselines before the search begins: its first proposals know their results."""
+
+_LOOKED_AT = 5000
+"""The most results of earlier runs whose front is looked at before this run goes on."""
 
 _STANDING_SHARE = 0.02
 """The most of a run's time that the standing of its front takes: it looks at all results."""
@@ -88,7 +91,8 @@ class Driver:
             retry_failed=retry_failed,
         )
         self.baselines = {label: mark for label, mark in baselines.items() if costs.within_limits(mark)}
-        self._standing: tuple[int, Standing] | None = None
+        known = len(self.trainings.results)
+        self._standing: tuple[int, Standing | None] = (-1 if known <= _LOOKED_AT else known, None)
         """The latest standing, and of how many results it is."""
         self._standing_due = 0.0
         """When the standing may be computed again, by the monotonic clock."""
@@ -195,12 +199,11 @@ class Driver:
         ).front
         placements = list(dict.fromkeys([*candidates, *self.baselines.values()]))
         known = self.ledger.tests()
-        unread = [
-            evaluation
-            for placement in placements
-            for evaluation in results.values()
-            if evaluation.placement == placement and evaluation.state == "complete" and evaluation.key not in known
-        ]
+        unread_of: dict[Placement, list[Evaluation]] = {placement: [] for placement in placements}
+        for evaluation in results.values():
+            if evaluation.placement in unread_of and evaluation.state == "complete" and evaluation.key not in known:
+                unread_of[evaluation.placement].append(evaluation)
+        unread = [evaluation for rows in unread_of.values() for evaluation in rows]
         self._begin("test", len(unread))
         run_test_phase(
             unread,
@@ -253,7 +256,7 @@ class Driver:
             return
         results = self.trainings.results
         begin = time.monotonic()
-        if self._standing is None or (self._standing[0] != len(results) and begin >= self._standing_due):
+        if self._standing[0] != len(results) and begin >= self._standing_due:
             is_of_space, space = self.trainings.is_front_of_space, self.task.space
             rows = [row for row in results.values() if not is_of_space or is_candidate(row.placement, space)]
             standing = standing_of(rows, self.task.cost, self.costs.range_of(self.task.cost))

@@ -60,13 +60,13 @@ class OptunaFile:
         self._checked = 0
         self._due = time.monotonic() + _SECONDS
 
-    def update(self, proposals: Proposals, *, now: bool) -> None:
-        """Append the finished proposals that the file lacks, `now` or once some have gathered.
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time for another transaction."""
+        return time.monotonic() >= self._due
 
-        Raises DiskFull if they cannot be written.
-        """
-        if not now and time.monotonic() < self._due:
-            return
+    def update(self, proposals: Proposals) -> None:
+        """Append the finished proposals that the file lacks. Raises DiskFull if they cannot be written."""
         told: list[Told] = []
         for each in proposals.told[self._checked :]:
             if each is None:

@@ -31,8 +31,11 @@ class Progress:
     """Trainings that this phase needs; 1 for a budget in hours, whose `done` is the share that has passed."""
     trained: int
     failed: int
-    standing: Standing
-    """It may be behind `trained` within a phase, since to compute it takes longer the more is trained."""
+    standing: Standing | None
+    """It may be behind `trained` within a phase, since to compute it takes longer the more is trained.
+
+    None where thousands of trainings are known and this run has added none yet.
+    """
 
 
 Observer = Callable[[Progress], None]

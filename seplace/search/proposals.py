@@ -109,14 +109,21 @@ class Proposals:
         self.told.append(None)
         return number, placement
 
+    def take(self, placement: Placement) -> int:
+        """Take a proposal of an earlier run that no sampler must hear of; return its number."""
+        assert not self.reads_study
+        number, _ = self.ask(placement)
+        return number
+
     def _asked(self, number: int, fixed: Placement | None) -> optuna.Trial:
-        batch = self.batches.of(number, unfinished=self.asked)
         with user_errors_if(SAMPLERS.is_external(self.sampler), f"sampler {self.sampler} fails"):
             sampler = self.make_sampler(derive_seed(self.task.seed, "proposal", number) % 2**32, self.task)
             if not isinstance(sampler, optuna.samplers.BaseSampler):
                 raise UserCodeError(f"sampler {self.sampler} gives an Optuna sampler (got {sampler!r})")
-            if isinstance(sampler, JointSampler) and batch.size > 1:
-                sampler.batch = batch
+            if isinstance(sampler, JointSampler):
+                batch = self.batches.of(number, unfinished=self.asked)
+                if batch.size > 1:
+                    sampler.batch = batch
             if not self.reads_study and number % _ASKED_AT_MOST == 0:
                 self.study = self._new_study()
             self.study.sampler = sampler if fixed is None else _Overruled(sampler, self.parameters.of(fixed))

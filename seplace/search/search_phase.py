@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -63,6 +63,17 @@ class _Step:
     """The name of the baseline that it is; None for a proposal."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Untold:
+    """A finished proposal that nothing was told, and the seed of its training; None if earlier trainings answered."""
+
+    number: int
+    placement: Placement
+    seed: int | None
+    ended: int
+    """The number of trainings of the placement that had ended then."""
+
+
 class SearchPhase:
     """One search. Proposals and trainings of earlier runs are taken from the ledger."""
 
@@ -101,6 +112,8 @@ class SearchPhase:
         self.is_spent = False
         self.unproductive = 0
         self.pending: deque[_Step] = deque()
+        self.untold: list[_Untold] = []
+        """The proposals of earlier runs that are taken and not yet told."""
         bands = Bands(task) if budget.rungs else None
         self.rungs = Rungs(budget.rungs, length=self.length, bands=bands, seed=task.seed)
         self.ended: dict[Placement, list[int]] = defaultdict(list)
@@ -119,15 +132,15 @@ class SearchPhase:
         try:
             self._run()
         except BaseException:
-            if self.optuna_file is not None:
-                with suppress(Exception):  # the cause says more; the next run writes what is lacking
-                    self.optuna_file.update(self.proposals, now=True)
+            with suppress(Exception):  # the cause says more; the next run writes what is lacking
+                self._write_optuna_file(now=True)
             raise
 
     def _run(self) -> None:
         # In-order tell: proposal k is made after exactly those before k - window are known, whatever finished first.
         window = self.budget.workers + self.budget.workers // 2
         ended, settles_at, is_settled = 0, _SETTLED_EVERY, False
+        self._take_finished()
         while True:
             while len(self.pending) < window and not is_settled and self._ask():
                 pass
@@ -143,8 +156,7 @@ class SearchPhase:
                     is_settled = self._regret(self.proposals.history).mean <= _SETTLED
                     # With many workers or results it would take longer than the trainings.
                     settles_at = ended + max(_SETTLED_EVERY, self.budget.workers // 2, ended // 50)
-                if self.optuna_file is not None:
-                    self.optuna_file.update(self.proposals, now=False)
+                self._write_optuna_file()
                 if self.budget.trainings is not None:
                     self.done = (self.spent - sum(each.cost for each in self.pending)) / self.length
             else:
@@ -152,12 +164,60 @@ class SearchPhase:
                 self.on_done(self.done)
                 self._note_seconds()
         self._note_seconds(now=True)
-        if self.optuna_file is not None:
-            self.optuna_file.update(self.proposals, now=True)
-        self._note_regret(self.proposals.history, is_settled=is_settled)
+        self._write_optuna_file(now=True)
+        self._note_regret(is_settled=is_settled)
         if self.budget.rungs:
             self.ledger.set_fact("rungs", self.rungs.to_fact())
         self.on_done(self.done)
+
+    def _take_finished(self) -> None:
+        """Take the finished proposals of earlier runs without telling them, if no sampler and no rung looks at them.
+
+        They are told when something does.
+        """
+        if self.proposals.reads_study or self.budget.rungs or self.budget.stop == "settled":
+            return
+        while self.pending:  # baselines that the search overlaps
+            assert self.pending[0].job is not None
+            last = self.trainings.answer(self.pending[0].job)
+            if last is None:
+                return
+            self._finish(self.pending.popleft(), last)
+        results, length = self.trainings.results, self.length
+        while self._within_budget(length):
+            placement = self.recorded.get(self.proposals.next_number)
+            if placement is None:
+                break
+            seed = self.seeds[placement]
+            is_trained = seed < self.task.seeds and self.costs.within_limits(placement)
+            if is_trained and (str(placement), seed, length) not in results:
+                break
+            if is_trained:
+                self.seeds[placement] += 1
+                self.ended[placement].append(seed)
+                self.spent += length
+            self.unproductive = 0 if is_trained else self.unproductive + 1
+            self._note_untold(self.proposals.take(placement), placement, seed if is_trained else None)
+        if self.budget.trainings is not None:
+            self.done = self.spent / length
+
+    def _note_untold(self, number: int, placement: Placement, seed: int | None) -> None:
+        ended = len(self.ended[placement])
+        self.untold.append(_Untold(number=number, placement=placement, seed=seed, ended=ended))
+
+    def _tell_taken(self) -> None:
+        """Tell the proposals that were taken from earlier runs."""
+        untold, self.untold = self.untold, []
+        for each in untold:
+            last = None
+            if each.seed is not None:
+                last = self.trainings.results[str(each.placement), each.seed, self.length]
+            self._tell(each.number, last, each.placement, seeds=self.ended[each.placement][: each.ended])
+
+    def _write_optuna_file(self, *, now: bool = False) -> None:
+        if self.optuna_file is not None and (now or self.optuna_file.is_due):
+            self._tell_taken()
+            self.optuna_file.update(self.proposals)
 
     def _note_seconds(self, *, now: bool = False) -> None:
         """Commit the time of the search, `now` or once a second: a commit waits for the disk."""
@@ -263,11 +323,15 @@ class SearchPhase:
             self._finish_baseline(step, last)
             return False
         job = step.job
+        if job is None and self.untold:
+            self._note_untold(step.number, step.placement, None)
+            return False
+        self._tell_taken()
         accuracy = None if job is None or last is None else last.accuracy_after(job.epochs)
         if job is None or job.epochs == self.length or accuracy is None:
             if last is not None:
                 self._add_end(last)
-            self._tell(step.number, last, step.placement)
+            self._tell(step.number, last, step.placement, seeds=self.ended[step.placement])
             return job is not None
         target = self.rungs.add_at_rung(step.placement, job.epochs, accuracy)
         if target is not None:
@@ -308,12 +372,12 @@ class SearchPhase:
                 return placement
         return None
 
-    def _tell(self, number: int, last: Evaluation | None, placement: Placement) -> None:
-        """Tell the mean accuracy of a placement with its last training; None if earlier trainings answered."""
+    def _tell(self, number: int, last: Evaluation | None, placement: Placement, *, seeds: Sequence[int]) -> None:
+        """Tell the mean accuracy of a placement on `seeds` with its last training; None if earlier ones answered."""
         if last is not None and last.reason == "crashed":
             self.proposals.tell_failed(number)
             return
-        accuracy = self.trainings.mean_accuracy(placement, seeds=self.ended[placement])
+        accuracy = self.trainings.mean_accuracy(placement, seeds=seeds)
         has_failed = accuracy is None or (last is not None and last.state == "failed")
         constraints = self._constraints(placement, has_failed=has_failed)
         if accuracy is None or max(constraints.values()) > 0:
@@ -345,7 +409,9 @@ class SearchPhase:
         )
         return expected_regret(posterior, self.task.priced_space_by(history.costs), closed=history.failed)
 
-    def _note_regret(self, history: History, *, is_settled: bool) -> None:
+    def _note_regret(self, *, is_settled: bool) -> None:
+        self._tell_taken()
+        history = self.proposals.history
         if history.observations:
             regret = self._regret(history)
             noted = {"settled": is_settled, "mean": regret.mean, "upper": regret.upper}

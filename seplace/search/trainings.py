@@ -41,13 +41,13 @@ class Trainings:
         self.costs = costs
         self.is_front_of_space = bool(ledger.fact("front_of_space"))
         """Whether baselines beside the space stay off the front; not in studies that began with version 0.10."""
-        known = ledger.evaluations()
-        self.attempts = Attempts(failure_rules, known, ledger.failures(), retry_failed=retry_failed)
-        self.results: dict[EvaluationKey, Evaluation] = {
-            row.key: row for row in known if row.key not in self.attempts.replaced
-        }
+        self.results, failed = ledger.stored_evaluations()
         """Results of the full length, without trainings that stopped at a rung and failures that will be repeated."""
-        self.failed = sum(row.state == "failed" for row in self.results.values())
+        known = [self.results[key] for key in failed]
+        self.attempts = Attempts(failure_rules, known, ledger.failures(), retry_failed=retry_failed)
+        for key in self.attempts.replaced:
+            del self.results[key]
+        self.failed = len(failed) - len(self.attempts.replaced)
         """The number of results that are failures."""
         self.rungs: dict[EvaluationKey, Evaluation] = {row.key: row for row in ledger.rungs()}
         self._in_flight: set[EvaluationKey] = set()
@@ -60,7 +60,7 @@ class Trainings:
 
     def answer(self, job: Job) -> Evaluation | None:
         """Return the result of a job, or that of the whole training that includes it; None if there is neither."""
-        return self.rungs.get(job.key) or self.results.get(self.job(job.placement, job.seed).key)
+        return self.rungs.get(job.key) or self.results.get((str(job.placement), job.seed, self.length))
 
     def start(self, job: Job) -> bool:
         """Submit a job unless its result is known. Return whether there is something to wait for."""
@@ -131,7 +131,7 @@ class Trainings:
 
     def mean_accuracy(self, placement: Placement, *, seeds: Iterable[int]) -> float | None:
         """Return the mean over the seeds that have a result; None without any."""
-        rows = [self.results.get(self.job(placement, seed).key) for seed in seeds]
+        rows = [self.results.get((str(placement), seed, self.length)) for seed in seeds]
         accuracies = [row.accuracy for row in rows if row is not None and row.accuracy is not None]
         return float(np.mean(accuracies)) if accuracies else None
 

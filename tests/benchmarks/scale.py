@@ -106,7 +106,7 @@ class Simulated:
         return {}
 
     def describe_images(self) -> dict[str, Any]:
-        return {"classes": ["a", "b"], "channels": 3, "image_size": 32}
+        return {"classes": ["a", "b"], "channels": 3, "image_size": 32, "mean": [0.5] * 3, "std": [0.25] * 3}
 
     def estimate_seconds(self, placement: Placement) -> float:
         del placement

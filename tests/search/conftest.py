@@ -39,6 +39,8 @@ def no_optuna_file(monkeypatch) -> None:
     class Nothing:
         def __init__(self, path) -> None: ...
 
-        def update(self, proposals, *, now) -> None: ...
+        is_due = False
+
+        def update(self, proposals) -> None: ...
 
     monkeypatch.setattr(run_study, "OptunaFile", Nothing)

@@ -1,5 +1,7 @@
 """Optuna's file is written in a few transactions, and holds what Optuna itself would have written."""
 
+import time
+
 import optuna
 import pytest
 
@@ -14,7 +16,7 @@ SHOWN = ("number", "state", "values", "params", "distributions", "user_attrs", "
 
 def told(sampler: str) -> Proposals:
     """Return proposals of each kind: known before, trained, answered by earlier trainings, failed, pending."""
-    proposals = Proposals(task_of(), sampler=sampler, name="told")
+    proposals = Proposals(task_of(), sampler=sampler, name="told", workers=1)
     plain = next(iter(proposals.task.space))
     first = Observation(placement=plain, seed=0, accuracy=91.0, cross_entropy=0.3)
     proposals.add_known(first, cost=5, constraints={"training failed": -1.0}, label="plain")
@@ -41,22 +43,22 @@ def trials_in(path) -> list[tuple[object, ...]]:
 @pytest.mark.parametrize("sampler", ["random", "nsga2"])
 def test_the_rows_are_those_that_optuna_writes(tmp_path, monkeypatch, sampler) -> None:
     proposals = told(sampler)
-    OptunaFile(tmp_path / "rows.db").update(proposals, now=True)
+    OptunaFile(tmp_path / "rows.db").update(proposals)
     rows = trials_in(tmp_path / "rows.db")
     assert [number for number, *_ in rows] == [0, 1, 2, 3, 4]
     monkeypatch.setattr(optuna_rows, "SCHEMA_VERSION", 0)  # an Optuna that we do not know: it adds the trials itself
-    OptunaFile(tmp_path / "optuna.db").update(proposals, now=True)
+    OptunaFile(tmp_path / "optuna.db").update(proposals)
     assert trials_in(tmp_path / "optuna.db") == rows
     for name in ("rows.db", "optuna.db"):  # nothing is written twice
-        OptunaFile(tmp_path / name).update(proposals, now=True)
+        OptunaFile(tmp_path / name).update(proposals)
         assert trials_in(tmp_path / name) == rows
 
 
-def test_a_transaction_takes_what_has_gathered(tmp_path) -> None:
-    proposals = told("random")
+def test_a_transaction_takes_what_has_gathered(tmp_path, monkeypatch) -> None:
     file = OptunaFile(tmp_path / "optuna.db")
-    for _ in range(100):
-        file.update(proposals, now=False)
-    assert not file.path.exists()
-    file.update(proposals, now=True)
-    assert len(trials_in(file.path)) == 5
+    assert not file.is_due
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 5)
+    assert file.is_due
+    file.update(told("random"))
+    assert not file.is_due
