@@ -1,0 +1,115 @@
+"""Throughput of worker processes whose trainings only sleep: `python -m tests.benchmarks.throughput`.
+
+All else is real: the executor, the sampler, the ledger, the Optuna study, progress.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seplace.costs.of_space import count_space
+from seplace.costs.table import CostTable
+from seplace.placement import Placement
+from seplace.results.evaluation import Evaluation, Job
+from seplace.search.run_study import run_study
+from seplace.seeds import derive_seed
+from seplace.study.config import StudyConfig, load_study
+from seplace.training.score import Score
+from tests.benchmarks.figures import show_machine
+from tests.studies import write_study
+
+SECONDS = 1.0
+
+
+class Sleeping:
+    """Sleeps instead of training; accuracy is a sum over stages, with noise."""
+
+    def __init__(self, config: StudyConfig, folder: Path, *, worker: int) -> None:
+        self.config = config
+        self.log = folder / f"worker{worker}.jsonl"
+
+    def evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:
+        begin = time.time()
+        time.sleep(SECONDS)
+        on_epoch(job.epochs)
+        worth = sum(_normal(stage, str(choice)) for stage, choice in enumerate(job.placement.choices))
+        with self.log.open("a") as log:
+            log.write(json.dumps([begin, time.time()]) + "\n")
+        return Evaluation(
+            placement=job.placement,
+            seed=job.seed,
+            epochs=job.epochs,
+            state="complete",
+            accuracy=80 + worth + 0.3 * _normal(str(job.placement), job.seed),
+            weights="none",
+        )
+
+    def test(self, evaluation: Evaluation) -> Score:
+        return Score(accuracy=evaluation.accuracy or 0.0, cross_entropy=1.0)
+
+    def cost_table(self) -> CostTable:
+        return count_space(
+            self.config.search_space, ["flops", "params"], image_size=None, num_classes=None, in_channels=3
+        )
+
+    def latencies(self, placements: Sequence[Placement]) -> dict[str, dict[str, Any]]:  # noqa: ARG002 - none is timed
+        return {}
+
+    def describe_images(self) -> dict[str, Any]:
+        return {}
+
+    def estimate_seconds(self, placement: Placement) -> float:  # noqa: ARG002 - all sleep alike
+        return SECONDS
+
+
+def _normal(*key: str | int) -> float:
+    return float(np.random.default_rng(derive_seed("worth", *key)).standard_normal())
+
+
+def main() -> None:
+    """Print the share of the workers' time in which they train, from the first training to the last."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--space", default="cifar-resnet20")
+    parser.add_argument("--sampler", default="effects")
+    parser.add_argument("--workers", type=int, default=8)
+    parser.add_argument("--evaluations", type=int, default=400)
+    given = parser.parse_args()
+    show_machine()
+    with tempfile.TemporaryDirectory() as place:
+        path = write_study(
+            Path(place),
+            space=given.space,
+            evaluator={"name": "tests.benchmarks.throughput:Sleeping"},
+            search={"sampler": given.sampler, "trainings": given.evaluations, "seeds": 3},
+            confirm=None,
+            run={"executor": "processes", "workers": given.workers},
+        )
+        folder = Path(place) / "out"
+        before = time.process_time()
+        run_study(load_study(path), folder, observer=lambda _: None)
+        driver = time.process_time() - before
+        spans = [json.loads(line) for log in folder.glob("worker*.jsonl") for line in log.read_text().splitlines()]
+    begins, ends = np.array(sorted(spans)).T
+    length = ends.max() - begins.min()
+    # Workers import for seconds before their first training, which is not the driver's doing.
+    ready = begins[given.workers - 1]
+    late = int((begins >= ready).sum())
+    print(
+        f"{given.sampler}, {given.workers} workers, trainings of {SECONDS:g} s, {len(spans)} evaluations of "
+        f"{given.space}: {len(spans) * SECONDS / given.workers / length:.1%} of the ideal throughput in "
+        f"{length:.1f} s, "
+        f"{late * SECONDS / given.workers / (ends.max() - ready):.1%} once all workers run; the driver takes "
+        f"{1000 * driver / len(spans):.1f} ms of processor time for each"
+    )
+
+
+if __name__ == "__main__":
+    main()
