@@ -12,6 +12,8 @@ import logging
 import os
 import re
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -30,6 +32,8 @@ _T = TypeVar("_T")
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # would copy the current folder, results included, to each machine
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "RAY_NUM_REDIS_GET_RETRIES": "5",  # seconds, after which nobody waits for a cluster that does not answer
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # as Ray is going to do; it warns otherwise
 }
 """Settings that Ray reads when it is imported, where the user has not set them."""
@@ -41,6 +45,17 @@ _LONGEST_PLACE = 40
 """The length of the path of a temporary folder beyond which the names of Ray's sockets would be too long."""
 
 _CONNECT_SECONDS = 5.0
+_JOIN_SECONDS = 45.0
+
+_MARK = "The error of Ray:"
+_TRIAL = f"""\
+import logging, sys, ray
+try:
+    ray.init(address=sys.argv[1], log_to_driver=False, logging_level=logging.CRITICAL)
+except Exception as error:
+    sys.exit(f"{_MARK} {{type(error).__name__}} {{error.__cause__ or error}}")
+"""
+"""A program that joins a cluster."""
 
 
 def address_of(run: RunSection) -> str | None:
@@ -136,18 +151,19 @@ class Cluster:
             )
         else:
             _knock(self.address)
+            _try_to_join(self.address)
             del quiet["include_dashboard"]
             ray.init(address=self.address, **quiet)
         internals._worker_logs_enabled = False  # a dead worker is reported as a failed training
 
     def _reason(self, error: Exception) -> str:
         """Return one line about a cluster that cannot be joined."""
-        text = _first_line(error)
+        text, whole = _first_line(error), f"{error} {error.__cause__}"
         if self.address is None:
             return f"no Ray cluster can be started here: {text}"
         where = f"the Ray cluster at {self.address}" if self.address != "auto" else "the Ray cluster of this machine"
-        if "Version mismatch" in str(error):
-            found = re.findall(r"(Ray|Python): (\S+)", str(error))
+        if "Version mismatch" in whole:
+            found = re.findall(r"(Ray|Python): (\S+)", whole)
             theirs, ours = found[:2], found[2:4]
             differing = " and ".join(
                 f"{name} {its}, here it is {here}"
@@ -155,10 +171,10 @@ class Cluster:
                 if its != here
             )
             return f"{where} runs {differing or 'another version'}: all machines need the same ones"
-        if type(error).__name__ == "AuthenticationError" or "auth" in text.lower():
+        if re.search("(?i)AuthenticationError|auth.{0,20}token|unauthenticated", whole):
             return (
-                f"{where} does not take this machine's token ({text.partition('. ')[0]}): set RAY_AUTH_MODE=token "
-                "and put the token of the cluster into ~/.ray/auth_token"
+                f"{where} takes only those who have its token: set RAY_AUTH_MODE=token, and put the token into "
+                "~/.ray/auth_token, as ray get-auth-token prints it on a machine of the cluster"
             )
         return f"{where} cannot be joined: {text}"
 
@@ -224,6 +240,23 @@ def _knock(address: str) -> None:
         raise ValueError("an address is host:port, or auto")
     with socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS):
         pass
+
+
+def _try_to_join(address: str) -> None:
+    """Join a cluster in a process of its own: Ray prints much where that fails, aborts, or tries for ever."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _TRIAL, address],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_JOIN_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        raise TimeoutError(f"no Ray cluster answers there within {_JOIN_SECONDS:.0f} s") from None
+    if done.returncode:
+        raise ConnectionError(done.stderr.partition(_MARK)[2] or done.stderr or f"exit code {done.returncode}")
 
 
 def _first_line(error: Exception) -> str:
