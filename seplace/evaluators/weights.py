@@ -6,12 +6,13 @@ import re
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 from torch import nn
 
 from seplace.errors import CorruptResults, InputError, MissingWeights
-from seplace.files.atomic import sha256_of
+from seplace.files.atomic import is_file, sha256_of
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation
 
@@ -42,13 +43,20 @@ def read_weights(folder: Path, evaluation: Evaluation) -> dict[str, torch.Tensor
     if evaluation.weights is None:
         raise CorruptResults(f"{evaluation.placement}, seed {evaluation.seed}: no weights were kept")
     path = folder / "weights" / evaluation.weights
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise MissingWeights(f"{path}: the trained weights are not there; they are made by the run") from error
+    if path.parent != folder / "weights" or path.name in ("", ".."):  # `../..`, or an absolute path
+        raise CorruptResults(f"{evaluation.placement}, seed {evaluation.seed}: {evaluation.weights!r} is no file name")
+    if not path.exists():
+        raise MissingWeights(f"{path}: the trained weights are not there; they are made by the run")
+    if not is_file(path):  # reading a FIFO would not end
+        raise CorruptResults(f"{path}: is no file")
+    data = path.read_bytes()
     if sha256_of(data) != evaluation.weights_sha256:
         raise CorruptResults(f"{path}: the trained weights are not those that were written (SHA-256 differs)")
-    return {_current_name(name, evaluation.placement): tensor for name, tensor in load_safetensors(data).items()}
+    try:
+        tensors = load_safetensors(data)
+    except (SafetensorError, ValueError, TypeError, KeyError) as error:
+        raise CorruptResults(f"{path}: not readable as safetensors ({error})") from error
+    return {_current_name(name, evaluation.placement): tensor for name, tensor in tensors.items()}
 
 
 def _current_name(name: str, placement: Placement) -> str:
@@ -57,5 +65,6 @@ def _current_name(name: str, placement: Placement) -> str:
     if match is None:
         return name
     slots = {"serial": "residual", "pre": "residual", "parallel": "shortcut"}
-    slot = slots.get(placement.choices[int(match["stage"])].attachment)
+    at = int(match["stage"])
+    slot = slots.get(placement.choices[at].attachment) if at < len(placement) else None
     return name if slot is None else f"{match['block']}.{slot}.attention.gate.{match['tensor']}"

@@ -61,6 +61,7 @@ def plot_front(
     the cost hardly moves over them. Arrows at an end of the y axis are intervals that go on. Before anything is trained
     there are axes with a sentence in them.
     """
+    unit = _plain(unit)
     if placements.empty:
         y = f"{measured} in %" if absolute else f"gain over plain, in points of {measured}"
         return _empty(title, f"extra {unit} over the plain backbone", y)
@@ -214,7 +215,7 @@ def plot_simulation(summary: pd.DataFrame, *, title: str) -> Figure:
                     linewidth=0,
                 )
                 axes.plot(curve["trainings"], curve["hypervolume"], color=colors[sampler], marker="o", markersize=3.5)
-            axes.set_title(f"{problem}: {recommendation} front", loc="left", fontsize=10, color=_INK)
+            axes.set_title(_plain(f"{problem}: {recommendation} front"), loc="left", fontsize=10, color=_INK)
             axes.set_xscale("log")  # equal steps are equal ratios: half the trainings, a quarter
             axes.set_xticks(sorted(shown["trainings"].unique()), minor=False)
             axes.xaxis.set_major_formatter("{x:.0f}")
@@ -247,7 +248,7 @@ def save_figure(figure: Figure, path: Path) -> None:
 
 
 def _plain(title: str) -> str:
-    """Return a title with dollars escaped, so that they begin no formula."""
+    """Return a title or a unit with dollars escaped, so that they begin no formula."""
     return printable(title).replace("$", r"\$")
 
 

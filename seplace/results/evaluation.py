@@ -13,7 +13,7 @@ from seplace.arrays import ImageBits, check_correct
 from seplace.files.atomic import safe_name
 from seplace.files.former_words import former_placement
 from seplace.placement import Placement
-from seplace.results.shapes import check_record
+from seplace.results.ledger_content import check_record
 
 EvaluationKey = tuple[str, int, int]
 """(placement, seed, epochs): the key of an evaluation, unique in a ledger."""

@@ -19,6 +19,7 @@ from seplace.files.former_words import rename_rows, renamed_rows
 from seplace.files.plain_json import read_json
 from seplace.placement import Placement, PlacementReader
 from seplace.results.evaluation import Evaluation, EvaluationKey
+from seplace.results.ledger_content import check_fact, check_record
 from seplace.results.ledger_schema import (
     SCHEMA_VERSION,
     STATEMENTS,
@@ -27,7 +28,6 @@ from seplace.results.ledger_schema import (
     strange_object,
     version_of,
 )
-from seplace.results.shapes import check_fact, check_record
 from seplace.results.stored import StoredEvaluations
 from seplace.version import __version__
 
@@ -200,7 +200,7 @@ class Ledger:
         query = "SELECT placement, seed, epochs, record, json_extract(record, '$.state') FROM evaluations"
         records, failed = [], []
         for *key, record, state in self._rows(query):
-            records.append((tuple(key), record))
+            records.append((tuple(key), str(record)))  # a blob is no record, as reading it says
             if state == "failed":
                 failed.append(tuple(key))
         return StoredEvaluations(records, read=self._evaluation), failed

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from seplace.files.plain_text import printable
 from seplace.interval import UNKNOWN, Interval
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation
@@ -26,13 +27,21 @@ if TYPE_CHECKING:
 LATENCY_COLUMNS = ("latency_ms", "latency_ms_lower", "latency_ms_upper", "extra_latency_ms")
 
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\n")
+"""The beginnings of a cell that a spreadsheet runs as a formula, or skips to find one."""
+
+
 def to_csv(table: pd.DataFrame) -> str:
-    """Return a table as CSV; text that a spreadsheet would run as a formula is quoted."""
+    """Return a table as CSV; text that a spreadsheet would run is quoted, and what a terminal would obey is escaped."""
 
     def quoted(value: Any) -> Any:
-        return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
+        if not isinstance(value, str):
+            return value
+        return f"'{printable(value)}" if value.startswith(_FORMULA) else printable(value)
 
-    return table.map(quoted).to_csv(index=False, float_format="%.6g") if len(table.columns) else ""
+    if not len(table.columns):
+        return ""
+    return table.rename(columns=quoted).map(quoted).to_csv(index=False, float_format="%.6g")
 
 
 def evaluations_frame(evaluations: Sequence[Evaluation]) -> pd.DataFrame:

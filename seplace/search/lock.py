@@ -15,6 +15,9 @@ from filelock import FileLock, Timeout
 from seplace.errors import StudyBusy, UnwritableFolder
 from seplace.files.atomic import DiskFull
 
+_LONGEST_NAME = 400
+"""The most bytes of a lock file that are shown."""
+
 _CANNOT_LOCK = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
 """The errors of a file system that has no locks."""
 
@@ -31,7 +34,7 @@ def study_lock(path: Path) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(blocking=False)
     except Timeout as error:
-        raise StudyBusy(f"{path.parent}: this study is already being run by {path.read_text().strip()}") from error
+        raise StudyBusy(f"{path.parent}: this study is already being run by {_name_in(path)}") from error
     except OSError as error:
         if error.errno in _CANNOT_LOCK:
             raise UnwritableFolder(f"{path}: cannot be locked ({error.strerror}); use another file system") from error
@@ -52,9 +55,18 @@ def holder(path: Path) -> str | None:
 
     A shared lock tests it, since the exclusive one of filelock needs a file that may be written.
     """
-    with suppress(OSError), path.open() as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return file.read().strip()
+    with suppress(OSError):
+        if not path.is_file():  # opening a FIFO would wait for ever
+            return None
+        with path.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return _name_in(path)
     return None
+
+
+def _name_in(path: Path) -> str:
+    """Return the name of the process in a lock file, which anybody may have written."""
+    with path.open("rb") as file:
+        return file.read(_LONGEST_NAME).decode(errors="replace").strip()

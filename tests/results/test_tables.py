@@ -1,3 +1,5 @@
+import csv
+import io
 import math
 from dataclasses import replace
 
@@ -13,7 +15,7 @@ from seplace.results.evaluation import Evaluation
 from seplace.results.observations import estimates_of
 from seplace.results.picks import knee_of
 from seplace.results.summaries import summarize
-from seplace.results.tables import evaluations_frame, front_frame, paired_gain, placements_frame
+from seplace.results.tables import evaluations_frame, front_frame, paired_gain, placements_frame, to_csv
 from seplace.study.space_file import load_space
 from tests.results.test_evaluation import CBAM, ECA, PLAIN, SE, evaluation, rows
 
@@ -183,3 +185,13 @@ def test_evaluations_in_a_table():
     assert table["seconds"].iloc[0] == 1.235
     assert table["flops"].tolist() == [1100, 1100]
     assert evaluations_frame([]).empty
+
+
+def test_cells_and_headings_are_no_formulas_and_obey_no_terminal():
+    cells = ["=1+1", "+1", "-1", "@x", "\t=1", "\n=1", "\r=1", "\x1b[31mred", "a,b", "se16", "'=1"]
+    table = pd.DataFrame({"=heading": cells, "number": [-1.5] * len(cells)})
+    rows = list(csv.reader(io.StringIO(to_csv(table))))
+    assert rows[0] == ["'=heading", "number"]
+    shown = ["'=1+1", "'+1", "'-1", "'@x", "'\t=1", "'\n=1", r"\r=1", r"\x1b[31mred", "a,b", "se16", "'=1"]
+    assert [row[0] for row in rows[1:]] == shown
+    assert {row[1] for row in rows[1:]} == {"-1.5"}

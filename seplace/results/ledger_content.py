@@ -10,7 +10,9 @@ import functools
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, TypeAdapter, ValidationError
+
+from seplace.files.atomic import path_problem
 
 _MANY = 2**53
 """More than any count in a ledger: larger ones are not exact where they meet other numbers."""
@@ -19,6 +21,23 @@ _Count = Annotated[int, Field(ge=0, le=_MANY)]
 _Number = Annotated[float, Field(ge=-1e15, le=1e15)]
 _Score = Annotated[float, Field(ge=-1e6, le=1e6)]
 _Text = Annotated[str, Field(max_length=100_000)]
+
+
+def _text(value: object) -> object:
+    if isinstance(value, str):
+        return value
+    raise ValueError("input should be text")
+
+
+def _path(value: str) -> str:
+    if problem := path_problem(value):
+        raise ValueError(problem)
+    return value
+
+
+_OfSystem = Annotated[Any, PlainValidator(_text)]
+"""A text in which a path may stand: the name of a file may have bytes that are no UTF-8, which pydantic refuses."""
+
 _FileName = Annotated[str, Field(pattern=r"^[^/\\\x00-\x1f]{1,255}$")]
 
 
@@ -48,13 +67,13 @@ class _Record(_Shape):
     weights: _FileName | None = None
     weights_sha256: _Text | None = None
     reason: _Text = ""
-    message: _Text = ""
+    message: _OfSystem = ""
     attempts: _Count = 1
     versions: dict[_Text, _Text] = {}
 
 
 class _Images(_Shape):
-    classes: list[_Text]
+    classes: list[_OfSystem]
     channels: Annotated[int, Field(ge=1, le=_MANY)]
     image_size: Annotated[int, Field(ge=1, le=_MANY)]
     mean: list[_Number]
@@ -62,7 +81,7 @@ class _Images(_Shape):
     training_images: _Count | None = None
     validation_images: _Count | None = None
     uses: dict[_Text, dict[_Text, Any]] | None = None
-    notes: list[_Text] = []
+    notes: list[_OfSystem] = []
 
 
 class _Regret(_Shape):
@@ -86,7 +105,7 @@ class _Rungs(_Shape):
 
 class _Shared(_Shape):
     seconds: _Number
-    reason: _Text
+    reason: _OfSystem
 
 
 class _Scored(_Shared):
@@ -135,7 +154,7 @@ class _Space(_Shape):
 _Choices = list[_Text]
 
 _FACTS: Mapping[str, Any] = {
-    "command": _Text,
+    "command": _OfSystem,
     "confirm_rounds": list[list[Annotated[list[_Text | _Count], Field(min_length=2, max_length=2)]]],
     "fingerprint": dict[_Text, Any],
     "finished": bool,
@@ -150,11 +169,11 @@ _FACTS: Mapping[str, Any] = {
     "rungs": _Rungs,
     "search_seconds": _Number,
     "space": _Space,
-    "stopped": _Text,
-    "study_folder": Annotated[str, Field(pattern=r"^[^\x00]{1,4096}$")],
-    "test_note": _Text,
+    "stopped": _OfSystem,
+    "study_folder": Annotated[_OfSystem, AfterValidator(_path)],
+    "test_note": _OfSystem,
     "units": dict[_Text, _Text],
-    "untested": _Text,
+    "untested": _OfSystem,
 }
 _PREFIXES: Mapping[str, Any] = {"score/": _Scored, "proxy/": _Shared}
 """The shapes of facts by the beginnings of their keys."""
