@@ -29,6 +29,7 @@ BY_HAND = {
     "python -m tests": "runs this test",
     "python -m tests --long": "runs this test",
     "pytest -q tests/attention": "is a part of the command that runs this test",
+    "tests/gpu/run.sh": "needs a GPU; its small form is tested in tests/gpu",
     "python -m tests.pages": "writes the pages, which are compared with what it would write",
     "source .venv/bin/activate": "makes the tests' environment the shell's",
     "pip install -q -c constraints.txt '.[images]'": "has been run where the tests run",

@@ -62,6 +62,8 @@ def _torchvision() -> list[Finding]:
 def _devices() -> list[Finding]:
     import torch
 
+    from seplace.training.devices import has_bf16
+
     findings = [
         Finding(
             subject="processor",
@@ -72,7 +74,7 @@ def _devices() -> list[Finding]:
         return [*findings, Finding(subject="GPU", state="not found by torch; studies run on the processor")]
     for number in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(number)
-        bf16 = "bf16" if torch.cuda.is_bf16_supported() else "no bf16"
+        bf16 = "bf16" if has_bf16(torch.device("cuda", number)) else "no bf16"
         findings.append(
             Finding(
                 subject=f"GPU {number}",

@@ -25,15 +25,17 @@ from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation, Job
 from seplace.study.config import StudyConfig
 from seplace.training.checkpoints import Checkpoint
-from seplace.training.devices import device_name, release_memory, resolve_device, share_memory
+from seplace.training.devices import device_name, release_memory, resolve_device, share_memory, use_device
 from seplace.training.fit import train
 from seplace.training.score import Score, measure_score
 
 
 def make(config: StudyConfig, folder: Path, *, worker: int) -> StandAlone:
-    """Return the evaluator of a worker on its device; sets torch's threads for this whole process."""
+    """Return the evaluator of a worker on its device; sets torch's threads and its GPU for this whole process."""
     torch.set_num_threads(config.run.threads)
-    return StandAlone(config, folder, device=resolve_device(config.run.accelerator, worker))
+    device = resolve_device(config.run.accelerator, worker)
+    use_device(torch.device(device))
+    return StandAlone(config, folder, device=device)
 
 
 class StandAlone:

@@ -21,6 +21,7 @@ from seplace.placement import Placement
 from seplace.seeds import derive_seed
 from seplace.study.config import StudyConfig
 from seplace.study.recipe import Recipe
+from seplace.training.devices import has_bf16
 from seplace.training.fit import CurvePoint, train
 from seplace.training.score import Score, measure_score
 from seplace.user_code import user_errors_if
@@ -34,7 +35,7 @@ class StudyNetworks:
         self.config = config
         self.device = torch.device(device)
         self._new: dict[str, frozenset[str]] = {}
-        if config.training.precision == "bf16" and self.device.type == "cuda" and not torch.cuda.is_bf16_supported():
+        if config.training.precision == "bf16" and not has_bf16(self.device):
             raise DeviceUnavailable(f"{torch.cuda.get_device_name(self.device)} has no bf16: use precision fp32")
 
     @cached_property

@@ -84,7 +84,7 @@ def measure_packing(
 
     Raises an error of seplace that is the same for every training, such as bad data.
     """
-    crew = _Crew(maker, placement, until=time.monotonic() + seconds, on_progress=on_progress)
+    crew = Crew(maker, placement, until=time.monotonic() + seconds, on_progress=on_progress)
     rates: dict[int, float] = {}
     held, limit = 0, ""
     try:
@@ -100,24 +100,26 @@ def measure_packing(
             held = max(held, *(each.held_bytes for each in rounds[-1]))
             if rates[number] < (1 + _WORTH) * best:
                 break
-    except _NoMore as reason:
+    except CannotMeasure as reason:
         limit = str(reason)
     finally:
         crew.close()
     return Packing(rates=rates, held_bytes=held, limit=limit)
 
 
-class _NoMore(Exception):
+class CannotMeasure(Exception):
     """The number that is being tried cannot be measured; the argument says why."""
 
 
 @dataclass
-class _Member:
+class Member:
+    """A worker process, and the connection to it."""
+
     process: subprocess.Popen[bytes]
     connection: Connection
 
 
-class _Crew:
+class Crew:
     """Worker processes that train the same placement in the same windows of time."""
 
     def __init__(
@@ -127,7 +129,7 @@ class _Crew:
         self.placement = placement
         self.until = until
         self.on_progress = on_progress
-        self.members: list[_Member] = []
+        self.members: list[Member] = []
         self._last: list[Window] = []
 
     def has_room(self, more: int) -> bool:
@@ -140,7 +142,7 @@ class _Crew:
         threads, before = self.maker.config.run.threads, len(self.members)
         for number in range(before, before + more):
             process, connection = begin(self.maker, number=number, threads=threads)
-            self.members.append(_Member(process=process, connection=connection))
+            self.members.append(Member(process=process, connection=connection))
             with suppress(OSError):  # a process that has died is noticed below
                 connection.send(Stepping(self.placement))
         self._answers(self.members[before:], is_ready=True)
@@ -162,31 +164,31 @@ class _Crew:
             member.process.wait()
             member.connection.close()
 
-    def _answers(self, members: list[_Member], *, is_ready: bool = False) -> list[Any]:
-        """Wait for one answer of each worker; raises _NoMore where one of them cannot train, or time has run out."""
+    def _answers(self, members: list[Member], *, is_ready: bool = False) -> list[Any]:
+        """Wait for one answer of each worker; raises CannotMeasure where one cannot train, or time has run out."""
         waiting, answers = list(members), []
         while waiting:
             self.on_progress()
             if time.monotonic() > self.until:
-                raise _NoMore(f"{len(self.members)} took too long to measure")
+                raise CannotMeasure(f"{len(self.members)} took too long to measure")
             for connection in wait([each.connection for each in waiting], timeout=_POLL_SECONDS):
                 member = next(each for each in waiting if each.connection is connection)
                 answers.append(self._answer(member, is_ready=is_ready))
                 waiting.remove(member)
         return answers
 
-    def _answer(self, member: _Member, *, is_ready: bool) -> Any:
+    def _answer(self, member: Member, *, is_ready: bool) -> Any:
         try:
             answer = member.connection.recv()
         except (EOFError, OSError) as error:
-            raise _NoMore(f"with {len(self.members)} a worker process died") from error
+            raise CannotMeasure(f"with {len(self.members)} a worker process died") from error
         if isinstance(answer, TrainingFailed | UserCodeError):
-            raise _NoMore(f"with {len(self.members)} a training failed: {answer}")
+            raise CannotMeasure(f"with {len(self.members)} a training failed: {answer}")
         if isinstance(answer, SeplaceError):
             raise answer
         if answer == DONE:
-            raise _NoMore("the evaluator cannot be measured")
+            raise CannotMeasure("the evaluator cannot be measured")
         if isinstance(answer, str) and answer != READY:
-            raise _NoMore(f"with {len(self.members)} a worker failed: {answer.strip().splitlines()[-1]}")
+            raise CannotMeasure(f"with {len(self.members)} a worker failed: {answer.strip().splitlines()[-1]}")
         assert (answer == READY) == is_ready
         return answer

@@ -13,15 +13,18 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from multiprocessing.spawn import get_executable
 
-from seplace.errors import DeviceFailed, DeviceUnavailable, SeplaceError
+from seplace.errors import DeviceFailed, DeviceUnavailable, SeplaceError, TrainingFailed
 from seplace.executors.executor import Evaluates, Maker, evaluate_job
 from seplace.placement import Placement
+from seplace.results.evaluation import Evaluation, Job
+from seplace.user_code import is_out_of_memory, out_of_memory_message
 
 READY, DONE = "ready", "done"
 """What a worker sends before each window of `Stepping`, and at its end."""
@@ -89,9 +92,7 @@ def work(connection: Connection) -> None:
     try:
         parent, maker, number, sharing = connection.recv()
         threading.Thread(target=_follow, args=(parent,), daemon=True).start()
-        evaluator = maker.make(number)
-        if sharing > 1 and hasattr(evaluator, "share_device"):
-            evaluator.share_device(among=sharing)
+        evaluator = _made(maker, number, sharing)
         while True:
             job = connection.recv()
             if isinstance(job, Stepping):
@@ -107,6 +108,32 @@ def work(connection: Connection) -> None:
         connection.send(error)
     except Exception:
         connection.send(traceback.format_exc())
+
+
+def _made(maker: Maker, number: int, sharing: int) -> Evaluates:
+    """Return the evaluator with its share of a device; without memory even for that, one whose jobs say so."""
+    try:
+        evaluator = maker.make(number)
+        if sharing > 1 and hasattr(evaluator, "share_device"):
+            evaluator.share_device(among=sharing)
+    except (MemoryError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            return _NoRoom(error)
+        raise
+    return evaluator
+
+
+class _NoRoom:
+    """Stands for an evaluator for which there was no memory."""
+
+    def __init__(self, error: MemoryError | RuntimeError) -> None:
+        self.error = error
+
+    def evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:  # noqa: ARG002 - no job has room
+        raise self.error
+
+    def train_in_windows(self, placement: Placement, **_: object) -> None:
+        raise TrainingFailed("oom", f"{placement}: {out_of_memory_message(self.error)}")
 
 
 def _step(evaluator: Evaluates, job: Stepping, connection: Connection) -> None:

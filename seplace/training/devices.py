@@ -47,6 +47,20 @@ def free_memory(device: torch.device) -> int | None:
     return int(torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else available_bytes()
 
 
+def use_device(device: torch.device) -> None:
+    """Make a GPU the current one: what names no GPU would else take memory of the first one, in every process."""
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Return whether a device computes in bf16; a GPU that only emulates it would be slower than in fp32."""
+    if device.type != "cuda":
+        return True
+    with torch.cuda.device(device):
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+
+
 def synchronize(device: torch.device) -> None:
     """Wait until a device has done what it was given; a CPU has."""
     if device.type == "cuda":
@@ -57,10 +71,11 @@ def share_memory(device: torch.device, *, among: int) -> None:
     """Limit this process to its share of a GPU's memory, in bytes that torch may hold; a CPU has no such limit.
 
     So it depends on the training alone whether its memory suffices, and not on what the others hold at this moment.
+    The driver's process is on the device too.
     """
     if device.type == "cuda":
         total = torch.cuda.get_device_properties(device).total_memory
-        share = (total - among * CONTEXT_BYTES) / (among * total)
+        share = (total - (among + 1) * CONTEXT_BYTES) / (among * total)
         torch.cuda.set_per_process_memory_fraction(max(share, 0.5 / among) if among > 1 else 1.0, device)
 
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from seplace.executors import processes
-from seplace.executors.executor import EvaluatorMaker
+from seplace.errors import TrainingFailed
+from seplace.executors import processes, worker
+from seplace.executors.executor import EvaluatorMaker, evaluate_job
 from seplace.executors.processes import Processes
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation, Job
@@ -82,8 +83,8 @@ def test_a_training_is_tried_with_fewer_until_it_has_room(train):
 
 def test_where_it_happens_often_fewer_run_until_the_end(train):
     seeds = [AT_MOST_TWO + step for step in range(4)]
-    with pytest.warns(UserWarning, match="memory ran out in 3 trainings beside others: from now on at most 2 at once"):
-        done = train(seeds, workers=4)
+    with pytest.warns(UserWarning, match="memory ran out in 3 trainings beside others: from now on at most 1 at once"):
+        done = train(seeds, workers=3)
     assert {each.state for each in done.values()} == {"complete"}
 
 
@@ -138,3 +139,23 @@ def test_a_gpu_is_shared_by_those_that_are_on_it_alone(tmp_path):
     executor.submit(replace(first.job, seed=9))
     assert workers[0].started[-1] == (9, 2)
     assert len(workers[3].started) == 1
+
+
+class Cramped:
+    """Makes no evaluator where two share a device: not even that has room."""
+
+    def make(self, worker: int) -> Hungry:
+        if worker:
+            raise RuntimeError("CUDA error: out of memory\nmore")
+        raise RuntimeError("another error")
+
+
+def test_a_worker_without_memory_to_begin_with_says_so_of_its_jobs():
+    made = worker._made(Cramped(), 1, 2)
+    job = Job(placement=Placement.parse("none-se4-eca"), seed=0, epochs=1)
+    failed = evaluate_job(made, job, on_epoch=lambda _: None)
+    assert (failed.reason, failed.message) == ("oom", "memory ran out: CUDA error: out of memory")
+    with pytest.raises(TrainingFailed, match="memory ran out"):
+        made.train_in_windows(job.placement, next_window=None, on_window=None)
+    with pytest.raises(RuntimeError, match="another error"):
+        worker._made(Cramped(), 0, 2)

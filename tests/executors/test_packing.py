@@ -50,7 +50,7 @@ def test_the_number_that_is_taken(rates, best):
 class Stepper:
     """Makes steps at the pace of its worker, and holds some memory."""
 
-    pace, held, free = 100, 10, 1000
+    pace, gain, held, free = 100, 1, 10, 1000
     dies = 99
 
     def __init__(self, config, folder: Path, *, worker: int) -> None:
@@ -64,7 +64,7 @@ class Stepper:
         if self.worker >= self.dies:
             raise MemoryError("Unable to allocate 9 TiB")
         while next_window() is not None:
-            steps = self.pace if self.worker < 2 else 1
+            steps = self.pace if self.worker == 0 else self.gain
             on_window(Window(steps=steps, seconds=1.0, held_bytes=self.held, free_bytes=self.free))
 
 
@@ -75,9 +75,15 @@ class Narrow(Stepper):
 
 
 class Heavy(Stepper):
-    """Runs out of memory in the third worker."""
+    """Runs out of memory in the second worker."""
 
-    dies = 2
+    dies = 1
+
+
+class Gaining(Stepper):
+    """Makes half as many steps again with two."""
+
+    gain = 50
 
 
 class Broken:
@@ -119,15 +125,17 @@ def measured(tmp_path, monkeypatch):
 
 def test_more_are_tried_until_that_adds_nothing(measured):
     packing = measured("Stepper")
-    assert (packing.rates, packing.best, packing.held_bytes) == ({1: 100.0, 2: 200.0, 4: 202.0}, 2, 10)
+    assert (packing.rates, packing.best, packing.held_bytes) == ({1: 100.0, 2: 101.0}, 1, 10)
     assert packing.limit == ""
+    packing = measured("Gaining", numbers=(1, 2))
+    assert (packing.rates, packing.best) == ({1: 100.0, 2: 150.0}, 2)
 
 
 @pytest.mark.parametrize(
     ("name", "rates", "said"),
     [
         pytest.param("Narrow", {1: 100.0}, "the memory of 2 is not there", id="no room for a second"),
-        pytest.param("Heavy", {1: 100.0, 2: 200.0}, "with 4 a worker failed: MemoryError", id="memory runs out"),
+        pytest.param("Heavy", {1: 100.0}, "with 2 a worker failed: MemoryError", id="memory runs out"),
         pytest.param("Plain", {}, "the evaluator cannot be measured", id="no windows"),
     ],
 )
