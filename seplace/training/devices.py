@@ -58,7 +58,7 @@ def has_bf16(device: torch.device) -> bool:
     if device.type != "cuda":
         return True
     with torch.cuda.device(device):
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def synchronize(device: torch.device) -> None:
