@@ -40,7 +40,7 @@ from seplace.user_code import user_errors_if
 from seplace.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
     from matplotlib.figure import Figure
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from seplace.effects.covariates import Covariate
     from seplace.effects.estimates import Estimates
     from seplace.results.both_splits import Gap
+    from seplace.results.summaries import PlacementSummary
     from seplace.search.scoring import ProxyRecord
 
 
@@ -179,7 +180,13 @@ class Results:
         if not any(row.accuracy is not None for row in self.rows):
             return None
         design = Design(self.config.search_space, covariates=tables_of(self.covariates))
-        return estimates_of(design, self.rows, self.cost, is_front_of_space=self._is_front_of_space)
+        return estimates_of(
+            design,
+            self.rows,
+            self.cost,
+            is_front_of_space=self._is_front_of_space,
+            named=self.baselines.values(),
+        )
 
     @cached_property
     def recommended(self) -> pd.DataFrame:
@@ -205,9 +212,12 @@ class Results:
     @cached_property
     def placements(self) -> pd.DataFrame:
         """One row for each placement that was trained, cheapest first."""
+        return self._placements_of(summarize(self.rows))
+
+    def _placements_of(self, summaries: Sequence[PlacementSummary]) -> pd.DataFrame:
         marks = self.baselines
         return placements_frame(
-            summarize(self.rows),
+            summaries,
             self.estimates,
             cost=self.cost,
             plain_costs=dict(zip(self.cost_table.names, self.cost_table.plain, strict=True)),
@@ -219,7 +229,11 @@ class Results:
     @cached_property
     def front(self) -> pd.DataFrame:
         """The front points, cheapest first, and after them the baselines that are not on the front."""
-        return front_frame(self.placements)
+        estimates = self.estimates
+        if estimates is None or estimates.trained == len(estimates.placements):
+            return front_frame(self.placements)
+        shown = {*estimates.front, *self.baselines.values()}
+        return front_frame(self._placements_of([row for row in summarize(self.rows) if row.placement in shown]))
 
     @cached_property
     def effects(self) -> pd.DataFrame:
@@ -302,7 +316,7 @@ class Results:
         space = self.config.search_space
         others = f" and {counted(len(space.variants), 'other')}" if space.variants else ""
         figure = plot_front(
-            self.placements,
+            self.placements[self.placements["accuracy"].notna()],  # of very many, not all have estimates
             cost=self.cost,
             unit=self.unit,
             title=f"{self.config.name}: attention placements on {space.backbone.text}{others}",

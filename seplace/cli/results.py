@@ -55,8 +55,9 @@ def status(results: ResultsArgument) -> None:
         if row.state == "failed":
             show(f"  failed: {rules.describe(row)}")
     if complete:
-        points = study.placements["on_front"].sum()
-        show(f"{len(study.placements)} placements trained, {points} on the front")
+        estimates = study.estimates
+        assert estimates is not None
+        show(f"{estimates.trained} placements trained, {len(estimates.front)} on the front")
     if complete or study.plain_failure is not None:
         show_sentences(study.verdict)
 

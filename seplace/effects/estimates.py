@@ -23,6 +23,9 @@ from seplace.effects.model import Observation, Posterior, images_of
 from seplace.interval import Interval
 from seplace.placement import Placement
 
+MOST = 5000
+"""The most placements whose accuracies are drawn together: of 100,000 they would fill gigabytes."""
+
 SURE = 0.95
 """The probability at which a verdict calls a placement better, for all comparisons together."""
 
@@ -47,10 +50,12 @@ class Estimates:
         costs: Mapping[Placement, float],
         *,
         beside: Collection[Placement] = (),
+        named: Collection[Placement] = (),
     ) -> None:
         """Learn from at least one observation; `costs` are those of the observed placements.
 
-        Placements `beside` the space are compared with the others, and never on the front.
+        Placements `beside` the space are compared with the others, and never on the front. Where very many are
+        observed, only those that may be on a front have estimates, and `named` ones.
         """
         self.beside = frozenset(beside)
         self._observations = observations
@@ -64,12 +69,35 @@ class Estimates:
             images=self.images,
             robust=True,
         )
-        self.placements = self.posterior.placements
+        observed = self.posterior.placements
+        self._among = None if len(observed) <= MOST else self._promising(costs, {*self.beside, *named})
+        self.placements = observed if self._among is None else [observed[at] for at in self._among]
+        """The placements that have estimates: all that were trained, or the MOST promising of them."""
         self.position = {placement: at for at, placement in enumerate(self.placements)}
         self.costs = np.array([costs[placement] for placement in self.placements])
+        self.levels = self.posterior.levels if self._among is None else self.posterior.levels[self._among]
         self._drawn_from = deepcopy(self.posterior.random)
-        self.accuracies: Floats = self.posterior.sample_at(self.posterior.levels, _SAMPLES)
+        self.accuracies: Floats = self.posterior.sample_at(self.levels, _SAMPLES, among=self._among)
         """(samples, placements), in percent."""
+
+    @property
+    def trained(self) -> int:
+        """The number of placements that were trained, with estimates or without."""
+        return len(self.posterior.placements)
+
+    def _promising(self, costs: Mapping[Placement, float], named: Collection[Placement]) -> NDArray[np.intp]:
+        """Return the positions of the observed placements that miss the front of posterior means by least.
+
+        Those that are plain or `named` come on top of the MOST.
+        """
+        observed = self.posterior.placements
+        means = self.posterior.mean().observed()
+        order = np.lexsort((-means, np.array([costs[placement] for placement in observed])))
+        is_candidate = np.array([placement not in self.beside for placement in observed])
+        best = np.maximum.accumulate(np.where(is_candidate, means, -np.inf)[order])
+        promising = order[np.argsort(best - means[order], kind="stable")[:MOST]]
+        always = [at for at, each in enumerate(observed) if each.is_plain or each in named]
+        return np.unique([*promising, *always])
 
     def foreseen(self, placements: Sequence[Placement]) -> Floats:
         """Return draws of the accuracies of placements, trained or not: (samples, placements), in percent.
@@ -78,7 +106,7 @@ class Estimates:
         """
         levels = self.posterior.design.levels(placements)
         same, own = deepcopy(self._drawn_from), np.random.default_rng(0)
-        return self.posterior.sample_at(levels, _SAMPLES, random=same, own_random=own)
+        return self.posterior.sample_at(levels, _SAMPLES, random=same, own_random=own, among=self._among)
 
     def guide(self) -> Posterior:
         """Return the posterior to choose placements by, learned from denoised accuracies; always the same.
@@ -120,7 +148,7 @@ class Estimates:
         """Return the standard error in points that these images give a difference, by the two placements' trainings."""
         if self.images is None:
             return 0.0
-        rows = self.posterior.design.rows(self.posterior.levels[[self.position[one], self.position[other]]])
+        rows = self.posterior.design.rows(self.levels[[self.position[one], self.position[other]]])
         return math.sqrt(self.images.difference(rows[0], rows[1]))
 
     def error_by_trainings(self, one: Placement, other: Placement) -> float:

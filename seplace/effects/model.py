@@ -125,7 +125,8 @@ class Posterior:
         known = images or ImageVariance.none(len(design.groups))
         rows = design.rows(self.levels)
         is_backbone = np.array([kind == "backbone" for kind in design.groups])  # with one seed images explain all
-        self._unit_of_scale = _unit_of_scale(accuracies, known, np.where(is_backbone, 0.0, rows)[self._placement_of])
+        explaining = np.where(is_backbone, 0.0, rows)[self._placement_of] if known.columns.any() else rows
+        self._unit_of_scale = _unit_of_scale(accuracies, known, explaining)
         self._y = (accuracies - self._center) / self._unit_of_scale
         seeds = [each.seed for each in observations]
         by_seed, seed_kinds = design.seed_columns(self.levels[self._placement_of], seeds)
@@ -205,30 +206,39 @@ class Posterior:
         *,
         random: np.random.Generator | None = None,
         own_random: np.random.Generator | None = None,
+        among: NDArray[np.intp] | None = None,
     ) -> Floats:
         """Draw the accuracies of placements by their levels (n, factors), shape (count, n), in percent.
 
         Private effects of placements that were not observed are drawn with `own_random`, and left out without it. With
         a `random` in the same state all other draws are the same, whichever placements are asked for together.
         Thousands of draws of few placements take as long as a few surfaces. Draws of one set of scales stand together.
+        Where very many are observed, `among` says which of them, by position, are drawn; others count as not observed.
         """
         random = self.random if random is None else random
         rows = np.hstack([np.ones((len(levels), 1)), self.design.rows(levels)])
         observed_at = np.array([self._position.get(tuple(row), -1) for row in levels.tolist()])
         counts = np.bincount(self._placement_of)
+        placement_of, y, data, is_plain = self._placement_of, self._y, self._rows, self._is_plain
+        if among is not None:
+            place = np.full(len(counts) + 1, -1)  # the last for what is not observed
+            place[among] = np.arange(len(among))
+            taken = place[placement_of] >= 0
+            placement_of, y, data = place[placement_of[taken]], y[taken], data[taken]
+            observed_at, counts, is_plain = place[observed_at], counts[among], is_plain[among]
         drawn = []
         for draw, share in zip(self.draws, random.multinomial(count, self._weights), strict=True):
             normal = random.standard_normal((len(draw.mean), share))
             coefficients = draw.mean[:, None] + draw.root @ normal
             residuals = np.zeros((len(counts), share))
-            np.add.at(residuals, self._placement_of, self._y[:, None] - self._rows @ coefficients)
+            np.add.at(residuals, placement_of, y[:, None] - data @ coefficients)
             noise, own = draw.noise_sd**2, draw.unit_sd**2
             total = (noise + counts * own)[:, None]
             sd = np.sqrt(own * noise / total)
             private = own * residuals / total + sd * random.standard_normal(residuals.shape)
             private = draw.private_without_floor(private, random)
             coefficients = draw.without_floors(coefficients, random)
-            private += self._plain_effects(coefficients)
+            private += self._plain_effects(coefficients, is_plain)
             values = rows @ coefficients[: rows.shape[1]]
             values[observed_at >= 0] += private[observed_at[observed_at >= 0]]
             if own_random is not None:
@@ -276,16 +286,16 @@ class Posterior:
         return Surface(
             intercept=self._center + self._unit_of_scale * float(coefficients[0]),
             effects=self.design.tables(self._unit_of_scale * coefficients[self._effects]),
-            private=self._unit_of_scale * (private + self._plain_effects(coefficients)),
+            private=self._unit_of_scale * (private + self._plain_effects(coefficients, self._is_plain)),
             observed_levels=self.levels,
             position=self._position,
         )
 
-    def _plain_effects(self, coefficients: Floats) -> Floats:
-        """Return what the plain networks miss the sum of effects by: (observed placements, ...), 0 for all others."""
+    def _plain_effects(self, coefficients: Floats, is_plain: Floats) -> Floats:
+        """Return what the plain networks miss the sum of effects by: (placements, ...), 0 for all others."""
         shape = (-1, *[1] * (coefficients.ndim - 1))
         effect = coefficients[self._effects.stop] if self._is_plain.any() else np.zeros(coefficients.shape[1:])
-        return self._is_plain.reshape(shape) * effect
+        return is_plain.reshape(shape) * effect
 
     def _private(self, draw: Draw, coefficients: Floats) -> tuple[Floats, Floats]:
         """Return mean and sd of the private effect of each observed placement, given the coefficients."""

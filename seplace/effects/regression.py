@@ -12,6 +12,7 @@ The method is that of a mixed model by marginal likelihood: Harville, 1977; MacK
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,9 @@ _BLAS = ThreadpoolController().select(user_api="blas")
 _STEP = 0.05
 """Step in log scale for the curvature at the maximum."""
 
+
+_AT_A_TIME = 8192
+"""Rows that are summed at a time: those of most studies at once, and no copy of all of the others."""
 
 _BOUNDS = (1e-3, 20.0)
 """Bounds of every scale, for y with a spread of about 1: beyond them only the condition of matrices changes."""
@@ -144,12 +148,21 @@ class Regression:
         sums = np.zeros((len(counts), rows.shape[1]))
         np.add.at(sums, unit, rows)
         y_sums = np.bincount(unit, weights=y)
-        self.within = _Moments.of(rows - (sums / counts[:, None])[unit], y - (y_sums / counts)[unit])
+        self.within = _Moments.in_parts(
+            lambda part: (
+                rows[part] - sums[unit[part]] / counts[unit[part], None],
+                y[part] - y_sums[unit[part]] / counts[unit[part]],
+            ),
+            np.arange(len(y)),
+        )
         self.within_count = len(y) - len(counts)
         roots = np.sqrt(counts)
         self.sizes = np.unique(counts)
         self.between = [
-            _Moments.of((sums / roots[:, None])[counts == size], (y_sums / roots)[counts == size])
+            _Moments.in_parts(
+                lambda part: (sums[part] / roots[part, None], y_sums[part] / roots[part]),
+                np.flatnonzero(counts == size),
+            )
             for size in self.sizes
         ]
         self.between_counts = np.array([(counts == size).sum() for size in self.sizes])
@@ -334,6 +347,15 @@ class _Moments:
     @classmethod
     def of(cls, rows: Floats, y: Floats) -> _Moments:
         return cls(xx=rows.T @ rows, xy=rows.T @ y, yy=float(y @ y))
+
+    @classmethod
+    def in_parts(cls, of: Callable[[NDArray[np.intp]], tuple[Floats, Floats]], indices: NDArray[np.intp]) -> _Moments:
+        """Return the sums over the rows (n, columns) and y (n,) that `of` gives for indices, so many at a time."""
+        parts = [cls.of(*of(indices[at : at + _AT_A_TIME])) for at in range(0, len(indices), _AT_A_TIME)]
+        first, *others = parts
+        for part in others:
+            first = cls(xx=first.xx + part.xx, xy=first.xy + part.xy, yy=first.yy + part.yy)
+        return first
 
     def expected(self, mean: Floats, covariance: Floats) -> float:
         """Return the expected sum of squared residuals for coefficients N(mean, covariance)."""

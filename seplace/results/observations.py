@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from seplace.errors import CorruptResults
@@ -37,8 +37,17 @@ def observations_of(evaluations: Iterable[Evaluation]) -> list[Observation]:
     return [each for each in observations if each is not None]
 
 
-def estimates_of(design: Design, evaluations: Sequence[Evaluation], cost: str, *, is_front_of_space: bool) -> Estimates:
+def estimates_of(
+    design: Design,
+    evaluations: Sequence[Evaluation],
+    cost: str,
+    *,
+    is_front_of_space: bool,
+    named: Collection[Placement] = (),
+) -> Estimates:
     """Learn the estimates of the placements that were trained; at least one evaluation must be complete.
+
+    Of very many, the most promising have estimates, and those that are `named`, such as baselines.
 
     The front is that of the space and the plain backbone. Without `is_front_of_space`, as in studies that began with
     version 0.10, baselines outside the space may be on it.
@@ -52,7 +61,9 @@ def estimates_of(design: Design, evaluations: Sequence[Evaluation], cost: str, *
         raise CorruptResults(f"the ledger does not say what {lacking.placement}, seed {lacking.seed}, costs: {cost}")
     costs = {row.placement: row.costs[cost] for row in complete}
     beside = [placement for placement in costs if not is_candidate(placement, design.space)]
-    return Estimates(design, observations_of(evaluations), costs, beside=beside if is_front_of_space else ())
+    return Estimates(
+        design, observations_of(evaluations), costs, beside=beside if is_front_of_space else (), named=named
+    )
 
 
 def check_fit(evaluations: Iterable[Evaluation], space: SearchSpace) -> None:

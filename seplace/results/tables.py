@@ -142,6 +142,7 @@ def placements_frame(
     p_better: the probability of a gain above 0
     observed_accuracy (mean over seeds, adjusted for seed effects), observed_gain (paired by seed, of gain_pairs seeds),
         cross_entropy (nats): each with its standard error over seeds
+    Of more than MOST placements the most promising and the baselines have estimates.
     test_accuracy, test_gain (over the plain backbone, on the same test_n or test_pairs seeds and the same images):
         means over the seeds that were scored on the test split, each with its standard error over seeds and new images.
         They are about the placement, as the estimates are, and not about the weights of one training. The error is that
@@ -166,7 +167,9 @@ def placements_frame(
         gain, gain_se, pairs = paired_gain(summary, plain)
         test_accuracy, test_gain = both_splits.accuracy(placement), both_splits.gain(placement)
         gap = both_splits.observed_gap(placement)
-        rival = estimates.best_no_dearer(placement, marks)
+        is_known = placement in estimates.position  # of very many, not all have estimates
+        rival = estimates.best_no_dearer(placement, marks) if is_known else None
+        compared = plain.placement if plain is not None and is_known else None
         timing = latencies.get(text, {})
         rows.append(
             {
@@ -174,11 +177,11 @@ def placements_frame(
                 **stage_columns(placement),
                 "baseline": baselines.get(text, ""),
                 "on_front": placement in on_front,
-                "p_front": estimates.front_probabilities[placement],
+                "p_front": estimates.front_probabilities.get(placement, math.nan),
                 "n": summary.n,
-                **estimates.accuracy(placement).clipped(0.0, 100.0).columns("accuracy"),
-                **(UNKNOWN if plain is None else estimates.difference(placement, plain.placement)).columns("gain"),
-                "p_better": math.nan if plain is None else estimates.is_better(placement, plain.placement),
+                **(estimates.accuracy(placement) if is_known else UNKNOWN).clipped(0.0, 100.0).columns("accuracy"),
+                **(UNKNOWN if compared is None else estimates.difference(placement, compared)).columns("gain"),
+                "p_better": math.nan if compared is None else estimates.is_better(placement, compared),
                 **(UNKNOWN if rival is None else estimates.difference(placement, rival)).columns("gain_vs_baseline"),
                 "best_baseline": "" if rival is None else baselines[str(rival)],
                 "observed_accuracy": observed,

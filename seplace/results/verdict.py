@@ -148,7 +148,7 @@ def _shown_by_trainings(estimates: Estimates, plain: Placement) -> str:
 
 def _scope(estimates: Estimates, plain: Placement, *, shown: int) -> str:
     """Return how many placements a verdict is about, what its figures are about, and how much one training scatters."""
-    trained, compared = len(estimates.placements) - 1, len(estimates.comparable_with(plain))
+    trained, compared = estimates.trained - 1, len(estimates.comparable_with(plain))
     are = "was" if compared == 1 else "were"
     said = f"{counted(compared, 'placement')} {are} compared with the plain backbone"
     if compared < trained:

@@ -50,7 +50,9 @@ def next_round(
     """
     results = trainings.results
     rows = list(results.values())
-    estimates = estimates_of(priced_space.design, rows, cost, is_front_of_space=trainings.is_front_of_space)
+    estimates = estimates_of(
+        priced_space.design, rows, cost, is_front_of_space=trainings.is_front_of_space, named=baselines
+    )
     plain = next((mark for mark in baselines if mark.is_plain), None)
     jobs: list[Job] = []
     failed = [row.placement for row in rows if row.accuracy is None]

@@ -195,7 +195,11 @@ class Driver:
         results = self.trainings.results
         is_of_space = self.trainings.is_front_of_space
         candidates = estimates_of(
-            self.task.design, list(results.values()), self.task.cost, is_front_of_space=is_of_space
+            self.task.design,
+            list(results.values()),
+            self.task.cost,
+            is_front_of_space=is_of_space,
+            named=self.baselines.values(),
         ).front
         placements = list(dict.fromkeys([*candidates, *self.baselines.values()]))
         known = self.ledger.tests()

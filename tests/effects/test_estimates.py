@@ -256,3 +256,22 @@ def test_estimates_are_learned_from_accuracies_alone():
     assert (means[0] == means[1]).all()
     assert (means[0] != means[2]).any()
     assert guides[0].noise_sd < 0.95 * guides[2].noise_sd
+
+
+def test_of_very_many_placements_the_promising_have_estimates(monkeypatch):
+    every = usual()
+    monkeypatch.setattr(estimates_module, "MOST", 6)
+    named = every.placements[-1]
+    observations, costs = every._observations, dict(zip(every.placements, every.costs, strict=True))
+    few = Estimates(DESIGN, observations, costs, named=[named])
+    assert few.trained == len(every.placements) > len(few.placements)
+    assert {NONE, named} <= few.position.keys()
+    assert len(few.placements) in (6, 7, 8)
+    assert few.accuracies.shape == (len(every.accuracies), len(few.placements))
+    assert few.front == every.front
+    for placement in few.placements:  # from all observations, and other draws of the same posterior
+        assert few.accuracy(placement).value == pytest.approx(every.accuracy(placement).value, abs=0.05)
+        assert few.front_probabilities[placement] == pytest.approx(every.front_probabilities[placement], abs=0.06)
+    left_out = [placement for placement in every.placements if placement not in few.position]
+    assert max(every.front_probabilities[placement] for placement in left_out) < 0.05
+    assert np.array_equal(few.foreseen([few.placements[2], left_out[0]])[:, 0], few.accuracies[:, 2])
