@@ -116,6 +116,12 @@ def evaluate_job(evaluator: Evaluates, job: Job, *, on_epoch: Callable[[int], No
         raise
 
 
+def share_device(evaluator: Evaluates, *, among: int) -> None:
+    """Limit an evaluator to its share of a GPU's memory, where it can do that and is not alone there."""
+    if among > 1 and hasattr(evaluator, "share_device"):
+        evaluator.share_device(among=among)
+
+
 def failed_evaluation(job: Job, *, reason: str, message: str, attempts: int) -> Evaluation:
     """Return the evaluation of a job without a result."""
     from seplace.results.evaluation import Evaluation

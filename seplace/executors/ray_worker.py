@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from seplace.errors import ClusterUnavailable, DataError, SeplaceError, StudyChanged
-from seplace.executors.executor import evaluate_job
+from seplace.executors.executor import evaluate_job, share_device
 from seplace.files.scratch import Scratch
 from seplace.results.evaluation import Evaluation, Job
 from seplace.user_modules import import_from
@@ -165,6 +165,7 @@ class RayWorker:
         if self._mirror is not None:
             maker.folder = self._mirror.folder
         evaluator = maker.make(setup.number)
+        share_device(evaluator, among=int(1 / (maker.config.run.gpus or 1.0)))
         self._evaluator: Any = evaluator
         lacks_images = False
         if maker.config.evaluator.name == "stand_alone" and not (sees_folder and is_at_driver):

@@ -21,7 +21,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.spawn import get_executable
 
 from seplace.errors import DeviceFailed, DeviceUnavailable, SeplaceError, TrainingFailed
-from seplace.executors.executor import Evaluates, Maker, evaluate_job
+from seplace.executors.executor import Evaluates, Maker, evaluate_job, share_device
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation, Job
 from seplace.user_code import is_out_of_memory, out_of_memory_message
@@ -114,8 +114,7 @@ def _made(maker: Maker, number: int, sharing: int) -> Evaluates:
     """Return the evaluator with its share of a device; without memory even for that, one whose jobs say so."""
     try:
         evaluator = maker.make(number)
-        if sharing > 1 and hasattr(evaluator, "share_device"):
-            evaluator.share_device(among=sharing)
+        share_device(evaluator, among=sharing)
     except (MemoryError, RuntimeError) as error:
         if is_out_of_memory(error):
             return _NoRoom(error)
