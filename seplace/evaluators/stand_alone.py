@@ -139,7 +139,7 @@ class StandAlone:
             return replace(result, seconds=time.perf_counter() - start)
         file_name = f"{job.file_name}.safetensors"
         weights = serialize_weights(network)
-        write_atomically(self.folder / "weights" / file_name, weights)
+        write_atomically(self.folder / "weights" / file_name, weights, parents=False)
         return replace(
             result,
             seconds=time.perf_counter() - start,

@@ -124,7 +124,7 @@ class Crew:
             if content is None:
                 path.unlink(missing_ok=True)
             else:
-                write_atomically(path, content)
+                write_atomically(path, content, parents=False)
 
 
 class Actor:

@@ -26,15 +26,16 @@ class DiskFull(SeplaceError, OSError):
     exit_code = 3
 
 
-def write_atomically(path: Path, content: bytes | str) -> None:
+def write_atomically(path: Path, content: bytes | str, *, parents: bool = True) -> None:
     """Replace the content of `path`: through a temporary file in the same folder, synced before and after the rename.
 
-    Raises DiskFull, which names the path and the number of bytes, where that fails.
+    Missing folders are made. Without `parents` it is the last one only, so that a results folder whose disk is away is
+    not begun anew elsewhere. Raises DiskFull, which names the path and the number of bytes, where that fails.
     """
     data = content.encode() if isinstance(content, str) else content
     temporary: Path | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=parents, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             temporary = Path(file.name)
             file.write(data)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +23,9 @@ _LONGEST_NAME = 400
 _CANNOT_LOCK = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
 """The errors of a file system that has no locks."""
 
+_NAMING_SECONDS = 2.0
+"""The longest time between the locking of the file and the writing of the name."""
+
 
 @contextmanager
 def study_lock(path: Path) -> Iterator[None]:
@@ -34,7 +39,7 @@ def study_lock(path: Path) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(blocking=False)
     except Timeout as error:
-        raise StudyBusy(f"{path.parent}: this study is already being run by {_name_in(path)}") from error
+        raise StudyBusy(f"{path.parent}: this study is already being run by {_named_in(path)}") from error
     except OSError as error:
         if error.errno in _CANNOT_LOCK:
             raise UnwritableFolder(f"{path}: cannot be locked ({error.strerror}); use another file system") from error
@@ -50,6 +55,30 @@ def study_lock(path: Path) -> Iterator[None]:
         lock.release()
 
 
+def _named_in(path: Path) -> str:
+    """Return the name in a lock file; one that has just been locked may still be empty, or name the last process."""
+    until = time.monotonic() + _NAMING_SECONDS
+    while not (name := _name_in(path)) or _has_ended(name):
+        if time.monotonic() > until:
+            return name or "another process"
+        time.sleep(0.01)
+    return name
+
+
+def _has_ended(name: str) -> bool:
+    """Return whether a name is that of a process of this machine that has ended."""
+    match = re.fullmatch(r"process (\d+) on (.*)", name)
+    if match is None or match[2] != socket.gethostname():
+        return False
+    try:
+        os.kill(int(match[1]), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False  # of another user
+    return False
+
+
 def holder(path: Path) -> str | None:
     """Return the process that holds the lock of a study, or None.
 
@@ -62,7 +91,7 @@ def holder(path: Path) -> str | None:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                return _name_in(path)
+                return _name_in(path) or "another process"
     return None
 
 

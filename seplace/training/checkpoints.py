@@ -36,7 +36,7 @@ def write_checkpoint(content: dict[str, Any], path: Path) -> None:
     buffer = io.BytesIO()
     torch.save(content | {_SCHEMA: _NEWEST, _WRITER: __version__}, buffer)
     data = buffer.getvalue()
-    write_atomically(path, sha256_of(data).encode() + data)
+    write_atomically(path, sha256_of(data).encode() + data, parents=False)
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

@@ -41,6 +41,7 @@ class Oracle:
     acknowledged: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
     """The rows of the ledger by table, in the order of their commits."""
     tables: dict[str, bytes] = field(default_factory=dict)
+    trials: list[tuple[Any, ...]] = field(default_factory=list)
     is_finished: bool = False
 
     def look(self) -> None:
@@ -66,7 +67,7 @@ class Oracle:
         if is_whole and not was_finished:
             assert self.is_finished == (code == 0), f"exit code {code}, and finished is {self.is_finished}"
         self._check_tables(is_whole=is_whole)
-        check_optuna(self.folder, self.acknowledged, is_complete=code == 0)
+        self._check_optuna(is_complete=code == 0)
         if is_whole:
             check_files(self.folder, self.acknowledged["evaluations"], is_finished=code == 0)
 
@@ -82,6 +83,13 @@ class Oracle:
         if is_whole:
             assert now.keys() == wanted.keys()
         self.tables = now
+
+    def _check_optuna(self, *, is_complete: bool) -> None:
+        trials, attributes = trials_in(self.folder)
+        said = [(trial.number, trial.state, trial.values, trial.params, trial.user_attrs) for trial in trials]
+        assert said[: len(self.trials)] == self.trials, "the Optuna study was not only appended to"
+        self.trials = said
+        check_trials(trials, attributes.get("superseded", {}), self.folder, self.acknowledged, is_complete=is_complete)
 
     @property
     def complete(self) -> set[Key]:
@@ -154,18 +162,32 @@ def tables_made_anew(folder: Path) -> dict[str, bytes]:
         return tables_of(copy)
 
 
-def check_optuna(folder: Path, rows: dict[str, list[tuple[Any, ...]]], *, is_complete: bool) -> None:
+def trials_in(folder: Path) -> tuple[list[optuna.trial.FrozenTrial], dict[str, Any]]:
+    """The trials of the Optuna study and its attributes, from a copy: Optuna writes to what it opens."""
+    with tempfile.TemporaryDirectory() as temporary:
+        for name in ("optuna.db", "optuna.db-journal"):
+            if (folder / name).exists():
+                shutil.copy(folder / name, temporary)
+        storage = optuna.storages.RDBStorage(f"sqlite:///{temporary}/optuna.db")
+        try:
+            studies = storage.get_all_studies()
+            assert len(studies) <= 1
+            if not studies:
+                return [], {}
+            return storage.get_all_trials(studies[0]._study_id, deepcopy=False), studies[0].user_attrs
+        finally:
+            storage.engine.dispose()
+
+
+def check_trials(
+    trials: list[optuna.trial.FrozenTrial],
+    superseded: dict[str, int],
+    folder: Path,
+    rows: dict[str, list[tuple[Any, ...]]],
+    *,
+    is_complete: bool,
+) -> None:
     """Check that each trial that holds today says what the ledger says; of a finished study none is missing."""
-    path = folder / "optuna.db"
-    if not path.exists():
-        assert not is_complete
-        return
-    storage = optuna.storages.RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 60}})
-    summaries = storage.get_all_studies()
-    assert is_complete or len(summaries) <= 1
-    trials = storage.get_all_trials(summaries[0]._study_id, deepcopy=False) if summaries else []
-    superseded = summaries[0].user_attrs.get("superseded", {}) if summaries else {}
-    storage.engine.dispose()
     assert [trial.number for trial in trials if not trial.state.is_finished()] == [], "a trial is running"
     known = {row[:2]: json.loads(row[3]) for row in rows["evaluations"]}
     proposals = proposals_in(folder)

@@ -51,6 +51,10 @@ class Behavior:
     """How many trainings of each it goes wrong in; None is all of them."""
     epoch: int = 1
     """The epoch in which it goes wrong."""
+    weights: int = 2000
+    """The bytes of the weights."""
+    checkpoint: int = 0
+    """The bytes that a checkpoint has beside the number of its epoch."""
 
 
 class Quick:
@@ -73,7 +77,7 @@ class Quick:
     def evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:
         behavior = self.behavior
         checkpoint = self.folder / "checkpoints" / f"{job.file_name}.ckpt"
-        reached = json.loads(checkpoint.read_text()) if checkpoint.exists() else 0
+        reached = json.loads(checkpoint.read_text())["epoch"] if checkpoint.exists() else 0
         note(self.beside, job, reached)
         for epoch in range(reached + 1, job.epochs + 1):
             time.sleep(behavior.seconds)
@@ -83,11 +87,13 @@ class Quick:
                     return _failed(job, behavior.trouble, epoch)
                 _fail(behavior.trouble)
             if epoch < job.epochs:
-                write_atomically(checkpoint, json.dumps(epoch))
+                write_atomically(
+                    checkpoint, json.dumps({"epoch": epoch, "more": "x" * behavior.checkpoint}), parents=False
+                )
             on_epoch(epoch)
         right = right_images(job.placement, job.seed)
-        weights = np.random.default_rng(derive_seed(str(job.placement), job.seed)).bytes(2000)
-        write_atomically(self.folder / "weights" / f"{job.file_name}.safetensors", weights)
+        weights = np.random.default_rng(derive_seed(str(job.placement), job.seed)).bytes(behavior.weights)
+        write_atomically(self.folder / "weights" / f"{job.file_name}.safetensors", weights, parents=False)
         checkpoint.unlink(missing_ok=True)
         return Evaluation(
             placement=job.placement,

@@ -3,8 +3,10 @@
 import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 
 import filelock
 import pytest
@@ -36,6 +38,20 @@ def test_a_killed_process_leaves_no_lock(tmp_path):
     with study_lock(path):
         assert holder(path).startswith(f"process {os.getpid()} on ")
     assert holder(path) is None
+
+
+@pytest.mark.parametrize("left", ["", f"process {2**22 + 1} on {socket.gethostname()}"], ids=["nobody", "the last one"])
+def test_the_name_of_who_has_just_taken_the_lock_is_waited_for(tmp_path, monkeypatch, left):
+    path = tmp_path / "lock"
+    with study_lock(path):
+        path.write_text(left)
+        threading.Timer(0.2, path.write_text, ["process 1 on it"]).start()
+        with pytest.raises(StudyBusy, match="already being run by process 1 on it"):
+            study_lock(path).__enter__()
+        monkeypatch.setattr(lock, "_NAMING_SECONDS", 0.0)
+        path.write_text("")
+        with pytest.raises(StudyBusy, match="already being run by another process"):
+            study_lock(path).__enter__()
 
 
 def test_a_shorter_name_leaves_nothing_of_a_longer_one(tmp_path):
