@@ -76,8 +76,8 @@ class _Images(_Shape):
     classes: list[_OfSystem]
     channels: Annotated[int, Field(ge=1, le=_MANY)]
     image_size: Annotated[int, Field(ge=1, le=_MANY)]
-    mean: list[_Number]
-    std: list[_Number]
+    mean: list[_Number] = []
+    std: list[_Number] = []
     training_images: _Count | None = None
     validation_images: _Count | None = None
     uses: dict[_Text, dict[_Text, Any]] | None = None
@@ -101,6 +101,13 @@ class _Rung(_Shape):
 class _Rungs(_Shape):
     stopped: _Count
     rungs: list[_Rung]
+
+
+class _Workers(_Shape):
+    number: Annotated[int, Field(ge=1, le=1024)]
+    steps_per_second: dict[Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}$")], _Number]
+    held_bytes: _Count
+    limit: _OfSystem
 
 
 class _Shared(_Shape):
@@ -174,6 +181,7 @@ _FACTS: Mapping[str, Any] = {
     "test_note": _OfSystem,
     "units": dict[_Text, _Text],
     "untested": _OfSystem,
+    "workers": _Workers,
 }
 _PREFIXES: Mapping[str, Any] = {"score/": _Scored, "proxy/": _Shared}
 """The shapes of facts by the beginnings of their keys."""
