@@ -67,7 +67,8 @@ def plan(
         scored = min(search.proxy_placements, len(space))
         show(f"proxies: {', '.join(search.proxies)} score {scored} placements and the baselines before any training")
     of_it = ", of this budget" if limit.trainings is not None else ""
-    show(f"{len(made.baselines)} baselines first{of_it}: " + ", ".join(made.baselines))
+    when = "beside the first proposals" if limit.overlaps(len(made.baselines)) else "first"
+    show(f"{len(made.baselines)} baselines {when}{of_it}: " + ", ".join(made.baselines))
     if search.rungs:
         last = " and ".join(map(str, search.rungs))
         show(

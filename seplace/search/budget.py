@@ -7,6 +7,9 @@ from typing import Literal
 
 from seplace.errors import InputError
 
+_WAITING = 8
+"""The most workers that wait for the baselines before a search begins, whose first proposals know their results."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
@@ -28,6 +31,10 @@ class Budget:
     """The most further trainings that confirm the front; 0 leaves the confirmation out."""
     confirm_seeds: int = 0
     """The most seeds that the confirmation trains a placement on, those of the search included."""
+
+    def overlaps(self, baselines: int) -> bool:
+        """Return whether the search begins while the baselines train, given their number, so that no worker waits."""
+        return self.workers > max(_WAITING, baselines)
 
     def __post_init__(self) -> None:
         if (self.trainings is None) == (self.hours is None):

@@ -40,9 +40,6 @@ _TIMED_ALONE = 60
 _TIMED_TRAINED = 256
 """The most other trained placements that are timed, so that a tabular benchmark can answer for latency too."""
 
-_WAITING = 8
-"""The most workers that wait for the baselines before the search begins: its first proposals know their results."""
-
 _LOOKED_AT = 5000
 """The most results of earlier runs whose front is looked at before this run goes on."""
 
@@ -140,7 +137,7 @@ class Driver:
         """
         if self.ledger.fact("baselines_overlap"):
             return True
-        overlaps = self.budget.workers > max(_WAITING, len(self.baselines)) and not self.trainings.results
+        overlaps = self.budget.overlaps(len(self.baselines)) and not self.trainings.results
         if overlaps:
             self.ledger.set_fact("baselines_overlap", True)
         return overlaps

@@ -241,7 +241,7 @@ class SearchPhase:
             )
 
     def _begin_baseline(self, label: str, placement: Placement) -> None:
-        """Begin to train a baseline, one of the first steps of the search: its result is told in its turn."""
+        """Begin to train a baseline, one of the first steps of the search: its result counts in its turn."""
         number = self.proposals.ask(placement)[0] if placement in self.task.space else -1
         job = self.trainings.job(placement, FIRST_SEED)
         self._start(_Step(number=number, placement=placement, job=job, cost=self.length, baseline=label))

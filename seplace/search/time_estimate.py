@@ -39,7 +39,8 @@ class TimeEstimate:
     def seconds(self, budget: Budget, *, sampler: str, baselines: int, candidates: int) -> float:
         """Return the time of the whole run, without the scores of proxies."""
         searched = max((budget.trainings or 0) - baselines, 0)
-        rounds = sum(math.ceil(each / self.at_once) for each in (baselines, searched, budget.confirm_trainings))
+        begun: tuple[int, ...] = (baselines + searched,) if budget.overlaps(baselines) else (baselines, searched)
+        rounds = sum(math.ceil(each / self.at_once) for each in (*begun, budget.confirm_trainings))
         processes = 1 if self.is_inline else 2  # the driver, and then all workers side by side
         proposing = _PROPOSING * self.starting if sampler in _WITH_A_MODEL else 0.0
         timed = min(baselines + searched, candidates + baselines, _TIMED)

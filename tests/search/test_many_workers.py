@@ -8,6 +8,8 @@ from seplace.errors import TooManyFailures
 from seplace.samplers import effects
 from seplace.samplers.batch import Batches
 from seplace.search import run_study
+from seplace.search.budget import Budget
+from seplace.search.time_estimate import TimeEstimate
 from tests.search.test_search_phase import trials_in
 from tests.search.toy import Scrambled, Shelf, Stop, go, left_in
 from tests.studies import write_study
@@ -147,3 +149,11 @@ def test_ours_are_not_asked_again_for_what_is_recorded(tmp_path, fits):
     fits.clear()
     go(study(tmp_path, workers=2, trainings=21), tmp_path / "out")
     assert len(fits) == 1
+
+
+def test_a_plan_counts_the_baselines_beside_the_search():
+    estimate = TimeEstimate(starting=0.0, training=10.0, timing=0.0, at_once=16, is_inline=False)
+    waiting, beside = (Budget(length=1, trainings=32, workers=workers) for workers in (8, 16))
+    assert estimate.seconds(waiting, sampler="random", baselines=7, candidates=343) == 30
+    assert estimate.seconds(beside, sampler="random", baselines=7, candidates=343) == 20
+    assert not Budget(length=1, trainings=32, workers=16).overlaps(16)
