@@ -301,6 +301,8 @@ class _Reader:
             depth -= isinstance(event, yaml.CollectionEndEvent)
             if depth == 0:
                 return
+            if depth > MAX_DEPTH:  # the time that PyYAML takes grows with the square of the depth
+                self._stop(event, (), f"values are nested more than {MAX_DEPTH} deep")
             event = self._next()
 
     def _next(self) -> Any:
