@@ -37,7 +37,9 @@ class Room:
         if self.free is None or self.sharing * self.each <= self.free:
             return ""
         fit = max(self.free // self.each, 1) * max(self.gpus, 1)
-        advice = f"run with --workers {fit}" if self.sharing > 1 else "take a smaller batch_size"
+        advice = (
+            f"run with --workers {fit}" if self.sharing > 1 else "take a smaller batch_size, or training: accumulate"
+        )
         return (
             f"{self.workers} training{'s' if self.workers > 1 else ''} at once will not fit into memory: "
             f"{_gb(self.each)} each, and {_gb(self.free)} are free{' on each GPU' if self.gpus > 1 else ''}; {advice}"

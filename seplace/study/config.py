@@ -32,6 +32,7 @@ from seplace.user_modules import import_from
 
 _LATER_OPTIONS: dict[str, Any] = {
     "data.skip_damaged": False,
+    "training.accumulate": 1,
     "training.freeze": "nothing",
     "search.stop": "budget",
     "search.rungs": [],

@@ -19,6 +19,8 @@ class Recipe(Section):
     """The number of passes over the training images."""
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)]
     """The number of images of a step."""
+    accumulate: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    """The parts of a batch that pass one after the other, gradients summed: less memory, batch norm over each part."""
     learning_rate: Positive
     """The peak of the schedule."""
     momentum: Share

@@ -120,6 +120,10 @@ def _training_problems(checked: Checked[StudyFile]) -> list[Problem]:
     if checked.sound("training", "nesterov") and checked.sound("training", "momentum") == 0:
         rule = "needs a momentum greater than 0"
         problems.append(checked.document.problem(("training", "nesterov"), rule, got="true"))
+    batch, parts = checked.sound("training", "batch_size"), checked.sound("training", "accumulate")
+    if batch is not None and parts is not None and batch % parts:
+        rule = f"must divide the {batch:,} images of a batch into equal parts"
+        problems.append(checked.document.problem(("training", "accumulate"), rule, got=spelled(parts)))
     batch, images = checked.sound("training", "batch_size"), checked.sound("data", "train_images")
     if batch is not None and images is not None and batch > images:
         rule = f"must be at most the {images:,} training images"

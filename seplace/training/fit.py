@@ -173,14 +173,17 @@ class Classifier(lightning.LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:  # noqa: ARG002 - Lightning's
         """Take one step of the optimizer and of its schedule; the sum of losses stays on the device."""
         images, labels = batch
-        loss = F.cross_entropy(
-            self.forward_network(images).float(), labels, label_smoothing=self.recipe.label_smoothing
-        )
         self.optimizer.zero_grad()
-        self.manual_backward(loss)
+        parts = self.recipe.accumulate
+        for some, theirs in [batch] if parts == 1 else zip(images.chunk(parts), labels.chunk(parts), strict=True):
+            loss = F.cross_entropy(
+                self.forward_network(some).float(), theirs, label_smoothing=self.recipe.label_smoothing
+            )
+            loss = loss if parts == 1 else loss / parts  # of equal size
+            self.manual_backward(loss)
+            self.loss_sum.add_(loss.detach())
         self.optimizer.step()
         self.schedule.step()
-        self.loss_sum.add_(loss.detach())
         if self.averaged is not None:
             self.averaged.update_parameters(self.network)
 

@@ -190,7 +190,8 @@ def test_a_training_in_windows(tmp_path):
         pytest.param(
             Room(each=10**10, workers=1, gpus=0, free=10**9),
             "memory: 10 GB a training; 1 GB of this machine are free",
-            "1 training at once will not fit into memory: 10 GB each, and 1 GB are free; take a smaller batch_size",
+            "1 training at once will not fit into memory: 10 GB each, and 1 GB are free; take a smaller batch_size, or "
+            "training: accumulate",
             id="not even one",
         ),
         pytest.param(Room(each=10**9, workers=1, gpus=0, free=None), "memory: 1 GB a training", "", id="not known"),

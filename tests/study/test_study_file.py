@@ -244,6 +244,12 @@ def test_a_long_study_keeps_what_it_says(tmp_path: Path) -> None:
             id="only warm-up",
         ),
         pytest.param(
+            "epochs: 3",
+            "epochs: 3\n  accumulate: 7",
+            "8:15: training.accumulate: must divide the 64 images of a batch into equal parts (got 7)",
+            id="unequal parts of a batch",
+        ),
+        pytest.param(
             "momentum: 0.9",
             "momentum: 0\n  nesterov: true",
             "11:13: training.nesterov: needs a momentum greater than 0 (got true)",

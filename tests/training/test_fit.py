@@ -97,6 +97,20 @@ def test_equals_a_bare_loop_to_the_last_bit(changes):
     assert [point.correct for point in curve[:-1]] == [None] * (len(curve) - 1)
 
 
+def test_a_batch_in_parts_is_the_same_training_but_for_batch_norm():
+    def without_norm() -> nn.Module:
+        net = network()
+        net[1] = nn.Identity()
+        return net
+
+    (whole, curve), (parts, in_parts) = (trained(recipe(accumulate=count), start=without_norm()) for count in (1, 4))
+    for one, other in zip(whole.parameters(), parts.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+    assert [point.train_loss for point in curve] == pytest.approx([point.train_loss for point in in_parts], rel=1e-4)
+    with_norm, _ = trained(recipe(accumulate=4))
+    assert int(with_norm[1].num_batches_tracked) == 4 * EPOCHS * len(training_batches())
+
+
 def test_the_global_random_state_does_not_matter():
     torch.manual_seed(1)
     one, _ = trained(recipe())
