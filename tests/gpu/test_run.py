@@ -69,9 +69,8 @@ def fakes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
     def start(command: list[str], **options: object) -> subprocess.Popen[bytes]:
         assert command[1:3] == ["-m", "tests.gpu"]
-        return popen(
-            [sys.executable, tmp_path / "step.py", *command[3:]], env=os.environ | {"PYTHONPATH": str(ROOT)}, **options
-        )
+        options["env"] = os.environ | {"PYTHONPATH": str(ROOT)}
+        return popen([sys.executable, tmp_path / "step.py", *command[3:]], **options)
 
     monkeypatch.setattr(script.subprocess, "Popen", start)
     monkeypatch.setattr(script, "machine_record", lambda _: MACHINE)

@@ -13,11 +13,13 @@ def run(setting: Setting) -> None:
     study = resnet20(
         setting, name="latency", objective={"cost": "latency_ms"}, run={"executor": "inline", "workers": 1}
     )
-    evaluator = StandAlone(load_study(study), setting.folder, device=setting.device)
-    for what, placement in (("plain", PLAIN), (str(DEAREST), DEAREST)):
+    config = load_study(study)
+    backbone = config.search_space.backbone.text
+    evaluator = StandAlone(config, setting.folder, device=setting.device)
+    for what, placement in ((str(PLAIN), PLAIN), (str(DEAREST), DEAREST)):
         measured = [evaluator.latencies([placement])[str(placement)] for _ in range(TIMES)]
         setting.note(
-            Figure.of(f"latency of ResNet-20, {what}", [each["latency_ms"] for each in measured], "ms"),
+            Figure.of(f"latency of {backbone}, {what}", [each["latency_ms"] for each in measured], "ms"),
         )
     seplace("run", study, "--results", setting.folder / "out")
     results = Results.load(setting.folder / "out")

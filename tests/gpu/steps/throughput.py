@@ -11,7 +11,7 @@ from seplace.study.config import load_study
 from tests.gpu.figures import Figure, Setting
 from tests.gpu.trainings import DEAREST, resnet20
 
-WINDOWS, SECONDS = 4, 2.0
+WINDOWS, SECONDS = 3, 1.5
 STEPS = 20 * (45_000 // 128)
 """The steps of a training of 20 epochs on 45,000 images."""
 
@@ -19,6 +19,7 @@ STEPS = 20 * (45_000 // 128)
 def run(setting: Setting) -> None:
     config = load_study(resnet20(setting, name="throughput"))
     crew = Crew(EvaluatorMaker(config, setting.folder), DEAREST, until=time.monotonic() + 300, on_progress=lambda: None)
+    setting.note(Figure(what="network", value=f"{config.search_space.backbone.text}, {DEAREST}"))
     rates: dict[int, float] = {}
     try:
         for number in (1, 2) if setting.is_small else (1, 2, 4, 8, 16):
