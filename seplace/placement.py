@@ -249,8 +249,10 @@ class PlacementReader:
     def read(self, text: str) -> Placement:
         """Return the placement of a text, as `Placement.parse`."""
         parts = text.split("-")
-        if "@" not in text and all(part in self._choices for part in parts):
-            return Placement(tuple([self._choices[part] for part in parts]))
+        if self._choices.keys() >= set(parts):
+            placement = Placement(tuple([self._choices[part] for part in parts]))
+            placement.__dict__["_text"] = text  # of canonical parts: it need not be joined again
+            return placement
         placement = Placement.parse(text)
         # A former spelling is not canonical: it is parsed each time.
         self._choices |= {part: one for part, one in zip(parts, placement.choices, strict=True) if str(one) == part}

@@ -28,7 +28,7 @@ from seplace.results.ledger_schema import (
     strange_object,
     version_of,
 )
-from seplace.results.stored import StoredEvaluations
+from seplace.results.stored import StoredEvaluations, without_collector
 from seplace.version import __version__
 
 _Table = Literal["evaluations", "rungs", "failures"]
@@ -88,6 +88,7 @@ class Ledger:
         if read_only:
             self._connection.execute("PRAGMA query_only = ON")
         version = self._check(thoroughly=not read_only)
+        self._connection.text_factory = str  # which is faster: no text is damaged
         if not read_only:
             self._prepare(version)
         elif version != SCHEMA_VERSION and any(renamed_rows(self._connection)):
@@ -96,7 +97,6 @@ class Ledger:
     def _read_a_renamed_copy(self) -> None:
         """Switch to a copy in memory with today's words: reading does not change the file."""
         file, self._connection = self._connection, sqlite3.connect(":memory:")
-        self._connection.text_factory = _decoded
         with closing(file):
             file.backup(self._connection)
         rename_rows(self._connection)
@@ -193,16 +193,19 @@ class Ledger:
     def _evaluations_in(self, table: _Table) -> list[Evaluation]:
         if not tables_in(self._connection, [table]):
             return []
-        return list(map(self._evaluation, (record for (record,) in self._rows(f"SELECT record FROM {table}"))))
+        with without_collector():
+            return [self._evaluation(record) for (record,) in self._rows(f"SELECT record FROM {table}")]
 
     def stored_evaluations(self) -> tuple[StoredEvaluations, list[EvaluationKey]]:
         """Return the evaluations of full length by key, read when they are looked at, and the keys of failed ones."""
         query = "SELECT placement, seed, epochs, record, json_extract(record, '$.state') FROM evaluations"
-        records, failed = [], []
-        for *key, record, state in self._rows(query):
-            records.append((tuple(key), str(record)))  # a blob is no record, as reading it says
-            if state == "failed":
-                failed.append(tuple(key))
+        records: dict[EvaluationKey, str] = {}
+        failed: list[EvaluationKey] = []
+        with without_collector():
+            for placement, seed, epochs, record, state in self._rows(query):
+                records[placement, seed, epochs] = str(record)  # a blob is no record, as reading it says
+                if state == "failed":
+                    failed.append((placement, seed, epochs))
         return StoredEvaluations(records, read=self._evaluation), failed
 
     def _evaluation(self, record: str) -> Evaluation:
@@ -248,7 +251,8 @@ class Ledger:
         """Return the proposed placements by number."""
         rows = self._read("SELECT number, placement FROM proposals ORDER BY number")
         try:
-            return {number: self._placements.read(text) for number, text in rows}
+            with without_collector():
+                return {number: self._placements.read(text) for number, text in rows}
         except (InputError, TypeError) as error:
             raise CorruptResults(f"{self.path}: a proposal cannot be read ({error})") from error
 

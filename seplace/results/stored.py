@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+import gc
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 
 from seplace.results.evaluation import Evaluation, EvaluationKey
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """Pause Python's search for cycles, which looks at all objects again and again while very many are made."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class StoredEvaluations(MutableMapping[EvaluationKey, Evaluation]):
@@ -13,7 +27,7 @@ class StoredEvaluations(MutableMapping[EvaluationKey, Evaluation]):
     Most of a long study is never looked at again when it goes on.
     """
 
-    def __init__(self, records: Iterable[tuple[EvaluationKey, str]], *, read: Callable[[str], Evaluation]) -> None:
+    def __init__(self, records: Mapping[EvaluationKey, str], *, read: Callable[[str], Evaluation]) -> None:
         """Take the records by key, and what reads a record."""
         self._rows: dict[EvaluationKey, Evaluation | str] = dict(records)
         self._read = read

@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING
 import optuna
 from optuna.distributions import BaseDistribution, distribution_to_json
 from optuna.exceptions import StorageInternalError
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from seplace.files.atomic import DiskFull
 from seplace.files.former_words import rename_trials
@@ -76,7 +75,9 @@ class OptunaFile:
             if self._present is None:
                 self._present = self._opened(proposals)
             self._append(proposals, told, self._present)
-        except (SQLAlchemyError, StorageInternalError, sqlite3.OperationalError) as error:
+        except Exception as error:
+            if not _is_of_a_database(error):
+                raise
             raise DiskFull(f"{self.path}: cannot write the Optuna study ({_reason(error)})") from error
         self._checked += len(told)
         self._due = time.monotonic() + _SECONDS
@@ -117,8 +118,7 @@ class OptunaFile:
         try:
             return self._open(proposals)
         except Exception as error:
-            of_the_disk = OperationalError | sqlite3.OperationalError | DiskFull
-            if isinstance(error, of_the_disk) or isinstance(error.__cause__, of_the_disk):
+            if _is_of_the_disk(error) or _is_of_the_disk(error.__cause__):
                 raise  # the file is busy, or the disk is full: nothing is wrong with its content
             aside = next(
                 path for n in range(10**6) if not (path := self.path.with_suffix(f".damaged{n or ''}.db")).exists()
@@ -184,6 +184,18 @@ def _present_by_optuna(study: optuna.Study) -> dict[int, tuple[int, Content]]:
 @functools.cache
 def _json_of(distribution: BaseDistribution) -> str:
     return str(distribution_to_json(distribution))
+
+
+def _is_of_a_database(error: Exception) -> bool:
+    from sqlalchemy.exc import SQLAlchemyError  # needed here alone, and takes a tenth of the time to resume a study
+
+    return isinstance(error, SQLAlchemyError | StorageInternalError | sqlite3.OperationalError)
+
+
+def _is_of_the_disk(error: BaseException | None) -> bool:
+    from sqlalchemy.exc import OperationalError
+
+    return isinstance(error, OperationalError | sqlite3.OperationalError | DiskFull)
 
 
 def _reason(error: Exception) -> str:

@@ -67,6 +67,7 @@ class Proposals:
         self.asked: dict[int, _Asked] = {}
         self.told: list[Told | None] = []
         """The finished proposals by number, and what was known before; None for those that are not finished."""
+        self.began = datetime.now(UTC)
         self.least: float | None = None
         """The least accuracy that was told."""
 
@@ -112,7 +113,9 @@ class Proposals:
     def take(self, placement: Placement) -> int:
         """Take a proposal of an earlier run that no sampler must hear of; return its number."""
         assert not self.reads_study
-        number, _ = self.ask(placement)
+        number = len(self.told)
+        self.asked[number] = _Asked(placement=placement, started=self.began, trial=None)
+        self.told.append(None)
         return number
 
     def _asked(self, number: int, fixed: Placement | None) -> optuna.Trial:

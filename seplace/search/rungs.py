@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.stats import kendalltau
 
 from seplace.costs import main_count
 from seplace.effects.priced_space import PricedSpace, cost_tables
@@ -81,6 +80,8 @@ class Due:
 
 def check_ranks(early: Sequence[float], late: Sequence[float]) -> RankCheck:
     """Return the rank correlation check of a rung from accuracies there and at the end."""
+    from scipy.stats import kendalltau  # takes half a second to import
+
     tau = float(kendalltau(early, late).statistic) if len(early) > 1 else math.nan
     return RankCheck(pairs=len(early), tau=tau)
 

@@ -19,6 +19,7 @@ from seplace.effects.denoised import denoised
 from seplace.effects.model import Posterior, images_of
 from seplace.effects.recommend import Regret, expected_regret
 from seplace.results.observations import observation_of, observations_of
+from seplace.results.stored import without_collector
 from seplace.search.proposals import Proposals
 from seplace.search.rungs import FIRST_SEED, Bands, Rungs
 from seplace.seeds import derive_seed
@@ -183,17 +184,21 @@ class SearchPhase:
             if last is None:
                 return
             self._finish(self.pending.popleft(), last)
+        with without_collector():
+            self._take_in_order()
+
+    def _take_in_order(self) -> None:
         results, length = self.trainings.results, self.length
         while self._within_budget(length):
             placement = self.recorded.get(self.proposals.next_number)
             if placement is None:
                 break
-            seed = self.seeds[placement]
+            seed = self.seeds.get(placement, 0)
             is_trained = seed < self.task.seeds and self.costs.within_limits(placement)
             if is_trained and (str(placement), seed, length) not in results:
                 break
             if is_trained:
-                self.seeds[placement] += 1
+                self.seeds[placement] = seed + 1
                 self.ended[placement].append(seed)
                 self.spent += length
             self.unproductive = 0 if is_trained else self.unproductive + 1
@@ -208,11 +213,12 @@ class SearchPhase:
     def _tell_taken(self) -> None:
         """Tell the proposals that were taken from earlier runs."""
         untold, self.untold = self.untold, []
-        for each in untold:
-            last = None
-            if each.seed is not None:
-                last = self.trainings.results[str(each.placement), each.seed, self.length]
-            self._tell(each.number, last, each.placement, seeds=self.ended[each.placement][: each.ended])
+        with without_collector():
+            for each in untold:
+                last = None
+                if each.seed is not None:
+                    last = self.trainings.results[str(each.placement), each.seed, self.length]
+                self._tell(each.number, last, each.placement, seeds=self.ended[each.placement][: each.ended])
 
     def _write_optuna_file(self, *, now: bool = False) -> None:
         if self.optuna_file is not None and (now or self.optuna_file.is_due):
