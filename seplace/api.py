@@ -31,6 +31,7 @@ from seplace.results.verdict import (
     rungs_sentence,
     verdict,
 )
+from seplace.results.views import Views
 from seplace.search.meaning import own_baselines
 from seplace.search.of_study import failure_rules_of, task_of
 from seplace.search.scoring import covariates_of, proxy_records
@@ -40,7 +41,7 @@ from seplace.user_code import user_errors_if
 from seplace.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     import pandas as pd
     from matplotlib.figure import Figure
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from seplace.effects.covariates import Covariate
     from seplace.effects.estimates import Estimates
     from seplace.results.both_splits import Gap
+    from seplace.results.stored import StoredEvaluations
     from seplace.results.summaries import PlacementSummary
     from seplace.search.scoring import ProxyRecord
 
@@ -75,13 +77,22 @@ class Results:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         with ledger_of_results(folder) as ledger:
-            self.rows: list[Evaluation] = ledger.evaluations()
-            self.rung_rows: list[Evaluation] = ledger.rungs()
+            self._digest = ledger.digest()
+            self._views = Views.read(folder, of=self._digest)
+            """What is kept of a very long study; None where all is made from its rows."""
+            self._stored: StoredEvaluations | None = None
+            if self._views is None:
+                self.rows = _in_order(ledger.evaluations())
+                self.failed = [row for row in self.rows if row.state == "failed"]
+            else:
+                self._stored, failed = ledger.stored_evaluations()
+                self.failed = _in_order([self._stored[key] for key in failed])
+            self.rung_rows: list[Evaluation] = _in_order(ledger.rungs())
             self._reached_its_end: bool = bool(ledger.fact("finished"))
             self.stopped: str = ledger.fact("stopped") or ""
             """The error that ended the last run; empty if there was none."""
             self._study_facts: dict[str, Any] = {name: ledger.fact(name) for name in STUDY_FACTS}
-            tests, test_images = ledger.tests(), ledger.test_images()
+            self._tests, self._test_images = ledger.tests(), ledger.test_images()
             self.test_note: str = ledger.fact("test_note") or ""
             """A sentence that the study has no test split; empty if it has one."""
             self.untested: str = ledger.fact("untested") or ""
@@ -99,10 +110,34 @@ class Results:
             self.workers: str = "" if count is None else count.sentence
             """A sentence on the measured number of trainings at once; empty where the study gives the number."""
             self._units: dict[str, str] = ledger.fact("units") or {}
-        for rows in (self.rows, self.rung_rows):
-            rows.sort(key=lambda row: (str(row.placement), row.seed, row.epochs))
-        self.both_splits = BothSplits(self.rows, scores=tests, images=test_images)
+
+    @cached_property
+    def rows(self) -> list[Evaluation]:
+        """The evaluations of full length, by placement and seed."""
+        assert self._stored is not None
+        return _in_order(self._stored.values())
+
+    @property
+    def count(self) -> int:
+        """The number of evaluations of full length, failed ones among them."""
+        return len(self.rows if self._stored is None else self._stored)
+
+    @cached_property
+    def both_splits(self) -> BothSplits:
         """The trainings that were scored on the test split."""
+        return BothSplits(self.rows, scores=self._tests, images=self._test_images)
+
+    @property
+    def has_test_images(self) -> bool:
+        """Whether it is known which images of the test split a network got right."""
+        return self.both_splits.has_images if self._views is None else self._views.has_test_images
+
+    @property
+    def trained_and_on_front(self) -> tuple[int, int]:
+        """The number of placements that were trained, and of those on the front."""
+        if self._views is not None:
+            return self._views.trained, self._views.on_front
+        return (0, 0) if self.estimates is None else (self.estimates.trained, len(self.estimates.front))
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -117,6 +152,8 @@ class Results:
     @property
     def plain_failure(self) -> Evaluation | None:
         """The first failed training of the plain backbone if all have failed; else None."""
+        if not any(row.placement.is_plain for row in self.failed):
+            return None
         plain = [row for row in self.rows if row.placement.is_plain]
         return plain[0] if plain and all(row.state == "failed" for row in plain) else None
 
@@ -229,8 +266,10 @@ class Results:
     @cached_property
     def front(self) -> pd.DataFrame:
         """The front points, cheapest first, and after them the baselines that are not on the front."""
+        if self._views is not None:
+            return self._views.front
         estimates = self.estimates
-        if estimates is None or estimates.trained == len(estimates.placements):
+        if estimates is None or estimates.has_all:
             return front_frame(self.placements)
         shown = {*estimates.front, *self.baselines.values()}
         return front_frame(self._placements_of([row for row in summarize(self.rows) if row.placement in shown]))
@@ -254,6 +293,8 @@ class Results:
         if self.plain_failure is not None:
             failure = failure_rules_of(self.config).describe(self.plain_failure)
             return f"Nothing can be compared with the plain backbone: {failure}."
+        if self._views is not None:
+            return self._views.verdict
         confirm = self.config.confirm
         is_over = self._reached_its_end or bool(self.untested)
         said = verdict(
@@ -268,7 +309,7 @@ class Results:
     @property
     def measured(self) -> str:
         """What the estimates are about: accuracy on new images, or validation accuracy where these are not known."""
-        return measured(self.estimates)
+        return measured(self.estimates) if self._views is None else self._views.measured
 
     def claim(self, placement: Placement) -> str:
         """Return a sentence: whether a trained placement is better than the plain backbone, and by how much."""
@@ -293,6 +334,8 @@ class Results:
     @property
     def test_check(self) -> str:
         """Two sentences: whether the test split agrees with the estimated gains of the front; empty where not known."""
+        if self._views is not None:
+            return self._views.test_check
         return "" if self.gap is None else gap_sentence(self.gap)
 
     @property
@@ -436,10 +479,31 @@ class Results:
             figures={name: partial(self._draw, plot) for name, plot in drawings.items()},
             provenance=lambda: self.provenance,
         )
+        self._keep_views()
+
+    def _keep_views(self) -> None:
+        """Keep what commands show where it takes long to make."""
+        if self._views is not None or self.estimates is None or self.estimates.has_all:
+            return
+        trained, on_front = self.trained_and_on_front
+        views = Views(
+            front=self.front,
+            verdict=self.verdict,
+            measured=self.measured,
+            test_check=self.test_check,
+            has_test_images=self.has_test_images,
+            trained=trained,
+            on_front=on_front,
+        )
+        views.write(self.folder, of=self._digest)
 
     def _draw(self, plot: Callable[[Path], Figure], path: Path) -> None:
         if len(self.placements):
             plot(path)
+
+
+def _in_order(rows: Iterable[Evaluation]) -> list[Evaluation]:
+    return sorted(rows, key=lambda row: (str(row.placement), row.seed, row.epochs))
 
 
 def load(folder: str | Path) -> Results:

@@ -61,7 +61,7 @@ def show_front(study: Results) -> None:
         has_test = not study.test_note
         about = study.measured if has_test else f"{study.measured}; no test split"
         title = f"{study.config.name}: front, and below the line the baselines that are not on it ({about})"
-        has_images = study.both_splits.has_images
+        has_images = study.has_test_images
         table = front_table(study.front, cost=study.cost, title=title, has_test=has_test, has_test_images=has_images)
         show(table)
         if study.test_check:

@@ -38,7 +38,7 @@ def status(results: ResultsArgument) -> None:
         state = "not finished"  # the verdict says why
     else:
         state = f"stopped: {study.stopped}" if study.stopped else "interrupted; run it again to go on"
-    complete = sum(row.state == "complete" for row in study.rows)
+    complete = study.count - len(study.failed)
     search, confirm = study.config.search, study.config.confirm
     budget = f"{search.trainings} trainings" if search.trainings is not None else f"{search.hours:g} h"
     more = "" if confirm is None else f", and up to {confirm.trainings} to confirm"
@@ -47,17 +47,15 @@ def status(results: ResultsArgument) -> None:
     if study.rung_rows:
         stopped = study.rungs[study.rungs["reached"] < study.config.training.epochs]
         early = f", {len(stopped[['placement', 'seed']].drop_duplicates())} stopped early"
-    show(f"{complete} trainings complete, {len(study.rows) - complete} failed{early}; budget {budget}{more}")
+    show(f"{complete} trainings complete, {len(study.failed)} failed{early}; budget {budget}{more}")
     if study.workers:
         show(study.workers)
     rules = failure_rules_of(study.config)
-    for row in study.rows:
-        if row.state == "failed":
-            show(f"  failed: {rules.describe(row)}")
+    for row in study.failed:
+        show(f"  failed: {rules.describe(row)}")
     if complete:
-        estimates = study.estimates
-        assert estimates is not None
-        show(f"{estimates.trained} placements trained, {len(estimates.front)} on the front")
+        trained, on_front = study.trained_and_on_front
+        show(f"{trained} placements trained, {on_front} on the front")
     if complete or study.plain_failure is not None:
         show_sentences(study.verdict)
 

@@ -152,7 +152,7 @@ def run(
         check_pick(export)  # before hours of training, not after
     finished = running.run(study, folder=results, overrides=overrides, retry_failed=retry_failed)
     show_front(finished)
-    if failed := sum(row.state == "failed" for row in finished.rows):
+    if failed := len(finished.failed):
         show(f"{counted(failed, 'training')} failed: seplace status {finished.folder} says why, and what can be done")
     show(f"tables and figures: {finished.folder}")
     if finished.untested:

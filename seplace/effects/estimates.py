@@ -85,6 +85,11 @@ class Estimates:
         """The number of placements that were trained, with estimates or without."""
         return len(self.posterior.placements)
 
+    @property
+    def has_all(self) -> bool:
+        """Whether all placements that were trained have estimates."""
+        return self._among is None
+
     def _promising(self, costs: Mapping[Placement, float], named: Collection[Placement]) -> NDArray[np.intp]:
         """Return the positions of the observed placements that miss the front of posterior means by least.
 

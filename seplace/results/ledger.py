@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import sqlite3
@@ -207,6 +208,11 @@ class Ledger:
                 if state == "failed":
                     failed.append((placement, seed, epochs))
         return StoredEvaluations(records, read=self._evaluation), failed
+
+    def digest(self) -> str:
+        """Return the SHA-256 of all check sums; of a ledger without, as those of version 0.10, that of nothing."""
+        sums = self._read("SELECT sum FROM sums ORDER BY rowid") if tables_in(self._connection, ["sums"]) else []
+        return hashlib.sha256("".join(str(each) for (each,) in sums).encode()).hexdigest()
 
     def _evaluation(self, record: str) -> Evaluation:
         try:
