@@ -62,14 +62,17 @@ def at_once(executor: str, *, workers: int, threads: int, gpus: int | None) -> t
     if executor == "inline":
         note = f"workers: {workers} has no effect with executor inline, which trains one after the other"
         return 1, note if workers > 1 else ""
-    if EXECUTORS.is_external(executor) or gpus is None:
+    if EXECUTORS.is_external(executor) or executor == "ray" or gpus is None:  # their machines are not this one
         return workers, ""
     if gpus:
-        here, what = gpus, f"{gpus} GPU{'s' if gpus > 1 else ''}"
-    else:
-        here = max(cores // threads, 1)
-        what = f"{cores} core{'s' if cores > 1 else ''} at {threads} thread{'s' if threads > 1 else ''} a worker"
-    if workers <= here and (gpus or threads <= cores):
+        shared = (
+            f"{workers} workers share {gpus} GPU{'s' if gpus > 1 else ''}: the estimate counts one training at a time on "
+            "each, and workers: auto measures what more are worth"
+        )
+        return min(workers, gpus), shared if workers > gpus else ""
+    here = max(cores // threads, 1)
+    what = f"{cores} core{'s' if cores > 1 else ''} at {threads} thread{'s' if threads > 1 else ''} a worker"
+    if workers <= here and threads <= cores:
         return workers, ""
     return min(workers, here), (
         f"{workers} worker{'s' if workers > 1 else ''} of {threads} thread{'s' if threads > 1 else ''} "
