@@ -66,8 +66,8 @@ def at_once(executor: str, *, workers: int, threads: int, gpus: int | None) -> t
         return workers, ""
     if gpus:
         shared = (
-            f"{workers} workers share {gpus} GPU{'s' if gpus > 1 else ''}: the estimate counts one training at a time on "
-            "each, and workers: auto measures what more are worth"
+            f"{workers} workers share {gpus} GPU{'s' if gpus > 1 else ''}: the estimate counts one training at a time "
+            "on each, and workers: auto measures what more are worth"
         )
         return min(workers, gpus), shared if workers > gpus else ""
     here = max(cores // threads, 1)
