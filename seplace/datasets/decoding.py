@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import stat
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -75,11 +76,15 @@ def decode_images(
 
 
 def need_pillow() -> None:
-    """Raise MissingPackage where Pillow, which is an extra, cannot be imported."""
+    """Raise MissingPackage where Pillow, which is an extra, cannot be imported.
+
+    From then on Pillow raises an error instead of a warning for an image of more than 89 million pixels.
+    """
     try:
-        import PIL  # noqa: F401
+        from PIL import Image
     except ImportError as error:
         raise MissingPackage(f"decoding images needs pillow ({error}): pip install pillow") from error
+    warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 
 
 def in_threads(work: Callable[[range], T], sources: Sequence[bytes | str]) -> list[T]:

@@ -1,4 +1,6 @@
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from seplace.datasets.decoding import decode_images
 from seplace.datasets.examination import examine
 from seplace.datasets.image_folder import FolderImages
 from seplace.datasets.image_set import load_image_set
+from seplace.errors import DamagedImages
 
 SCENE = np.zeros((20, 12, 3), np.uint8)
 SCENE[:10, :6], SCENE[10:, 6:] = 255, (200, 40, 0)
@@ -68,3 +71,14 @@ def test_in_parquet_files_too(tmp_path):
     values = {"image_size": 4, "train_images": None, "validation_images": 2, "noise": 0.0, "seed": 0}
     first = load_image_set("image_parquet", root=tmp_path, **values).train.images[0]
     assert first[:, 0, 0].tolist() == pytest.approx([200, 40, 0], abs=8)
+
+
+@pytest.mark.parametrize(("width", "height"), [(9_000, 11_000), (20_000, 20_000), (2**31 - 1, 2**31 - 1)])
+def test_an_image_of_absurd_size_is_damaged_and_never_decoded(width, height):
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"\0" * 100)), (b"IEND", b"")]
+    file = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
+    with pytest.raises(DamagedImages, match=r"the image: not a readable image \(Image size .* exceeds limit"):
+        decode_images([file], where=lambda _: "the image", image_size=8, channels=None)
