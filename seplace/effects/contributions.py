@@ -50,7 +50,7 @@ class Contributions:
 
     def __init__(self, posterior: Posterior) -> None:
         self.design: Design = posterior.design
-        drawn = [posterior.sample().effects for _ in range(_SAMPLES)]
+        drawn = [posterior.sample_effects() for _ in range(_SAMPLES)]
         self._tables = drawn
         self._factors = [
             np.array([_average_effects(tables, factor) for tables in drawn]) for factor in range(len(self.design.shape))

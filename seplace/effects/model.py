@@ -199,6 +199,15 @@ class Posterior:
             draw.without_floors(coefficients, self.random), draw.private_without_floor(private, self.random)
         )
 
+    def sample_effects(self) -> Tables:
+        """Draw the effects of a posterior sample: those that `sample` would draw, without its private effects."""
+        draw = self.draws[self.random.choice(len(self.draws), p=self._weights)]
+        coefficients = draw.sample(self.random)
+        self.random.standard_normal(len(self.placements))  # so that all further draws are those after `sample`
+        effects = draw.without_floors(coefficients, self.random)
+        draw.private_without_floor(np.zeros(len(self.placements)), self.random)
+        return self.design.tables(self._unit_of_scale * effects[self._effects])
+
     def sample_at(
         self,
         levels: NDArray[np.int64],

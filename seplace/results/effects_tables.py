@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seplace.interval import UNKNOWN
-from seplace.placement import placed_alone
+from seplace.placement import StageChoice, placed_alone
 from seplace.results.evaluation import Evaluation
 from seplace.results.verdict import NAMED, proxy_verdict
 
@@ -48,13 +48,14 @@ def effects_frame(
         return pd.DataFrame()
     found = Contributions(estimates.posterior)
     trained = [row.placement for row in evaluations if row.accuracy is not None]
+    numbers: dict[StageChoice, int] = {}
+    held = np.array([[numbers.setdefault(choice, len(numbers)) for choice in each.choices] for each in trained])
+    variants = np.array([each.variant for each in trained])
     rows: list[dict[str, Any]] = []
     for each in (*found.backbones(), *found.choices(), *found.modules(), *found.ratios(), *found.attachments()):
-        holds = [
-            any(placement.choices[stage - 1] == choice for stage, choice in each.choices)
-            or (each.kind == "backbone" and placement.variant == each.name)
-            for placement in trained
-        ]
+        holds = (variants == each.name) & (each.kind == "backbone")
+        for stage, choice in each.choices:
+            holds |= held[:, stage - 1] == numbers.get(choice, -1)
         rows.append(
             {
                 "kind": each.kind,
@@ -62,7 +63,7 @@ def effects_frame(
                 "name": each.name,
                 **each.effect.columns("effect"),
                 "p_positive": each.positive,
-                "trainings": sum(holds),
+                "trainings": int(holds.sum()),
                 **_mean_extras(each, cost_table),
                 "extra_latency_ms": _mean_latency(each, latencies, stages=len(estimates.placements[0])),
             }

@@ -118,6 +118,8 @@ def relative_hypervolume(summaries: Sequence[PlacementSummary], cost: str, cost_
 
 def mean_and_error(values: Sequence[float]) -> tuple[float, float]:
     """Return the mean and its standard error; the error of fewer than two values is NaN."""
+    if len(values) == 1:
+        return float(values[0]), math.nan
     mean = float(np.mean(values)) if values else math.nan
     error = float(np.std(values, ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan
     return mean, error

@@ -212,7 +212,7 @@ class Proposals:
         trials = (
             self.study.get_trials(deepcopy=False)
             if self.reads_study
-            else [trial_of(each, self.parameters, number) for number, each in enumerate(self.told) if each is not None]
+            else (trial_of(each, self.parameters, number) for number, each in enumerate(self.told) if each is not None)
         )
         return history_in(trials, self.task, before=self.next_number)
 

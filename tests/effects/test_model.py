@@ -248,3 +248,12 @@ def test_gains_do_not_rest_on_the_sum_of_effects():
     assert means[True] == pytest.approx(2.0, abs=0.2)
     assert held[True] > 0.9
     assert widths[False] < widths[True]
+
+
+def test_drawn_effects_are_those_of_drawn_surfaces():
+    observations = some_observations()
+    one, other = (posterior_of(observations, draws=4) for _ in range(2))
+    for _ in range(5):
+        surface, effects = one.sample().effects, other.sample_effects()
+        assert all(map(np.array_equal, effects.main, surface.main))
+        assert all(np.array_equal(effects.pairs[key], table) for key, table in surface.pairs.items())
