@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
+from seplace.results.evaluation import Evaluation
+from seplace.results.ledger_content import check_fact
 from seplace.user_code import user_errors
 
 if TYPE_CHECKING:
     from seplace.costs.table import CostTable
     from seplace.evaluators.evaluator import Evaluator
     from seplace.placement import Placement
-    from seplace.results.evaluation import Evaluation, Job
+    from seplace.results.evaluation import Job
     from seplace.training.score import Score
 
 
@@ -26,7 +28,12 @@ class OwnEvaluator:
     def evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:
         """Evaluate one job; `on_epoch` is called with the number of each trained epoch."""
         with self._errors_in("evaluate"):
-            return self.evaluator.evaluate(job, on_epoch=on_epoch)
+            evaluation = self.evaluator.evaluate(job, on_epoch=on_epoch)
+            if not isinstance(evaluation, Evaluation):
+                raise TypeError(f"it returns an Evaluation (got {type(evaluation).__name__})")
+            if evaluation.key != job.key:
+                raise ValueError(f"it returns the evaluation of {job.key} (got that of {evaluation.key})")
+        return evaluation
 
     def test(self, evaluation: Evaluation) -> Score:
         """Return the score of a trained network on the test split. Raises MissingWeights where it cannot be known."""
@@ -46,7 +53,9 @@ class OwnEvaluator:
     def describe_images(self) -> dict[str, Any]:
         """Return a description of the data, as plain JSON types."""
         with self._errors_in("describe_images"):
-            return self.evaluator.describe_images()
+            images = self.evaluator.describe_images()
+            check_fact("images", images)
+        return images
 
     def estimate_seconds(self, placement: Placement) -> float:
         """Estimate the time of one training."""

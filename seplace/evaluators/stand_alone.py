@@ -48,6 +48,7 @@ class StandAlone:
         self.config = config
         self.folder = folder
         self.networks = StudyNetworks(config, device=device)
+        self._has_folder = False
 
     def describe_images(self) -> dict[str, Any]:
         """Return what a trained network needs to know of its data; see `StudyNetworks.describe_images`."""
@@ -94,6 +95,9 @@ class StandAlone:
 
     def _evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:
         start = time.perf_counter()
+        if not self._has_folder:  # later it is not made anew, should its disk be away
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._has_folder = True
         recipe = self.config.training
         whole = replace(job, epochs=recipe.epochs)
         checkpoint = Checkpoint(path=_checkpoint_path(self.folder / "checkpoints", whole))

@@ -72,7 +72,7 @@ def _has_ended(name: str) -> bool:
         return False
     try:
         os.kill(int(match[1]), 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return True
     except OSError:
         return False  # of another user

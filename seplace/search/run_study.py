@@ -174,6 +174,8 @@ def _make_executor(config: StudyConfig, maker: EvaluatorMaker, on_progress: Call
     make: Callable[..., Executor] = EXECUTORS[name]
     with user_errors_if(EXECUTORS.is_external(name), f"executor {name} cannot be made"):
         executor = make(maker, workers=workers, max_retries=config.run.max_retries, on_progress=on_progress)
-    if lacking := [name for name in ("submit", "wait", "close", "running") if not hasattr(executor, name)]:
+    if lacking := [
+        name for name in ("submit", "wait", "close", "running", "epochs_done") if not hasattr(executor, name)
+    ]:
         raise UserCodeError(f"executor {name}: a {type(executor).__name__} has no {lacking[0]}")
     return executor

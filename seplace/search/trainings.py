@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from seplace.results.ledger import Ledger
     from seplace.search.attempts import FailureRules
     from seplace.search.cost_table import PlacementCosts
+
+_SILENCE = 1800.0
+"""The seconds without any word of an executor that runs trainings, after which a warning says so."""
 
 
 class Trainings:
@@ -53,6 +58,8 @@ class Trainings:
         self._in_flight: set[EvaluationKey] = set()
         self._failed_in_a_row: set[EvaluationKey] = set()
         self._streak: Streak | None = None
+        self._heard = (time.monotonic(), 0)
+        """When the executor was last heard of, and the epochs that had finished then."""
 
     def job(self, placement: Placement, seed: int, *, epochs: int | None = None) -> Job:
         """Return the training of a placement on a seed, to its end or to a rung."""
@@ -67,6 +74,8 @@ class Trainings:
         if self.answer(job) is not None:
             return False
         if job.key not in self._in_flight:
+            if not self._in_flight:
+                self._heard = (time.monotonic(), 0)
             self._in_flight.add(job.key)
             self.executor.submit(job)
         return True
@@ -74,7 +83,11 @@ class Trainings:
     def collect(self) -> list[Evaluation]:
         """Wait a short while, then commit and return what has finished; failures of the machine are queued again."""
         finished, failed = [], []
-        for returned in _evaluations(self.executor.wait()):
+        all_returned = _evaluations(self.executor.wait())
+        self._watch_executor(all_returned)
+        for returned in all_returned:
+            if returned.key not in self._in_flight:
+                raise UserCodeError(f"the executor's wait returns an evaluation that was not submitted: {returned.key}")
             self._refuse_other_images(returned)
             self._in_flight.discard(returned.key)
             evaluation = replace(returned, costs=self.costs.of(returned.placement))
@@ -90,6 +103,22 @@ class Trainings:
         for evaluation, epochs in failed:
             self.start(self.job(evaluation.placement, evaluation.seed, epochs=epochs))
         return finished
+
+    def _watch_executor(self, returned: Sequence[Evaluation]) -> None:
+        """Raise UserCodeError where an executor has lost trainings, and warn where it is silent for long."""
+        lost = 0 if returned else len(self._in_flight) - self.executor.running
+        if lost > 0:
+            raise UserCodeError(f"the executor has lost {lost} of {len(self._in_flight)} trainings: they do not run")
+        now, epochs = time.monotonic(), self.executor.epochs_done
+        if returned or epochs != self._heard[1]:
+            self._heard = (now, epochs)
+        elif now - self._heard[0] > _SILENCE:
+            self._heard = (float("inf"), epochs)
+            warnings.warn(
+                f"no training has ended or finished an epoch for {_SILENCE / 60:.0f} minutes, and "
+                f"{self.executor.running} run; timeout_minutes in the block `run` of the study ends those that hang",
+                stacklevel=2,
+            )
 
     def _refuse_other_images(self, returned: Evaluation) -> None:
         """Raise UserCodeError where an evaluation says of other images than the validation images what was right."""

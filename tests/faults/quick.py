@@ -146,7 +146,15 @@ class Quick:
         return {}
 
     def describe_images(self) -> dict[str, Any]:
-        return {"classes": ["a", "b"], "channels": 1, "image_size": 8, "validation_images": IMAGES}
+        return {
+            "classes": ["a", "b"],
+            "channels": 1,
+            "image_size": 8,
+            "mean": [0.5],
+            "std": [0.5],
+            "training_images": 100,
+            "validation_images": IMAGES,
+        }
 
     def estimate_seconds(self, placement: Placement) -> float:
         del placement
