@@ -28,6 +28,7 @@ def test_an_executor_that_loses_or_repeats_trainings_is_named(tmp_path, seplace,
     same_results(folder, quick_finished / "out")
 
 
+@pytest.mark.filterwarnings("default:no training has ended")
 def test_an_executor_that_is_silent_is_warned_of(tmp_path, seplace, monkeypatch):
     monkeypatch.setattr(trainings, "_SILENCE", 0.2)
     study, folder = quick.write_quick(tmp_path, run={"executor": f"{HERE}:Silent"}), tmp_path / "out"
