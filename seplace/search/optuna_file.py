@@ -24,6 +24,7 @@ import optuna
 from optuna.distributions import BaseDistribution, distribution_to_json
 from optuna.exceptions import StorageInternalError
 
+from seplace.errors import CorruptResults
 from seplace.files.atomic import DiskFull
 from seplace.files.former_words import rename_trials
 from seplace.search.optuna_rows import Content, Row, append, content_of, present_in, study_of
@@ -132,6 +133,7 @@ class OptunaFile:
 
     def _open(self, proposals: Proposals) -> dict[int, tuple[int, Content]]:
         if self.path.exists():
+            _refuse_programs(self.path)
             rename_trials(self.path)
         self._study = self._found(proposals)
         if self._study is None:
@@ -164,6 +166,14 @@ class OptunaFile:
 
     def _connection(self) -> sqlite3.Connection:
         return sqlite3.connect(self.path, timeout=_BUSY_SECONDS)
+
+
+def _refuse_programs(path: Path) -> None:
+    """Raise CorruptResults where SQLite would compute something in the file, as Optuna never makes it do."""
+    with closing(sqlite3.connect(path, timeout=_BUSY_SECONDS)) as connection:
+        found = connection.execute("SELECT type, name FROM sqlite_master WHERE type IN ('view', 'trigger')").fetchone()
+    if found is not None:
+        raise CorruptResults(f"it has a {found[0]}, {found[1]!r}")
 
 
 def _present_by_optuna(study: optuna.Study) -> dict[int, tuple[int, Content]]:

@@ -1,6 +1,8 @@
 """Optuna's file is written in a few transactions, and holds what Optuna itself would have written."""
 
+import sqlite3
 import time
+from contextlib import closing
 
 import optuna
 import pytest
@@ -62,3 +64,16 @@ def test_a_transaction_takes_what_has_gathered(tmp_path, monkeypatch) -> None:
     assert file.is_due
     file.update(told("random"))
     assert not file.is_due
+
+
+def test_a_file_in_which_sqlite_would_compute_is_put_aside(tmp_path) -> None:
+    path = tmp_path / "optuna.db"
+    OptunaFile(path).update(told("random"))
+    before = trials_in(path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("ALTER TABLE trial_params RENAME TO others")
+        never_ends = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x FROM n"
+        connection.execute(f"CREATE VIEW trial_params AS {never_ends}")
+    with pytest.warns(match="cannot be read .it has a view, 'trial_params'.; it is kept as optuna.damaged.db"):
+        OptunaFile(path).update(told("random"))
+    assert trials_in(path) == before
