@@ -262,6 +262,11 @@ class Ledger:
         except (InputError, TypeError) as error:
             raise CorruptResults(f"{self.path}: a proposal cannot be read ({error})") from error
 
+    def last_proposal(self) -> int:
+        """Return the number of the last proposal; -1 before the first."""
+        ((last,),) = self._read("SELECT coalesce(max(number), -1) FROM proposals")
+        return int(last)
+
     def fact(self, key: str) -> Any:
         """Return the value of a fact; None where it is not known."""
         rows = self._read(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from optuna.samplers import BaseSampler
 
 from seplace.samplers.joint import JointSampler
@@ -28,5 +30,10 @@ class ExhaustiveSampler(JointSampler):
     def propose(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:  # noqa: ARG002 - the number says all
         """Return the parameters of the next placement in the order."""
         space = self.task.space
-        order = np.random.default_rng(derive_seed(self.task.seed, "exhaustive")).permutation(len(space))
+        order = _order(self.task.seed, len(space))
         return self.parameters.of(space.placement_at(int(order[trial.number % len(space)])))
+
+
+@functools.lru_cache(maxsize=2)
+def _order(seed: int, count: int) -> NDArray[np.int64]:
+    return np.random.default_rng(derive_seed(seed, "exhaustive")).permutation(count)

@@ -91,7 +91,7 @@ class Streak:
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self.failed: list[Evaluation] = []
-        self._last_proposal = max(ledger.proposals(), default=-1)
+        self._last_proposal = ledger.last_proposal()
         self._rounds = ledger.fact("confirm_rounds")
 
     def withdraw(self) -> None:

@@ -14,6 +14,7 @@ from seplace.executors import EXECUTORS
 from seplace.executors.executor import EvaluatorMaker
 from seplace.executors.processes import Processes
 from seplace.placement import Placement
+from seplace.results.evaluation import Evaluation
 from seplace.results.ledger import Ledger
 from seplace.search import driver, plan, run_study, search_phase
 from seplace.search.lock import study_lock
@@ -275,6 +276,28 @@ def test_a_repeated_training_has_a_further_trial(tmp_path, toy):
     assert all(trial.values and max(trial.constraints.values()) <= 0 for trial in valid)
     proposals = [trial.user_attrs.get("proposal", trial.number) for trial in valid]
     assert sorted(proposals) == list(range(len(proposals)))
+
+
+def test_a_long_study_goes_on_before_its_evaluations_are_read(tmp_path, toy, monkeypatch):
+    monkeypatch.setattr(driver, "_LOOKED_AT", 0)
+    toy.failing = {"eca-none-none": "diverged"}
+    space = write_small_space(tmp_path)
+    grown = write_study(tmp_path, space=space, search={"trainings": 12, "seeds": 2})
+    go(grown, tmp_path / "out")
+    read, begun = [], []
+    parse, train = Evaluation.from_record, toy.evaluate
+    monkeypatch.setattr(
+        Evaluation, "from_record", lambda record, **given: read.append(record) or parse(record, **given)
+    )
+    monkeypatch.setattr(toy, "evaluate", lambda job, **given: begun.append(len(read)) or train(job, **given))
+    path = write_study(tmp_path, space=space, search={"trainings": 15, "seeds": 2})
+    go(path, tmp_path / "out")
+    baselines, failed = 7, 1
+    assert begun[0] <= baselines + failed
+    assert len(begun) == 3
+    go(path, tmp_path / "whole")
+    assert left_in(tmp_path / "out") == left_in(tmp_path / "whole")
+    assert numbers_of(tmp_path / "out") == numbers_of(tmp_path / "whole")
 
 
 def test_a_damaged_optuna_study_is_written_again(tmp_path, toy):
