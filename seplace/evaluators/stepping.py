@@ -51,7 +51,7 @@ class WindowedBatches:
         on_window: Callable[[Window], None],
         device: torch.device,
     ) -> None:
-        """Take what asks for the seconds of the next window, None at the end, and what is told of each window."""
+        """Take functions: one returns the seconds of the next window, or None at the end; one takes each window."""
         self.batches = batches
         self.next_window = next_window
         self.on_window = on_window

@@ -89,7 +89,7 @@ def measure_packing(
     held, limit = 0, ""
     try:
         for number in numbers:
-            more = number - len(crew.members)
+            more = number - len(crew.steppers)
             if rates and not crew.has_room(more):
                 limit = f"the memory of {number} is not there"
                 break
@@ -112,7 +112,7 @@ class CannotMeasure(Exception):
 
 
 @dataclass
-class Member:
+class Stepper:
     """A worker process, and the connection to it."""
 
     process: subprocess.Popen[bytes]
@@ -129,7 +129,7 @@ class Crew:
         self.placement = placement
         self.until = until
         self.on_progress = on_progress
-        self.members: list[Member] = []
+        self.steppers: list[Stepper] = []
         self._last: list[Window] = []
 
     def has_room(self, more: int) -> bool:
@@ -139,56 +139,56 @@ class Crew:
 
     def add(self, more: int) -> None:
         """Start workers, and wait until all are ready for a window."""
-        threads, before = self.maker.config.run.threads, len(self.members)
+        threads, before = self.maker.config.run.threads, len(self.steppers)
         for number in range(before, before + more):
             process, connection = begin(self.maker, number=number, threads=threads)
-            self.members.append(Member(process=process, connection=connection))
+            self.steppers.append(Stepper(process=process, connection=connection))
             with suppress(OSError):  # a process that has died is noticed below
                 connection.send(Stepping(self.placement))
-        self._answers(self.members[before:], is_ready=True)
+        self._answers(self.steppers[before:], is_ready=True)
 
     def window(self, seconds: float) -> list[Window]:
         """Let all workers train at the same time, and return what each has done."""
-        for member in self.members:
+        for stepper in self.steppers:
             with suppress(OSError):
-                member.connection.send(seconds)
-        self._last = [answer for answer in self._answers(self.members) if isinstance(answer, Window)]
-        self._answers(self.members, is_ready=True)
+                stepper.connection.send(seconds)
+        self._last = [answer for answer in self._answers(self.steppers) if isinstance(answer, Window)]
+        self._answers(self.steppers, is_ready=True)
         return self._last
 
     def close(self) -> None:
         """End all workers."""
-        for member in self.members:
-            member.process.kill()
-        for member in self.members:
-            member.process.wait()
-            member.connection.close()
+        for stepper in self.steppers:
+            stepper.process.kill()
+        for stepper in self.steppers:
+            stepper.process.wait()
+            stepper.connection.close()
 
-    def _answers(self, members: list[Member], *, is_ready: bool = False) -> list[Any]:
+    def _answers(self, steppers: list[Stepper], *, is_ready: bool = False) -> list[Any]:
         """Wait for one answer of each worker; raises CannotMeasure where one cannot train, or time has run out."""
-        waiting, answers = list(members), []
+        waiting, answers = list(steppers), []
         while waiting:
             self.on_progress()
             if time.monotonic() > self.until:
-                raise CannotMeasure(f"{len(self.members)} took too long to measure")
+                raise CannotMeasure(f"{len(self.steppers)} took too long to measure")
             for connection in wait([each.connection for each in waiting], timeout=_POLL_SECONDS):
-                member = next(each for each in waiting if each.connection is connection)
-                answers.append(self._answer(member, is_ready=is_ready))
-                waiting.remove(member)
+                stepper = next(each for each in waiting if each.connection is connection)
+                answers.append(self._answer(stepper, is_ready=is_ready))
+                waiting.remove(stepper)
         return answers
 
-    def _answer(self, member: Member, *, is_ready: bool) -> Any:
+    def _answer(self, stepper: Stepper, *, is_ready: bool) -> Any:
         try:
-            answer = member.connection.recv()
+            answer = stepper.connection.recv()
         except (EOFError, OSError) as error:
-            raise CannotMeasure(f"with {len(self.members)} a worker process died") from error
+            raise CannotMeasure(f"with {len(self.steppers)} a worker process died") from error
         if isinstance(answer, TrainingFailed | UserCodeError):
-            raise CannotMeasure(f"with {len(self.members)} a training failed: {answer}")
+            raise CannotMeasure(f"with {len(self.steppers)} a training failed: {answer}")
         if isinstance(answer, SeplaceError):
             raise answer
         if answer == DONE:
             raise CannotMeasure("the evaluator cannot be measured")
         if isinstance(answer, str) and answer != READY:
-            raise CannotMeasure(f"with {len(self.members)} a worker failed: {answer.strip().splitlines()[-1]}")
+            raise CannotMeasure(f"with {len(self.steppers)} a worker failed: {answer.strip().splitlines()[-1]}")
         assert (answer == READY) == is_ready
         return answer

@@ -94,7 +94,7 @@ def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool, pilot: Pat
     `power_of` for what it must be.
     """
     begun = time.perf_counter()
-    count, asked = None, config
+    count, unresolved = None, config
     is_open = config.run.workers == "auto"
     if is_open:
         count = count_in(folder)
@@ -131,8 +131,8 @@ def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool, pilot: Pat
             evaluator.latencies([plain])  # refuses what cannot be measured before anything is trained
         dearest = table.dearest(config.search_space.choices, main_count(table.names))
         if is_open and count is None:
-            count = choose_workers(asked, maker, dearest, on_progress=lambda: None)
-            config = with_workers(asked, count.number)
+            count = choose_workers(unresolved, maker, dearest, on_progress=lambda: None)
+            config = with_workers(unresolved, count.number)
         gpus = _gpus(config)
         running, note = _at_once(config, gpus=gpus)
         estimate = _estimated(

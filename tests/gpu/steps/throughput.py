@@ -24,7 +24,7 @@ def run(setting: Setting) -> None:
     try:
         for number in (1, 2) if setting.is_small else (1, 2, 4, 8, 16):
             start = time.perf_counter()
-            crew.add(number - len(crew.members))
+            crew.add(number - len(crew.steppers))
             started = time.perf_counter() - start
             rounds = [crew.window(SECONDS) for _ in range(WINDOWS)]
             measured = [sum(each.steps / each.seconds for each in windows) for windows in rounds]
