@@ -13,14 +13,16 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from seplace import running
 from tests.faults import quick
 from tests.faults.oracle import Oracle, same_results
 from tests.faults.runs import Run, children_of
+from tests.faults.zygote import ForkedRun, Zygote
 from tests.studies import write_study
 
 SETTINGS = (("inline", "random"), ("processes", "nsga2"), ("processes", "random"), ("inline", "tpe"))
@@ -66,7 +68,14 @@ def undisturbed(folder: Path, *, sampler: str, trainings: int) -> Path:
 
 
 def kill_again_and_again(
-    study: Path, folder: Path, *, kills: Sequence[str], whole: Path, chance: random.Random, tally: Tally
+    study: Path,
+    folder: Path,
+    *,
+    launch: Callable[[Path, Path], Run],
+    kills: Sequence[str],
+    whole: Path,
+    chance: random.Random,
+    tally: Tally,
 ) -> None:
     """Run a study, kill what `kills` says at random moments, and check all that must hold after each and at the end."""
     beside = study.parent
@@ -76,7 +85,7 @@ def kill_again_and_again(
     for number, what in enumerate(kills):
         if run is None:
             known.append((len(quick.begun(beside)), oracle.complete))
-            run = Run(study, folder)
+            run = launch(study, folder)
             tally.starts += 1
         with run.killed_on_error():
             if chance.random() < EARLY:
@@ -99,7 +108,7 @@ def kill_again_and_again(
         oracle.after(code, wanted=-signal.SIGKILL, is_whole=False)
     if run is None:
         known.append((len(quick.begun(beside)), oracle.complete))
-        run = Run(study, folder)
+        run = launch(study, folder)
         tally.starts += 1
     with run.killed_on_error():
         code, output = run.end(seconds=600)
@@ -125,7 +134,7 @@ def main(count: int, *, trainings: int = 300) -> None:
     tally, seed = Tally(), int(time.time())
     print(f"{count} kills, seed {seed}", flush=True)
     chance = random.Random(seed)
-    with tempfile.TemporaryDirectory(prefix="kills") as temporary:
+    with tempfile.TemporaryDirectory(prefix="kills") as temporary, Zygote() as zygote:
         number = 0
         while tally.kills.total() < count:
             executor, sampler = SETTINGS[number % len(SETTINGS)]
@@ -134,7 +143,15 @@ def main(count: int, *, trainings: int = 300) -> None:
             whole = undisturbed(folder / "whole", sampler=sampler, trainings=trainings)
             study = write(folder / "killed", executor=executor, sampler=sampler, trainings=trainings, seconds=0.01)
             kills = [chance.choice(["driver", "worker"]) if executor != "inline" else "driver" for _ in range(left)]
-            kill_again_and_again(study, folder / "out", kills=kills, whole=whole, chance=chance, tally=tally)
+            kill_again_and_again(
+                study,
+                folder / "out",
+                launch=partial(ForkedRun, zygote),
+                kills=kills,
+                whole=whole,
+                chance=chance,
+                tally=tally,
+            )
             print(f"{executor} {sampler}: {dict(tally.kills)}, {tally.results} results so far", flush=True)
             shutil.rmtree(folder)
     assert tally.again == 0, f"{tally.again} acknowledged results were trained again"

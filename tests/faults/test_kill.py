@@ -5,6 +5,7 @@ import random
 import signal
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +16,7 @@ from seplace.results.ledger import Ledger
 from tests.conftest import made_once
 from tests.faults import kills
 from tests.faults.runs import Run, committed_in
+from tests.faults.zygote import ForkedRun, Zygote
 from tests.studies import write_study
 
 
@@ -25,9 +27,16 @@ def test_a_study_of_short_trainings_survives_kills(tmp_path, monkeypatch):
     chance, tally = random.Random(f"short {os.getpid()}"), kills.Tally()
     whole = kills.undisturbed(tmp_path / "whole", sampler="nsga2", trainings=24)
     study = kills.write(tmp_path / "killed", executor="processes", sampler="nsga2", trainings=24, seconds=0.02)
-    kills.kill_again_and_again(
-        study, tmp_path / "out", kills=["worker", "driver", "driver"], whole=whole, chance=chance, tally=tally
-    )
+    with Zygote() as zygote:
+        kills.kill_again_and_again(
+            study,
+            tmp_path / "out",
+            launch=partial(ForkedRun, zygote),
+            kills=["worker", "driver", "driver"],
+            whole=whole,
+            chance=chance,
+            tally=tally,
+        )
     assert tally.again == 0
 
 
