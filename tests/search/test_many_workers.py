@@ -29,8 +29,8 @@ def fits(monkeypatch) -> list[int]:
     return found
 
 
-def study(folder, *, workers, trainings=34):
-    search = {"trainings": trainings, "sampler": "effects", "seeds": 2}
+def study(folder, *, workers, trainings=25, sampler="effects"):
+    search = {"trainings": trainings, "sampler": sampler, "seeds": 2}
     return write_study(folder, search=search, confirm=None, run={"workers": workers})
 
 
@@ -57,11 +57,11 @@ def test_a_batch_grows_with_workers_and_results():
 @pytest.mark.usefixtures("no_optuna_file", "toy")
 def test_many_workers_share_fits(tmp_path, fits, monkeypatch):
     go(study(tmp_path, workers=6), tmp_path / "each")
-    assert len(fits) == 34 - 7
+    assert len(fits) == 25 - 7
     fits.clear()
     monkeypatch.setattr("seplace.samplers.batch._WORKERS", 2)
     go(study(tmp_path, workers=6), tmp_path / "shared")
-    assert len(fits) == (34 - 7) / 3
+    assert len(fits) == (25 - 7) / 3
     assert fits == sorted(fits)
 
 
@@ -74,7 +74,7 @@ def test_an_interruption_in_a_batch_changes_nothing(tmp_path, toy, monkeypatch):
     monkeypatch.setattr(run_study, "EXECUTORS", Shelf(inline=Scrambled))
     monkeypatch.setattr(Scrambled, "order", random.Random(1))
     toy.trained.clear()
-    for stop_after in (9, 16, 17, 27):
+    for stop_after in (9, 16, 17):
         toy.stop_after = stop_after
         with pytest.raises(Stop):
             go(path, tmp_path / "parts")
@@ -98,7 +98,7 @@ class Submitted(Scrambled):
 def test_more_workers_than_baselines_do_not_wait_for_them(tmp_path, monkeypatch, workers, begun):
     monkeypatch.setattr(run_study, "EXECUTORS", Shelf(inline=Submitted))
     monkeypatch.setattr(Submitted, "first", ())
-    go(study(tmp_path, workers=workers, trainings=24), tmp_path / "out")
+    go(study(tmp_path, workers=workers, sampler="random"), tmp_path / "out")
     assert len(Submitted.first) == begun
     names = [trial.user_attrs.get("baseline") for trial in trials_in(tmp_path / "out")]
     assert None not in names[:3]  # those of the space
@@ -108,14 +108,14 @@ def test_more_workers_than_baselines_do_not_wait_for_them(tmp_path, monkeypatch,
 @pytest.mark.usefixtures("no_optuna_file")
 def test_a_search_that_overlaps_the_baselines_is_exact(tmp_path, toy, monkeypatch):
     """A failed baseline is one of them: it is told, so that the numbers of proposals stay."""
-    path = study(tmp_path, workers=12, trainings=26)
+    path = study(tmp_path, workers=12, trainings=22)
     toy.failing = {"eca-eca-eca": "diverged"}
     go(path, tmp_path / "whole")
-    assert len(toy.trained) == 26
+    assert len(toy.trained) == 22
     monkeypatch.setattr(run_study, "EXECUTORS", Shelf(inline=Scrambled))
     monkeypatch.setattr(Scrambled, "order", random.Random(1))
     toy.trained.clear()
-    for stop_after in (0, 2, 8, 15, 22):
+    for stop_after in (0, 2, 8, 15, 20):
         toy.stop_after = stop_after
         with pytest.raises(Stop):
             go(path, tmp_path / "parts")
@@ -128,11 +128,11 @@ def test_a_search_that_overlaps_the_baselines_is_exact(tmp_path, toy, monkeypatc
 def test_a_study_that_began_to_overlap_goes_on_so_with_fewer_workers(tmp_path, toy):
     toy.stop_after = 3
     with pytest.raises(Stop):
-        go(study(tmp_path, workers=12, trainings=26), tmp_path / "out")
+        go(study(tmp_path, workers=12, sampler="random"), tmp_path / "out")
     toy.stop_after = None
-    go(study(tmp_path, workers=1, trainings=26), tmp_path / "out")
+    go(study(tmp_path, workers=1, sampler="random"), tmp_path / "out")
     found = left_in(tmp_path / "out")
-    assert len(found["evaluations"]) == 26
+    assert len(found["evaluations"]) == 25
     assert min(found["proposals"]) == 3
 
 
@@ -145,9 +145,9 @@ def test_a_search_beside_a_plain_backbone_that_fails_ends(tmp_path, toy):
 
 @pytest.mark.usefixtures("no_optuna_file", "toy")
 def test_ours_are_not_asked_again_for_what_is_recorded(tmp_path, fits):
-    go(study(tmp_path, workers=2, trainings=20), tmp_path / "out")
+    go(study(tmp_path, workers=2, trainings=11), tmp_path / "out")
     fits.clear()
-    go(study(tmp_path, workers=2, trainings=21), tmp_path / "out")
+    go(study(tmp_path, workers=2, trainings=12), tmp_path / "out")
     assert len(fits) == 1
 
 
