@@ -7,6 +7,7 @@ not there, or a minute has passed.
 
 from __future__ import annotations
 
+import math
 import subprocess
 import time
 from collections.abc import Callable, Iterable
@@ -76,11 +77,14 @@ def measure_packing(
     placement: Placement,
     *,
     numbers: Iterable[int],
+    devices: int = 1,
     on_progress: Callable[[], None],
     seconds: float = SECONDS,
     window_seconds: float = WINDOW_SECONDS,
 ) -> Packing:
     """Measure numbers of workers, rising, on a placement; `on_progress` is called several times a second.
+
+    The workers take `devices` GPUs in turn; on a CPU it is 1.
 
     Raises an error of seplace that is the same for every training, such as bad data.
     """
@@ -90,7 +94,7 @@ def measure_packing(
     try:
         for number in numbers:
             more = number - len(crew.steppers)
-            if rates and not crew.has_room(more):
+            if rates and not crew.has_room(math.ceil(more / devices)):
                 limit = f"the memory of {number} is not there"
                 break
             crew.add(more)
@@ -133,7 +137,7 @@ class Crew:
         self._last: list[Window] = []
 
     def has_room(self, more: int) -> bool:
-        """Return whether the memory of further workers is there, each with as much as those that run."""
+        """Return whether a device has memory for further workers, each with as much as those that run."""
         free = [each.free_bytes for each in self._last if each.free_bytes is not None]
         return not free or more * max(each.held_bytes for each in self._last) <= (1 - _SPARE) * min(free)
 

@@ -108,7 +108,7 @@ def choose_workers(
     numbers = numbers_to_try(cores=cores, threads=threads, gpus=gpus)
     if numbers == [1]:
         return _one(f"{threads} thread{'s' if threads > 1 else ''} a worker, and {cores} to use here")
-    packing = measure_packing(maker, placement, numbers=numbers, on_progress=on_progress)
+    packing = measure_packing(maker, placement, numbers=numbers, devices=max(gpus, 1), on_progress=on_progress)
     return WorkerCount(number=packing.best, rates=packing.rates, held_bytes=packing.held_bytes, limit=packing.limit)
 
 
