@@ -27,6 +27,10 @@ _NEWEST = 1
 """The version of the format, in the entry `seplace_schema`; checkpoints before 0.14 do not say it."""
 
 
+_ENTRIES = {"epoch", "global_step", "state_dict", "optimizer_states", "lr_schedulers", "loops", "curve"}
+"""What the checkpoint of an unfinished training has at least."""
+
+
 class CorruptCheckpoint(Exception):
     """A checkpoint whose content is not what was written; its arguments are the path and the reason."""
 
@@ -54,7 +58,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise
     except Exception as error:  # what is no checkpoint raises errors of many kinds in torch
         raise CorruptCheckpoint(path, "damaged") from error
-    if not isinstance(content, dict) or type(content.get("epoch")) is not int or content["epoch"] < 0:
+    if not isinstance(content, dict) or not content.keys() >= _ENTRIES or type(content["epoch"]) is not int:
         raise CorruptCheckpoint(path, "damaged")
     if content.get(_SCHEMA, 1) != _NEWEST:
         raise CorruptCheckpoint(path, f"of another version of seplace ({str(content.get(_WRITER))[:40]})")

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from seplace.files.atomic import sha256_of
-from seplace.training.checkpoints import Checkpoint
+from seplace.training.checkpoints import Checkpoint, resume_point, write_checkpoint
 from seplace.training.fit import train
 from tests.toy_training import CPU, EPOCHS, assert_equal, network, recipe, trained, training_batches, validation
 
@@ -92,6 +92,39 @@ def test_a_hostile_checkpoint_runs_nothing(tmp_path):
             warnings.simplefilter("always")
             trained(recipe(epochs=1), checkpoint=checkpoint)
         assert not canary.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        pytest.param(
+            lambda content: content | {"seplace_schema": 2, "seplace": "0.20.0"}, "version.*0.20.0", id="newer"
+        ),
+        pytest.param(lambda content: content | {"seplace_schema": "1"}, "another version", id="no version"),
+        pytest.param(lambda content: content | {"epoch": "1"}, "damaged", id="no epoch"),
+        pytest.param(lambda content: {"epoch": content["epoch"]}, "damaged", id="nothing but an epoch"),
+        pytest.param(lambda content: [content], "damaged", id="a list"),
+        pytest.param(lambda content: content["state_dict"]["weight"], "damaged", id="a tensor"),
+    ],
+)
+def test_what_is_no_checkpoint_of_this_version_is_put_aside(tmp_path, change, says):
+    checkpoint = Checkpoint(path=tmp_path / "a.ckpt")
+    entries = ("global_step", "optimizer_states", "lr_schedulers", "loops", "curve")
+    honest = {"epoch": 1, "state_dict": {"weight": torch.ones(3)}, **dict.fromkeys(entries)}
+    write_checkpoint(honest, checkpoint.path)
+    assert resume_point(checkpoint) == (checkpoint.path, 2)
+    buffer = io.BytesIO()
+    torch.save(change(honest), buffer)
+    checkpoint.path.write_bytes(sha256_of(buffer.getvalue()).encode() + buffer.getvalue())
+    with pytest.warns(UserWarning, match=rf"a\.damaged: the checkpoint is .*{says}.*; its training starts again"):
+        assert resume_point(checkpoint) == (None, 0)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.damaged"]
+
+
+def test_a_checkpoint_that_is_no_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.ckpt")
+    with pytest.warns(UserWarning, match="the checkpoint is no file"):
+        assert resume_point(Checkpoint(path=tmp_path / "a.ckpt")) == (None, 0)
 
 
 def test_a_checkpoint_holds_plain_types_only(tmp_path):
