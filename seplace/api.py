@@ -358,8 +358,9 @@ class Results:
 
         space = self.config.search_space
         others = f" and {counted(len(space.variants), 'other')}" if space.variants else ""
+        placements = self.placements  # of very many, some have no estimates
         figure = plot_front(
-            self.placements[self.placements["accuracy"].notna()],  # of very many, not all have estimates
+            placements if placements.empty else placements[placements["accuracy"].notna()],
             cost=self.cost,
             unit=self.unit,
             title=f"{self.config.name}: attention placements on {space.backbone.text}{others}",
