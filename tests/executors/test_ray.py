@@ -1,0 +1,127 @@
+"""Trainings on the nodes of a Ray cluster, which die, come late, and share no files."""
+
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.clusters import nodes
+from tests.conftest import made_once
+from tests.executors.steady import LOG
+from tests.faults.oracle import Oracle
+from tests.faults.runs import Command, committed_in
+from tests.studies import write_study
+
+ROOT = Path(__file__).parents[2]
+STEADY = {"evaluator": {"name": "tests.executors.steady:Steady"}}
+SMALL = {
+    "training": {"epochs": 4},
+    "search": {"sampler": "nsga2", "trainings": 14, "seeds": 2},
+    "confirm": {"seeds": 2, "trainings": 4},
+}
+
+
+def write(folder: Path, *, executor: str, workers: int = 4, **changes) -> Path:
+    run = {"executor": executor, "workers": workers, "threads": 1, "accelerator": "cpu"}
+    return write_study(folder, **SMALL, **changes, run=run)
+
+
+class Run(Command):
+    """`seplace run` in the current folder of the tests, so that own evaluators are found."""
+
+    def __init__(self, study: Path, folder: Path, *options: str) -> None:
+        self.folder = folder
+        super().__init__("run", str(study), "--results", str(folder), *options)
+
+    def wait_for(self, committed: int, *, seconds: float = 120) -> None:
+        until = time.monotonic() + seconds
+        while len(committed_in(self.folder)) < committed and self.process.poll() is None:
+            assert time.monotonic() < until, "the run does not get on"
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def log(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv(LOG, str(tmp_path / "log"))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    return tmp_path / "log"
+
+
+@pytest.fixture(scope="session")
+def inline(tmp_path_factory) -> Path:
+    """What the study leaves when it is trained in one process, with as many proposals at once."""
+    with made_once(tmp_path_factory, "inline") as (folder, is_made):
+        if not is_made:
+            with Run(write(folder, executor="inline"), folder / "out") as run:
+                assert run.end()[0] == 0
+    return folder / "out"
+
+
+UNLIKE = {"seconds", "attempts", "latency_ms", "latency_ms_lower", "latency_ms_upper", "extra_latency_ms"}
+
+
+def evaluations(folder: Path) -> pd.DataFrame:
+    """The table of all trainings in an order of its own, without what was timed."""
+    frame = pd.read_csv(folder / "evaluations.csv")
+    return frame[[name for name in frame if name not in UNLIKE]].sort_values(["placement", "seed"], ignore_index=True)
+
+
+def epochs_in(log: Path) -> Counter[tuple[str, ...]]:
+    return Counter(tuple(line.split()[:3]) for line in log.read_text().splitlines())
+
+
+@pytest.mark.long
+def test_nodes_die_and_come_and_every_evaluation_arrives_once(tmp_path, log, inline, monkeypatch):
+    with nodes(tmp_path) as cluster:
+        for name, value in cluster.environment.items():
+            monkeypatch.setenv(name, value)
+        four = [cluster.add() for _ in range(4)]
+        cluster.wait_for(5)
+        study = write(tmp_path, executor="ray", **STEADY)
+        with Run(study, tmp_path / "out", "--address", cluster.address) as run:
+            run.wait_for(3)
+            time.sleep(0.4)
+            cluster.kill(four[0])
+            killed = time.monotonic()
+            run.wait_for(6)
+            cluster.add()
+            code, output = run.end(seconds=240)
+    assert code == 0, output
+    Oracle(tmp_path / "out").after(code, wanted=0)
+    pd.testing.assert_frame_equal(evaluations(tmp_path / "out"), evaluations(inline))
+    attempts = pd.read_csv(tmp_path / "out" / "evaluations.csv")["attempts"]
+    assert set(attempts) <= {1, 2}
+    assert (attempts == 2).sum() <= 1
+    counts = epochs_in(log)
+    assert sum(counts.values()) - len(counts) <= 1, "a training began again from its start"
+    del killed
+
+
+@pytest.mark.long
+def test_a_driver_that_is_killed_goes_on_from_the_checkpoints(tmp_path, log, inline, monkeypatch):
+    with nodes(tmp_path) as cluster:
+        for name, value in cluster.environment.items():
+            monkeypatch.setenv(name, value)
+        for _ in range(4):
+            cluster.add()
+        cluster.wait_for(5)
+        study = write(tmp_path, executor="ray", **STEADY)
+        oracle = Oracle(tmp_path / "out")
+        for _ in range(2):
+            with Run(study, tmp_path / "out", "--address", cluster.address) as run:
+                run.wait_for(len(committed_in(tmp_path / "out")) + 4)
+                time.sleep(0.6)
+                run.process.send_signal(signal.SIGKILL)
+                run.process.wait()
+                oracle.look()
+        with Run(study, tmp_path / "out", "--address", cluster.address) as run:
+            code, output = run.end(seconds=240)
+        oracle.after(code, wanted=0)
+    assert code == 0, output
+    pd.testing.assert_frame_equal(evaluations(tmp_path / "out"), evaluations(inline))
+    counts = epochs_in(log)
+    # What a killed driver's workers trained after their last checkpoint is trained again: an epoch each, at most two.
+    assert sum(counts.values()) - len(counts) <= 2 * 2 * 4
