@@ -15,5 +15,5 @@ def doctor() -> None:
     width = max(len(each.subject) for each in findings)
     for each in findings:
         show(f"{each.subject:{width}}  {each.state}{f'; {each.advice}' if each.advice else ''}")
-    if any(each.advice and each.subject not in ("pyarrow", "pillow") for each in findings):
+    if any(each.advice and each.subject not in ("pyarrow", "pillow", "ray") for each in findings):
         raise typer.Exit(3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -52,12 +52,23 @@ class EvaluatorMaker:
     def make(self, worker: int) -> Evaluator:
         """Return the evaluator of worker 0, 1, …; it is made once a process."""
         if worker not in self._made:
-            name = self.config.evaluator.name
-            make = EVALUATORS[name]
-            with user_errors_if(EVALUATORS.is_external(name), f"evaluator {name} cannot be made"):
-                made = make(self.config, self.folder, worker=worker)
-            self._made[worker] = OwnEvaluator(made, name) if EVALUATORS.is_external(name) else made
+            self._made[worker] = self._new(self.config, worker)
         return self._made[worker]
+
+    def make_here(self) -> Evaluator:
+        """Return the evaluator of the process that drives a run; with executor ray it may do without a GPU."""
+        run = self.config.run
+        if 0 not in self._made and run.executor == "ray" and run.accelerator == "gpu":
+            own = self.config.file.model_copy(update={"run": run.model_copy(update={"accelerator": "auto"})})
+            self._made[0] = self._new(replace(self.config, file=own), 0)
+        return self.make(0)
+
+    def _new(self, config: StudyConfig, worker: int) -> Evaluator:
+        name = config.evaluator.name
+        make = EVALUATORS[name]
+        with user_errors_if(EVALUATORS.is_external(name), f"evaluator {name} cannot be made"):
+            made: Evaluator = make(config, self.folder, worker=worker)
+        return OwnEvaluator(made, name) if EVALUATORS.is_external(name) else made
 
 
 class Evaluates(Protocol):

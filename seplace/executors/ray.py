@@ -111,7 +111,7 @@ class Ray:
                 worker.actor.start(attempt.job)
 
     def _open(self) -> None:
-        crew = Crew(self.maker, self.cluster)
+        crew = Crew(self.maker, self.cluster, gpus=self.cluster.gpus_of_training())
         self._crew = crew
         self.cluster.refuse_if_nothing_fits(gpus=crew.gpus)
         cpus = self.maker.config.run.threads

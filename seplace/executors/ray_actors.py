@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from seplace.errors import ClusterUnavailable, DeviceFailed, SeplaceError
 from seplace.evaluators.own_source import own_source
-from seplace.executors.ray_worker import SENT_FOLDERS, Begun, Message, RayWorker, Setup
+from seplace.executors.ray_worker import SENT_FOLDERS, Begun, Message, RayWorker, Setup, networks_of
 from seplace.files.atomic import write_atomically
 from seplace.results.evaluation import Job
 
@@ -47,11 +47,12 @@ Event = Message | Ended | Ready | SeplaceError | str
 class Crew:
     """What all workers of a run share: the study, a token in the results folder, and images where one lacks them."""
 
-    def __init__(self, maker: EvaluatorMaker, cluster: Cluster) -> None:
+    def __init__(self, maker: EvaluatorMaker, cluster: Cluster, *, gpus: float) -> None:
+        """Take what makes evaluators, the cluster, and the share of a GPU that each worker holds."""
         self.maker = maker
         self.cluster = cluster
         self.folder = maker.folder.absolute()
-        self.gpus = cluster.gpus_of_training()
+        self.gpus = gpus
         self._images: Any = None
         self._token = secrets.token_hex(16)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -101,8 +102,9 @@ class Crew:
 
             from seplace.datasets.sent import SentImages
 
-            evaluator: Any = self.maker.make(0)
-            self._images = ray.put(SentImages.pack(evaluator.networks.images))
+            networks = networks_of(self.maker.make_here())
+            assert networks is not None
+            self._images = ray.put(SentImages.pack(networks.images))
         return self._images
 
     def checkpoints_of(self, job: Job) -> dict[str, bytes]:
@@ -161,10 +163,27 @@ class Actor:
         self.expected = method.remote(job, files)
 
     def time(self, placements: Sequence[Any]) -> Any:
-        """Let the process time placements, and return the latencies."""
+        """Let the process time placements, and return the reference of the answer."""
+        return self.handle.latencies.remote(placements)
+
+    def result_of(self, reference: Any, seconds: float) -> Any:
+        """Wait some seconds for an answer, and return it, or the end of the process; None where it takes longer."""
+        import ray
+        from ray.exceptions import RayError
+
+        if not ray.wait([reference], timeout=seconds)[0]:
+            return None
+        try:
+            return ray.get(reference)
+        except RayError as error:
+            self.kill()
+            return Ended(_reason(error))
+
+    def wait(self, seconds: float) -> list[Event]:
+        """Wait some seconds for what happens to the process, and return it."""
         import ray
 
-        return ray.get(self.handle.latencies.remote(placements))
+        return self.receive() if ray.wait([self.expected], timeout=seconds)[0] else []
 
     def kill(self) -> None:
         """Kill the process."""

@@ -21,15 +21,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from seplace.errors import ClusterUnavailable, DataError, SeplaceError, StudyChanged
+from seplace.errors import ClusterUnavailable, DataError, DeviceFailed, SeplaceError, StudyChanged
 from seplace.executors.executor import evaluate_job, share_device
 from seplace.files.scratch import Scratch
 from seplace.results.evaluation import Evaluation, Job
+from seplace.user_code import is_out_of_memory, out_of_memory_message
 from seplace.user_modules import import_from
 from seplace.version import __version__
 
 if TYPE_CHECKING:
     from seplace.datasets.sent import SentImages
+    from seplace.evaluators.study_networks import StudyNetworks
     from seplace.executors.executor import EvaluatorMaker
     from seplace.placement import Placement
 
@@ -116,7 +118,9 @@ class RayWorker:
         """Use images that lie in the memory that all workers of this machine share."""
 
         def take() -> None:
-            self._evaluator.networks.use_images(images.unpacked())
+            networks = networks_of(self._evaluator)
+            assert networks is not None
+            networks.use_images(images.unpacked())
 
         return self._thread.submit(_answer, take).result()
 
@@ -146,6 +150,10 @@ class RayWorker:
             if not is_at_driver and len(error.args) == 1:
                 error.args = (f"on machine {platform.node()}: {error}",)
             raise
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise DeviceFailed(out_of_memory_message(error)) from error
 
     def _made(self, setup: Setup, *, is_at_driver: bool) -> Begun:
         if setup.version != __version__:
@@ -168,7 +176,7 @@ class RayWorker:
         share_device(evaluator, among=int(1 / (maker.config.run.gpus or 1.0)))
         self._evaluator: Any = evaluator
         lacks_images = False
-        if maker.config.evaluator.name == "stand_alone" and not (sees_folder and is_at_driver):
+        if networks_of(evaluator) is not None and not (sees_folder and is_at_driver):
             lacks_images = _lacks_images(maker, setup.images, sees_folder=sees_folder)
         if not sees_folder:
             _refuse_other_code(maker, setup)
@@ -199,6 +207,16 @@ class RayWorker:
 
     def _tell_warning(self, message: Warning | str, *_where: object, **_also: object) -> None:
         self._outbox.put(Message(Warned(str(message))))
+
+
+def networks_of(evaluator: Any) -> StudyNetworks | None:
+    """Return what reads the study's data in an evaluator, also in one of the user's own that trains as ours does."""
+    networks = getattr(getattr(evaluator, "evaluator", evaluator), "networks", None)
+    if networks is None:
+        return None
+    from seplace.evaluators.study_networks import StudyNetworks
+
+    return networks if isinstance(networks, StudyNetworks) else None
 
 
 def _answer(function: Callable[[], _T]) -> _T | SeplaceError | str:

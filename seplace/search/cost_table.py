@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from seplace.costs import counted_names
 from seplace.costs.stored import add_missing_sum, claim_cost_file, read_cost_table, store_cost_table
@@ -21,10 +21,17 @@ if TYPE_CHECKING:
 _MEASURED = "latency_ms"
 
 
+class TimesPlacements(Protocol):
+    """Measures latencies: an evaluator, or what lets one do so on another machine."""
+
+    def latencies(self, placements: Sequence[Placement]) -> dict[str, dict[str, Any]]:
+        """Return measured latencies; see `Evaluator.latencies`."""
+
+
 class PlacementCosts:
     """Costs of placements: counted ones by addition; measured ones (latency) once, then from the ledger."""
 
-    def __init__(self, task: Task, *, ledger: Ledger, evaluator: Evaluator | None) -> None:
+    def __init__(self, task: Task, *, ledger: Ledger, evaluator: TimesPlacements | None) -> None:
         """Take the task whose costs are needed; without an evaluator nothing can be measured."""
         self.table = task.cost_table
         self.limits = task.limits

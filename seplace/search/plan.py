@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from seplace.costs import main_count, measured_names
 from seplace.costs.stored import cost_file, read_cost_table
+from seplace.executors.ray_cluster import address_of
 from seplace.files.atomic import is_file
 from seplace.placement import Placement, StageChoice
 from seplace.results.ledger import Ledger
@@ -115,7 +116,7 @@ def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool, pilot: Pat
         from seplace.search.meaning import changes_since, learning_of, sentence_of
 
         maker = EvaluatorMaker(config, folder)
-        evaluator = maker.make(0)
+        evaluator = maker.make_here()
         images = evaluator.describe_images()
         read = time.perf_counter() - begun
         identity = identity_of(config, images)
@@ -171,12 +172,22 @@ def make_plan(config: StudyConfig, folder: Path, *, with_batch: bool, pilot: Pat
 
 
 def _at_once(config: StudyConfig, *, gpus: int | None) -> tuple[int, str]:
-    return at_once(config.run.executor, workers=config.workers, threads=config.run.threads, gpus=gpus)
+    run = config.run
+    if _is_elsewhere(config):
+        return config.workers, ""
+    if gpus and run.executor == "ray":
+        gpus = int(gpus / (run.gpus or 1.0))
+    return at_once(run.executor, workers=config.workers, threads=run.threads, gpus=gpus)
+
+
+def _is_elsewhere(config: StudyConfig) -> bool:
+    """Return whether trainings run on the machines of a cluster, which a plan does not look at."""
+    return config.run.executor == "ray" and address_of(config.run) is not None
 
 
 def _gpus(config: StudyConfig) -> int | None:
-    """Return the number of GPUs that trainings use here; None for an evaluator of the user's own or a tabular one."""
-    if config.evaluator.name != "stand_alone":
+    """Return the number of GPUs that trainings use here; None where they run elsewhere, or with another evaluator."""
+    if config.evaluator.name != "stand_alone" or _is_elsewhere(config):
         return None
     from seplace.training.devices import gpus_of
 

@@ -15,6 +15,7 @@ from seplace.errors import SeplaceError, UserCodeError
 from seplace.evaluators.identity import counted_code
 from seplace.executors import EXECUTORS
 from seplace.executors.executor import EvaluatorMaker, Executor, Known
+from seplace.executors.ray_timing import ClusterTimer
 from seplace.files.atomic import DiskFull, make_folder, remove_unfinished
 from seplace.placement import Placement, StageChoice
 from seplace.results.ledger import Ledger
@@ -86,7 +87,7 @@ def run_study(
 
         refuse_changes(config, folder, ledger)
         maker = EvaluatorMaker(config, folder)
-        evaluator = maker.make(0)
+        evaluator = maker.make_here()
         images, identity = describe_parts(config, folder, ledger, evaluator)
         maker.known = Known(images=images, identity=identity)
         learning = learning_of(config, images)
@@ -96,7 +97,8 @@ def run_study(
         key = config.cost_key() | counted_code(identity)
         task = task_of(config, kept_cost_table(folder, evaluator, key=key, names=config.wanted_costs))
         check_limits(task, path=config.path)
-        costs = PlacementCosts(task, ledger=ledger, evaluator=evaluator)
+        timer = ClusterTimer(maker, evaluator) if config.run.executor == "ray" else evaluator
+        costs = PlacementCosts(task, ledger=ledger, evaluator=timer)
         if costs.measured:  # what cannot be measured is refused before any training
             costs.of(Placement.uniform(StageChoice(), len(task.space.choices)))
         _warn(config, folder, learning)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.clusters import nodes
 from tests.conftest import made_once
+from tests.datasets.made_up import make_folder
 from tests.executors.steady import LOG
 from tests.faults.oracle import Oracle
 from tests.faults.runs import Command, committed_in
@@ -85,7 +86,6 @@ def test_nodes_die_and_come_and_every_evaluation_arrives_once(tmp_path, log, inl
             run.wait_for(3)
             time.sleep(0.4)
             cluster.kill(four[0])
-            killed = time.monotonic()
             run.wait_for(6)
             cluster.add()
             code, output = run.end(seconds=240)
@@ -97,7 +97,6 @@ def test_nodes_die_and_come_and_every_evaluation_arrives_once(tmp_path, log, inl
     assert (attempts == 2).sum() <= 1
     counts = epochs_in(log)
     assert sum(counts.values()) - len(counts) <= 1, "a training began again from its start"
-    del killed
 
 
 @pytest.mark.long
@@ -125,3 +124,69 @@ def test_a_driver_that_is_killed_goes_on_from_the_checkpoints(tmp_path, log, inl
     counts = epochs_in(log)
     # What a killed driver's workers trained after their last checkpoint is trained again: an epoch each, at most two.
     assert sum(counts.values()) - len(counts) <= 2 * 2 * 4
+
+
+GATE = """
+import torch
+from nearby import scale
+
+
+class Gate(torch.nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.full((channels, 1, 1), scale()))
+
+    def forward(self, x):
+        return x * self.weight
+"""
+
+
+def private_study(folder: Path, *, executor: str, **changes) -> Path:
+    """A study whose images, modules, file and results lie in one folder, which other machines do not see."""
+    folder.mkdir()
+    make_folder(folder / "images", train=40, test=4, classes=2, test_name="test")
+    (folder / "mygate.py").write_text(GATE)
+    (folder / "nearby.py").write_text("def scale():\n    return 1.5\n")
+    (folder / "own.yaml").write_text(
+        'schema: 1\nbackbone: "cifar_resnet8[width=0.25]"\ngate: {init: paper}\n'
+        'choices: {modules: [none, eca, "mygate:Gate"], attachments: [serial]}\n'
+    )
+    return write(
+        folder,
+        executor=executor,
+        workers=2,
+        space="own.yaml",
+        data={
+            "name": "image_folder",
+            "root": "images",
+            "image_size": 16,
+            "train_images": None,
+            "validation_images": 16,
+        },
+        **changes,
+    )
+
+
+@pytest.mark.long
+def test_machines_that_share_no_files_get_images_and_modules_and_send_results(tmp_path, log, monkeypatch):
+    whole = private_study(tmp_path / "whole", executor="inline")
+    with Run(whole, tmp_path / "whole" / "out") as run:
+        code, output = run.end()
+    assert code == 0, output
+    folder = tmp_path / "private"
+    study = private_study(folder, executor="ray", **STEADY)
+    with nodes(tmp_path) as cluster:
+        for name, value in cluster.environment.items():
+            monkeypatch.setenv(name, value)
+        there = [cluster.add(hidden=folder) for _ in range(2)]
+        cluster.wait_for(3)
+        with Run(study, folder / "out", "--address", cluster.address) as run:
+            run.wait_for(5)
+            time.sleep(0.4)
+            cluster.kill(there[0])
+            code, output = run.end(seconds=240)
+    assert code == 0, output
+    Oracle(folder / "out").after(code, wanted=0)
+    pd.testing.assert_frame_equal(evaluations(folder / "out"), evaluations(tmp_path / "whole" / "out"))
+    counts = epochs_in(log)
+    assert sum(counts.values()) - len(counts) <= 1, "the training on the machine that died began again from its start"
