@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -20,7 +19,7 @@ from seplace.files.former_words import rename_rows, renamed_rows
 from seplace.files.plain_json import read_json
 from seplace.placement import Placement, PlacementReader
 from seplace.results.evaluation import Evaluation, EvaluationKey
-from seplace.results.ledger_content import check_fact, check_record
+from seplace.results.ledger_content import check_fact, check_record, is_score
 from seplace.results.ledger_schema import (
     SCHEMA_VERSION,
     STATEMENTS,
@@ -235,7 +234,7 @@ class Ledger:
         """Return (accuracy in percent, cross-entropy in nats) on the test split by the key of the evaluation."""
         rows = self._read("SELECT * FROM tests ORDER BY rowid")
         for *key, accuracy, loss in rows:
-            if not isinstance(accuracy, float) or not isinstance(loss, float) or not math.isfinite(accuracy + loss):
+            if not is_score(accuracy, loss):
                 raise CorruptResults(f"{self.path}: the test score of {str(key)[:200]} cannot be read")
         return {(placement, seed, epochs): (accuracy, loss) for placement, seed, epochs, accuracy, loss in rows}
 
@@ -294,7 +293,8 @@ class Ledger:
     def _rows(self, query: str) -> Iterator[Any]:
         """Yield the rows of a query in the order of their commits."""
         try:
-            yield from self._connection.execute(f"{query} ORDER BY rowid")
+            # Through `map`: else this closes the cursor, also when an error has closed the ledger before.
+            yield from map(tuple, self._connection.execute(f"{query} ORDER BY rowid"))
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise CorruptResults(f"{self.path}: not a readable ledger ({error})") from error
 

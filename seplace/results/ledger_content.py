@@ -18,8 +18,9 @@ _MANY = 2**53
 """More than any count in a ledger: larger ones are not exact where they meet other numbers."""
 
 _Count = Annotated[int, Field(ge=0, le=_MANY)]
-_Number = Annotated[float, Field(ge=-1e15, le=1e15)]
-_Score = Annotated[float, Field(ge=-1e6, le=1e6)]
+_LARGEST, _LARGEST_SCORE = 1e15, 1e6
+_Number = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)]
+_Score = Annotated[float, Field(ge=-_LARGEST_SCORE, le=_LARGEST_SCORE)]
 _Text = Annotated[str, Field(max_length=100_000)]
 
 
@@ -215,6 +216,16 @@ def check_record(record: Any) -> None:
     _check(_RECORD, record)
     if (record["state"] == "complete") != (record["accuracy"] is not None):
         raise ValueError(f"accuracy {record['accuracy']} in a training that is {record['state']}")
+
+
+def is_score(accuracy: object, cross_entropy: object) -> bool:
+    """Return whether two values are a score on the test split, in percent and nats."""
+    return (
+        isinstance(accuracy, float)
+        and isinstance(cross_entropy, float)
+        and abs(accuracy) <= _LARGEST_SCORE
+        and abs(cross_entropy) <= _LARGEST
+    )
 
 
 def _check(adapter: TypeAdapter[Any], value: Any) -> None:

@@ -23,6 +23,7 @@ from seplace.search.lock import holder
 from tests.faults.untrusted.hostile import (
     ESCAPES,
     TEXTS,
+    alter,
     change_record,
     honest,
     mutate,
@@ -126,6 +127,16 @@ def test_a_record_of_another_shape_is_named(tmp_path, changes, says):
     folder = honest(tmp_path / "results")
     change_record(folder, lambda record: record.update(changes))
     with pytest.raises(CorruptResults, match=rf"an evaluation cannot be read \((?s:.*)({says})"):
+        Results.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "loss"), [("ninety", 0.5), (90.0, "x"), (1e308, 0.5), (90.0, 9e999), (b"90", 0.5)]
+)
+def test_a_test_score_that_is_none_is_named(tmp_path, accuracy, loss):
+    folder = honest(tmp_path / "results")
+    alter(folder, "INSERT INTO tests VALUES ('none', 7, 2, ?, ?)", accuracy, loss)
+    with pytest.raises(CorruptResults, match=r"the test score of .* cannot be read"):
         Results.load(folder)
 
 
