@@ -18,8 +18,8 @@ from seplace.study.config import load_study
 from tests.executors.test_role import ROOT, all_of
 from tests.studies import write_study
 
-AT_MOST_TWO, ALONE, NEVER, KILLED = 501, 601, 701, 801
-"""Seeds of trainings that fit beside one other, alone, or not at all; the last kind is killed for its memory."""
+ALONE, NEVER, KILLED = 601, 701, 801
+"""Seeds of trainings that fit alone, or not at all; the last kind is killed for its memory."""
 
 
 class Hungry:
@@ -33,11 +33,11 @@ class Hungry:
 
     def evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:
         on_epoch(1)
-        most = {5: 2, 6: 1, 7: 0, 8: 1}.get(job.seed // 100, 99)
+        most = {6: 1, 7: 0, 8: 1}.get(job.seed // 100, 99)
         if self.among > most:
             if job.seed == KILLED:
                 os.kill(os.getpid(), signal.SIGKILL)
-            raise MemoryError("Unable to allocate 9 TiB") if job.seed % 2 else RuntimeError("CUDA out of memory.")
+            raise MemoryError("Unable to allocate 9 TiB") if job.seed == NEVER else RuntimeError("CUDA out of memory.")
         return Evaluation(placement=job.placement, seed=job.seed, epochs=job.epochs, state="complete", accuracy=1.0)
 
 
@@ -81,13 +81,6 @@ def test_a_training_is_tried_with_fewer_until_it_has_room(train):
     assert done[NEVER].message == "memory ran out: Unable to allocate 9 TiB"
 
 
-def test_where_it_happens_often_fewer_run_until_the_end(train):
-    seeds = [AT_MOST_TWO + step for step in range(4)]
-    with pytest.warns(UserWarning, match="memory ran out in 3 trainings beside others: from now on at most 1 at once"):
-        done = train(seeds, workers=3)
-    assert {each.state for each in done.values()} == {"complete"}
-
-
 def test_a_process_that_the_system_kills_for_its_memory_is_one_that_ran_out_of_it(train, monkeypatch):
     counted = iter(range(1000))
     monkeypatch.setattr(processes, "memory_kills", lambda: next(counted))
@@ -116,6 +109,37 @@ class Quiet:
         self.attempt, self.is_alive = None, False
 
 
+def back_off(executor: Processes, failing: Quiet) -> None:
+    """Let a training run out of memory while all workers are alive, also idle ones."""
+    for each in executor.workers:
+        each.is_alive = True
+    attempt = failing.attempt
+    failed = Evaluation(placement=attempt.job.placement, seed=0, epochs=3, state="failed", reason="oom")
+    assert executor._back_off(failing, attempt, failed) == []
+
+
+def test_where_it_happens_often_fewer_run_until_the_end(tmp_path):
+    maker = EvaluatorMaker(load_study(write_study(tmp_path, run={"accelerator": "cpu"})), tmp_path)
+    executor = Processes(maker, workers=4, max_retries=0, on_progress=lambda: None)
+    executor.workers = workers = [Quiet(number) for number in range(4)]
+    for seed in range(6):
+        executor.submit(Job(placement=Placement.parse("none-se4-eca"), seed=seed, epochs=3))
+    back_off(executor, workers[0])
+    back_off(executor, workers[1])
+    with pytest.warns(UserWarning, match="memory ran out in 3 trainings beside others: from now on at most 2 at once"):
+        back_off(executor, workers[2])
+    executor._dispatch()
+    assert [each.attempt and each.attempt.job.seed for each in workers] == [2, None, None, 3]
+    workers[3].attempt = None
+    executor._dispatch()
+    assert [each.attempt and each.attempt.job.seed for each in workers] == [2, 1, None, None]
+    for each in workers:
+        each.attempt = None
+    executor.submit(Job(placement=Placement.parse("none-se4-eca"), seed=7, epochs=3))
+    executor._dispatch()
+    assert sum(each.attempt is not None for each in workers) == 2
+
+
 def test_a_gpu_is_shared_by_those_that_are_on_it_alone(tmp_path):
     maker = EvaluatorMaker(load_study(write_study(tmp_path)), tmp_path)
     executor = Processes(maker, workers=4, max_retries=0, on_progress=lambda: None)
@@ -125,8 +149,7 @@ def test_a_gpu_is_shared_by_those_that_are_on_it_alone(tmp_path):
         executor.submit(Job(placement=Placement.parse("none-se4-eca"), seed=seed, epochs=3))
     assert [worker.started for worker in workers] == [[(seed, 2)] for seed in range(4)]
     first = workers[0].attempt
-    failed = Evaluation(placement=first.job.placement, seed=0, epochs=3, state="failed", reason="oom")
-    assert executor._back_off(workers[0], first, failed) == []
+    back_off(executor, workers[0])
     executor._dispatch()
     assert all(len(worker.started) == 1 for worker in workers)  # it waits until it is alone on a GPU
     workers[3].attempt = None

@@ -80,12 +80,6 @@ class Heavy(Stepper):
     dies = 1
 
 
-class Gaining(Stepper):
-    """Makes half as many steps again with two."""
-
-    gain = 50
-
-
 class Broken:
     """An evaluator that lacks its data."""
 
@@ -127,8 +121,6 @@ def test_more_are_tried_until_that_adds_nothing(measured):
     packing = measured("Stepper")
     assert (packing.rates, packing.best, packing.held_bytes) == ({1: 100.0, 2: 101.0}, 1, 10)
     assert packing.limit == ""
-    packing = measured("Gaining", numbers=(1, 2))
-    assert (packing.rates, packing.best) == ({1: 100.0, 2: 150.0}, 2)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Memory that runs out beside other trainings: the study goes on as if it had not."""
 
+import pytest
+
 from seplace.results.ledger import Ledger
 from tests.faults.oracle import Oracle, same_results
 from tests.faults.quick import begun_in, behave, write_quick
@@ -7,6 +9,7 @@ from tests.faults.quick import begun_in, behave, write_quick
 VICTIM = ("none-eca-none", 0, 2)
 
 
+@pytest.mark.long
 def test_a_training_that_runs_out_of_memory_beside_another_is_tried_again_alone(tmp_path, seplace):
     (tmp_path / "whole").mkdir()
     undisturbed = write_quick(tmp_path / "whole", run={"workers": 2})
