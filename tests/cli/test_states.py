@@ -52,8 +52,8 @@ def leave(folder, rows, *, cost):
             cross_entropy=None if accuracy is None else 1.0,
             costs=dict(cost_table.costs_of(Placement.parse(text)))
             | ({"latency_ms": 1.0} if cost == "latency_ms" and accuracy is not None else {}),
-            reason=None if accuracy is not None else "diverged",
-            message=None if accuracy is not None else "it diverged",
+            reason="" if accuracy is not None else "diverged",
+            message="" if accuracy is not None else "it diverged",
         )
         for text, seed, accuracy in rows
     ]
