@@ -26,4 +26,8 @@ def provenance_of(rows: Sequence[Evaluation], rung_rows: Sequence[Evaluation]) -
 
 def _distinct(values: list[Any]) -> list[Any]:
     """Return the distinct values in order of appearance."""
-    return [value for at, value in enumerate(values) if value not in values[:at]]
+    distinct: list[Any] = []
+    for value in values:
+        if value not in distinct:
+            distinct.append(value)
+    return distinct
