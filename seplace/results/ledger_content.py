@@ -43,7 +43,7 @@ _FileName = Annotated[str, Field(pattern=r"^[^/\\\x00-\x1f]{1,255}$")]
 
 
 class _Shape(BaseModel):
-    model_config = ConfigDict(strict=True, allow_inf_nan=False, extra="allow")
+    model_config = ConfigDict(strict=True, allow_inf_nan=False, extra="ignore")
 
 
 class _Point(_Shape):
@@ -124,6 +124,7 @@ _Width = Annotated[int, Field(ge=1, le=_MANY)]
 
 
 class _Widths(_Shape):
+    model_config = ConfigDict(strict=True, extra="allow")
     __pydantic_extra__: dict[str, _Width]
 
     serial: _Width
@@ -196,7 +197,7 @@ def _adapter(key: str) -> TypeAdapter[Any]:
     return TypeAdapter(kind, config=ConfigDict(strict=True, allow_inf_nan=False))
 
 
-_RECORD = TypeAdapter(_Record)
+_RECORD: TypeAdapter[Any] = TypeAdapter(_Record)
 
 
 def check_fact(key: str, value: Any) -> None:
@@ -230,7 +231,7 @@ def is_score(accuracy: object, cross_entropy: object) -> bool:
 
 def _check(adapter: TypeAdapter[Any], value: Any) -> None:
     try:
-        adapter.validate_python(value)
+        adapter.validator.validate_python(value)  # TypeAdapter's own method doubles the time
     except ValidationError as error:
         first, *_ = error.errors(include_url=False)
         where = ".".join(map(str, first["loc"]))[:200]
