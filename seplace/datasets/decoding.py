@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import io
-import os
 import stat
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seplace.errors import DamagedImages, DataError, InputError, MissingPackage, SeplaceError
+from seplace.machine import usable_cores
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -35,6 +35,14 @@ _ORIENTATION = 0x0112
 _IMAGES_PER_TASK = 64
 # Below this most of the time is spent in Python, where threads do not help.
 _BYTES_WORTH_A_THREAD = 4096
+
+_most_threads = 8
+
+
+def limit_threads(most: int) -> None:
+    """Let this process decode with fewer threads: others decode beside it."""
+    global _most_threads
+    _most_threads = max(1, min(most, _most_threads))
 
 
 def decode_images(
@@ -154,7 +162,7 @@ def _threads(sources: Sequence[bytes | str]) -> int:
         size = len(first) if isinstance(first, bytes) else Path(first).stat().st_size
     except OSError:  # decoding it raises the error
         return 1
-    return 1 if size < _BYTES_WORTH_A_THREAD else min(8, os.cpu_count() or 1)
+    return 1 if size < _BYTES_WORTH_A_THREAD else min(_most_threads, usable_cores())
 
 
 def _stack(

@@ -145,7 +145,7 @@ class Crew:
         """Start workers, and wait until all are ready for a window."""
         threads, before = self.maker.config.run.threads, len(self.steppers)
         for number in range(before, before + more):
-            process, connection = begin(self.maker, number=number, threads=threads)
+            process, connection = begin(self.maker, number=number, threads=threads, workers=before + more)
             self.steppers.append(Stepper(process=process, connection=connection))
             with suppress(OSError):  # a process that has died is noticed below
                 connection.send(Stepping(self.placement))

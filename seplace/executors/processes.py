@@ -41,7 +41,7 @@ class Processes:
         self.jobs = Jobs(max_retries=max_retries, timeout_minutes=maker.config.run.timeout_minutes)
         self.on_progress = on_progress
         self.maker = maker
-        self.workers = [_Worker(number, maker, threads=maker.config.run.threads) for number in range(workers)]
+        self.workers = [_Worker(number, maker, workers=workers) for number in range(workers)]
         self._limits: dict[int, int] = {}
         """The most trainings at once by device, where memory has run out too often."""
         self._shortages: dict[int, set[EvaluationKey]] = defaultdict(set)
@@ -171,10 +171,11 @@ class Processes:
 class _Worker:
     """One process at a time: started with its first job, and again after a death."""
 
-    def __init__(self, number: int, maker: EvaluatorMaker, *, threads: int) -> None:
+    def __init__(self, number: int, maker: EvaluatorMaker, *, workers: int) -> None:
         self.number = number
         self.maker = maker
-        self.threads = threads
+        self.threads = maker.config.run.threads
+        self.workers = workers
         self.sharing = 1
         """The number of trainings on its device that its process knows of."""
         self.kills_before = 0
@@ -189,7 +190,9 @@ class _Worker:
     def start(self, attempt: Attempt, *, sharing: int) -> None:
         if not self.is_alive or sharing != self.sharing:
             self.kill()
-            self.process, self.connection = begin(self.maker, number=self.number, threads=self.threads, sharing=sharing)
+            self.process, self.connection = begin(
+                self.maker, number=self.number, threads=self.threads, sharing=sharing, workers=self.workers
+            )
         self.attempt, self.sharing, self.kills_before = attempt, sharing, memory_kills()
         with suppress(OSError):  # a process that has died meanwhile is noticed during the wait
             self.connection.send(attempt.job)

@@ -20,8 +20,10 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from multiprocessing.spawn import get_executable
 
+from seplace.datasets.decoding import limit_threads
 from seplace.errors import DeviceFailed, DeviceUnavailable, SeplaceError, TrainingFailed
 from seplace.executors.executor import Evaluates, Maker, evaluate_job, share_device
+from seplace.machine import usable_cores
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation, Job
 from seplace.user_code import is_out_of_memory, out_of_memory_message
@@ -56,11 +58,12 @@ class Stepping:
 
 
 def begin(
-    maker: Maker, *, number: int, threads: int = 1, sharing: int = 1
+    maker: Maker, *, number: int, threads: int = 1, sharing: int = 1, workers: int = 1
 ) -> tuple[subprocess.Popen[bytes], Connection]:
     """Start worker 0, 1, …, which finds modules where this process does.
 
-    It uses `threads` threads, and of its GPU the share of one of `sharing` workers. It takes jobs from the connection,
+    It uses `threads` threads, and of its GPU the share of one of `sharing` workers; images it decodes with its share
+    of the cores, if it is one of `workers`. It takes jobs from the connection,
     and sends BEGUN, the epochs of each job as they finish, and its evaluation. An error of seplace is sent as it is,
     any other as the text of its traceback, and ends the worker. So does a failure of its GPU, without a message. Raises
     DeviceUnavailable if the process cannot be started.
@@ -82,7 +85,7 @@ def begin(
         theirs.close()
     with suppress(OSError):  # a process that dies at once is noticed during the wait
         ours.send((sys.path, sys.argv))
-        ours.send((os.getpid(), maker, number, sharing))
+        ours.send((os.getpid(), maker, number, sharing, workers))
     return process, ours
 
 
@@ -90,7 +93,8 @@ def work(connection: Connection) -> None:
     """Evaluate jobs until the parent closes the connection."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
-        parent, maker, number, sharing = connection.recv()
+        parent, maker, number, sharing, workers = connection.recv()
+        limit_threads(usable_cores() // workers)
         threading.Thread(target=_follow, args=(parent,), daemon=True).start()
         evaluator = _made(maker, number, sharing)
         while True:

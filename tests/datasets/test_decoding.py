@@ -7,7 +7,8 @@ import pytest
 from made_up import write_parquet
 from PIL import Image, ImageOps
 
-from seplace.datasets.decoding import decode_images
+from seplace.datasets import decoding
+from seplace.datasets.decoding import decode_images, limit_threads
 from seplace.datasets.examination import examine
 from seplace.datasets.image_folder import FolderImages
 from seplace.datasets.image_set import load_image_set
@@ -82,3 +83,15 @@ def test_an_image_of_absurd_size_is_damaged_and_never_decoded(width, height):
     )
     with pytest.raises(DamagedImages, match=r"the image: not a readable image \(Image size .* exceeds limit"):
         decode_images([file], where=lambda _: "the image", image_size=8, channels=None)
+
+
+def test_processes_that_decode_side_by_side_share_the_cores(monkeypatch):
+    monkeypatch.setattr(decoding, "usable_cores", lambda: 16)
+    monkeypatch.setattr(decoding, "_most_threads", 8)
+    large = [bytes(10_000)]
+    threads = []
+    for most in (16, 4, 0):
+        limit_threads(most)
+        threads.append(decoding._threads(large))
+    assert threads == [8, 4, 1]
+    assert decoding._threads([bytes(10)]) == 1
