@@ -33,6 +33,11 @@ BY_HAND = {
     "python -m tests.pages": "writes the pages, which are compared with what it would write",
     "source .venv/bin/activate": "makes the tests' environment the shell's",
     "pip install -q -c constraints.txt '.[images]'": "has been run where the tests run",
+    "seplace run my-study.yaml --executor ray": "tests/executors/test_ray.py does it with its own studies and ports",
+    "ray start": "tests/executors/test_ray.py does it with its own ports, and for no other Ray of the machine",
+    "ray stop": "would stop every Ray of the machine",
+    "ray get-auth-token": "would write a token into the home folder",
+    "export RAY_AUTH_MODE": "is in the environment of the clusters of tests",
 }
 """Commands of the pages that no test runs, each with the reason; the first words are enough."""
 

@@ -189,7 +189,7 @@ class Actor:
         """Kill the process."""
         import ray
 
-        if self.handle is not None:
+        if self.handle is not None and ray.is_initialized():
             with suppress(Exception):  # it may be gone, or the whole cluster
                 ray.kill(self.handle)
         self.handle, self.expected, self.is_ready = None, None, False

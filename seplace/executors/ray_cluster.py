@@ -32,7 +32,6 @@ _T = TypeVar("_T")
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # would copy the current folder, results included, to each machine
-    "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_NUM_REDIS_GET_RETRIES": "5",  # seconds, after which nobody waits for a cluster that does not answer
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # as Ray is going to do; it warns otherwise
 }

@@ -24,23 +24,30 @@ Latencies = dict[str, dict[str, Any]]
 
 
 class ClusterTimer:
-    """Times placements in a slot of the cluster; here, as every other executor does, where the cluster has none."""
+    """Times placements in a slot of the cluster; here, as every other executor does, where the cluster has none.
+
+    The first measurement takes the slot, which is held until the timer is closed.
+    """
 
     def __init__(self, maker: EvaluatorMaker, evaluator: Evaluator) -> None:
         """Take what makes an evaluator in the slot, and the one of this process."""
         self.maker = maker
         self.evaluator = evaluator
+        self._slot: _Slot | None = None
 
     def latencies(self, placements: Sequence[Placement]) -> Latencies:
         """Return measured latencies by the text of the placement; see `Evaluator.latencies`."""
         run = self.maker.config.run
-        if address_of(run) is None:
+        if run.executor != "ray" or address_of(run) is None:
             return self.evaluator.latencies(placements)
-        slot = _Slot(self.maker, Cluster(run, workers=1))
-        try:
-            return slot.latencies(placements) if slot.exists() else self.evaluator.latencies(placements)
-        finally:
-            slot.close()
+        if self._slot is None:
+            self._slot = _Slot(self.maker, Cluster(run, workers=1))
+        return self._slot.latencies(placements) if self._slot.exists() else self.evaluator.latencies(placements)
+
+    def close(self) -> None:
+        """End the worker, and the connection unless trainings use it."""
+        if self._slot is not None:
+            self._slot.close()
 
 
 class _Slot:
@@ -60,8 +67,11 @@ class _Slot:
         """Time placements, and again if the worker has died."""
         death = ""
         for _ in range(1 + self.maker.config.run.max_retries):
-            actor = self.cluster.call(self._request)
-            if not (death := self._begun(actor)):
+            actor = self._actor
+            if actor is None or not actor.is_ready:
+                actor = self.cluster.call(self._request)
+                death = self._begun(actor)
+            if actor.is_ready:
                 answer = self._answer(actor, self.cluster.call(actor.time, placements))
                 if not isinstance(answer, Ended):
                     return answer

@@ -6,7 +6,7 @@ import functools
 import sys
 import warnings
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +78,12 @@ def run_study(
 
     """
     make_folder(folder, files=_FILES, folders=_FOLDERS)
-    with study_lock(folder / "lock"), Ledger(folder / "ledger.sqlite") as ledger, signals_as_errors() as raise_again:
+    with (
+        study_lock(folder / "lock"),
+        Ledger(folder / "ledger.sqlite") as ledger,
+        signals_as_errors() as raise_again,
+        ExitStack() as stack,
+    ):
         remove_unfinished([folder, *(folder / name for name in _FOLDERS)])
 
         def observe(progress: Progress) -> None:
@@ -97,7 +102,7 @@ def run_study(
         key = config.cost_key() | counted_code(identity)
         task = task_of(config, kept_cost_table(folder, evaluator, key=key, names=config.wanted_costs))
         check_limits(task, path=config.path)
-        timer = ClusterTimer(maker, evaluator) if config.run.executor == "ray" else evaluator
+        timer = stack.enter_context(closing(ClusterTimer(maker, evaluator)))
         costs = PlacementCosts(task, ledger=ledger, evaluator=timer)
         if costs.measured:  # what cannot be measured is refused before any training
             costs.of(Placement.uniform(StageChoice(), len(task.space.choices)))
