@@ -147,7 +147,7 @@ def _write_partial_results(folder: Path, cause: BaseException) -> None:
     except DataError:
         return  # the run ended before its first training
     except Exception as error:
-        if isinstance(cause, DiskFull) and isinstance(error, DiskFull):
+        if str(error) == str(cause) or (isinstance(cause, DiskFull) and isinstance(error, DiskFull)):
             return  # the cause says the same
         reason = error if isinstance(error, SeplaceError) else describe_error(error)
         warnings.warn(f"{folder}: the tables could not be written: {reason}", stacklevel=2)

@@ -27,7 +27,7 @@ from seplace.files.atomic import safe_name, sha256_of
 from seplace.search.run_study import _FILES
 
 TABLES = ("evaluations", "placements", "front", "recommended", "effects")
-COUNTED_OR_TIMED = ("seconds", "attempts")
+COUNTED_OR_TIMED = ("seconds", "attempts", "latency_ms", "latency_ms_lower", "latency_ms_upper", "extra_latency_ms")
 """The columns in which a study that was disturbed may differ from one that was not."""
 
 Key = tuple[str, int, int]
