@@ -126,14 +126,14 @@ class Cluster:
             try:
                 self._begin()
             except Exception as error:
-                ray.shutdown()
-                raise ClusterUnavailable(self._reason(error)) from error
+                if self._scratch is not None:
+                    self._scratch.remove()
+                raise ClusterUnavailable(self.reason(error)) from error
             self._is_ours = True
         self.node = ray.get_runtime_context().get_node_id()
         self._is_joined = True
 
     def _begin(self) -> None:
-        import ray
         from ray._private import worker as internals
 
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL, "include_dashboard": False}
@@ -141,21 +141,21 @@ class Cluster:
             if "RAY_TMPDIR" not in os.environ:
                 self._scratch = Scratch("seplace-ray-", parent=_short_place())
                 quiet["_temp_dir"] = str(self._scratch.path)
-            ray.init(
-                address="local",
-                num_cpus=self.workers * self.run.threads,
-                num_gpus=0 if self.run.accelerator == "cpu" else None,
-                object_store_memory=_OBJECT_STORE,
-                **quiet,
-            )
+            own = {
+                "address": "local",
+                "num_cpus": self.workers * self.run.threads,
+                "num_gpus": 0 if self.run.accelerator == "cpu" else None,
+                "object_store_memory": _OBJECT_STORE,
+            }
+            _init({**own, **quiet})
         else:
             _knock(self.address)
             _try_to_join(self.address)
             del quiet["include_dashboard"]
-            ray.init(address=self.address, **quiet)
+            _init({"address": self.address, **quiet})
         internals._worker_logs_enabled = False  # a dead worker is reported as a failed training
 
-    def _reason(self, error: Exception) -> str:
+    def reason(self, error: Exception) -> str:
         """Return one line about a cluster that cannot be joined."""
         text, whole = _first_line(error), f"{error} {error.__cause__}"
         if self.address is None:
@@ -228,6 +228,16 @@ def room_of(run: RunSection, *, cores: int, gpus: int) -> int:
         return cluster.call(cluster.room)
     finally:
         cluster.leave(lambda: None)
+
+
+def _init(settings: dict[str, Any]) -> None:
+    import ray
+
+    try:
+        ray.init(**settings)
+    except BaseException:
+        ray.shutdown()  # of what has been started until then
+        raise
 
 
 def _knock(address: str) -> None:

@@ -20,6 +20,11 @@ class Steady(stand_alone.StandAlone):
         super().__init__(config, folder, device=resolve_device("cpu", worker))
         stand_alone.Checkpoint = functools.partial(Checkpoint, every_seconds=0.0)
 
+    def latencies(self, placements):
+        with Path(os.environ[LOG]).open("a") as log:
+            log.write(f"timed {os.getpid()}\n")
+        return super().latencies(placements)
+
     def evaluate(self, job, *, on_epoch):
         def slowly(epoch: int) -> None:
             with Path(os.environ[LOG]).open("a") as log:

@@ -1,14 +1,26 @@
 """Trainings on the nodes of a Ray cluster, which die, come late, and share no files."""
 
+import pickle
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from tests.clusters import nodes
+from seplace.datasets.image_set import load_image_set
+from seplace.datasets.sent import SentImages
+from seplace.errors import ClusterUnavailable, InputError, MissingPackage, MissingTestSplit
+from seplace.executors.ray_cluster import Cluster, address_of
+from seplace.executors.ray_worker import Mirror
+from seplace.files.atomic import write_atomically
+from seplace.files.scratch import Scratch
+from seplace.study.study_file import RunSection
+from tests.clusters import free_port, nodes
 from tests.conftest import made_once
 from tests.datasets.made_up import make_folder
 from tests.executors.steady import LOG
@@ -17,6 +29,111 @@ from tests.faults.runs import Command, committed_in
 from tests.studies import write_study
 
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("address", "error", "message"),
+    [
+        pytest.param("ray://10.0.0.1:10001", InputError, "by host:port or auto; seplace does not use Ray's client"),
+        pytest.param("nonsense", ClusterUnavailable, "at nonsense cannot be joined: an address is host:port, or auto"),
+        pytest.param(
+            "127.0.0.1:{free}", ClusterUnavailable, r"at 127\.0\.0\.1:\d+ cannot be joined: Connection refused"
+        ),
+    ],
+)
+def test_a_wrong_address_is_one_line(monkeypatch, address, error, message):
+    monkeypatch.setattr("ray.is_initialized", lambda: False)  # as another test of this process may have it
+    address = address.format(free=free_port())
+    with pytest.raises(error, match=message) as raised:
+        joined(RunSection(executor="ray", address=address))
+    assert "\n" not in str(raised.value)
+
+
+def joined(run: RunSection) -> None:
+    cluster = Cluster(run, workers=1)
+    try:
+        cluster.call(lambda: None)
+    finally:
+        cluster.leave(lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        pytest.param(
+            "RuntimeError Version mismatch: The cluster was started with:\n    Ray: 2.59.0\n    Python: 3.11.7\n"
+            "This process on node 10.0.0.2 was started with:\n    Ray: 2.60.0\n    Python: 3.11.7\n",
+            "the Ray cluster at a:1 runs Ray 2.59.0, here it is 2.60.0: all machines need the same ones",
+        ),
+        pytest.param(
+            "RuntimeError Failed to connect to GCS. RPC error: InvalidAuthToken: Authentication token is missing",
+            "the Ray cluster at a:1 takes only those who have its token: set RAY_AUTH_MODE=token",
+        ),
+    ],
+)
+def test_a_cluster_that_does_not_fit_is_one_line(said, message):
+    cluster = Cluster(RunSection(executor="ray", address="a:1"), workers=1)
+    assert cluster.reason(ConnectionError(said)).startswith(message)
+    cluster.leave(lambda: None)
+
+
+def test_ray_is_needed_only_by_its_executor(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "ray" else 1)
+    with pytest.raises(MissingPackage, match=r"pip install 'seplace\[ray\]'"):
+        Cluster(RunSection(executor="ray"), workers=1)
+
+
+def test_the_address_of_the_environment_is_that_of_a_study_without_one(monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    assert address_of(RunSection()) == "10.0.0.1:6379"
+    assert address_of(RunSection(address="10.0.0.2:1")) == "10.0.0.2:1"
+    assert address_of(RunSection(address="local")) is None
+    monkeypatch.setenv("RAY_ADDRESS", "")
+    assert address_of(RunSection()) is None
+
+
+def test_a_worker_sends_what_the_driver_does_not_have(tmp_path):
+    mirror = Mirror(tmp_path)
+    mirror.take({"checkpoints/a.ckpt": b"old"})
+    assert mirror.changes() == {}
+    write_atomically(tmp_path / "checkpoints" / "a.ckpt", b"new")
+    (tmp_path / "checkpoints" / ".b.ckpt.abcdefgh").write_bytes(b"half")
+    assert mirror.changes() == {"checkpoints/a.ckpt": b"new"}
+    (tmp_path / "checkpoints" / "a.ckpt").unlink()
+    (tmp_path / "weights" / "a.safetensors").write_bytes(b"whole")
+    assert mirror.changes() == {"checkpoints/a.ckpt": None, "weights/a.safetensors": b"whole"}
+    mirror.take({})
+    assert mirror.changes() == {}
+    assert not list((tmp_path / "weights").iterdir())
+
+
+def test_images_are_the_same_after_they_were_sent():
+    images = load_image_set(
+        "digits", root=None, image_size=None, train_images=50, validation_images=20, noise=0.1, seed=0
+    )
+    sent = pickle.loads(pickle.dumps(SentImages.pack(images))).unpacked()
+    for split in ("train", "validation"):
+        before, after = getattr(images, split), getattr(sent, split)
+        np.testing.assert_array_equal(before.images, after.images)
+        np.testing.assert_array_equal(before.labels, after.labels)
+    assert (sent.classes, sent.mean, sent.std) == (images.classes, images.mean, images.std)
+    with pytest.raises(MissingTestSplit, match="only where the study was started"):
+        sent.test()
+
+
+def test_what_a_killed_process_leaves_is_removed_by_the_next(tmp_path):
+    program = "import sys; from pathlib import Path; from seplace.files.scratch import Scratch; "
+    program += "import os; Scratch('worker-', parent=Path(sys.argv[1])); os._exit(1)"
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
+    assert len(list(tmp_path.iterdir())) == 1
+    mine = Scratch("worker-", parent=tmp_path)
+    other = Scratch("worker-", parent=tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted([mine.path, other.path])
+    mine.remove()
+    other.remove()
+    assert not list(tmp_path.iterdir())
+
+
 STEADY = {"evaluator": {"name": "tests.executors.steady:Steady"}}
 SMALL = {
     "training": {"epochs": 4},
@@ -71,7 +188,8 @@ def evaluations(folder: Path) -> pd.DataFrame:
 
 
 def epochs_in(log: Path) -> Counter[tuple[str, ...]]:
-    return Counter(tuple(line.split()[:3]) for line in log.read_text().splitlines())
+    words = [line.split() for line in log.read_text().splitlines()]
+    return Counter(tuple(each[:3]) for each in words if each[0] != "timed")
 
 
 @pytest.mark.long
@@ -190,3 +308,22 @@ def test_machines_that_share_no_files_get_images_and_modules_and_send_results(tm
     pd.testing.assert_frame_equal(evaluations(folder / "out"), evaluations(tmp_path / "whole" / "out"))
     counts = epochs_in(log)
     assert sum(counts.values()) - len(counts) <= 1, "the training on the machine that died began again from its start"
+
+
+@pytest.mark.long
+def test_placements_are_timed_on_the_machine_that_is_kept_for_it(tmp_path, log, monkeypatch):
+    study = write(tmp_path, executor="ray", workers=1, **STEADY)
+    with nodes(tmp_path) as cluster:
+        for name, value in cluster.environment.items():
+            monkeypatch.setenv(name, value)
+        cluster.add()
+        cluster.add(cpus=0, resources='{"seplace_latency": 1}')
+        cluster.wait_for(3)
+        with Run(study, tmp_path / "out", "--address", cluster.address) as run:
+            driver = run.process.pid
+            code, output = run.end(seconds=240)
+    assert code == 0, output
+    words = [line.split() for line in log.read_text().splitlines()]
+    timed = {word[1] for word in words if word[0] == "timed"}
+    assert len(timed) == 1
+    assert not timed & {str(driver), *(word[-1] for word in words if word[0] != "timed")}
