@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, solve_triangular
 from scipy.linalg.lapack import dpotri
-from scipy.optimize import minimize
 from threadpoolctl import ThreadpoolController
 
 from seplace.arrays import Floats
@@ -193,6 +192,7 @@ class Regression:
 
     def maximize(self) -> Floats:
         """Return the log scales (groups, noise, unit effect) of greatest posterior density."""
+        from scipy.optimize import minimize  # commands that fit no model start without it
 
         def loss(point: Floats) -> tuple[float, Floats]:
             value, gradient = self.log_posterior(point)
