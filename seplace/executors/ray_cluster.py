@@ -11,9 +11,11 @@ import importlib.util
 import logging
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -87,7 +89,12 @@ class Cluster:
 
     def call(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Call a function in the thread of Ray, once the cluster is joined."""
-        return self._thread.submit(self._call, functools.partial(function, *args, **kwargs)).result()
+        is_new = not self._is_joined
+        try:
+            return self._thread.submit(self._call, functools.partial(function, *args, **kwargs)).result()
+        finally:
+            if is_new:
+                _restore_signals()
 
     def _call(self, function: Callable[[], _T]) -> _T:
         self._join()
@@ -228,6 +235,15 @@ def room_of(run: RunSection, *, cores: int, gpus: int) -> int:
         return cluster.call(cluster.room)
     finally:
         cluster.leave(lambda: None)
+
+
+def _restore_signals() -> None:
+    """Let Python's handlers be the process's again: Ray puts its own in their place, which abort after 3 s."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            handler = signal.getsignal(number)
+            if handler is not None:
+                signal.signal(number, handler)
 
 
 def _init(settings: dict[str, Any]) -> None:
