@@ -1,6 +1,7 @@
-"""Studies of short trainings that are killed at random moments: the driver, or a worker under it.
+"""Studies of short trainings that are killed at random moments: the driver, a worker under it, or a node of a cluster.
 
     python -m tests.faults.kills 200
+    python -m tests.faults.kills 20 ray
 
 kills so often and prints what was lost. Each study is compared with the same one that nobody disturbs.
 """
@@ -47,7 +48,7 @@ class Tally:
     """Those of them that went on from a checkpoint."""
 
 
-def write(folder: Path, *, executor: str, sampler: str, trainings: int, seconds: float) -> Path:
+def write(folder: Path, *, executor: str, sampler: str, trainings: int, seconds: float, workers: int = 2) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     quick.behave(folder, seconds=seconds)
     return write_study(
@@ -56,15 +57,23 @@ def write(folder: Path, *, executor: str, sampler: str, trainings: int, seconds:
         training={"epochs": 3},
         search={"sampler": sampler, "trainings": trainings},
         confirm={"seeds": 3, "trainings": trainings // 10},
-        run={"executor": executor, "workers": 2, "stop_after_failures": 1000, "max_retries": 5},
+        run={"executor": executor, "workers": workers, "stop_after_failures": 1000, "max_retries": 5},
     )
 
 
-def undisturbed(folder: Path, *, sampler: str, trainings: int) -> Path:
+def undisturbed(folder: Path, *, sampler: str, trainings: int, workers: int = 2) -> Path:
     """What the study leaves that nobody kills. Where trainings run is no part of it; how many at once is."""
-    study = write(folder, executor="inline", sampler=sampler, trainings=trainings, seconds=0.0)
+    study = write(folder, executor="inline", sampler=sampler, trainings=trainings, seconds=0.0, workers=workers)
     running.run(study, folder=folder / "whole", observer=lambda _: None)
     return folder / "whole"
+
+
+def kill_worker(_: str, run: Run, chance: random.Random) -> bool:
+    """Kill a worker process of a run; return whether there was one."""
+    workers = children_of(run.process.pid)
+    if workers:
+        os.kill(chance.choice(workers), signal.SIGKILL)
+    return bool(workers)
 
 
 def kill_again_and_again(
@@ -72,6 +81,7 @@ def kill_again_and_again(
     folder: Path,
     *,
     launch: Callable[[Path, Path], Run],
+    kill: Callable[[str, Run, random.Random], bool] = kill_worker,
     kills: Sequence[str],
     whole: Path,
     chance: random.Random,
@@ -93,10 +103,8 @@ def kill_again_and_again(
             else:
                 run.wait_for(chance.randrange(length * number // len(kills), length * (number + 1) // len(kills)))
                 time.sleep(chance.uniform(0, 0.3))
-            workers = children_of(run.process.pid)
-            if what == "worker" and workers:
-                os.kill(chance.choice(workers), signal.SIGKILL)
-                tally.kills["worker"] += 1
+            if what != "driver" and kill(what, run, chance):
+                tally.kills[what] += 1
                 continue
             run.process.send_signal(signal.SIGKILL)
             code, output = run.end()
@@ -154,16 +162,71 @@ def main(count: int, *, trainings: int = 300) -> None:
             )
             print(f"{executor} {sampler}: {dict(tally.kills)}, {tally.results} results so far", flush=True)
             shutil.rmtree(folder)
+    report(tally, studies=number, seconds=time.monotonic() - started)
+
+
+def report(tally: Tally, *, studies: int, seconds: float) -> None:
+    """Print what was killed and what was lost."""
     assert tally.again == 0, f"{tally.again} acknowledged results were trained again"
     killed = ", ".join(f"{number} of a {what}" for what, number in tally.kills.items())
     print(
-        f"{tally.kills.total()} kills ({killed}) in {number} studies with {tally.results} results, started "
-        f"{tally.starts} times, in {time.monotonic() - started:.0f} s:\n"
+        f"{tally.kills.total()} kills ({killed}) in {studies} studies with {tally.results} results, started "
+        f"{tally.starts} times, in {seconds:.0f} s:\n"
         f"0 acknowledged results lost, 0 altered, 0 duplicated; {tally.again} trained again;\n"
         f"{tally.unfinished} unfinished trainings were begun again, {tally.resumed} of them from a checkpoint;\n"
         "all tables are byte for byte those of the undisturbed studies, but for the columns of seconds and attempts"
     )
 
 
+def main_of_ray(count: int, *, trainings: int = 100) -> None:
+    """Kill drivers, workers and nodes of a Ray cluster on this machine; a node comes for each that went."""
+    from tests.clusters import descendants_of, nodes
+
+    tally, seed = Tally(), int(time.time())
+    print(f"{count} kills of runs on a Ray cluster, seed {seed}", flush=True)
+    chance, started = random.Random(seed), time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="kills") as temporary, nodes(Path(temporary)) as cluster:
+        os.environ.update(cluster.environment)
+        there = [cluster.add() for _ in range(4)]
+
+        def kill(what: str, _: Run, chance: random.Random) -> bool:
+            number = chance.randrange(len(there))
+            if what == "node":
+                cluster.kill(there[number])
+                there[number] = cluster.add()
+                return True
+            pids = [pid for node in there for pid in descendants_of(node.pid) if _is_of_an_actor(pid)]
+            if pids:
+                os.kill(chance.choice(pids), signal.SIGKILL)
+            return bool(pids)
+
+        studies = 0
+        while tally.kills.total() < count:
+            folder, studies = Path(temporary) / str(studies), studies + 1
+            settings = {"sampler": "random", "trainings": trainings, "workers": 4}
+            whole = undisturbed(folder / "whole", **settings)
+            study = write(folder / "killed", executor="ray", seconds=0.2, **settings)
+            left = count - tally.kills.total()
+            kill_again_and_again(
+                study,
+                folder / "out",
+                launch=lambda study, folder: Run(study, folder, "--address", cluster.address),
+                kill=kill,
+                kills=[chance.choice(["driver", "worker", "node"]) for _ in range(left)],
+                whole=whole,
+                chance=chance,
+                tally=tally,
+            )
+            print(f"ray random: {dict(tally.kills)}, {tally.results} results so far", flush=True)
+    report(tally, studies=studies, seconds=time.monotonic() - started)
+
+
+def _is_of_an_actor(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"ray::")
+    except OSError:
+        return False
+
+
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    (main_of_ray if "ray" in sys.argv else main)(int(sys.argv[1]))

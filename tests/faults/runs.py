@@ -64,9 +64,9 @@ class Command:
 class Run(Command):
     """`seplace run STUDY`."""
 
-    def __init__(self, study: Path, folder: Path) -> None:
+    def __init__(self, study: Path, folder: Path, *options: str) -> None:
         self.folder = folder
-        super().__init__("run", str(study), "--results", str(folder))
+        super().__init__("run", str(study), "--results", str(folder), *options)
 
     def wait_for(self, committed: int, *, seconds: float = 90) -> None:
         """Wait until so many evaluations are in the ledger, or the run has ended."""

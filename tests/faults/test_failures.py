@@ -8,6 +8,7 @@ from seplace.results.ledger import Ledger
 from tests.evaluators.own_code import __name__ as GATES
 from tests.faults.oracle import Oracle, same_results
 from tests.faults.quick import behave, write_quick
+from tests.foreign import shared
 from tests.studies import write_study
 
 PLACEMENT = "none-eca-none"
@@ -111,3 +112,15 @@ def test_a_fault_of_the_test_split_leaves_the_tables_and_is_mended_by_the_next_r
     behave(tmp_path)
     oracle.after(seplace("run", study, "--results", folder)[0], wanted=0)
     same_results(folder, quick_finished / "out")
+
+
+@pytest.mark.long
+def test_a_network_of_tied_weights_is_trained_kept_and_tested(tmp_path, seplace):
+    (tmp_path / "own.yaml").write_text(
+        f'schema: 1\nbackbone: "{shared.__name__}:tied[image_size=8,in_channels=1]"\ngate: {{init: paper}}\n'
+        "choices: {modules: [none, se, eca], ratios: [4], attachments: [serial]}\n"
+    )
+    study = write_study(tmp_path, space="./own.yaml", search={"trainings": 8})
+    oracle = Oracle(tmp_path / "out")
+    oracle.after(seplace("run", study, "--results", tmp_path / "out")[0], wanted=0)
+    assert oracle.acknowledged["tests"]
