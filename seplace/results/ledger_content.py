@@ -163,6 +163,7 @@ class _Space(_Shape):
 _Choices = list[_Text]
 
 _FACTS: Mapping[str, Any] = {
+    "baselines_overlap": bool,
     "command": _OfSystem,
     "confirm_rounds": list[list[Annotated[list[_Text | _Count], Field(min_length=2, max_length=2)]]],
     "fingerprint": dict[_Text, Any],
