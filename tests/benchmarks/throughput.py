@@ -97,18 +97,22 @@ def main() -> None:
         before = time.process_time()
         run_study(load_study(path), folder, observer=lambda _: None)
         driver = time.process_time() - before
-        spans = [json.loads(line) for log in folder.glob("worker*.jsonl") for line in log.read_text().splitlines()]
-    begins, ends = np.array(sorted(spans)).T
-    length = ends.max() - begins.min()
-    # Workers import for seconds before their first training, which is not the driver's doing.
-    ready = begins[given.workers - 1]
-    late = int((begins >= ready).sum())
+        logs = [
+            [json.loads(line) for line in log.read_text().splitlines()] for log in sorted(folder.glob("worker*.jsonl"))
+        ]
+    begins, ends = np.array([span for log in logs for span in log]).T
+    # A worker imports for seconds before its first training.
+    ready = max(begin for (begin, _), *_ in logs)
+    late = (begins >= ready).sum()
+    whole, steady = (
+        count * SECONDS / given.workers / (ends.max() - start)
+        for count, start in ((len(ends), begins.min()), (late, ready))
+    )
     print(
-        f"{given.sampler}, {given.workers} workers, trainings of {SECONDS:g} s, {len(spans)} evaluations of "
-        f"{given.space}: {len(spans) * SECONDS / given.workers / length:.1%} of the ideal throughput in "
-        f"{length:.1f} s, "
-        f"{late * SECONDS / given.workers / (ends.max() - ready):.1%} once all workers run; the driver takes "
-        f"{1000 * driver / len(spans):.1f} ms of processor time for each"
+        f"{given.sampler}, {given.workers} workers, trainings of {SECONDS:g} s, {len(ends)} evaluations of "
+        f"{given.space}: {whole:.1%} of the ideal throughput, {steady:.1%} of it in the {late} after all workers had "
+        f"started; a training takes {(ends - begins).mean():.2f} s; the driver takes {1000 * driver / len(ends):.1f} "
+        "ms of processor time for each"
     )
 
 
