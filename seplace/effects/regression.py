@@ -350,7 +350,7 @@ class _Moments:
 
     @classmethod
     def in_parts(cls, of: Callable[[NDArray[np.intp]], tuple[Floats, Floats]], indices: NDArray[np.intp]) -> _Moments:
-        """Return the sums over the rows (n, columns) and y (n,) that `of` gives for indices, so many at a time."""
+        """Return the sums over the rows (n, columns) and y (n,) that `of` gives for indices, part by part."""
         parts = [cls.of(*of(indices[at : at + _AT_A_TIME])) for at in range(0, len(indices), _AT_A_TIME)]
         first, *others = parts
         for part in others:

@@ -114,7 +114,7 @@ def _all_match(connection: sqlite3.Connection) -> bool:
                 return False
             count += len(known)
         ((total,),) = connection.execute("SELECT count(*) FROM sums")
-    except (sqlite3.OperationalError, TypeError):  # a value of which SQLite makes no JSON
+    except (sqlite3.OperationalError, TypeError):  # SQLite makes no JSON of a value
         return False
     finally:
         connection.text_factory = factory

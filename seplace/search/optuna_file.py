@@ -31,8 +31,8 @@ from seplace.search.optuna_rows import Content, Row, append, content_of, present
 from seplace.search.proposals import PLACEMENT, name_metrics, trial_of
 
 if TYPE_CHECKING:
+    from seplace.search.finished_trial import FinishedTrial
     from seplace.search.proposals import Proposals
-    from seplace.search.told import Told
 
 PROPOSAL = "proposal"
 """The user attribute of a trial whose number differs from that of its proposal."""
@@ -67,25 +67,27 @@ class OptunaFile:
 
     def update(self, proposals: Proposals) -> None:
         """Append the finished proposals that the file lacks. Raises DiskFull if they cannot be written."""
-        told: list[Told] = []
-        for each in proposals.told[self._checked :]:
+        news: list[FinishedTrial] = []
+        for each in proposals.finished[self._checked :]:
             if each is None:
                 break
-            told.append(each)
+            news.append(each)
         try:
             if self._present is None:
                 self._present = self._opened(proposals)
-            self._append(proposals, told, self._present)
+            self._append(proposals, news, self._present)
         except Exception as error:
             if not _is_of_a_database(error):
                 raise
             raise DiskFull(f"{self.path}: cannot write the Optuna study ({_reason(error)})") from error
-        self._checked += len(told)
+        self._checked += len(news)
         self._due = time.monotonic() + _SECONDS
 
-    def _append(self, proposals: Proposals, told: Sequence[Told], present: dict[int, tuple[int, Content]]) -> None:
+    def _append(
+        self, proposals: Proposals, news: Sequence[FinishedTrial], present: dict[int, tuple[int, Content]]
+    ) -> None:
         rows = []
-        for number, each in enumerate(told, start=self._checked):
+        for number, each in enumerate(news, start=self._checked):
             last, content = present.pop(number, (None, None))
             if content != content_of(each):
                 values = proposals.parameters.of(each.placement)
@@ -93,7 +95,7 @@ class OptunaFile:
                     name: (distribution.to_internal_repr(values[name]), _json_of(distribution))
                     for name, distribution in proposals.parameters.distributions.items()
                 }
-                rows.append(Row(told=each, proposal=number, params=params, instead_of=last))
+                rows.append(Row(trial=each, proposal=number, params=params, instead_of=last))
         if not rows:
             return
         if self._study is None:
@@ -107,7 +109,7 @@ class OptunaFile:
         study = self._load(proposals)
         number = len(study.get_trials(deepcopy=False))
         for row in rows:
-            trial = trial_of(row.told, proposals.parameters)
+            trial = trial_of(row.trial, proposals.parameters)
             if number != row.proposal:
                 trial.set_user_attr(PROPOSAL, row.proposal)
             study.add_trial(trial)

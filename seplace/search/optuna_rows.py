@@ -16,7 +16,7 @@ from seplace.files.check_sums import tables_in
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from seplace.search.told import Told
+    from seplace.search.finished_trial import FinishedTrial
 
 SCHEMA_VERSION = 12
 """The version of Optuna's schema that these statements are for, that of Optuna 5.0."""
@@ -44,7 +44,7 @@ _PRESENT = f"""
 class Row:
     """A trial to be added."""
 
-    told: Told
+    trial: FinishedTrial
     proposal: int
     params: Mapping[str, tuple[float, str]]
     """Optuna's number of each value, and the distribution of its parameter as JSON."""
@@ -65,9 +65,9 @@ def study_of(connection: sqlite3.Connection, name: str) -> int | None:
     return int(found[0][0]) if found else None
 
 
-def content_of(told: Told) -> Content:
+def content_of(trial: FinishedTrial) -> Content:
     """Return what is compared of a finished proposal."""
-    return str(told.placement), told.values, told.has_failed
+    return str(trial.placement), trial.values, trial.has_failed
 
 
 def present_in(connection: sqlite3.Connection, study: int) -> dict[int, tuple[int, Content]]:
@@ -75,8 +75,8 @@ def present_in(connection: sqlite3.Connection, study: int) -> dict[int, tuple[in
     present: dict[int, tuple[int, Content]] = {}
     for number, state, placement, proposal, *values, worst in connection.execute(_PRESENT, (study,)):
         if placement is not None:
-            told = None if state == "FAIL" else tuple(value for value in values if value is not None)
-            content = (json.loads(placement), told, worst is not None and worst > 0)
+            result = None if state == "FAIL" else tuple(value for value in values if value is not None)
+            content = (json.loads(placement), result, worst is not None and worst > 0)
             present[number if proposal is None else json.loads(proposal)] = (number, content)
     return present
 
@@ -97,14 +97,14 @@ def append(
         superseded: dict[str, int] = {}
         for row in rows:
             trial += 1
-            told = row.told
+            finished = row.trial
             own = {} if number == row.proposal else {proposal_key: row.proposal}
-            state = "FAIL" if told.values is None else "COMPLETE"
-            trials.append((trial, number, study, state, _text(told.started), _text(told.ended)))
+            state = "FAIL" if finished.values is None else "COMPLETE"
+            trials.append((trial, number, study, state, _text(finished.started), _text(finished.ended)))
             params += [(trial, name, value, choices) for name, (value, choices) in row.params.items()]
-            values += [(trial, objective, value) for objective, value in enumerate(told.values or ())]
-            attributes += [(trial, key, json.dumps(value)) for key, value in {**told.attributes, **own}.items()]
-            system += [(trial, key, json.dumps(value)) for key, value in told.system_attributes.items()]
+            values += [(trial, objective, value) for objective, value in enumerate(finished.values or ())]
+            attributes += [(trial, key, json.dumps(value)) for key, value in {**finished.attributes, **own}.items()]
+            system += [(trial, key, json.dumps(value)) for key, value in finished.system_attributes.items()]
             if row.instead_of is not None:
                 superseded[str(row.instead_of)] = number
             number += 1

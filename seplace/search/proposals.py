@@ -25,7 +25,7 @@ from seplace.samplers.history import History, history_in
 from seplace.samplers.joint import JointSampler
 from seplace.samplers.parameters import Parameters
 from seplace.samplers.task import ACCURACY, CROSS_ENTROPY, REPEATED, SEED, STOPPED, Task
-from seplace.search.told import CONSTRAINT, Told
+from seplace.search.finished_trial import CONSTRAINT, FinishedTrial
 from seplace.seeds import derive_seed
 from seplace.user_code import user_errors_if
 
@@ -65,7 +65,7 @@ class Proposals:
         self.study = self._new_study()
         """The study that the sampler reads; without results if it reads none."""
         self.asked: dict[int, _Asked] = {}
-        self.told: list[Told | None] = []
+        self.finished: list[FinishedTrial | None] = []
         """The finished proposals by number, and what was known before; None for those that are not finished."""
         self.began = datetime.now(UTC)
         self.least: float | None = None
@@ -74,13 +74,13 @@ class Proposals:
     @property
     def next_number(self) -> int:
         """The number of the next proposal."""
-        return len(self.told)
+        return len(self.finished)
 
     def add_known(self, training: Observation, *, cost: float, constraints: Mapping[str, float], label: str) -> None:
         """Add a result that was not proposed, such as that of a baseline, before the first proposal."""
         attributes = {PLACEMENT: str(training.placement), BASELINE: label, **_attributes(training)}
         now = datetime.now(UTC)
-        told = Told(
+        finished = FinishedTrial(
             placement=training.placement,
             values=(training.accuracy, cost),
             attributes=attributes,
@@ -89,9 +89,9 @@ class Proposals:
             ended=now,
         )
         if self.reads_study:
-            self.study.add_trial(trial_of(told, self.parameters))
-        self.told.append(None)
-        self._note(self.next_number - 1, told)
+            self.study.add_trial(trial_of(finished, self.parameters))
+        self.finished.append(None)
+        self._note(self.next_number - 1, finished)
 
     def ask(self, fixed: Placement | None) -> tuple[int, Placement]:
         """Return the number and the placement of the next proposal: the sampler's, or `fixed` if it is given."""
@@ -107,15 +107,15 @@ class Proposals:
         else:
             trial = None
         self.asked[number] = _Asked(placement=placement, started=started, trial=trial)
-        self.told.append(None)
+        self.finished.append(None)
         return number, placement
 
     def take(self, placement: Placement) -> int:
         """Take a proposal of an earlier run that no sampler must hear of; return its number."""
         assert not self.reads_study
-        number = len(self.told)
+        number = len(self.finished)
         self.asked[number] = _Asked(placement=placement, started=self.began, trial=None)
-        self.told.append(None)
+        self.finished.append(None)
         return number
 
     def _asked(self, number: int, fixed: Placement | None) -> optuna.Trial:
@@ -191,7 +191,7 @@ class Proposals:
             state = TrialState.FAIL if values is None else None
             trial = self.study.tell(asked.trial, values, state=state, skip_if_finished=True)
             own, system = trial.user_attrs, trial.system_attrs
-        told = Told(
+        finished = FinishedTrial(
             placement=asked.placement,
             values=values,
             attributes=own,
@@ -199,12 +199,12 @@ class Proposals:
             started=asked.started,
             ended=datetime.now(UTC),
         )
-        self._note(number, told)
+        self._note(number, finished)
 
-    def _note(self, number: int, told: Told) -> None:
-        self.told[number] = told
-        if told.values is not None:
-            self.least = told.values[0] if self.least is None else min(self.least, told.values[0])
+    def _note(self, number: int, finished: FinishedTrial) -> None:
+        self.finished[number] = finished
+        if finished.values is not None:
+            self.least = finished.values[0] if self.least is None else min(self.least, finished.values[0])
 
     @property
     def history(self) -> History:
@@ -212,7 +212,9 @@ class Proposals:
         trials = (
             self.study.get_trials(deepcopy=False)
             if self.reads_study
-            else (trial_of(each, self.parameters, number) for number, each in enumerate(self.told) if each is not None)
+            else (
+                trial_of(each, self.parameters, number) for number, each in enumerate(self.finished) if each is not None
+            )
         )
         return history_in(trials, self.task, before=self.next_number)
 
@@ -267,20 +269,20 @@ class _Overruled(optuna.samplers.BaseSampler):
         self.sampler.after_trial(study, trial, state, values)
 
 
-def trial_of(told: Told, parameters: Parameters, number: int = -1) -> FrozenTrial:
+def trial_of(finished: FinishedTrial, parameters: Parameters, number: int = -1) -> FrozenTrial:
     """Return a finished proposal as a trial of Optuna."""
     return FrozenTrial(
         number=number,
         trial_id=number,
-        state=TrialState.FAIL if told.values is None else TrialState.COMPLETE,
+        state=TrialState.FAIL if finished.values is None else TrialState.COMPLETE,
         value=None,
-        values=told.values,
-        datetime_start=_local(told.started),
-        datetime_complete=_local(told.ended),
-        params=parameters.of(told.placement),
+        values=finished.values,
+        datetime_start=_local(finished.started),
+        datetime_complete=_local(finished.ended),
+        params=parameters.of(finished.placement),
         distributions=parameters.distributions,
-        user_attrs=dict(told.attributes),
-        system_attrs=dict(told.system_attributes),
+        user_attrs=dict(finished.attributes),
+        system_attrs=dict(finished.system_attributes),
         intermediate_values={},
     )
 

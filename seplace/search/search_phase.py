@@ -65,8 +65,8 @@ class _Step:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Untold:
-    """A finished proposal that nothing was told, and the seed of its training; None if earlier trainings answered."""
+class _Unrecorded:
+    """A finished proposal that the study in memory lacks; its seed is None if earlier trainings answered."""
 
     number: int
     placement: Placement
@@ -113,8 +113,8 @@ class SearchPhase:
         self.is_spent = False
         self.unproductive = 0
         self.pending: deque[_Step] = deque()
-        self.untold: list[_Untold] = []
-        """The proposals of earlier runs that are taken and not yet told."""
+        self.unrecorded: list[_Unrecorded] = []
+        """The proposals of earlier runs that are taken, and that the study in memory lacks."""
         bands = Bands(task) if budget.rungs else None
         self.rungs = Rungs(budget.rungs, length=self.length, bands=bands, seed=task.seed)
         self.ended: dict[Placement, list[int]] = defaultdict(list)
@@ -174,7 +174,7 @@ class SearchPhase:
     def _take_finished(self) -> None:
         """Take the finished proposals of earlier runs without telling them, if no sampler and no rung looks at them.
 
-        They are told when something does.
+        They are added when something does.
         """
         if self.proposals.reads_study or self.budget.rungs or self.budget.stop == "settled":
             return
@@ -202,19 +202,19 @@ class SearchPhase:
                 self.ended[placement].append(seed)
                 self.spent += length
             self.unproductive = 0 if is_trained else self.unproductive + 1
-            self._note_untold(self.proposals.take(placement), placement, seed if is_trained else None)
+            self._note_unrecorded(self.proposals.take(placement), placement, seed if is_trained else None)
         if self.budget.trainings is not None:
             self.done = self.spent / length
 
-    def _note_untold(self, number: int, placement: Placement, seed: int | None) -> None:
+    def _note_unrecorded(self, number: int, placement: Placement, seed: int | None) -> None:
         ended = len(self.ended[placement])
-        self.untold.append(_Untold(number=number, placement=placement, seed=seed, ended=ended))
+        self.unrecorded.append(_Unrecorded(number=number, placement=placement, seed=seed, ended=ended))
 
     def _tell_taken(self) -> None:
         """Tell the proposals that were taken from earlier runs."""
-        untold, self.untold = self.untold, []
+        unrecorded, self.unrecorded = self.unrecorded, []
         with without_collector():
-            for each in untold:
+            for each in unrecorded:
                 last = None
                 if each.seed is not None:
                     last = self.trainings.results[str(each.placement), each.seed, self.length]
@@ -329,8 +329,8 @@ class SearchPhase:
             self._finish_baseline(step, last)
             return False
         job = step.job
-        if job is None and self.untold:
-            self._note_untold(step.number, step.placement, None)
+        if job is None and self.unrecorded:
+            self._note_unrecorded(step.number, step.placement, None)
             return False
         self._tell_taken()
         accuracy = None if job is None or last is None else last.accuracy_after(job.epochs)

@@ -58,8 +58,8 @@ class Trainings:
         self._in_flight: set[EvaluationKey] = set()
         self._failed_in_a_row: set[EvaluationKey] = set()
         self._streak: Streak | None = None
-        self._heard = (time.monotonic(), 0)
-        """When the executor was last heard of, and the epochs that had finished then."""
+        self._last_news = (time.monotonic(), 0)
+        """When the executor last had news, and the epochs that had finished then."""
 
     def job(self, placement: Placement, seed: int, *, epochs: int | None = None) -> Job:
         """Return the training of a placement on a seed, to its end or to a rung."""
@@ -75,7 +75,7 @@ class Trainings:
             return False
         if job.key not in self._in_flight:
             if not self._in_flight:
-                self._heard = (time.monotonic(), 0)
+                self._last_news = (time.monotonic(), 0)
             self._in_flight.add(job.key)
             self.executor.submit(job)
         return True
@@ -110,10 +110,10 @@ class Trainings:
         if lost > 0:
             raise UserCodeError(f"the executor has lost {lost} of {len(self._in_flight)} trainings: they do not run")
         now, epochs = time.monotonic(), self.executor.epochs_done
-        if returned or epochs != self._heard[1]:
-            self._heard = (now, epochs)
-        elif now - self._heard[0] > _SILENCE:
-            self._heard = (float("inf"), epochs)
+        if returned or epochs != self._last_news[1]:
+            self._last_news = (now, epochs)
+        elif now - self._last_news[0] > _SILENCE:
+            self._last_news = (float("inf"), epochs)
             warnings.warn(
                 f"no training has ended or finished an epoch for {_SILENCE / 60:.0f} minutes, and "
                 f"{self.executor.running} run; timeout_minutes in the block `run` of the study ends those that hang",

@@ -14,7 +14,7 @@ CONSTRAINT = "constraints:"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Told:
+class FinishedTrial:
     """The result of a proposal, or one that was known before the first proposal."""
 
     placement: Placement
