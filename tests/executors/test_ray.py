@@ -1,9 +1,11 @@
 """Trainings on the nodes of a Ray cluster, which die, come late, and share no files."""
 
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -332,10 +334,8 @@ def test_placements_are_timed_on_the_machine_that_is_kept_for_it(tmp_path, log, 
 @pytest.mark.long
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
 def test_a_cluster_of_its_own_ends_with_the_run(tmp_path, log, monkeypatch, number, code):
-    place = tmp_path / "t"
-    place.mkdir()
-    monkeypatch.setenv("TMPDIR", str(place))
-    monkeypatch.setenv("RAY_TMPDIR", str(place))  # in the command lines of all that Ray starts
+    place = tempfile.mkdtemp(prefix="own-")  # short, as names of sockets are; in the command lines of all of Ray
+    monkeypatch.setenv("RAY_TMPDIR", place)
     monkeypatch.setenv("RAY_AUTH_TOKEN", "0" * 32)
     with Run(write(tmp_path, executor="ray", workers=2, **STEADY), tmp_path / "out") as run:
         run.wait_for(2)
@@ -343,7 +343,8 @@ def test_a_cluster_of_its_own_ends_with_the_run(tmp_path, log, monkeypatch, numb
         output, _ = run.process.communicate(timeout=60)
         assert run.process.returncode == code, output
         until = time.monotonic() + 20
-        while subprocess.run(["pgrep", "-f", str(place)], capture_output=True, check=False).stdout:
+        while subprocess.run(["pgrep", "-f", place], capture_output=True, check=False).stdout:
             assert time.monotonic() < until, "processes of Ray are left"
             time.sleep(0.1)
+    shutil.rmtree(place, ignore_errors=True)
     assert log.exists()
