@@ -116,6 +116,7 @@ def _forgotten():
     forget()
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("_forgotten")
 @pytest.mark.filterwarnings("default:.*test split")
 def test_what_a_study_is_made_of_is_not_exchanged(tmp_path, seplace):
@@ -137,6 +138,7 @@ def test_what_a_study_is_made_of_is_not_exchanged(tmp_path, seplace):
     oracle.after(seplace("run", study, "--results", tmp_path / "out")[0], wanted=0)
 
 
+@pytest.mark.long
 def test_a_budget_may_grow_and_nothing_else_of_a_study_may_change(tmp_path, seplace):
     study, oracle = write_quick(tmp_path), Oracle(tmp_path / "out")
     oracle.after(seplace("run", study, "--results", tmp_path / "out")[0], wanted=0)

@@ -9,6 +9,7 @@ from tests.evaluators.own_code import __name__ as GATES
 from tests.faults.oracle import Oracle, same_results
 from tests.faults.quick import behave, write_quick
 from tests.foreign import shared
+from tests.marks import in_the_long_form
 from tests.studies import write_study
 
 PLACEMENT = "none-eca-none"
@@ -44,7 +45,7 @@ def test_real_trainings_that_all_diverge_stop_the_search(tmp_path, seplace):
     assert re.search("the training loss became (nan|inf) in epoch 1", output)
 
 
-@pytest.mark.parametrize("trouble", ["memory", "raises", "exits"])
+@pytest.mark.parametrize("trouble", ["memory", in_the_long_form("raises"), "exits"])
 def test_a_training_that_fails_leaves_the_others(tmp_path, seplace, trouble):
     study, folder = write_quick(tmp_path), tmp_path / "out"
     behave(tmp_path, trouble=trouble, placements=[PLACEMENT], seed=0)
@@ -72,6 +73,7 @@ choices:
 """
 
 
+@pytest.mark.long
 def test_gates_of_a_user_that_fail_in_training_fail_their_trainings(tmp_path, seplace):
     """One raises, one ends the program, one returns nothing: three failures told as theirs."""
     names = ("FailsInTraining", "LeavesInTraining", "ReturnsNothingInTraining")

@@ -7,6 +7,7 @@ import pytest
 
 from tests.faults.oracle import Oracle, same_results
 from tests.faults.quick import begun, write_quick
+from tests.marks import in_the_long_form
 
 
 def _as_a_file(folder: Path) -> Path:
@@ -57,7 +58,7 @@ def test_a_folder_that_may_only_be_read_is_refused_and_its_results_are_read(
     oracle.look()
 
 
-@pytest.mark.parametrize("name", ["é a+b (2) " + "x" * 70, "-"])
+@pytest.mark.parametrize("name", ["é a+b (2) " + "x" * 70, in_the_long_form("-")])
 def test_a_folder_of_any_name_is_run_renamed_and_gone_on_with(tmp_path, seplace, quick_finished, name):
     study = write_quick(tmp_path)
     code, _ = seplace("run", study, "--results", tmp_path / name)
@@ -70,6 +71,7 @@ def test_a_folder_of_any_name_is_run_renamed_and_gone_on_with(tmp_path, seplace,
     same_results(renamed, quick_finished / "out")
 
 
+@pytest.mark.long
 def test_a_placement_of_many_blocks_makes_no_long_file_name(tmp_path, seplace):
     (tmp_path / "blocks.yaml").write_text(
         "schema: 1\nbackbone: resnet50\ngranularity: block\ngate: {init: paper}\n"
