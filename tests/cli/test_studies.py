@@ -148,7 +148,7 @@ def test_a_plan_says_what_limits_leave_and_that_workers_wait(cli, tmp_path):
 
 def test_a_run_says_that_trainings_failed_and_makes_them_again_on_demand(cli, finished, monkeypatch):
     asked, results = [], api.load(finished)
-    results.rows[1] = replace(results.rows[1], state="failed")
+    results.failed = [replace(results.rows[1], state="failed")]
     monkeypatch.setattr(running, "run", lambda _study, *, retry_failed, **_: (asked.append(retry_failed), results)[1])
     assert re.search(r"1 training failed: seplace status \S+tiny says why", cli("run", "tiny")[1])
     cli("run", "tiny", "--retry-failed")

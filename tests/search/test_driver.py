@@ -466,4 +466,4 @@ def test_a_training_that_may_be_ended_runs_where_it_can_be(tmp_path):
     executor = run_study._make_executor(config, EvaluatorMaker(config, tmp_path), lambda: None)
     assert isinstance(executor, Processes)
     assert len(executor.workers) == 1
-    assert executor.timeout_minutes == 1.5
+    assert executor.jobs.timeout_minutes == 1.5
