@@ -162,7 +162,7 @@ def study_of(folder: Path, names: dict[str, str]) -> Path:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_study_of_nothing_but_installed_entries_runs_in_workers(tmp_path: Path, kit: Path) -> None:
     """All are named by entry points, but for the attachment, which an import path names."""
     names = {shelf: name for shelf, (name, _, _) in SHELVES.items()} | {"attachments": "my_entries:Join"}

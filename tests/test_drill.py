@@ -304,7 +304,7 @@ def run(copy: Path, *arguments: str) -> str:
     return done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_role_suites_pick_new_entries_up_unedited(scratch: Path) -> None:
     assert len(NEW_ENTRIES) == 10
     suites = [f"tests/{shelf}/test_role.py" for shelf in NEW_ENTRIES]

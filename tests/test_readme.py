@@ -24,7 +24,7 @@ def seplace(*arguments: str | Path, cwd: Path) -> str:
     return done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_users_own_module_takes_part_in_a_study(tmp_path: Path) -> None:
     module, space = block("own module"), block("own space")
     assert len((module + space).splitlines()) < 30

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from seplace.results.evaluation import Job
     from seplace.training.score import Score
 
+_DESCRIBED = ("classes", "channels", "image_size")
+"""What networks are built from."""
+
 
 class OwnEvaluator:
     """Wraps an evaluator that an import path names."""
@@ -55,6 +58,8 @@ class OwnEvaluator:
         with self._errors_in("describe_images"):
             images = self.evaluator.describe_images()
             check_fact("images", images)
+            if lacking := [key for key in _DESCRIBED if key not in images]:
+                raise ValueError(f"{', '.join(lacking)}: missing in what it returns")
         return images
 
     def estimate_seconds(self, placement: Placement) -> float:

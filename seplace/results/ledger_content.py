@@ -74,9 +74,9 @@ class _Record(_Shape):
 
 
 class _Images(_Shape):
-    classes: list[_OfSystem]
-    channels: Annotated[int, Field(ge=1, le=_MANY)]
-    image_size: Annotated[int, Field(ge=1, le=_MANY)]
+    classes: list[_OfSystem] = []
+    channels: Annotated[int, Field(ge=1, le=_MANY)] = 1
+    image_size: Annotated[int, Field(ge=1, le=_MANY)] = 1
     mean: list[_Number] = []
     std: list[_Number] = []
     training_images: _Count | None = None

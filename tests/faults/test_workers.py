@@ -61,6 +61,7 @@ print(len(results.evaluations), "evaluations")
 """
 
 
+@pytest.mark.long
 def test_a_plain_script_without_a_main_guard_runs_with_processes(tmp_path, quick_finished):
     study = write_quick(tmp_path, run={"executor": "processes", "workers": 1})
     (tmp_path / "script.py").write_text(f"import sys\n\nsys.path.append({str(ROOT)!r})\n{SCRIPT}")

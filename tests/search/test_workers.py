@@ -84,7 +84,8 @@ def test_a_plan_measures_and_tells(tmp_path, chosen, monkeypatch):
     assert (made.workers_note, made.budget.workers, chosen) == (SENTENCE, 3, ["eca-eca-eca"])
     assert made.estimate.at_once == 3
     assert made.estimate.training == 100  # three were not measured
-    assert (made.room.each, made.room.workers) == (10**9, 3)
+    assert made.room.workers == 3
+    assert made.room.each >= 10**9  # what a worker held, or this process if that is more
 
 
 def test_a_training_beside_others_takes_longer():
