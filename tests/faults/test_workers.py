@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from seplace.results.ledger import Ledger
 from tests.faults.oracle import Oracle, same_results
 from tests.faults.quick import begun, behave, write_quick
