@@ -38,7 +38,11 @@ class Evaluator(Protocol):
         """
 
     def describe_images(self) -> dict[str, Any]:
-        """Return a description of the data, as plain JSON types; an exported network carries it."""
+        """Return a description of the data, as plain JSON types; an exported network carries it.
+
+        It has `classes` (their names), `channels` and `image_size`; an export also needs `mean` and `std` of each
+        channel. With `validation_images`, their number, estimates are about new images.
+        """
 
     def estimate_seconds(self, placement: Placement) -> float:
         """Estimate the time of one training."""

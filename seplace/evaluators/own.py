@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from seplace.results.evaluation import Evaluation
-from seplace.results.ledger_content import check_fact
+from seplace.results.ledger_content import check_described, check_fact
 from seplace.user_code import user_errors
 
 if TYPE_CHECKING:
@@ -16,9 +18,6 @@ if TYPE_CHECKING:
     from seplace.placement import Placement
     from seplace.results.evaluation import Job
     from seplace.training.score import Score
-
-_DESCRIBED = ("classes", "channels", "image_size")
-"""What networks are built from."""
 
 
 class OwnEvaluator:
@@ -41,7 +40,8 @@ class OwnEvaluator:
     def test(self, evaluation: Evaluation) -> Score:
         """Return the score of a trained network on the test split. Raises MissingWeights where it cannot be known."""
         with self._errors_in("test"):
-            return self.evaluator.test(evaluation)
+            score = self.evaluator.test(evaluation)
+            return replace(score, accuracy=float(score.accuracy), cross_entropy=float(score.cross_entropy))
 
     def cost_table(self) -> CostTable:
         """Return the counted costs of the space and the baselines."""
@@ -51,15 +51,15 @@ class OwnEvaluator:
     def latencies(self, placements: Sequence[Placement]) -> dict[str, dict[str, Any]]:
         """Return measured latencies by the text of the placement; placements without a latency are left out."""
         with self._errors_in("latencies"):
-            return self.evaluator.latencies(placements)
+            latencies: dict[str, dict[str, Any]] = _as_stored(self.evaluator.latencies(placements))
+            check_fact("latencies", latencies)
+        return latencies
 
     def describe_images(self) -> dict[str, Any]:
         """Return a description of the data, as plain JSON types."""
         with self._errors_in("describe_images"):
-            images = self.evaluator.describe_images()
-            check_fact("images", images)
-            if lacking := [key for key in _DESCRIBED if key not in images]:
-                raise ValueError(f"{', '.join(lacking)}: missing in what it returns")
+            images: dict[str, Any] = _as_stored(self.evaluator.describe_images())
+            check_described(images)
         return images
 
     def estimate_seconds(self, placement: Placement) -> float:
@@ -69,3 +69,8 @@ class OwnEvaluator:
 
     def _errors_in(self, method: str) -> AbstractContextManager[None]:
         return user_errors(f"evaluator {self.name} fails in {method}")
+
+
+def _as_stored(content: Any) -> Any:
+    """Return plain JSON types as they are read again; raises TypeError or ValueError for others."""
+    return json.loads(json.dumps(content, allow_nan=False))

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from seplace import models
-from seplace.errors import ExportMismatch, InputError
+from seplace.errors import DataError, ExportMismatch, InputError
+from seplace.results.ledger_content import check_described
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,6 +93,10 @@ def network_of_study(
     """
     from seplace.evaluators.weights import read_weights
 
+    try:
+        check_described(images)
+    except ValueError as error:
+        raise DataError(f"{folder}: nothing to export: too little is known of its images ({error})") from error
     space = config.search_space
     return TrainedNetwork(
         backbone=space.backbone_of(evaluation.placement),
@@ -101,15 +106,15 @@ def network_of_study(
         in_channels=images["channels"],
         image_size=images["image_size"],
         classes=tuple(images["classes"]),
-        mean=tuple(images["mean"]),
-        std=tuple(images["std"]),
+        mean=tuple(images.get("mean", ())),
+        std=tuple(images.get("std", ())),
         state=read_weights(folder, evaluation),
         flops=int(evaluation.costs["flops"]) if "flops" in evaluation.costs else None,
         provenance={
             "study": config.name,
             "data": config.data.name,
-            "training_images": images["training_images"],
-            "validation_images": images["validation_images"],
+            "training_images": images.get("training_images"),
+            "validation_images": images.get("validation_images"),
             **_provenance_of(evaluation, placements, of_weights=of_weights),
         },
     )

@@ -92,7 +92,7 @@ class Evaluation:
         """Return the validation accuracy in percent after a number of epochs; None where it was not scored then."""
         if epochs == self.epochs:
             return self.accuracy
-        return next((point["accuracy"] for point in self.curve if point["epoch"] == epochs), None)
+        return next((point.get("accuracy") for point in self.curve if point["epoch"] == epochs), None)
 
     def to_record(self) -> dict[str, Any]:
         """Return the evaluation as plain JSON types."""
@@ -117,5 +117,6 @@ class Evaluation:
             "placement": read(record["placement"]),
             "curve": tuple(record["curve"]),
             "correct": None if bits is None else ImageBits.from_record(bits),
+            "device": record.get("device") or "",
         }
         return cls(**{**record, **values})

@@ -10,7 +10,16 @@ import functools
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    TypeAdapter,
+    ValidationError,
+)
 
 from seplace.files.atomic import path_problem
 
@@ -36,6 +45,19 @@ def _path(value: str) -> str:
     return value
 
 
+def _listed(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _plain(latency: dict[str, Any]) -> dict[str, Any]:
+    """Conditions of a measurement may have any form; what tables show is a number."""
+    for name, value in latency.items():
+        is_shown = ":" in name or name.removeprefix("extra_").startswith("latency_ms")
+        if is_shown and not (value is None or (type(value) in (int, float) and abs(value) <= _LARGEST)):
+            raise ValueError(f"{name[:200]} should be a number")
+    return latency
+
+
 _OfSystem = Annotated[Any, PlainValidator(_text)]
 """A text in which a path may stand: the name of a file may have bytes that are no UTF-8, which pydantic refuses."""
 
@@ -48,7 +70,7 @@ class _Shape(BaseModel):
 
 class _Point(_Shape):
     epoch: _Number
-    accuracy: _Score | None
+    accuracy: _Score | None = None
     cross_entropy: _Number | None = None
     train_loss: _Number | None = None
 
@@ -60,10 +82,10 @@ class _Record(_Shape):
     state: Literal["complete", "failed"]
     accuracy: _Score | None
     cross_entropy: _Number | None
-    curve: list[_Point] | tuple[_Point, ...]
+    curve: Annotated[list[_Point], BeforeValidator(_listed)]
     costs: dict[_Text, _Number]
     seconds: _Number
-    device: _Text = ""
+    device: _Text | None = ""
     threads: _Count = 0
     weights: _FileName | None = None
     weights_sha256: _Text | None = None
@@ -74,15 +96,22 @@ class _Record(_Shape):
 
 
 class _Images(_Shape):
-    classes: list[_OfSystem] = []
-    channels: Annotated[int, Field(ge=1, le=_MANY)] = 1
-    image_size: Annotated[int, Field(ge=1, le=_MANY)] = 1
-    mean: list[_Number] = []
-    std: list[_Number] = []
+    """What an evaluator says of its images: one of the user's own says what it likes of their form."""
+
     training_images: _Count | None = None
     validation_images: _Count | None = None
     uses: dict[_Text, dict[_Text, Any]] | None = None
     notes: list[_OfSystem] = []
+
+
+class _Described(_Images):
+    """What networks are built from, and what an export needs beside."""
+
+    classes: list[_OfSystem]
+    channels: Annotated[int, Field(ge=1, le=_MANY)]
+    image_size: Annotated[int, Field(ge=1, le=_MANY)]
+    mean: list[_Number] = []
+    std: list[_Number] = []
 
 
 class _Regret(_Shape):
@@ -171,7 +200,7 @@ _FACTS: Mapping[str, Any] = {
     "front_of_space": bool,
     "identity": dict[_Text, dict[_Text, Any]],
     "images": _Images,
-    "latencies": dict[_Text, dict[_Text, _Number | _Text | None]],
+    "latencies": dict[_Text, Annotated[dict[_Text, Any], AfterValidator(_plain)]],
     "learning": dict[_Text, list[_Text] | None],
     "name": _Text,
     "own_baselines": dict[_Text, _Text],
@@ -199,6 +228,7 @@ def _adapter(key: str) -> TypeAdapter[Any]:
 
 
 _RECORD: TypeAdapter[Any] = TypeAdapter(_Record)
+_DESCRIBED: TypeAdapter[Any] = TypeAdapter(_Described)
 
 
 def check_fact(key: str, value: Any) -> None:
@@ -213,11 +243,16 @@ def check_fact(key: str, value: Any) -> None:
                 _check(TypeAdapter(_Choices), part)
 
 
+def check_described(images: Any) -> None:
+    """Raise ValueError where a description of images says too little to build networks from it."""
+    _check(_DESCRIBED, images)
+
+
 def check_record(record: Any) -> None:
     """Raise ValueError where the record of an evaluation has another shape than all versions gave it."""
     _check(_RECORD, record)
-    if (record["state"] == "complete") != (record["accuracy"] is not None):
-        raise ValueError(f"accuracy {record['accuracy']} in a training that is {record['state']}")
+    if record["state"] == "complete" and record["accuracy"] is None:
+        raise ValueError("no accuracy in a training that is complete")
 
 
 def is_score(accuracy: object, cross_entropy: object) -> bool:

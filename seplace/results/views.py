@@ -6,6 +6,7 @@ It holds for the ledger that it was made of, and for this version of seplace; fo
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,8 +20,25 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NAME = "views.json"
-_KINDS = ("object", "str", "bool", "int64", "float64")
+_TEXTS = ("object", "str")
+_KINDS = (*_TEXTS, "bool", "int64", "float64")
 """The types of columns that are read."""
+_OF_FRONT = {
+    **dict.fromkeys(("placement", "baseline", "best_baseline"), _TEXTS),
+    "on_front": ("bool",),
+    **dict.fromkeys(("n", "gain_pairs", "test_n", "test_pairs"), ("int64",)),
+    **{
+        f"{name}{suffix}": ("float64",)
+        for name in ("accuracy", "gain", "gain_vs_baseline")
+        for suffix in ("", "_lower", "_upper")
+    },
+    **dict.fromkeys(
+        ("p_front", "p_better", "test_accuracy", "test_accuracy_se", "test_gain", "test_gain_se"), ("float64",)
+    ),
+}
+"""The types of the columns that every front has; all others are numbers, but for those of the stages."""
+_MANY = 10**9
+"""More than any number of placements that were trained."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,15 +67,15 @@ class Views:
             content = read_json(path.read_bytes())
             if not isinstance(content, dict) or (content.pop("of"), content.pop("seplace")) != (of, __version__):
                 return None
-            columns = {}
-            for name, (kind, values) in content.pop("front").items():
-                if kind not in _KINDS or (kind in _KINDS[:2] and not all(isinstance(each, str) for each in values)):
-                    return None
-                columns[name] = pd.Series(values, dtype=kind)
+            stored = content.pop("front")
+            if not _is_front(stored):
+                return None
+            columns = {name: pd.Series(values, dtype=kind) for name, (kind, values) in stored.items()}
             for name, kind in (("verdict", str), ("measured", str), ("test_check", str), ("has_test_images", bool)):
                 if type(content[name]) is not kind:
                     return None
-            if not type(content["trained"]) is type(content["on_front"]) is int:
+            counts = content["trained"], content["on_front"]
+            if not all(type(each) is int for each in counts) or not 0 <= counts[1] <= counts[0] <= _MANY:
                 return None
             return cls(front=pd.DataFrame(columns), **content)
         except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError):
@@ -71,3 +89,16 @@ class Views:
             for name, column in self.front.items()
         }
         write_atomically(folder / NAME, json.dumps(content, allow_nan=False) + "\n")
+
+
+def _is_front(columns: Mapping[str, Any]) -> bool:
+    """Return whether columns, each with its type and its values, are those of a front."""
+    if not columns.keys() >= _OF_FRONT.keys() or len({len(values) for _, values in columns.values()}) != 1:
+        return False
+    for name, (kind, values) in columns.items():
+        may_be_text = name in ("variant", *_OF_FRONT) or name.startswith("stage")
+        if kind not in _OF_FRONT.get(name, _KINDS) or (kind in _TEXTS and not may_be_text):
+            return False
+        if kind in _TEXTS and not all(isinstance(each, str) for each in values):
+            return False
+    return True

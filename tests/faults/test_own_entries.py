@@ -62,5 +62,5 @@ def test_an_evaluator_that_describes_too_little_is_refused_before_any_training(t
     study = quick.write_quick(tmp_path, evaluator={"name": f"{HERE}:DescribesLittle"})
     code, output = seplace("run", study, "--results", tmp_path / "out")
     assert code == 2
-    assert "DescribesLittle fails in describe_images: ValueError: channels, image_size: missing" in output
+    assert "DescribesLittle fails in describe_images: ValueError: channels: Field required" in output
     assert quick.begun(tmp_path) == []

@@ -37,6 +37,15 @@ def test_what_is_kept_is_what_would_be_made(folder) -> None:
     assert kept.rows == made.rows
     assert kept.failed == made.failed
     others = [{"of": "another ledger"}, {"seplace": "0.0.1"}, {"verdict": 5}, {"front": {"n": ["int64", ["many"]]}}]
+    front = content["front"]
+    others += [
+        {"front": {name: column for name, column in front.items() if name != "placement"}},
+        {"front": {name: ["str", ["a"] * len(column[1])] for name, column in front.items()}},
+        {"front": front | {"accuracy": ["float64", front["accuracy"][1][:1]]}},
+        {"front": {}},
+        {"on_front": 10**400},
+        {"trained": -5},
+    ]
     for other in others:
         path.write_text(json.dumps(content | other))
         assert Results.load(folder).verdict == made.verdict

@@ -84,7 +84,8 @@ def test_a_fact_that_is_no_json_is_named(tmp_path, text):
         ("regret", {"settled": True, "mean": 0.1}, "upper: Field required"),
         ("rungs", {"stopped": 1, "rungs": [{}]}, "rungs.0.epochs: Field required"),
         ("units", {"flops": {}}, "flops: Input should be a valid string"),
-        ("images", {"classes": "cat"}, "classes: Input should be a valid list"),
+        ("images", {"validation_images": "many"}, "validation_images: Input should be a valid integer"),
+        ("latencies", {"none-none-none": {"latency_ms": [1.0]}}, "latency_ms should be a number"),
         ("space", {"name": "x", "backbone": {}}, "backbone.text: Field required"),
         ("score/gradient_norm/none-none-none-none", {"score": "1"}, "seconds: Field required"),
         ("score/gradient_norm/none-none-none-none", None, "valid dictionary"),
@@ -100,11 +101,32 @@ def test_a_fact_of_another_shape_is_named(tmp_path, key, value, says):
 
 
 @pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("images", {}),
+        ("images", {"classes": 2, "image_size": [8, 8], "channels": "one"}),
+        ("latencies", {"none-none-none": {"latency_ms": 1.0, "samples": [0.9, 1.1], "compiled": False}}),
+    ],
+)
+def test_what_evaluators_of_users_own_have_kept_is_read(tmp_path, key, value):
+    """Version 0.13 took any description of images, and any conditions of a measurement."""
+    folder = honest(tmp_path / "results")
+    set_fact(folder, key, json.dumps(value))
+    read_all(folder)
+
+
+def test_trainings_of_evaluators_of_users_own_are_read(tmp_path):
+    folder = honest(tmp_path / "results")
+    change_record(folder, lambda record: record.update(device=None, curve=[{"epoch": 1, "train_loss": 0.5}]))
+    read_all(folder)
+
+
+@pytest.mark.parametrize(
     ("changes", "says"),
     [
         ({"accuracy": 2**70}, "accuracy"),
         ({"accuracy": "90"}, "accuracy"),
-        ({"accuracy": None}, "accuracy None in a training that is complete"),
+        ({"accuracy": None}, "no accuracy in a training that is complete"),
         ({"state": "running"}, "state"),
         ({"seed": -1}, "seed"),
         ({"epochs": 1.5}, "epochs"),
