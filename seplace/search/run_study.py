@@ -171,6 +171,10 @@ def _warn(config: StudyConfig, folder: Path, learning: Learning) -> None:
     for text, paths in learning.items():
         if paths is None:
             warnings.warn(sentence_of(text, paths), stacklevel=3)
+    run = config.run
+    for key in ("address", "gpus"):
+        if run.executor != "ray" and getattr(run, key) is not None:
+            warnings.warn(f"{key} has no effect with executor {run.executor}, only with ray", stacklevel=3)
     warn_of_a_smaller_budget(config, folder)
 
 

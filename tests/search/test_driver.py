@@ -178,6 +178,13 @@ def test_a_smaller_budget_warns_and_keeps_the_trainings(tmp_path):
     assert len(keys_in(tmp_path / "out")) == 9
 
 
+@pytest.mark.usefixtures("no_optuna_file", "toy")
+def test_an_address_of_a_cluster_that_is_not_used_is_warned_of(tmp_path):
+    path = write_study(tmp_path, run={"address": "10.0.0.1:6379"})
+    with pytest.warns(UserWarning, match="address has no effect with executor inline, only with ray"):
+        go(path, tmp_path / "out")
+
+
 def test_a_finished_study_is_not_trained_again(tmp_path, toy):
     path = write_study(tmp_path, confirm=CONFIRM)
     go(path, tmp_path / "out")
