@@ -19,7 +19,7 @@ def accuracies(study: str, *texts: str, seeds: int, folder: Path) -> dict[str, f
     return best
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_gate_in_the_last_stage_is_worth_points_where_it_is_needed_and_none_where_it_is_not(tmp_path: Path) -> None:
     """One training on each kind of images; without a gate 87.5 % to 93.75 % can be had where one is needed."""
     assert accuracies("positive-control", "none-none-eca", seeds=1, folder=tmp_path)["none-none-eca"] > 98
