@@ -168,7 +168,11 @@ class Ray:
     def _ended(self, worker: _Worker, reason: str) -> list[Evaluation]:
         attempt, worker.attempt = worker.attempt, None
         if attempt is not None:
-            return self.jobs.retry(attempt, death=reason)
+            failed = self.jobs.retry(attempt, death=reason)
+            if not failed:
+                job = f"{attempt.job.placement}, seed {attempt.job.seed}"
+                warnings.warn(f"a worker of the Ray cluster was lost, {reason}: {job} goes on in another", stacklevel=2)
+            return failed
         worker.start_failures += 1
         if worker.start_failures >= _START_FAILURES:
             self.jobs.fail(ClusterUnavailable(f"a worker of the Ray cluster cannot be started: it was {reason}"))

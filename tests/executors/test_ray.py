@@ -215,6 +215,7 @@ def test_nodes_die_and_come_and_every_evaluation_arrives_once(tmp_path, log, inl
     attempts = pd.read_csv(tmp_path / "out" / "evaluations.csv")["attempts"]
     assert set(attempts) <= {1, 2}
     assert (attempts == 2).sum() <= 1
+    assert ("a worker of the Ray cluster was lost" in " ".join(output.split())) == (attempts == 2).any()
     counts = epochs_in(log)
     assert sum(counts.values()) - len(counts) <= 1, "a training began again from its start"
 
