@@ -14,6 +14,7 @@ from seplace.evaluators.identity import Identity, refuse_other_code
 from seplace.files.atomic import safe_name
 from seplace.placement import Placement
 from seplace.results.both_splits import BothSplits
+from seplace.results.curves import curves_frame
 from seplace.results.effects_tables import effects_frame, proxies_frame
 from seplace.results.evaluation import Evaluation
 from seplace.results.ledger import ledger_of_results
@@ -59,8 +60,8 @@ class Results:
     """The results of a study, finished or still running: views of the ledger in its folder.
 
     `verdict` says in a sentence whether any placement is better than the plain backbone. `front`, `placements`,
-    `effects`, `recommended` and `evaluations` are DataFrames, with accuracies in percent. `plot` and `plot_effects`
-    draw figures, `export` writes a trained network.
+    `effects`, `recommended`, `evaluations` and `curves` are DataFrames, with accuracies in percent. `plot` and
+    `plot_effects` draw figures, `export` writes a trained network.
 
     >>> import seplace
     >>> results = seplace.load("results/cifar10-effects")
@@ -200,6 +201,11 @@ class Results:
     def rungs(self) -> pd.DataFrame:
         """One row for each training at a rung; these are in no other table."""
         return rungs_frame(self.rung_rows, self.rows)
+
+    @cached_property
+    def curves(self) -> pd.DataFrame:
+        """One row for each scored epoch of a training: placement, seed, epochs, epoch, scores, training loss."""
+        return curves_frame(self.rows, self.rung_rows)
 
     @cached_property
     def covariates(self) -> dict[str, Covariate]:
@@ -471,7 +477,7 @@ class Results:
         """Write the tables, the figures and the provenance; they can be made again from the ledger at any time."""
         from seplace.report.folder import write_folder
 
-        names = ["evaluations", "placements", "front", "recommended", "effects"]
+        names = ["evaluations", "curves", "placements", "front", "recommended", "effects"]
         names += ["rungs"] * bool(self.rung_rows) + ["proxies"] * bool(self.proxy_records)
         drawings = {"front": self.plot, "effects": self.plot_effects} if figures else {}
         write_folder(
