@@ -293,6 +293,17 @@ class Results:
         seconds = {name: (record.seconds, record.shared_seconds) for name, record in self.proxy_records.items()}
         return proxies_frame(self.estimates, self.covariates, seconds=seconds)
 
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """The hypervolume of the front after each training, in the order of their ends."""
+        from seplace.results.history import history_frame
+
+        with ledger_of_results(self.folder) as ledger:
+            rows = ledger.evaluations()
+        estimates = self.estimates
+        means = {} if estimates is None else {each: estimates.means[at] for each, at in estimates.position.items()}
+        return history_frame(rows, cost=self.cost, means=means)
+
     @property
     def verdict(self) -> str:
         """Sentences: whether any placement is better than the plain backbone, and than the baselines."""
