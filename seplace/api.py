@@ -13,6 +13,7 @@ from seplace.errors import InputError, check_type
 from seplace.evaluators.identity import Identity, refuse_other_code
 from seplace.files.atomic import safe_name
 from seplace.placement import Placement
+from seplace.results.advice import advice, command_of, failed
 from seplace.results.both_splits import BothSplits
 from seplace.results.curves import curves_frame
 from seplace.results.effects_tables import effects_frame, proxies_frame
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from seplace.costs.table import CostTable
     from seplace.effects.covariates import Covariate
     from seplace.effects.estimates import Estimates
+    from seplace.results.advice import Advice
     from seplace.results.both_splits import Gap
     from seplace.results.stored import StoredEvaluations
     from seplace.results.summaries import PlacementSummary
@@ -313,15 +315,37 @@ class Results:
         if self._views is not None:
             return self._views.verdict
         confirm = self.config.confirm
-        is_over = self._reached_its_end or bool(self.untested)
         said = verdict(
             self.estimates,
             self.baselines,
             confirm_trainings=0 if confirm is None else confirm.trainings,
             confirm_seeds=0 if confirm is None else confirm.seeds,
-            is_to_be_confirmed=confirm is not None and confirm.seeds > 1 and not is_over,
+            is_to_be_confirmed=confirm is not None and confirm.seeds > 1 and not self._is_over,
         )
         return " ".join(each for each in (said, self.test_note) if each)
+
+    @cached_property
+    def advice(self) -> Advice:
+        """What to make of the study: one sentence, the placement to take, and the next steps as commands."""
+        if self.plain_failure is not None:
+            return failed(self.folder)
+        if self._views is not None:
+            return self._views.advice
+        confirm = self.config.confirm
+        return advice(
+            self.estimates,
+            self.baselines,
+            cost=self.cost,
+            folder=self.folder,
+            run=command_of(self.config, self.folder, noted=self.command),
+            is_over=self._is_over,
+            confirm_trainings=0 if confirm is None else confirm.trainings,
+            confirm_seeds=0 if confirm is None else confirm.seeds,
+        )
+
+    @property
+    def _is_over(self) -> bool:
+        return self._reached_its_end or bool(self.untested)
 
     @property
     def measured(self) -> str:
@@ -507,6 +531,7 @@ class Results:
         views = Views(
             front=self.front,
             verdict=self.verdict,
+            advice=self.advice,
             measured=self.measured,
             test_check=self.test_check,
             has_test_images=self.has_test_images,

@@ -25,7 +25,7 @@ CONFIRMED = 9
 ADVISED_SEEDS = 3
 """The seeds that a confirmation should bring them to: one more than a verdict needs."""
 
-_LIMITED = 0.7
+LIMITED = 0.7
 """The share of an interval's variance that no seed removes from which the images are called the limit."""
 
 _CONFIRMED_LATER = "The confirmation that follows the search adds it."
@@ -130,7 +130,7 @@ def _best_so_far(estimates: Estimates, plain: Placement) -> str:
     said = f"The highest estimate is that of {best}: {_gain(estimates.difference(best, plain))}."
     if estimates.images is None or estimates.seeds[best] < estimates.FEWEST_SEEDS:
         return said
-    if estimates.share_of_images(best, plain) < _LIMITED:
+    if estimates.share_of_images(best, plain) < LIMITED:
         return said
     return (
         f"{said} More seeds would hardly narrow this interval: the {estimates.images.images:,} validation images are "

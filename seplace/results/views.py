@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from seplace.files.atomic import is_file, write_atomically
 from seplace.files.plain_json import read_json
+from seplace.results.advice import Advice
 from seplace.version import __version__
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Views:
     front: pd.DataFrame
     """The front, and the baselines that are not on it."""
     verdict: str
+    advice: Advice
     measured: str
     test_check: str
     has_test_images: bool
@@ -77,13 +79,14 @@ class Views:
             counts = content["trained"], content["on_front"]
             if not all(type(each) is int for each in counts) or not 0 <= counts[1] <= counts[0] <= _MANY:
                 return None
-            return cls(front=pd.DataFrame(columns), **content)
+            advised = Advice.from_json(content.pop("advice"))
+            return cls(front=pd.DataFrame(columns), advice=advised, **content)
         except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError):
             return None  # it is made again
 
     def write(self, folder: Path, *, of: str) -> None:
         """Write the views into a folder, `of` a ledger with this digest."""
-        content: dict[str, Any] = {"of": of, "seplace": __version__, **vars(self)}
+        content: dict[str, Any] = {"of": of, "seplace": __version__, **vars(self), "advice": self.advice.to_json()}
         content["front"] = {
             name: [str(column.dtype), [None if value != value else value for value in column.tolist()]]
             for name, column in self.front.items()

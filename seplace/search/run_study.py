@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shlex
 import sys
 import warnings
 from collections.abc import Callable, Mapping
@@ -112,7 +113,7 @@ def run_study(
         facts: dict[str, Any] = {
             "finished": False,
             "stopped": None,
-            "command": " ".join(["seplace", *sys.argv[1:]]) if is_command else "seplace.run",
+            "command": shlex.join(["seplace", *sys.argv[1:]]) if is_command else "seplace.run",
             "images": images,
             "units": {name: cost_named(name).unit for name in config.wanted_costs},
             "identity": identity,

@@ -11,7 +11,7 @@ from seplace.api import Results
 from seplace.effects import estimates
 from seplace.results.ledger import Ledger
 
-SHOWN = ("verdict", "measured", "test_check", "has_test_images", "trained_and_on_front", "count")
+SHOWN = ("verdict", "advice", "measured", "test_check", "has_test_images", "trained_and_on_front", "count")
 
 
 @pytest.fixture
@@ -36,7 +36,13 @@ def test_what_is_kept_is_what_would_be_made(folder) -> None:
     pd.testing.assert_frame_equal(kept.front, made.front)
     assert kept.rows == made.rows
     assert kept.failed == made.failed
-    others = [{"of": "another ledger"}, {"seplace": "0.0.1"}, {"verdict": 5}, {"front": {"n": ["int64", ["many"]]}}]
+    others = [
+        {"of": "another ledger"},
+        {"seplace": "0.0.1"},
+        {"verdict": 5},
+        {"advice": {}},
+        {"front": {"n": ["int64", ["many"]]}},
+    ]
     front = content["front"]
     others += [
         {"front": {name: column for name, column in front.items() if name != "placement"}},
