@@ -113,6 +113,8 @@ class Results:
             self.workers: str = "" if count is None else count.sentence
             """A sentence on the measured number of trainings at once; empty where the study gives the number."""
             self._units: dict[str, str] = ledger.fact("units") or {}
+            self.settings: tuple[str, ...] = tuple(ledger.fact("settings") or ())
+            """The values that the study began with instead of those in its file, such as `training.epochs=5`."""
 
     @cached_property
     def rows(self) -> list[Evaluation]:
@@ -494,6 +496,7 @@ class Results:
         return {
             "study": self.config.name,
             "seplace": self.command,
+            **({"settings": list(self.settings)} if self.settings else {}),
             "finished": self.finished,
             **provenance_of(self.rows, self.rung_rows),
             **({"workers": self.workers} if self.workers else {}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -84,6 +85,7 @@ def run(
     *,
     folder: str | Path | None = None,
     overrides: Overrides | None = None,
+    settings: Sequence[str] = (),
     observer: Observer | None = None,
     retry_failed: bool = False,
 ) -> Results:
@@ -99,6 +101,8 @@ def run(
         study: A study file (YAML), or the name of a shipped study.
         folder: The folder of the results; None takes `results/<name of the study>` in the current folder.
         overrides: Where and how the run takes place, instead of what the study says.
+        settings: Values of the study instead of those in its file, such as `["training.epochs=5"]`. It is another study
+            then, which needs a folder of its own.
         observer: A function that is called with each `Progress`; None shows a progress bar.
         retry_failed: Whether to repeat all failed trainings, not only those that the machine failed.
 
@@ -113,7 +117,7 @@ def run(
     from seplace.search.run_study import run_study
 
     with signals_as_errors():  # from the first line to the last table
-        config = (overrides or Overrides()).apply(load_study(study))
+        config = (overrides or Overrides()).apply(load_study(study, settings=settings))
         target = Path(folder) if folder is not None else Path("results") / config.name
         try:
             if observer is not None:

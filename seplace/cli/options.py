@@ -20,6 +20,15 @@ ResultsArgument = Annotated[
 FolderOption = Annotated[
     Path | None, typer.Option("--results", help="Folder of the results. Default: results/<study>.")
 ]
+SettingsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Value of a key of the study file instead of what stands there, such as training.epochs=5; the value is "
+        "YAML. Repeat the option for several. It is another study then: give it other --results.",
+    ),
+]
 
 
 class Format(StrEnum):

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from seplace.cli.options import FolderOption, StudyArgument
+from seplace.cli.options import FolderOption, SettingsOption, StudyArgument
 from seplace.cli.printing import show, show_front
 from seplace.errors import DataError
 from seplace.user_modules import import_from
@@ -17,6 +17,7 @@ from seplace.user_modules import import_from
 def plan(
     study: StudyArgument,
     results: FolderOption = None,
+    settings: SettingsOption = None,
     batch: Annotated[
         bool, typer.Option(help="Count the costs of the space, and time training steps to estimate the run.")
     ] = True,
@@ -36,7 +37,7 @@ def plan(
     from seplace.study.config import load_study
 
     import_from(Path())
-    config = load_study(study)
+    config = load_study(study, settings=settings or ())
     made = make_plan(config, results or Path("results") / config.name, with_batch=batch, pilot=pilot)
     if made.power.obstacle:
         show(made.power.obstacle)
@@ -106,6 +107,7 @@ def plan(
 def run(
     study: StudyArgument,
     results: FolderOption = None,
+    settings: SettingsOption = None,
     executor: Annotated[
         str | None,
         typer.Option(help="Executor of the trainings, such as inline, processes or ray. Default: as in the study."),
@@ -150,7 +152,9 @@ def run(
     )
     if export is not None:
         check_pick(export)  # before hours of training, not after
-    finished = running.run(study, folder=results, overrides=overrides, retry_failed=retry_failed)
+    finished = running.run(
+        study, folder=results, overrides=overrides, settings=settings or (), retry_failed=retry_failed
+    )
     show_front(finished)
     if failed := len(finished.failed):
         show(f"{counted(failed, 'training')} failed: seplace status {finished.folder} says why, and what can be done")

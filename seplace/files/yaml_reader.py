@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -94,6 +94,8 @@ class Document:
     values: dict[str, Any]
     key_marks: dict[Keys, Mark] = field(default_factory=dict)
     value_marks: dict[Keys, Mark] = field(default_factory=dict)
+    origins: dict[Keys, str] = field(default_factory=dict)
+    """Where values come from that are not in the file, such as an option of the command line."""
 
     def problem(
         self,
@@ -106,16 +108,19 @@ class Document:
     ) -> Problem:
         """Return a problem at the value of `keys`, or at its key.
 
-        The position of a missing value is that of the nearest mapping or list around it.
+        The position of a missing value is that of the nearest mapping or list around it; a value that is not in the
+        file has its origin instead.
         """
+        prefixes = (keys[:size] for size in range(len(keys), -1, -1))
+        present = next(each for each in prefixes if each in self.value_marks or each in self.origins)
+        line: int | None = None
+        column: int | None = None
         if at_key and keys in self.key_marks:
             line, column = self.key_marks[keys]
-        else:
-            prefixes = (keys[:size] for size in range(len(keys), -1, -1))
-            present = next(each for each in prefixes if each in self.value_marks)
+        elif present not in self.origins:
             line, column = self.value_marks[present]
         return Problem(
-            file=self.file,
+            file=self.origins.get(present, self.file) if line is None else self.file,
             line=line,
             column=column,
             key=_dotted(keys),
@@ -158,7 +163,20 @@ def read_document(path: Path) -> tuple[Document | None, list[Problem]]:
         line, column = _mark_at(before, len(before))
         got = f"byte 0x{data[error.start]:02x}"
         return None, [Problem(file=file, line=line, column=column, rule="the file must be UTF-8", got=got)]
+    return read_text(file, text)
+
+
+def read_text(file: str, text: str) -> tuple[Document | None, list[Problem]]:
+    """Read a text as `read_document` reads a file; `file` is its name in problems."""
     return _Reader(file, text).read()
+
+
+def read_value(text: str, *, file: str, keys: Keys) -> tuple[Any, list[Problem]]:
+    """Read one value, with the same rules as those in a file; never raises.
+
+    Problems are those of the value at `keys`, and have no line. An empty text is null.
+    """
+    return _Reader(file, text).read_value(keys)
 
 
 def spelled(value: object) -> str:
@@ -217,6 +235,26 @@ class _Reader:
             value_marks=self.value_marks,
         )
         return document, self.problems
+
+    def read_value(self, keys: Keys) -> tuple[Any, list[Problem]]:
+        value: Any = None
+        try:
+            self._events = yaml.parse(self.text, Loader=yaml.SafeLoader)
+            self._next()  # the start of the stream
+            if isinstance(event := self._next(), yaml.DocumentStartEvent):
+                value = self._value(self._next(), keys)
+                self._next()  # the end of the document
+                event = self._next()
+            if not isinstance(event, yaml.StreamEndEvent):
+                self._stop(event, keys, "must be one value")
+        except _StopReading as stop:
+            self.problems.append(stop.problem)
+        except yaml.MarkedYAMLError as error:
+            self.problems.append(self._syntax(error))
+        except (yaml.YAMLError, ValueError, OverflowError) as error:  # as in `read`
+            self.problems.append(Problem(file=self.file, rule=f"not valid YAML: {' '.join(str(error).split())}"))
+        found = [replace(each, line=None, column=None, key=each.key or _dotted(keys)) for each in self.problems]
+        return value, found
 
     def _document(self) -> dict[str, Any]:
         self._next()  # the start of the stream

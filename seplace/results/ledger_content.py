@@ -207,6 +207,7 @@ _FACTS: Mapping[str, Any] = {
     "regret": _Regret,
     "rungs": _Rungs,
     "search_seconds": _Number,
+    "settings": list[_OfSystem],
     "space": _Space,
     "stopped": _OfSystem,
     "study_folder": Annotated[_OfSystem, AfterValidator(_path)],

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
 def refuse_changes(config: StudyConfig, folder: Path, ledger: Ledger) -> None:
     """Raise StudyChanged, key by key, if `folder` belongs to a study with another meaning."""
-    known = ledger.fact("fingerprint")
-    if known is not None and (changes := differences(known, config.fingerprint())):
+    if changes := _changed_values(config, ledger):
         raise other_meaning(folder, changes)
 
 
@@ -58,9 +57,17 @@ def changes_since(config: StudyConfig, folder: Path, images: Mapping[str, Any], 
     if not is_file(path):
         return []
     with Ledger(path, read_only=True) as ledger:
-        known = ledger.fact("fingerprint")
-        changes = [] if known is None else differences(known, config.fingerprint())
-        return changes or _built_otherwise(ledger, images, identity)
+        return _changed_values(config, ledger) or _built_otherwise(ledger, images, identity)
+
+
+def _changed_values(config: StudyConfig, ledger: Ledger) -> list[str]:
+    known = ledger.fact("fingerprint")
+    changes = [] if known is None else differences(known, config.fingerprint())
+    before, now = (ledger.fact("settings") or [], list(config.settings))
+    if changes and before != now:
+        said = [" ".join(f"--set {each}" for each in some) or "no --set" for some in (before, now)]
+        changes.append(f"(the results there were begun with {said[0]}, this command has {said[1]})")
+    return changes
 
 
 def _built_otherwise(ledger: Ledger, images: Mapping[str, Any], identity: Identity) -> list[str]:
@@ -117,6 +124,8 @@ def claim(config: StudyConfig, folder: Path, ledger: Ledger) -> None:
         own = {name: str(placement) for name, placement in config.own_baselines.items()}
         ledger.set_fact("own_baselines", own)
         ledger.set_fact("front_of_space", True)  # a study that began with 0.10 keeps the front that it had
+        if config.settings:
+            ledger.set_fact("settings", list(config.settings))
     ledger.set_fact("name", config.name)
     ledger.set_fact("space", space_record(config.search_space))  # so that its results are read without its code
     # Relative, so that a folder of results can be moved with its studies.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from seplace.placement import Placement
 from seplace.space import SearchSpace
 from seplace.study.recipe import Recipe
 from seplace.study.rules import cross_checks, own_code_problems
+from seplace.study.settings import read_settings, with_settings
 from seplace.study.space_file import space_of
 from seplace.study.space_record import space_of_record
 from seplace.study.study_file import (
@@ -65,9 +66,11 @@ class StudyConfig:
     file: StudyFile
     search_space: SearchSpace
     source_text: str
-    """The text of the study file."""
+    """The text of the study file, with the values of `settings` in it."""
     space_text: str
     """The text of the space file."""
+    settings: tuple[str, ...] = ()
+    """The values that were given beside the study file, such as `training.epochs=5`; `source_text` holds them."""
 
     @property
     def schema_version(self) -> int:
@@ -208,11 +211,20 @@ def _difference(key: str, old: Any, new: Any, *, missing: object) -> str:
     return " -> ".join("absent" if each is missing else json.dumps(each) for each in (old, new))
 
 
-def load_study(place: str | Path) -> StudyConfig:
-    """Read a study from a file, or by a shipped name; raises InvalidStudy with all problems."""
+def load_study(place: str | Path, *, settings: Sequence[str] = ()) -> StudyConfig:
+    """Read a study from a file, or by a shipped name; raises InvalidStudy with all problems.
+
+    Args:
+        place: The path of a study file, or the name of a shipped study.
+        settings: Values that take the place of those in the file: texts such as `training.epochs=5`.
+
+    """
     check_type("a study", place, str, Path, said="the path of a file, or the name of a shipped one")
+    check_type("settings", settings, list, tuple, said="a list of texts such as 'training.epochs=5'")
+    for setting in settings:
+        check_type("a setting", setting, str, said="a text such as 'training.epochs=5'")
     path = place if isinstance(place, Path) else locate("studies", place, relative_to=None)
-    return _load(path, name=name_of(path.name), folder=path.parent, space_path=None)
+    return _load(path, name=name_of(path.name), folder=path.parent, space_path=None, settings=tuple(settings))
 
 
 def load_results_study(folder: Path, facts: Mapping[str, Any], *, live: bool = False) -> StudyConfig:
@@ -247,6 +259,7 @@ def _load(
     space_path: Path | None,
     space: SearchSpace | None = None,
     imports: bool = True,
+    settings: tuple[str, ...] = (),
 ) -> StudyConfig:
     """Read both files, check all rules, and report all problems of both at once.
 
@@ -259,7 +272,12 @@ def _load(
         refuse(problems)
     if not is_name(name):
         problems.append(Problem(file=str(path), rule="a study needs a valid name", got=spelled(name)))
-    checked = check_shape(replace(document, values=current_study_values(document.values)), StudyFile)
+    document = replace(document, values=current_study_values(document.values))
+    given, more = read_settings(settings)
+    problems += more
+    document, more = with_settings(document, given)
+    problems += more
+    checked = check_shape(document, StudyFile)
     problems += checked.problems
     space_text = ""
     space_name = checked.sound("space")
@@ -285,6 +303,7 @@ def _load(
         search_space=space,
         source_text=document.text,
         space_text=space_text,
+        settings=settings,
     )
 
 
