@@ -15,6 +15,7 @@ from seplace.datasets.decoding import decode_images
 from seplace.datasets.examination import examine_what_fits, has_color, not_files
 from seplace.datasets.opening import open_raw_set
 from seplace.datasets.partition import check_classes, split_rows
+from seplace.datasets.preprocessing import Resampling
 from seplace.datasets.raw_set import ArrayImages, EncodedImages, Images
 from seplace.errors import DamagedImages, DataError, InputError, MissingTestSplit
 from seplace.seeds import derive_seed
@@ -86,6 +87,8 @@ class ImageSet:
     """The mean of each channel over the training split, for pixels in 0 … 1."""
     std: tuple[float, ...]
     """The standard deviation, at least one gray level, so that a constant channel can be divided by it."""
+    resampling: Resampling
+    """The library that resized the images."""
     open_test: Callable[[], Split] = field(repr=False)
 
     def test(self) -> Split:
@@ -211,6 +214,7 @@ def load_image_set(
         image_size=height,
         mean=mean,
         std=std,
+        resampling="torch" if isinstance(raw.train, ArrayImages) else "pillow",
         open_test=open_test,
     )
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seplace.datasets.image_set import ImageSet, OnDemandImages, Split
+from seplace.datasets.preprocessing import Resampling
 from seplace.errors import DataError, MissingTestSplit
 
 
@@ -26,6 +27,7 @@ class SentImages:
     image_size: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    resampling: Resampling
 
     @classmethod
     def pack(cls, images: ImageSet) -> Self:
@@ -47,6 +49,7 @@ class SentImages:
             image_size=images.image_size,
             mean=images.mean,
             std=images.std,
+            resampling=images.resampling,
         )
 
     def unpacked(self) -> ImageSet:
@@ -60,6 +63,7 @@ class SentImages:
             image_size=self.image_size,
             mean=self.mean,
             std=self.std,
+            resampling=self.resampling,
             open_test=self._no_test,
         )
 

@@ -91,6 +91,7 @@ class StudyNetworks:
             "image_size": images.image_size,
             "mean": list(images.mean),
             "std": list(images.std),
+            "resampling": images.resampling,
             "training_images": len(images.train),
             "validation_images": len(images.validation),
             **look.to_record(),

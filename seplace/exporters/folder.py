@@ -22,7 +22,7 @@ from seplace.exporters.trained import TrainedNetwork
 from seplace.files.atomic import sha256_of, write_atomically
 from seplace.version import __version__
 
-_FORMAT_VERSION = 1
+_FORMAT_VERSION = 2
 
 
 def refuse_foreign(folder: Path, form: Form) -> None:
@@ -110,8 +110,7 @@ def _config(trained: TrainedNetwork, *, form: Form, params: int, files: Mapping[
         "num_classes": trained.num_classes,
         "in_channels": trained.in_channels,
         "image_size": trained.image_size,
-        "mean": trained.mean,
-        "std": trained.std,
+        "preprocessing": None if trained.preprocessing is None else trained.preprocessing.to_record(),
         "classes": trained.classes,
         "flops": trained.flops,
         "params": params,

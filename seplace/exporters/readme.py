@@ -45,9 +45,7 @@ Trained and exported with seplace {escape(version)}.
 
 ```python
 {form.loading}
-mean = torch.tensor({list(trained.mean)}).view(-1, 1, 1)
-std = torch.tensor({list(trained.std)}).view(-1, 1, 1)
-logits = network((pixels / 255 - mean) / std)  # pixels in 0 … 255, of shape (N, {", ".join(size.split("×"))})
+{_normalization(trained, shape=", ".join(["N", *size.split("×")]))}
 ```
 
 ## Figures
@@ -60,6 +58,17 @@ logits = network((pixels / 255 - mean) / std)  # pixels in 0 … 255, of shape (
 
 {_table(("", "value"), ((escape(key), _cell(value)) for key, value in trained.provenance.items()))}
 """
+
+
+def _normalization(trained: TrainedNetwork, *, shape: str) -> str:
+    """Return the code that makes logits; where the study recorded no statistics, of images as it fed them."""
+    steps = trained.preprocessing
+    if steps is None:
+        return f"logits = network(images)  # of shape ({shape}), normalized as in the training, which is not recorded"
+    return f"""\
+mean = torch.tensor({list(steps.mean)}).view(-1, 1, 1)
+std = torch.tensor({list(steps.std)}).view(-1, 1, 1)
+logits = network((pixels / 255 - mean) / std)  # pixels in 0 … 255, of shape ({shape})"""
 
 
 def escape(text: str) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from seplace import models
+from seplace.datasets.preprocessing import Preprocessing
 from seplace.errors import DataError, ExportMismatch, InputError
 from seplace.results.ledger_content import check_described
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TrainedNetwork:
-    """A trained network; raises InputError where the number of classes or of channel statistics is wrong."""
+    """A trained network; raises InputError where the number of classes or of channels is wrong."""
 
     backbone: Backbone
     placement: Placement
@@ -38,9 +38,8 @@ class TrainedNetwork:
     """Side in pixels of the images that it was trained on, and that its FLOPs are counted for."""
     classes: tuple[str, ...]
     """Names in the order of the logits."""
-    mean: tuple[float, ...]
-    """For each channel, of pixels in 0 … 1."""
-    std: tuple[float, ...]
+    preprocessing: Preprocessing | None
+    """What an image goes through before the network; None where that is not known."""
     state: Mapping[str, Tensor] = field(repr=False)
     """The state_dict of the network that `models.build` gives."""
     flops: int | None
@@ -53,12 +52,10 @@ class TrainedNetwork:
     def __post_init__(self) -> None:
         if len(self.classes) != self.num_classes:
             raise InputError(f"{self.num_classes} classes need as many names (got {len(self.classes)})")
-        if not len(self.mean) == len(self.std) == self.in_channels:
+        if self.preprocessing is not None and self.preprocessing.channels != self.in_channels:
             raise InputError(
-                f"{self.in_channels} channels need as many means and deviations (got {self.mean}, {self.std})"
+                f"images of {self.preprocessing.channels} channels do not fit a network of {self.in_channels}"
             )
-        if not all(map(math.isfinite, (*self.mean, *self.std))) or min(self.std) <= 0:
-            raise InputError(f"means are finite and deviations over 0 (got {self.mean} and {self.std})")
 
     def build(self) -> nn.Module:
         """Build the network in eval mode with its weights; ExportMismatch if they do not fit it."""
@@ -106,8 +103,7 @@ def network_of_study(
         in_channels=images["channels"],
         image_size=images["image_size"],
         classes=tuple(images["classes"]),
-        mean=tuple(images.get("mean", ())),
-        std=tuple(images.get("std", ())),
+        preprocessing=Preprocessing.of_study(images, data=config.data.name),
         state=read_weights(folder, evaluation),
         flops=int(evaluation.costs["flops"]) if "flops" in evaluation.costs else None,
         provenance={

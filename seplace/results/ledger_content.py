@@ -112,6 +112,7 @@ class _Described(_Images):
     image_size: Annotated[int, Field(ge=1, le=_MANY)]
     mean: list[_Number] = []
     std: list[_Number] = []
+    resampling: Literal["pillow", "torch"] = "pillow"
 
 
 class _Regret(_Shape):

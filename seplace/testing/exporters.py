@@ -13,6 +13,7 @@ import torch
 from seplace.attention.options import GateOptions
 from seplace.backbones.describe import describe
 from seplace.costs import COSTS
+from seplace.datasets.preprocessing import Preprocessing
 from seplace.errors import ExportMismatch, InputError
 from seplace.exporters import EXPORTERS
 from seplace.exporters.trained import TrainedNetwork
@@ -41,8 +42,13 @@ def trained_network() -> TrainedNetwork:
         in_channels=3,
         image_size=_SIDE,
         classes=_CLASSES,
-        mean=(0.5, 0.4, 0.3),
-        std=(0.2, 0.2, 0.25),
+        preprocessing=Preprocessing(
+            channel_order="RGB",
+            size=_SIDE,
+            resampling="pillow",
+            mean=(0.5, 0.4, 0.3),
+            std=(0.2, 0.2, 0.25),
+        ),
         state=network.state_dict(),
         flops=int(COSTS["flops"].measure(network.eval(), torch.zeros(1, 3, _SIDE, _SIDE))),
         provenance={"study": "role", "seed": 0, "n": 1, "accuracy": 90.0, "cross_entropy": float("nan")},

@@ -8,6 +8,7 @@ from seplace import models
 from seplace.attention.options import GateOptions
 from seplace.backbones.describe import describe
 from seplace.costs import COSTS
+from seplace.datasets.preprocessing import Preprocessing
 from seplace.exporters.trained import TrainedNetwork
 from seplace.placement import Placement
 
@@ -39,8 +40,13 @@ def trained_network(
         "in_channels": 3,
         "image_size": image_size,
         "classes": ("cat", "dog", "newt", "toad", "frog")[:num_classes],
-        "mean": (0.5, 0.4, 0.3),
-        "std": (0.2, 0.2, 0.25),
+        "preprocessing": Preprocessing(
+            channel_order="RGB",
+            size=image_size,
+            resampling="pillow",
+            mean=(0.5, 0.4, 0.3),
+            std=(0.2, 0.2, 0.25),
+        ),
         "state": network.state_dict(),
         "flops": COSTS["flops"].measure(network, torch.zeros(1, 3, image_size, image_size)),
         "provenance": {

@@ -138,7 +138,9 @@ def test_code_of_the_readme_runs(folder, trained, monkeypatch):
     scope = {"pixels": pixels}
     monkeypatch.chdir(folder)
     exec(code.group(1), scope)
-    batch = (pixels / 255 - torch.tensor(trained.mean).view(-1, 1, 1)) / torch.tensor(trained.std).view(-1, 1, 1)
+    batch = (pixels / 255 - torch.tensor(trained.preprocessing.mean).view(-1, 1, 1)) / torch.tensor(
+        trained.preprocessing.std
+    ).view(-1, 1, 1)
     with torch.inference_mode():
         assert torch.equal(scope["logits"], trained.build()(batch))
 
