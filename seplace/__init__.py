@@ -44,7 +44,7 @@ __all__ = [
 
 _HOMES = {
     "EffectsSampler": "seplace.samplers.effects",
-    "Overrides": "seplace.running",
+    "Overrides": "seplace.overrides",
     "Placement": "seplace.placement",
     "Results": "seplace.api",
     "SearchSpace": "seplace.space",
@@ -68,8 +68,9 @@ if TYPE_CHECKING:
     from seplace.errors import SeplaceError
     from seplace.listings import list_attachments, list_backbones, list_modules
     from seplace.models import create_model
+    from seplace.overrides import Overrides
     from seplace.placement import Placement
-    from seplace.running import Overrides, run
+    from seplace.running import run
     from seplace.samplers.effects import EffectsSampler
     from seplace.space import SearchSpace
     from seplace.study.space_file import load_space

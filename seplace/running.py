@@ -4,80 +4,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
-
-from pydantic import ValidationError
+from typing import TYPE_CHECKING
 
 from seplace.api import Results
-from seplace.errors import (
-    DataError,
-    InputError,
-    Interrupted,
-    SeplaceError,
-    StudyBusy,
-    StudyChanged,
-    UnknownName,
-    UnwritableFolder,
-)
-from seplace.executors import EXECUTORS
+from seplace.errors import DataError, Interrupted, SeplaceError, StudyBusy, StudyChanged, UnwritableFolder
 from seplace.files.atomic import DiskFull
-from seplace.files.schema import rules_of
+from seplace.overrides import Overrides
 from seplace.search.interruption import signals_as_errors
-from seplace.study.config import StudyConfig, load_study
-from seplace.study.study_file import RunSection
+from seplace.study.config import load_study
 from seplace.user_code import describe_error
 
 if TYPE_CHECKING:
     from seplace.search.progress import Observer
-
-
-@dataclass(frozen=True, kw_only=True)
-class Overrides:
-    """Where and how a run takes place, instead of what its study says; None keeps the value of the study.
-
-    Overrides never change results, and a study may be resumed with others.
-
-    >>> import seplace
-    >>> four_at_once = seplace.Overrides(executor="processes", workers=4, threads=1)
-    >>> seplace.run("digits-quickstart", overrides=four_at_once)  # doctest: +SKIP
-    """
-
-    executor: str | None = None
-    """`inline` trains in this process, `processes` in worker processes, `ray` on the machines of a Ray cluster."""
-    address: str | None = None
-    """The address of the Ray cluster."""
-    workers: int | str | None = None
-    """The number of concurrent trainings, or `auto`: as many as a short measurement shows to pay."""
-    threads: int | None = None
-    """The number of torch threads of one training."""
-    accelerator: str | None = None
-    """`cpu`, `gpu` or `auto`."""
-    data_root: str | Path | None = None
-    """The folder of the data."""
-
-    def apply(self, config: StudyConfig) -> StudyConfig:
-        """Return the same study with this `run` block; raises InputError for a value that a study could not have."""
-        given = {key: value for key, value in vars(self).items() if value is not None and key != "data_root"}
-        changed: dict[str, Any] = {"run": _run_of(config.run.model_dump() | given)}
-        if self.data_root is not None:
-            changed["data"] = config.data.model_copy(update={"root": str(Path(self.data_root).absolute())})
-        return replace(config, file=config.file.model_copy(update=changed))
-
-
-def _run_of(values: dict[str, Any]) -> RunSection:
-    """Return a `run` block; raises InputError, or UnknownName for a name, as reading a study file does."""
-    for key, known in (
-        ("executor", EXECUTORS),
-        ("accelerator", get_args(RunSection.model_fields["accelerator"].annotation)),
-    ):
-        if values[key] not in known:
-            raise UnknownName(key, str(values[key]), known)
-    try:
-        return RunSection.model_validate(values)
-    except ValidationError as error:
-        raise InputError("; ".join(rules_of(error))) from error
 
 
 def run(

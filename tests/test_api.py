@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 import seplace
-from seplace import api, running
+from seplace import api
 from seplace.errors import CorruptResults, DataError, InputError
+from seplace.overrides import Overrides
 from seplace.placement import Placement
 from seplace.results.ledger import Ledger
 from seplace.results.tables import to_csv
@@ -131,13 +132,13 @@ def test_a_run_that_was_killed_at_its_very_start_has_no_results_yet(tmp_path):
 
 def test_overrides_change_where_a_study_runs_and_not_what_it_means(tmp_path):
     config = load_study(write_study(tmp_path))
-    other = running.Overrides(
-        executor="processes", workers=3, threads=2, accelerator="cpu", data_root=tmp_path / "data"
-    ).apply(config)
+    other = Overrides(executor="processes", workers=3, threads=2, accelerator="cpu", data_root=tmp_path / "data").apply(
+        config
+    )
     assert (other.run.executor, other.run.workers, other.run.threads) == ("processes", 3, 2)
     assert other.data_root == tmp_path / "data"
     assert other.fingerprint() == config.fingerprint()
-    assert running.Overrides().apply(config) == config
+    assert Overrides().apply(config) == config
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@"])

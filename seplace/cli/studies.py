@@ -138,11 +138,12 @@ def run(
 ) -> None:
     """Run a study to its end, or resume an interrupted one."""
     from seplace import running
+    from seplace.overrides import Overrides
     from seplace.results.picks import check_pick
     from seplace.results.verdict import counted
 
     import_from(Path())
-    overrides = running.Overrides(
+    overrides = Overrides(
         executor=executor,
         address=address,
         workers=int(workers) if workers is not None and re.fullmatch(r"-?\d+", workers) else workers,

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from seplace import running
+from seplace.overrides import Overrides
 from seplace.results.ledger import Ledger
 from tests.conftest import made_once
 from tests.faults import kills
@@ -95,7 +96,7 @@ def test_a_killed_study_ends_like_one_that_was_not(tmp_path, undisturbed, execut
         assert left[: len(seen)] == seen
         acknowledged = left
     results = running.run(
-        study, folder=tmp_path / "killed", overrides=running.Overrides(executor="inline"), observer=lambda _: None
+        study, folder=tmp_path / "killed", overrides=Overrides(executor="inline"), observer=lambda _: None
     )
     left = committed_in(tmp_path / "killed")
     assert left[: len(acknowledged)] == acknowledged

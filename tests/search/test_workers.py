@@ -4,7 +4,6 @@ import re
 
 import pytest
 
-from seplace import running
 from seplace.api import Results
 from seplace.errors import InputError
 from seplace.evaluators.stand_alone import StandAlone
@@ -12,6 +11,7 @@ from seplace.evaluators.stepping import Window
 from seplace.executors import packing
 from seplace.executors.packing import Packing
 from seplace.executors.ray_cluster import Cluster
+from seplace.overrides import Overrides
 from seplace.placement import Placement
 from seplace.search import plan, workers
 from seplace.search.room import Room
@@ -214,8 +214,8 @@ def test_the_memory_of_trainings(room, sentence, warning):
 )
 def test_what_is_no_number_of_workers(tmp_path, given, said):
     config = load_study(write_study(tmp_path))
-    assert running.Overrides(workers="auto").apply(config).run.workers == "auto"
+    assert Overrides(workers="auto").apply(config).run.workers == "auto"
     with pytest.raises(InputError, match=said):
-        running.Overrides(workers=given).apply(config)
+        Overrides(workers=given).apply(config)
     with pytest.raises(InputError, match=re.escape("tiny.yaml:") + r"\d+:\d+: run\.workers: must be "):
         load_study(write_study(tmp_path, run={"workers": given}))
