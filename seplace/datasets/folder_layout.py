@@ -70,7 +70,7 @@ def list_classes(folder: Path) -> Listing | None:
     direct = [name for name, entries in inside.items() if entries.named_like_images]
     listing = Listing(files={}, unusable=list(top.lost), notes=[])
     if top.images:
-        listing.notes.append(f"{_files(top.images)} beside the class folders, not read: {some(top.images)}")
+        listing.notes.append(f"{count_files(top.images)} beside the class folders, not read: {some(top.images)}")
     if direct:
         nested = [name for name in top.folders if name not in direct and _leads_to_images(folder / name)]
         wrapped = [name for name in nested if _is_wrapper(inside[name])]
@@ -111,12 +111,30 @@ def holds_images(folder: Path) -> bool:
     return folder.is_dir() and bool(_entries(folder).images)
 
 
+def entries_below(folder: Path) -> tuple[list[str], list[tuple[str, str]]]:
+    """Return the image files below a folder at any depth, sorted, and what is named like one and is none."""
+    images: list[str] = []
+    unusable: list[tuple[str, str]] = []
+    folders: list[tuple[str, frozenset[tuple[int, int]]]] = [("", frozenset())]
+    while folders:
+        inside, above = folders.pop()
+        key = _identity(folder / inside)
+        if key in above:
+            raise DataError(f"{folder / inside}: a link to a folder around it")
+        entries = _entries(folder / inside, top=not inside)
+        images += [f"{inside}{name}" for name in entries.images]
+        unusable += [(f"{inside}{name}", why) for name, why in entries.unusable]
+        folders += [(f"{inside}{name}/", above | {key}) for name in entries.folders]
+    return sorted(images), unusable
+
+
 def some(names: list[str]) -> str:
     """Return the first few names as text."""
     return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
 
 
-def _files(names: list[str]) -> str:
+def count_files(names: list[str]) -> str:
+    """Return `3 files`."""
     return f"{len(names)} file{'s' * (len(names) != 1)}"
 
 
@@ -176,7 +194,7 @@ def _add(listing: Listing, name: str, place: str, entries: _Entries) -> None:
     listing.files[name] = [f"{place}/{image}" for image in entries.images]
     if entries.others:
         listing.notes.append(
-            f"{place} holds {_files(entries.others)} of kinds that are not read: {some(entries.others)}"
+            f"{place} holds {count_files(entries.others)} of kinds that are not read: {some(entries.others)}"
         )
     listing.unusable.extend((f"{place}/{each}", why) for each, why in entries.unusable)
 

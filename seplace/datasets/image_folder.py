@@ -1,9 +1,10 @@
 """Image files in folders named after their classes, as in ImageNet, Places365 and Tiny ImageNet.
 
-`root/train/<class>/*` is the training split; `folder_layout` lists the other layouts. The test split is the first of
-`root/test`, `root/val`, `root/validation` and `root/valid` with images of the same classes (ImageNet's own `test` has
-no labels). For a study that holds out no training images, the validation split is the first of `root/val`,
-`root/validation` and `root/valid`, and the test split is `root/test`. Classes are sorted by name.
+`root/train/<class>/*` is the training split; `folder_layout` lists the other layouts, and `places365` that in which
+Places365 is published. The test split is the first of `root/test`, `root/val`, `root/validation` and `root/valid` with
+images of the same classes (ImageNet's own `test` has no labels). For a study that holds out no training images, the
+validation split is the first of `root/val`, `root/validation` and `root/valid`, and the test split is `root/test`.
+Classes are sorted by name.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seplace.datasets.folder_layout import Listing, found_in, holds_images, list_classes, some
+from seplace.datasets.places365 import Places365, find_places365
 from seplace.datasets.raw_set import RawSet, required_folder
 from seplace.errors import DataError
 
@@ -54,36 +56,46 @@ class FolderImages:
 def image_folder(root: Path | None) -> RawSet:
     """List the training images below `root`; raises DataError for an unknown layout."""
     root = required_folder(root, name="image_folder", wanted=_LAYOUT)
-    train = list_classes(root / "train") if (root / "train").is_dir() else None
+    places = find_places365(root)
+    folders = {name: root / name for name in ("train", *_TEST_FOLDERS)} | ({} if places is None else places.folders)
+    train = _listing(places, "train", folders["train"]) if folders["train"].is_dir() else None
     if train is None:
-        raise DataError(_unknown_layout(root))
+        raise DataError(_unknown_layout(root, folders["train"]))
     classes = tuple(train.files)
     labeled: dict[str, Listing | DataError] = {}
-    notes = [f"train: {note}" for note in train.notes]
+    notes = [f"{folders['train'].name}: {note}" for note in train.notes]
     for name in _TEST_FOLDERS:
-        if not (root / name).is_dir():
+        if not folders[name].is_dir():
             continue
         try:
-            listing = list_classes(root / name)
+            listing = _listing(places, name, folders[name])
         except DataError as error:
             labeled[name] = error  # raised where the split is opened
             continue
         if listing is None or not set(listing.files) & set(classes):
-            notes.append(f"{name} is not read: {_why_not(root / name, listing)}")
+            notes.append(f"{folders[name].name} is not read: {_why_not(folders[name], listing)}")
             continue
-        notes += [f"{name}: {note}" for note in listing.notes]
+        notes += [f"{folders[name].name}: {note}" for note in listing.notes]
         labeled[name] = listing
     tests = [name for name in _TEST_FOLDERS if name in labeled]
     own = next((name for name in _VALIDATION_FOLDERS if name in labeled), None)
-    opened = {name: partial(_open, root / name, listing, classes) for name, listing in labeled.items()}
+    opened = {
+        name: partial(_open, folders[name], listing, classes, train=folders["train"])
+        for name, listing in labeled.items()
+    }
     return RawSet(
         classes=classes,
-        train=_images(root / "train", train, classes),
+        train=_images(folders["train"], train, classes),
         test=opened[tests[0]] if tests else None,
         validation=None if own is None else opened[own],
         has_test_beside_validation="test" in labeled,
         notes=tuple(notes),
     )
+
+
+def _listing(places: Places365 | None, split: str, folder: Path) -> Listing | None:
+    by_file = None if places is None else places.listing(split)
+    return list_classes(folder) if by_file is None else by_file
 
 
 def _why_not(folder: Path, listing: Listing | None) -> str:
@@ -93,7 +105,7 @@ def _why_not(folder: Path, listing: Listing | None) -> str:
     return f"no folder in it is a class of train ({some(list(listing.files))})"
 
 
-def _open(folder: Path, listing: Listing | DataError, classes: tuple[str, ...]) -> FolderImages:
+def _open(folder: Path, listing: Listing | DataError, classes: tuple[str, ...], *, train: Path) -> FolderImages:
     if isinstance(listing, DataError):
         raise listing
     found = tuple(listing.files)
@@ -104,7 +116,7 @@ def _open(folder: Path, listing: Listing | DataError, classes: tuple[str, ...]) 
             [*([f"{some(missing)} only in train"] if missing else []), *([f"{some(more)} only here"] if more else [])]
         )
         raise DataError(
-            f"{folder} has {len(found)} classes, {folder.parent / 'train'} has {len(classes)}; only in one of them: "
+            f"{folder} has {len(found)} classes, {train} has {len(classes)}; only in one of them: "
             f"{some(different)} ({only})"
         )
     return _images(folder, listing, classes)
@@ -116,9 +128,8 @@ def _images(folder: Path, listing: Listing, classes: tuple[str, ...]) -> FolderI
     return FolderImages(folder, files, labels.astype(np.int64), tuple(listing.unusable))
 
 
-def _unknown_layout(root: Path) -> str:
+def _unknown_layout(root: Path, train: Path) -> str:
     """Describe the content of a root with an unknown layout, and the expected layout."""
-    train = root / "train"
     found = [f"In {root.absolute()} there are {found_in(root)}"]
     if train.is_dir():
         found.append(f"in train {found_in(train)}")
