@@ -15,6 +15,7 @@ import typer
 
 from seplace.cli.bench import bench
 from seplace.cli.doctor import doctor
+from seplace.cli.listing import listing
 from seplace.cli.printing import complain
 from seplace.cli.proxy import proxy
 from seplace.cli.results import effects, export, front, noise, plot, recommend, status
@@ -37,9 +38,13 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     bench,
     simulate,
     proxy,
+    listing,
     doctor,
 )
 """The commands in the order of the help."""
+
+_NAMES = {listing: "list"}
+"""Names that are those of functions of Python."""
 
 app = typer.Typer(
     name="seplace",
@@ -66,7 +71,7 @@ def _without_exits(command: Callable[..., None]) -> Callable[..., None]:
 
 
 for _each in _COMMANDS:
-    app.command()(_without_exits(_each))
+    app.command(name=_NAMES.get(_each))(_without_exits(_each))
 
 
 def _show_version(is_wanted: bool) -> None:

@@ -43,35 +43,10 @@ def _modules() -> str:
     return markdown_table(["module", "source", "what it computes", "ratio", "options", "attachments"], rows)
 
 
-_JOINS = {
-    "serial": (
-        'on the residual branch ("Standard" in the SE paper, arXiv:1709.01507, figure 3)',
-        "φ(S + A(F)); A(F) in a block without a shortcut",
-    ),
-    "parallel": (
-        'on the shortcut ("Identity" in the SE paper, section 6.5)',
-        "φ(A(S) + F); u + A(u) of the output u of a block without a shortcut",
-    ),
-    "cross": ("computed from the shortcut, applied to the residual branch (seplace's own)", "φ(S + F ⊙ g(S))"),
-    "pre": ('before the residual branch ("PRE" in the SE paper)', "φ(S + F(A(x)))"),
-    "post": ('after the block ("POST" in the SE paper)', "A(φ(S + F))"),
-    "inner": (
-        "inside the residual branch (SE_3x3 in the SE paper, table 15; MobileNetV3)",
-        "F with A after its 3x3 convolution, the norm and the non-linearity",
-    ),
-    "exit": ("once a stage, after its last block (BAM, arXiv:1807.06514)", "A(y) of the output y of the stage"),
-    "kernel": (
-        "beside the block's own 3x3 convolution (selective kernel, arXiv:1903.06586)",
-        "a ⊙ A(x) + b ⊙ B(x), with A the block's own convolution and B a grouped 3x3 one with dilation 2",
-    ),
-}
-"""Of each attachment where the module stands, and what the block computes."""
-
-
 def _attachments() -> str:
     return markdown_table(
         ["attachment", "where the module stands", "what the block computes"],
-        [[f"`{name}`", *_JOINS[name]] for name in ATTACHMENTS],
+        [[f"`{name}`", ATTACHMENTS.entry(name).where, ATTACHMENTS.entry(name).computes] for name in ATTACHMENTS],
     )
 
 
