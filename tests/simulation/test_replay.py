@@ -10,7 +10,7 @@ from seplace.errors import DataError, InputError, UnknownName
 from seplace.report.simulation_tables import calibration_table
 from seplace.results.evaluation import Job
 from seplace.results.ledger import Ledger
-from seplace.simulation.comparison import Comparison, Repetition, repeat
+from seplace.simulation.comparison import Comparison, Outcome, Repetition, repeat
 from seplace.simulation.curves import calibration, hypervolumes, summary
 from seplace.simulation.landscapes import landscape
 from seplace.simulation.problem_name import problem_of
@@ -190,11 +190,19 @@ def test_a_comparison_goes_on_where_it_was_interrupted(tmp_path):
         Comparison(tmp_path, Phases(trainings=20, seeds=2))
 
 
-def test_a_comparison_records_the_versions_that_searched(tmp_path):
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Outcome:
+    """The outcome of one search."""
+    comparison = Comparison(tmp_path_factory.mktemp("made"), SHORT)
+    comparison.run([Repetition(problem="usual", sampler="random", number=0)], workers=1, on_done=lambda _: None)
+    (outcome,) = comparison.outcomes.values()
+    return outcome
+
+
+def test_a_comparison_records_the_versions_that_searched(tmp_path, made):
     """A comparison that goes on with another version mixes them."""
     comparison = Comparison(tmp_path, SHORT)
-    comparison.run([Repetition(problem="usual", sampler="random", number=0)], workers=1, on_done=lambda _: None)
-    (made,) = comparison.outcomes.values()
+    comparison.outcomes[Repetition(problem="usual", sampler="random", number=0)] = made
     assert made.version == __version__
     for number, version in enumerate(["0.6.0", None], start=1):
         repetition = Repetition(problem="usual", sampler="random", number=number)
@@ -204,10 +212,9 @@ def test_a_comparison_records_the_versions_that_searched(tmp_path):
     assert provenance["searched_with"] == {__version__: 1, "0.6.0": 1, "unknown": 1}
 
 
-def test_an_earlier_version_did_not_note_how_many_are_recommended(tmp_path):
+def test_an_earlier_version_did_not_note_how_many_are_recommended(tmp_path, made):
     comparison = Comparison(tmp_path, SHORT)
-    comparison.run([Repetition(problem="usual", sampler="random", number=0)], workers=1, on_done=lambda _: None)
-    (made,) = comparison.outcomes.values()
+    comparison.outcomes[Repetition(problem="usual", sampler="random", number=0)] = made
     recommended = [row["front_points"] for row in made.curve]
     assert min(recommended) > 1
     without = [{key: value for key, value in row.items() if key != "front_points"} for row in made.curve]
