@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from seplace.costs import COSTS
 from seplace.costs.stored import cost_table_of_results
 from seplace.effects.recommend import recommended_placements
-from seplace.errors import InputError, check_type
+from seplace.errors import InputError, check_type, whole_number
 from seplace.evaluators.identity import Identity, refuse_other_code
 from seplace.files.atomic import safe_name
 from seplace.placement import Placement
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from seplace.costs.table import CostTable
     from seplace.effects.covariates import Covariate
     from seplace.effects.estimates import Estimates
+    from seplace.gates.record import GateRecord
     from seplace.results.advice import Advice
     from seplace.results.both_splits import Gap
     from seplace.results.stored import StoredEvaluations
@@ -450,6 +451,28 @@ class Results:
         if flops_under is not None and rows[0].costs["flops"] > flops_under:
             raise InputError(f"{self.folder}: {placement} is not under {flops_under:,.0f} FLOPs")
         return rows[0]
+
+    def gates(
+        self, pick: str = "knee", *, most_images: int = 2000, accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    ) -> GateRecord:
+        """Measure the gates of a trained network over the study's validation images.
+
+        Of the record, `sites` and `channels` are DataFrames, `gates` has the values and maps as arrays; see
+        `seplace.gates.conclusions` for sentences. `pick` is that of `pick`. Of more than `most_images` images those
+        that are evenly spaced are taken.
+        """
+        from seplace.evaluators.study_gates import gates_of_study
+        from seplace.training.devices import resolve_device
+
+        evaluation = self.pick(pick)
+        self.refuse_other_code()
+        return gates_of_study(
+            evaluation,
+            config=self.live_config,
+            folder=self.folder,
+            most_images=whole_number("most_images", most_images, least=1),
+            device=resolve_device(accelerator, 0),
+        )
 
     def export(
         self,

@@ -15,6 +15,7 @@ import typer
 
 from seplace.cli.bench import bench
 from seplace.cli.doctor import doctor
+from seplace.cli.gates import gates
 from seplace.cli.listing import listing
 from seplace.cli.printing import complain
 from seplace.cli.proxy import proxy
@@ -34,6 +35,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     effects,
     noise,
     plot,
+    gates,
     export,
     bench,
     simulate,
