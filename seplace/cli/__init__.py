@@ -20,6 +20,7 @@ from seplace.cli.listing import listing
 from seplace.cli.printing import complain
 from seplace.cli.proxy import proxy
 from seplace.cli.results import effects, export, front, noise, plot, recommend, status
+from seplace.cli.schema import schema
 from seplace.cli.simulate import simulate
 from seplace.cli.studies import plan, run
 from seplace.errors import DataError, Interrupted, InvalidStudy, SeplaceError, UserCodeError
@@ -41,6 +42,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     simulate,
     proxy,
     listing,
+    schema,
     doctor,
 )
 """The commands in the order of the help."""

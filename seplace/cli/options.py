@@ -47,7 +47,7 @@ class Accelerator(StrEnum):
     gpu = "gpu"
 
 
-def _one_of(names: type[E]) -> dict[str, Any]:
+def one_of(names: type[E]) -> dict[str, Any]:
     """Return the settings of an option that takes some names; a miss lists them, and the nearest."""
 
     def parse(text: str) -> E:
@@ -61,7 +61,7 @@ def _one_of(names: type[E]) -> dict[str, Any]:
     return {"parser": parse, "autocompletion": complete, "metavar": f"[{'|'.join(names)}]"}
 
 
-FormatOption = Annotated[Format, typer.Option("--format", help="Output format.", **_one_of(Format))]
+FormatOption = Annotated[Format, typer.Option("--format", help="Output format.", **one_of(Format))]
 AcceleratorOption = Annotated[
-    Accelerator, typer.Option("--accelerator", help="Device that networks run on.", **_one_of(Accelerator))
+    Accelerator, typer.Option("--accelerator", help="Device that networks run on.", **one_of(Accelerator))
 ]
