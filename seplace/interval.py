@@ -72,9 +72,13 @@ class Interval:
         return self.lower <= value <= self.upper
 
     def __format__(self, spec: str) -> str:
-        """Return `1.20 [0.45, 1.98]`, each number by `spec`; the estimate alone without bounds, empty without one."""
+        """Return `1.20 [0.45, 1.98]`, each number by `spec`; the estimate alone without bounds, empty without one.
+
+        No number is -0.00.
+        """
         if math.isnan(self.value):
             return ""
+        spec = spec.replace(".", "z.")
         value, lower, upper = (format(each, spec) for each in (self.value, self.lower, self.upper))
         return value if math.isnan(self.lower) or math.isnan(self.upper) else f"{value} [{lower}, {upper}]"
 

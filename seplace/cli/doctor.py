@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from seplace.cli.printing import show
+from seplace.cli.printing import show_sentences
 
 
 def doctor() -> None:
@@ -14,6 +14,7 @@ def doctor() -> None:
     findings = examine()
     width = max(len(each.subject) for each in findings)
     for each in findings:
-        show(f"{each.subject:{width}}  {each.state}{f'; {each.advice}' if each.advice else ''}")
+        line = f"{each.subject:{width}}  {each.state}{f'; {each.advice}' if each.advice else ''}"
+        show_sentences(line, indent=width + 2)
     if any(each.advice and each.subject not in ("pyarrow", "pillow", "ray") for each in findings):
         raise typer.Exit(3)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import typer
@@ -17,19 +16,23 @@ if TYPE_CHECKING:
 
 
 def show(content: object) -> None:
-    """Print a text or a table."""
-    from seplace.report.console import OutsideConsole
+    """Print a table, or a text of which each line stays one line, so that it can be copied."""
+    from seplace.report.console import output_console
 
-    # A pipe has no width: 200 columns keep rows on one line.
-    console = OutsideConsole(highlight=False, width=None if sys.stdout.isatty() else 200)
-    console.print(content, markup=False, soft_wrap=isinstance(content, str))
+    output_console().print(content, markup=False, crop=False, soft_wrap=isinstance(content, str))
 
 
-def show_sentences(text: str) -> None:
-    """Print sentences, folded between words to the width of a terminal; in a pipe they stay on one line."""
-    from rich.text import Text
+def show_sentences(text: str, *, indent: int = 0) -> None:
+    """Print a text, its lines folded between words to the width of a terminal; in a pipe they stay as they are.
 
-    show(Text(text) if sys.stdout.isatty() else text)
+    A folded line goes on `indent` columns to the right of its begin.
+    """
+    from seplace.report.console import is_pipe, output_console
+    from seplace.report.fitted import hung
+
+    console = output_console()
+    lines = text if is_pipe(console) else "\n".join(hung(printable(text), console.width, indent=indent))
+    console.print(lines, markup=False, crop=False, soft_wrap=True)
 
 
 def complain(text: str) -> None:

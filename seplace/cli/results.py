@@ -26,7 +26,7 @@ def status(results: ResultsArgument) -> None:
     except SeplaceError:
         if running is None:
             raise
-        show(f"study in {results}: starting, run by {running}; nothing is trained yet")
+        show_sentences(f"study in {results}: starting, run by {running}; nothing is trained yet")
         return
     if running:
         state = f"being run by {running}"
@@ -42,20 +42,20 @@ def status(results: ResultsArgument) -> None:
     search, confirm = study.config.search, study.config.confirm
     budget = f"{search.trainings} trainings" if search.trainings is not None else f"{search.hours:g} h"
     more = "" if confirm is None else f", and up to {confirm.trainings} to confirm"
-    show(f"study {study.config.name}: {state}")
+    show_sentences(f"study {study.config.name}: {state}")
     early = ""
     if study.rung_rows:
         stopped = study.rungs[study.rungs["reached"] < study.config.training.epochs]
         early = f", {len(stopped[['placement', 'seed']].drop_duplicates())} stopped early"
-    show(f"{complete} trainings complete, {len(study.failed)} failed{early}; budget {budget}{more}")
+    show_sentences(f"{complete} trainings complete, {len(study.failed)} failed{early}; budget {budget}{more}")
     if study.workers:
-        show(study.workers)
+        show_sentences(study.workers)
     rules = failure_rules_of(study.config)
     for row in study.failed:
-        show(f"  failed: {rules.describe(row)}")
+        show_sentences(f"  failed: {rules.describe(row)}", indent=4)
     if complete:
         trained, on_front = study.trained_and_on_front
-        show(f"{trained} placements trained, {on_front} on the front")
+        show_sentences(f"{trained} placements trained, {on_front} on the front")
     if complete or study.plain_failure is not None:
         show_sentences(study.verdict)
 
@@ -78,8 +78,10 @@ def recommend(results: ResultsArgument, output: FormatOption = Format.table) -> 
     if show_data(study.recommended, output):
         return
     if len(study.recommended):
+        show_sentences(study.verdict)
         title = f"{study.config.name}: recommended front, in the order of what each adds ({study.measured})"
-        show(recommended_table(study.recommended, cost=study.cost, title=title))
+        names = {str(placement): name for name, placement in study.baselines.items()}
+        show(recommended_table(study.recommended, cost=study.cost, title=title, baselines=names))
     else:
         show("no training is complete yet, so nothing is recommended")
 

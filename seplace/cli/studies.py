@@ -9,9 +9,14 @@ from typing import Annotated
 import typer
 
 from seplace.cli.options import FolderOption, SettingsOption, StudyArgument
-from seplace.cli.printing import show, show_front
+from seplace.cli.printing import show, show_front, show_sentences
 from seplace.errors import DataError
 from seplace.user_modules import import_from
+
+
+def _say(line: str) -> None:
+    """Print a line of a plan; in a terminal what is folded hangs."""
+    show_sentences(line, indent=4)
 
 
 def plan(
@@ -40,48 +45,49 @@ def plan(
     config = load_study(study, settings=settings or ())
     made = make_plan(config, results or Path("results") / config.name, with_batch=batch, pilot=pilot)
     if made.power.obstacle:
-        show(made.power.obstacle)
+        _say(made.power.obstacle)
     space, search = config.search_space, config.search
-    show(f"study {config.name}: {space.backbone.text} on {config.data.name}, space {space.name}")
+    _say(f"study {config.name}: {space.backbone.text} on {config.data.name}, space {space.name}")
     for line in image_lines(made.images):
-        show(line)
+        _say(line)
     for number, choices in enumerate(space.choices, start=1):
         unit = space.backbone.units[number - 1]
         blocks = f"{len(unit.sites)} blocks, " if len(unit.sites) > 1 else ""
         width = f"{blocks}{unit.channels} channels"
         names = " ".join(map(str, choices))
-        show(f"  {space.backbone.granularity} {number}: {width}, {len(choices)} choices: {names}")
+        _say(f"  {space.backbone.granularity} {number}: {width}, {len(choices)} choices: {names}")
     for backbone in space.backbones.values():
         if backbone.note:
-            show(f"note: {backbone.note}")
+            _say(f"note: {backbone.note}")
         for sentence in backbone.left_out:
-            show(f"  left out: {sentence}")
+            _say(f"  left out: {sentence}")
     for sentence in made.frozen:
-        show(sentence)
+        _say(sentence)
     if space.variants:
-        show("  the same in " + ", ".join(variant.text for variant in space.variants))
+        _say("  the same in " + ", ".join(variant.text for variant in space.variants))
     limit = made.budget
     budget = f"{limit.trainings} trainings" if limit.trainings is not None else f"{limit.hours:g} h"
     seeds = counted(search.seeds, "seed")
-    show(f"{len(space):,} placements; {search.sampler} with a budget of {budget}, at most {seeds} each")
+    _say(f"{len(space):,} placements; {search.sampler} with a budget of {budget}, at most {seeds} each")
     if search.proxies:
         scored = min(search.proxy_placements, len(space))
-        show(f"proxies: {', '.join(search.proxies)} score {scored} placements and the baselines before any training")
+        _say(f"proxies: {', '.join(search.proxies)} score {scored} placements and the baselines before any training")
     of_it = ", of this budget" if limit.trainings is not None else ""
     when = "beside the first proposals" if limit.overlaps(len(made.baselines)) else "first"
-    show(f"{len(made.baselines)} baselines {when}{of_it}: " + ", ".join(made.baselines))
+    names = ", ".join(f'"{name}"' for name in made.baselines)
+    _say(f"{len(made.baselines)} baselines {when}{of_it}: {names}")
     if search.rungs:
         last = " and ".join(map(str, search.rungs))
-        show(
+        _say(
             f"rungs after {last} of {config.training.epochs} epochs: once early ranks are shown to hold, trainings "
             "stop there unless they are in the best third of their quarter of the space by FLOPs; the budget "
             f"counts epochs, {config.training.epochs} a training"
         )
     if config.confirm is not None:
         confirm = config.confirm
-        show(f"then front and baselines up to {confirm.seeds} seeds each, at most {confirm.trainings} trainings")
+        _say(f"then front and baselines up to {confirm.seeds} seeds each, at most {confirm.trainings} trainings")
     if made.spans is None:
-        show("costs: not counted yet; plan without --no-batch counts them once")
+        _say("costs: not counted yet; plan without --no-batch counts them once")
     else:
         rows = [
             [
@@ -93,15 +99,15 @@ def plan(
         ]
         show(plain_table(["cost", "plain", "cheapest", "dearest", "span"], rows))
     for line in limit_lines(made):
-        show(line)
+        _say(line)
     for line in power_lines(made):
-        show(line)
+        _say(line)
     for line in filter(None, [made.workers_note, "" if made.room is None else made.room.sentence]):
-        show(line)
+        _say(line)
     if made.seconds is not None and made.estimate is not None:
         side = "one after the other" if made.estimate.at_once == 1 else f"{made.estimate.at_once} at once"
         each = f"{duration(made.estimate.training)} a training, {side}"
-        show(f"estimated time: {duration(made.seconds)} ({each}, with start and end{made.proxies_note})")
+        _say(f"estimated time: {duration(made.seconds)} ({each}, with start and end{made.proxies_note})")
 
 
 def run(

@@ -106,8 +106,8 @@ def _figures(trained: TrainedNetwork, *, params: int, size: str) -> list[tuple[s
         label = "accuracy of the placement, estimated" if has_interval else "validation accuracy"
         rows.append((label, f"{known['accuracy']:.2f} % ({spread}{trainings})"))
     if {"gain", "gain_lower", "gain_upper"} <= known.keys() and not trained.placement.is_plain:
-        bounds = f"90 % credible interval {known['gain_lower']:+.2f} to {known['gain_upper']:+.2f}"
-        rows.append(("gain over the plain backbone", f"{known['gain']:+.2f} points ({bounds})"))
+        bounds = f"90 % credible interval {known['gain_lower']:+z.2f} to {known['gain_upper']:+z.2f}"
+        rows.append(("gain over the plain backbone", f"{known['gain']:+z.2f} points ({bounds})"))
     if "cross_entropy" in known:
         rows.append(("validation cross-entropy", f"{known['cross_entropy']:.4f} nats"))
     rows += _test_figures(trained, known)

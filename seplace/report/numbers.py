@@ -9,7 +9,7 @@ def plus_minus(value: float, error: float, *, signed: bool = False) -> str:
     """Return `81.00 ± 0.25`; the value alone if its error is NaN, empty if the value is NaN."""
     if math.isnan(value):
         return ""
-    text = f"{value:+.2f}" if signed else f"{value:.2f}"
+    text = f"{value:+z.2f}" if signed else f"{value:z.2f}"
     return text if math.isnan(error) else f"{text} ± {error:.2f}"
 
 
@@ -22,7 +22,7 @@ def quantity(value: float, *, signed: bool = False) -> str:
         if abs(value) >= 10 * scale or (abs(value) >= scale and scale > 1e3):
             return f"{value / scale:{sign}.4g}{prefix}"
     is_whole = float(value).is_integer() or abs(value) >= 999.5
-    return f"{value:{sign},.0f}" if is_whole else f"{value:{sign}.3g}"
+    return f"{value:{sign}z,.0f}" if is_whole else f"{value:{sign}z.3g}"
 
 
 def percent(share: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from seplace.interval import Interval
-from seplace.report.fitted import Column, FittedTable, Row
+from seplace.report.fitted import Column, FittedTable, Note, Row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,6 +45,10 @@ def rank_correlation_view(rank_correlations: pd.DataFrame) -> FittedTable:
         rows=rows,
         title=f"Rank correlation with stand-alone trainings of n = {first['placements']} placements "
         f"({first['replicated']} on several seeds)",
-        legend="Kendall's tau-b [90 % bootstrap interval]; ceiling: the tau of the true accuracies under this noise; "
-        "beyond FLOPs: partial tau given FLOPs",
+        notes=[
+            Note(
+                text="Kendall's tau-b [90 % bootstrap interval]; ceiling: the tau of the true accuracies under this "
+                "noise; beyond FLOPs: partial tau given FLOPs"
+            )
+        ],
     )

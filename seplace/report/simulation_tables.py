@@ -4,46 +4,58 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.table import Table
-
 from seplace.interval import Interval
-from seplace.report.fitted import Column, FittedTable, Row
+from seplace.report.fitted import Column, FittedTable, Note, Row
 from seplace.report.terminal import plain_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-_LEGEND = """\
-regret: hypervolume that the recommended front misses, true and as the model expects it
-covered: front points whose true accuracy, or gain over the plain backbone, lies in its 90 % credible interval
-all gains covered: the same of the gains of all trained placements
-bias: estimate minus truth in points; observed: of means over seeds instead of estimates
-claim: searches whose verdict calls a placement better than the plain backbone; wrong: one that is not"""
+_NOTES = [
+    Note(text="regret: hypervolume that the recommended front misses, true and as the model expects it"),
+    Note(
+        text="covered: front points whose true accuracy, or gain over the plain backbone, lies in its 90 % credible "
+        "interval; all gains covered: the same of the gains of all trained placements"
+    ),
+    Note(
+        text="bias: estimate minus truth in points; observed: of means over seeds instead of estimates",
+        explains=["bias", "gain bias", "observed gain bias"],
+    ),
+    Note(text="claim: searches whose verdict calls a placement better than the plain backbone; wrong: one that is not"),
+]
 
 
-def simulation_table(summary: pd.DataFrame) -> Table:
-    """Return true hypervolumes, by problem, recommendation and sampler, with a column for each checkpoint."""
-    table = Table(
-        header_style="bold",
-        title_justify="left",
-        title="true hypervolume ÷ attainable, mean [95 % interval]",
-    )
+def simulation_table(summary: pd.DataFrame) -> FittedTable:
+    """Return true hypervolumes, by problem, recommendation and sampler, with a column for each checkpoint.
+
+    A narrow terminal leaves out the early checkpoints first.
+    """
     checkpoints = sorted(summary["trainings"].unique())
-    for heading in ("problem", "recommendation", "sampler"):
-        table.add_column(heading, no_wrap=True)
-    for heading in (*(f"{each} trainings" for each in checkpoints), "n"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for (problem, recommendation, sampler), rows in summary.groupby(
+    columns = [
+        Column(heading="problem", is_text=True),
+        Column(heading="recommendation", is_text=True, is_below=True),
+        Column(heading="sampler", is_text=True),
+        *(
+            Column(heading=f"{each} trainings", spare=at if at < len(checkpoints) else 0)
+            for at, each in enumerate(checkpoints, start=1)
+        ),
+        Column(heading="n"),
+    ]
+    rows = []
+    for (problem, recommendation, sampler), some in summary.groupby(
         ["problem", "recommendation", "sampler"], sort=False
     ):
-        by_checkpoint = {row["trainings"]: row for row in rows.to_dict("records")}
+        by_checkpoint = {row["trainings"]: row for row in some.to_dict("records")}
         cells = [
             "" if row is None else f"{Interval.of_row(row, 'hypervolume'):.3f}"
             for row in (by_checkpoint.get(each) for each in checkpoints)
         ]
-        table.add_row(str(problem), str(recommendation), str(sampler), *cells, str(rows["repetitions"].min()))
-    return table
+        rows.append(
+            Row(cells=[str(problem), str(recommendation), str(sampler), *cells, str(some["repetitions"].min())])
+        )
+    title = "true hypervolume ÷ attainable, mean [95 % interval]"
+    return FittedTable(columns=columns, rows=rows, title=title)
 
 
 def calibration_table(calibrations: pd.DataFrame) -> FittedTable:
@@ -78,9 +90,9 @@ def calibration_table(calibrations: pd.DataFrame) -> FittedTable:
             f"{100 * searches['covered'].sum() / points:.0f} %",
             f"{100 * searches['gains_covered'].sum() / max(points - len(searches), 1):.0f} %",
             _share_of_all_gains(searches),
-            f"{searches['bias'].mean():+.3f}",
-            f"{searches['gain_bias'].mean():+.3f}",
-            f"{searches['observed_gain_bias'].mean():+.3f}",
+            f"{searches['bias'].mean():+z.3f}",
+            f"{searches['gain_bias'].mean():+z.3f}",
+            f"{searches['observed_gain_bias'].mean():+z.3f}",
             f"{100 * (searches['claimed'] > 0).mean():.0f} %",
             f"{100 * (searches['wrongly_claimed'] > 0).mean():.0f} %",
             str(len(searches)),
@@ -90,7 +102,7 @@ def calibration_table(calibrations: pd.DataFrame) -> FittedTable:
         columns=columns,
         rows=rows,
         title="estimates of the trained front against the truth, at the end of n searches",
-        legend=_LEGEND,
+        notes=_NOTES,
     )
 
 
@@ -103,7 +115,7 @@ def _share_of_all_gains(searches: pd.DataFrame) -> str:
     return f"{100 * known['compared_gains_covered'].sum() / compared:.0f} %" if compared else ""
 
 
-def rungs_table(rungs: pd.DataFrame) -> Table:
+def rungs_table(rungs: pd.DataFrame) -> FittedTable:
     """Return the state of the rungs at the end of the searches, by problem, sampler and rung."""
     rows = []
     for (problem, sampler, epochs), some in rungs.groupby(["problem", "sampler", "epochs"], sort=False):

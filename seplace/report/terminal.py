@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
-
 from seplace.interval import Interval
-from seplace.report.fitted import Column, FittedTable, Row
+from seplace.report.fitted import Column, FittedTable, Note, Row
 from seplace.report.numbers import plus_minus, quantity
+from seplace.results.verdict import counted
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _SURE = 0.95
+_MOST = 0.5
+"""The share of rows in which a value must be known that its column is shown."""
 
-_LEGEND = (
-    "placement: one choice per stage, each a module, its reduction ratio and its .attachment; none: no attention\n"
-    "accuracy and gain: posterior mean [90 % credible interval]"
+_PLACEMENT = Note(
+    text="placement: one choice per stage, each a module, its reduction ratio and its .attachment; none: no attention"
 )
-_TEST_LEGEND = (
-    "test % and test gain (vs plain): of the placement, as the estimates: mean over tested seeds ± standard error over "
-    "seeds and new images"
-)
+_ESTIMATE = "posterior mean [90 % credible interval]"
 _WITHOUT_IMAGES = ", over seeds alone where it is not known which test images were right"
 
 
@@ -33,14 +30,14 @@ def front_table(
 ) -> FittedTable:
     """Return the front, and below a line the baselines that are not on it, for a terminal.
 
-    Front points have a dot. P(non-dominated) is the probability that no other candidate dominates a placement. Without
-    `has_test_images` it is not known of every tested training which test images were right.
+    Front points are bold and have a dot. P(non-dominated) is the probability that no other candidate dominates a
+    placement. Without `has_test_images` it is not known of every tested training which test images were right.
     """
     columns = [
         Column(heading="placement", is_text=True),
-        Column(heading="baseline", is_text=True, is_below=True),
+        Column(heading="(baseline)", is_text=True, is_below=True),
         Column(heading="front"),
-        Column(heading="P(non-dominated)", narrow_heading="P(non-\ndominated)"),
+        Column(heading="P(non-dominated)", narrow_heading="P(non-\ndominated)", spare=4),
         Column(heading="seeds"),
         Column(heading="accuracy %", spare=2),
         Column(heading="gain vs plain"),
@@ -54,7 +51,7 @@ def front_table(
         is_plain = row["baseline"] == "plain"
         cells = [
             row["placement"],
-            row["baseline"],
+            f"({row['baseline']})" if row["baseline"] else "",
             "●" if row["on_front"] else "",
             f"{100 * row['p_front']:.0f} %",
             str(row["n"]),
@@ -67,10 +64,22 @@ def front_table(
         ]
         is_last_point = row["on_front"] and at + 1 < len(front) and not front["on_front"].iloc[at + 1]
         rows.append(Row(cells=cells, is_bold=row["on_front"], ends_section=is_last_point))
-    legend = f"{_LEGEND}; gain vs baseline: over the best baseline that costs no more"
-    if has_test:
-        legend += f"\n{_TEST_LEGEND}{'' if has_test_images else _WITHOUT_IMAGES}"
-    return FittedTable(columns=columns, rows=rows, title=title, legend=legend)
+    of_test = "mean over tested seeds ± standard error over seeds and new images"
+    notes = [
+        _PLACEMENT,
+        Note(text="● and bold: on the front; (in parentheses): the name of a baseline"),
+        Note(
+            text="P(non-dominated): the probability that no other trained placement is better and costs no more",
+            explains=["P(non-dominated)"],
+        ),
+        Note(text=f"accuracy, gain vs plain: {_ESTIMATE}"),
+        Note(text="gain vs baseline: over the best baseline that costs no more", explains=["gain vs baseline"]),
+        Note(
+            text=f"test %, test gain (vs plain): {of_test}{'' if has_test_images else _WITHOUT_IMAGES}",
+            explains=["test %", "test gain"],
+        ),
+    ]
+    return FittedTable(columns=columns, rows=rows, title=title, notes=notes)
 
 
 def _test_cells(row: dict[Hashable, Any]) -> list[str]:
@@ -78,44 +87,70 @@ def _test_cells(row: dict[Hashable, Any]) -> list[str]:
     return [plus_minus(row["test_accuracy"], row["test_accuracy_se"]), gain]
 
 
-def recommended_table(recommended: pd.DataFrame, *, cost: str, title: str) -> FittedTable:
-    """Return the recommended placements for a terminal; those that were trained are bold."""
+def recommended_table(recommended: pd.DataFrame, *, cost: str, title: str, baselines: Mapping[str, str]) -> FittedTable:
+    """Return the recommended placements for a terminal, in their order; those with a negative gain are below a line.
+
+    `baselines` are the names of baselines by placement.
+    """
     columns = [
+        Column(heading="#"),
         Column(heading="placement", is_text=True),
-        Column(heading="seeds"),
-        Column(heading="accuracy %"),
+        Column(heading="(baseline)", is_text=True, is_below=True),
+        Column(heading="trained"),
+        Column(heading="accuracy %", spare=2),
         Column(heading="gain vs plain"),
         Column(heading=cost, spare=1),
         Column(heading=f"extra {cost}"),
     ]
-    rows = [
-        Row(
-            cells=[
-                row["placement"],
-                str(row["n"]),
-                f"{Interval.of_row(row, 'accuracy'):.2f}",
-                f"{Interval.of_row(row, 'gain'):+.2f}",
-                quantity(row[cost]),
-                quantity(row.get(f"extra_{cost}", math.nan), signed=True),
-            ],
-            is_bold=row["n"] > 0,
-        )
-        for row in recommended.to_dict("records")
+    numbered = list(enumerate(recommended.to_dict("records"), start=1))
+    lower = [number for number, row in numbered if row["gain"] < 0]
+    rows: list[Row] = []
+    for number, row in sorted(numbered, key=lambda each: each[0] in lower):
+        name = baselines.get(row["placement"], "")
+        cells = [
+            str(number),
+            row["placement"],
+            f"({name})" if name else "",
+            counted(row["n"], "seed") if row["n"] else "no",
+            f"{Interval.of_row(row, 'accuracy'):.2f}",
+            "" if name == "plain" else f"{Interval.of_row(row, 'gain'):+.2f}",
+            quantity(row[cost]),
+            quantity(row.get(f"extra_{cost}", math.nan), signed=True),
+        ]
+        is_last_above = bool(lower) and len(rows) == len(numbered) - len(lower) - 1
+        rows.append(Row(cells=cells, is_bold=row["n"] > 0, ends_section=is_last_above))
+    notes = [
+        _PLACEMENT,
+        Note(text=f"accuracy, gain: {_ESTIMATE}; bold: trained; (in parentheses): the name of a baseline"),
+        Note(text="#: the order of what each adds to the hypervolume, given those before it"),
     ]
-    return FittedTable(columns=columns, rows=rows, title=title, legend=f"{_LEGEND}; bold: trained")
+    if lower:
+        notes.append(
+            Note(
+                text="below the line: not expected to be better than the plain backbone. They are on the list since "
+                "that is not certain, and they would be cheap"
+            )
+        )
+    return FittedTable(columns=columns, rows=rows, title=title, notes=notes, is_long=True)
 
 
 def effects_table(effects: pd.DataFrame, *, kind: str, title: str) -> FittedTable:
-    """Return the effects of one kind for a terminal; those whose sign is known with 95 % probability are bold."""
+    """Return the effects of one kind for a terminal; those whose sign is known with 95 % probability are marked.
+
+    Times are left out where most are not known.
+    """
+    shown = effects[effects["kind"] == kind]
+    has_times = bool(shown["extra_latency_ms"].notna().mean() >= _MOST)
     columns = [
         Column(heading="stage", is_text=True),
         Column(heading=kind, is_text=True),
         Column(heading="effect in points"),
-        Column(heading="P(effect > 0)"),
-        Column(heading="trainings"),
+        Column(heading="P(effect > 0)", narrow_heading="P(effect\n> 0)"),
+        Column(heading="sign known", narrow_heading="sign\nknown"),
+        Column(heading="trainings", spare=3),
         Column(heading="extra flops"),
-        Column(heading="extra params"),
-        Column(heading="extra ms"),
+        Column(heading="extra params", spare=2),
+        *([Column(heading="extra ms", spare=1)] if has_times else []),
     ]
     rows = [
         Row(
@@ -124,17 +159,29 @@ def effects_table(effects: pd.DataFrame, *, kind: str, title: str) -> FittedTabl
                 row["name"],
                 f"{Interval.of_row(row, 'effect'):+.2f}",
                 f"{100 * row['p_positive']:.0f} %",
+                "●" if _is_sure(row["p_positive"]) else "",
                 f"{row['trainings']:.0f}",
                 quantity(row.get("extra_flops", math.nan), signed=True),
                 quantity(row.get("extra_params", math.nan), signed=True),
-                "" if math.isnan(row["extra_latency_ms"]) else f"{row['extra_latency_ms']:+.3f}",
+                *([_milliseconds(row["extra_latency_ms"])] if has_times else []),
             ],
-            is_bold=max(row["p_positive"], 1 - row["p_positive"]) >= _SURE,
+            is_bold=_is_sure(row["p_positive"]),
         )
-        for row in effects[effects["kind"] == kind].to_dict("records")
+        for row in shown.to_dict("records")
     ]
-    legend = "effect: over no attention in the stage, posterior mean [90 % credible interval]; bold: sign known at 95 %"
-    return FittedTable(columns=columns, rows=rows, title=title, legend=legend)
+    notes = [
+        Note(text=f"effect: over no attention in the stage, {_ESTIMATE}"),
+        Note(text="● and bold: its sign is known at 95 %"),
+    ]
+    return FittedTable(columns=columns, rows=rows, title=title, notes=notes, is_long=True)
+
+
+def _is_sure(positive: float) -> bool:
+    return max(positive, 1 - positive) >= _SURE
+
+
+def _milliseconds(extra: float) -> str:
+    return "" if math.isnan(extra) else f"{extra:+z.3f}"
 
 
 def proxies_table(proxies: pd.DataFrame, *, title: str) -> FittedTable:
@@ -142,7 +189,7 @@ def proxies_table(proxies: pd.DataFrame, *, title: str) -> FittedTable:
     columns = [
         Column(heading="proxy", is_text=True),
         Column(heading="points per sd"),
-        Column(heading="P(effect > 0)"),
+        Column(heading="P(effect > 0)", narrow_heading="P(effect\n> 0)"),
         Column(heading="R² by choices", spare=1),
         Column(heading="scored"),
         Column(heading="seconds", spare=1),
@@ -162,8 +209,8 @@ def proxies_table(proxies: pd.DataFrame, *, title: str) -> FittedTable:
         )
         for row in proxies.to_dict("records")
     ]
-    legend = "points per sd: accuracy for one standard deviation of the score, posterior mean [90 % credible interval]"
-    return FittedTable(columns=columns, rows=rows, title=title, legend=legend)
+    note = Note(text=f"points per sd: accuracy for one standard deviation of the score, {_ESTIMATE}")
+    return FittedTable(columns=columns, rows=rows, title=title, notes=[note])
 
 
 def noise_table(noise: pd.DataFrame, *, title: str) -> FittedTable:
@@ -185,11 +232,7 @@ def noise_table(noise: pd.DataFrame, *, title: str) -> FittedTable:
     return FittedTable(columns=columns, rows=rows, title=f"{title}: {size}")
 
 
-def plain_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None) -> Table:
+def plain_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "") -> FittedTable:
     """Return a table with text in the first column and numbers in the others."""
-    table = Table(title=title, title_justify="left", header_style="bold")
-    for at, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if at == 0 else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
-    return table
+    columns = [Column(heading=heading, is_text=at == 0) for at, heading in enumerate(headings)]
+    return FittedTable(columns=columns, rows=[Row(cells=row) for row in rows], title=title)

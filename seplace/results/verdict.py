@@ -62,7 +62,7 @@ def verdict(
         )
         lack = f"{_one_seed(estimates, plain)}, and what a seed does to one training is not known before the second"
         missing = f"No verdict yet: {lack}. {remedy}"
-        return " ".join([missing, _best_so_far(estimates, plain), _about(estimates)])
+        return " ".join(filter(None, [missing, _best_so_far(estimates, plain), _about(estimates)]))
     surely = estimates.surely_better(plain)
     better = [placement for placement in surely if placement not in estimates.beside]
     scope = _scope(estimates, plain, shown=len(surely))
@@ -168,8 +168,8 @@ def _about(estimates: Estimates) -> str:
 
 def _gain(gain: Interval, *, of: str = "") -> str:
     """Return a gain in points with its credible interval."""
-    points = f"{gain.value:+.2f} points{f' of {of}' if of else ''}"
-    return f"{points} (posterior mean; {100 * LEVEL:.0f} % credible interval {gain.lower:+.2f} to {gain.upper:+.2f})"
+    points = f"{gain.value:+z.2f} points{f' of {of}' if of else ''}"
+    return f"{points} (posterior mean; {100 * LEVEL:.0f} % credible interval {gain.lower:+z.2f} to {gain.upper:+z.2f})"
 
 
 def regret_sentence(regret: Mapping[str, Any]) -> str:
@@ -192,8 +192,8 @@ def gap_sentence(gap: Gap) -> str:
     fewest, most = gap.seeds
     seeds = counted(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
     found = (
-        f"Estimated gains of the front minus its gains on the test split: {between.value:+.2f} points on average "
-        f"({100 * LEVEL:.0f} % interval {between.lower:+.2f} to {between.upper:+.2f}; "
+        f"Estimated gains of the front minus its gains on the test split: {between.value:+z.2f} points on average "
+        f"({100 * LEVEL:.0f} % interval {between.lower:+z.2f} to {between.upper:+z.2f}; "
         f"{counted(gap.points, 'front point')}, {seeds})."
     )
     if between.lower > 0:

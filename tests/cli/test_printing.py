@@ -10,7 +10,9 @@ WORDS = "Placement none-se16-eca.parallel is better than the plain backbone at 9
 @pytest.mark.parametrize("is_terminal", [True, False])
 def test_sentences_are_folded_between_words_in_a_terminal_alone(monkeypatch, capsys, is_terminal):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
-    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if is_terminal:
+        monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setenv("TERM", "xterm")
     show_sentences(WORDS.strip())
     lines = capsys.readouterr().out.splitlines()

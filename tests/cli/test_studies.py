@@ -26,7 +26,7 @@ def test_a_plan(cli, tmp_path):
     code, output, _ = cli("plan", study, "--results", tmp_path / "out")
     assert code == 0
     assert "343 placements; random with a budget of 10 trainings" in output
-    assert "7 baselines first, of this budget: plain" in output
+    assert '7 baselines first, of this budget: "plain", "SE everywhere"' in output
     assert "estimated time" in output
 
 

@@ -47,6 +47,7 @@ FRONT = pd.DataFrame(
 def test_the_front_says_what_each_number_is():
     text = printed(front_table(FRONT, cost="flops", title="a study"))
     heading = text[2]
+    legend = " ".join(text[-6:])
     for words in (
         "front",
         "P(non-dominated)",
@@ -65,9 +66,15 @@ def test_the_front_says_what_each_number_is():
     assert "+0.00" not in plain  # it has no gain over itself
     assert "79.00 ± 0.25 │ +0.60 ± 0.31 │" in best
     assert "0.31" not in plain
-    assert text[-3].strip().endswith("none: no attention")
-    assert "posterior mean [90 % credible interval]; gain vs baseline: over the best baseline" in text[-2]
-    assert "of the placement, as the estimates: mean over tested seeds ± standard error over seeds and new" in text[-1]
+    for words in (
+        "none: no attention",
+        "● and bold: on the front; (in parentheses): the name of a baseline",
+        "posterior mean [90 % credible interval]",
+        "gain vs baseline: over the best baseline that costs no more",
+        "mean over tested seeds ± standard error over seeds and new images",
+    ):
+        assert words in legend
+    assert "(SE everywhere)" in beside
 
 
 def test_errors_over_seeds_alone_are_not_said_to_be_over_images():
@@ -81,10 +88,18 @@ def test_a_study_without_a_test_split_has_no_column_for_it():
     assert not any("test %" in line for line in printed(front_table(FRONT, cost="flops", title="", has_test=False)))
 
 
-def test_recommended_placements_have_the_same_legend():
-    text = printed(recommended_table(FRONT.assign(n=[0, 1, 2]), cost="flops", title="a study"))
-    assert "gain vs plain" in text[2]
-    assert text[-1].strip() == "accuracy and gain: posterior mean [90 % credible interval]; bold: trained"
+def test_recommended_placements_have_their_order_and_those_that_lose_stand_below_a_line():
+    several = FRONT.assign(n=[0, 1, 2], gain=[0.0, -0.4, 0.3])
+    table = recommended_table(several, cost="flops", title="a study", baselines={"none-none": "plain"})
+    text = printed(table)
+    plain, worse, better = (next(line for line in text if f" {name} " in line) for name in FRONT["placement"])
+    assert plain.startswith("│ 1 │ none-none │ (plain)")
+    assert "│      no │" in plain
+    assert "0.00 [" not in plain.replace("80.00 [", "")
+    assert worse.startswith("│ 2 │ none-se4")
+    assert text.index(plain) < text.index(better) < text.index(worse)
+    assert "below the line: not expected to be better than the plain backbone" in " ".join(text)
+    assert "below the line" not in " ".join(printed(recommended_table(FRONT, cost="flops", title="", baselines={})))
 
 
 @pytest.mark.parametrize(
