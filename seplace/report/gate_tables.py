@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from seplace.gates.classes import ClassShare
-from seplace.report.fitted import Column, FittedTable, Row
+from seplace.report.fitted import Column, FittedTable, Note, Row
 
 if TYPE_CHECKING:
     from seplace.gates.record import GateRecord
@@ -50,16 +50,16 @@ def gates_table(record: GateRecord) -> FittedTable:
             f"{row['open'] + row['at_start']:.0f} %",
         ]
         rows.append(Row(cells=cells, ends_section=is_last))
-    legend = (
-        "mean and 5-95 % range over images and channels; sd between channels, images and positions\n"
+    notes = (
+        "mean and 5-95 % range over images and channels; sd between channels, images and positions",
         "by class: share of the variance between images that is between their classes, corrected for chance; ns: not "
-        "shown (permutation, 1 %)\n"
+        "shown (permutation, 1 %)",
         "dead: percent of channels whose gate is 0, or one value for all images; saturated: at its upper bound, or "
-        "where it started"
+        "where it started",
     )
     return FittedTable(
         columns=columns,
         rows=rows,
         title=f"gates of {record.placement} on {record.backbone}, over {record.images}",
-        legend=legend,
+        notes=[Note(text=note) for note in notes],
     )

@@ -92,6 +92,7 @@ def counts() -> list[dict]:
         for end, value in (("", 12.31), ("_lower", 11.91), ("_upper", 13.42))
     }
     first = {"backbone": "resnet50_v1", "image_size": 224, "name": "SE everywhere", "batch": 32, "threads": 2}
+    first["placement"] = "se16-se16-se16-se16"
     return [
         first | costs | extras | times | {"device": "cpu", "torch": "2.13", "repeats": 10, "peak_tensor_bytes": 9e9}
     ]
