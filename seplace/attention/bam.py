@@ -6,7 +6,7 @@ from collections import OrderedDict
 
 from torch import Tensor, nn
 
-from seplace.attention.gate import full_precision, hidden_units
+from seplace.attention.gate import Gate, hidden_units, refuse_single_value
 
 
 class ChannelMap(nn.Module):
@@ -49,7 +49,7 @@ class SpatialMap(nn.Sequential):
         )
 
 
-class BAM(nn.Module):
+class BAM(Gate):
     """g(u) = 1 + σ(M_c + M_s): a score of each channel plus a score of each position, with h = C/r hidden units.
 
     Batch norms follow the hidden layers only: 3Ch + 18h² + C + 15h + 1 parameters, 2Ch + HW(Ch + 18h² + h) MACs.
@@ -66,11 +66,12 @@ class BAM(nn.Module):
             for parameter in (*self.channel.expand.parameters(), *self.spatial[-1].parameters()):
                 nn.init.zeros_(parameter)
 
-    def forward(self, u: Tensor) -> Tensor:
+    def compute(self, u: Tensor) -> Tensor:
         """Return the gate (N, C, H, W) of u (N, C, H, W)."""
-        if self.training and len(u) == 1:
-            raise ValueError("BAM's batch norm of pooled channels cannot train on one image: use a larger batch")
-        with full_precision(u):
-            scores: Tensor = self.channel(u) + self.spatial(u.to(self.channel.reduce.weight.dtype))
-            gate = self.least + scores.sigmoid()
+        if self.training:
+            refuse_single_value(
+                u.shape[0], "BAM's batch norm of pooled channels cannot train on one image: use a larger batch"
+            )
+        scores: Tensor = self.channel(u) + self.spatial(u.to(self.channel.reduce.weight.dtype))
+        gate = self.least + scores.sigmoid()
         return gate.to(u.dtype)

@@ -6,12 +6,10 @@ equal the maximum; in a compiled network in bf16 there may be no equal element, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
-from seplace.attention.gate import full_precision, hidden_units, squashing
+from seplace.attention.gate import Gate, hidden_units, refuse_single_value, squashing
 
 
 class ChannelGate(nn.Module):
@@ -48,43 +46,18 @@ class SpatialGate(nn.Module):
 
     def forward(self, v: Tensor) -> Tensor:
         """Return the gate (N, 1, H, W) of v (N, C, H, W)."""
-        if self.training and v.shape[0] * v.shape[2] * v.shape[3] == 1:
-            raise ValueError("CBAM's batch norm cannot train on one image with a 1x1 map: use a larger batch or image")
+        if self.training:
+            refuse_single_value(
+                v.shape[0] * v.shape[2] * v.shape[3],
+                "CBAM's batch norm cannot train on one image with a 1x1 map: use a larger batch or image",
+            )
         dtype = self.conv.weight.dtype
         pooled = torch.cat([v.max(1, keepdim=True).values.to(dtype), v.mean(1, keepdim=True, dtype=dtype)], dim=1)
         gate: Tensor = self.squash(self.norm(self.conv(pooled)))
         return gate
 
 
-def channel_then_spatial(channel: nn.Module, spatial: nn.Module, u: Tensor) -> Tensor:
-    """Return M_c(u) ⊙ M_s(u ⊙ M_c(u)), the order of the paper."""
-    channel_gate: Tensor = channel(u).to(u.dtype)
-    spatial_gate: Tensor = spatial(u * channel_gate).to(u.dtype)
-    return channel_gate * spatial_gate
-
-
-def spatial_then_channel(channel: nn.Module, spatial: nn.Module, u: Tensor) -> Tensor:
-    """Return M_s(u) ⊙ M_c(u ⊙ M_s(u))."""
-    spatial_gate: Tensor = spatial(u).to(u.dtype)
-    channel_gate: Tensor = channel(u * spatial_gate).to(u.dtype)
-    return channel_gate * spatial_gate
-
-
-def channel_beside_spatial(channel: nn.Module, spatial: nn.Module, u: Tensor) -> Tensor:
-    """Return M_c(u) ⊙ M_s(u)."""
-    channel_gate: Tensor = channel(u).to(u.dtype)
-    spatial_gate: Tensor = spatial(u).to(u.dtype)
-    return channel_gate * spatial_gate
-
-
-_ORDERS: dict[str, Callable[[nn.Module, nn.Module, Tensor], Tensor]] = {
-    "channel_spatial": channel_then_spatial,
-    "spatial_channel": spatial_then_channel,
-    "parallel": channel_beside_spatial,
-}
-
-
-class CBAM(nn.Module):
+class CBAM(Gate):
     """g(u) = M_c ⊙ M_s: the channel gate of u times the spatial gate of v = u ⊙ M_c.
 
     2Ch + C + h + 100 parameters, 4Ch + 98·H·W MACs in every order. `spatial_channel` takes the spatial gate of u and
@@ -103,9 +76,15 @@ class CBAM(nn.Module):
         super().__init__()
         self.channel = ChannelGate(channels, hidden_units(channels, ratio, min_hidden), init=init)
         self.spatial = SpatialGate(init=init)
-        self.combine = _ORDERS[order]
+        self.order = order
 
-    def forward(self, u: Tensor) -> Tensor:
+    def compute(self, u: Tensor) -> Tensor:
         """Return the gate (N, C, H, W) of u (N, C, H, W)."""
-        with full_precision(u):
-            return self.combine(self.channel, self.spatial, u)
+        if self.order == "spatial_channel":
+            spatial = self.spatial(u).to(u.dtype)
+            channel = self.channel(u * spatial).to(u.dtype)
+        else:
+            channel = self.channel(u).to(u.dtype)
+            spatial = self.spatial(u if self.order == "parallel" else u * channel).to(u.dtype)
+        gate: Tensor = channel * spatial
+        return gate

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from seplace.attention.gate import full_precision, hidden_units, squashing
+from seplace.attention.gate import Gate, hidden_units, squashing
 
 
-class CoordinateAttention(nn.Module):
+class CoordinateAttention(Gate):
     """g(u) = g_h ⊙ g_w: a gate for each row times a gate for each column, with m = max(8, C/r) hidden units.
 
     Both directions share f = hswish(BN(W1 [mean over W; mean over H] + b1)), of H + W positions. g_h = σ(W_h f + b_h)
@@ -28,14 +28,13 @@ class CoordinateAttention(nn.Module):
             for parameter in (*self.expand_rows.parameters(), *self.expand_columns.parameters()):
                 nn.init.zeros_(parameter)
 
-    def forward(self, u: Tensor) -> Tensor:
+    def compute(self, u: Tensor) -> Tensor:
         """Return the gate (N, C, H, W) of u (N, C, H, W)."""
         height, width = u.shape[2:]
         dtype = self.reduce.weight.dtype
-        with full_precision(u):
-            pooled = torch.cat([u.mean(3, dtype=dtype), u.mean(2, dtype=dtype)], dim=2)
-            rows, columns = self.hardswish(self.norm(self.reduce(pooled))).split([height, width], dim=2)
-            row_gate: Tensor = self.squash(self.expand_rows(rows))
-            column_gate: Tensor = self.squash(self.expand_columns(columns))
-            gate = row_gate[:, :, :, None] * column_gate[:, :, None, :]
+        pooled = torch.cat([u.mean(3, dtype=dtype), u.mean(2, dtype=dtype)], dim=2)
+        rows, columns = self.hardswish(self.norm(self.reduce(pooled))).split([height, width], dim=2)
+        row_gate: Tensor = self.squash(self.expand_rows(rows))
+        column_gate: Tensor = self.squash(self.expand_columns(columns))
+        gate = row_gate[:, :, :, None] * column_gate[:, :, None, :]
         return gate.to(u.dtype)

@@ -6,10 +6,10 @@ import math
 
 from torch import Tensor, nn
 
-from seplace.attention.gate import full_precision, squashing
+from seplace.attention.gate import Gate, squashing
 
 
-class ECA(nn.Module):
+class ECA(Gate):
     """g(u) = σ(conv1d_k(avgpool(u))) across channels, no bias: k parameters, k·C MACs.
 
     The kernel follows equation 12 of the paper with γ = 2 and b = 1: 3 for 16 to 64 channels, 5 for 128 to 1024.
@@ -24,9 +24,8 @@ class ECA(nn.Module):
         if init == "identity":
             nn.init.zeros_(self.conv.weight)
 
-    def forward(self, u: Tensor) -> Tensor:
+    def compute(self, u: Tensor) -> Tensor:
         """Return the gate (N, C, 1, 1) of u (N, C, H, W)."""
-        with full_precision(u):
-            squeezed = u.mean((2, 3), dtype=self.conv.weight.dtype)
-            gate: Tensor = self.squash(self.conv(squeezed[:, None, :]))
+        squeezed = u.mean((2, 3), dtype=self.conv.weight.dtype)
+        gate: Tensor = self.squash(self.conv(squeezed[:, None, :]))
         return gate[:, 0, :, None, None].to(u.dtype)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from seplace.attention.gate import full_precision, squashing
+from seplace.attention.gate import Gate, squashing
 
 
-class ESE(nn.Module):
+class ESE(Gate):
     """g(u) = hardsigmoid(W avgpool(u) + b), without a reduction: C² + C parameters, C² MACs."""
 
     def __init__(self, channels: int, *, init: str = "paper") -> None:
@@ -18,8 +18,7 @@ class ESE(nn.Module):
             nn.init.zeros_(self.excite.weight)
             nn.init.zeros_(self.excite.bias)
 
-    def forward(self, u: Tensor) -> Tensor:
+    def compute(self, u: Tensor) -> Tensor:
         """Return the gate (N, C, 1, 1) of u (N, C, H, W)."""
-        with full_precision(u):
-            gate: Tensor = self.squash(self.excite(u.mean((2, 3), dtype=self.excite.weight.dtype)))
+        gate: Tensor = self.squash(self.excite(u.mean((2, 3), dtype=self.excite.weight.dtype)))
         return gate[:, :, None, None].to(u.dtype)

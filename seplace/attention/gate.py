@@ -1,13 +1,15 @@
 """Parts that gates share: hidden units, squashing, the start at the identity, and full precision."""
 
+# torch.jit lists no names, and torch.jit.script reads a comment behind a statement as a type.
+# mypy: disable-error-code="attr-defined"
+
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
 
-# Gates clamp values to this magnitude before they square them or multiply them by the map: the gate of a map with
-# larger values is finite, if not exact.
-LARGEST_SQUARED = 1e15
+import torch
+from torch import Tensor, fx, nn
 
 
 class TwiceSigmoid(nn.Module):
@@ -84,11 +86,80 @@ def hidden_units(channels: int, ratio: int, min_hidden: int) -> int:
     return max(channels // ratio, min_hidden)
 
 
-def full_precision(u: Tensor) -> torch.autocast:
+@fx.wrap
+def entered_full_precision(u: Tensor) -> ExitStack:
+    """Switch mixed precision off; a call of a traced graph."""
+    context = ExitStack()
+    context.enter_context(torch.autocast(u.device.type, enabled=False))
+    return context
+
+
+@fx.has_side_effect
+@fx.wrap
+def leave_full_precision(context: ExitStack) -> None:
+    """Switch mixed precision on again where it was on; a call of a traced graph, which needs no result to stay."""
+    context.close()
+
+
+class TracedFullPrecision:
+    """The context of `full_precision` in a graph of torch.fx, which holds calls and no contexts."""
+
+    def __init__(self, u: Tensor) -> None:
+        self.u = u
+
+    def __enter__(self) -> None:
+        self.context = entered_full_precision(self.u)
+
+    def __exit__(self, *_: object) -> None:
+        leave_full_precision(self.context)
+
+
+def full_precision(u: Tensor) -> AbstractContextManager[object]:
     """Return a context in which layers run in the precision of their weights under mixed precision, too."""
-    return torch.autocast(u.device.type, enabled=False)
+    return TracedFullPrecision(u) if isinstance(u, fx.Proxy) else torch.autocast(u.device.type, enabled=False)
+
+
+class Gate(nn.Module):
+    """A gate that is computed in the precision of its weights, under mixed precision, too.
+
+    A script of torch.jit is the exception: it cannot leave the mixed precision around it.
+    """
+
+    __constants__: Sequence[str] = ("largest_squared",)
+    largest_squared = 1e15
+    """The magnitude to which values are clamped before they are squared or multiplied by the map: the gate of a map
+    with larger values is finite, if not exact."""
+
+    def compute(self, u: Tensor) -> Tensor:
+        """Return the gate of u (N, C, H, W), in the type of u."""
+        raise NotImplementedError
+
+    def forward(self, u: Tensor) -> Tensor:
+        """Return the gate of u (N, C, H, W), in the type of u."""
+        if torch.jit.is_scripting():
+            return self.compute(u)
+        with full_precision(u):
+            return self.compute(u)
+
+
+@fx.wrap
+def promoted(dtype: torch.dtype) -> torch.dtype:
+    """Return fp32, or `dtype` where that is wider; in a traced graph, a call."""
+    return torch.promote_types(dtype, torch.float32)
 
 
 def full_dtype(u: Tensor) -> torch.dtype:
     """Return fp32, or the type of `u` where that is wider, for gates without weights."""
-    return torch.promote_types(u.dtype, torch.float32)
+    return promoted(u.dtype)
+
+
+@fx.wrap
+def check_values(count: int, message: str) -> None:
+    """Raise ValueError unless there are several values; in a traced graph, a call."""
+    if count == 1:
+        raise ValueError(message)
+
+
+def refuse_single_value(count: int, message: str) -> None:
+    """Raise ValueError where a batch norm would train on a single value a channel."""
+    check_values(count, message)

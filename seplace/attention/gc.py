@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
-from seplace.attention.gate import LARGEST_SQUARED, full_precision, hidden_units
+from seplace.attention.gate import Gate, hidden_units
 
 
-class GC(nn.Module):
+@fx.wrap
+def bounded(hidden: Tensor, largest: float) -> Tensor:
+    """Clamp values to a magnitude, or to that of fp16 where it is less; in a traced graph, a call."""
+    largest = min(largest, 65504.0) if hidden.dtype == torch.float16 else largest
+    return hidden.clamp(-largest, largest)
+
+
+class GC(Gate):
     """a(u) = W2 φ(LN(W1 Σ_j α_j u_j + b1)) + b2 with α = softmax over positions j of w·u_j + b; u + a(u) is the map.
 
     2Ch + 2C + 3h + 1 parameters, 2C·H·W + 2Ch MACs. The last layer starts at zero, so with either init u + a(u) = u.
@@ -29,13 +36,11 @@ class GC(nn.Module):
         nn.init.zeros_(self.expand.weight)
         nn.init.zeros_(self.expand.bias)
 
-    def forward(self, u: Tensor) -> Tensor:
+    def compute(self, u: Tensor) -> Tensor:
         """Return the vector (N, C, 1, 1) that is added to u (N, C, H, W)."""
-        with full_precision(u):
-            pixels = u.to(self.reduce.weight.dtype)
-            weights = self.attend(pixels).flatten(2).softmax(2)
-            context = pixels.flatten(2) @ weights.transpose(1, 2)
-            hidden: Tensor = self.reduce(context[:, :, 0])
-            largest = min(LARGEST_SQUARED, torch.finfo(hidden.dtype).max)  # beyond it the layer norm is NaN
-            added: Tensor = self.expand(self.relu(self.norm(hidden.clamp(-largest, largest))))
+        pixels = u.to(self.reduce.weight.dtype)
+        weights = self.attend(pixels).flatten(2).softmax(2)
+        context = pixels.flatten(2) @ weights.transpose(1, 2)
+        hidden = bounded(self.reduce(context[:, :, 0]), self.largest_squared)  # beyond it the layer norm is NaN
+        added: Tensor = self.expand(self.relu(self.norm(hidden)))
         return added[:, :, None, None].to(u.dtype)

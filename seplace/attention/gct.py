@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from seplace.attention.gate import LARGEST_SQUARED, OnePlusTanh, full_dtype, full_precision
+from seplace.attention.gate import Gate, OnePlusTanh, full_dtype
 
 
-class GCT(nn.Module):
+class GCT(Gate):
     """g(u) = 1 + tanh(γ ŝ + β), ŝ = s / √(mean_c s² + ε), s = α √(Σ u² + ε) over the map: 3C parameters, no MACs.
 
     It starts as the identity with either init, since α = 1 and γ = β = 0 at the start in the paper. ε = 1e-5.
@@ -22,11 +22,10 @@ class GCT(nn.Module):
         self.epsilon = 1e-5
         self.squash = OnePlusTanh()
 
-    def forward(self, u: Tensor) -> Tensor:
+    def compute(self, u: Tensor) -> Tensor:
         """Return the gate (N, C, 1, 1) of u (N, C, H, W)."""
-        with full_precision(u):
-            energy = u.to(full_dtype(u)).square().sum((2, 3)).clamp(max=LARGEST_SQUARED**2)
-            embedding = self.alpha * (energy + self.epsilon).sqrt()
-            normalized = embedding * (embedding.square().mean(1, keepdim=True) + self.epsilon).rsqrt()
-            gate: Tensor = self.squash(self.gamma * normalized + self.beta)
+        energy = u.to(full_dtype(u)).square().sum((2, 3)).clamp(max=self.largest_squared**2)
+        embedding = self.alpha * (energy + self.epsilon).sqrt()
+        normalized = embedding * (embedding.square().mean(1, keepdim=True) + self.epsilon).rsqrt()
+        gate: Tensor = self.squash(self.gamma * normalized + self.beta)
         return gate[:, :, None, None].to(u.dtype)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
-from seplace.attention.gate import fading, full_dtype, full_precision, squashing
+from seplace.attention.gate import Gate, fading, full_dtype, refuse_single_value, squashing
 
 
 class GatherByMean(nn.Module):
@@ -21,6 +21,13 @@ class GatherByMean(nn.Module):
         return gate[:, :, None, None]
 
 
+@fx.wrap
+def check_map(u: Tensor, map_size: int) -> None:
+    """Raise ValueError for a map of another size; in a traced graph, a call."""
+    if u.shape[2] != map_size or u.shape[3] != map_size:
+        raise ValueError(f"GE with map_size {map_size} cannot gather a {u.shape[2]}x{u.shape[3]} map")
+
+
 class GatherByConvolution(nn.Module):
     """σ(BN(depthwise conv_kxk(u))) on k x k maps, θ in the paper: Ckk + 2C parameters, Ckk MACs."""
 
@@ -34,16 +41,16 @@ class GatherByConvolution(nn.Module):
 
     def forward(self, u: Tensor) -> Tensor:
         """Return the gate (N, C, 1, 1) of u (N, C, k, k)."""
-        height, width = self.conv.kernel_size
-        if (u.shape[2], u.shape[3]) != (height, width):
-            raise ValueError(f"GE with map_size {height} cannot gather a {u.shape[2]}x{u.shape[3]} map")
-        if self.training and u.shape[0] == 1:
-            raise ValueError("GE's batch norm cannot train on one image: use a larger batch, or GE without map_size")
+        check_map(u, self.conv.kernel_size[0])
+        if self.training:
+            refuse_single_value(
+                u.shape[0], "GE's batch norm cannot train on one image: use a larger batch, or GE without map_size"
+            )
         gate: Tensor = self.squash(self.norm(self.conv(u.to(self.conv.weight.dtype))))
         return gate
 
 
-class GE(nn.Module):
+class GE(Gate):
     """g(u) = σ(avgpool(u)) without parameters, or σ(BN(depthwise conv_kxk(u))) for maps of k x k = `map_size`.
 
     0 parameters and MACs, or Ckk + 2C parameters and Ckk MACs. Without a map size no parameter could start at the
@@ -56,8 +63,7 @@ class GE(nn.Module):
             GatherByMean(init=init) if map_size is None else GatherByConvolution(channels, map_size, init=init)
         )
 
-    def forward(self, u: Tensor) -> Tensor:
+    def compute(self, u: Tensor) -> Tensor:
         """Return the gate (N, C, 1, 1) of u (N, C, H, W)."""
-        with full_precision(u):
-            gate: Tensor = self.excite(u)
+        gate: Tensor = self.excite(u)
         return gate.to(u.dtype)

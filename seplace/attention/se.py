@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seplace.attention.gate import full_precision, hidden_units, squashing
+from seplace.attention.gate import Gate, hidden_units, squashing
 
 
 class AverageSqueeze(nn.Module):
@@ -47,7 +47,7 @@ _SQUEEZES: dict[str, type[AverageSqueeze | MaximumSqueeze | PyramidSqueeze]] = {
 }
 
 
-class SqueezeExcitation(nn.Module):
+class SqueezeExcitation(Gate):
     """σ(W2 φ(W1 squeeze(u))) with a given number of hidden units h."""
 
     def __init__(self, channels: int, hidden: int, *, init: str, squeeze: str, excitation: str, bias: str) -> None:
@@ -62,11 +62,10 @@ class SqueezeExcitation(nn.Module):
             for parameter in self.expand.parameters():
                 nn.init.zeros_(parameter)
 
-    def forward(self, u: Tensor) -> Tensor:
+    def compute(self, u: Tensor) -> Tensor:
         """Return the gate (N, C, 1, 1) of u (N, C, H, W)."""
-        with full_precision(u):
-            squeezed = self.squeeze(u, self.reduce.weight.dtype)
-            gate: Tensor = self.squash(self.expand(self.relu(self.reduce(squeezed))))
+        squeezed = self.squeeze(u, self.reduce.weight.dtype)
+        gate: Tensor = self.squash(self.expand(self.relu(self.reduce(squeezed))))
         return gate[:, :, None, None].to(u.dtype)
 
 

@@ -7,10 +7,10 @@ import math
 import torch
 from torch import Tensor, nn
 
-from seplace.attention.gate import LARGEST_SQUARED, full_dtype, full_precision, squashing
+from seplace.attention.gate import Gate, full_dtype, squashing
 
 
-class SGE(nn.Module):
+class SGE(Gate):
     """g(u) = σ(w ĉ + b) for each group of channels and each pixel: 2G parameters, no MACs.
 
     c = ⟨avgpool(u), u⟩ over the channels of a group, ĉ = (c − mean(c)) / (std(c) + 1e-5) over pixels, the variance
@@ -25,15 +25,14 @@ class SGE(nn.Module):
         self.epsilon = 1e-5
         self.squash = squashing(init)
 
-    def forward(self, u: Tensor) -> Tensor:
+    def compute(self, u: Tensor) -> Tensor:
         """Return the gate (N, C, H, W) of u (N, C, H, W)."""
         images, channels, height, width = u.shape
-        with full_precision(u):
-            grouped = u.to(full_dtype(u)).reshape(images, self.groups, -1, height, width)
-            pooled = grouped.mean((3, 4), keepdim=True).clamp(-LARGEST_SQUARED, LARGEST_SQUARED)
-            similarity = (pooled * grouped).sum(2)
-            centered = similarity - similarity.mean((2, 3), keepdim=True)
-            spread = similarity.std((2, 3), correction=0, keepdim=True)
-            score = self.weight[:, None, None] * (centered / (spread + self.epsilon)) + self.bias[:, None, None]
-            gate: Tensor = self.squash(score)
+        grouped = u.to(full_dtype(u)).reshape(images, self.groups, -1, height, width)
+        pooled = grouped.mean((3, 4), keepdim=True).clamp(-self.largest_squared, self.largest_squared)
+        similarity = (pooled * grouped).sum(2)
+        centered = similarity - similarity.mean((2, 3), keepdim=True)
+        spread = similarity.std((2, 3), correction=0, keepdim=True)
+        score = self.weight[:, None, None] * (centered / (spread + self.epsilon)) + self.bias[:, None, None]
+        gate: Tensor = self.squash(score)
         return gate.to(u.dtype)[:, :, None].expand_as(grouped).reshape(images, channels, height, width)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
-from seplace.attention.gate import fading, full_dtype, full_precision
+from seplace.attention.gate import Gate, fading, full_dtype
 
 
-class SimAM(nn.Module):
+@fx.wrap
+def degrees_of_freedom(height: int, width: int) -> int:
+    """Return the divisor of the variance of a map; in a traced graph, a call."""
+    return max(height * width - 1, 1)
+
+
+class SimAM(Gate):
     """g(u) = σ(d / (4(v + λ)) + 0.5), d = (u − mean(u))², v = Σ d / (HW − 1) over the map, λ = 1e-4.
 
     No parameters, no MACs. `init="identity"` adds one parameter: g = 1 + a(σ(…) − 1) with a learned a that starts at 0.
@@ -20,14 +26,13 @@ class SimAM(nn.Module):
         self.squash = nn.Sigmoid()
         self.fade = fading(init)
 
-    def forward(self, u: Tensor) -> Tensor:
+    def compute(self, u: Tensor) -> Tensor:
         """Return the gate (N, C, H, W) of u (N, C, H, W)."""
-        others = max(u.shape[2] * u.shape[3] - 1, 1)
-        with full_precision(u):
-            deviation = u.to(full_dtype(u))
-            deviation = deviation - deviation.mean((2, 3), keepdim=True)
-            energy = deviation.square().sum((2, 3), keepdim=True)
-            # The root of d / (4(v + λ)) is squared: where d and v overflow it is 0, while their quotient is NaN.
-            score = deviation * (0.5 * (energy / others + self.penalty).rsqrt())
-            gate: Tensor = self.fade(self.squash(score.square() + 0.5))
+        others = degrees_of_freedom(u.shape[2], u.shape[3])
+        deviation = u.to(full_dtype(u))
+        deviation = deviation - deviation.mean((2, 3), keepdim=True)
+        energy = deviation.square().sum((2, 3), keepdim=True)
+        # The root of d / (4(v + λ)) is squared: where d and v overflow it is 0, while their quotient is NaN.
+        score = deviation * (0.5 * (energy / others + self.penalty).rsqrt())
+        gate: Tensor = self.fade(self.squash(score.square() + 0.5))
         return gate.to(u.dtype)

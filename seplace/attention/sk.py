@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from seplace.attention.gate import full_precision, hidden_units
+from seplace.attention.gate import Gate, hidden_units, refuse_single_value
 
 
 class OwnAlone(nn.Module):
@@ -20,7 +20,7 @@ class OwnAlone(nn.Module):
         return torch.stack([2 * own, 2 * dilated - 1], dim=1)
 
 
-class SK(nn.Module):
+class SK(Gate):
     """Softmax over two branches of W' φ(BN(W avgpool(U))), with U their sum and m = max(C/r, 32) hidden units.
 
     Cm + 2m + 2Cm parameters and 3Cm MACs, without biases.
@@ -37,12 +37,11 @@ class SK(nn.Module):
         if init == "identity":
             nn.init.zeros_(self.expand.weight)
 
-    def forward(self, u: Tensor) -> Tensor:
+    def compute(self, u: Tensor) -> Tensor:
         """Return the weights (N, 2, C, 1, 1) of two maps whose sum is u (N, C, H, W)."""
-        if self.training and u.shape[0] == 1:
-            raise ValueError("SK's batch norm cannot train on one image: use a larger batch")
-        with full_precision(u):
-            squeezed = u.mean((2, 3), dtype=self.reduce.weight.dtype)
-            scores = self.expand(self.relu(self.norm(self.reduce(squeezed))))
-            weights: Tensor = self.start(scores.reshape(u.shape[0], 2, -1).softmax(1))
+        if self.training:
+            refuse_single_value(u.shape[0], "SK's batch norm cannot train on one image: use a larger batch")
+        squeezed = u.mean((2, 3), dtype=self.reduce.weight.dtype)
+        scores = self.expand(self.relu(self.norm(self.reduce(squeezed))))
+        weights: Tensor = self.start(scores.reshape(u.shape[0], 2, -1).softmax(1))
         return weights[..., None, None].to(u.dtype)

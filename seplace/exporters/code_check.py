@@ -6,7 +6,7 @@ import ast
 
 from seplace.errors import InputError
 
-ALLOWED_IMPORTS = frozenset({"__future__", "collections", "collections.abc", "math", "typing"})
+ALLOWED_IMPORTS = frozenset({"__future__", "collections", "collections.abc", "contextlib", "math", "typing"})
 """The modules that exported code may import, besides torch and its submodules."""
 
 _REFUSED_NAMES = frozenset({"__builtins__", "__import__", "breakpoint", "compile", "eval", "exec", "globals", "open"})

@@ -121,7 +121,7 @@ class Definitions:
                 self.imports.add(binding)
         elif _top_package(binding.module) not in self._packages:
             raise UnexportableCode(
-                f"{module} imports {binding.module}; exported code imports torch, collections, math, typing"
+                f"{module} imports {binding.module}; exported code imports torch, collections, contextlib, math, typing"
             )
         elif binding.name is None or binding.alias not in (None, binding.name):
             raise UnexportableCode(f"{module}: write `from {binding.module} import …` without renaming, not {name}")

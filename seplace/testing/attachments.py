@@ -14,6 +14,7 @@ from seplace.attachments import ATTACHMENTS
 from seplace.attention.applied import Scaled
 from seplace.backbones.describe import describe
 from seplace.testing.expectations import expect
+from seplace.testing.tracing import TRACERS, expect_traceable
 
 
 @dataclass(frozen=True)
@@ -179,6 +180,13 @@ def makes_one_gate_a_block(name: str, place: Place) -> None:
     expect(len(made) == 2 and made[0] is not made[1], f"{name}, {place}: two blocks have made {len(made)} gates")
 
 
+def can_be_traced(name: str, place: Place) -> None:
+    """Check that torch.fx and torch.jit.script take the block with its gate."""
+    block = attached(name, warmed_up(place))
+    for tracer in TRACERS:
+        expect_traceable(block, _input_of(block), f"{name}, {place}", tracer=tracer)
+
+
 CHECKS = (
     gives_the_gate_its_width,
     changes_nothing_with_an_open_gate,
@@ -188,6 +196,9 @@ CHECKS = (
     makes_one_gate_a_block,
 )
 """The checks that every attachment of gates passes, for each of BLOCKS."""
+
+PROMISED = (can_be_traced,)
+"""The checks that the entries of seplace pass beside."""
 
 
 def _input_of(block: nn.Module) -> Tensor:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from seplace.attention import ATTENTION
 from seplace.attention.options import GateOptions, Init
@@ -15,6 +15,7 @@ from seplace.costs import COSTS
 from seplace.models import create_model, gate_arguments
 from seplace.placement import Placement, StageChoice
 from seplace.testing.expectations import expect, expect_error
+from seplace.testing.tracing import TRACERS, expect_traceable
 
 CHANNELS = (8, 16, 64, 96)
 RATIO = 4
@@ -247,6 +248,22 @@ def computes_in_full_precision(name: str) -> None:
             expect(is_same, f"{variant}, init {init}: autocast changes the gate")
 
 
+def can_be_traced(name: str) -> None:
+    """Check that torch.fx and torch.jit.script take the gate, and that a graph leaves autocast as the gate does."""
+    for number, variant in enumerate(variants_of(name)):
+        gate, u = variant.gate(init=_INITS[number % 2]), variant.map_of(2, 16)
+        for tracer in TRACERS:
+            expect_traceable(gate, u, f"the gate {variant}", tracer=tracer)
+        gate.eval()
+        expected = gate(u)
+        graph = fx.symbolic_trace(gate)
+        graph.graph.eliminate_dead_code()
+        graph.recompile()
+        with torch.autocast("cpu", torch.bfloat16):
+            is_same = torch.equal(graph(u), expected)
+        expect(is_same, f"{variant}: autocast changes the traced gate")
+
+
 def has_its_first_value_as_default(name: str) -> None:
     """Check that an option which is left out has the first of its values."""
     for option, values in ATTENTION.entry(name).options.items():
@@ -286,6 +303,7 @@ PROMISED = (
     starts_as_the_identity,
     says_whether_the_papers_gate_is_the_identity,
     computes_in_full_precision,
+    can_be_traced,
     has_its_first_value_as_default,
     refuses_a_ratio_without_hidden_units,
 )

@@ -17,6 +17,7 @@ from seplace.backbones.foreign.slotted import slotted
 from seplace.models import build, without_weights
 from seplace.placement import Placement, StageChoice
 from seplace.testing.expectations import expect
+from seplace.testing.tracing import expect_traceable
 
 GATE = GateOptions(init="paper")
 
@@ -171,6 +172,14 @@ def has_no_attention_by_itself(text: str) -> None:
     """Check that the plain network holds no module of seplace's attention."""
     held = [type(module).__module__ for module in shared(text).modules()]
     expect(not any(module.startswith("seplace.attention") for module in held), f"{text}: the plain network has a gate")
+
+
+def can_be_traced(text: str, *, tracer: str) -> None:
+    """Check that a tracer takes the plain network, of an eighth of its width where it has one."""
+    narrow = f"{text}[width=0.125]" if not BACKBONES.is_external(text) and "[" not in text else text
+    network, side = network_of(narrow), describe(narrow).min_image_size
+    images = torch.randn(2, _channels_of(narrow), side, side, generator=torch.Generator().manual_seed(0))
+    expect_traceable(network, images, narrow, tracer=tracer)
 
 
 CHECKS = (

@@ -16,7 +16,7 @@ each_attachment = pytest.mark.parametrize("name", [name for name in ATTACHMENTS 
 
 @each_attachment
 @each_block
-@pytest.mark.parametrize("check", attachments.CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check", [*attachments.CHECKS, *attachments.PROMISED], ids=lambda check: check.__name__)
 def test_an_entry_does_what_its_shelf_asks(name: str, place: Place, check) -> None:
     check(name, place)
 

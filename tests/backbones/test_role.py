@@ -8,9 +8,13 @@ import pytest
 from seplace.backbones import BACKBONES
 from seplace.backbones.describe import describe
 from seplace.testing import backbones
+from tests.marks import in_the_long_form
 
 ONE_A_CLASS = {describe(name).network: name for name in reversed(list(BACKBONES))}.values()
 """A network class is given classes and channels when a backbone is built; its depth and width do not matter."""
+
+SLOW = ("preact_resnet110", "preact_resnet164", "inception_resnet_v2")
+"""Deep networks, whose blocks stand in others, too."""
 
 
 def test_describing_all_of_them_needs_no_torch() -> None:
@@ -29,6 +33,14 @@ def test_describing_all_of_them_needs_no_torch() -> None:
 def test_an_entry_does_what_its_shelf_asks(name: str, check) -> None:
     if check is not backbones.takes_other_classes_and_channels or name in ONE_A_CLASS:
         check(name)
+
+
+@pytest.mark.parametrize(
+    "name", [in_the_long_form(name) if name in SLOW or name.endswith("_v1") else name for name in ONE_A_CLASS]
+)
+@pytest.mark.parametrize("tracer", ["torch.fx", in_the_long_form("torch.jit.script")])
+def test_a_network_can_be_traced(name: str, tracer: str) -> None:
+    backbones.can_be_traced(name, tracer=tracer)
 
 
 @pytest.mark.parametrize("name", BACKBONES)

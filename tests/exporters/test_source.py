@@ -78,6 +78,7 @@ def test_plain_source_holds_no_attention(backbone):
 def test_source_holds_only_what_is_used():
     residual = {"Addition", "BasicBlock", "ResidualBlock", "ResidualNetwork", "CifarStem", "build"}
     gates = {"SE", "Scaled", "squashing", "TwiceSigmoid", "full_precision", "hidden_units", "SlotAttachment"}
+    gates |= {"Gate", "TracedFullPrecision", "entered_full_precision", "leave_full_precision"}
     gates |= {"BlockWithSlots", "Block", "insert_layer", "shortcut_of", "draw_convolutions", "SqueezeExcitation"}
     # A table is written whole.
     gates |= {"AverageSqueeze", "MaximumSqueeze", "PyramidSqueeze", "OnePlusTanh", "ReLUOfOnePlus", "TwiceHardsigmoid"}

@@ -128,3 +128,5 @@ def insert_layer(layers: nn.Sequential, module: nn.Module, *, after: str | None)
     layers.add_module("attention", module)
     for name, layer in following:
         layers.add_module(name, layer)
+    # torch.jit.script shares code between modules whose layers have equal names and types, in whatever order.
+    vars(layers).update(order=",".join(dict(layers.named_children())), __constants__=["order"])

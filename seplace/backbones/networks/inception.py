@@ -297,7 +297,7 @@ class InceptionResNetV2(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Map images (N, C, H, W) to logits (N, classes)."""
         x = self.stem(images)
-        for transition, stage in zip(self.transitions, self.stages, strict=True):
+        for transition, stage in zip(self.transitions, self.stages):  # noqa: B905 (torch.jit.script takes no strict)
             x = stage(transition(x))
         logits: Tensor = self.classifier(self.dropout(self.head(x).mean((2, 3))))
         return logits

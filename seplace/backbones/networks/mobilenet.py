@@ -17,11 +17,12 @@ from seplace.backbones.networks.init import draw_convolutions
 ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {"relu": nn.ReLU, "relu6": nn.ReLU6, "hardswish": nn.Hardswish}
 
 
-class SlowBatchNorm(nn.BatchNorm2d):
-    """The batch norm of MobileNetV3, with running means over about a hundred batches."""
+NormType = Callable[[int], nn.BatchNorm2d]
 
-    def __init__(self, channels: int) -> None:
-        super().__init__(channels, eps=1e-3, momentum=0.01)
+
+def slow_batch_norm(channels: int) -> nn.BatchNorm2d:
+    """Return the batch norm of MobileNetV3, with running means over about a hundred batches."""
+    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
 
 
 def activated_convolution(
@@ -29,7 +30,7 @@ def activated_convolution(
     out_channels: int,
     kernel: int,
     *,
-    norm_type: type[nn.BatchNorm2d],
+    norm_type: NormType,
     activation: str,
     stride: int = 1,
     groups: int = 1,
@@ -53,7 +54,7 @@ def inverted_residual(
     *,
     kernel: int,
     stride: int,
-    norm_type: type[nn.BatchNorm2d],
+    norm_type: NormType,
     activation: str,
     has_native_gate: bool = False,
 ) -> Block:
@@ -94,7 +95,7 @@ def inverted_residual(
 class InvertedResidualNetwork(nn.Module):
     """A strided stem, stages of inverted residuals, a 1x1 convolution, mean pooling and a classifier."""
 
-    norm_type: type[nn.BatchNorm2d]
+    norm_type: NormType
 
     def __init__(
         self,
@@ -164,7 +165,7 @@ class MobileNetV2(InvertedResidualNetwork):
 class MobileNetV3(InvertedResidualNetwork):
     """The network of V3, without its native gates."""
 
-    norm_type = SlowBatchNorm
+    norm_type = staticmethod(slow_batch_norm)
 
 
 class DepthwiseSeparable(Block):

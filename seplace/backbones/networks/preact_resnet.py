@@ -66,7 +66,9 @@ class PreActivationBlock(ResidualBlock):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C_in, H, W) to (N, C_out, H/stride, W/stride)."""
-        return super().forward(self.entry(x))
+        entered = self.entry(x)
+        y: Tensor = self.activation(self.join(self.residual(entered), self.shortcut(entered)))
+        return y
 
 
 class PreActivationBasicBlock(PreActivationBlock):

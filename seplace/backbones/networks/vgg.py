@@ -71,7 +71,7 @@ class VGG(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Map images (N, C, H, W) to logits (N, classes)."""
         x = images
-        for transition, stage in zip(self.transitions, self.stages, strict=True):
+        for transition, stage in zip(self.transitions, self.stages):  # noqa: B905 (torch.jit.script takes no strict)
             x = stage(transition(x))
         logits: Tensor = self.classifier(self.head(x).flatten(1))
         return logits
