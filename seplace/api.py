@@ -26,7 +26,6 @@ from seplace.results.summaries import summarize
 from seplace.results.tables import evaluations_frame, front_frame, placements_frame, recommended_frame, rungs_frame
 from seplace.results.verdict import (
     claim_of,
-    counted,
     gap_sentence,
     measured,
     regret_sentence,
@@ -392,40 +391,42 @@ class Results:
         """One sentence: which rungs were on at the end; empty without rungs or before the search has ended."""
         return "" if self._rungs is None else rungs_sentence(self._rungs)
 
-    def plot(self, path: str | Path | None = None, *, absolute: bool = False) -> Figure:
-        """Draw the gain over the plain backbone against cost; save it too where a path (.png, .svg, .pdf) is given.
+    def plot(
+        self,
+        path: str | Path | None = None,
+        *,
+        kind: str = "front",
+        absolute: bool = False,
+        width: str | float | None = None,
+        heading: bool = True,
+    ) -> Figure:
+        """Draw a figure, by default the gain over the plain backbone against cost; a notebook shows it.
 
-        With `absolute` the accuracy is drawn instead. The intervals of two accuracies may overlap although their
-        difference is known well, since the placements share the effects of their seeds.
+        With `absolute` the accuracy is drawn instead of the gain. The intervals of two accuracies may overlap although
+        their difference is known well, since the placements share the effects of their seeds.
+
+        >>> import seplace
+        >>> results = seplace.load("results/cifar10-effects")
+        >>> figure = results.plot("front.pdf", width="single", heading=False)  # for a paper  # doctest: +SKIP
+
+        Args:
+            path: A file to write too: .png, .svg or .pdf.
+            kind: `front`, `effects` of each choice, the same as a `heat` map, the `history` of the front, or learning
+                `curves`.
+            absolute: Whether the front shows accuracies.
+            width: `single` or `double` (a column or a page of a paper: 3.25 and 6.875 inches), or inches; by default
+                the figure is made for a screen.
+            heading: Whether title and verdict stand above; in a paper they belong into the caption.
+
         """
-        from seplace.report.plots import plot_front, save_figure
+        from seplace.report.figures.of_study import plot_study
 
-        space = self.config.search_space
-        others = f" and {counted(len(space.variants), 'other')}" if space.variants else ""
-        placements = self.placements  # of very many, some have no estimates
-        figure = plot_front(
-            placements if placements.empty else placements[placements["accuracy"].notna()],
-            cost=self.cost,
-            unit=self.unit,
-            title=f"{self.config.name}: attention placements on {space.backbone.text}{others}",
-            verdict=self.verdict,
-            measured=self.measured,
-            absolute=absolute,
-        )
-        if path is not None:
-            save_figure(figure, Path(path))
-        return figure
+        target = None if path is None else Path(path)
+        return plot_study(self, target, kind=kind, absolute=absolute, width=width, heading=heading)
 
     def plot_effects(self, path: str | Path | None = None) -> Figure:
         """Draw the effects by stage; save it too where a path (.png, .svg, .pdf) is given."""
-        from seplace.report.plots import plot_effects, save_figure
-
-        figure = plot_effects(
-            self.effects, title=f"{self.config.name}: effect of each choice, averaged over the rest of the space"
-        )
-        if path is not None:
-            save_figure(figure, Path(path))
-        return figure
+        return self.plot(path, kind="effects")
 
     def pick(self, choice: str, *, flops_under: float | None = None) -> Evaluation:
         """Return the evaluation to export: of `best`, `knee`, `cheapest` of the front, or of a placement's text.

@@ -17,9 +17,10 @@ from seplace.cli.bench import bench
 from seplace.cli.doctor import doctor
 from seplace.cli.gates import gates
 from seplace.cli.listing import listing
+from seplace.cli.plot import plot
 from seplace.cli.printing import complain
 from seplace.cli.proxy import proxy
-from seplace.cli.results import effects, export, front, noise, plot, recommend, status
+from seplace.cli.results import effects, export, front, noise, recommend, status
 from seplace.cli.schema import schema
 from seplace.cli.simulate import simulate
 from seplace.cli.studies import plan, run

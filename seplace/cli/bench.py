@@ -86,7 +86,8 @@ def bench(
     if plot is not None:
         import pandas as pd
 
-        from seplace.report.plots import plot_bench, save_figure
+        from seplace.report.figures.bench import plot_bench
+        from seplace.report.figures.saving import save_figure
 
         first = records[0]
         times = f", {first['device']}, n = {first['repeats']} rounds" if latency else ""

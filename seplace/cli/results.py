@@ -1,4 +1,4 @@
-"""The commands that read the results of a study: status, front, recommend, effects, noise, plot, export."""
+"""The commands that read the results of a study: status, front, recommend, effects, noise, export."""
 
 from __future__ import annotations
 
@@ -128,26 +128,6 @@ def noise(results: ResultsArgument, output: FormatOption = Format.table) -> None
     table = noise_frame(study.rows)
     if not show_data(table, output):
         show(noise_table(table, title=study.config.name))
-
-
-def plot(
-    results: ResultsArgument,
-    output: Annotated[
-        Path | None,
-        typer.Option(help="Figure to write (.png, .svg or .pdf). Default: front.png and front.svg in RESULTS."),
-    ] = None,
-    absolute: Annotated[
-        bool, typer.Option("--absolute", help="Draw accuracies instead of gains over the plain backbone.")
-    ] = False,
-) -> None:
-    """Plot the gain over the plain backbone, or the accuracy, against cost."""
-    from seplace.api import Results
-
-    study = Results.load(results)
-    name = "front-absolute" if absolute else "front"
-    for path in [output] if output is not None else [results / f"{name}.png", results / f"{name}.svg"]:
-        study.plot(path, absolute=absolute)
-        show(f"wrote {path}")
 
 
 def export(

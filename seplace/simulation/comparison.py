@@ -170,7 +170,8 @@ class Comparison:
 
     def write(self) -> None:
         """Write tables, figures and provenance; all can be made again from the file of repetitions."""
-        from seplace.report.plots import plot_simulation, save_figure
+        from seplace.report.figures.saving import save_figure
+        from seplace.report.figures.simulation import plot_simulation
 
         tables = {"curves": self.curves(), "calibration": self.calibrations(), "summary": summary(self.curves())}
         if self.phases.rungs:

@@ -16,7 +16,7 @@ from seplace.cli import main
 from seplace.costs import COSTS
 from seplace.errors import InputError
 from seplace.report.bench_tables import counts_table, measured_table, published_notes, published_table
-from seplace.report.plots import plot_bench
+from seplace.report.figures.bench import plot_bench
 from tests.networks import placed, shaped_network_of
 
 SMALL, OTHER = "cifar_resnet8[width=0.25]", "resnet18[width=0.125]"

@@ -65,7 +65,7 @@ def test_plot_writes_the_file(cli, finished, tmp_path):
     code, output, _ = cli("plot", finished, "--output", tmp_path / "a.svg")
     assert code == 0
     assert f"wrote {tmp_path / 'a.svg'}" in output
-    assert "<!-- gain over plain, in points of accuracy on new images: -->" in (tmp_path / "a.svg").read_text()
+    assert "<!-- gain over plain, in points of accuracy on new images -->" in (tmp_path / "a.svg").read_text()
 
 
 def test_plot_draws_accuracies_on_demand_and_leaves_the_figure_of_gains(cli, finished, tmp_path):
@@ -74,8 +74,15 @@ def test_plot_draws_accuracies_on_demand_and_leaves_the_figure_of_gains(cli, fin
     code, output, _ = cli("plot", copy, "--absolute")
     assert code == 0
     assert output.split() == ["wrote", str(copy / "front-absolute.png"), "wrote", str(copy / "front-absolute.svg")]
-    assert "<!-- accuracy on new images in %: -->" in (copy / "front-absolute.svg").read_text()
+    assert "<!-- accuracy on new images in % -->" in (copy / "front-absolute.svg").read_text()
     assert (copy / "front.svg").read_bytes() == gains
+    code, output, error = cli("plot", copy, "--kind", "heat", "--width", "single", "--no-heading")
+    assert (code, error) == (0, "")
+    assert output.split()[1::2] == [str(copy / "heat-single.png"), str(copy / "heat-single.svg")]
+    assert cli("plot", copy, "--kind", "hat")[0] == 2
+    code, _, error = cli("plot", copy, "--width", "triple")
+    assert code == 2
+    assert "a figure's width is single, double, or 2.5 to 40 inches" in error
 
 
 @pytest.mark.parametrize("pick", ["knee", "best", "eca-eca-eca"])

@@ -10,7 +10,9 @@ from seplace.cli.printing import show
 from seplace.errors import UserCodeError
 from seplace.files.plain_text import printable
 from seplace.report.console import OutsideConsole
-from seplace.report.plots import plot_effects, plot_front, save_figure
+from seplace.report.figures.effects import plot_effects
+from seplace.report.figures.front import plot_front
+from seplace.report.figures.saving import save_figure
 
 HOSTILE = "cat\x1b]0;title\x07\x1b[2J\u202e\x9b31m\r\ud800é×😀"
 SHOWN = r"cat\x1b]0;title\x07\x1b[2J\u202e\x9b31m\r\ud800é×😀"

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-import textwrap
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from seplace.interval import LEVEL
 from seplace.results.verdict import counted
@@ -18,9 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _NARROW_PERCENT = 5.0
-_NAME_WIDTH, _HEADING_WIDTH = 34, 98
-_MOST_LINES = 40
-"""Of names of front points: the legend shall not make the figure a strip."""
+_MOST_NAMES = 40
+"""Of front points in the legend, which shall not make the figure a strip."""
 _MANY = 150
 """Of other placements, from which their intervals would be a carpet."""
 _LEAST_SPAN = 0.2
@@ -30,9 +27,10 @@ _FAR = 3.0
 _WORTH = 2.0
 """Times that the y axis may become longer to show that too."""
 _MARGIN = 0.05
-_LINE = 9.0
+_LEFT_FIFTH = 0.2
+"""Where half of the front points stand left of that share of the axis, a logarithmic one spreads them."""
+_STEPS = (1.0, 2.0, 5.0)
 _SCALES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
-_ESTIMATE = f"posterior mean, {100 * LEVEL:.0f} % credible interval"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +38,8 @@ class FrontView:
     """The figure of a front before it is drawn."""
 
     points: pd.DataFrame
-    """One row for each placement, cheapest first: x, y, lower, upper (in units of the axes), baseline, on_front.
+    """One row for each placement, cheapest first: x, y, lower, upper (in units of the axes), baseline, on_front,
+    is_better (than the plain backbone at 95 %, as the verdict says).
 
     The intervals of very many others that are neither baselines nor on the front are left out: both ends are y.
     """
@@ -48,14 +47,20 @@ class FrontView:
     """Whether y is the gain over the plain backbone; else it is the accuracy."""
     limits: tuple[float, float]
     """The ends of the y axis."""
+    log_from: float | None
+    """The extra cost from which the x axis is logarithmic, linear below; None where it is linear."""
     x_label: str
     y_label: str
     heading: tuple[str, ...]
     """The lines under the title."""
     names: tuple[str, ...]
     """The front points by their numbers, from 1, with their numbers of seeds."""
+    has_verdict: bool
+    """Whether it is known which front points are better than the plain backbone."""
     rest: str
     """The name of the others in the legend."""
+    interval: str
+    """The name of points and bars in the legend."""
 
     @property
     def front(self) -> pd.DataFrame:
@@ -64,13 +69,19 @@ class FrontView:
 
 
 def front_view(
-    placements: pd.DataFrame, *, cost: str, unit: str, measured: str, verdict: str, absolute: bool
+    placements: pd.DataFrame,
+    *,
+    cost: str,
+    unit: str,
+    measured: str,
+    verdict: str,
+    absolute: bool,
+    better: Collection[str] | None = None,
 ) -> FrontView:
     """Return what the figure of a table of placements shows; the table has at least one row.
 
     The gain is shown unless `absolute`. It is unknown until the plain backbone is trained: then the accuracy is shown
-    instead, and the label of the axis says why. `measured` names the accuracy in that label. The heading begins with
-    the headline of the `verdict`, if there is one.
+    XX
     """
     is_known = bool(placements[["gain", "gain_lower", "gain_upper"]].notna().to_numpy().all())
     is_gain = is_known and not absolute
@@ -85,10 +96,12 @@ def front_view(
     if has_many := int(others.sum()) > _MANY:
         points.loc[others, ["lower", "upper"]] = points.loc[others, ["y", "y"]].to_numpy()
     limits = limits_of(points)
+    points["is_better"] = points["placement"].isin(list(better or ()))
+    log_from = log_from_of(points)
     plain = float(placements[cost].iloc[0] - extra[0])
     plain_scale, plain_prefix = _scale_of(plain)
     spread = 100 * float(np.ptp(extra)) / plain if plain else 0.0
-    heading = [*textwrap.wrap(headline(verdict), _HEADING_WIDTH), _trainings(placements)]
+    heading = [*filter(None, [headline(verdict)]), _trainings(placements)]
     if len(points) > 1 and spread < _NARROW_PERCENT:
         by = f"{spread:.2g} %" if spread >= 0.01 else "less than 0.01 %"
         heading[-1] += f"; their {unit or cost} differ by {by}"
@@ -98,11 +111,15 @@ def front_view(
         points=points,
         is_gain=is_gain,
         limits=limits,
+        log_from=log_from,
         x_label=f"extra {prefix}{unit} over the plain backbone, "
-        f"which has {plain / plain_scale:.4g} {plain_prefix}{unit}",
+        f"which has {plain / plain_scale:.4g} {plain_prefix}{unit}"
+        + ("" if log_from is None else f" (log scale beyond {log_from:g})"),
         y_label=_y_label(measured, is_gain=is_gain, is_known=is_known),
         heading=tuple(heading),
         names=_names(points[points["on_front"]]),
+        has_verdict=is_gain and better is not None,
+        interval=f"posterior mean, {100 * LEVEL:.0f} % credible interval{' of the gain' * is_gain}",
         rest="other trained, without intervals" if has_many else "other trained",
     )
 
@@ -110,6 +127,32 @@ def front_view(
 def headline(verdict: str) -> str:
     """Return the first statement of a verdict, without its figures and reasons."""
     return re.split(r": (?=[-+]\d)|; |, and | \(|\. |\.$", verdict, maxsplit=1)[0]
+
+
+def log_from_of(points: pd.DataFrame) -> float | None:
+    """Return the extra cost from which an axis is logarithmic, 1, 2 or 5 times a power of ten; None for a linear axis.
+
+    It is where dear placements, such as CBAM everywhere or a wider network, would squeeze the front into an edge.
+    """
+    costs = points.loc[points["on_front"] & (points["x"] != 0), "x"].abs().to_numpy(dtype=float)
+    span = float(np.ptp(points["x"].to_numpy(dtype=float)))
+    if len(costs) < 2 or float(np.median(costs)) >= _LEFT_FIFTH * span:
+        return None
+    least = max(float(costs.min()), span / 1000)
+    power = 10.0 ** np.floor(np.log10(least))
+    return float(power * max(step for step in _STEPS if step * power <= least * (1 + 1e-9)))
+
+
+def ticks_of(low: float, high: float, *, log_from: float) -> list[float]:
+    """Return what may be marked on an axis that is logarithmic from an extra cost, the most wanted first.
+
+    Zero, the ends of the linear part, powers of ten, and 5 and 2 times these.
+    """
+    reach = max(abs(low), abs(high))
+    powers = 10.0 ** np.arange(np.floor(np.log10(log_from)), np.ceil(np.log10(reach)) + 1)
+    sizes = [log_from, *(step * power for step in (1.0, 5.0, 2.0) for power in powers[::-1])]
+    wanted = [0.0, *(sign * size for size in sizes if size >= log_from for sign in (1, -1))]
+    return list(dict.fromkeys(float(f"{each:.6g}") for each in wanted if low <= each <= high))
 
 
 def limits_of(points: pd.DataFrame) -> tuple[float, float]:
@@ -134,60 +177,10 @@ def limits_of(points: pd.DataFrame) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def groups_of(places: NDArray[np.float64], *, nearest: float) -> list[list[int]]:
-    """Group successive places (n, 2) that are nearer than `nearest` to the one before, in both directions.
-
-    A group does not reach over more than three times that: of a long row each group keeps near its points.
-    """
-    groups: list[list[int]] = []
-    for at, place in enumerate(places):
-        if groups:
-            first, last = (np.abs(place - places[groups[-1][end]]).max() for end in (0, -1))
-            if last < nearest and first < 3 * nearest:
-                groups[-1].append(at)
-                continue
-        groups.append([at])
-    return groups
-
-
-def number_text(group: Sequence[int]) -> str:
-    """Return the numbers, from 1, of successive positions: `3`, `3, 4` or `3-6`."""
-    numbers = [str(at + 1) for at in group]
-    return ", ".join(numbers) if len(numbers) < 3 else f"{numbers[0]}-{numbers[-1]}"
-
-
-def lifts_of(places: NDArray[np.float64], texts: Sequence[str]) -> list[float]:
-    """Return how far each label, at the upper left of its place (n, 2), is lifted off those before it; in points.
-
-    Labels are of font size 8.
-    """
-    boxes: list[tuple[float, float, float]] = []
-    lifts = []
-    for (x, y), text in zip(places, texts, strict=True):
-        left = x - sum(5.1 if character.isdigit() else 2.7 for character in text)
-        lift = 0.0
-        while any(left < right and x > start and abs(y + lift - level) < _LINE for start, right, level in boxes):
-            lift += _LINE / 2
-        boxes.append((left, x, y + lift))
-        lifts.append(lift)
-    return lifts
-
-
-def wrapped(name: str, *, indent: str = "") -> str:
-    """Return a name of the legend in lines: broken before its backbone, and where it is long between its parts."""
-    lines = [""]
-    for piece in re.findall(rf"\([^)]*\)|[@\[]?[^-\s:@\[]{{1,{_NAME_WIDTH}}}[-\s:]?|.", name):
-        if lines[-1] and (piece[0] == "@" or len(lines[-1]) + len(piece.rstrip()) > _NAME_WIDTH):
-            lines.append("")
-        lines[-1] += piece
-    return f"\n{indent}".join(line.rstrip() for line in lines)
-
-
 def _names(front_points: pd.DataFrame) -> tuple[str, ...]:
     rows = zip(front_points["placement"], front_points["n"], strict=True)
-    names = [f"{at}  {wrapped(f'{name} (n = {n})', indent='    ')}" for at, (name, n) in enumerate(rows, start=1)]
-    lines = np.cumsum([name.count("\n") + 1 for name in names])
-    kept = names[: int((lines <= _MOST_LINES).sum())]
+    names = [f"{at}  {name} (n = {n})" for at, (name, n) in enumerate(rows, start=1)]
+    kept = names[:_MOST_NAMES]
     return (*kept, *([f"… and {len(names) - len(kept)} more in front.csv"] if len(kept) < len(names) else []))
 
 
@@ -203,8 +196,8 @@ def _trainings(placements: pd.DataFrame) -> str:
 
 def _y_label(measured: str, *, is_gain: bool, is_known: bool) -> str:
     if is_gain:
-        return f"gain over plain, in points of {measured}:\n{_ESTIMATE} of the gain"
-    return f"{measured} in %{'' if is_known else ' (plain is not trained)'}:\n{_ESTIMATE}"
+        return f"gain over plain, in points of {measured}"
+    return f"{measured} in %{'' if is_known else ' (plain is not trained)'}"
 
 
 def _scale_of(value: float) -> tuple[float, str]:

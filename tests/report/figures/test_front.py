@@ -1,8 +1,13 @@
 import pandas as pd
 import pytest
+from matplotlib.legend import Legend
 
 from seplace.errors import InputError
-from seplace.report.plots import plot_effects, plot_front, plot_simulation, save_figure
+from seplace.report.figures.effects import plot_effects
+from seplace.report.figures.front import Pick, plot_front
+from seplace.report.figures.saving import save_figure
+from seplace.report.figures.simulation import plot_simulation
+from seplace.report.figures.style import ORANGE
 
 TABLE = pd.DataFrame(
     [
@@ -40,7 +45,15 @@ def points(axes) -> dict[str, list[tuple[float, float]]]:
 
 
 def legend_of(axes) -> list[str]:
-    return [text.get_text() for text in axes.figure.legends[0].get_texts()]
+    return [text.get_text() for legend in legends(axes.figure) for text in legend.get_texts()]
+
+
+def legends(figure) -> list[Legend]:
+    return figure.findobj(Legend)
+
+
+def heading_of(figure) -> list[str]:
+    return [text.get_text() for text in figure.texts]
 
 
 def test_the_points_are_the_gains_of_the_table():
@@ -53,14 +66,14 @@ def test_the_points_are_the_gains_of_the_table():
     }
     assert {text.get_text(): tuple(text.xy) for text in axes.texts} == {"1": (0.0, 0.0), "2": (50.0, 2.0)}
     assert legend_of(axes)[-2:] == ["1  none-none (n = 3)", "2  none-se4 (n = 2)"]
-    assert axes.figure.get_suptitle() == "a study"
+    assert heading_of(axes.figure) == ["a study", "7 trainings of 4 placements, 1 to 3 seeds each (n)"]
 
 
 def test_accuracies_are_drawn_on_demand():
     axes = axes_of(TABLE, absolute=True)
     assert points(axes)["front"] == [(0.0, 80.0), (50.0, 82.0)]
     assert points(axes)["CBAM everywhere"] == [(200.0, 79.0)]
-    assert axes.get_ylabel() == "validation accuracy in %:\nposterior mean, 90 % credible interval"
+    assert axes.get_ylabel() == "validation accuracy in %"
 
 
 def test_the_plain_backbone_is_a_line_where_gains_are_drawn():
@@ -72,8 +85,10 @@ def test_the_plain_backbone_is_a_line_where_gains_are_drawn():
 
 
 def test_the_headline_and_the_trainings_stand_under_the_title():
-    heading = axes_of(TABLE, verdict="No placement costs $1: +0.5 points.").get_title(loc="left")
-    assert heading == "No placement costs \\$1\n7 trainings of 4 placements, 1 to 3 seeds each (n)"
+    axes = axes_of(TABLE, verdict="No placement costs $1: +0.5 points.")
+    heading = ["a study", "No placement costs \\$1", "7 trainings of 4 placements, 1 to 3 seeds each (n)"]
+    assert heading_of(axes.figure) == heading
+    assert heading_of(axes_of(TABLE, heading=False).figure) == []
 
 
 def test_numbers_of_points_that_almost_coincide_stand_together():
@@ -82,6 +97,37 @@ def test_numbers_of_points_that_almost_coincide_stand_together():
     axes = axes_of(close)
     assert {text.get_text() for text in axes.texts} == {"1", "2, 3", "4"}
     assert [name[:1] for name in legend_of(axes)[-4:]] == ["1", "2", "3", "4"]
+
+
+def test_the_verdict_and_the_pick_are_marked_and_the_legend_says_how():
+    pick = Pick(placement="none-se4", name="take", reason="the advised placement")
+    axes = axes_of(TABLE, better={"none-se4"}, pick=pick)
+    shown = points(axes)
+    assert shown["front, better than plain at 95 %"] == [(50.0, 2.0)]
+    assert "front, not shown to be better" not in shown  # plain is no claim
+    assert [tuple(line.get_xydata()[0]) for line in axes.lines if line.get_label() == "_pick"] == [(50.0, 2.0)]
+    assert "2 take" in {text.get_text() for text in axes.texts}
+    assert "take: the advised placement" in legend_of(axes)
+    (hollow,) = [line for line in axes_of(TABLE, better=set()).containers if "not shown" in line.get_label()]
+    assert hollow.lines[0].get_markerfacecolor() == "white"
+
+
+def test_baselines_stand_under_their_own_heading_which_explains_hollow_markers():
+    table = TABLE.assign(baseline=["plain", "", "SE in the last stage", "CBAM everywhere"])
+    headings = [legend.get_title().get_text() for legend in legends(axes_of(table).figure)]
+    assert headings == ["", "Baselines (hollow: last stage only)", "Front points (n seeds)"]
+    assert [legend.get_title().get_text() for legend in legends(axes_of(TABLE).figure)][1] == "Baselines"
+
+
+def test_a_dear_baseline_does_not_squeeze_the_front():
+    costs = [0, 4_000, 8_000, 900_000]
+    table = TABLE.assign(extra_flops=costs, on_front=[True, True, True, False])
+    axes = axes_of(table)
+    assert axes.get_xscale() == "symlog"
+    assert axes.get_xlabel().endswith("(log scale beyond 2)")
+    at = axes.transAxes.inverted().transform(axes.transData.transform([(4, 0), (8, 0)]))[:, 0]
+    assert 0.2 < at[0] < at[1] - 0.05
+    assert axes_of(TABLE).get_xscale() == "linear"
 
 
 def test_plain_networks_of_other_backbones_have_markers_of_their_own():
@@ -96,7 +142,7 @@ def test_plain_networks_of_other_backbones_have_markers_of_their_own():
     axes = axes_of(pd.concat([TABLE, rows], ignore_index=True))
     markers = {line.get_label(): line.get_marker() for line in axes.lines}
     assert len({markers["plain on a[width=1.1]"], markers["plain on b"]}) == 2
-    assert "3  none-none\n    @a[width=1.1] (n = 2)" in legend_of(axes)
+    assert "3  none-none@a[width=1.1] (n = 2)" in legend_of(axes)
 
 
 def test_bars_are_intervals_of_the_gain_and_one_a_placement():
@@ -106,7 +152,7 @@ def test_bars_are_intervals_of_the_gain_and_one_a_placement():
     assert ends["front"] == [[0.0, 0.0], pytest.approx([1.9, 2.5])]
     assert ends["other trained"] == [pytest.approx([0.9, 1.2])]
     beside = [
-        list(line.get_ydata()) for line in axes.lines if line.get_color() == "#d1671f" and len(line.get_xdata()) == 2
+        list(line.get_ydata()) for line in axes.lines if line.get_color() == ORANGE and len(line.get_xdata()) == 2
     ]
     assert beside == [[0.0, 0.0], [-1.5, -0.6]]  # the line of the plain backbone, and CBAM: on the front is one already
 
@@ -121,7 +167,7 @@ def test_an_interval_that_is_cut_has_an_arrow_and_a_mean_beyond_the_axis_its_val
     assert arrows == [("v", bottom), ("v", bottom), ("^", top)]
     assert -3 < bottom < top < 4
     assert [text.get_text() for text in axes.texts if text.get_text()[0] == "\N{MINUS SIGN}"] == ["\N{MINUS SIGN}41.0"]
-    assert "; 2 intervals cut at the arrows" in axes.get_title(loc="left")
+    assert heading_of(axes.figure)[-1].endswith("; 2 intervals cut at the arrows")
 
 
 @pytest.mark.parametrize(
@@ -135,8 +181,8 @@ def test_an_interval_that_is_cut_has_an_arrow_and_a_mean_beyond_the_axis_its_val
 def test_the_axis_names_its_unit(factor, label):
     axes = axes_of(TABLE.assign(flops=TABLE["flops"] * factor, extra_flops=TABLE["extra_flops"] * factor))
     assert axes.get_xlabel() == label
-    said = "gain over plain, in points of validation accuracy:\nposterior mean, 90 % credible interval of the gain"
-    assert axes.get_ylabel() == said
+    assert axes.get_ylabel() == "gain over plain, in points of validation accuracy"
+    assert "posterior mean, 90 % credible interval of the gain" in [" ".join(each.split()) for each in legend_of(axes)]
     assert points(axes)["other trained"] == [(70.0, 1.0)]
 
 
@@ -188,12 +234,13 @@ def test_effects_have_a_panel_a_stage_and_a_color_a_module():
     figure = plot_effects(table, title="a study")
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["stage 1", "stage 2", "backbone, over the first"]
     first = figure.axes[0]
-    assert [label.get_text() for label in first.get_yticklabels()] == ["eca", "se4"]  # from below
+    assert [label.get_text() for label in first.get_yticklabels()] == ["se4", "eca", "se8.parallel"]
+    assert first.get_ylim()[0] > first.get_ylim()[1]  # from above
     markers = [line for line in first.lines if line.get_marker() == "o"]
-    assert [line.get_xdata()[0] for line in markers] == [0.0, 0.5]
-    assert [line.get_markerfacecolor() == "white" for line in markers] == [True, False]
+    assert [line.get_xdata()[0] for line in markers] == [0.5, 0.0]
+    assert [line.get_markerfacecolor() == "white" for line in markers] == [False, True]
     (other,) = [line for line in figure.axes[1].lines if line.get_marker() == "o"]
-    assert other.get_color() == markers[1].get_color() != markers[0].get_color()
+    assert other.get_color() == markers[0].get_color() != markers[1].get_color()
 
 
 def test_a_simulation_has_a_panel_a_recommendation():

@@ -1,0 +1,1 @@
+"""Figures: what each kind shows is computed as a record, and drawn by the file of its name. The door to matplotlib."""

@@ -1,0 +1,84 @@
+"""The figure of a search: the hypervolume of its front after each training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from seplace.report.figures.style import (
+    BLUE,
+    GRAY,
+    ORANGE,
+    dress,
+    empty_figure,
+    finish,
+    key,
+    labels,
+    new_figure,
+    number,
+    style_of,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+_X = "complete trainings"
+_Y = "hypervolume: accuracy of the front in %, averaged over the range of the cost"
+
+
+def plot_history(
+    history: pd.DataFrame,
+    *,
+    title: str,
+    plain: float | None,
+    width: str | float | None = None,
+    heading: bool = True,
+) -> Figure:
+    """Draw a table of `history_frame`: the hypervolume of the front against the number of trainings.
+
+    `plain` is the estimated accuracy of the plain backbone in percent, which is the hypervolume of it alone.
+    """
+    style = style_of(width)
+    if history.empty:
+        return empty_figure(style, title if heading else "", x=_X, y=_Y)
+    figure = new_figure(style)
+    axes = figure.add_subplot()
+    dress(axes, style)
+    body = 3.8 if style.is_wide else min(0.66 * style.width, 3.2)
+    labels(axes, style, x=_X, y=_Y, width=0.72 * style.width, height=0.82 * body)
+    trainings = history["trainings"].to_numpy()
+    dot = "o" if len(history) == 1 else ""  # a step has a length only between two
+    keys: list[Line2D] = []
+    for column, label, color, at in (
+        ("observed_hypervolume", "by the means observed until then (may be luck)", GRAY, 2.0),
+        ("hypervolume", "of the placements trained until then, by the final estimates", BLUE, 3.0),
+    ):
+        values = history[column].to_numpy(dtype=float)
+        if np.isnan(values).all():
+            continue
+        axes.step(
+            trainings,
+            values,
+            where="post",
+            color=color,
+            linewidth=1.8 * style.scale,
+            marker=dot,
+            markersize=4 * style.scale,
+            zorder=at,
+        )
+        keys.insert(0, key(style, label, linestyle="-", color=color))
+    if plain is not None:
+        axes.axhline(plain, color=ORANGE, linestyle="--", linewidth=1.2 * style.scale, zorder=1)
+        keys.append(key(style, "plain backbone alone", linestyle="--", color=ORANGE))
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.yaxis.set_major_formatter(lambda value, _: number(round(value, 6), "g"))
+    low, high = axes.get_ylim()
+    if high - low < 0.2:  # no figure enlarges differences that are smaller than anyone reports
+        axes.set_ylim((low + high) / 2 - 0.1, (low + high) / 2 + 0.1)
+    said = [title] if heading else []
+    finish(figure, style, body=body, heading=said, legends=[("", keys)])
+    return figure

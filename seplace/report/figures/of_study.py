@@ -1,0 +1,137 @@
+"""The figures of a study by their kinds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from seplace.errors import UnknownName
+from seplace.report.figures.curves import plot_curves
+from seplace.report.figures.effects import plot_effects, plot_heat
+from seplace.report.figures.front import Pick, plot_front
+from seplace.report.figures.history import plot_history
+from seplace.report.figures.saving import save_figure
+from seplace.results.picks import front_of_candidates, knee_of
+from seplace.results.verdict import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from seplace.effects.estimates import Estimates
+    from seplace.placement import Placement
+    from seplace.results.advice import Advice
+    from seplace.study.config import StudyConfig
+
+KINDS = ("front", "effects", "heat", "history", "curves")
+"""The kinds of figures."""
+
+
+class Study(Protocol):
+    """What figures are drawn from: `seplace.Results` has it."""
+
+    @property
+    def config(self) -> StudyConfig: ...  # noqa: D102  # a protocol's members are described where they are
+    @property
+    def cost(self) -> str: ...  # noqa: D102
+    @property
+    def unit(self) -> str: ...  # noqa: D102
+    @property
+    def verdict(self) -> str: ...  # noqa: D102
+    @property
+    def measured(self) -> str: ...  # noqa: D102
+    @property
+    def advice(self) -> Advice: ...  # noqa: D102
+    @property
+    def baselines(self) -> Mapping[str, Placement]: ...  # noqa: D102
+    @property
+    def estimates(self) -> Estimates | None: ...  # noqa: D102
+    @property
+    def placements(self) -> pd.DataFrame: ...  # noqa: D102
+    @property
+    def effects(self) -> pd.DataFrame: ...  # noqa: D102
+    @property
+    def history(self) -> pd.DataFrame: ...  # noqa: D102
+    @property
+    def curves(self) -> pd.DataFrame: ...  # noqa: D102
+
+
+def plot_study(
+    study: Study,
+    path: Path | None = None,
+    *,
+    kind: str = "front",
+    absolute: bool = False,
+    width: str | float | None = None,
+    heading: bool = True,
+) -> Figure:
+    """Draw a figure of a study; save it too where a path is given."""
+    if kind not in KINDS:
+        raise UnknownName("kind of figure", kind, KINDS)
+    figure = _plot(study, kind, absolute=absolute, width=width, heading=heading)
+    if path is not None:
+        save_figure(figure, path)
+    return figure
+
+
+def pick_of(study: Study) -> Pick | None:
+    """Return the placement that a figure marks: the one that is advised, else the knee of the front."""
+    take = study.advice.take
+    if take is not None:
+        return Pick(placement=str(take), name="take", reason="the advised placement")
+    points = front_of_candidates(study.placements, study.config.search_space, cost=study.cost)
+    points = points if points.empty else points[points["accuracy"].notna()]
+    if not len(points):
+        return None
+    text = str(points["placement"].iloc[knee_of(points, study.cost)])
+    return Pick(placement=text, name="knee", reason="the pick of export")
+
+
+def _plot(study: Study, kind: str, *, absolute: bool, width: str | float | None, heading: bool) -> Figure:
+    name, space = study.config.name, study.config.search_space
+    placements = study.placements if kind in ("front", "curves") else None
+    if kind == "effects":
+        title = f"{name}: effect of each choice, averaged over the rest of the space"
+        return plot_effects(study.effects, title=title, width=width, heading=heading)
+    if kind == "heat":
+        title = f"{name}: effect of each choice in each stage, averaged over the rest of the space"
+        return plot_heat(study.effects, title=title, width=width, heading=heading)
+    plain = study.baselines["plain"]
+    estimates = study.estimates
+    if kind == "history":
+        known = None if estimates is None else estimates.position.get(plain)
+        accuracy = None if estimates is None or known is None else float(estimates.means[known])
+        title = f"{name}: the front after each training"
+        return plot_history(study.history, title=title, plain=accuracy, width=width, heading=heading)
+    assert placements is not None
+    if not placements.empty:
+        placements = placements[placements["accuracy"].notna()]  # of very many, some have no estimates
+    if kind == "curves":
+        return plot_curves(
+            study.curves,
+            title=f"{name}: learning curves",
+            plain=str(plain),
+            front=set() if placements.empty else set(placements.loc[placements["on_front"], "placement"]),
+            pick=pick_of(study),
+            width=width,
+            heading=heading,
+        )
+    others = f" and {counted(len(space.variants), 'other')}" if space.variants else ""
+    better = None
+    if estimates is not None and plain in estimates.position and estimates.comparable_with(plain):
+        better = {str(each) for each in estimates.surely_better(plain)}
+    return plot_front(
+        placements,
+        cost=study.cost,
+        unit=study.unit,
+        title=f"{name}: attention placements on {space.backbone.text}{others}",
+        verdict=study.verdict,
+        measured=study.measured,
+        absolute=absolute,
+        better=better,
+        pick=pick_of(study),
+        width=width,
+        heading=heading,
+    )
