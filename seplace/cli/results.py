@@ -140,7 +140,7 @@ def export(
     exporter: Annotated[
         str | None,
         typer.Option(
-            "--as", help="Exporter: source or program. Default: source, and program for a network of your own."
+            "--as", help="Exporter: source, program or onnx. Default: source, and program for a network of your own."
         ),
     ] = None,
 ) -> None:

@@ -21,6 +21,7 @@ EXPORTERS = Registry(
     entries={
         "source": "seplace.exporters.source:export_source",
         "program": "seplace.exporters.program:export_program",
+        "onnx": "seplace.exporters.onnx:export_onnx",
     },
 )
 

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import safetensors.torch
@@ -56,19 +57,24 @@ def write_folder(
     network: nn.Module,
     content: bytes,
     verify: Callable[[Path, TrainedNetwork], None],
+    extras: Mapping[str, bytes] = MappingProxyType({}),
+    config: Mapping[str, Any] = MappingProxyType({}),
+    card: str = "",
 ) -> Path:
     """Write the files of an export and return the folder, which appears once `verify` has accepted the files.
 
-    `content` is that of the network's file, and `network` what was trained. What is in the folder is replaced, so that
-    `refuse_foreign` comes first; on any error nothing is changed and nothing is left.
+    `content` is that of the network's file, `network` what was trained, and `extras` the contents of the further files
+    of the form. `config` is added to config.json, and `card` stands before the README. What is in the folder is
+    replaced, so that `refuse_foreign` comes first; on any error nothing is changed and nothing is left.
     """
     params = int(COSTS["params"].measure(network, None))
     files: dict[str, bytes] = {
         form.network_file: content,
         "model.safetensors": weights(trained),
-        "README.md": readme_text(trained, form=form, params=params, version=__version__).encode(),
+        **extras,
+        "README.md": (card + readme_text(trained, form=form, params=params, version=__version__)).encode(),
     }
-    files["config.json"] = _config(trained, form=form, params=params, files=files).encode()
+    files["config.json"] = _config(trained, form=form, params=params, files=files, more=config).encode()
     with _sibling(folder) as temporary:
         for name in form.files:
             write_atomically(temporary / name, files[name])
@@ -99,7 +105,9 @@ def weights(trained: TrainedNetwork) -> bytes:
     return len(text).to_bytes(8, "little") + text + data[start:]
 
 
-def _config(trained: TrainedNetwork, *, form: Form, params: int, files: Mapping[str, bytes]) -> str:
+def _config(
+    trained: TrainedNetwork, *, form: Form, params: int, files: Mapping[str, bytes], more: Mapping[str, Any]
+) -> str:
     config: dict[str, Any] = {
         "format": form.mark,
         "format_version": _FORMAT_VERSION,
@@ -120,6 +128,7 @@ def _config(trained: TrainedNetwork, *, form: Form, params: int, files: Mapping[
             key: None if isinstance(value, float) and not math.isfinite(value) else value
             for key, value in trained.provenance.items()
         },
+        **more,
     }
     return json.dumps(config, indent=2, allow_nan=False) + "\n"
 

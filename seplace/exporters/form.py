@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,8 +20,12 @@ class Form:
     """A paragraph of the README about the verification."""
     loading: str
     """Python code that makes `network` from the files of its working folder."""
+    arrays: Literal["torch", "numpy"] = "torch"
+    """The library of the arrays that `network` takes."""
+    extras: Mapping[str, str] = field(default_factory=dict)
+    """Further files, each with its description."""
 
     @property
     def files(self) -> tuple[str, ...]:
         """The names of all files, in the order of writing."""
-        return (self.network_file, "model.safetensors", "README.md", "config.json")
+        return (self.network_file, "model.safetensors", *self.extras, "README.md", "config.json")

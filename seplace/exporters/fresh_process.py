@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 
 def main(folder: str, loader: str, images: str, logits: str) -> None:
@@ -47,17 +47,31 @@ def from_program(folder: Path) -> nn.Module:
     return network
 
 
-def from_code(folder: Path, code: str) -> nn.Module:
+def from_onnx(folder: Path) -> Callable[[Tensor], Tensor]:
+    """Return the network of an ONNX file in ONNX Runtime, with one thread."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(folder / "model.onnx", options, providers=["CPUExecutionProvider"])
+    return lambda images: torch.from_numpy(session.run(["logits"], {"images": images.numpy()})[0])
+
+
+def from_code(folder: Path, code: str) -> Callable[[Tensor], Tensor]:
     """Return the `network` that the code in the README of an export makes in its folder."""
     os.chdir(folder)
     sys.path.insert(0, str(folder))
     names: dict[str, Any] = {}
     exec(compile(code, "README.md", "exec"), names)
-    network: nn.Module = names["network"]
+    network: Callable[[Tensor], Tensor] = names["network"]
     return network
 
 
-LOADERS: dict[str, Callable[[Path], nn.Module]] = {"model.py": from_source, "model.pt2": from_program}
+LOADERS: dict[str, Callable[[Path], Callable[[Tensor], Tensor]]] = {
+    "model.py": from_source,
+    "model.pt2": from_program,
+    "model.onnx": from_onnx,
+}
 
 if __name__ == "__main__":
     main(*sys.argv[1:])

@@ -37,7 +37,7 @@ Trained and exported with seplace {escape(version)}.
 | ------------------- | ------------------------------------------------------------------------- |
 | {f"`{form.network_file}`":<19} | {form.content:<73} |
 | `model.safetensors` | its weights                                                               |
-| `config.json`       | classes in the order of the logits, normalization, provenance, check sums |
+{_extra_rows(form)}| `config.json`       | classes in the order of the logits, normalization, provenance, check sums |
 
 {form.verified}
 
@@ -45,7 +45,7 @@ Trained and exported with seplace {escape(version)}.
 
 ```python
 {form.loading}
-{_normalization(trained, shape=", ".join(["N", *size.split("×")]))}
+{_normalization(trained, form, shape=", ".join(["N", *size.split("×")]))}
 ```
 
 ## Figures
@@ -60,15 +60,20 @@ Trained and exported with seplace {escape(version)}.
 """
 
 
-def _normalization(trained: TrainedNetwork, *, shape: str) -> str:
+def _normalization(trained: TrainedNetwork, form: Form, *, shape: str) -> str:
     """Return the code that makes logits; where the study recorded no statistics, of images as it fed them."""
     steps = trained.preprocessing
     if steps is None:
         return f"logits = network(images)  # of shape ({shape}), normalized as in the training, which is not recorded"
+    array, shaped = {"torch": ("torch.tensor", "view"), "numpy": ("numpy.array", "reshape")}[form.arrays]
     return f"""\
-mean = torch.tensor({list(steps.mean)}).view(-1, 1, 1)
-std = torch.tensor({list(steps.std)}).view(-1, 1, 1)
+mean = {array}({list(steps.mean)}).{shaped}(-1, 1, 1)
+std = {array}({list(steps.std)}).{shaped}(-1, 1, 1)
 logits = network((pixels / 255 - mean) / std)  # pixels in 0 … 255, of shape ({shape})"""
+
+
+def _extra_rows(form: Form) -> str:
+    return "".join(f"| {f'`{name}`':<19} | {content:<73} |\n" for name, content in form.extras.items())
 
 
 def escape(text: str) -> str:

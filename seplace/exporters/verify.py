@@ -49,6 +49,25 @@ def verify_program(folder: Path, trained: TrainedNetwork, *, timeout_seconds: fl
     _check_logits(folder, trained, network=network, loader="model.pt2", batches=(1, 2, 5), seconds=timeout_seconds)
 
 
+def verify_onnx(folder: Path, trained: TrainedNetwork, *, timeout_seconds: float = 600) -> None:
+    """Raise ExportMismatch unless the ONNX file in `folder` reproduces `trained` in ONNX Runtime.
+
+    Its logits of one, two and seven random images, in a fresh process that cannot import seplace, must be those of
+    torch to 1e-4: ONNX Runtime adds in another order. FLOPs are counted of what it was made from.
+    """
+    network = trained.build()
+    _check_flops(network, trained)
+    _check_logits(
+        folder,
+        trained,
+        network=network,
+        loader="model.onnx",
+        batches=(1, 2, 7),
+        seconds=timeout_seconds,
+        tolerance=1e-4,
+    )
+
+
 def verify_form(folder: Path, trained: TrainedNetwork, *, form: Form, timeout_seconds: float = 600) -> None:
     """Raise ExportMismatch unless a folder of any form reproduces `trained`; for exporters of your own.
 
@@ -92,8 +111,12 @@ def _check_logits(
     loader: str,
     batches: Sequence[int],
     seconds: float,
+    tolerance: float = 0.0,
 ) -> None:
-    """Compare the logits of random images, `batches` of them at a time, with those of a fresh process."""
+    """Compare the logits of random images, `batches` of them at a time, with those of a fresh process.
+
+    The `tolerance` is absolute for logits up to 1, and relative beyond; 0 asks for equal bits.
+    """
     side = trained.image_size
     generator = torch.Generator().manual_seed(0)
     images = {
@@ -105,8 +128,15 @@ def _check_logits(
     if not all(bool(logits.isfinite().all()) for logits in expected.values()):
         raise ExportMismatch("the trained network's logits are not finite, so there is nothing to compare")
     found = _logits_in_fresh_process(folder, loader, images, timeout_seconds=seconds)
-    if not all(torch.equal(found[name], logits) for name, logits in expected.items()):
+    if not all(_are_equal(found[name], logits, tolerance=tolerance) for name, logits in expected.items()):
         raise ExportMismatch("the exported network gives other logits than the trained one")
+
+
+def _are_equal(found: Tensor, expected: Tensor, *, tolerance: float) -> bool:
+    if not tolerance:
+        return torch.equal(found, expected)
+    scale = max(1.0, float(expected.abs().max()))
+    return found.shape == expected.shape and torch.allclose(found, expected, rtol=0.0, atol=tolerance * scale)
 
 
 def _logits_in_fresh_process(

@@ -1,5 +1,7 @@
 """Trained networks as exporters get them, and networks of a user that no program can hold."""
 
+import functools
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -9,8 +11,10 @@ from seplace.attention.options import GateOptions
 from seplace.backbones.describe import describe
 from seplace.costs import COSTS
 from seplace.datasets.preprocessing import Preprocessing
+from seplace.exporters.onnx import onnx_of
 from seplace.exporters.trained import TrainedNetwork
 from seplace.placement import Placement
+from seplace.testing import exporters
 
 PAPER = GateOptions(init="paper")
 
@@ -60,6 +64,13 @@ def trained_network(
         },
     }
     return TrainedNetwork(**{**fields, **changes})
+
+
+@functools.cache
+def onnx_of_the_role() -> bytes:
+    """Writing ONNX takes seconds, and the network of the role suite is the same each time."""
+    trained = exporters.trained_network()
+    return onnx_of(trained.build(), trained)
 
 
 class Convolutional(nn.Module):

@@ -8,11 +8,14 @@ import pytest
 from seplace.errors import ExportMismatch, InputError
 from seplace.exporters import EXPORTERS
 from seplace.exporters.folder import weights
-from seplace.exporters.program import program_of
 from tests.exporters.networks import trained_network
 
-VERIFIES = {"source": "seplace.exporters.source.verify", "program": "seplace.exporters.program.verify_program"}
-NETWORK_FILES = {"source": "model.py", "program": "model.pt2"}
+VERIFIES = {
+    "source": "seplace.exporters.source.verify",
+    "program": "seplace.exporters.program.verify_program",
+    "onnx": "seplace.exporters.onnx.verify_onnx",
+}
+NETWORK_FILES = {"source": "model.py", "program": "model.pt2", "onnx": "model.onnx"}
 
 
 @pytest.fixture(scope="module")
@@ -20,15 +23,11 @@ def trained():
     return trained_network("cifar_resnet8[width=0.25]", "none-none-eca")
 
 
-@pytest.fixture(scope="module")
-def program(trained) -> bytes:
-    return program_of(trained.build(), in_channels=trained.in_channels, image_size=trained.image_size)
-
-
-@pytest.fixture
-def traced_once(program, monkeypatch) -> None:
-    """Tracing takes most of an export, and what it gives is no matter to these tests."""
-    monkeypatch.setattr("seplace.exporters.program.program_of", lambda *_, **__: program)
+@pytest.fixture(autouse=True)
+def untraced(monkeypatch) -> None:
+    """Tracing takes most of an export, and what it gives is no matter to these tests; test_role.py has it."""
+    monkeypatch.setattr("seplace.exporters.program.program_of", lambda *_, **__: b"a program")
+    monkeypatch.setattr("seplace.exporters.onnx.onnx_of", lambda *_: b"a model")
 
 
 @pytest.fixture(params=EXPORTERS)
@@ -61,7 +60,6 @@ def test_earlier_export_is_replaced_by_the_same_bytes(tmp_path, trained, name):
     assert list(tmp_path.iterdir()) == [folder]
 
 
-@pytest.mark.usefixtures("traced_once")
 def test_other_folders_are_not_replaced(tmp_path, trained, name):
     folder = EXPORTERS[name](trained, tmp_path / "export")
     (folder / "notes.txt").write_text("mine")
@@ -78,21 +76,21 @@ def test_other_folders_are_not_replaced(tmp_path, trained, name):
         EXPORTERS[name](trained, other / "README.md")
 
 
-@pytest.mark.usefixtures("traced_once")
 def test_export_of_another_form_is_not_replaced(tmp_path, trained, name):
     folder = EXPORTERS[name](trained, tmp_path / "export")
     before = content_of(folder)
-    (other,) = set(EXPORTERS) - {name}
-    with pytest.raises(InputError, match=f"holds '{NETWORK_FILES[name]}'"):
-        EXPORTERS[other](trained, folder)
+    others = set(EXPORTERS) - {name}
+    for other in others:
+        with pytest.raises(InputError, match=f"holds '{NETWORK_FILES[name]}'"):
+            EXPORTERS[other](trained, folder)
     (folder / NETWORK_FILES[name]).unlink()
-    with pytest.raises(InputError, match="no earlier export"):
-        EXPORTERS[other](trained, folder)
+    for other in others:
+        with pytest.raises(InputError, match="no earlier export"):
+            EXPORTERS[other](trained, folder)
     del before[NETWORK_FILES[name]]
     assert content_of(folder) == before
 
 
-@pytest.mark.usefixtures("traced_once")
 def test_failure_leaves_the_earlier_export(tmp_path, trained, name, monkeypatch):
     folder = EXPORTERS[name](trained, tmp_path / "export")
     before = content_of(folder)
@@ -108,17 +106,16 @@ def test_failure_leaves_the_earlier_export(tmp_path, trained, name, monkeypatch)
     assert list(tmp_path.iterdir()) == [folder]
 
 
-@pytest.mark.usefixtures("traced_once")
 def test_forms_differ_in_the_network_file_and_the_page_alone(tmp_path, trained, monkeypatch):
     for path in VERIFIES.values():
         monkeypatch.setattr(path, lambda *_: None)
-    folders = [EXPORTERS[name](trained, tmp_path / name) for name in ("source", "program")]
-    source, program = (json.loads((folder / "config.json").read_text()) for folder in folders)
-    assert source.pop("format") == "seplace-source-export"
-    assert program.pop("format") == "seplace-program-export"
-    sums = [config.pop("sha256") for config in (source, program)]
-    assert source == program
-    assert sums[0]["model.safetensors"] == sums[1]["model.safetensors"]
+    names = ("source", "program", "onnx")
+    folders = [EXPORTERS[name](trained, tmp_path / name) for name in names]
+    configs = [json.loads((folder / "config.json").read_text()) for folder in folders]
+    assert [config.pop("format") for config in configs] == [f"seplace-{name}-export" for name in names]
+    sums = [config.pop("sha256") for config in configs]
+    assert all(config == configs[0] for config in configs)
+    assert all(each["model.safetensors"] == sums[0]["model.safetensors"] for each in sums)
 
 
 def test_weights_are_the_same_bytes_each_time(trained):
