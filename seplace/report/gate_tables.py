@@ -42,7 +42,7 @@ def gates_table(record: GateRecord) -> FittedTable:
             *([row["part"]] if has_parts else []),
             f"{row['channels']:,}",
             f"{row['mean']:.2f} [{row['lower']:.2f}, {row['upper']:.2f}]",
-            f"{row['channels_sd']:.3f}",
+            f"{row['channels_sd']:.3f}" if row["channels"] > 1 else "",
             f"{row['images_sd']:.3f}",
             *([f"{row['positions_sd']:.3f}" if row["positions_sd"] else ""] if has_maps else []),
             "" if math.isnan(share.percent) else f"{share.percent:.0f} %{'' if share.is_shown else ' ns'}",
