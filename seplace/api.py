@@ -100,7 +100,8 @@ class Results:
             """A sentence that the study has no test split; empty if it has one."""
             self.untested: str = ledger.fact("untested") or ""
             """The reason why the last run could not read the test split; empty if it could."""
-            self._images: dict[str, Any] = ledger.fact("images") or {}
+            self.images: dict[str, Any] = ledger.fact("images") or {}
+            """The description of the data: classes, splits, sizes; empty where none is known."""
             self._identity: Identity = ledger.fact("identity") or {}
             self.command: str | None = ledger.fact("command")
             self._regret: dict[str, Any] | None = ledger.fact("regret")
@@ -428,6 +429,17 @@ class Results:
         """Draw the effects by stage; save it too where a path (.png, .svg, .pdf) is given."""
         return self.plot(path, kind="effects")
 
+    def report(self, path: str | Path | None = None) -> Path:
+        """Write all that is shown of the study as one HTML page, which opens without a network, and return its path.
+
+        By default it is `report.html` in the folder of the results, where every run writes it too.
+        """
+        from seplace.report.page import NAME, write_page
+
+        target = self.folder / NAME if path is None else Path(path)
+        write_page(self, target)
+        return target
+
     def pick(self, choice: str, *, flops_under: float | None = None) -> Evaluation:
         """Return the evaluation to export: of `best`, `knee`, `cheapest` of the front, or of a placement's text.
 
@@ -500,7 +512,7 @@ class Results:
             config=self.live_config,
             placements=self.placements,
             of_weights=self.both_splits.of_weights(evaluation),
-            images=self._images,
+            images=self.images,
             folder=self.folder,
         )
         target = Path(folder) if folder is not None else self.folder / "export" / safe_name(str(evaluation.placement))
@@ -512,7 +524,7 @@ class Results:
 
     def refuse_other_code(self) -> None:
         """Raise StudyChanged if the user's own networks or modules have changed since the study began."""
-        refuse_other_code(self._identity, self.live_config, self._images, folder=self.folder)
+        refuse_other_code(self._identity, self.live_config, self.images, folder=self.folder)
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -536,7 +548,7 @@ class Results:
         }
 
     def write(self, *, figures: bool = True) -> None:
-        """Write the tables, the figures and the provenance; they can be made again from the ledger at any time."""
+        """Write the tables, the figures, the page and the provenance; all can be made again from the ledger."""
         from seplace.report.folder import write_folder
 
         names = ["evaluations", "curves", "placements", "front", "recommended", "effects"]
@@ -549,6 +561,10 @@ class Results:
             provenance=lambda: self.provenance,
         )
         self._keep_views()
+        if figures:
+            from seplace.report.page import NAME, write_page_or_warn
+
+            write_page_or_warn(self, self.folder / NAME)
 
     def _keep_views(self) -> None:
         """Keep what commands show where it takes long to make."""

@@ -24,7 +24,9 @@ def test_the_wheel_finds_what_it_ships(tmp_path: Path) -> None:
         "from seplace.files.shipped import shipped\n"
         f"assert Path(seplace.__file__).is_relative_to({str(site)!r})\n"
         "for name in shipped('studies'): print(name, len(load_study(name).search_space))\n"
-        "print(*shipped('search_spaces'))"
+        "print(*shipped('search_spaces'))\n"
+        "from seplace.report import page\n"
+        "print(*sorted(path.name for path in Path(page.__file__).parent.iterdir()))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -37,3 +39,6 @@ def test_the_wheel_finds_what_it_ships(tmp_path: Path) -> None:
     for kind in ("studies", "search_spaces"):
         for file in (ROOT / kind).glob("*.yaml"):
             assert file.stem in done.stdout
+    for pattern in ("*.html", "*.css", "*.js"):
+        for file in (ROOT / "seplace/report/page").glob(pattern):
+            assert file.name in done.stdout.split()

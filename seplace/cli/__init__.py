@@ -20,6 +20,7 @@ from seplace.cli.listing import listing
 from seplace.cli.plot import plot
 from seplace.cli.printing import complain
 from seplace.cli.proxy import proxy
+from seplace.cli.report import report
 from seplace.cli.results import effects, export, front, noise, recommend, status
 from seplace.cli.schema import schema
 from seplace.cli.simulate import simulate
@@ -38,6 +39,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     noise,
     plot,
     gates,
+    report,
     export,
     bench,
     simulate,

@@ -13,7 +13,9 @@ from pathlib import Path
 
 from seplace.errors import SeplaceError, UnwritableFolder
 
-_TEMPORARY = re.compile(r"\.(?:probe|.+\.(?:csv|json|jsonl|png|svg|pdf|yaml|ckpt|safetensors|sqlite|db))\.[a-z0-9_]{8}")
+_TEMPORARY = re.compile(
+    r"\.(?:probe|.+\.(?:csv|json|jsonl|html|png|svg|pdf|yaml|ckpt|safetensors|sqlite|db))\.[a-z0-9_]{8}"
+)
 """The names of the temporary files of `write_atomically`."""
 
 _SAFE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,47}")

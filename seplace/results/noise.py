@@ -84,18 +84,7 @@ def noise_frame(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
 
 def complete_block(evaluations: Sequence[Evaluation], *, score: str) -> Block:
     """Return the largest block of placements that were all trained on the same seeds."""
-    rows: dict[Placement, dict[int, Evaluation]] = defaultdict(dict)
-    for row in evaluations:
-        if row.accuracy is not None:
-            rows[row.placement][row.seed] = row
-    most = max((len(by_seed) for by_seed in rows.values()), default=0)
-    # The block with most trainings: more placements weigh as much as more seeds.
-    sizes = {count: sum(len(by_seed) >= count for by_seed in rows.values()) for count in range(2, most + 1)}
-    count = max(sizes, key=lambda count: count * sizes[count], default=0)
-    seeds = tuple(range(count))
-    shared = tuple(placement for placement, by_seed in rows.items() if set(seeds) <= set(by_seed))
-    if count < 2 or len(shared) < 3:
-        raise DataError("a noise report needs at least three placements that were trained on the same two seeds")
+    rows, shared, seeds = _paired(evaluations)
 
     def scores(get: Callable[[Evaluation], float]) -> Floats:
         return np.array([[get(rows[placement][seed]) for seed in seeds] for placement in shared])
@@ -108,6 +97,31 @@ def complete_block(evaluations: Sequence[Evaluation], *, score: str) -> Block:
     }
     final = sign * scores(lambda row: getattr(row, score))
     return Block(placements=shared, seeds=seeds, scores=final, early=early)
+
+
+def final_scores(evaluations: Sequence[Evaluation]) -> Floats:
+    """Return the accuracies (placements, seeds) of the block of `complete_block`, without their learning curves."""
+    rows, shared, seeds = _paired(evaluations)
+    return np.array([[rows[placement][seed].accuracy for seed in seeds] for placement in shared], dtype=float)
+
+
+def _paired(
+    evaluations: Sequence[Evaluation],
+) -> tuple[dict[Placement, dict[int, Evaluation]], tuple[Placement, ...], tuple[int, ...]]:
+    """Return complete trainings by placement and seed, and the placements and seeds of the largest block of them."""
+    rows: dict[Placement, dict[int, Evaluation]] = defaultdict(dict)
+    for row in evaluations:
+        if row.accuracy is not None:
+            rows[row.placement][row.seed] = row
+    most = max((len(by_seed) for by_seed in rows.values()), default=0)
+    # The block with most trainings: more placements weigh as much as more seeds.
+    sizes = {count: sum(len(by_seed) >= count for by_seed in rows.values()) for count in range(2, most + 1)}
+    count = max(sizes, key=lambda count: count * sizes[count], default=0)
+    seeds = tuple(range(count))
+    shared = tuple(placement for placement, by_seed in rows.items() if set(seeds) <= set(by_seed))
+    if count < 2 or len(shared) < 3:
+        raise DataError("a noise report needs at least three placements that were trained on the same two seeds")
+    return rows, shared, seeds
 
 
 def _at(evaluation: Evaluation, point: int, name: str) -> float:

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 _FILES = (
     *("lock", "ledger.sqlite", "optuna.db", "study.yaml", "space.yaml", "costs.json", "provenance.json"),
+    "report.html",
     *(f"{name}.csv" for name in ("evaluations", "placements", "front", "recommended", "effects", "rungs", "proxies")),
     *(f"{name}.{suffix}" for name in ("front", "effects") for suffix in ("png", "svg")),
 )
