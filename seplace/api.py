@@ -440,6 +440,12 @@ class Results:
         write_page(self, target)
         return target
 
+    def front_as(self, form: str) -> str:
+        """Return the front as a table for a paper, with a caption that explains its columns: `latex` or `markdown`."""
+        from seplace.report.paper_tables import front_as
+
+        return front_as(self, form)
+
     def pick(self, choice: str, *, flops_under: float | None = None) -> Evaluation:
         """Return the evaluation to export: of `best`, `knee`, `cheapest` of the front, or of a placement's text.
 

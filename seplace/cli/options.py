@@ -39,6 +39,16 @@ class Format(StrEnum):
     csv = "csv"
 
 
+class FrontFormat(StrEnum):
+    """The formats of a front: two more are for papers."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+    latex = "latex"
+    markdown = "markdown"
+
+
 class Accelerator(StrEnum):
     """The devices of networks."""
 
@@ -62,6 +72,9 @@ def one_of(names: type[E]) -> dict[str, Any]:
 
 
 FormatOption = Annotated[Format, typer.Option("--format", help="Output format.", **one_of(Format))]
+FrontFormatOption = Annotated[
+    FrontFormat, typer.Option("--format", help="Output format; latex needs booktabs.", **one_of(FrontFormat))
+]
 AcceleratorOption = Annotated[
     Accelerator, typer.Option("--accelerator", help="Device that networks run on.", **one_of(Accelerator))
 ]

@@ -7,7 +7,13 @@ from typing import Annotated
 
 import typer
 
-from seplace.cli.options import Format, FormatOption, ResultsArgument
+from seplace.cli.options import (
+    Format,
+    FormatOption,
+    FrontFormat,
+    FrontFormatOption,
+    ResultsArgument,
+)
 from seplace.cli.printing import show, show_data, show_front, show_sentences
 from seplace.errors import SeplaceError
 from seplace.interval import Interval
@@ -60,12 +66,14 @@ def status(results: ResultsArgument) -> None:
         show_sentences(study.verdict)
 
 
-def front(results: ResultsArgument, output: FormatOption = Format.table) -> None:
+def front(results: ResultsArgument, output: FrontFormatOption = FrontFormat.table) -> None:
     """Print the front of accuracy against cost, and the baselines beside it."""
     from seplace.api import Results
 
     study = Results.load(results)
-    if not show_data(study.front, output):
+    if output in (FrontFormat.latex, FrontFormat.markdown):
+        typer.echo(study.front_as(output.value), nl=False)
+    elif not show_data(study.front, Format(output.value)):
         show_front(study)
 
 

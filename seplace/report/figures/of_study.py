@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from seplace.errors import UnknownName
 from seplace.report.figures.curves import plot_curves
@@ -11,55 +11,18 @@ from seplace.report.figures.effects import plot_effects, plot_heat
 from seplace.report.figures.front import Pick, plot_front
 from seplace.report.figures.history import plot_history
 from seplace.report.figures.saving import save_figure
+from seplace.report.study_views import StudyViews, backbones_of, better_of
 from seplace.results.picks import front_of_candidates, knee_of
-from seplace.results.verdict import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import pandas as pd
     from matplotlib.figure import Figure
-
-    from seplace.effects.estimates import Estimates
-    from seplace.placement import Placement
-    from seplace.results.advice import Advice
-    from seplace.study.config import StudyConfig
 
 KINDS = ("front", "effects", "heat", "history", "curves")
 """The kinds of figures."""
 
 
-class Study(Protocol):
-    """What figures are drawn from: `seplace.Results` has it."""
-
-    @property
-    def config(self) -> StudyConfig: ...  # noqa: D102  # a protocol's members are described where they are
-    @property
-    def cost(self) -> str: ...  # noqa: D102
-    @property
-    def unit(self) -> str: ...  # noqa: D102
-    @property
-    def verdict(self) -> str: ...  # noqa: D102
-    @property
-    def measured(self) -> str: ...  # noqa: D102
-    @property
-    def advice(self) -> Advice: ...  # noqa: D102
-    @property
-    def baselines(self) -> Mapping[str, Placement]: ...  # noqa: D102
-    @property
-    def estimates(self) -> Estimates | None: ...  # noqa: D102
-    @property
-    def placements(self) -> pd.DataFrame: ...  # noqa: D102
-    @property
-    def effects(self) -> pd.DataFrame: ...  # noqa: D102
-    @property
-    def history(self) -> pd.DataFrame: ...  # noqa: D102
-    @property
-    def curves(self) -> pd.DataFrame: ...  # noqa: D102
-
-
 def plot_study(
-    study: Study,
+    study: StudyViews,
     path: Path | None = None,
     *,
     kind: str = "front",
@@ -76,7 +39,7 @@ def plot_study(
     return figure
 
 
-def pick_of(study: Study) -> Pick | None:
+def pick_of(study: StudyViews) -> Pick | None:
     """Return the placement that a figure marks: the one that is advised, else the knee of the front."""
     take = study.advice.take
     if take is not None:
@@ -89,8 +52,8 @@ def pick_of(study: Study) -> Pick | None:
     return Pick(placement=text, name="knee", reason="the pick of export")
 
 
-def _plot(study: Study, kind: str, *, absolute: bool, width: str | float | None, heading: bool) -> Figure:
-    name, space = study.config.name, study.config.search_space
+def _plot(study: StudyViews, kind: str, *, absolute: bool, width: str | float | None, heading: bool) -> Figure:
+    name = study.config.name
     placements = study.placements if kind in ("front", "curves") else None
     if kind == "effects":
         title = f"{name}: effect of each choice, averaged over the rest of the space"
@@ -118,19 +81,15 @@ def _plot(study: Study, kind: str, *, absolute: bool, width: str | float | None,
             width=width,
             heading=heading,
         )
-    others = f" and {counted(len(space.variants), 'other')}" if space.variants else ""
-    better = None
-    if estimates is not None and plain in estimates.position and estimates.comparable_with(plain):
-        better = {str(each) for each in estimates.surely_better(plain)}
     return plot_front(
         placements,
         cost=study.cost,
         unit=study.unit,
-        title=f"{name}: attention placements on {space.backbone.text}{others}",
+        title=f"{name}: attention placements on {backbones_of(study)}",
         verdict=study.verdict,
         measured=study.measured,
         absolute=absolute,
-        better=better,
+        better=better_of(study),
         pick=pick_of(study),
         width=width,
         heading=heading,

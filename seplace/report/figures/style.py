@@ -110,7 +110,7 @@ def width_of(text: str, *, size: float, weight: str = "normal") -> float:
 def wrapped(text: str, *, size: float, width: float, indent: str = "", weight: str = "normal") -> str:
     """Return a text in lines of at most `width` points: broken at spaces, before a backbone, else between parts."""
     lines = [""]
-    for piece in re.findall(r"[@\[]?[^-\s:@\[\]]+[-\s:\]]*|\[|.", text):
+    for piece in re.findall(r"@\S+\s?|\[?[^-\s:@\[\]]+[-\s:\]]*|\[|.", text):
         rest = piece
         if lines[-1] and width_of((lines[-1] + rest).rstrip(), size=size, weight=weight) > width:
             lines.append(indent)
