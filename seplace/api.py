@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -20,10 +21,11 @@ from seplace.results.effects_tables import effects_frame, proxies_frame
 from seplace.results.evaluation import Evaluation
 from seplace.results.ledger import ledger_of_results
 from seplace.results.observations import estimates_of
-from seplace.results.picks import pick_placement
+from seplace.results.picks import pick_placement, trainable_placement
 from seplace.results.provenance import provenance_of
 from seplace.results.summaries import summarize
 from seplace.results.tables import evaluations_frame, front_frame, placements_frame, recommended_frame, rungs_frame
+from seplace.results.trained import FOLDER, trained_frame, trained_set, trained_sets
 from seplace.results.verdict import (
     claim_of,
     gap_sentence,
@@ -51,11 +53,15 @@ if TYPE_CHECKING:
     from seplace.effects.covariates import Covariate
     from seplace.effects.estimates import Estimates
     from seplace.gates.record import GateRecord
+    from seplace.overrides import Overrides
     from seplace.results.advice import Advice
     from seplace.results.both_splits import Gap
     from seplace.results.stored import StoredEvaluations
     from seplace.results.summaries import PlacementSummary
+    from seplace.results.trained import TrainedSet
+    from seplace.search.progress import Observer
     from seplace.search.scoring import ProxyRecord
+    from seplace.study.config import TrainedOn
 
 
 class Results:
@@ -446,6 +452,93 @@ class Results:
 
         return front_as(self, form)
 
+    @cached_property
+    def trained_sets(self) -> dict[str, TrainedSet]:
+        """The recipes beside the study's own that `train` has trained networks by, by name."""
+        return trained_sets(self.folder)
+
+    @property
+    def trained(self) -> pd.DataFrame:
+        """One row for each placement that `train` has trained by another recipe than the study's, by recipe."""
+        return trained_frame(list(self.trained_sets.values()))
+
+    def placement_of(self, choice: str) -> Placement:
+        """Return a placement of the space or a baseline by its text, or plain, another baseline, or a front point.
+
+        Raises InputError, or InvalidPlacement for a placement that is neither in the space nor a baseline.
+        """
+        return trainable_placement(
+            choice,
+            space=self.config.search_space,
+            baselines=self.baselines,
+            pick=lambda name: self.pick(name).placement,
+        )
+
+    def train(
+        self,
+        placement: str | Placement,
+        *,
+        seeds: int = 3,
+        epochs: int | None = None,
+        on: TrainedOn = "train",
+        beside_plain: bool = False,
+        overrides: Overrides | None = None,
+        observer: Observer | None = None,
+        retry_failed: bool = False,
+    ) -> Self:
+        """Train a placement of the space, trained before or not, and return the results with it.
+
+        By the study's own recipe its trainings become evaluations of the study. With other epochs, or on other images,
+        they are kept in `trained/<recipe>` and shown in `trained`. Networks are scored on the test split at the end.
+        What is interrupted goes on with the same call. The proposals of a search that goes on stay as they were.
+
+        >>> import seplace
+        >>> results = seplace.load("results/digits-quickstart")  # doctest: +SKIP
+        >>> results.train("none-se4-eca", seeds=5, epochs=200, beside_plain=True).trained  # doctest: +SKIP
+
+        Args:
+            placement: A placement of the space or its text, `plain` or another baseline by name, or a front point.
+            seeds: The number of seeds: it is trained on seeds 0, 1, …; those that are trained are kept.
+            epochs: The epochs of a training, to which the schedule is stretched; None takes those of the study.
+            on: The images: `train`, or `train+validation`, after which there is only a test score.
+            beside_plain: Whether the plain backbone is trained alike, so that the gain is paired by seed.
+            overrides: Where the trainings run, instead of what the study says.
+            observer: A function that is called with each `Progress`; None shows a progress bar.
+            retry_failed: Whether to repeat all failed trainings, not only those that the machine failed.
+
+        Raises:
+            InvalidPlacement: The placement is neither in the space nor a baseline.
+            StudyBusy: Another process runs the study.
+            StudyChanged: The data or the user's own code are not those of the study.
+            DataError: Data are missing or damaged.
+            TooManyFailures: Trainings fail one after another.
+
+        """
+        from seplace.search.further import Wanted, train_further
+
+        chosen = self.placement_of(str(placement))
+        plain = [self.baselines["plain"]] if beside_plain and not chosen.is_plain else []
+        config = self.live_config if overrides is None else overrides.apply(self.live_config)
+        wanted = Wanted(
+            placements=[*plain, chosen],
+            seeds=seeds,
+            epochs=config.training.epochs if epochs is None else epochs,
+            trained_on=on,
+        )
+        if observer is not None:
+            name = train_further(config, self.folder, wanted, observer=observer, retry_failed=retry_failed)
+        else:
+            from seplace.report.images import tell
+            from seplace.report.progress import progress_bar
+
+            with progress_bar() as show:
+                name = train_further(
+                    config, self.folder, wanted, observer=show, retry_failed=retry_failed, on_workers=tell
+                )
+        results = self.load(self.folder)
+        results.write(figures=name is None)
+        return results
+
     def pick(self, choice: str, *, flops_under: float | None = None) -> Evaluation:
         """Return the evaluation to export: of `best`, `knee`, `cheapest` of the front, or of a placement's text.
 
@@ -500,32 +593,44 @@ class Results:
         pick: str = "knee",
         flops_under: float | None = None,
         exporter: str | None = None,
+        trained: str | None = None,
     ) -> Path:
         """Write a trained network as a folder (network, weights, configuration), verify it, and return the folder.
 
-        `exporter` is a name of EXPORTERS; by default `source`, and `program` for the user's own network.
+        `exporter` is a name of EXPORTERS; by default `source`, and `program` for the user's own network. `trained` is
+        the name of another recipe by which `train` has trained the placement, such as `epochs200`.
         """
         from seplace.exporters import EXPORTERS, exporter_for
         from seplace.exporters.trained import network_of_study
         from seplace.models import holds_own_code
 
-        evaluation = self.pick(pick, flops_under=flops_under)
+        if trained is None:
+            evaluation = self.pick(pick, flops_under=flops_under)
+            config, placements, of_weights = self.live_config, self.placements, self.both_splits.of_weights(evaluation)
+            source = self.folder
+        else:
+            recipe = trained_set(self.folder, trained)
+            evaluation = recipe.first_of(self.placement_of(pick))
+            config = replace(self.live_config, trained_on=recipe.trained_on)
+            placements, of_weights = trained_frame([recipe]), recipe.both_splits.of_weights(evaluation)
+            source = recipe.folder
         self.refuse_other_code()
         backbone = self.live_config.search_space.backbone_of(evaluation.placement)
         write = EXPORTERS[exporter_for(backbone) if exporter is None else exporter]
-        trained = network_of_study(
+        network = network_of_study(
             evaluation,
-            config=self.live_config,
-            placements=self.placements,
-            of_weights=self.both_splits.of_weights(evaluation),
+            config=config,
+            placements=placements,
+            of_weights=of_weights,
             images=self.images,
-            folder=self.folder,
+            folder=source,
         )
-        target = Path(folder) if folder is not None else self.folder / "export" / safe_name(str(evaluation.placement))
+        name = safe_name("_".join(filter(None, [str(evaluation.placement), trained])))
+        target = Path(folder) if folder is not None else self.folder / "export" / name
         with user_errors_if(
             holds_own_code(backbone, evaluation.placement), f"{evaluation.placement} cannot be exported"
         ):
-            exported: Path = write(trained, target)
+            exported: Path = write(network, target)
         return exported
 
     def refuse_other_code(self) -> None:
@@ -559,10 +664,18 @@ class Results:
 
         names = ["evaluations", "curves", "placements", "front", "recommended", "effects"]
         names += ["rungs"] * bool(self.rung_rows) + ["proxies"] * bool(self.proxy_records)
+        names += ["trained"] * bool(self.trained_sets)
         drawings = {"front": self.plot, "effects": self.plot_effects} if figures else {}
         write_folder(
             self.folder,
-            tables={name: partial(getattr, self, name) for name in names},
+            tables={
+                **{name: partial(getattr, self, name) for name in names},
+                **{
+                    f"{FOLDER}/{recipe.name}/{name}": partial(getattr, recipe, name)
+                    for recipe in self.trained_sets.values()
+                    for name in ("evaluations", "curves")
+                },
+            },
             figures={name: partial(self._draw, plot) for name, plot in drawings.items()},
             provenance=lambda: self.provenance,
         )

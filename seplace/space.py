@@ -165,8 +165,7 @@ class SearchSpace:
 
     def indices(self, placement: Placement) -> tuple[int, ...]:
         """Return the positions (from 0) of the backbone and each choice; raises InvalidPlacement outside the space."""
-        if placement not in self:
-            self._refuse_outsider(placement)
+        self.check_candidate(placement)
         return (
             list(self.backbones).index(placement.variant),
             *(known[choice] for choice, known in zip(placement.choices, self._positions, strict=True)),
@@ -191,8 +190,7 @@ class SearchSpace:
 
     def neighbors(self, placement: Placement) -> tuple[Placement, ...]:
         """Return the candidates that differ in one place; raises InvalidPlacement outside the space."""
-        if placement not in self:
-            self._refuse_outsider(placement)
+        self.check_candidate(placement)
         chosen = placement.choices
         others = [Placement(chosen, variant) for variant in self.backbones if variant != placement.variant]
         return (
@@ -242,7 +240,10 @@ class SearchSpace:
         )
         return next((f"backbone {variant.text}: {problem}" for problem in problems if problem), None)
 
-    def _refuse_outsider(self, placement: Placement) -> None:
+    def check_candidate(self, placement: Placement) -> None:
+        """Raise InvalidPlacement, with the stage and its choices, for a placement that is not in the space."""
+        if placement in self:
+            return
         check_placement(self.backbone_of(placement), placement, init=self.gate.init)
         pairs = zip(placement.choices, self.choices, strict=True)
         stage, choice = next((at, one) for at, (one, known) in enumerate(pairs, start=1) if one not in known)

@@ -151,12 +151,16 @@ def export(
             "--as", help="Exporter: source, program or onnx. Default: source, and program for a network of your own."
         ),
     ] = None,
+    trained: Annotated[
+        str | None, typer.Option(help="Recipe of seplace train whose weights to take, such as epochs200.")
+    ] = None,
 ) -> None:
     """Export a trained network as files that need torch and safetensors, and verify them in a fresh process."""
     from seplace.api import Results
 
     import_from(Path())
     loaded = Results.load(results)
-    folder = loaded.export(output, pick=pick, flops_under=flops_under, exporter=exporter)
+    folder = loaded.export(output, pick=pick, flops_under=flops_under, exporter=exporter, trained=trained)
     show(f"exported and verified: {folder}")
-    show(loaded.claim(loaded.pick(pick, flops_under=flops_under).placement))
+    if trained is None:
+        show(loaded.claim(loaded.pick(pick, flops_under=flops_under).placement))

@@ -57,18 +57,50 @@ class OnDemandImages:
 
 
 @dataclass(frozen=True, eq=False)
+class JoinedImages:
+    """The images of two splits, one after the other; at least one split is decoded when it is requested."""
+
+    first: Split
+    second: Split
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(N, C, H, W), as for an array."""
+        _, channels, height, width = self.first.images.shape
+        return len(self), channels, height, width
+
+    def __len__(self) -> int:
+        return len(self.first) + len(self.second)
+
+    def batch(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Return the images at `indices`, (B, C, H, W)."""
+        pixels = np.empty((len(indices), *self.shape[1:]), dtype=np.uint8)
+        is_second = indices >= len(self.first)
+        pixels[~is_second] = self.first.batch(indices[~is_second])
+        pixels[is_second] = self.second.batch(indices[is_second] - len(self.first))
+        return pixels
+
+
+@dataclass(frozen=True, eq=False)
 class Split:
     """Images (N, C, H, W) of uint8 and labels (N,) of int64."""
 
-    images: NDArray[np.uint8] | OnDemandImages
+    images: NDArray[np.uint8] | OnDemandImages | JoinedImages
     labels: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.labels)
 
+    def __add__(self, other: Split) -> Split:
+        """Return the images of both splits, those of `other` last."""
+        labels = np.concatenate([self.labels, other.labels])
+        if isinstance(self.images, np.ndarray) and isinstance(other.images, np.ndarray):
+            return Split(np.concatenate([self.images, other.images]), labels)
+        return Split(JoinedImages(self, other), labels)
+
     def batch(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return the images at `indices`, (B, C, H, W)."""
-        return self.images.batch(indices) if isinstance(self.images, OnDemandImages) else self.images[indices]
+        return self.images[indices] if isinstance(self.images, np.ndarray) else self.images.batch(indices)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -12,11 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from seplace.datasets.augmentation import Augmentation
-from seplace.datasets.image_set import OnDemandImages, Split
+from seplace.datasets.image_set import Split
 from seplace.errors import InputError
 from seplace.seeds import derive_seed
 
@@ -71,7 +72,7 @@ class BatchLoader:
         self._split = split
         self._labels = torch.from_numpy(split.labels).to(device)
         self._stored: Tensor | None = None
-        if not isinstance(split.images, OnDemandImages):
+        if isinstance(split.images, np.ndarray):
             self._stored = self._laid_out(torch.from_numpy(split.images))
 
     def __len__(self) -> int:

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from seplace.datasets.image_set import ImageSet, OnDemandImages, Split
+from seplace.datasets.image_set import ImageSet, Split
 from seplace.datasets.preprocessing import Resampling
 from seplace.errors import DataError, MissingTestSplit
 
@@ -33,7 +33,7 @@ class SentImages:
     def pack(cls, images: ImageSet) -> Self:
         """Return a set without its test split. Raises DataError where its images do not fit into the memory."""
         train, validation = images.train.images, images.validation.images
-        if isinstance(train, OnDemandImages) or isinstance(validation, OnDemandImages):
+        if not (isinstance(train, np.ndarray) and isinstance(validation, np.ndarray)):
             raise DataError(
                 f"data set {images.name}: a machine does not have it, and it is too large to be sent there: "
                 "copy it to the same folder on each machine, or share the folder"

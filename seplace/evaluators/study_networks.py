@@ -129,10 +129,15 @@ class StudyNetworks:
         return self.place(self.trainable(placement, seed=seed))
 
     def training_batches(self, *, seed: int) -> BatchLoader:
-        """Return the training split in the order, and with the augmentation, that a training on `seed` sees."""
+        """Return the training images in the order, and with the augmentation, that a training on `seed` sees."""
         recipe = self.config.training
         augmentation = Augmentation(crop_padding=recipe.crop_padding, flip=recipe.flip, cutout=recipe.cutout)
-        return self._batches(self.images.train, augmentation=augmentation, shuffle_seed=derive_seed(seed, "data"))
+        return self._batches(self._training_split, augmentation=augmentation, shuffle_seed=derive_seed(seed, "data"))
+
+    @cached_property
+    def _training_split(self) -> Split:
+        images = self.images
+        return images.train if self.config.trained_on == "train" else images.train + images.validation
 
     def fit(self, network: nn.Module, *, recipe: Recipe, seed: int) -> tuple[nn.Module, list[CurvePoint]]:
         """Train any network on the study's data by a recipe of its own; see `seplace.training.fit.train`."""

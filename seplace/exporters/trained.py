@@ -83,10 +83,11 @@ def network_of_study(
     images: Mapping[str, Any],
     folder: Path,
 ) -> TrainedNetwork:
-    """Return the trained network of an evaluation in a study's folder.
+    """Return the trained network of an evaluation, whose weights are in `folder`.
 
-    `of_weights` is the test accuracy of these weights, `images` is the ledger's fact about the data. Raises
-    MissingWeights or CorruptResults where the weights are not there or were changed.
+    `placements` is the table of the study's placements, or of those that were trained by another recipe; `of_weights`
+    is the test accuracy of these weights, `images` is the ledger's fact about the data. Raises MissingWeights or
+    CorruptResults where the weights are not there or were changed.
     """
     from seplace.evaluators.weights import read_weights
 
@@ -111,6 +112,7 @@ def network_of_study(
             "data": config.data.name,
             "training_images": images.get("training_images"),
             "validation_images": images.get("validation_images"),
+            **({} if config.trained_on == "train" else {"trained_on": config.trained_on}),
             **_provenance_of(evaluation, placements, of_weights=of_weights),
         },
     )
@@ -145,6 +147,7 @@ def _provenance_of(
                 "test_gain_se",
                 "test_pairs",
             )
+            if name in row
         },
         **evaluation.costs,
         "device": evaluation.device,

@@ -192,7 +192,10 @@ class _Space(_Shape):
 
 _Choices = list[_Text]
 
+_Key = Annotated[list[_Text | _Count], Field(min_length=3, max_length=3)]
+
 _FACTS: Mapping[str, Any] = {
+    "added": list[_Key],
     "baselines_overlap": bool,
     "command": _OfSystem,
     "confirm_rounds": list[list[Annotated[list[_Text | _Count], Field(min_length=2, max_length=2)]]],
@@ -213,6 +216,7 @@ _FACTS: Mapping[str, Any] = {
     "stopped": _OfSystem,
     "study_folder": Annotated[_OfSystem, AfterValidator(_path)],
     "test_note": _OfSystem,
+    "trained_on": Literal["train", "train+validation"],
     "units": dict[_Text, _Text],
     "untested": _OfSystem,
     "workers": _Workers,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,36 @@ def pick_placement(
         "knee": knee_of(points, cost),
     }
     return Placement.parse(points["placement"].iloc[positions[choice]])
+
+
+def trainable_placement(
+    choice: str,
+    *,
+    space: SearchSpace,
+    baselines: Mapping[str, Placement],
+    pick: Callable[[str], Placement],
+) -> Placement:
+    """Return the placement of a text, of the name of a baseline (such as plain), or of a front point (PICKS).
+
+    `pick` returns that of a front point. Raises InputError, or InvalidPlacement for a placement that is neither in the
+    space nor a baseline.
+    """
+    if choice in baselines:
+        return baselines[choice]
+    if choice in PICKS:
+        return pick(choice)
+    try:
+        placement = Placement.parse(choice)
+    except InvalidPlacement as error:
+        names = [*PICKS, *baselines]
+        if nearest(choice, names) is None:
+            raise
+        raise InputError(
+            f"unknown placement {choice!r}{did_you_mean(choice, names)} (known: {', '.join(names)}, or a placement)"
+        ) from error
+    if placement not in baselines.values():
+        space.check_candidate(placement)
+    return placement
 
 
 def front_of_candidates(placements: pd.DataFrame, space: SearchSpace, *, cost: str) -> pd.DataFrame:

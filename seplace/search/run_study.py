@@ -11,17 +11,17 @@ from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seplace.costs import cost_named, main_count
-from seplace.errors import SeplaceError, UserCodeError
+from seplace.costs import cost_named
+from seplace.errors import SeplaceError
 from seplace.evaluators.identity import counted_code
-from seplace.executors import EXECUTORS
-from seplace.executors.executor import EvaluatorMaker, Executor, Known
+from seplace.executors.executor import EvaluatorMaker, Known
 from seplace.executors.ray_timing import ClusterTimer
 from seplace.files.atomic import DiskFull, make_folder, remove_unfinished
 from seplace.placement import Placement, StageChoice
 from seplace.results.ledger import Ledger
 from seplace.search.cost_table import PlacementCosts, kept_cost_table
 from seplace.search.driver import Driver
+from seplace.search.execution import make_executor, with_number_of_workers
 from seplace.search.interruption import signals_as_errors
 from seplace.search.limits import check_limits
 from seplace.search.lock import study_lock
@@ -38,9 +38,7 @@ from seplace.search.meaning import (
 from seplace.search.of_study import budget_of, failure_rules_of, scoring_of, task_of
 from seplace.search.optuna_file import OptunaFile
 from seplace.search.progress import Observer, Progress
-from seplace.search.workers import FACT as WORKERS
-from seplace.search.workers import MEASURING, choose_workers, known_count, with_workers
-from seplace.user_code import describe_error, user_errors_if
+from seplace.user_code import describe_error
 
 if TYPE_CHECKING:
     from seplace.evaluators.new_parts import Learning
@@ -49,7 +47,8 @@ if TYPE_CHECKING:
 _FILES = (
     *("lock", "ledger.sqlite", "optuna.db", "study.yaml", "space.yaml", "costs.json", "provenance.json"),
     "report.html",
-    *(f"{name}.csv" for name in ("evaluations", "placements", "front", "recommended", "effects", "rungs", "proxies")),
+    *(f"{name}.csv" for name in ("evaluations", "curves", "placements", "front", "recommended", "effects")),
+    *(f"{name}.csv" for name in ("rungs", "proxies", "trained")),
     *(f"{name}.{suffix}" for name in ("front", "effects") for suffix in ("png", "svg")),
 )
 """The files that a run writes into a results folder: if one cannot be written, the run is refused before it trains."""
@@ -122,17 +121,9 @@ def run_study(
         }
         for name, value in facts.items():
             ledger.set_fact(name, value)
-        if config.run.workers == "auto":
-            count = known_count(ledger)
-            if count is None:
-                if on_workers is not None:
-                    on_workers(MEASURING)
-                dearest = task.cost_table.dearest(task.space.choices, main_count(task.cost_table.names))
-                count = choose_workers(config, maker, dearest, on_progress=raise_again)
-                ledger.set_fact(WORKERS, count.to_fact())
-            if on_workers is not None:
-                on_workers(count.sentence)
-            config = maker.config = with_workers(config, count.number)
+        config = maker.config = with_number_of_workers(
+            config, maker, task, ledger=ledger, on_workers=on_workers, on_progress=raise_again
+        )
         driver = Driver(
             task,
             budget_of(config),
@@ -143,7 +134,7 @@ def run_study(
             costs=costs,
             failure_rules=failure_rules_of(config),
             ledger=ledger,
-            make_executor=functools.partial(_make_executor, config, maker),
+            make_executor=functools.partial(make_executor, config, maker),
             optuna_file=OptunaFile(folder / "optuna.db"),
             observer=observe,
             retry_failed=retry_failed,
@@ -178,17 +169,3 @@ def _warn(config: StudyConfig, folder: Path, learning: Learning) -> None:
         if run.executor != "ray" and getattr(run, key) is not None:
             warnings.warn(f"{key} has no effect with executor {run.executor}, only with ray", stacklevel=3)
     warn_of_a_smaller_budget(config, folder)
-
-
-def _make_executor(config: StudyConfig, maker: EvaluatorMaker, on_progress: Callable[[], None]) -> Executor:
-    name, workers = config.run.executor, config.workers
-    if name == "inline" and config.run.timeout_minutes is not None:
-        name, workers = "processes", 1  # a training can be ended only from outside, whatever it is doing
-    make: Callable[..., Executor] = EXECUTORS[name]
-    with user_errors_if(EXECUTORS.is_external(name), f"executor {name} cannot be made"):
-        executor = make(maker, workers=workers, max_retries=config.run.max_retries, on_progress=on_progress)
-    if lacking := [
-        name for name in ("submit", "wait", "close", "running", "epochs_done") if not hasattr(executor, name)
-    ]:
-        raise UserCodeError(f"executor {name}: a {type(executor).__name__} has no {lacking[0]}")
-    return executor

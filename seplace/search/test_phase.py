@@ -31,23 +31,10 @@ def run_test_phase(
     An error here loses nothing of the search and does not end the run: it is kept as the ledger's fact `untested`, and
     the study is not finished. Damaged and missing weights cause a warning; the others are tested.
     """
-    unread: list[CorruptResults] = []
     note = ""
     try:
         time()
-        for evaluation in evaluations:
-            try:
-                tested = evaluator.test(evaluation)
-            except CorruptResults as error:
-                unread.append(error)
-            else:
-                ledger.add_test(
-                    evaluation.key,
-                    accuracy=tested.accuracy,
-                    cross_entropy=tested.cross_entropy,
-                    correct=tested.correct,
-                )
-            on_done()
+        read_test(evaluations, evaluator=evaluator, ledger=ledger, on_done=on_done)
     except MissingTestSplit:
         note = NO_TEST_SPLIT
     except DiskFull:
@@ -55,10 +42,27 @@ def run_test_phase(
     except Exception as error:
         ledger.set_fact("untested", str(error) if isinstance(error, SeplaceError) else describe_error(error))
         return
-    _warn_of(unread)
     ledger.set_fact("test_note", note)
     ledger.set_fact("untested", "")
     ledger.set_fact("finished", True)
+
+
+def read_test(
+    evaluations: Iterable[Evaluation], *, evaluator: Evaluator, ledger: Ledger, on_done: Callable[[], None]
+) -> None:
+    """Commit the test score of each evaluation; damaged and missing weights cause a warning at the end."""
+    unread: list[CorruptResults] = []
+    for evaluation in evaluations:
+        try:
+            tested = evaluator.test(evaluation)
+        except CorruptResults as error:
+            unread.append(error)
+        else:
+            ledger.add_test(
+                evaluation.key, accuracy=tested.accuracy, cross_entropy=tested.cross_entropy, correct=tested.correct
+            )
+        on_done()
+    _warn_of(unread)
 
 
 def _warn_of(unread: list[CorruptResults]) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from seplace.errors import TooManyFailures, UserCodeError
 from seplace.results.evaluation import Evaluation, EvaluationKey, Job
+from seplace.search.added import added_keys, at_rung, note_added
 from seplace.search.attempts import Attempts, Streak
 
 if TYPE_CHECKING:
@@ -37,8 +38,12 @@ class Trainings:
         executor: Executor,
         costs: PlacementCosts,
         retry_failed: bool,
+        is_search: bool = True,
     ) -> None:
-        """Take the epochs of a whole training, and what trains and records; `retry_failed` replaces all failures."""
+        """Take the epochs of a whole training, and what trains and records; `retry_failed` replaces all failures.
+
+        Unless `is_search`, all results of the ledger are known here, and new ones are added beside the search.
+        """
         self.length = length
         self.failure_rules = failure_rules
         self.ledger = ledger
@@ -48,6 +53,13 @@ class Trainings:
         """Whether baselines beside the space stay off the front; not in studies that began with version 0.10."""
         self.results, failed = ledger.stored_evaluations()
         """Results of the full length, without trainings that stopped at a rung and failures that will be repeated."""
+        self.is_search = is_search
+        self._added_keys = added_keys(ledger)
+        self.added: dict[EvaluationKey, Evaluation] = {}
+        """The results that were added beside the search, and that it has not come to."""
+        if is_search:
+            self.added = {key: self.results.pop(key) for key in self._added_keys if key in self.results}
+        failed = [key for key in failed if key not in self.added]
         known = [self.results[key] for key in failed]
         self.attempts = Attempts(failure_rules, known, ledger.failures(), retry_failed=retry_failed)
         for key in self.attempts.replaced:
@@ -71,6 +83,8 @@ class Trainings:
 
     def start(self, job: Job) -> bool:
         """Submit a job unless its result is known. Return whether there is something to wait for."""
+        if self.added:
+            self._take_added(job)
         if self.answer(job) is not None:
             return False
         if job.key not in self._in_flight:
@@ -79,6 +93,29 @@ class Trainings:
             self._in_flight.add(job.key)
             self.executor.submit(job)
         return True
+
+    def _take_added(self, job: Job) -> None:
+        """Take the result of a job, or of its rung, from the trainings that were added; it is the search's from now on.
+
+        A failed one is trained again, as it would be had it not been added.
+        """
+        whole = self.job(job.placement, job.seed).key
+        row = self.added.get(whole)
+        if row is None or self.answer(job) is not None:
+            return
+        if job.key != whole:
+            rung = at_rung(row, job.epochs)
+            if rung is not None:
+                self.ledger.add_rung(rung)
+                self.rungs[rung.key] = rung
+            return
+        del self.added[whole]
+        self._added_keys.discard(whole)
+        note_added(self.ledger, self._added_keys)
+        if row.state == "complete":
+            self.results[whole] = row
+        else:
+            self.attempts.replaced[whole] = row
 
     def collect(self) -> list[Evaluation]:
         """Wait a short while, then commit and return what has finished; failures of the machine are queued again."""
@@ -142,6 +179,9 @@ class Trainings:
             self._streak = self._streak or Streak(self.ledger)
             self._streak.failed.append(evaluation)
         if evaluation.key == whole:
+            if not self.is_search and replaced is None:
+                self._added_keys.add(whole)
+                note_added(self.ledger, self._added_keys)
             self.ledger.add(evaluation, instead_of=replaced)
             self.results[whole] = evaluation
             self.failed += evaluation.state == "failed"

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from seplace.errors import DataError, InputError, UnknownName, check_type
 from seplace.files.former_words import current_study_values
@@ -54,6 +54,10 @@ _NOT_MEANING = {"data.root", "search.trainings", "search.hours"}
 """Keys that are no part of a study's meaning: the place of the data, and the budgets, which may grow."""
 
 
+TrainedOn = Literal["train", "train+validation"]
+"""The splits that a network may be trained on."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class StudyConfig:
     """A valid study with its search space."""
@@ -71,6 +75,8 @@ class StudyConfig:
     """The text of the space file."""
     settings: tuple[str, ...] = ()
     """The values that were given beside the study file, such as `training.epochs=5`; `source_text` holds them."""
+    trained_on: TrainedOn = "train"
+    """The images that networks are trained on: those of a study are trained on `train` alone."""
 
     @property
     def schema_version(self) -> int:

@@ -12,7 +12,7 @@ from seplace.cli import app, main
 from tests.evaluators import own_code
 from tests.studies import write_study
 
-COMMANDS = ("plan", "run", "status", "front", "plot", "export", "bench", "doctor")
+COMMANDS = ("plan", "run", "status", "front", "plot", "train", "export", "bench", "doctor")
 
 
 def test_help_lists_every_command(cli):

@@ -133,6 +133,11 @@ def test_on_demand_equals_in_memory(tmp_path):
     assert (lazy.train.batch(rows) == whole.train.batch(rows)).all()
     shutil.rmtree(tmp_path)  # the encoded images are held
     assert (lazy.train.batch(rows) == whole.train.batch(rows)).all()
+    in_memory, joined = whole.train + whole.validation, lazy.train + lazy.validation
+    every = np.random.default_rng(0).permutation(len(in_memory))
+    assert joined.images.shape == in_memory.images.shape
+    assert (joined.batch(every) == in_memory.batch(every)).all()
+    assert joined.labels.tolist() == [*whole.train.labels, *whole.validation.labels]
 
 
 def test_without_pyarrow_its_installation_is_named(tmp_path, monkeypatch):

@@ -93,3 +93,11 @@ def test_a_worker_has_the_device_and_the_threads_of_the_study(tmp_path: Path, mo
     config = load_study(write_study(tmp_path, run={"accelerator": "cpu", "threads": 3}))
     assert make(config, tmp_path, worker=1).networks.device == torch.device("cpu")
     assert threads == [3]
+
+
+def test_a_network_may_be_trained_on_the_validation_images_too(tmp_path: Path) -> None:
+    config = load_study(write_study(tmp_path))
+    on_train = make(config, tmp_path, worker=0).networks
+    on_both = make(replace(config, trained_on="train+validation"), tmp_path, worker=0).networks
+    assert [len(each.training_batches(seed=0)) for each in (on_train, on_both)] == [2, 3]  # 128 and 192 images by 64
+    assert on_both.images.mean == on_train.images.mean

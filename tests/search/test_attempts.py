@@ -11,7 +11,6 @@ from seplace.executors import EXECUTORS
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation
 from seplace.results.ledger import Ledger
-from seplace.search import run_study
 from seplace.search.attempts import Attempts, FailureRules
 from tests.search.toy import Scrambled, Shelf, Stop, go, left_in
 from tests.studies import write_small_space, write_study
@@ -44,7 +43,9 @@ def rows_of(folder):
 def test_a_study_whose_machine_failed_once_equals_one_that_had_no_trouble(
     tmp_path, toy, monkeypatch, executor, sampler, reason
 ):
-    monkeypatch.setattr(run_study, "EXECUTORS", Shelf(inline=Scrambled) if executor == "scrambled" else EXECUTORS)
+    monkeypatch.setattr(
+        "seplace.search.execution.EXECUTORS", Shelf(inline=Scrambled) if executor == "scrambled" else EXECUTORS
+    )
     monkeypatch.setattr(Scrambled, "order", random.Random(0))
     path = small_study(tmp_path, sampler=sampler, confirmations=4)
     go(path, tmp_path / "whole")

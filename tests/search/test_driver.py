@@ -17,6 +17,7 @@ from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation
 from seplace.results.ledger import Ledger
 from seplace.search import driver, plan, run_study, search_phase
+from seplace.search.execution import make_executor
 from seplace.search.lock import study_lock
 from seplace.study.config import load_study
 from tests.marks import in_the_long_form
@@ -68,7 +69,9 @@ def test_other_backbones_are_searched_and_have_costs_and_estimates(tmp_path, toy
 @pytest.mark.usefixtures("no_optuna_file")
 @pytest.mark.parametrize("executor", ["inline", "scrambled"])
 def test_a_repeated_placement_gets_its_next_seed(tmp_path, toy, monkeypatch, executor):
-    monkeypatch.setattr(run_study, "EXECUTORS", Shelf(inline=Scrambled) if executor == "scrambled" else EXECUTORS)
+    monkeypatch.setattr(
+        "seplace.search.execution.EXECUTORS", Shelf(inline=Scrambled) if executor == "scrambled" else EXECUTORS
+    )
     path = write_study(
         tmp_path, space=write_small_space(tmp_path), search={"trainings": 20, "seeds": 3}, run={"workers": 3}
     )
@@ -122,7 +125,7 @@ def test_data_that_do_not_fit_are_refused_and_can_be_mended(tmp_path, toy):
 def test_the_order_in_which_trainings_finish_does_not_matter(tmp_path, toy, monkeypatch, sampler):
     path = write_study(tmp_path, search={"trainings": 40, "sampler": sampler}, confirm=CONFIRM, run={"workers": 4})
     go(path, tmp_path / "straight")
-    monkeypatch.setattr(run_study, "EXECUTORS", Shelf(inline=Scrambled))
+    monkeypatch.setattr("seplace.search.execution.EXECUTORS", Shelf(inline=Scrambled))
     for seed in range(3):
         monkeypatch.setattr(Scrambled, "order", random.Random(seed))
         go(path, tmp_path / f"scrambled{seed}")
@@ -141,7 +144,9 @@ def test_the_order_in_which_trainings_finish_does_not_matter(tmp_path, toy, monk
     ],
 )
 def test_an_interrupted_study_equals_one_that_was_not(tmp_path, toy, monkeypatch, sampler, executor):
-    monkeypatch.setattr(run_study, "EXECUTORS", Shelf(inline=Scrambled) if executor == "scrambled" else EXECUTORS)
+    monkeypatch.setattr(
+        "seplace.search.execution.EXECUTORS", Shelf(inline=Scrambled) if executor == "scrambled" else EXECUTORS
+    )
     path = write_study(tmp_path, search={"trainings": 40, "sampler": sampler}, confirm=CONFIRM, run={"workers": 3})
     go(path, tmp_path / "whole")
     toy.trained.clear()
@@ -470,7 +475,7 @@ def test_a_plan_says_what_a_run_does(tmp_path):
 
 def test_a_training_that_may_be_ended_runs_where_it_can_be(tmp_path):
     config = load_study(write_study(tmp_path, run={"executor": "inline", "workers": 3, "timeout_minutes": 1.5}))
-    executor = run_study._make_executor(config, EvaluatorMaker(config, tmp_path), lambda: None)
+    executor = make_executor(config, EvaluatorMaker(config, tmp_path), lambda: None)
     assert isinstance(executor, Processes)
     assert len(executor.workers) == 1
     assert executor.jobs.timeout_minutes == 1.5

@@ -7,7 +7,6 @@ import pytest
 from seplace.errors import TooManyFailures
 from seplace.samplers import effects
 from seplace.samplers.batch import Batches
-from seplace.search import run_study
 from seplace.search.budget import Budget
 from seplace.search.time_estimate import TimeEstimate
 from tests.search.test_search_phase import trials_in
@@ -71,7 +70,7 @@ def test_an_interruption_in_a_batch_changes_nothing(tmp_path, toy, monkeypatch):
     monkeypatch.setattr("seplace.samplers.batch._WORKERS", 2)
     path = study(tmp_path, workers=6)
     go(path, tmp_path / "whole")
-    monkeypatch.setattr(run_study, "EXECUTORS", Shelf(inline=Scrambled))
+    monkeypatch.setattr("seplace.search.execution.EXECUTORS", Shelf(inline=Scrambled))
     monkeypatch.setattr(Scrambled, "order", random.Random(1))
     toy.trained.clear()
     for stop_after in (9, 16, 17):
@@ -96,7 +95,7 @@ class Submitted(Scrambled):
 @pytest.mark.usefixtures("toy")
 @pytest.mark.parametrize(("workers", "begun"), [(8, 7), (12, 18)])
 def test_more_workers_than_baselines_do_not_wait_for_them(tmp_path, monkeypatch, workers, begun):
-    monkeypatch.setattr(run_study, "EXECUTORS", Shelf(inline=Submitted))
+    monkeypatch.setattr("seplace.search.execution.EXECUTORS", Shelf(inline=Submitted))
     monkeypatch.setattr(Submitted, "first", ())
     go(study(tmp_path, workers=workers, sampler="random"), tmp_path / "out")
     assert len(Submitted.first) == begun
@@ -112,7 +111,7 @@ def test_a_search_that_overlaps_the_baselines_is_exact(tmp_path, toy, monkeypatc
     toy.failing = {"eca-eca-eca": "diverged"}
     go(path, tmp_path / "whole")
     assert len(toy.trained) == 22
-    monkeypatch.setattr(run_study, "EXECUTORS", Shelf(inline=Scrambled))
+    monkeypatch.setattr("seplace.search.execution.EXECUTORS", Shelf(inline=Scrambled))
     monkeypatch.setattr(Scrambled, "order", random.Random(1))
     toy.trained.clear()
     for stop_after in (0, 2, 8, 15, 20):

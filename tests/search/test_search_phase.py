@@ -10,7 +10,6 @@ from seplace.api import Results
 from seplace.executors import EXECUTORS
 from seplace.placement import Placement
 from seplace.results.ledger import Ledger
-from seplace.search import run_study
 from seplace.search.proposals import Proposals
 from seplace.search.rungs import LEAST_PAIRS
 from seplace.study.config import load_study
@@ -82,7 +81,9 @@ def test_ranks_that_do_not_hold_cost_nothing(tmp_path, early):
 @pytest.mark.usefixtures("no_optuna_file")
 @pytest.mark.parametrize("executor", ["inline", "scrambled"])
 def test_an_interrupted_study_with_rungs_equals_one_that_was_not(tmp_path, early, monkeypatch, executor):
-    monkeypatch.setattr(run_study, "EXECUTORS", Shelf(inline=Scrambled) if executor == "scrambled" else EXECUTORS)
+    monkeypatch.setattr(
+        "seplace.search.execution.EXECUTORS", Shelf(inline=Scrambled) if executor == "scrambled" else EXECUTORS
+    )
     path = study(tmp_path, confirm={"seeds": 2, "trainings": 4}, run={"workers": 3})
     go(path, tmp_path / "whole")
     trained = early.trained.copy()
@@ -108,7 +109,7 @@ def test_an_interrupted_study_with_rungs_equals_one_that_was_not(tmp_path, early
 def test_the_order_in_which_they_finish_does_not_matter(tmp_path, early, monkeypatch):
     path = study(tmp_path, run={"workers": 4})
     go(path, tmp_path / "straight")
-    monkeypatch.setattr(run_study, "EXECUTORS", Shelf(inline=Scrambled))
+    monkeypatch.setattr("seplace.search.execution.EXECUTORS", Shelf(inline=Scrambled))
     for seed in range(2):
         monkeypatch.setattr(Scrambled, "order", random.Random(seed))
         go(path, tmp_path / f"scrambled{seed}")
@@ -135,7 +136,7 @@ def test_a_mean_is_of_the_processed_results_whatever_has_finished(tmp_path, monk
     monkeypatch.setattr("seplace.search.rungs.LEAST_PAIRS", 7)  # the baselines are enough
     monkeypatch.setattr("seplace.search.rungs._PROMOTED", 1.0)  # all that meet a rung go on
     monkeypatch.setattr("seplace.search.rungs._NEVER_STOPPED", 0.0)
-    monkeypatch.setattr(run_study, "EXECUTORS", Shelf(inline=executor))
+    monkeypatch.setattr("seplace.search.execution.EXECUTORS", Shelf(inline=executor))
     means: dict[int, float] = {}
     tell = Proposals.tell
 

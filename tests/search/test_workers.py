@@ -37,7 +37,7 @@ def chosen(monkeypatch) -> list[str]:
         assert maker is not None
         return COUNT
 
-    monkeypatch.setattr("seplace.search.run_study.choose_workers", choose)
+    monkeypatch.setattr("seplace.search.execution.choose_workers", choose)
     monkeypatch.setattr(plan, "choose_workers", choose)
     return measured
 
@@ -50,7 +50,7 @@ def study(folder, *, name="tiny", **run):
 @pytest.mark.usefixtures("toy", "no_optuna_file")
 def test_it_is_measured_once_and_searches_as_that_number_does(tmp_path, chosen, monkeypatch):
     monkeypatch.setattr(workers, "with_workers", with_workers)
-    monkeypatch.setattr("seplace.search.run_study.with_workers", inline)
+    monkeypatch.setattr("seplace.search.execution.with_workers", inline)
     told = []
     for _ in range(2):
         run_study(study(tmp_path, workers="auto"), tmp_path / "a", observer=lambda _: None, on_workers=told.append)
