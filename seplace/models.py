@@ -260,7 +260,7 @@ def gate_arguments(
     `block_input` is the number of input channels of the block. The user's own module gets the arguments that its
     signature takes. Raises InvalidPlacement if the signature does not fit the choice.
     """
-    options: dict[str, Any] = {key: int(value) if value.isdecimal() else value for key, value in choice.options.items()}
+    options: dict[str, Any] = {key: option_value(value) for key, value in choice.options.items()}
     if "reduced_from" in options:
         options["reduced_from"] = block_input
     reduced = {} if choice.ratio is None else {"ratio": choice.ratio, "min_hidden": gate.min_hidden}
@@ -271,6 +271,11 @@ def gate_arguments(
     if problem := signature.problem or _ratio_problem(choice, signature):
         raise InvalidPlacement(f"{choice}: {problem}")
     return signature.call({CHANNELS: channels, "min_hidden": gate.min_hidden, **keywords})
+
+
+def option_value(text: str) -> str | int:
+    """Return the value of a module's option as the module takes it: numbers are whole."""
+    return int(text) if text.isdecimal() else text
 
 
 def _ratio_problem(choice: StageChoice, signature: Signature) -> str | None:

@@ -119,7 +119,7 @@ class StageChoice:
 
 
 def canonical_module(text: str) -> str:
-    """Return a module with its options sorted and those at their defaults left out, such as `se[squeeze=max]`.
+    """Return a module with its options sorted, without those at their defaults or idle, such as `se[squeeze=max]`.
 
     Raises InvalidPlacement for text that is not a module, or for an option that the module does not have, and
     UnknownName for a module that is not known.
@@ -150,8 +150,11 @@ def _options_text(name: str, options: Mapping[str, str], entry: AttentionEntry) 
             )
         if not values and not (value.isdecimal() and value.isascii() and str(int(value)) == value and int(value)):
             raise InvalidPlacement(f"{name}: {key} is a whole number of at least 1 (got {value!r})")
+    idle = {each for key, value in options.items() for each in entry.idle.get(f"{key}={value}", ())}
     changed = [
-        f"{key}={options[key]}" for key in sorted(options) if options[key] != next(iter(entry.options[key]), None)
+        f"{key}={options[key]}"
+        for key in sorted(options.keys() - idle)
+        if options[key] != next(iter(entry.options[key]), None)
     ]
     return f"[{','.join(changed)}]" if changed else ""
 

@@ -10,7 +10,7 @@ from seplace.attachments import ATTACHMENTS
 from seplace.attention import ATTENTION
 from seplace.attention.entry import NAME, AttentionEntry
 from seplace.errors import InputError, InvalidPlacement
-from seplace.placement import Placement, StageChoice
+from seplace.placement import Placement, StageChoice, canonical_module
 
 
 @st.composite
@@ -26,7 +26,7 @@ def stage_choices(draw: st.DrawFn) -> StageChoice:
         value = draw(st.sampled_from(values)) if values else draw(st.integers(1, 99))
         if not values or value != values[0]:
             options.append(f"{key}={value}")
-    text = f"{module}[{','.join(options)}]" if options else module
+    text = canonical_module(f"{module}[{','.join(options)}]") if options else module
     return StageChoice(text, ratio, draw(st.sampled_from(list(attachments))))
 
 
@@ -67,6 +67,11 @@ def test_a_text_is_canonical_or_refused(text: str) -> None:
         pytest.param("se[]16-none-none", "se16", id="no options"),
         pytest.param("se[squeeze=avg]16-none-none", "se16", id="an option at its default"),
         pytest.param("se[squeeze=max,bias=yes]16-none-none", r"se\[bias=yes,squeeze=max\]16", id="options are sorted"),
+        pytest.param(
+            "cbam[kernel=3,order=parallel,pools=avg,spatial=no]16-none-none",
+            r"cbam\[pools=avg,spatial=no\]16",
+            id="no option of a gate that is left out",
+        ),
         pytest.param("gc.parallel-none-none", "gc16", id="what is missing too is in the proposal"),
         pytest.param("gc16.parallel-none-none", "gc16", id="an additive module has one attachment"),
         pytest.param("native.inner-none-none", "native", id="the network knows where"),
@@ -107,8 +112,8 @@ def test_what_is_proposed_is_taken(choice: StageChoice, random: Random, ratio: s
         pytest.param("se8.", "is not a stage's choice", id="an attachment without its name"),
         pytest.param("../../etc/passwd", "is not a stage's choice", id="a path"),
         pytest.param("se[sqeeze=max]4", "unknown option 'sqeeze'. Did you mean 'squeeze'", id="unknown option"),
-        pytest.param("eca[squeeze=max]", "unknown option 'squeeze' (known: none)", id="no options at all"),
-        pytest.param("se[squeeze=mean]4", "squeeze is one of avg, max, pyramid (got 'mean')", id="unknown value"),
+        pytest.param("sge[squeeze=max]", "unknown option 'squeeze' (known: none)", id="no options at all"),
+        pytest.param("se[squeeze=mean]4", "squeeze is one of avg, max, pyramid, none (got 'mean')", id="unknown value"),
         pytest.param("ge[map_size=0]", "map_size is a whole number of at least 1 (got '0')", id="not a number"),
         pytest.param("se[squeeze=max", "is not a stage's choice", id="an open bracket"),
     ],

@@ -18,6 +18,8 @@ class AttentionEntry(Entry):
     """Whether the module has a reduction ratio; without one it gets neither `ratio` nor `min_hidden`."""
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The values of each option, the default first; an empty tuple stands for a whole number without a default."""
+    idle: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The options that mean nothing beside a value of another, such as `spatial=no`; canonical texts lack them."""
     attachments: tuple[str, ...] | None = None
     """The attachments that the module takes; None for all that place a gate."""
     is_additive: bool = False

@@ -14,6 +14,8 @@ PARAMS = {
     "srm": "4C",
     "simam": "0",
     "sge": "2G",
+    "sa": "3C/H",
+    "fca": "2Ch",
     "coord": "3Cm + 2C + 3m",
     "triplet": "300",
     "bam": "3Ch + 18h² + C + 13h + 1",
@@ -23,11 +25,11 @@ PARAMS = {
 """By the name of a module, for a map of C channels; an entry of the shelf that is not here is listed without one.
 
 h = C/r hidden units with the ratio r, in `native` a multiple of 8 near C/4; k the kernel, an odd number near
-(log2(C) + 1)/2; G = gcd(64, C) groups; m = max(8, h); n = max(32, h).
+(log2(C) + 1)/2; G = gcd(64, C) and H = gcd(64, C/2) groups; m = max(8, h); n = max(32, h).
 """
 
 LETTERS = (
-    "C: channels; h = C/r: hidden units; k: kernel; G = gcd(64, C); m = max(8, h); n = max(32, h). "
+    "C: channels; h = C/r: hidden units; k: kernel; G = gcd(64, C); H = gcd(64, C/2); m = max(8, h); n = max(32, h). "
     "sk also adds its second convolution."
 )
 """The letters of the formulas in sentences."""

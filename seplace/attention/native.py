@@ -19,4 +19,6 @@ class NativeSE(SqueezeExcitation):
 
     def __init__(self, channels: int, *, init: str = "paper") -> None:
         hidden = multiple_of_eight(channels / 4)
-        super().__init__(channels, hidden, init=init, squeeze="avg", excitation="hardsigmoid", bias="yes")
+        super().__init__(
+            channels, hidden, init=init, squeeze="avg", excitation="hardsigmoid", bias="yes", activation="relu"
+        )

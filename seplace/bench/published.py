@@ -106,6 +106,7 @@ DIFFERENCES: dict[tuple[str, str, str], tuple[str, str]] = {
     ("SE 13", "ResNet-50 + SE in stage 2", "FLOPs"): ("0.01", _UNSCALED),
     ("SE 13", "ResNet-50 + SE in stage 3", "FLOPs"): ("0.01", _UNSCALED),
     ("SE 13", "ResNet-50 + SE in stage 4", "FLOPs"): ("0.01", _UNSCALED),
+    ("SE 16", "ResNet-50 + NoSqueeze", "FLOPs"): ("0.01", _UNSCALED),
     ("CBAM", "MobileNet + SE", "params"): ("-0.35", _SITES),
     ("CBAM", "MobileNet + CBAM", "params"): ("-0.35", _SITES),
     ("CBAM", "MobileNet + SE", "FLOPs"): ("-0.001", _SITES),
@@ -197,6 +198,8 @@ def _se_figures() -> Iterator[Figure]:
     yield from _variants("se", "SE 13", "ResNet-50", _R50, placements=stages, columns=columns)
     within = [(" + SE", "se16"), (" + SE after the 3x3", "se16.inner")]
     yield from _variants("se", "SE 15", "ResNet-50", _R50, placements=within, columns=[(SE_PARAMS, "28.1 25.8")])
+    squeezes = [(" + NoSqueeze", "se[squeeze=none]16"), (" + SE", "se16")]
+    yield from _variants("se", "SE 16", "ResNet-50", _R50, placements=squeezes, columns=[(SE_GIGA, "4.27 3.87")])
 
 
 def _cbam_figures() -> Iterator[Figure]:
@@ -215,6 +218,9 @@ def _cbam_figures() -> Iterator[Figure]:
     ):
         columns = [(CBAM_PARAMS, params), (CBAM_GIGA, giga)]
         yield from _variants("cbam", "CBAM", network, backbone, placements=variants, columns=columns)
+    kernels = [(" + CBAM k=3", "cbam[kernel=3]16"), (" + CBAM k=7", "cbam16")]
+    columns = [(CBAM_PARAMS, "28.09 28.09"), (CBAM_GIGA, "3.863 3.864")]
+    yield from _variants("cbam", "CBAM 2", "ResNet-50", _R50, placements=kernels, columns=columns)
 
 
 def _eca_figures() -> Iterator[Figure]:

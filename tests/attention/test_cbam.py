@@ -1,8 +1,11 @@
+import itertools
+
 import pytest
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from seplace.attention import ATTENTION
 from seplace.attention.cbam import CBAM
 
 
@@ -139,3 +142,52 @@ def test_maxima_pass_their_gradient_to_one_element() -> None:
         waiting += [earlier for earlier, _ in node.next_functions if earlier is not None]
     assert "MaxBackward0" in names
     assert "AmaxBackward0" not in names
+
+
+POOLS = {
+    "avg": lambda pixels: pixels.sum(2) / pixels.shape[2],
+    "max": lambda pixels: pixels.sort(2).values[:, :, -1],
+    "lp": lambda pixels: (pixels * pixels).sum(2) ** 0.5,
+    "lse": lambda pixels: torch.exp(pixels).sum(2).log(),
+}
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("pools", ATTENTION.entry("cbam").options["pools"])
+def test_the_channel_gate_adds_the_scores_of_its_pools(pools: str) -> None:
+    torch.manual_seed(0)
+    gate, u = CBAM(12, ratio=3, pools=pools, spatial="no").eval(), torch.randn(3, 12, 8, 9)
+    reduce, expand = gate.channel.reduce, gate.channel.expand
+    score = torch.zeros(3, 12)
+    for name in pools.split("_"):
+        score += expand(reduce(POOLS[name](u.flatten(2))).clamp(min=0))
+    torch.testing.assert_close(gate(u), 1 / (1 + torch.exp(-score))[:, :, None, None], atol=1e-6, rtol=0)
+    assert sum(parameter.numel() for parameter in gate.parameters()) == 2 * 12 * 4 + 12 + 4
+    with FlopCounterMode(display=False) as counter:
+        gate(u[:1])
+    assert counter.get_total_flops() == 2 * (2 * 12 * 4 * len(pools.split("_")))
+
+
+def test_every_combination_of_pools_has_one_spelling() -> None:
+    listed = ATTENTION.entry("cbam").options["pools"]
+    assert sorted(tuple(each.split("_")) for each in listed) == sorted(
+        each for count in range(1, 5) for each in itertools.combinations(POOLS, count)
+    )
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kernel", [3, 11])
+def test_a_kernel_of_its_own(kernel: int) -> None:
+    torch.manual_seed(0)
+    gate, wide = CBAM(12, ratio=3, kernel=kernel).eval(), CBAM(12, ratio=3, kernel=11).eval()
+    border = (11 - kernel) // 2
+    padded = {name: tensor for name, tensor in gate.state_dict().items() if name != "spatial.conv.weight"}
+    padded["spatial.conv.weight"] = torch.nn.functional.pad(gate.spatial.conv.weight, [border] * 4)
+    wide.load_state_dict(padded)
+    u = torch.randn(1, 12, 8, 9)
+    torch.testing.assert_close(gate(u), wide(u), atol=1e-6, rtol=0)
+    channel_gate = 2 * 12 * 4 + 12 + 4
+    assert sum(parameter.numel() for parameter in gate.parameters()) == channel_gate + 2 * kernel**2 + 2
+    with FlopCounterMode(display=False) as counter:
+        gate(u)
+    assert counter.get_total_flops() == 2 * (4 * 12 * 4 + 2 * kernel**2 * 8 * 9)

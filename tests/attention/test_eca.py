@@ -4,6 +4,8 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from seplace.attention.eca import ECA
+from seplace.errors import InvalidPlacement
+from seplace.placement import StageChoice
 
 KERNELS = [
     pytest.param(1, 1, id="1: t = 0.5"),
@@ -54,3 +56,16 @@ def test_parameters_and_macs(channels: int, kernel: int) -> None:
     with FlopCounterMode(display=False) as counter:
         gate(torch.zeros(1, channels, 6, 5))
     assert counter.get_total_flops() == 2 * kernel * channels
+
+
+@torch.no_grad()
+def test_a_kernel_of_its_own() -> None:
+    torch.manual_seed(0)
+    gate, u = ECA(16, kernel=9), torch.randn(2, 16, 4, 5)
+    assert gate.conv.weight.numel() == 9
+    torch.testing.assert_close(gate(u), reference(gate, u), atol=1e-6, rtol=0)
+
+
+def test_an_even_kernel_is_refused() -> None:
+    with pytest.raises(InvalidPlacement, match=r"eca: kernel is one of adaptive, 1, .*, 15 \(got '4'\)"):
+        StageChoice.parse("eca[kernel=4]")

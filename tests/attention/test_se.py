@@ -165,3 +165,41 @@ def test_parameters_and_macs_of_the_variants(squeeze: str, bias: str, parameters
     with FlopCounterMode(display=False) as counter:
         gate(torch.zeros(1, 64, 6, 5))
     assert counter.get_total_flops() == 2 * macs
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("bias", ["no", "yes"])
+def test_without_a_squeeze_each_position_has_the_gate_of_a_map_of_one_pixel(bias: str) -> None:
+    torch.manual_seed(0)
+    gate, pooled = SE(12, ratio=3, squeeze="none", bias=bias), SE(12, ratio=3, bias=bias)
+    for name, tensor in pooled.state_dict().items():
+        tensor.copy_(gate.state_dict()[name].reshape(tensor.shape))
+    u = torch.randn(2, 12, 5, 4)
+    of_each = torch.stack([pooled(u[:, :, i, j, None, None]) for i in range(5) for j in range(4)], dim=2)
+    torch.testing.assert_close(gate(u), of_each.reshape(u.shape), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize(("bias", "parameters"), [("no", 2 * 16 * 4), ("yes", 2 * 16 * 4 + 16 + 4)])
+def test_parameters_and_macs_without_a_squeeze(bias: str, parameters: int) -> None:
+    gate = SE(16, ratio=4, squeeze="none", bias=bias).eval()
+    assert sum(parameter.numel() for parameter in gate.parameters()) == parameters
+    with FlopCounterMode(display=False) as counter:
+        gate(torch.zeros(1, 16, 6, 5))
+    assert counter.get_total_flops() == 2 * (2 * 16 * 4 * 6 * 5)
+
+
+ACTIVATIONS: dict[str, Callable[[float], float]] = {
+    "hardswish": lambda x: x * min(max(x + 3, 0), 6) / 6,
+    "silu": lambda x: x / (1 + math.exp(-x)),
+}
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_the_equation_with_each_activation(activation: str) -> None:
+    torch.manual_seed(0)
+    gate, u = SE(12, ratio=3, activation=activation), 20 * torch.randn(3, 12, 5, 4)
+    hidden = torch.einsum("hc,nc->nh", gate.reduce.weight, u.mean((2, 3)))
+    units = torch.tensor([[ACTIVATIONS[activation](float(unit)) for unit in image] for image in hidden])
+    expected = 1 / (1 + torch.exp(-torch.einsum("ch,nh->nc", gate.expand.weight, units)))
+    torch.testing.assert_close(gate(u), expected[:, :, None, None], atol=1e-6, rtol=0)

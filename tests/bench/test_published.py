@@ -114,6 +114,8 @@ EVERY_TABLE = {
     "SE 10": ["ResNet-50", *(f"ResNet-50 + SE r={ratio}" for ratio in (2, 4, 8, 16, 32))],
     "SE 13": [f"ResNet-50 + SE in {place}" for place in ("stage 2", "stage 3", "stage 4", "all stages")] * 2,
     "SE 15": ["ResNet-50 + SE", "ResNet-50 + SE after the 3x3"],
+    "SE 16": ["ResNet-50 + NoSqueeze", "ResNet-50 + SE"],
+    "CBAM 2": ["ResNet-50 + CBAM k=3", "ResNet-50 + CBAM k=7"] * 2,
     "CBAM": [
         network + gate
         for network in (

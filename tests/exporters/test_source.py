@@ -81,7 +81,8 @@ def test_source_holds_only_what_is_used():
     gates |= {"Gate", "TracedFullPrecision", "entered_full_precision", "leave_full_precision"}
     gates |= {"BlockWithSlots", "Block", "insert_layer", "shortcut_of", "draw_convolutions", "SqueezeExcitation"}
     # A table is written whole.
-    gates |= {"AverageSqueeze", "MaximumSqueeze", "PyramidSqueeze", "OnePlusTanh", "ReLUOfOnePlus", "TwiceHardsigmoid"}
+    gates |= {"AverageSqueeze", "MaximumSqueeze", "PyramidSqueeze", "NoSqueeze", "OverTheMap"}
+    gates |= {"OnePlusTanh", "ReLUOfOnePlus", "TwiceHardsigmoid"}
     padded, projected = (names_in(text_of(backbone, "none-se4-none")) - residual - gates for backbone in CIFAR)
     assert padded == {"PaddedShortcut", "SubsampleAndPad", "PaddedBasicBlock", "CifarResNetA"}
     assert projected == {"ProjectedShortcut", "ProjectedBasicBlock", "CifarResNetB"}
