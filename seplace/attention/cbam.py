@@ -137,9 +137,8 @@ class CBAM(Gate):
 
     def compute(self, u: Tensor) -> Tensor:
         """Return the gate (N, C, H, W) of u (N, C, H, W), without a spatial gate (N, C, 1, 1)."""
-        gate: Tensor
         if self.spatial is None:
-            gate = self.channel(u).to(u.dtype)
+            gate: Tensor = self.channel(u).to(u.dtype)
         elif self.order == "spatial_channel":
             spatial = self.spatial(u).to(u.dtype)
             gate = self.channel(u * spatial).to(u.dtype) * spatial

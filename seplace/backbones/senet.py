@@ -14,5 +14,5 @@ senet154 = residual_entry(
     stem=128,
     widths=(256, 512, 1024, 2048),
     blocks=(3, 8, 36, 3),
-    groups=64,
+    groups=128,  # the 64 groups of half the width
 )

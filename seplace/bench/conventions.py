@@ -73,6 +73,10 @@ def _macs_additions_and_scalings(counted: Counted) -> int:
     return counted.macs + _operations(counted, "add", "mul")
 
 
+def _macs_and_norms(counted: Counted) -> int:
+    return counted.macs + _operations(counted, "batch_norm")
+
+
 def _macs_norms_and_relus(counted: Counted) -> int:
     # A batch norm counts 2 an element here; MobileNetV2's ReLU6 runs as `hardtanh_`.
     return counted.macs + 2 * _operations(counted, "batch_norm") + _operations(counted, "relu", "relu_", "hardtanh_")
@@ -81,6 +85,15 @@ def _macs_norms_and_relus(counted: Counted) -> int:
 PARAMS = Convention(quantity="params", unit="1", divisor=1, rule="trainable parameters", count=_params)
 MACS = Convention(
     quantity="MACs", unit="1", divisor=1, rule="multiply-adds of convolution, linear and matmul", count=_macs
+)
+
+GIGA = Convention(quantity="FLOPs", unit="G", divisor=10**9, rule="multiply-adds", count=_macs)
+NORM_GIGA = Convention(
+    quantity="FLOPs",
+    unit="G",
+    divisor=10**9,
+    rule="multiply-adds, and two for each element of a batch norm",
+    count=_macs_and_norms,
 )
 
 _SE_PARAMS = "trainable parameters and batch norms' running statistics; SE without bias"

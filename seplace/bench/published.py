@@ -17,7 +17,9 @@ from seplace.bench.conventions import (
     ECA_GIGA,
     ECA_MEGA,
     ECA_PARAMS,
+    GIGA,
     MACS,
+    NORM_GIGA,
     PARAMS,
     SE_GIGA,
     SE_MEGA,
@@ -252,6 +254,7 @@ def _released_figures() -> Iterator[Figure]:
         ("torchvision", "vgg19_bn", "143,678,248"),
         ("torchvision", "mobilenet_v2", "3,504,872"),
         ("timm", "inception_resnet_v2", "55,843,464"),
+        ("torchvision", "googlenet", "6,624,904"),
         ("Cadene", "bn_inception", "11,295,240"),
         ("published", "densenet_bc100_12", "769,162"),
         ("published", "wrn28_10", "36,479,194"),
@@ -267,6 +270,15 @@ def _released_figures() -> Iterator[Figure]:
         variants = [(" with its own SE", placement)]
         columns = [(PARAMS, params)]
         yield from _variants("released", "torchvision", backbone, backbone, placements=variants, columns=columns)
+
+    gates = [(" with its own SE", "se[bias=yes]16")]
+    for table, convention, printed in (("Cadene", PARAMS, "115,088,984"), ("timm", NORM_GIGA, "20.77")):
+        columns = [(convention, printed)]
+        yield from _variants("released", table, "senet154", "senet154", placements=gates, columns=columns)
+    columns = [(GIGA, "1.50")]
+    yield from _variants(
+        "released", "torchvision", "googlenet", "googlenet", placements=[("", "none")], columns=columns
+    )
 
 
 def _formula_figures() -> Iterator[Figure]:

@@ -19,6 +19,7 @@ from seplace.testing.tracing import TRACERS, expect_traceable
 
 CHANNELS = (8, 16, 64, 96)
 RATIO = 4
+_FEW_VALUES = 4
 _NETWORK = "cifar_resnet8[width=0.5]"
 
 
@@ -70,10 +71,17 @@ class Variant:
 
 
 def variants_of(name: str) -> list[Variant]:
-    """Return a module without options, then with each option by itself, at each value but its default."""
+    """Return a module without options, then with each option by itself.
+
+    An option of few values is tried at each but its default, one of many, such as kernels, at the second and the last.
+    """
     # What `reduced_from` stands for is known of a block alone.
     options = {key: values for key, values in ATTENTION.entry(name).options.items() if key != "reduced_from"}
-    chosen = [Variant(name, option, value) for option, values in options.items() for value in values[1:]]
+    tried = {
+        option: values[1:] if len(values) <= _FEW_VALUES else (values[1], values[-1])
+        for option, values in options.items()
+    }
+    chosen = [Variant(name, option, value) for option, values in tried.items() for value in values]
     whole_numbers = [Variant(name, option) for option, values in options.items() if not values]
     return [Variant(name), *chosen, *whole_numbers]
 

@@ -22,11 +22,12 @@ def value(formula: str, *, channels: int, ratio: int, module: str) -> int:
         "h": hidden,
         "k": kernel + (kernel % 2 == 0),
         "G": math.gcd(64, channels),
+        "H": math.gcd(64, channels // 2),
         "m": max(8, hidden),
         "n": max(32, hidden),
     }
     assert set(re.findall("[A-Za-z]", formula)) <= set(letters)
-    return int(eval(PRODUCT.sub("*", formula).replace("²", "**2"), {}, letters))
+    return int(eval(PRODUCT.sub("*", formula).replace("²", "**2").replace("/", "//"), {}, letters))
 
 
 def test_every_module_has_one() -> None:

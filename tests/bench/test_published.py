@@ -240,7 +240,7 @@ def test_figures_are_chosen_by_source() -> None:
 
 def test_a_comparison_has_all_columns() -> None:
     rows = compare_published(["released"])
-    assert len(rows) == 19
+    assert len(rows) == 23
     assert rows[0] == {
         "source": "released",
         "table": "torchvision",
