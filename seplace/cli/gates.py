@@ -29,6 +29,7 @@ def gates(
         bool, typer.Option("--channels", help="With --format: one row for each class and channel, not for each gate.")
     ] = False,
     output: FormatOption = Format.table,
+    plot: Annotated[Path | None, typer.Option(help="Also write a figure (.png, .svg or .pdf).")] = None,
     accelerator: AcceleratorOption = Accelerator.auto,
 ) -> None:
     """Show what the gates of a trained network learned: their values by stage and class, dead and saturated ones."""
@@ -48,6 +49,11 @@ def gates(
         raise InputError("--data is for an export; results are measured over their validation images")
     else:
         record = Results.load(folder).gates(pick, most_images=images, accelerator=accelerator.value)
+    if plot is not None:
+        from seplace.report.figures.gates import plot_gates
+        from seplace.report.figures.saving import save_figure
+
+        save_figure(plot_gates(record), plot)
     if output is not Format.table:
         show_data(record.channels if channels else record.sites, output)
         return

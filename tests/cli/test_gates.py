@@ -25,8 +25,10 @@ def gated(finished) -> str:
     return next(str(row.placement) for row in results.rows if "se" in str(row.placement) and row.state == "complete")
 
 
-def test_gates_of_results_are_shown_and_concluded(finished, gated, capsys, monkeypatch):
-    shown = printed(capsys, monkeypatch, finished, "--pick", gated, "--images", 40)
+def test_gates_of_results_are_shown_and_concluded(finished, gated, capsys, monkeypatch, tmp_path):
+    figure = tmp_path / "gates.png"
+    shown = printed(capsys, monkeypatch, finished, "--pick", gated, "--images", 40, "--plot", figure)
+    assert figure.stat().st_size
     assert f"gates of {gated} on " in shown
     assert "40 of " in shown
     assert "'s se" in shown
