@@ -348,6 +348,7 @@ class Results:
             folder=self.folder,
             run=command_of(self.config, self.folder, noted=self.command),
             is_over=self._is_over,
+            epochs=self.config.training.epochs if self.config.evaluator.name == "stand_alone" else 0,
             confirm_trainings=0 if confirm is None else confirm.trainings,
             confirm_seeds=0 if confirm is None else confirm.seeds,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from typing import TYPE_CHECKING
 
 import typer
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from seplace.api import Results
+    from seplace.results.advice import Advice
 
 
 def show(content: object) -> None:
@@ -36,8 +39,8 @@ def show_sentences(text: str, *, indent: int = 0) -> None:
 
 
 def complain(text: str) -> None:
-    """Print a line on the error stream."""
-    typer.echo(printable(text), err=True)
+    """Print a line on the error stream, above a live view if there is one."""
+    print(printable(text), file=sys.stderr)
 
 
 def show_data(table: pd.DataFrame, output: Format) -> bool:
@@ -61,6 +64,7 @@ def show_front(study: Results) -> None:
         if sentences:
             show_sentences(sentences)
     if len(study.front):
+        show("")
         has_test = not study.test_note
         about = study.measured if has_test else f"{study.measured}; no test split"
         title = f"{study.config.name}: front, and below the line the baselines that are not on it ({about})"
@@ -69,3 +73,26 @@ def show_front(study: Results) -> None:
         show(table)
         if study.test_check:
             show_sentences(study.test_check)
+
+
+def show_outcome(study: Results) -> None:
+    """Print how a run has ended: the front, where everything is, what to make of it, and what to do next."""
+    from seplace.results.verdict import counted
+
+    show_front(study)
+    show("")
+    if failed := len(study.failed):
+        why = f"seplace status {shlex.quote(str(study.folder))} says why, and what can be done"
+        show_sentences(f"{counted(failed, 'training')} failed: {why}")
+    show_sentences(f"tables and figures: {study.folder}")
+    show("")
+    show_advice(study.advice)
+
+
+def show_advice(advice: Advice) -> None:
+    """Print an advice: its sentence, and the next steps with commands that can be copied, each on one line."""
+    show_sentences(advice.sentence)
+    for step in advice.next:
+        show_sentences(f"{step.what[0].upper()}{step.what[1:]}{':' if step.command else ''}")
+        if step.command:
+            show(f"  {step.command}")

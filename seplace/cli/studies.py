@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from seplace.cli.options import FolderOption, SettingsOption, StudyArgument
-from seplace.cli.printing import show, show_front, show_sentences
-from seplace.errors import DataError
+from seplace.cli.printing import show, show_outcome, show_sentences
+from seplace.errors import DataError, InputError, SeplaceError
 from seplace.user_modules import import_from
+
+if TYPE_CHECKING:
+    from seplace.search.progress import Observer
 
 
 def _say(line: str) -> None:
@@ -141,12 +144,16 @@ def run(
     export: Annotated[
         str | None, typer.Option(help="Export a network afterwards: best, knee, cheapest or a placement.")
     ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print progress and outcome as JSON, one object a line, and nothing else.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but warnings and errors.")] = False,
 ) -> None:
     """Run a study to its end, or resume an interrupted one."""
     from seplace import running
     from seplace.overrides import Overrides
+    from seplace.report.json_lines import JsonLines
     from seplace.results.picks import check_pick
-    from seplace.results.verdict import counted
 
     import_from(Path())
     overrides = Overrides(
@@ -159,15 +166,37 @@ def run(
     )
     if export is not None:
         check_pick(export)  # before hours of training, not after
-    finished = running.run(
-        study, folder=results, overrides=overrides, settings=settings or (), retry_failed=retry_failed
-    )
-    show_front(finished)
-    if failed := len(finished.failed):
-        show(f"{counted(failed, 'training')} failed: seplace status {finished.folder} says why, and what can be done")
-    show(f"tables and figures: {finished.folder}")
-    if finished.untested:
-        raise DataError(f"the test split could not be read, all else is done: {finished.untested}")
-    if export is not None:
-        show(f"exported and verified: {finished.export(pick=export)}")
-        show(finished.claim(finished.pick(export).placement))
+    if as_json and quiet:
+        raise InputError("--json and --quiet: give one of them")
+    log = JsonLines(typer.echo) if as_json else None
+    observer: Observer | None = log.show if log is not None else _ignore if quiet else None
+    exported: Path | None = None
+    try:
+        finished = running.run(
+            study,
+            folder=results,
+            overrides=overrides,
+            settings=settings or (),
+            observer=observer,
+            retry_failed=retry_failed,
+        )
+        is_shown = log is None and not quiet
+        if is_shown:
+            show_outcome(finished)
+        if export is not None and not finished.untested:
+            exported = finished.export(pick=export)
+            if is_shown:
+                show(f"exported and verified: {exported}")
+                show_sentences(finished.claim(finished.pick(export).placement))
+        if log is not None:
+            log.outcome(finished, exported=exported)
+        if finished.untested:
+            raise DataError(f"the test split could not be read, all else is done: {finished.untested}")
+    except SeplaceError as error:
+        if log is not None:
+            log.error(error)
+        raise
+
+
+def _ignore(_progress: object) -> None:
+    pass

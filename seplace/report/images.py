@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
-from seplace.report.console import OutsideConsole
+from seplace.files.plain_text import printable
 
 _CLASSES_SHOWN = 8
 
@@ -17,8 +18,8 @@ def tell_images(images: Mapping[str, Any]) -> None:
 
 
 def tell(line: str) -> None:
-    """Show a line on the error stream."""
-    OutsideConsole(stderr=True, highlight=False).print(line, markup=False, soft_wrap=True)
+    """Show a line on the error stream, above a live view if there is one."""
+    print(printable(line), file=sys.stderr)
 
 
 def image_lines(images: Mapping[str, Any]) -> list[str]:

@@ -1,87 +1,106 @@
-"""The progress of a run: a bar in a terminal, lines elsewhere."""
+"""The progress of a run: a live view in a terminal, lines elsewhere."""
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-from seplace.report.console import OutsideConsole
+from seplace.report.console import OutsideConsole, is_live
+from seplace.report.pace import count
+from seplace.results.verdict import counted
 
 if TYPE_CHECKING:
-    from seplace.search.progress import Progress as RunProgress
+    from rich.console import Console
+
+    from seplace.search.progress import Progress, Standing
 
 _LINE_SECONDS = 30.0
+_REFRESHES = 2
+"""The redraws of the live view in a second: a calm number."""
 
 
 @contextmanager
-def progress_bar() -> Iterator[Callable[[RunProgress], None]]:
-    """Show the phase, trainings, time left and the front so far; yields the function to call with each progress.
+def progress_bar() -> Iterator[Callable[[Progress], None]]:
+    """Show the progress of a run on the error stream; yields the function to call with each progress.
 
-    Outside a terminal (a pipe, a log) a line is written for each phase and every half minute instead of a bar.
+    In a terminal it is a live view that is redrawn in place and removed at the end. Outside of one (a pipe, a log, a
+    dumb terminal) it is a line for each phase, and one every half minute.
     """
-    console = OutsideConsole(stderr=True)
-    if not console.is_terminal:
-        yield _progress_lines(console)
+    console = OutsideConsole(stderr=True, highlight=False)
+    if is_live(console):
+        with _live(console) as show:
+            yield show
         return
-    bar = Progress(
-        TextColumn("{task.description:<10}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.fields[count]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[standing]}"),
-        console=console,
-        refresh_per_second=2,
-    )
-    tasks: dict[str, Any] = {}
-
-    def show(progress: RunProgress) -> None:
-        if progress.phase not in tasks:
-            for task in tasks.values():
-                bar.stop_task(task)
-            tasks[progress.phase] = bar.add_task(progress.phase, total=progress.total, count="", standing="")
-        bar.update(
-            tasks[progress.phase],
-            completed=progress.done,
-            total=progress.total,
-            count=count(progress),
-            standing=standing(progress),
-        )
-
-    with bar:
-        yield show
+    lines = ProgressLines(lambda line: console.print(line, markup=False, soft_wrap=True))
+    try:
+        yield lines.show
+    finally:
+        lines.end()
 
 
-def _progress_lines(console: Console) -> Callable[[RunProgress], None]:
-    last: tuple[str, float] = ("", 0.0)
+@contextmanager
+def _live(console: Console) -> Iterator[Callable[[Progress], None]]:
+    from seplace.report.live import CalmLive, LiveView
 
-    def show(progress: RunProgress) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if progress.phase != last[0] or now - last[1] >= _LINE_SECONDS:
-            last = (progress.phase, now)
-            console.print(f"{progress.phase} {count(progress)}, {standing(progress)}", highlight=False)
-
-    return show
+    view = LiveView(now=time.monotonic)
+    with CalmLive(view, console=console, refreshes=_REFRESHES):
+        yield view.show
+    if view.end:
+        console.print(view.end, markup=False, soft_wrap=True)
 
 
-def count(progress: RunProgress) -> str:
-    """Return `12/60`: trainings done, and all trainings of this phase."""
-    return f"{int(progress.done)}/{math.ceil(progress.total)}"
+class ProgressLines:
+    """Writes a line when a phase begins and ends, and every half minute."""
+
+    def __init__(self, write: Callable[[str], None], *, now: Callable[[], float] = time.monotonic) -> None:
+        self._write = write
+        self._now = now
+        self._last: tuple[str, float] = ("", 0.0)
+        self._unwritten: Progress | None = None
+        self._best: Standing | None = None
+
+    def show(self, progress: Progress) -> None:
+        """Take a progress, and write it if it is due."""
+        now = self._now()
+        if progress.phase != self._last[0]:
+            self.end()
+        elif now - self._last[1] < _LINE_SECONDS:
+            self._unwritten = progress
+            return
+        self._last = (progress.phase, now)
+        self._write_line(progress)
+
+    def end(self) -> None:
+        """Write the last progress of a phase."""
+        if self._unwritten is not None:
+            self._write_line(self._unwritten)
+
+    def _write_line(self, progress: Progress) -> None:
+        self._unwritten = None
+        self._write(f"{progress.phase} {count(progress)}, {standing(progress)}{self._fall(progress.standing)}")
+
+    def _fall(self, now: Standing | None) -> str:
+        """Explain why the best accuracy is lower than in the line before."""
+        before, self._best = self._best, now
+        if before is None or now is None or before.best_accuracy is None or now.best_accuracy is None:
+            return ""
+        if round(now.best_accuracy, 2) >= round(before.best_accuracy, 2):
+            return ""
+        return "; the best is lower than before: it is a mean over seeds, and more of them were trained"
 
 
-def standing(progress: RunProgress) -> str:
+def standing(progress: Progress) -> str:
     """Return the size and hypervolume of the front, the best accuracy, and failures."""
     front = progress.standing
     if front is None:
         return f"{progress.trained:,} known"
-    best = "" if front.best_accuracy is None else f", best {front.best_accuracy:.2f} %"
     failed = f", {progress.failed} failed" if progress.failed else ""
-    return f"front {front.front_size}, hypervolume {front.hypervolume:.4f}{best}{failed}"
+    return f"front {front.front_size}, hypervolume {front.hypervolume:.4f}{_best(front)}{failed}"
+
+
+def _best(front: Standing) -> str:
+    if front.best_accuracy is None:
+        return ""
+    return f", best {front.best_accuracy:.2f} % of {front.best} ({counted(front.best_seeds, 'seed')})"

@@ -18,7 +18,7 @@ from seplace.effects.estimates import SURE
 from seplace.files.shipped import shipped
 from seplace.interval import LEVEL
 from seplace.placement import Placement
-from seplace.results.verdict import ADVISED_SEEDS, LIMITED, confirmation, counted, measured
+from seplace.results.verdict import ADVISED_SEEDS, LIMITED, confirmation_trainings, counted, measured
 
 if TYPE_CHECKING:
     from seplace.effects.estimates import Estimates
@@ -29,6 +29,9 @@ Kind = Literal["take", "stop", "train", "images", "wait", "failed"]
 
 WORTH = 0.5
 """The gain in points from which attention is called worth its trouble: where none is larger, the advice is to stop."""
+
+_LONGER = 3
+"""The times of a study's epochs that a training of the placement to take is advised to have."""
 
 _COSTS = {"flops": "FLOPs", "macs": "MACs", "params": "parameters", "latency_ms": "latency"}
 
@@ -88,13 +91,15 @@ def advice(
     folder: Path,
     run: str,
     is_over: bool,
+    epochs: int = 0,
     confirm_trainings: int = 0,
     confirm_seeds: int = 0,
 ) -> Advice:
     """Return the advice that follows from the estimates of a study, and from whether its run `is_over`.
 
     `cost` is the axis of the front, `run` the command that goes on with the study in `folder`, and its confirmation has
-    `confirm_trainings` trainings and at most `confirm_seeds` seeds.
+    `confirm_trainings` trainings and at most `confirm_seeds` seeds. Its trainings have `epochs`, 0 where it trains
+    nothing itself.
     """
     plain = baselines["plain"]
     again = Step(what="let the study come to its end", command=run)
@@ -109,7 +114,7 @@ def advice(
             sentence += f" So far {best} is ahead of the plain backbone."
         return Advice(kind="wait", sentence=sentence, next=(again,))
     if surely:
-        return _take(estimates, baselines, surely, cost=cost, folder=folder)
+        return _take(estimates, baselines, surely, cost=cost, folder=folder, epochs=epochs)
     trained = [placement for placement in estimates.placements if placement != plain]
     seeds = max(confirm_seeds, ADVISED_SEEDS)
     if not estimates.comparable_with(plain):
@@ -163,7 +168,13 @@ def failed(folder: Path) -> Advice:
 
 
 def _take(
-    estimates: Estimates, baselines: Mapping[str, Placement], surely: Sequence[Placement], *, cost: str, folder: Path
+    estimates: Estimates,
+    baselines: Mapping[str, Placement],
+    surely: Sequence[Placement],
+    *,
+    cost: str,
+    folder: Path,
+    epochs: int,
 ) -> Advice:
     """Return the advice to take the best of the placements that are surely better than the plain backbone."""
     plain = baselines["plain"]
@@ -179,7 +190,9 @@ def _take(
     if rival is not None and not name and best not in estimates.surely_better(rival):
         called = next(name for name, mark in baselines.items() if mark == rival)
         sentence += f"; the baseline {called} ({rival}), which costs no more, may do as well"
-    return Advice(kind="take", sentence=f"{sentence}.", take=best, next=_export(folder, best))
+    return Advice(
+        kind="take", sentence=f"{sentence}.", take=best, next=(*_export(folder, best), *_train(folder, best, epochs))
+    )
 
 
 def _best(estimates: Estimates, among: Sequence[Placement]) -> Placement:
@@ -202,19 +215,34 @@ def _for_cost(estimates: Estimates, placement: Placement, plain: Placement, *, c
 
 
 def _confirm(seeds: int, *, after: int, run: str) -> tuple[Step, ...]:
-    what = f"have {counted(seeds, 'seed')} of the best placements, by this line of the study file"
-    section = confirmation(seeds, after=after)
-    return (
-        Step(what=f"{what}: {section}"),
-        Step(what="run it again; finished trainings are kept", command=run),
-    )
+    """Return the step that brings the best placements to more seeds, whatever confirmation the command had."""
+    words = shlex.split(run)
+    is_of_confirmation = [
+        word == "--set" and words[at + 1 : at + 2] != [] and words[at + 1].startswith("confirm.")
+        for at, word in enumerate(words)
+    ]
+    kept = [
+        word for at, word in enumerate(words) if not is_of_confirmation[at] and not (at and is_of_confirmation[at - 1])
+    ]
+    trainings = confirmation_trainings(seeds, after=after)
+    more = ["--set", f"confirm.seeds={seeds}", "--set", f"confirm.trainings={trainings}"]
+    what = f"train up to {counted(seeds, 'seed')} of the best placements; finished trainings are kept"
+    return (Step(what=what, command=shlex.join([*kept, *more])),)
 
 
 def _export(folder: Path, placement: Placement) -> tuple[Step, ...]:
     if not (folder / "weights").is_dir():
-        return (Step(what=f"train {placement}, since the folder holds no trained weights"),)
+        return ()
     command = shlex.join(["seplace", "export", str(folder), "--pick", str(placement)])
     return (Step(what=f"export {placement} with its weights", command=command),)
+
+
+def _train(folder: Path, placement: Placement, epochs: int) -> tuple[Step, ...]:
+    if not epochs:
+        return ()
+    command = ["seplace", "train", str(folder), str(placement), "--epochs", str(_LONGER * epochs), "--beside-plain"]
+    what = f"train {placement} longer, on 3 seeds beside the plain backbone"
+    return (Step(what=what, command=shlex.join(command)),)
 
 
 def _points(value: float) -> str:

@@ -33,7 +33,12 @@ _CONFIRMED_LATER = "The confirmation that follows the search adds it."
 
 def confirmation(seeds: int, *, after: int = 0) -> str:
     """Return the section of a study file that brings placements to a number of seeds, after some trainings of it."""
-    return f"confirm: {{seeds: {seeds}, trainings: {after + (seeds - 1) * CONFIRMED}}}"
+    return f"confirm: {{seeds: {seeds}, trainings: {confirmation_trainings(seeds, after=after)}}}"
+
+
+def confirmation_trainings(seeds: int, *, after: int = 0) -> int:
+    """Return the trainings that bring a confirmation to a number of seeds, after some trainings of it."""
+    return after + (seeds - 1) * CONFIRMED
 
 
 def verdict(

@@ -108,6 +108,7 @@ class Driver:
         marks = list(self.baselines.values())
         placements = placements_to_score(self.task.space, marks, count=self.scoring.count, seed=self.task.seed)
         self._begin("proxies", len(makers) * len(placements))
+        self._report()
         for name, make in makers.items():
             for _ in score(name, placements, ledger=self.ledger, make=make):
                 self._show(self.done + 1)
@@ -205,7 +206,9 @@ class Driver:
             if evaluation.placement in unread_of and evaluation.state == "complete" and evaluation.key not in known:
                 unread_of[evaluation.placement].append(evaluation)
         unread = [evaluation for rows in unread_of.values() for evaluation in rows]
-        self._begin("test", len(unread))
+        if unread:
+            self._begin("test", len(unread))
+            self._report()
         run_test_phase(
             unread,
             evaluator=evaluator,
@@ -244,9 +247,9 @@ class Driver:
     # Progress
 
     def _begin(self, phase: str, total: float) -> None:
+        """Begin a phase; it is reported once it is known how much of it is done."""
         self.phase, self.done, self.total = phase, 0, total
         self._standing_due = 0.0
-        self._report()
 
     def _show(self, done: float) -> None:
         self.done = done
@@ -254,6 +257,7 @@ class Driver:
 
     def _report(self) -> None:
         if self.observer is None:
+            self.trainings.news.clear()
             return
         results = self.trainings.results
         begin = time.monotonic()
@@ -266,13 +270,19 @@ class Driver:
             self._standing_due = now + (now - begin) / _STANDING_SHARE
         is_by_the_clock = self.phase == "search" and self.budget.trainings is None
         running = 0.0 if is_by_the_clock else self.executor.epochs_done / self.budget.length
+        news = tuple(self.trainings.news)
+        self.trainings.news.clear()
         self.observer(
             Progress(
+                study=self.name,
                 phase=self.phase,
                 done=min(self.done + running, self.total),
                 total=self.total,
                 trained=len(results),
                 failed=self.trainings.failed,
+                running=self.executor.running,
+                workers=self.budget.workers,
+                news=news,
                 standing=self._standing[1],
             )
         )

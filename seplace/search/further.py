@@ -129,7 +129,7 @@ def train_further(
             ledger.set_fact("fingerprint", recipe.fingerprint())
             ledger.set_fact(TRAINED_ON, recipe.trained_on)
         costs = PlacementCosts(task, ledger=study_ledger, evaluator=evaluator)
-        shown = _Shown(observer, raise_again)
+        shown = _Shown(observer, raise_again, recipe)
         executor = make_executor(recipe, maker, shown.report)
         stack.callback(executor.close)
         trainings = Trainings(
@@ -168,8 +168,9 @@ def _test(jobs: Sequence[Job], trainings: Trainings, evaluator: Evaluator, shown
 class _Shown:
     """Tells an observer how far the trainings are."""
 
-    def __init__(self, observer: Observer, raise_again: Callable[[], None]) -> None:
+    def __init__(self, observer: Observer, raise_again: Callable[[], None], config: StudyConfig) -> None:
         self.observer = observer
+        self.study, self.workers = config.name, config.workers
         self.raise_again = raise_again
         self.trainings: Trainings | None = None
         self.phase, self.done, self.total = "train", 0, 0
@@ -190,13 +191,19 @@ class _Shown:
         if self.trainings is None:
             return
         running = self.trainings.executor.epochs_done / self.trainings.length if self.phase == "train" else 0.0
+        news = tuple(self.trainings.news)
+        self.trainings.news.clear()
         self.observer(
             Progress(
+                study=self.study,
                 phase=self.phase,
                 done=min(self.done + running, self.total),
                 total=self.total,
                 trained=len(self.trainings.results),
                 failed=self.trainings.failed,
+                running=self.trainings.executor.running,
+                workers=self.workers,
+                news=news,
                 standing=None,
             )
         )

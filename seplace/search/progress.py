@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation
 from seplace.results.summaries import front_of, relative_hypervolume, summarize
 
@@ -17,13 +18,19 @@ class Standing:
     hypervolume: float
     """Share of the box from 0 to 100 % accuracy and over the range of the cost."""
     best_accuracy: float | None
-    """Greatest mean validation accuracy in percent."""
+    """Greatest mean validation accuracy in percent; it may fall when the best placement is trained on another seed."""
+    best: Placement | None
+    """The placement that has it."""
+    best_seeds: int
+    """The seeds of that placement."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
     """The progress of a run."""
 
+    study: str
+    """The name of the study."""
     phase: str
     done: float
     """Trainings finished in this phase, plus the finished part of those that run."""
@@ -31,6 +38,12 @@ class Progress:
     """Trainings that this phase needs; 1 for a budget in hours, whose `done` is the share that has passed."""
     trained: int
     failed: int
+    running: int
+    """The trainings that run or wait for a worker."""
+    workers: int
+    """The most trainings at once."""
+    news: tuple[Evaluation, ...]
+    """The trainings that have finished since the progress before."""
     standing: Standing | None
     """It may be behind `trained` within a phase, since to compute it takes longer the more is trained.
 
@@ -46,10 +59,13 @@ def standing_of(evaluations: Iterable[Evaluation], cost: str, cost_range: tuple[
     """Return the quality of the front of some evaluations; without a cost range, that of the evaluations is used."""
     summaries = summarize(evaluations)
     if not summaries:
-        return Standing(front_size=0, hypervolume=0.0, best_accuracy=None)
+        return Standing(front_size=0, hypervolume=0.0, best_accuracy=None, best=None, best_seeds=0)
     known = [row.costs[cost] for row in summaries]
+    best = max(summaries, key=lambda row: row.accuracy)
     return Standing(
         front_size=len(front_of(summaries, cost)),
         hypervolume=relative_hypervolume(summaries, cost, cost_range or (min(known), max(known))),
-        best_accuracy=max(row.accuracy for row in summaries),
+        best_accuracy=best.accuracy,
+        best=best.placement,
+        best_seeds=best.n,
     )

@@ -140,7 +140,7 @@ class SearchPhase:
     def _run(self) -> None:
         # In-order tell: proposal k is made after exactly those before k - window are known, whatever finished first.
         window = self.budget.workers + self.budget.workers // 2
-        ended, settles_at, is_settled = 0, _SETTLED_EVERY, False
+        ended, settles_at, is_settled, has_begun = 0, _SETTLED_EVERY, False, False
         self._take_finished()
         while True:
             while len(self.pending) < window and not is_settled and self._ask():
@@ -158,9 +158,12 @@ class SearchPhase:
                     # With many workers or results it would take longer than the trainings.
                     settles_at = ended + max(_SETTLED_EVERY, self.budget.workers // 2, ended // 50)
                 self._write_optuna_file()
-                if self.budget.trainings is not None:
-                    self.done = (self.spent - sum(each.cost for each in self.pending)) / self.length
+                self._count()
             else:
+                if not has_begun:
+                    has_begun = True
+                    self._count()
+                    self.on_done(self.done)
                 self.trainings.collect()
                 self.on_done(self.done)
                 self._note_seconds()
@@ -169,7 +172,13 @@ class SearchPhase:
         self._note_regret(is_settled=is_settled)
         if self.budget.rungs:
             self.ledger.set_fact("rungs", self.rungs.to_fact())
+        self._count()
         self.on_done(self.done)
+
+    def _count(self) -> None:
+        """Count the trainings that are done, where the budget counts trainings."""
+        if self.budget.trainings is not None:
+            self.done = (self.spent - sum(each.cost for each in self.pending)) / self.length
 
     def _take_finished(self) -> None:
         """Take the finished proposals of earlier runs without telling them, if no sampler and no rung looks at them.

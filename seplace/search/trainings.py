@@ -67,6 +67,8 @@ class Trainings:
         self.failed = len(failed) - len(self.attempts.replaced)
         """The number of results that are failures."""
         self.rungs: dict[EvaluationKey, Evaluation] = {row.key: row for row in ledger.rungs()}
+        self.news: list[Evaluation] = []
+        """What has finished since an observer was last told."""
         self._in_flight: set[EvaluationKey] = set()
         self._failed_in_a_row: set[EvaluationKey] = set()
         self._streak: Streak | None = None
@@ -135,6 +137,7 @@ class Trainings:
                     failed.append((evaluation, returned.epochs))
                     continue
             finished.append(self._commit(evaluation))
+        self.news += finished
         for evaluation in (*finished, *(each for each, _ in failed)):  # all are committed before the run may end
             self._watch_failures(evaluation)
         for evaluation, epochs in failed:

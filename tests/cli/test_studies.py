@@ -1,3 +1,4 @@
+import json
 import re
 import shutil
 from dataclasses import replace
@@ -10,15 +11,21 @@ from seplace.errors import DataError
 from seplace.evaluators.stand_alone import StandAlone
 from seplace.report.images import image_lines
 from tests.ledgers import alter
+from tests.report.test_progress import some_progress
 from tests.studies import write_small_space, write_study
 
 
 def test_running_again_shows_the_front(cli, finished, tmp_path):
     copy = shutil.copytree(finished.parent.parent, tmp_path / "copy")  # others read what a run writes to
-    code, output, _ = cli("run", copy / "tiny.yaml", "--results", copy / "results" / "tiny")
+    code, output, errors = cli("run", copy / "tiny.yaml", "--results", copy / "results" / "tiny")
     assert code == 0
     assert "none-none-none" in output
     assert str(copy / "results" / "tiny") in output
+    advice = output.split("tables and figures: ")[1]
+    assert api.load(copy / "results" / "tiny").advice.sentence in advice
+    assert "\n  seplace " in advice  # a command on a line of its own
+    assert re.search(r"^baselines 7/7, .*^search (\d+)/\1, ", errors, re.MULTILINE | re.DOTALL)
+    assert not re.search(r" 0/\d", errors)  # nothing is counted anew
 
 
 def test_a_plan(cli, tmp_path):
@@ -153,3 +160,35 @@ def test_a_run_says_that_trainings_failed_and_makes_them_again_on_demand(cli, fi
     assert re.search(r"1 training failed: seplace status \S+tiny says why", cli("run", "tiny")[1])
     cli("run", "tiny", "--retry-failed")
     assert asked == [False, True]
+
+
+@pytest.mark.parametrize("option", ["--json", "--quiet"])
+def test_a_run_prints_json_or_nothing_on_demand(cli, finished, monkeypatch, option):
+    results = api.load(finished)
+
+    def run(_study, *, observer, **_):
+        observer(some_progress(news=(results.rows[0],)))
+        return results
+
+    monkeypatch.setattr(running, "run", run)
+    code, output, errors = cli("run", "tiny", option)
+    assert (code, errors) == (0, "")
+    events = [json.loads(line) for line in output.splitlines()]
+    if option == "--quiet":
+        assert not events
+        return
+    assert [each["event"] for each in events] == ["training", "progress", "outcome"]
+    assert events[-1]["advice"] == results.advice.to_json()
+    assert events[-1]["verdict"] == results.verdict
+    assert events[-1]["front"][0]["placement"] == "none-none-none"
+    assert cli("run", "tiny", "--json", "--quiet")[0] == 2
+
+
+def test_an_error_is_an_event_too(cli, monkeypatch):
+    def run(*_, **__):
+        raise DataError("no images")
+
+    monkeypatch.setattr(running, "run", run)
+    code, output, errors = cli("run", "tiny", "--json")
+    assert json.loads(output) == {"event": "error", "message": "no images", "exit_code": 3}
+    assert (code, errors) == (3, "error: no images\n")

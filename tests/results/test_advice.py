@@ -6,7 +6,7 @@ import pytest
 
 from seplace.api import Results
 from seplace.placement import Placement
-from seplace.results.advice import WORTH, Advice, Step, advice
+from seplace.results.advice import WORTH, Advice, _confirm, advice
 from seplace.results.evaluation import Evaluation
 from seplace.results.observations import estimates_of
 from seplace.results.verdict import verdict
@@ -56,7 +56,8 @@ def test_small_gains_that_are_known_well_are_a_reason_to_stop() -> None:
 def test_what_is_neither_shown_nor_ruled_out_needs_more_trainings_or_images() -> None:
     noisy = advised(rows(plain=BASE, se=above(0.3, noise=0.9), eca=above(-0.2, noise=0.9)))
     assert (noisy.kind, noisy.take) == ("train", None)
-    assert noisy.next[-1] == Step(what="run it again; finished trainings are kept", command=RUN)
+    more = "--set confirm.seeds=8 --set confirm.trainings=63"
+    assert noisy.next[-1].command == f"{RUN} {more}"
     few = advised(some_images(gain=4.0, seeds=12, images=100))
     assert few.kind == "images"
     assert "such as 400" in few.next[0].what
@@ -65,8 +66,15 @@ def test_what_is_neither_shown_nor_ruled_out_needs_more_trainings_or_images() ->
 def test_one_seed_is_too_little() -> None:
     made = advised(some_images(gain=20.0, seeds=1))
     assert made.sentence == "Too little is trained to tell: the plain backbone was trained on one seed alone."
-    assert made.next[0].what.endswith("confirm: {seeds: 3, trainings: 18}")
-    assert made.lines[1].endswith("trainings: 18}")
+    assert made.lines[-1] == f"  {RUN} --set confirm.seeds=3 --set confirm.trainings=18"
+
+
+def test_a_command_with_a_confirmation_gets_another() -> None:
+    again = "seplace run 'my study.yaml' --set confirm.seeds=2 --set training.epochs=5 --set confirm.trainings=4"
+    (step,) = _confirm(3, after=4, run=again)
+    assert step.command == (
+        "seplace run 'my study.yaml' --set training.epochs=5 --set confirm.seeds=3 --set confirm.trainings=22"
+    )
 
 
 @pytest.mark.parametrize("evaluations", [[], rows(se=BASE), rows(plain=BASE, se=above(2.0))])
@@ -79,7 +87,8 @@ def test_a_study_that_is_not_over_is_to_go_on(evaluations) -> None:
 def test_commands_can_be_pasted(tmp_path, monkeypatch) -> None:
     made = Results.load("results/pilot-32px").advice
     assert made.kind == "take"
-    assert [step.command for step in made.next] == [""]  # the published folder has no weights
+    (step,) = made.next  # the published folder has no weights to export
+    assert step.command == "seplace train results/pilot-32px cbam8-cbam16-cbam16 --epochs 24 --beside-plain"
     (tmp_path / FOLDER / "weights").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     lead = advised(rows(plain=BASE, se=above(2.0)))
