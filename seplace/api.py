@@ -407,6 +407,7 @@ class Results:
         absolute: bool = False,
         width: str | float | None = None,
         heading: bool = True,
+        pick: str = "knee",
     ) -> Figure:
         """Draw a figure, by default the gain over the plain backbone against cost; a notebook shows it.
 
@@ -419,18 +420,19 @@ class Results:
 
         Args:
             path: A file to write too: .png, .svg or .pdf.
-            kind: `front`, `effects` of each choice, the same as a `heat` map, the `history` of the front, or learning
-                `curves`.
+            kind: `front`, `effects` of each choice, the same as a `heat` map, the `history` of the front, learning
+                `curves`, or what the `gates` of a network learned.
             absolute: Whether the front shows accuracies.
             width: `single` or `double` (a column or a page of a paper: 3.25 and 6.875 inches), or inches; by default
                 the figure is made for a screen.
             heading: Whether title and verdict stand above; in a paper they belong into the caption.
+            pick: The network whose gates are drawn: `best`, `knee`, `cheapest`, or a placement.
 
         """
         from seplace.report.figures.of_study import plot_study
 
         target = None if path is None else Path(path)
-        return plot_study(self, target, kind=kind, absolute=absolute, width=width, heading=heading)
+        return plot_study(self, target, kind=kind, absolute=absolute, width=width, heading=heading, pick=pick)
 
     def plot_effects(self, path: str | Path | None = None) -> Figure:
         """Draw the effects by stage; save it too where a path (.png, .svg, .pdf) is given."""

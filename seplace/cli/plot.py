@@ -10,6 +10,7 @@ import typer
 
 from seplace.cli.options import ResultsArgument, one_of
 from seplace.cli.printing import show
+from seplace.user_modules import import_from
 
 
 class Kind(StrEnum):
@@ -20,6 +21,7 @@ class Kind(StrEnum):
     heat = "heat"
     history = "history"
     curves = "curves"
+    gates = "gates"
 
 
 def plot(
@@ -28,7 +30,7 @@ def plot(
         Kind,
         typer.Option(
             help="front: gain against cost; effects of each choice, or as a heat map; history of the front; "
-            "learning curves.",
+            "learning curves; what the gates of a network learned.",
             **one_of(Kind),
         ),
     ] = Kind.front,
@@ -50,13 +52,18 @@ def plot(
     heading: Annotated[
         bool, typer.Option("--heading/--no-heading", help="Write title and verdict above the figure, or not.")
     ] = True,
+    pick: Annotated[
+        str, typer.Option(help="With --kind gates: the network, best, knee or cheapest of the front, or a placement.")
+    ] = "knee",
 ) -> None:
     """Draw a figure of a study: for a screen, or as wide as a column of a paper."""
     from seplace.api import Results
 
+    if kind is Kind.gates:
+        import_from(Path())
     study = Results.load(results)
     name = "-".join([kind.value, *["absolute"] * (absolute and kind is Kind.front), *([width] if width else [])])
     paths = [output] if output is not None else [results / f"{name}.{suffix}" for suffix in ("png", "svg")]
     for path in paths:
-        study.plot(path, kind=kind.value, absolute=absolute, width=width, heading=heading)
+        study.plot(path, kind=kind.value, absolute=absolute, width=width, heading=heading, pick=pick)
         show(f"wrote {path}")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from seplace.effects.estimates import Estimates
+    from seplace.gates.record import GateRecord
     from seplace.placement import Placement
     from seplace.results.advice import Advice
     from seplace.study.config import StudyConfig
@@ -44,6 +45,7 @@ class StudyViews(Protocol):
     def history(self) -> pd.DataFrame: ...  # noqa: D102
     @property
     def curves(self) -> pd.DataFrame: ...  # noqa: D102
+    def gates(self, pick: str, /) -> GateRecord: ...  # noqa: D102
     @property
     def has_test_images(self) -> bool: ...  # noqa: D102
     @property

@@ -9,15 +9,17 @@ from seplace.errors import UnknownName
 from seplace.report.figures.curves import plot_curves
 from seplace.report.figures.effects import plot_effects, plot_heat
 from seplace.report.figures.front import Pick, plot_front
+from seplace.report.figures.gates import plot_gates
 from seplace.report.figures.history import plot_history
 from seplace.report.figures.saving import save_figure
+from seplace.report.figures.style import empty_figure, style_of
 from seplace.report.study_views import StudyViews, backbones_of, better_of
 from seplace.results.picks import front_of_candidates, knee_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-KINDS = ("front", "effects", "heat", "history", "curves")
+KINDS = ("front", "effects", "heat", "history", "curves", "gates")
 """The kinds of figures."""
 
 
@@ -29,11 +31,15 @@ def plot_study(
     absolute: bool = False,
     width: str | float | None = None,
     heading: bool = True,
+    pick: str = "knee",
 ) -> Figure:
-    """Draw a figure of a study; save it too where a path is given."""
+    """Draw a figure of a study; save it too where a path is given. `pick` is the network whose gates are drawn."""
     if kind not in KINDS:
         raise UnknownName("kind of figure", kind, KINDS)
-    figure = _plot(study, kind, absolute=absolute, width=width, heading=heading)
+    if kind == "gates":
+        figure = _plot_gates(study, pick, width=width, heading=heading)
+    else:
+        figure = _plot(study, kind, absolute=absolute, width=width, heading=heading)
     if path is not None:
         save_figure(figure, path)
     return figure
@@ -50,6 +56,13 @@ def pick_of(study: StudyViews) -> Pick | None:
         return None
     text = str(points["placement"].iloc[knee_of(points, study.cost)])
     return Pick(placement=text, name="knee", reason="the pick of export")
+
+
+def _plot_gates(study: StudyViews, pick: str, *, width: str | float | None, heading: bool) -> Figure:
+    title = f"{study.config.name}: what the gates of a network learned"
+    if study.placements.empty:
+        return empty_figure(style_of(width), title if heading else "", x="channel", y="gate")
+    return plot_gates(study.gates(pick), width=width, heading=heading)
 
 
 def _plot(study: StudyViews, kind: str, *, absolute: bool, width: str | float | None, heading: bool) -> Figure:

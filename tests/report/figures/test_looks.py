@@ -84,7 +84,7 @@ def test_texts_of_random_fronts(seeds):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "gates"])
 def test_an_empty_study_is_drawn_as_one(kind, width):
     empty = pd.DataFrame()
     title = f"a study of {LONG}"
@@ -138,7 +138,7 @@ def test_texts_of_effects(choices, stages, width):
 )
 def test_texts_of_committed_results(name):
     results = Results.load(Path("results") / name)
-    for at, kind in enumerate(KINDS):
+    for at, kind in enumerate(each for each in KINDS if each != "gates"):  # which need weights
         assert flaws_of(results.plot(kind=kind, width=WIDTHS[at % 3])) == [], kind
 
 
