@@ -208,6 +208,7 @@ def test_a_search_on_ones_own_images(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.slow
 def test_a_tour_of_all_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On less than `digits-quickstart` has; the long form runs that as it is."""
+    make_folder(tmp_path / "my-images")
     small = write_study(tmp_path, name="digits-quickstart", space=write_small_space(tmp_path), **QUICKSTART)
     studies = {**shipped.shipped("studies"), "digits-quickstart": small}
     spaces = shipped.shipped("search_spaces")

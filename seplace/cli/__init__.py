@@ -16,6 +16,7 @@ import typer
 from seplace.cli.bench import bench
 from seplace.cli.doctor import doctor
 from seplace.cli.gates import gates
+from seplace.cli.init import init
 from seplace.cli.listing import listing
 from seplace.cli.plot import plot
 from seplace.cli.printing import complain
@@ -31,6 +32,7 @@ from seplace.user_code import describe_error, is_raised_by_user_code, out_of_mem
 from seplace.version import __version__
 
 _COMMANDS: tuple[Callable[..., None], ...] = (
+    init,
     plan,
     run,
     status,

@@ -26,13 +26,16 @@ def power_lines(plan: Plan) -> list[str]:
     gain = power.gain()
     then = "with that change, " if power.obstacle else ""
     lines = [
-        f"{then}gains over plain of about {_points(gain)} or more can be shown ({100 * POWER:.0f} % power at the "
+        f"{then}gains over plain of about {points(gain)} or more can be shown ({100 * POWER:.0f} % power at the "
         f"verdict's 95 %): {power.images:,} validation images, {counted(power.seeds, 'seed')} a placement in the end, "
         f"about {counted(power.compared, 'placement')} compared",
         f"  {_origin(power, power.images)}",
     ]
     if gain > _USUAL and plan.config.evaluator.folder is None:  # a tabular benchmark has no more
-        lines.append(f"  usual gains are tenths of a point to 1 point. {_advice(plan, power.images)}")
+        is_exhaustive = plan.config.search.sampler == "exhaustive"
+        lines.append(
+            f"  usual gains are tenths of a point to 1 point. {ways_to_see_more(power, is_exhaustive=is_exhaustive)}"
+        )
     return lines
 
 
@@ -48,9 +51,9 @@ def _missing(plan: Plan) -> str:
 def _origin(power: Power, images: int) -> str:
     """Return the figures that the gain follows from, and which of them are measured."""
     scatter, pilot = power.scatter, power.pilot
-    noise = f"one training scatters by {_points(math.sqrt(scatter.training_variance(images, seeds=2)))}"
+    noise = f"one training scatters by {points(math.sqrt(scatter.training_variance(images, seeds=2)))}"
     flips = f"a placement and plain on one seed disagree on {100 * scatter.disagreement:.2g} % of the images"
-    choice = f"the choice of {images:,} images scatters a gain by {_points(math.sqrt(scatter.image_variance(images)))}"
+    choice = f"the choice of {images:,} images scatters a gain by {points(math.sqrt(scatter.image_variance(images)))}"
     if pilot is None:
         return f"assumed: {flips}, {noise}, {choice}; a study on the same task measures this: --pilot RESULTS"
     measured = f"measured in {power.pilot_folder} ({counted(pilot.freedom, 'degree')} of freedom): "
@@ -63,22 +66,23 @@ def _origin(power: Power, images: int) -> str:
     return f"{measured}{flips}, {noise}, {choice}"
 
 
-def _advice(plan: Plan, images: int) -> str:
+def ways_to_see_more(power: Power, *, is_exhaustive: bool) -> str:
     """Say what more images and more seeds would show; first the one that tells more for its cost."""
-    power, scatter = plan.power, plan.power.scatter
+    scatter, images = power.scatter, power.images
+    assert images is not None
     seeds = _MORE_SEEDS * power.seeds
     # At the same factor, more images help more than more seeds if their variance exceeds that of whole trainings.
     by_images = scatter.difference / images > 2 * scatter.noise**2 / power.seeds
     more = _rounded(min(_MORE_IMAGES * images, power.most_images or _MORE_IMAGES * images))
-    keys = "" if plan.config.search.sampler == "exhaustive" else f" ({confirmation(seeds)})"
-    with_seeds = f"{seeds} seeds each{keys} would show {_points(power.gain(seeds=seeds))}"
+    keys = "" if is_exhaustive else f" ({confirmation(seeds)})"
+    with_seeds = f"{seeds} seeds each{keys} would show {points(power.gain(seeds=seeds))}"
     if by_images:
-        with_seeds += f", and no number of seeds less than {_points(power.least_gain)}"
+        with_seeds += f", and no number of seeds less than {points(power.least_gain)}"
     if more < 1.2 * images:
         with_images = "the data set leaves no room for many more validation images"
     else:
         with_images = f"{more:,} validation images, out of those to train on, would show "
-        with_images += _points(power.gain(images=more))
+        with_images += points(power.gain(images=more))
     ways = (with_images, with_seeds) if by_images else (with_seeds, with_images)
     return f"To see smaller gains: {'; '.join(ways)}"
 
@@ -89,5 +93,6 @@ def _rounded(count: int) -> int:
     return count // unit * unit
 
 
-def _points(value: float) -> str:
+def points(value: float) -> str:
+    """Return a difference of accuracies: `1.3 points`, `0.42 points`."""
     return f"{value:.1f} points" if value >= 0.95 else f"{value:.2g} points"

@@ -103,7 +103,7 @@ def _text_with(document: Document, settings: Sequence[Setting]) -> str:
         text = _edited(text, setting)
     again, problems = read_text(document.file, text)
     if problems or again is None or _canonical(again.values) != _canonical(document.values):
-        text = "".join(f"{key}: {_flow(value)}\n" for key, value in document.values.items())
+        text = "".join(f"{key}: {in_yaml(value)}\n" for key, value in document.values.items())
     return head + text
 
 
@@ -128,7 +128,7 @@ def _edited(text: str, setting: Setting) -> str:
             continue
         for outer in reversed(below):
             value = {str(outer): value}
-        return _added(text, node, str(key), _flow(value)) if found is None else _replaced(text, found, _flow(value))
+        return _added(text, node, str(key), in_yaml(value)) if found is None else _replaced(text, found, in_yaml(value))
     return text
 
 
@@ -141,18 +141,18 @@ def _replaced(text: str, node: yaml.Node, written: str) -> str:
 def _added(text: str, node: yaml.MappingNode, key: str, written: str) -> str:
     at = node.start_mark.index
     if node.flow_style:
-        return f"{text[: at + 1]}{_flow(key)}: {written}{', ' * bool(node.value)}{text[at + 1 :]}"
+        return f"{text[: at + 1]}{in_yaml(key)}: {written}{', ' * bool(node.value)}{text[at + 1 :]}"
     if not node.start_mark.column:
-        return f"{text.rstrip()}\n{_flow(key)}: {written}\n"
-    return f"{text[:at]}{_flow(key)}: {written}\n{' ' * node.start_mark.column}{text[at:]}"
+        return f"{text.rstrip()}\n{in_yaml(key)}: {written}\n"
+    return f"{text[:at]}{in_yaml(key)}: {written}\n{' ' * node.start_mark.column}{text[at:]}"
 
 
-def _flow(value: Any) -> str:
+def in_yaml(value: Any) -> str:
     """Return a value as YAML on one line."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_flow(key)}: {_flow(each)}" for key, each in value.items()) + "}"
+        return "{" + ", ".join(f"{in_yaml(key)}: {in_yaml(each)}" for key, each in value.items()) + "}"
     if isinstance(value, tuple):
-        return "[" + ", ".join(map(_flow, value)) + "]"
+        return "[" + ", ".join(map(in_yaml, value)) + "]"
     if isinstance(value, str) and _PLAIN.fullmatch(value) and isinstance(resolve_scalar(value), str):
         return value
     return json.dumps(value, ensure_ascii=False)

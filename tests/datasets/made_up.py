@@ -68,6 +68,28 @@ def make_folder(root: Path, *, train: int = 10, test: int = 4, classes: int = 3,
     return root
 
 
+PLACES = ("a/abbey", "f/field/cultivated", "f/field/wild", "i/igloo")
+PLACES_TRAIN = [f"{name}/{number:08d}.jpg" for name in PLACES for number in range(3)]
+PLACES_VAL = [f"Places365_val_{number:08d}.jpg" for number in range(8)]
+
+
+def make_places(root, *, train="data_256", val="val_256", lists="filelist_places365-standard"):
+    random = np.random.default_rng(0)
+    for folder, names in ((train, PLACES_TRAIN), (val, PLACES_VAL), ("test_256", ["Places365_test_00000001.jpg"])):
+        for name in names:
+            path = root / folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(encoded(picture(random, 8, 8, 3), "JPEG"))
+    at = root / lists
+    at.mkdir(exist_ok=True)
+    (at / "categories_places365.txt").write_text("".join(f"/{name} {at}\n" for at, name in enumerate(PLACES)))
+    train_lines = [f"/{name} {at // 3}\n" for at, name in enumerate(PLACES_TRAIN)]
+    (at / "places365_train_standard.txt").write_text("".join(train_lines))
+    (at / "places365_val.txt").write_text("".join(f"{name} {3 - at % 4}\n" for at, name in enumerate(PLACES_VAL)))
+    (at / "places365_test.txt").write_text("Places365_test_00000001.jpg\n")
+    return at
+
+
 def tiny(layout: cifar.Layout, **changes) -> cifar.Layout:
     return replace(layout, train_records=2 * layout.classes, test_records=layout.classes, **changes)
 

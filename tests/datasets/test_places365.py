@@ -2,33 +2,15 @@
 
 import shutil
 
-import numpy as np
 import pytest
-from made_up import encoded, picture
+from made_up import PLACES as CLASSES
+from made_up import PLACES_TRAIN as TRAIN
+from made_up import PLACES_VAL as VAL
+from made_up import make_places
 
 from seplace.datasets.image_folder import image_folder
 from seplace.datasets.look import look_at_data
 from seplace.errors import DataError
-
-CLASSES = ("a/abbey", "f/field/cultivated", "f/field/wild", "i/igloo")
-TRAIN = [f"{name}/{number:08d}.jpg" for name in CLASSES for number in range(3)]
-VAL = [f"Places365_val_{number:08d}.jpg" for number in range(8)]
-
-
-def make_places(root, *, train="data_256", val="val_256", lists="filelist_places365-standard"):
-    random = np.random.default_rng(0)
-    for folder, names in ((train, TRAIN), (val, VAL), ("test_256", ["Places365_test_00000001.jpg"])):
-        for name in names:
-            path = root / folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(encoded(picture(random, 8, 8, 3), "JPEG"))
-    at = root / lists
-    at.mkdir(exist_ok=True)
-    (at / "categories_places365.txt").write_text("".join(f"/{name} {at}\n" for at, name in enumerate(CLASSES)))
-    (at / "places365_train_standard.txt").write_text("".join(f"/{name} {at // 3}\n" for at, name in enumerate(TRAIN)))
-    (at / "places365_val.txt").write_text("".join(f"{name} {3 - at % 4}\n" for at, name in enumerate(VAL)))
-    (at / "places365_test.txt").write_text("Places365_test_00000001.jpg\n")
-    return at
 
 
 @pytest.mark.parametrize(
