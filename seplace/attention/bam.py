@@ -6,7 +6,7 @@ from collections import OrderedDict
 
 from torch import Tensor, nn
 
-from seplace.attention.gate import Gate, hidden_units, refuse_single_value
+from seplace.attention.gate import FullPrecisionGate, hidden_units, refuse_single_value
 
 
 class ChannelMap(nn.Module):
@@ -49,7 +49,7 @@ class SpatialMap(nn.Sequential):
         )
 
 
-class BAM(Gate):
+class BAM(FullPrecisionGate):
     """g(u) = 1 + σ(M_c + M_s): a score of each channel plus a score of each position, with h = C/r hidden units.
 
     Batch norms follow the hidden layers only: 3Ch + 18h² + C + 15h + 1 parameters, 2Ch + HW(Ch + 18h² + h) MACs.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from seplace.attention.gate import Gate, full_dtype, hidden_units, refuse_single_value, squashing
+from seplace.attention.gate import FullPrecisionGate, full_dtype, hidden_units, refuse_single_value, squashing
 from seplace.attention.se import AverageSqueeze, MaximumSqueeze
 
 
@@ -18,7 +18,7 @@ class NormSqueeze(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.largest = Gate.largest_squared
+        self.largest = FullPrecisionGate.largest_squared
 
     def forward(self, u: Tensor, dtype: torch.dtype) -> Tensor:
         """Return (N, C) of u (N, C, H, W)."""
@@ -108,7 +108,7 @@ class SpatialGate(nn.Module):
         return gate
 
 
-class CBAM(Gate):
+class CBAM(FullPrecisionGate):
     """g(u) = M_c ⊙ M_s: the channel gate of u times the spatial gate of v = u ⊙ M_c.
 
     2Ch + C + h + 100 parameters, 4Ch + 98·H·W MACs in every order. `spatial_channel` takes the spatial gate of u and

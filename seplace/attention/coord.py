@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from seplace.attention.gate import Gate, hidden_units, squashing
+from seplace.attention.gate import FullPrecisionGate, hidden_units, squashing
 
 
-class CoordinateAttention(Gate):
+class CoordinateAttention(FullPrecisionGate):
     """g(u) = g_h ⊙ g_w: a gate for each row times a gate for each column, with m = max(8, C/r) hidden units.
 
     Both directions share f = hswish(BN(W1 [mean over W; mean over H] + b1)), of H + W positions. g_h = σ(W_h f + b_h)

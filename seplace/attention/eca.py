@@ -6,10 +6,10 @@ import math
 
 from torch import Tensor, nn
 
-from seplace.attention.gate import Gate, squashing
+from seplace.attention.gate import FullPrecisionGate, squashing
 
 
-class ECA(Gate):
+class ECA(FullPrecisionGate):
     """g(u) = σ(conv1d_k(avgpool(u))) across channels, no bias: k parameters, k·C MACs.
 
     The kernel k follows equation 12 of the paper with γ = 2 and b = 1, 3 for 16 to 64 channels, 5 for 128 to 1024,

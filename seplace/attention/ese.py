@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from seplace.attention.gate import Gate, squashing
+from seplace.attention.gate import FullPrecisionGate, squashing
 
 
-class ESE(Gate):
+class ESE(FullPrecisionGate):
     """g(u) = hardsigmoid(W avgpool(u) + b), without a reduction: C² + C parameters, C² MACs."""
 
     def __init__(self, channels: int, *, init: str = "paper") -> None:

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seplace.attention.gate import Gate, hidden_units, squashing
+from seplace.attention.gate import FullPrecisionGate, hidden_units, squashing
 
 # The two-dimensional frequencies (row, column) of a 7x7 map, two digits each: `top` ranks them by the accuracy of a
 # network that has each alone, `bot` does so from the worst, and `low` begins with the lowest frequency.
@@ -19,7 +19,7 @@ _RANKED = {
 }
 
 
-class FCA(Gate):
+class FCA(FullPrecisionGate):
     """g(u) = σ(W2 φ(W1 z)) with h = C/r hidden units; z_c is one coefficient of the cosine transform of a channel.
 
     u is pooled to k x k = `map_size` first, which changes no map of that size; the authors take 56, 28, 14 and 7 in the

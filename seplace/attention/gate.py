@@ -119,7 +119,7 @@ def full_precision(u: Tensor) -> AbstractContextManager[object]:
     return TracedFullPrecision(u) if isinstance(u, fx.Proxy) else torch.autocast(u.device.type, enabled=False)
 
 
-class Gate(nn.Module):
+class FullPrecisionGate(nn.Module):
     """A gate that is computed in the precision of its weights, under mixed precision, too.
 
     A script of torch.jit is the exception: it cannot leave the mixed precision around it.

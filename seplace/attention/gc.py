@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, fx, nn
 
-from seplace.attention.gate import Gate, hidden_units
+from seplace.attention.gate import FullPrecisionGate, hidden_units
 
 
 @fx.wrap
@@ -15,7 +15,7 @@ def bounded(hidden: Tensor, largest: float) -> Tensor:
     return hidden.clamp(-largest, largest)
 
 
-class GC(Gate):
+class GC(FullPrecisionGate):
     """a(u) = W2 φ(LN(W1 Σ_j α_j u_j + b1)) + b2 with α = softmax over positions j of w·u_j + b; u + a(u) is the map.
 
     2Ch + 2C + 3h + 1 parameters, 2C·H·W + 2Ch MACs. The last layer starts at zero, so with either init u + a(u) = u.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from seplace.attention.gate import Gate, OnePlusTanh, full_dtype
+from seplace.attention.gate import FullPrecisionGate, OnePlusTanh, full_dtype
 
 
-class GCT(Gate):
+class GCT(FullPrecisionGate):
     """g(u) = 1 + tanh(γ ŝ + β), ŝ = s / √(mean_c s² + ε), s = α √(Σ u² + ε) over the map: 3C parameters, no MACs.
 
     It starts as the identity with either init, since α = 1 and γ = β = 0 at the start in the paper. ε = 1e-5.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, fx, nn
 
-from seplace.attention.gate import Gate, fading, full_dtype, refuse_single_value, squashing
+from seplace.attention.gate import FullPrecisionGate, fading, full_dtype, refuse_single_value, squashing
 
 
 class GatherByMean(nn.Module):
@@ -50,7 +50,7 @@ class GatherByConvolution(nn.Module):
         return gate
 
 
-class GE(Gate):
+class GE(FullPrecisionGate):
     """g(u) = σ(avgpool(u)) without parameters, or σ(BN(depthwise conv_kxk(u))) for maps of k x k = `map_size`.
 
     0 parameters and MACs, or Ckk + 2C parameters and Ckk MACs. Without a map size no parameter could start at the

@@ -7,10 +7,10 @@ import math
 import torch
 from torch import Tensor, nn
 
-from seplace.attention.gate import Gate, full_dtype, squashing
+from seplace.attention.gate import FullPrecisionGate, full_dtype, squashing
 
 
-class ShuffleAttention(Gate):
+class ShuffleAttention(FullPrecisionGate):
     """g(u) = σ(w₁ mean(u) + b₁) in the first half of each group of channels, σ(w₂ (γ û + β) + b₂) in the second.
 
     û = (u − mean(u)) / √(var(u) + 1e-5), with statistics of each channel over H and W. All G groups share their

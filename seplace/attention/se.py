@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seplace.attention.gate import Gate, hidden_units, squashing
+from seplace.attention.gate import FullPrecisionGate, hidden_units, squashing
 
 
 class AverageSqueeze(nn.Module):
@@ -72,7 +72,7 @@ class OverTheMap(nn.Module):
         return gate[:, :, None, None]
 
 
-class SqueezeExcitation(Gate):
+class SqueezeExcitation(FullPrecisionGate):
     """σ(W2 φ(W1 squeeze(u))) with a given number of hidden units h."""
 
     def __init__(

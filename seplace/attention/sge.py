@@ -7,10 +7,10 @@ import math
 import torch
 from torch import Tensor, nn
 
-from seplace.attention.gate import Gate, full_dtype, squashing
+from seplace.attention.gate import FullPrecisionGate, full_dtype, squashing
 
 
-class SGE(Gate):
+class SGE(FullPrecisionGate):
     """g(u) = σ(w ĉ + b) for each group of channels and each pixel: 2G parameters, no MACs.
 
     c = ⟨avgpool(u), u⟩ over the channels of a group, ĉ = (c − mean(c)) / (std(c) + 1e-5) over pixels, the variance

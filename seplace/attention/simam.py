@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, fx, nn
 
-from seplace.attention.gate import Gate, fading, full_dtype
+from seplace.attention.gate import FullPrecisionGate, fading, full_dtype
 
 
 @fx.wrap
@@ -13,7 +13,7 @@ def degrees_of_freedom(height: int, width: int) -> int:
     return max(height * width - 1, 1)
 
 
-class SimAM(Gate):
+class SimAM(FullPrecisionGate):
     """g(u) = σ(d / (4(v + λ)) + 0.5), d = (u − mean(u))², v = Σ d / (HW − 1) over the map, λ = 1e-4.
 
     No parameters, no MACs. `init="identity"` adds one parameter: g = 1 + a(σ(…) − 1) with a learned a that starts at 0.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from seplace.attention.gate import Gate, hidden_units, refuse_single_value
+from seplace.attention.gate import FullPrecisionGate, hidden_units, refuse_single_value
 
 
 class OwnAlone(nn.Module):
@@ -20,7 +20,7 @@ class OwnAlone(nn.Module):
         return torch.stack([2 * own, 2 * dilated - 1], dim=1)
 
 
-class SK(Gate):
+class SK(FullPrecisionGate):
     """Softmax over two branches of W' φ(BN(W avgpool(U))), with U their sum and m = max(C/r, 32) hidden units.
 
     Cm + 2m + 2Cm parameters and 3Cm MACs, without biases.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from seplace.attention.gate import Gate, full_dtype, refuse_single_value, squashing
+from seplace.attention.gate import FullPrecisionGate, full_dtype, refuse_single_value, squashing
 
 
-class SRM(Gate):
+class SRM(FullPrecisionGate):
     """g(u) = σ(BN(w₁ mean(u) + w₂ std(u))), with statistics over H and W: 2C + 2C parameters, 2C MACs.
 
     std = √(var + ε) with ε = 1e-5 and the variance divided by HW, so that a map of one pixel has a gradient, too.

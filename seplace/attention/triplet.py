@@ -5,10 +5,10 @@ from __future__ import annotations
 from torch import Tensor
 
 from seplace.attention.cbam import SpatialGate
-from seplace.attention.gate import Gate, refuse_single_value
+from seplace.attention.gate import FullPrecisionGate, refuse_single_value
 
 
-class TripletAttention(Gate):
+class TripletAttention(FullPrecisionGate):
     """g(u) = (g_hw + g_cw + g_ch) / 3: the mean of three of CBAM's spatial gates.
 
     Each gate is σ(BN(conv7x7([max; mean]))), with maximum and mean over C, over H and over W: 3(98 + 2) = 300

@@ -18,6 +18,7 @@ from torch import nn
 from seplace.costs import COSTS
 from seplace.errors import InputError
 from seplace.exporters.form import Form
+from seplace.exporters.prediction import check_images, predict_text
 from seplace.exporters.readme import readme_text
 from seplace.exporters.trained import TrainedNetwork
 from seplace.files.atomic import sha256_of, write_atomically
@@ -72,6 +73,8 @@ def write_folder(
         form.network_file: content,
         "model.safetensors": weights(trained),
         **extras,
+        "predict.py": predict_text(form).encode(),
+        "check.safetensors": check_images(trained, network),
         "README.md": (card + readme_text(trained, form=form, params=params, version=__version__)).encode(),
     }
     files["config.json"] = _config(trained, form=form, params=params, files=files, more=config).encode()
@@ -114,6 +117,7 @@ def _config(
         "seplace": __version__,
         "backbone": trained.backbone.text,
         "placement": str(trained.placement),
+        "granularity": trained.backbone.granularity,
         "gate": {"init": trained.gate.init, "min_hidden": trained.gate.min_hidden},
         "num_classes": trained.num_classes,
         "in_channels": trained.in_channels,

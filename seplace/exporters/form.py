@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from seplace.exporters.trained import TrainedNetwork
+
+SHOWN = ("predict.py", "check.safetensors")
+"""The files of every form that show the network at work."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +26,10 @@ class Form:
     """A paragraph of the README about the verification."""
     loading: str
     """Python code that makes `network` from the files of its working folder."""
+    load: str = ""
+    """The function `load` of predict.py; empty for one that runs `loading`."""
+    sections: Callable[[TrainedNetwork], str] | None = None
+    """Further sections of the README: how to train the network further, and to use it in another."""
     arrays: Literal["torch", "numpy"] = "torch"
     """The library of the arrays that `network` takes."""
     extras: Mapping[str, str] = field(default_factory=dict)
@@ -28,4 +38,4 @@ class Form:
     @property
     def files(self) -> tuple[str, ...]:
         """The names of all files, in the order of writing."""
-        return (self.network_file, "model.safetensors", *self.extras, "README.md", "config.json")
+        return (self.network_file, "model.safetensors", *self.extras, *SHOWN, "README.md", "config.json")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -12,6 +14,9 @@ from typing import Any, cast
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+
+TOLERANCE = 1e-4
+"""By how much logits may differ on another machine, relative to the largest; another order of sums changes them."""
 
 
 def main(folder: str, loader: str, images: str, logits: str) -> None:
@@ -24,6 +29,44 @@ def main(folder: str, loader: str, images: str, logits: str) -> None:
     network = LOADERS[loader](Path(folder)) if loader in LOADERS else from_code(Path(folder), loader)
     with torch.inference_mode():
         save_file({name: network(batch.clone()).contiguous() for name, batch in load_file(images).items()}, logits)
+    examine(Path(folder))
+
+
+def report(folder: str, image: str, written: str) -> None:
+    """Examine a folder, and write what is found to the file `written`; see `examine`."""
+    cast("dict[str, Any]", sys.modules)["seplace"] = None  # from here on an import of it fails
+    torch.set_num_threads(1)
+    found = examine(Path(folder))
+    if image:
+        found["input"] = importlib.import_module("predict").preprocess(image).tolist()
+    Path(written).write_text(json.dumps(found), encoding="utf-8")
+
+
+def examine(folder: Path) -> dict[str, Any]:
+    """Load the network by predict.py, and compare its logits of the images in check.safetensors with those there.
+
+    Returns the largest `difference` and the largest logit (`scale`), the number of `params` where the network has any,
+    and the likeliest `class` of the first image. Raises ValueError where the logits are other ones.
+    """
+    sys.path.insert(0, str(folder))
+    predict = importlib.import_module("predict")
+    network, check = predict.load(), load_file(folder / "check.safetensors")
+    is_prepared = predict.read_config()["preprocessing"] is not None
+    images = [each.permute(1, 2, 0) for each in check["images"]]
+    with torch.inference_mode():
+        batch = torch.stack([predict.preprocess(each) for each in images]) if is_prepared else check["images"] / 255
+        found, expected = network(batch), check["logits"]
+    if found.shape != expected.shape:
+        raise ValueError(f"logits of shape {tuple(found.shape)}, recorded: {tuple(expected.shape)}")
+    difference, scale = float((found - expected).abs().max()), max(1.0, float(expected.abs().max()))
+    if not difference <= TOLERANCE * scale:
+        raise ValueError(f"predict.py gives other logits than those recorded (by up to {difference:.2g})")
+    return {
+        "difference": difference,
+        "scale": scale,
+        "params": sum(each.numel() for each in network.parameters()) if isinstance(network, nn.Module) else None,
+        "class": predict.classify(images[0], top=1)[0] if is_prepared else None,
+    }
 
 
 def from_source(folder: Path) -> nn.Module:
@@ -74,4 +117,4 @@ LOADERS: dict[str, Callable[[Path], Callable[[Tensor], Tensor]]] = {
 }
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    (report if len(sys.argv) == 4 else main)(*sys.argv[1:])

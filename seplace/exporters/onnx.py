@@ -42,6 +42,14 @@ def network(images):
     return session.run(["logits"], {"images": images.astype(numpy.float32)})[0]
 
 """,
+    load='''\
+@functools.cache
+def load() -> Callable[[Tensor], Tensor]:
+    """Return the network in ONNX Runtime; it takes and returns tensors of torch."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(HERE / "model.onnx", providers=["CPUExecutionProvider"])
+    return lambda images: torch.from_numpy(session.run(["logits"], {"images": images.numpy()})[0])''',
     arrays="numpy",
 )
 

@@ -14,6 +14,42 @@ from seplace.exporters.form import Form
 from seplace.exporters.trained import TrainedNetwork
 from seplace.exporters.verify import verify_program
 
+
+def _sections(trained: TrainedNetwork) -> str:
+    channels, side = trained.in_channels, trained.image_size
+    return f"""
+## Train it further
+
+The program is for inference alone. To train the network, build it anew with seplace, where the code of the backbone can
+be imported, and load the weights:
+
+```python
+import json
+from pathlib import Path
+
+import seplace
+from safetensors.torch import load_file
+
+config = json.loads(Path("config.json").read_text())
+network = seplace.create_model(
+    config["backbone"],
+    config["placement"],
+    num_classes=config["num_classes"],
+    in_channels=config["in_channels"],
+    granularity=config["granularity"],
+    **config["gate"],
+)
+network.load_state_dict(load_file("model.safetensors"))
+network.train()
+```
+
+With a network of the backbone at hand, `yours`, in place of `create_model`:
+
+    adopted = seplace.adopt(yours, torch.zeros(1, {channels}, {side}, {side}))
+    network = adopted.insert(config["placement"], granularity=config["granularity"], **config["gate"])
+"""
+
+
 PROGRAM = Form(
     mark="seplace-program-export",
     network_file="model.pt2",
@@ -26,6 +62,12 @@ It was written with torch {torch.__version__}; another version may not read it."
 import torch
 
 network = torch.export.load("model.pt2").module()""",
+    load='''\
+@functools.cache
+def load() -> Callable[[Tensor], Tensor]:
+    """Return the network, which is for inference alone."""
+    return torch.export.load(HERE / "model.pt2").module()''',
+    sections=_sections,
 )
 
 

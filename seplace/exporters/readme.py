@@ -37,16 +37,11 @@ Trained and exported with seplace {escape(version)}.
 | ------------------- | ------------------------------------------------------------------------- |
 | {f"`{form.network_file}`":<19} | {form.content:<73} |
 | `model.safetensors` | its weights                                                               |
-{_extra_rows(form)}| `config.json`       | classes in the order of the logits, normalization, provenance, check sums |
+{_extra_rows(form)}| `predict.py`        | tells the class of an image; `preprocess` and `load` for code of your own |
+| `check.safetensors` | two images and their logits, for `seplace verify`                         |
+| `config.json`       | classes in the order of the logits, preprocessing, provenance, check sums |
 
 {form.verified}
-
-## Load it
-
-```python
-{form.loading}
-{_normalization(trained, form, shape=", ".join(["N", *size.split("×")]))}
-```
 
 ## Figures
 
@@ -54,10 +49,53 @@ Trained and exported with seplace {escape(version)}.
 
 {_notes(trained)}
 
+## Predict
+
+{_prediction(trained)}
+
+## Load it
+
+```python
+{form.loading}
+{_normalization(trained, form, shape=", ".join(["N", *size.split("×")]))}
+```
+{form.sections(trained) if form.sections else ""}
 ## Provenance
 
 {_table(("", "value"), ((escape(key), _cell(value)) for key, value in trained.provenance.items()))}
+
+## License and citation
+
+The code is part of seplace, under the MIT license. The weights were learned from the data named above, whose terms
+apply to them. Cite seplace {escape(version)} as its CITATION.cff says, and the papers of the backbone and the modules.
 """
+
+
+def _prediction(trained: TrainedNetwork) -> str:
+    """Return how to tell the class of an image, and what an image goes through."""
+    steps = trained.preprocessing
+    if steps is None:
+        return (
+            "The study did not record how it prepared its images, so predict.py cannot prepare others. Its `load()` "
+            "returns the network, which takes images prepared as in the training."
+        )
+    color = {"RGB": "color (RGB)", "L": "gray"}[steps.channel_order]
+    return f"""\
+```
+python predict.py photo.jpg --top 5
+```
+
+It needs torch, and pillow to open images. `preprocess` turns an image upright by its EXIF orientation, makes it
+{color}, and resizes its center square to {steps.size}×{steps.size} pixels (bilinear, antialiased, by
+{steps.resampling}). Pixels are divided by {steps.divisor}; the mean is subtracted, and the rest divided by the
+deviation. The study measured its accuracies on images prepared like this.
+
+```python
+from predict import classify, load, preprocess
+
+print(classify("photo.jpg", top=5))
+logits = load()(preprocess("photo.jpg")[None])
+```"""
 
 
 def _normalization(trained: TrainedNetwork, form: Form, *, shape: str) -> str:

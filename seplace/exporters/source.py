@@ -10,6 +10,47 @@ from seplace.exporters.source_code import source_text
 from seplace.exporters.trained import TrainedNetwork
 from seplace.exporters.verify import verify
 
+
+def _sections(trained: TrainedNetwork) -> str:
+    channels, side = trained.in_channels, trained.image_size
+    backbone = (
+        ""
+        if trained.backbone.is_own
+        else f"""
+## Use it in a detector or for segmentation
+
+`features_only` returns the map of each stage, as a backbone of timm does; the weights of the head are left out.
+
+```python
+import torch
+from safetensors.torch import load_file
+
+from model import build, load_weights
+
+backbone = build(features_only=True)
+load_weights(backbone, load_file("model.safetensors"))
+maps = backbone(torch.zeros(1, {channels}, {side}, {side}))
+print(backbone.channels, backbone.strides, [tuple(each.shape) for each in maps])
+```
+"""
+    )
+    return f"""
+## Train it further
+
+With another number of classes the classifier is drawn anew, and all else keeps its weights.
+
+```python
+from safetensors.torch import load_file
+
+from model import build, load_weights
+
+network = build(num_classes=5)
+drawn = load_weights(network, load_file("model.safetensors"))  # the names of the tensors that are new
+network.train()
+```
+{backbone}"""
+
+
 SOURCE = Form(
     mark="seplace-source-export",
     network_file="model.py",
@@ -21,10 +62,45 @@ logits, and its FLOPs and parameters were counted again.""",
 import torch
 from safetensors.torch import load_file
 
-from model import build
+from model import build, load_weights
 
 network = build().eval()
-network.load_state_dict(load_file("model.safetensors"))""",
+load_weights(network, load_file("model.safetensors"))""",
+    load='''\
+TYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Read a file of safetensors: the length of its header, the header in JSON, and the bytes of the tensors."""
+    content = path.read_bytes()
+    start = 8 + int.from_bytes(content[:8], "little")
+    weights = {}
+    for name, tensor in json.loads(content[8:start]).items():
+        if name != "__metadata__":
+            first, end = tensor["data_offsets"]
+            flat = torch.frombuffer(bytearray(content[start + first : start + end]), dtype=TYPES[tensor["dtype"]])
+            weights[name] = flat.view(tensor["shape"])
+    return weights
+
+
+@functools.cache
+def load() -> Callable[[Tensor], Tensor]:
+    """Return the network with its weights, in eval mode."""
+    from model import build, load_weights
+
+    network = build()
+    load_weights(network, read_weights(HERE / "model.safetensors"))
+    return network.eval()''',
+    sections=_sections,
 )
 
 

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import ast
 import itertools
+import math
 import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from seplace.attachments import ATTACHMENTS
 from seplace.attention import ATTENTION
 from seplace.backbones.foreign.traced import TracedBackbone
+from seplace.backbones.networks.features import FeatureMaps, load_weights
 from seplace.exporters.code_check import UnexportableCode, check_code
 from seplace.exporters.definitions import Definition, Definitions, Import, name_of
-from seplace.models import applied_by, attachment_name, gate_arguments
+from seplace.models import applied_by, attachment_name, gate_arguments, without_weights
 from seplace.version import __version__
 
 if TYPE_CHECKING:
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
     from seplace.placement import Placement, StageChoice
 
 _LINE_LENGTH = 110
+_SIDE_OF_FEATURES = 512
+"""The side of the image for which strides are measured: large enough that borders do not matter."""
 _PLAIN_TEXT = re.compile(r"[\w .:,=+\[\]-]{1,100}", re.ASCII)
 """Texts that need no escaping in the first line of a docstring."""
 
@@ -45,6 +51,8 @@ def source_text(
         raise UnexportableCode(
             f"{backbone.text} has no code of seplace's and is written as a program: seplace export --as program"
         )
+    for value in backbone.arguments.values():
+        _literal(value)
     units: dict[StageChoice, list[Stage]] = defaultdict(list)
     for unit, choice in zip(backbone.units, placement.choices, strict=True):
         if choice.module != "none":
@@ -52,17 +60,21 @@ def source_text(
     definitions = Definitions(
         [
             backbone.network_class,
+            load_weights,
+            *([] if backbone.is_own else [FeatureMaps]),
             *(ATTENTION[choice.name] for choice in units),
             *(applied_by(choice) for choice in units),
             *(ATTACHMENTS[attachment_name(choice)] for choice in units),
         ],
-        reserved=["build", "network", "stage", "block", "channels"],
+        reserved=["build", "network", "stage", "block", "channels", "num_classes", "features_only"],
     )
     build = _build_function(
         backbone,
         units,
         gate=gate,
-        network_arguments={**backbone.arguments, "num_classes": num_classes, "in_channels": in_channels},
+        network_arguments={**backbone.arguments, "num_classes": _Code("num_classes"), "in_channels": in_channels},
+        num_classes=num_classes,
+        features=None if backbone.is_own else _feature_arguments(backbone, in_channels=in_channels),
     )
     ordered = definitions.in_order()
     text = "\n".join(
@@ -87,13 +99,16 @@ def _docstring(backbone: Backbone, placement: Placement) -> str:
     title = f"{backbone.text}{' without attention' if placement.is_plain else f' with attention {placement}'}"
     if not _PLAIN_TEXT.fullmatch(title):
         title = "The network of config.json"
+    features = "" if backbone.is_own else ", `build(features_only=True)` returns the map of each stage"
     return f'''"""{title}.
 
 Exported by seplace {__version__}. Needs torch alone; the weights are read with safetensors:
 
     network = build()
-    network.load_state_dict(safetensors.torch.load_file("model.safetensors"))
+    load_weights(network, safetensors.torch.load_file("model.safetensors"))
     network.eval()
+
+`build(num_classes=5)` has a new classifier{features}.
 """'''
 
 
@@ -135,11 +150,24 @@ def _build_function(
     *,
     gate: GateOptions,
     network_arguments: Mapping[str, Any],
+    num_classes: int,
+    features: Mapping[str, Any] | None,
 ) -> str:
+    """Return the function `build`; `features` are the arguments of `FeatureMaps`, None where the network has none."""
     network = backbone.network_class
-    lines = [
-        f"def build(){f' -> {network.__qualname__}' if isinstance(network, type) else ''}:",
-        '    """Build the network with random weights."""',
+    own_type = f" -> {network.__qualname__}" if isinstance(network, type) else ""
+    lines = (
+        [
+            f"def build(num_classes: int = {num_classes}){own_type}:",
+            '    """Build the network with random weights."""',
+        ]
+        if features is None
+        else [
+            f"def build(num_classes: int = {num_classes}, *, features_only: bool = False) -> nn.Module:",
+            '    """Build the network, or with `features_only` the maps of its stages, with random weights."""',
+        ]
+    )
+    lines += [
         *_call(f"network = {network.__qualname__}(", network_arguments, ")", indent=4),
     ]
     for choice, placed in units.items():
@@ -157,7 +185,27 @@ def _build_function(
             ")))",
             indent=4 + 4 * sum(line.endswith(":") for line in loops),
         )
+    if features is not None:
+        lines.append("    if features_only:")
+        lines += _call("return FeatureMaps(network, ", features, ")", indent=8)
     return "\n".join([*lines, "    return network"])
+
+
+def _feature_arguments(backbone: Backbone, *, in_channels: int) -> dict[str, tuple[int, ...]]:
+    """Return the channels and the strides of the maps that the stages leave; a stride is a power of two.
+
+    The map of a network that does not pad is smaller than its stride says.
+    """
+    side = max(_SIDE_OF_FEATURES, backbone.min_image_size)
+    with without_weights():
+        network = FeatureMaps(
+            backbone.build(num_classes=1, in_channels=in_channels), channels=[0] * len(backbone.stages), strides=()
+        )
+    maps = network.eval()(torch.empty(1, in_channels, side, side, device="meta"))
+    return {
+        "channels": tuple(each.shape[1] for each in maps),
+        "strides": tuple(2 ** round(math.log2(side / each.shape[3])) for each in maps),
+    }
 
 
 def _loops(backbone: Backbone, choice: StageChoice, units: list[Stage]) -> list[str]:

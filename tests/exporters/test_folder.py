@@ -8,6 +8,7 @@ import pytest
 from seplace.errors import ExportMismatch, InputError
 from seplace.exporters import EXPORTERS
 from seplace.exporters.folder import weights
+from seplace.exporters.form import SHOWN
 from tests.exporters.networks import trained_network
 
 VERIFIES = {
@@ -54,7 +55,7 @@ def test_earlier_export_is_replaced_by_the_same_bytes(tmp_path, trained, name):
     folder.mkdir()
     EXPORTERS[name](trained, folder)
     first = content_of(folder)
-    assert set(first) == {NETWORK_FILES[name], "model.safetensors", "config.json", "README.md"}
+    assert set(first) == {NETWORK_FILES[name], "model.safetensors", "config.json", "README.md", *SHOWN}
     EXPORTERS[name](trained, folder)
     assert content_of(folder) == first
     assert list(tmp_path.iterdir()) == [folder]

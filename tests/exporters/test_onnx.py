@@ -100,7 +100,7 @@ def test_the_file_is_sound_and_says_what_goes_into_it(content, trained):
 def test_code_of_the_readme_runs(trained, tmp_path, monkeypatch):
     monkeypatch.setattr("seplace.exporters.onnx.verify_onnx", lambda *_: None)
     folder = export_onnx(trained, tmp_path / "export")
-    code = re.search(r"```python\n(.*?)```", (folder / "README.md").read_text(), flags=re.DOTALL)
+    code = re.search(r"## Load it\n\n```python\n(.*?)```", (folder / "README.md").read_text(), flags=re.DOTALL)
     pixels = torch.arange(3 * 3 * 16 * 16).view(3, 3, 16, 16) % 256
     scope = {"pixels": pixels.numpy()}
     monkeypatch.chdir(folder)

@@ -21,7 +21,7 @@ from seplace.exporters import EXPORTERS, exporter_for
 from seplace.exporters.code_check import UnexportableCode
 from seplace.exporters.folder import weights
 from seplace.exporters.fresh_process import LOADERS
-from seplace.exporters.program import export_program, program_of
+from seplace.exporters.program import PROGRAM, export_program, program_of
 from seplace.exporters.source import export_source
 from seplace.files.atomic import sha256_of
 from seplace.placement import StageChoice
@@ -107,13 +107,13 @@ def test_program_of_a_network_of_the_user_gives_equal_logits(name):
 
 
 def test_full_export(folder, trained):
-    assert {path.name for path in folder.iterdir()} == {"model.pt2", "model.safetensors", "config.json", "README.md"}
+    assert {path.name for path in folder.iterdir()} == {*PROGRAM.files}
     assert [path.name for path in folder.parent.iterdir()] == ["export"]
     assert_equal_logits(torch.export.load(folder / "model.pt2").module(), trained)
     config = json.loads((folder / "config.json").read_text())
     assert config["format"] == "seplace-program-export"
     assert config["sha256"] == {
-        name: sha256_of((folder / name).read_bytes()) for name in ("model.pt2", "model.safetensors", "README.md")
+        name: sha256_of((folder / name).read_bytes()) for name in PROGRAM.files if name != "config.json"
     }
     assert config["classes"] == ["cat", "dog", "newt"]
     assert (config["backbone"], config["placement"]) == (FOREIGN, "se4-none-cbam4")
@@ -133,7 +133,7 @@ def test_images_of_another_size_are_refused(folder):
 
 
 def test_code_of_the_readme_runs(folder, trained, monkeypatch):
-    code = re.search(r"```python\n(.*?)```", (folder / "README.md").read_text(), flags=re.DOTALL)
+    code = re.search(r"## Load it\n\n```python\n(.*?)```", (folder / "README.md").read_text(), flags=re.DOTALL)
     pixels = torch.arange(3 * 3 * 32 * 32).view(3, 3, 32, 32) % 256
     scope = {"pixels": pixels}
     monkeypatch.chdir(folder)

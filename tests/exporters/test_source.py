@@ -78,7 +78,14 @@ def test_plain_source_holds_no_attention(backbone):
 def test_source_holds_only_what_is_used():
     residual = {"Addition", "BasicBlock", "ResidualBlock", "ResidualNetwork", "CifarStem", "build"}
     gates = {"SE", "Scaled", "squashing", "TwiceSigmoid", "full_precision", "hidden_units", "SlotAttachment"}
-    gates |= {"Gate", "TracedFullPrecision", "entered_full_precision", "leave_full_precision"}
+    gates |= {
+        "FeatureMaps",
+        "load_weights",
+        "FullPrecisionGate",
+        "TracedFullPrecision",
+        "entered_full_precision",
+        "leave_full_precision",
+    }
     gates |= {"BlockWithSlots", "Block", "insert_layer", "shortcut_of", "draw_convolutions", "SqueezeExcitation"}
     # A table is written whole.
     gates |= {"AverageSqueeze", "MaximumSqueeze", "PyramidSqueeze", "NoSqueeze", "OverTheMap"}
@@ -137,13 +144,16 @@ def test_full_export(tmp_path, backbone):
     assert {path.name for path in folder.iterdir()} == {
         "model.py",
         "model.safetensors",
+        "predict.py",
+        "check.safetensors",
         "config.json",
         "README.md",
     }
     assert [path.name for path in folder.parent.iterdir()] == ["export"]
     config = json.loads((folder / "config.json").read_text())
     assert config["sha256"] == {
-        name: sha256_of((folder / name).read_bytes()) for name in ("model.py", "model.safetensors", "README.md")
+        name: sha256_of((folder / name).read_bytes())
+        for name in ("model.py", "model.safetensors", "predict.py", "check.safetensors", "README.md")
     }
     assert config["classes"] == ["cat", "dog", "newt"]
     assert config["provenance"]["cross_entropy"] is None
@@ -172,7 +182,7 @@ def test_the_readme_keeps_the_figures_of_the_weights_and_of_the_placement_apart(
 def test_code_of_the_readme_runs(tmp_path):
     trained = trained_network()
     folder = export_source(trained, tmp_path / "export")
-    code = re.search(r"```python\n(.*?)```", (folder / "README.md").read_text(), flags=re.DOTALL)
+    code = re.search(r"## Load it\n\n```python\n(.*?)```", (folder / "README.md").read_text(), flags=re.DOTALL)
     pixels = "import torch; pixels = torch.arange(2 * 3 * 16 * 16).view(2, 3, 16, 16) % 256\n"
     script = f"{pixels}{code.group(1)}\nprint(logits.double().sum().item())"
     done = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=True)
@@ -295,7 +305,7 @@ def test_gate_of_the_user(tmp_path, monkeypatch):
     assert "# How far a gate opens.\n_SCALE = 2.0" in text
     assert "Unneeded:" not in text
     assert "UNUSED" not in text
-    assert "from collections.abc import Callable, Sequence" in text
+    assert "from collections.abc import Callable, Mapping, Sequence" in text
 
 
 @pytest.mark.parametrize(
@@ -377,7 +387,7 @@ def test_logits_that_are_not_finite_are_a_mismatch(tmp_path):
 
 
 def test_fresh_process_sees_a_network_that_computes_something_else(tmp_path, monkeypatch):
-    changed = text_of(gate=PAPER).replace("num_classes=5", "num_classes=3")
+    changed = text_of(gate=PAPER).replace("num_classes: int = 5", "num_classes: int = 3")
     changed = changed.replace("return u * gate", "return u * gate * 1.001")
     monkeypatch.setattr("seplace.exporters.source.source_text", lambda *_, **__: changed)
     monkeypatch.setattr("seplace.exporters.verify.check_costs", lambda *_: None)
