@@ -123,6 +123,15 @@ class Results:
             self.settings: tuple[str, ...] = tuple(ledger.fact("settings") or ())
             """The values that the study began with instead of those in its file, such as `training.epochs=5`."""
 
+    def __repr__(self) -> str:
+        state = "finished" if self.finished else "not finished"
+        return f"<Results of {self.folder}: {self.count - len(self.failed):,} trainings, {state}>"
+
+    def _repr_html_(self) -> str:
+        from seplace.report.notebook import results_html
+
+        return results_html(self)
+
     @cached_property
     def rows(self) -> list[Evaluation]:
         """The evaluations of full length, by placement and seed."""
@@ -245,6 +254,16 @@ class Results:
     @cached_property
     def recommended(self) -> pd.DataFrame:
         """The front that the model recommends over the space, trained or not, in the order of what each adds."""
+        from seplace.report.frames import shown_by
+
+        return shown_by(self._recommended(), self._recommended_html)
+
+    def _recommended_html(self) -> str:
+        from seplace.report.notebook import recommended_html
+
+        return recommended_html(self)
+
+    def _recommended(self) -> pd.DataFrame:
         import pandas as pd
 
         estimates = self.estimates
@@ -283,6 +302,16 @@ class Results:
     @cached_property
     def front(self) -> pd.DataFrame:
         """The front points, cheapest first, and after them the baselines that are not on the front."""
+        from seplace.report.frames import shown_by
+
+        return shown_by(self._front(), self._front_html)
+
+    def _front_html(self) -> str:
+        from seplace.report.notebook import front_html
+
+        return front_html(self)
+
+    def _front(self) -> pd.DataFrame:
         if self._views is not None:
             return self._views.front
         estimates = self.estimates

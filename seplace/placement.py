@@ -19,6 +19,7 @@ from seplace.attention import ATTENTION
 from seplace.attention.entry import NAME, AttentionEntry
 from seplace.errors import InvalidPlacement, UnknownName, check_type, did_you_mean, quoted
 from seplace.files.former_words import current_choice
+from seplace.stage_strip import stage_strip
 from seplace.user_modules import is_import_path
 
 _CHOICE = re.compile(
@@ -185,6 +186,9 @@ class Placement:
 
     def __repr__(self) -> str:
         return f"Placement.parse({str(self)!r})"
+
+    def _repr_html_(self) -> str:
+        return stage_strip([str(choice) for choice in self.choices], variant=self.variant)
 
     def __post_init__(self) -> None:
         if not self.choices:

@@ -24,6 +24,7 @@ from seplace.baselines import baselines, own_baselines
 from seplace.errors import InvalidPlacement, InvalidSpace, check_type
 from seplace.files.former_words import former_choice
 from seplace.placement import Placement, StageChoice
+from seplace.stage_strip import space_html
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +124,16 @@ class SearchSpace:
             backbone=described,
             choices=tuple(tuple(StageChoice.parse(choice) for choice in stage) for stage in by_stage),
             gate=GateOptions(init=init, min_hidden=min_hidden),
+        )
+
+    def _repr_html_(self) -> str:
+        return space_html(
+            self.name,
+            [self.backbone.text, *(variant.text for variant in self.variants)],
+            len(self),
+            [[str(choice) for choice in choices] for choices in self.choices],
+            noun=self.backbone.granularity,
+            init=self.gate.init,
         )
 
     @cached_property

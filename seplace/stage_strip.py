@@ -29,6 +29,8 @@ _COLORS = {
 """White text is readable on each of them."""
 _OTHERS = ("#5a5a5a", "#6b4c9a", "#3e7d7d", "#96502e", "#4a6f2f", "#8f3b63", "#2f5d8a", "#7a5c00")
 _BOX = "display:inline-block;padding:1px 6px;margin:1px;border-radius:3px;font-family:monospace;font-size:0.92em;"
+_JOINED = '<span style="font-size:0">-</span>'
+"""Between boxes: it is not seen, but what is copied is the text of the placement."""
 _EMPTY = "border:1px dashed #999;opacity:0.75"
 
 
@@ -47,13 +49,39 @@ def stage_strip(choices: Sequence[str], *, variant: str = "") -> str:
 
     `choices` are the texts of its choices, stage 1 first.
     """
-    boxes = []
-    for stage, choice in enumerate(choices, start=1):
-        text = html.escape(printable(choice))
-        look = _EMPTY if choice == "none" else f"border:1px solid transparent;color:#fff;background:{_color(choice)}"
-        boxes.append(f'<span title="stage {stage}: {text}" style="{_BOX}{look}">{text}</span>')
-    on = f' <span style="font-family:monospace;font-size:0.92em">@{html.escape(printable(variant))}</span>'
-    return f"<span>{''.join(boxes)}{on if variant else ''}</span>"
+    boxes = [_box(choice, title=f"stage {stage}") for stage, choice in enumerate(choices, start=1)]
+    on = f'<span style="font-family:monospace;font-size:0.92em">@{html.escape(printable(variant))}</span>'
+    return f"<span>{_JOINED.join(boxes)}{on if variant else ''}</span>"
+
+
+def space_html(
+    name: str, backbones: Sequence[str], count: int, choices: Sequence[Sequence[str]], *, noun: str, init: str
+) -> str:
+    """Return a search space as HTML: its backbones, its number of candidates, and the choices of each stage as boxes.
+
+    Successive stages with the same choices share a row. `noun` is `stage` or `block`.
+    """
+    rows = []
+    first = 0
+    for stage in range(1, len(choices) + 1):
+        if stage < len(choices) and list(choices[stage]) == list(choices[first]):
+            continue
+        numbers = f"{noun} {first + 1}" if stage == first + 1 else f"{noun}s {first + 1} to {stage}"
+        boxes = "".join(_box(choice, title="") for choice in choices[first])
+        rows.append(f'<tr><td style="padding:2px 8px">{numbers}</td><td style="text-align:left">{boxes}</td></tr>')
+        first = stage
+    written = ", ".join(f"<code>{html.escape(printable(each))}</code>" for each in backbones)
+    return (
+        f"<div><b>{html.escape(printable(name))}</b>: {count:,} placements on {written}; gates start at "
+        f"<code>{html.escape(init)}</code><table>{''.join(rows)}</table></div>"
+    )
+
+
+def _box(choice: str, *, title: str) -> str:
+    text = html.escape(printable(choice))
+    look = _EMPTY if choice == "none" else f"border:1px solid transparent;color:#fff;background:{_color(choice)}"
+    said = f'title="{title}: {text}" ' if title else ""
+    return f'<span {said}style="{_BOX}{look}">{text}</span>'
 
 
 def _color(choice: str) -> str:

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from seplace.report.console import OutsideConsole, is_live
+from seplace.report.notebook_progress import NotebookProgress, notebook_display
 from seplace.report.pace import count
-from seplace.results.verdict import counted
+from seplace.report.progress_text import standing
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,9 +26,18 @@ _REFRESHES = 2
 def progress_bar() -> Iterator[Callable[[Progress], None]]:
     """Show the progress of a run on the error stream; yields the function to call with each progress.
 
-    In a terminal it is a live view that is redrawn in place and removed at the end. Outside of one (a pipe, a log, a
+    In a notebook it is one display that is updated in place. In a terminal it is a live view that is redrawn in place
+    and removed at the end. Outside of one (a pipe, a log, a
     dumb terminal) it is a line for each phase, and one every half minute.
     """
+    display = notebook_display()
+    if display is not None:
+        view = NotebookProgress(display)
+        try:
+            yield view.show
+        finally:
+            view.end()
+        return
     console = OutsideConsole(stderr=True, highlight=False)
     if is_live(console):
         with _live(console) as show:
@@ -89,18 +99,3 @@ class ProgressLines:
         if round(now.best_accuracy, 2) >= round(before.best_accuracy, 2):
             return ""
         return "; the best is lower than before: it is a mean over seeds, and more of them were trained"
-
-
-def standing(progress: Progress) -> str:
-    """Return the size and hypervolume of the front, the best accuracy, and failures."""
-    front = progress.standing
-    if front is None:
-        return f"{progress.trained:,} known"
-    failed = f", {progress.failed} failed" if progress.failed else ""
-    return f"front {front.front_size}, hypervolume {front.hypervolume:.4f}{_best(front)}{failed}"
-
-
-def _best(front: Standing) -> str:
-    if front.best_accuracy is None:
-        return ""
-    return f", best {front.best_accuracy:.2f} % of {front.best} ({counted(front.best_seeds, 'seed')})"

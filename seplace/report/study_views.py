@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 from seplace.results.verdict import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     import pandas as pd
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from seplace.gates.record import GateRecord
     from seplace.placement import Placement
     from seplace.results.advice import Advice
+    from seplace.results.evaluation import Evaluation
     from seplace.study.config import StudyConfig
 
 
@@ -47,7 +49,19 @@ class StudyViews(Protocol):
     def curves(self) -> pd.DataFrame: ...  # noqa: D102
     def gates(self, pick: str, /) -> GateRecord: ...  # noqa: D102
     @property
+    def folder(self) -> Path: ...  # noqa: D102
+    @property
+    def count(self) -> int: ...  # noqa: D102
+    @property
+    def failed(self) -> Sequence[Evaluation]: ...  # noqa: D102
+    @property
+    def finished(self) -> bool: ...  # noqa: D102
+    @property
+    def test_note(self) -> str: ...  # noqa: D102
+    @property
     def has_test_images(self) -> bool: ...  # noqa: D102
+    @property
+    def recommended(self) -> pd.DataFrame: ...  # noqa: D102
     @property
     def front(self) -> pd.DataFrame: ...  # noqa: D102
 

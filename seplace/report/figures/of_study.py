@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seplace.errors import UnknownName
+from seplace.report.figures import KINDS
 from seplace.report.figures.curves import plot_curves
 from seplace.report.figures.effects import plot_effects, plot_heat
 from seplace.report.figures.front import Pick, plot_front
@@ -18,9 +19,6 @@ from seplace.results.picks import front_of_candidates, knee_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-KINDS = ("front", "effects", "heat", "history", "curves", "gates")
-"""The kinds of figures."""
 
 
 def plot_study(
