@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from seplace.cli.options import Accelerator, AcceleratorOption, Format, FormatOption
+from seplace.cli.options import Accelerator, AcceleratorOption, Format, FormatOption, JsonOption, format_of
 from seplace.cli.printing import show
 from seplace.errors import InputError
 from seplace.user_modules import import_from
@@ -26,6 +26,7 @@ def bench(
         ),
     ] = None,
     output_format: FormatOption = Format.table,
+    as_json: JsonOption = False,
     output: Annotated[Path | None, typer.Option(help="Also write a .csv file.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Also write a figure (.png, .svg or .pdf).")] = None,
     by_block: Annotated[
@@ -55,6 +56,7 @@ def bench(
 
     from seplace.bench.compare import compare_placements, compare_published, read_cases
 
+    output_format = format_of(output_format, as_json=as_json)
     import_from(Path())
     for option, file, suffixes in (("--output", output, (".csv",)), ("--plot", plot, (".png", ".svg", ".pdf"))):
         if file is not None and file.suffix not in suffixes:

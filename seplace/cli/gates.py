@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from seplace.cli.options import Accelerator, AcceleratorOption, Format, FormatOption
+from seplace.cli.options import Accelerator, AcceleratorOption, Format, FormatOption, JsonOption, format_of
 from seplace.cli.printing import show, show_data, show_sentences
 from seplace.errors import InputError
 from seplace.user_modules import import_from
@@ -29,6 +29,7 @@ def gates(
         bool, typer.Option("--channels", help="With --format: one row for each class and channel, not for each gate.")
     ] = False,
     output: FormatOption = Format.table,
+    as_json: JsonOption = False,
     plot: Annotated[Path | None, typer.Option(help="Also write a figure (.png, .svg or .pdf).")] = None,
     accelerator: AcceleratorOption = Accelerator.auto,
 ) -> None:
@@ -40,6 +41,7 @@ def gates(
     from seplace.report.gate_tables import gates_table
     from seplace.training.devices import resolve_device
 
+    output = format_of(output, as_json=as_json)
     import_from(Path())
     if is_export(folder):
         if data is None:

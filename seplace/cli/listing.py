@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from seplace.cli.options import Format, FormatOption
+from seplace.cli.options import Format, FormatOption, JsonOption, format_of
 from seplace.cli.printing import show
 from seplace.errors import UnknownName
 
@@ -27,10 +27,12 @@ def listing(
         ),
     ] = None,
     output_format: FormatOption = Format.table,
+    as_json: JsonOption = False,
 ) -> None:
     """List what there is: backbones, modules, attachments, studies, spaces, samplers, ...; with sizes and sources."""
     from seplace.report.catalogue import KINDS, lines_of
 
+    output_format = format_of(output_format, as_json=as_json)
     if kind is None:
         rows = [{"kind": name, "names": len(list(each.names())), "about": each.about} for name, each in KINDS.items()]
         columns, note = ["kind", "names", "about"], "seplace list KIND [PATTERN] lists the names of a kind."

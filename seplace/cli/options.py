@@ -72,9 +72,15 @@ def one_of(names: type[E]) -> dict[str, Any]:
 
 
 FormatOption = Annotated[Format, typer.Option("--format", help="Output format.", **one_of(Format))]
+JsonOption = Annotated[bool, typer.Option("--json", help="The same as --format json.")]
 FrontFormatOption = Annotated[
     FrontFormat, typer.Option("--format", help="Output format; latex needs booktabs.", **one_of(FrontFormat))
 ]
 AcceleratorOption = Annotated[
     Accelerator, typer.Option("--accelerator", help="Device that networks run on.", **one_of(Accelerator))
 ]
+
+
+def format_of(output: E, *, as_json: bool) -> E:
+    """Return the output format that `--format` and `--json` ask for together."""
+    return type(output)("json") if as_json else output

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from seplace.cli.options import Accelerator, AcceleratorOption, Format, FormatOption, ResultsArgument
+from seplace.cli.options import (
+    Accelerator,
+    AcceleratorOption,
+    Format,
+    FormatOption,
+    JsonOption,
+    ResultsArgument,
+    format_of,
+)
 from seplace.cli.printing import show, show_data
 from seplace.errors import InputError
 from seplace.user_modules import import_from
@@ -54,9 +62,11 @@ def proxy(
     ] = None,
     accelerator: AcceleratorOption = Accelerator.auto,
     output_format: FormatOption = Format.table,
+    as_json: JsonOption = False,
     output: Annotated[Path | None, typer.Option(help="Also write a .csv file.")] = None,
 ) -> None:
     """Check how well proxies rank a study's placements: Kendall's tau with its trainings, beside that of FLOPs."""
+    output_format = format_of(output_format, as_json=as_json)
     if output is not None and output.suffix != ".csv":
         raise InputError(f"--output: write a file that ends in .csv (got {output})")
     from rich.progress import Progress
@@ -66,7 +76,7 @@ def proxy(
     from seplace.proxies import WITHOUT_TRAINING
     from seplace.proxies.proxy import Effort
     from seplace.proxies.rank_correlation_check import rank_correlation_table
-    from seplace.report.console import OutsideConsole
+    from seplace.report.console import OutsideConsole, is_live
     from seplace.report.proxy_tables import rank_correlation_view
     from seplace.results.tables import to_csv
     from seplace.training.devices import resolve_device
@@ -83,7 +93,8 @@ def proxy(
         supernet_epochs=supernet_epochs or usual.supernet_epochs,
         recalibration_batches=recalibration_batches or usual.recalibration_batches,
     )
-    with Progress(console=OutsideConsole(stderr=True), transient=True) as bar:
+    console = OutsideConsole(stderr=True)
+    with Progress(console=console, transient=True, disable=not is_live(console)) as bar:
         task = bar.add_task("scoring", total=None)
         table = rank_correlation_table(
             study.live_config,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,12 +13,17 @@ from seplace.cli.options import (
     FormatOption,
     FrontFormat,
     FrontFormatOption,
+    JsonOption,
     ResultsArgument,
+    format_of,
 )
-from seplace.cli.printing import show, show_data, show_front, show_sentences
+from seplace.cli.printing import show, show_advice, show_data, show_front, show_sentences
 from seplace.errors import SeplaceError
 from seplace.interval import Interval
 from seplace.user_modules import import_from
+
+if TYPE_CHECKING:
+    from seplace.api import Results
 
 
 def status(results: ResultsArgument) -> None:
@@ -66,10 +72,11 @@ def status(results: ResultsArgument) -> None:
         show_sentences(study.verdict)
 
 
-def front(results: ResultsArgument, output: FrontFormatOption = FrontFormat.table) -> None:
+def front(results: ResultsArgument, output: FrontFormatOption = FrontFormat.table, as_json: JsonOption = False) -> None:
     """Print the front of accuracy against cost, and the baselines beside it."""
     from seplace.api import Results
 
+    output = format_of(output, as_json=as_json)
     study = Results.load(results)
     if output in (FrontFormat.latex, FrontFormat.markdown):
         typer.echo(study.front_as(output.value), nl=False)
@@ -77,32 +84,53 @@ def front(results: ResultsArgument, output: FrontFormatOption = FrontFormat.tabl
         show_front(study)
 
 
-def recommend(results: ResultsArgument, output: FormatOption = Format.table) -> None:
+def recommend(results: ResultsArgument, output: FormatOption = Format.table, as_json: JsonOption = False) -> None:
     """Print the placements that the model recommends from the whole space, trained or not."""
     from seplace.api import Results
     from seplace.report.terminal import recommended_table
 
+    output = format_of(output, as_json=as_json)
     study = Results.load(results)
     if show_data(study.recommended, output):
         return
     if len(study.recommended):
         show_sentences(study.verdict)
+        show("")
         title = f"{study.config.name}: recommended front, in the order of what each adds ({study.measured})"
         names = {str(placement): name for name, placement in study.baselines.items()}
         show(recommended_table(study.recommended, cost=study.cost, title=title, baselines=names))
+        show("")
+        _tell_how_to_train(study)
     else:
         show("no training is complete yet, so nothing is recommended")
+
+
+def _tell_how_to_train(study: Results) -> None:
+    """Say what the order of a recommendation means, and print commands that train and export what it recommends."""
+    show_sentences(
+        "The order is that of a purchase: if you can afford k of these placements, the first k together are expected "
+        "to make the best front. It is no order of accuracy, and it claims no more than the verdict above."
+    )
+    known = study.recommended.to_dict("records")
+    untrained = next((row["placement"] for row in known if not row["n"] and row["gain"] >= 0), None)
+    if untrained is not None and study.config.evaluator.name == "stand_alone":
+        show_sentences(f"To train {untrained}, the first of them that was not trained:")
+        show(f"  {shlex.join(['seplace', 'train', str(study.folder), untrained])}")
+    if study.advice.kind == "take":
+        show_advice(study.advice)
 
 
 def effects(
     results: ResultsArgument,
     output: FormatOption = Format.table,
+    as_json: JsonOption = False,
     plot: Annotated[Path | None, typer.Option(help="Also write a figure (.png, .svg or .pdf).")] = None,
 ) -> None:
     """Print the effect of each choice, module, ratio and attachment in each stage, and its cost."""
     from seplace.api import Results
     from seplace.report.terminal import effects_table, proxies_table
 
+    output = format_of(output, as_json=as_json)
     study = Results.load(results)
     table = study.effects
     if plot is not None:
@@ -112,26 +140,31 @@ def effects(
     if table.empty:
         show("no training is complete yet, so no effect is known")
         return
+    show_sentences(study.verdict)
     for kind in dict.fromkeys(table["kind"]):
         if kind not in ("pair", "proxy"):
+            show("")
             title = f"{study.config.name}: effect of each {kind} on accuracy, averaged over the rest of the space"
             show(effects_table(table, kind=kind, title=title))
     pairs = table[table["kind"] == "pair"].to_dict("records")
+    show("")
     for pair in pairs:
-        show(f"interaction: {pair['name']}: {Interval.of_row(pair, 'effect'):+.2f} points beyond their sum")
+        show_sentences(f"interaction: {pair['name']}: {Interval.of_row(pair, 'effect'):+.2f} points beyond their sum")
     if not pairs:
-        show("no two modules are shown to interact (at 95 %)")
+        show_sentences("no two modules are shown to interact (at 95 %)")
     if len(study.proxies):
+        show("")
         title = f"{study.config.name}: effect of each proxy's score, beside the effects of the choices"
         show(proxies_table(study.proxies, title=title))
 
 
-def noise(results: ResultsArgument, output: FormatOption = Format.table) -> None:
+def noise(results: ResultsArgument, output: FormatOption = Format.table, as_json: JsonOption = False) -> None:
     """Print the variance between placements and between seeds, and how early in training ranks are known."""
     from seplace.api import Results
     from seplace.report.terminal import noise_table
     from seplace.results.noise import noise_frame
 
+    output = format_of(output, as_json=as_json)
     study = Results.load(results)
     table = noise_frame(study.rows)
     if not show_data(table, output):

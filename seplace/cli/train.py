@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seplace.cli.options import Format, FormatOption, ResultsArgument, one_of
+from seplace.cli.options import Format, FormatOption, JsonOption, ResultsArgument, format_of, one_of
 from seplace.cli.printing import show, show_data, show_sentences
 from seplace.user_modules import import_from
 
@@ -74,6 +74,7 @@ def train(
         typer.Option("--retry-failed", help="Repeat all failed trainings, not only those that the machine failed."),
     ] = False,
     output: FormatOption = Format.table,
+    as_json: JsonOption = False,
 ) -> None:
     """Train a placement of a study, trained before or not, by its recipe or longer, and add it to the results.
 
@@ -84,6 +85,7 @@ def train(
     from seplace.overrides import Overrides
     from seplace.results.trained import name_of_recipe
 
+    output = format_of(output, as_json=as_json)
     import_from(Path())
     study = Results.load(results)
     overrides = Overrides(

@@ -128,7 +128,7 @@ def recommended_table(recommended: pd.DataFrame, *, cost: str, title: str, basel
         notes.append(
             Note(
                 text="below the line: not expected to be better than the plain backbone. They are on the list since "
-                "that is not certain, and they would be cheap"
+                "that is not certain, and they cost less than those with larger gains"
             )
         )
     return FittedTable(columns=columns, rows=rows, title=title, notes=notes, is_long=True)

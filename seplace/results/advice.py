@@ -190,6 +190,9 @@ def _take(
     if rival is not None and not name and best not in estimates.surely_better(rival):
         called = next(name for name, mark in baselines.items() if mark == rival)
         sentence += f"; the baseline {called} ({rival}), which costs no more, may do as well"
+    elif (cheap := _much_cheaper(estimates, surely, best, plain)) is not None:
+        less = estimates.difference(cheap, plain)
+        sentence += f"; {cheap} gains about {_points(less.value)} {_for_cost(estimates, cheap, plain, cost=cost)}"
     return Advice(
         kind="take", sentence=f"{sentence}.", take=best, next=(*_export(folder, best), *_train(folder, best, epochs))
     )
@@ -197,6 +200,15 @@ def _take(
 
 def _best(estimates: Estimates, among: Sequence[Placement]) -> Placement:
     return max(among, key=lambda placement: estimates.means[estimates.position[placement]])
+
+
+def _much_cheaper(
+    estimates: Estimates, surely: Sequence[Placement], best: Placement, plain: Placement
+) -> Placement | None:
+    """Return the cheapest of the placements that are surely better, if it adds at most half of the best one's cost."""
+    costs = {each: float(estimates.costs[estimates.position[each]]) for each in (*surely, plain)}
+    cheapest = min(surely, key=costs.__getitem__)
+    return cheapest if costs[cheapest] - costs[plain] <= 0.5 * (costs[best] - costs[plain]) else None
 
 
 def _largest_gain(estimates: Estimates, plain: Placement, trained: Sequence[Placement]) -> float:

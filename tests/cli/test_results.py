@@ -8,6 +8,7 @@ from io import StringIO
 import pandas as pd
 import pytest
 
+from seplace.api import load
 from seplace.results.ledger import Ledger
 from seplace.search.lock import study_lock
 from tests.ledgers import alter, make_of_0_12
@@ -192,3 +193,19 @@ def test_results_are_read_in_a_folder_of_any_name(cli, finished, tmp_path, name)
     code, output, error = cli("status", folder)
     assert (code, error) == (0, "")
     assert "study tiny: finished" in output
+
+
+def test_recommendations_and_effects_begin_with_the_verdict(cli, finished):
+    study = load(finished)
+    for command in ("recommend", "effects"):
+        output = cli(command, finished)[1]
+        assert output.startswith(study.verdict)
+    recommended = cli("recommend", finished)[1]
+    assert "It is no order of accuracy" in recommended
+    untrained = study.recommended[(study.recommended["n"] == 0) & (study.recommended["gain"] >= 0)]
+    for placement in untrained["placement"].iloc[:1]:
+        assert f"\n  seplace train {finished} {placement}\n" in recommended
+
+
+def test_json_is_short_for_its_format(cli, finished):
+    assert cli("front", finished, "--json")[1] == cli("front", finished, "--format", "json")[1]
