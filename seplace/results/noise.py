@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import f as f_distribution
+from scipy.special import fdtrc
 
 from seplace.arrays import Floats
 from seplace.errors import DataError
@@ -147,7 +147,7 @@ def components(scores: Floats) -> Components:
         seed=float(np.sqrt(max(of_seeds - error, 0) / placements)),
         residual=float(np.sqrt(error)),
         ratio=float(ratio),
-        chance=float(f_distribution.sf(ratio, placements - 1, freedom)),
+        chance=float(fdtrc(placements - 1, freedom, ratio)),
     )
 
 

@@ -78,7 +78,7 @@ def _origin(study: Reported, provenance: dict[str, Any]) -> list[tuple[str, str]
         ("evaluator", study.config.evaluator.name),
         ("devices", ", ".join(each for each in provenance["devices"] if each) or "not noted"),
         ("torch threads of a training", threads or "not noted"),
-        ("seeds of trainings", ", ".join(map(str, provenance["seeds"]))),
+        ("seeds of trainings", ", ".join(map(str, provenance["seeds"])) or "none"),
         ("trainings", f"{provenance['trainings']:,}"),
         ("training time", duration(provenance["training_seconds"])),
         ("estimates and page by", f"seplace {__version__}"),

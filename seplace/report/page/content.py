@@ -35,6 +35,7 @@ class Take:
     command: str
     does: str
     """What the command does."""
+    is_advised: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +51,7 @@ class Page:
     next: tuple[Step, ...]
     verdict: str
     notes: tuple[str, ...]
-    """Further sentences: outlook, test check, no test split."""
+    """Further sentences: outlook, test check."""
     numbers: tuple[tuple[str, str, str], ...]
     """Figures at the top: value, label, explanation."""
     take: Take | None
@@ -99,7 +100,7 @@ def page_of(study: Reported) -> Page:
         advice=advice.sentence,
         next=advice.next,
         verdict=study.verdict,
-        notes=tuple(each for each in (study.outlook, study.test_check, study.test_note) if each),
+        notes=tuple(each for each in (study.outlook, study.test_check) if each),
         numbers=tuple(_numbers(study, points, seen)),
         take=_take(study, points, advice.take, best),
         points=points,
@@ -157,6 +158,7 @@ def _take(study: Reported, points: Points, take: Placement | None, best: Placeme
         strip=strip_of(str(shown), points.choices),
         label=_label(take, study.baselines["plain"]),
         command=f"seplace export {folder} --pick {text}" if row["n"] else f"seplace train {folder} {text}",
+        is_advised=take is not None,
         does="export the trained network" if row["n"] else "train it",
     )
 
@@ -203,6 +205,7 @@ def _embedded(study: Reported, points: Points, *, take: Placement | None, has_we
         "columns": dict(points.columns),
         "axes": [vars(axis) for axis in points.axes],
         "choices": dict(points.choices),
+        "limits": dict(points.limits),
         "trainings": _trainings(study),
         "hypervolume": hypervolumes_of(study.history),
         "curves": curves.rows,

@@ -47,7 +47,7 @@ class Heat:
     """Stage 0 is the mean over all of them."""
     rows: tuple[tuple[str, tuple[Effect | None, ...]], ...]
     largest: float
-    """The largest absolute effect, which has the full color."""
+    """The bound that is farthest from 0: an effect of its size would have the full color."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,5 +124,5 @@ def _heat(kind: str, effects: list[Effect]) -> Heat:
         heading=_HEADINGS[kind],
         stages=tuple(stages),
         rows=tuple((name, tuple(at.get((name, stage)) for stage in stages)) for name in names),
-        largest=max(abs(each.effect.value) for each in effects) or 1.0,
+        largest=max(abs(end) for each in effects for end in (each.effect.lower, each.effect.upper)) or 1.0,
     )

@@ -46,14 +46,14 @@ function shownPoints() {
   return { axis, xs, ys, low: columns[`${name}_lower`], high: columns[`${name}_upper`], points };
 }
 
-function trace(shown, members, marker, withIntervals, more) {
-  const x = Float64Array.from(members, (at) => shown.xs[at]), y = Float64Array.from(members, (at) => shown.ys[at]);
-  const found = { type: "scatter", mode: "markers", x, y, customdata: members, hoverinfo: "none", marker, ...more };
+function trace(shown, points, marker, withIntervals, more) {
+  const x = Float64Array.from(points, (at) => shown.xs[at]), y = Float64Array.from(points, (at) => shown.ys[at]);
+  const found = { type: "scatter", mode: "markers", x, y, customdata: points, hoverinfo: "none", marker, ...more };
   if (withIntervals) {
     found.error_y = {
       type: "data", symmetric: false, width: 0, thickness: marker.thin ? 1 : 1.5, color: marker.bar || marker.color,
-      array: members.map((at) => Math.max((shown.high[at] ?? shown.ys[at]) - shown.ys[at], 0)),
-      arrayminus: members.map((at) => Math.max(shown.ys[at] - (shown.low[at] ?? shown.ys[at]), 0)),
+      array: points.map((at) => Math.max((shown.high[at] ?? shown.ys[at]) - shown.ys[at], 0)),
+      arrayminus: points.map((at) => Math.max(shown.ys[at] - (shown.low[at] ?? shown.ys[at]), 0)),
     };
   }
   return found;
@@ -104,20 +104,24 @@ function axisLabel(axis) {
 function drawFront() {
   const shown = shownPoints(), chart = byId("front-chart"), { traces, legend, isMany } = frontTraces(shown);
   const y = FRONT.isGain ? "gain over plain, points" : "accuracy, %";
-  const take = DATA.take, marks = [];
+  const take = DATA.take, marks = [], limits = DATA.limits[FRONT.isGain ? "gain" : "accuracy"];
+  const beyond = shown.points.filter((at) => shown.ys[at] < limits[0] || shown.ys[at] > limits[1]).length;
   if (FRONT.isGain) marks.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: 0, y1: 0, line: { color: color("base"), width: 1.2, dash: "dash" }, layer: "below" });
   const notes = [];
   if (known(take) && known(shown.xs[take]) && known(shown.ys[take]) && DATA.columns.baseline[take] !== "plain") {
     notes.push({ x: shown.xs[take], y: shown.high[take] ?? shown.ys[take], text: "take this", showarrow: false, yanchor: "bottom", font: { size: 13, color: color("ink") }, bgcolor: color("bg"), borderpad: 1 });
   }
   const ticks = shown.axis.unit === "ms" ? {} : { tickformat: "~s" };
-  const layout = figureLayout({ label: axisLabel(shown.axis), ...ticks }, { label: y }, { shapes: marks, annotations: notes });
+  const layout = figureLayout({ label: axisLabel(shown.axis), ...ticks }, { label: y, range: limits.slice() }, { shapes: marks, annotations: notes });
   Plotly.react(chart, traces, layout, SETTINGS);
   byId("front-legend").replaceChildren(...legend.map(([shape, paint, isOpen, label]) => el("span", {}, mark(shape, paint, isOpen), label)));
-  const missing = DATA.placement.length - shown.points.length;
-  const told = [];
+  const told = [], estimated = DATA.columns.accuracy.filter(known).length;
+  const unknown = DATA.placement.length - estimated, uncosted = estimated - shown.points.length;
+  const counted = (number) => `${number.toLocaleString("en-US")} ${number === 1 ? "placement" : "placements"}`;
   if (!shown.axis.is_objective) told.push(`The search was for ${DATA.axes[0].label}; the front along ${shown.axis.label} is drawn over what it trained.`);
-  if (missing) told.push(`${missing.toLocaleString("en-US")} placements are not drawn: ${FRONT.isExtra || FRONT.isGain ? "their figure or cost is not known" : "their cost is not known"}.`);
+  if (unknown) told.push(`${counted(unknown)} are in the table alone: of so long a study, only those that come nearest to the front have estimates.`);
+  if (uncosted) told.push(`${counted(uncosted)} are not drawn: their ${shown.axis.label} is not known.`);
+  if (beyond) told.push(`${counted(beyond)} far from the rest are beyond the axis: a double click shows all.`);
   if (!DATA.has_gain) told.push("Gains are not known: the plain backbone is not trained.");
   byId("front-note").textContent = told.join(" ");
   byId("all-intervals").parentElement.hidden = !isMany && !FRONT.allIntervals;

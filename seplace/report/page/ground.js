@@ -27,7 +27,9 @@ const trueMinus = (text) => text.replace(/-/g, "\u2212");
 
 function fixed(value, digits, signed) {
   if (!known(value)) return "\u2013";
-  return trueMinus((signed && value >= 0 ? "+" : "") + value.toFixed(digits));
+  const text = value.toFixed(digits);
+  if (!/[1-9]/.test(text)) return text.replace("-", "");
+  return trueMinus((signed && value > 0 ? "+" : "") + text);
 }
 
 function quantity(value, signed) {

@@ -71,8 +71,11 @@ def painted(page: Page) -> str:
 
 
 def signed(value: float | None, digits: int = 2) -> str:
-    """Return a number with its sign and a true minus; an en dash where it is not known."""
-    return "\N{EN DASH}" if value is None else f"{value:+.{digits}f}".replace("-", _MINUS)
+    """Return a number with its sign and a true minus, zero without; an en dash where it is not known."""
+    if value is None:
+        return "\N{EN DASH}"
+    text = f"{value:+.{digits}f}".replace("-", _MINUS)
+    return text if any(character in "123456789" for character in text) else text[1:]
 
 
 def plain(value: float | None, digits: int = 2) -> str:

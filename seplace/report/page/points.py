@@ -11,6 +11,7 @@ import numpy as np
 
 from seplace.pareto import front
 from seplace.placement import StageChoice
+from seplace.report.figures.front_view import limits_of
 from seplace.stage_strip import module_color
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class Points:
     axes: tuple[Axis, ...]
     choices: Mapping[str, Mapping[str, Any]]
     """By the text of a choice: `module`, `ratio`, `attachment`, and `color`, which is empty for no attention."""
+    limits: Mapping[str, tuple[float, float]]
+    """The ends of the y axis for `gain` and `accuracy`: what is far from the rest may lie beyond."""
     has_gain: bool
     """Whether the plain backbone was trained, so that gains over it are known."""
 
@@ -104,6 +107,7 @@ def points_of(study: Reported) -> Points:
         columns=columns,
         axes=tuple(_axes(study, trained, foreseen)),
         choices=_choices(names),
+        limits={name: _limits(trained, name) for name in ("gain", "accuracy") if name in trained},
         has_gain=any(value is not None for value in columns["gain"]),
     )
 
@@ -146,6 +150,14 @@ def _front_along(study: Reported, trained: pd.DataFrame, cost: str) -> Sequence[
     positions = np.flatnonzero(is_known)
     losses = np.stack([100 - trained["accuracy"].to_numpy()[positions], trained[cost].to_numpy()[positions]], axis=1)
     return [int(at) for at in positions[front(losses)]] if len(positions) else []
+
+
+def _limits(trained: pd.DataFrame, name: str) -> tuple[float, float]:
+    points = trained[[name, f"{name}_lower", f"{name}_upper", "on_front"]].dropna()
+    if points.empty:
+        return -1.0, 1.0
+    low, high = limits_of(points.set_axis(["y", "lower", "upper", "on_front"], axis="columns"))
+    return round(low, 4), round(high, 4)
 
 
 def _choices(placements: Sequence[str]) -> dict[str, dict[str, Any]]:

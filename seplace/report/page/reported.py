@@ -27,7 +27,6 @@ class Reported(Protocol):
     latencies: dict[str, dict[str, Any]]
     stopped: str
     untested: str
-    test_note: str
     workers: str
     command: str | None
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from scipy.special import chdtri
+
 from seplace.effects.detectable import detectable_gain_of
 from seplace.errors import DataError
 from seplace.interval import LEVEL, Interval
@@ -60,8 +62,6 @@ def seen_of(
 
 
 def _components(rows: Sequence[Evaluation]) -> tuple[Components | None, Interval | None, tuple[int, int]]:
-    from scipy.stats import chi2
-
     try:
         scores = final_scores(rows)
     except DataError:
@@ -70,6 +70,6 @@ def _components(rows: Sequence[Evaluation]) -> tuple[Components | None, Interval
     placements, seeds = scores.shape
     freedom = (placements - 1) * (seeds - 1)
     lower, upper = (
-        found.residual * (freedom / chi2.ppf(share, freedom)) ** 0.5 for share in ((1 + LEVEL) / 2, (1 - LEVEL) / 2)
+        found.residual * (freedom / chdtri(freedom, share)) ** 0.5 for share in ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
     )
     return found, Interval(value=found.residual, lower=float(lower), upper=float(upper)), (placements, seeds)

@@ -1,7 +1,8 @@
 // Start: what is embedded is unpacked, then the table and the figures are drawn.
 
 async function unpacked(id) {
-  const text = byId(id).textContent, bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const text = atob(byId(id).textContent), bytes = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Response(stream).text();
 }

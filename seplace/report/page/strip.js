@@ -43,7 +43,7 @@ function showDetail(at, axis, isKept) {
   }
   for (const one of DATA.axes) {
     if (!known(one.total[at])) continue;
-    const share = one.plain && known(one.extra[at]) ? ` (${shareOf((100 * one.extra[at]) / one.plain, true)})` : "";
+    const share = one.plain && one.extra[at] ? ` (${shareOf((100 * one.extra[at]) / one.plain, true)})` : "";
     add(one.label, el("span", { class: "num" }, `${quantity(one.total[at])}${one.unit === "ms" ? " ms" : ""}`), " ",
       el("span", { class: "bounds" }, `${quantity(one.extra[at], true)}${share}`));
   }

@@ -14,7 +14,7 @@ from seplace.api import Results
 from tests.report.page.made import HOSTILE, empty, hostile, many
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, CDPSession, ConsoleMessage, Page
 
 CHROMIUM = which("chromium") or which("chromium-browser") or which("google-chrome")
 ARGUMENTS = [
@@ -35,6 +35,11 @@ def browser() -> "Iterator[Browser]":
         browser.close()
 
 
+def is_trouble(message: "ConsoleMessage") -> bool:
+    """Return whether a page said something that should not be; drivers without a GPU complain of being slow."""
+    return message.type in ("error", "warning") and "GL Driver Message" not in message.text
+
+
 def until(page: "Page", expression: str, *, seconds: float = 10) -> None:
     """Wait for a condition from outside: inside, the page's policy forbids to evaluate text."""
     end = time.monotonic() + seconds
@@ -50,7 +55,7 @@ def opened(browser: "Browser", path: Path, *, seconds: float = 30) -> "Iterator[
     page = context.new_page()
     said: list[str] = []
     asked: list[str] = []
-    page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("console", lambda message: said.append(message.text) if is_trouble(message) else None)
     page.on("pageerror", lambda error: said.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))
     page.goto(path.absolute().as_uri())
@@ -62,7 +67,7 @@ def opened(browser: "Browser", path: Path, *, seconds: float = 30) -> "Iterator[
     finally:
         context.close()
     assert not said
-    assert [url for url in asked if not url.startswith(("data:", "blob:"))] == [path.absolute().as_uri()]
+    assert {url for url in asked if not url.startswith(("data:", "blob:"))} == {path.absolute().as_uri()}
 
 
 def test_points_axes_and_table_answer(browser, tmp_path) -> None:
@@ -149,16 +154,25 @@ def test_a_study_without_results_says_so(browser, tmp_path, finished) -> None:
 @pytest.mark.long
 def test_ten_thousand_evaluations(browser, tmp_path) -> None:
     folder = many(EFFECTS, tmp_path / "results", 10_000)
-    start = time.perf_counter()
+    start = time.process_time()
     path = Results.load(folder).report()
-    made = time.perf_counter() - start
+    made = time.process_time() - start
     size = path.stat().st_size
     assert size < 6_000_000
     with opened(browser, path, seconds=60) as page:
+        metrics = page.context.new_cdp_session(page)
+        metrics.send("Performance.enable", {"timeDomain": "threadTicks"})  # other tests share the processor
+        page.reload()
+        until(page, "document.documentElement.dataset.ready === 'yes'", seconds=60)
         ready = page.evaluate("performance.getEntriesByName('ready')[0].startTime") / 1000
-        page.wait_for_timeout(2000)
-        memory = page.evaluate("performance.memory.usedJSHeapSize") / 1e6
+        busy = figures_of(metrics)["TaskDuration"]
+        until(page, "document.getElementById('curve-chart').data?.length > 1")
+        memory = figures_of(metrics)["JSHeapUsedSize"] / 1e6
         assert re.search(r"of 4,9\d\d", page.locator("#shown").inner_text())
-    said = f"{size / 1e6:.1f} MB, made in {made:.1f} s, interactive after {ready:.2f} s"
-    print(f"{said}, {memory:.0f} MB of JavaScript heap")
-    assert ready < 2.0
+    said = f"{size / 1e6:.1f} MB, made in {made:.1f} s of processor time, interactive after {busy:.2f} s of it"
+    print(f"{said} ({ready:.2f} s by the clock), {memory:.0f} MB of JavaScript heap")
+    assert busy < 2.0
+
+
+def figures_of(metrics: "CDPSession") -> dict[str, float]:
+    return {each["name"]: each["value"] for each in metrics.send("Performance.getMetrics")["metrics"]}

@@ -80,7 +80,8 @@ def test_effects_are_a_map_of_stages_and_choices(page, study) -> None:
     assert cell is not None
     assert cell.effect == Interval.of_row(row, "effect")
     assert cell.is_sure
-    assert heat.largest == max(abs(row) for row in study.effects.query("kind == 'choice'")["effect"])
+    bounds = study.effects.query("kind == 'choice'")[["effect_lower", "effect_upper"]]
+    assert heat.largest == bounds.abs().to_numpy().max()
     shown = [*page.effects.clearest, *page.effects.others]
     assert len(shown) == len(study.effects.query("kind == 'choice'"))
     assert all(page.effects.low < each.effect.lower < each.effect.upper < page.effects.high for each in shown)
@@ -185,4 +186,4 @@ def test_numbers_are_short_and_known() -> None:
 
 
 def test_no_points_have_no_front() -> None:
-    assert Points(placement=[], columns={}, axes=(), choices={}, has_gain=False).front == []
+    assert Points(placement=[], columns={}, axes=(), choices={}, limits={}, has_gain=False).front == []

@@ -75,6 +75,7 @@ def test_torch_is_not_imported() -> None:
 
 def test_figures_as_text() -> None:
     assert signed(-0.5) == "\N{MINUS SIGN}0.50"
+    assert signed(-0.001) == "0.00"
     assert signed(None) == "\N{EN DASH}"
     assert quantity_of(0, is_signed=True) == "0"
     assert quantity_of(54_400, is_signed=True) == "+54.4k"
