@@ -27,6 +27,7 @@ from seplace.cli.schema import schema
 from seplace.cli.simulate import simulate
 from seplace.cli.studies import plan, run
 from seplace.cli.train import train
+from seplace.cli.verify import verify
 from seplace.errors import DataError, Interrupted, InvalidStudy, SeplaceError, UserCodeError
 from seplace.user_code import describe_error, is_raised_by_user_code, out_of_memory_message
 from seplace.version import __version__
@@ -45,6 +46,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     report,
     train,
     export,
+    verify,
     bench,
     simulate,
     proxy,

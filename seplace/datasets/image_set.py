@@ -299,7 +299,7 @@ class _Preparation:
         labels = images.labels[rows]
         channels, side = shape or (None, self.image_size)
         if isinstance(images, ArrayImages):
-            pixels = _resized(images.pixels[rows], self.image_size)
+            pixels = resized(images.pixels[rows], self.image_size)
         elif not len(rows):
             pixels = np.empty((0, channels or 1, side or 1, side or 1), dtype=np.uint8)
         else:
@@ -335,7 +335,7 @@ class _Preparation:
         return OnDemandImages(images, rows, tuple(sources), probe.shape[1], height, noise)
 
 
-def _resized(pixels: NDArray[np.uint8], image_size: int | None) -> NDArray[np.uint8]:
+def resized(pixels: NDArray[np.uint8], image_size: int | None) -> NDArray[np.uint8]:
     """Return the center squares resized to `image_size` with antialiasing."""
     height, width = pixels.shape[2:]
     if image_size is None or (height, width) == (image_size, image_size):

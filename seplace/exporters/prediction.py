@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from seplace.exporters import predict
 from seplace.exporters.form import Form
 from seplace.exporters.trained import TrainedNetwork
+from seplace.exporters.verify import as_in_a_fresh_process
 
 _IMAGES = 2
 
@@ -54,6 +55,6 @@ def check_images(trained: TrainedNetwork, network: nn.Module) -> bytes:
     generator = torch.Generator().manual_seed(0)
     shape = (_IMAGES, trained.in_channels, side, side)
     images = torch.randint(256, shape, generator=generator, dtype=torch.uint8)
-    with torch.inference_mode():
+    with as_in_a_fresh_process(), torch.inference_mode():
         logits = network(input_of(images, trained))
     return safetensors.torch.save({"images": images, "logits": logits.contiguous()})

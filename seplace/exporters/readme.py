@@ -79,6 +79,7 @@ def _prediction(trained: TrainedNetwork) -> str:
             "The study did not record how it prepared its images, so predict.py cannot prepare others. Its `load()` "
             "returns the network, which takes images prepared as in the training."
         )
+    noise = ", with noise added to their pixels" if "pixel_noise" in trained.provenance else ""
     color = {"RGB": "color (RGB)", "L": "gray"}[steps.channel_order]
     return f"""\
 ```
@@ -88,7 +89,7 @@ python predict.py photo.jpg --top 5
 It needs torch, and pillow to open images. `preprocess` turns an image upright by its EXIF orientation, makes it
 {color}, and resizes its center square to {steps.size}×{steps.size} pixels (bilinear, antialiased, by
 {steps.resampling}). Pixels are divided by {steps.divisor}; the mean is subtracted, and the rest divided by the
-deviation. The study measured its accuracies on images prepared like this.
+deviation. The study measured its accuracies on images prepared like this{noise}.
 
 ```python
 from predict import classify, load, preprocess
@@ -151,6 +152,13 @@ def _figures(trained: TrainedNetwork, *, params: int, size: str) -> list[tuple[s
     if {"gain", "gain_lower", "gain_upper"} <= known.keys() and not trained.placement.is_plain:
         bounds = f"90 % credible interval {known['gain_lower']:+z.2f} to {known['gain_upper']:+z.2f}"
         rows.append(("gain over the plain backbone", f"{known['gain']:+z.2f} points ({bounds})"))
+    name = "gain_vs_baseline"
+    if {name, f"{name}_lower", f"{name}_upper"} <= known.keys() and "best_baseline" in trained.provenance:
+        bounds = f"90 % credible interval {known[f'{name}_lower']:+.2f} to {known[f'{name}_upper']:+.2f}"
+        rival = _cell(trained.provenance["best_baseline"])
+        rows.append(
+            (f"gain over the best baseline that costs no more, {rival}", f"{known[name]:+.2f} points ({bounds})")
+        )
     if "cross_entropy" in known:
         rows.append(("validation cross-entropy", f"{known['cross_entropy']:.4f} nats"))
     rows += _test_figures(trained, known)

@@ -140,6 +140,9 @@ def _provenance_of(
                 "gain",
                 "gain_lower",
                 "gain_upper",
+                "gain_vs_baseline",
+                "gain_vs_baseline_lower",
+                "gain_vs_baseline_upper",
                 "test_accuracy",
                 "test_accuracy_se",
                 "test_n",
@@ -149,6 +152,7 @@ def _provenance_of(
             )
             if name in row
         },
+        **({"best_baseline": str(row["best_baseline"])} if row.get("best_baseline") else {}),
         **evaluation.costs,
         "device": evaluation.device,
         **{f"version_{name}": version for name, version in evaluation.versions.items()},

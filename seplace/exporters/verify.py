@@ -123,7 +123,7 @@ def _check_logits(
         f"images_{count}": torch.randn(count, trained.in_channels, side, side, generator=generator, dtype=torch.float32)
         for count in batches
     }
-    with _as_in_a_fresh_process(), torch.inference_mode():
+    with as_in_a_fresh_process(), torch.inference_mode():
         expected = {name: network(batch) for name, batch in images.items()}
     if not all(bool(logits.isfinite().all()) for logits in expected.values()):
         raise ExportMismatch("the trained network's logits are not finite, so there is nothing to compare")
@@ -167,7 +167,7 @@ def _logits_in_fresh_process(
 
 
 @contextmanager
-def _as_in_a_fresh_process() -> Iterator[None]:
+def as_in_a_fresh_process() -> Iterator[None]:
     """Compute with one thread and full precision, as the fresh process does; sums in another order differ."""
     threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
     torch.set_num_threads(1)

@@ -18,7 +18,8 @@ _TEMPORARY = re.compile(
 )
 """The names of the temporary files of `write_atomically`."""
 
-_SAFE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,47}")
+_SAFE_NAME = re.compile(r"(?!(con|prn|aux|nul|com\d|lpt\d)(\.|$))[a-z0-9][a-z0-9._-]{0,47}(?<!\.)")
+"""Windows keeps some names for devices, and drops a dot at the end."""
 _LENGTH_OF_BEGINNING, _LENGTH_OF_DIGEST = 32, 12
 
 

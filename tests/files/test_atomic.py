@@ -129,6 +129,9 @@ def test_the_hash_is_the_one_of_sha256sum() -> None:
         pytest.param("nets:Gate-none", id="a colon"),
         pytest.param("none-none@resnet50[width=1.25]", id="brackets and commas"),
         pytest.param("aux.nets:Gate16", id="a name that Windows keeps"),
+        pytest.param("nul", id="a device of Windows"),
+        pytest.param("com1.parallel", id="a device of Windows with an ending"),
+        pytest.param("none-se4.", id="a dot at the end, which Windows drops"),
         pytest.param("×/../\n", id="what no placement has"),
     ],
 )
