@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from seplace.cli import completion
 from seplace.cli.options import Accelerator, AcceleratorOption, Format, FormatOption, JsonOption, format_of
 from seplace.cli.printing import show
 from seplace.errors import InputError
@@ -23,6 +24,7 @@ def bench(
             "se16.parallel. The first is a backbone. Default placements: the baselines. With --published: sources of "
             "published figures, any of se, cbam, eca, released and formula.",
             show_default=False,
+            autocompletion=completion.backbones,
         ),
     ] = None,
     output_format: FormatOption = Format.table,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from seplace.cli import completion
 from seplace.cli.options import Accelerator, AcceleratorOption, Format, FormatOption, JsonOption, format_of
 from seplace.cli.printing import show, show_data, show_sentences
 from seplace.errors import InputError
@@ -15,7 +16,13 @@ from seplace.user_modules import import_from
 
 def gates(
     folder: Annotated[
-        Path, typer.Argument(metavar="RESULTS|EXPORT", help="Folder of results, or of an export.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="RESULTS|EXPORT",
+            help="Folder of results, or of an export.",
+            show_default=False,
+            autocompletion=completion.results_folders,
+        ),
     ],
     pick: Annotated[
         str, typer.Option(help="Network of RESULTS: best, knee or cheapest of the front, or a placement.")

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from seplace.cli import completion
 from seplace.cli.printing import show, show_sentences
 from seplace.errors import InputError
 from seplace.user_modules import import_from
@@ -23,7 +24,10 @@ def init(
     output: Annotated[Path, typer.Option(help="Folder to write space.yaml and study.yaml into.")] = Path(),
     backbone: Annotated[
         str | None,
-        typer.Option(help="Network, such as resnet18; seplace list backbones shows them. Default: one that fits."),
+        typer.Option(
+            help="Network, such as resnet18; seplace list backbones shows them. Default: one that fits.",
+            autocompletion=completion.backbones,
+        ),
     ] = None,
     hours: Annotated[float, typer.Option(min=0.01, max=100_000, help="Hours that the study may take here.")] = 4.0,
     force: Annotated[bool, typer.Option("--force", help="Overwrite space.yaml and study.yaml.")] = False,

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from seplace.cli import completion
 from seplace.cli.options import Format, FormatOption, JsonOption, format_of
 from seplace.cli.printing import show
 from seplace.errors import UnknownName
@@ -18,12 +19,19 @@ from seplace.errors import UnknownName
 def listing(
     kind: Annotated[
         str | None,
-        typer.Argument(help="Kind of names, such as backbones. Without it the kinds are listed.", show_default=False),
+        typer.Argument(
+            help="Kind of names, such as backbones. Without it the kinds are listed.",
+            show_default=False,
+            autocompletion=completion.kinds,
+        ),
     ] = None,
     patterns: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[PATTERN]...", help="Part of a name, or a pattern such as 'resnet*'.", show_default=False
+            metavar="[PATTERN]...",
+            help="Part of a name, or a pattern such as 'resnet*'.",
+            show_default=False,
+            autocompletion=completion.listed_names,
         ),
     ] = None,
     output_format: FormatOption = Format.table,

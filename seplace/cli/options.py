@@ -8,14 +8,24 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from seplace.cli import completion
 from seplace.errors import UnknownName
 
 E = TypeVar("E", bound=StrEnum)
 
-StudyArgument = Annotated[str, typer.Argument(help="Study file, or the name of a shipped study.", show_default=False)]
+StudyArgument = Annotated[
+    str,
+    typer.Argument(
+        help="Study file, or the name of a shipped study.", show_default=False, autocompletion=completion.studies
+    ),
+]
 ResultsArgument = Annotated[
     Path,
-    typer.Argument(help="Results folder of a study, such as results/digits-quickstart.", show_default=False),
+    typer.Argument(
+        help="Results folder of a study, such as results/digits-quickstart.",
+        show_default=False,
+        autocompletion=completion.results_folders,
+    ),
 ]
 FolderOption = Annotated[
     Path | None, typer.Option("--results", help="Folder of the results. Default: results/<study>.")
@@ -25,6 +35,7 @@ SettingsOption = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
+        autocompletion=completion.settings,
         help="Value of a key of the study file instead of what stands there, such as training.epochs=5; the value is "
         "YAML. Repeat the option for several. It is another study then: give it other --results.",
     ),

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from seplace.cli import completion
 from seplace.cli.options import (
     Accelerator,
     AcceleratorOption,
@@ -29,6 +30,7 @@ def proxy(
             "--proxy",
             help="Proxy: synflow, naswot, jacobian_covariance, gradient_norm, short_training, supernet, or an import "
             "path. Repeat the option for several. Default: those that train nothing.",
+            autocompletion=completion.proxies,
         ),
     ] = None,
     placements: Annotated[

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seplace.cli import completion
 from seplace.cli.options import (
     Format,
     FormatOption,
@@ -174,14 +175,20 @@ def noise(results: ResultsArgument, output: FormatOption = Format.table, as_json
 def export(
     results: ResultsArgument,
     pick: Annotated[
-        str, typer.Option(help="Network to export: best, knee or cheapest of the front, or a placement.")
+        str,
+        typer.Option(
+            help="Network to export: best, knee or cheapest of the front, or a placement.",
+            autocompletion=completion.picks,
+        ),
     ] = "knee",
     flops_under: Annotated[float | None, typer.Option(help="Most FLOPs that the network may have.")] = None,
     output: Annotated[Path | None, typer.Option(help="Folder to write. Default: RESULTS/export/<placement>.")] = None,
     exporter: Annotated[
         str | None,
         typer.Option(
-            "--as", help="Exporter: source, program or onnx. Default: source, and program for a network of your own."
+            "--as",
+            help="Exporter: source, program or onnx. Default: source, and program for a network of your own.",
+            autocompletion=completion.exporters,
         ),
     ] = None,
     trained: Annotated[

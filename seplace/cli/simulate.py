@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from seplace.cli import completion
 from seplace.cli.printing import show
 from seplace.errors import InputError
 from seplace.user_modules import import_from
@@ -25,7 +26,12 @@ def simulate(
             show_default=False,
         ),
     ],
-    sampler: Annotated[list[str], typer.Option(help="Sampler. Repeat the option for several.", show_default=False)],
+    sampler: Annotated[
+        list[str],
+        typer.Option(
+            help="Sampler. Repeat the option for several.", show_default=False, autocompletion=completion.samplers
+        ),
+    ],
     trainings: Annotated[int, typer.Option(min=8, max=100_000, help="Number of trainings, baselines included.")] = 100,
     repetitions: Annotated[
         int, typer.Option(min=1, max=100_000, help="Number of searches of each sampler on each problem.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seplace.cli import completion
 from seplace.cli.options import FolderOption, SettingsOption, StudyArgument
 from seplace.cli.printing import show, show_outcome, show_sentences
 from seplace.errors import DataError, InputError, SeplaceError
@@ -119,7 +120,10 @@ def run(
     settings: SettingsOption = None,
     executor: Annotated[
         str | None,
-        typer.Option(help="Executor of the trainings, such as inline, processes or ray. Default: as in the study."),
+        typer.Option(
+            help="Executor of the trainings, such as inline, processes or ray. Default: as in the study.",
+            autocompletion=completion.executors,
+        ),
     ] = None,
     address: Annotated[
         str | None, typer.Option(help="Address of a Ray cluster, host:port or auto. Default: as in the study.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seplace.cli import completion
 from seplace.cli.options import Format, FormatOption, JsonOption, ResultsArgument, format_of, one_of
 from seplace.cli.printing import show, show_data, show_sentences
 from seplace.user_modules import import_from
@@ -36,6 +37,7 @@ def train(
             help="Placement of the space, such as none-se16-eca; plain or another baseline by name; best, knee or "
             "cheapest of the front.",
             show_default=False,
+            autocompletion=completion.picks,
         ),
     ],
     seeds: Annotated[int, typer.Option(min=1, help="Number of seeds: 0, 1, … Those that are trained are kept.")] = 3,

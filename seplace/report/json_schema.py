@@ -7,7 +7,7 @@ little more than a schema can tell: the rules between values are checked when it
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from seplace.attachments import ATTACHMENTS
@@ -40,6 +40,25 @@ def schema_of(kind: str) -> Json:
     if kind == "space":
         made["oneOf"] = [_with("choices", "object"), _with("stages", "array")]
     return made
+
+
+def names_by_key(kind: str) -> dict[str, list[str]]:
+    """Return the dotted keys of a kind of file, each with the names that may stand there, if there are any."""
+    made = schema_of(kind)
+    return dict(_named_keys(made, made["$defs"], prefix=""))
+
+
+def _named_keys(block: Json, blocks: Json, *, prefix: str) -> Iterator[tuple[str, list[str]]]:
+    for key, inside in block["properties"].items():
+        options = [inside, *inside.get("anyOf", ())]
+        inner = next((each["$ref"].rpartition("/")[2] for each in options if "$ref" in each), None)
+        if inner is not None:
+            yield from _named_keys(blocks[inner], blocks, prefix=f"{prefix}{key}.")
+            continue
+        names = [str(name) for each in options for name in each.get("enum", ())]
+        names += [str(each["const"]) for each in options if "const" in each]
+        names += ["true", "false"] if inside.get("type") == "boolean" else []
+        yield f"{prefix}{key}", names
 
 
 def _add_names_of_study(top: Json, blocks: Json) -> None:
