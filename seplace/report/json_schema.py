@@ -80,9 +80,16 @@ def _add_names_of_space(top: Json, blocks: Json) -> None:
     for text in (top["backbone"], top["variants"]["items"]):
         _restrict(text, BACKBONES, with_options)
     choices = blocks["ChoicesSection"]["properties"]
-    options = rf"^({'|'.join(name for name in ATTENTION.built_in if ATTENTION.entry(name).options)})\[.*\]$"
+    options = "|".join(filter(None, map(_with_its_options, ATTENTION.built_in)))
     _restrict(choices["modules"]["items"], ATTENTION, rf"{options}|{_IMPORT_PATH}")
     _restrict(choices["attachments"]["items"], ATTACHMENTS, _IMPORT_PATH)
+
+
+def _with_its_options(name: str) -> str:
+    """Return the pattern of a module with options; empty for one that has none."""
+    keys = "|".join(ATTENTION.entry(name).options)
+    option = rf"({keys})=[^,\[\]]+"
+    return rf"^{name}\[{option}(,{option})*\]$" if keys else ""
 
 
 def _restrict(text: Json, names: Iterable[str], pattern: str) -> None:
