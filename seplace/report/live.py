@@ -29,7 +29,7 @@ _WIDEST = 100
 _LABEL = 9
 _BARS = "▁▂▃▄▅▆▇█"
 _MOST_BARS = 12
-_RIGHT = 40
+_RIGHT = 45
 """The columns of the figures of a training, to the right of its placement."""
 
 
@@ -145,7 +145,7 @@ def _training(label: str, evaluation: Evaluation, width: int) -> Text:
     return Text.assemble(
         (f"{label:<{_LABEL}}", "dim"),
         f"{name:<{room}}",
-        (f" {f's{evaluation.seed}':>3} ", "dim"),
+        (f" {f'seed {evaluation.seed}':<7} ", "dim"),
         (f"{figures:<29}", "red" if evaluation.state == "failed" else ""),
         f"{duration(evaluation.seconds):>6}",
         no_wrap=True,
