@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -712,10 +714,19 @@ class Results:
             provenance=lambda: self.provenance,
         )
         self._keep_views()
+        self._note_in_optuna_file()
         if figures:
             from seplace.report.page import NAME, write_page_or_warn
 
             write_page_or_warn(self, self.folder / NAME)
+
+    def _note_in_optuna_file(self) -> None:
+        """Let optuna-dashboard show the verdict and the advice; a file that cannot be written keeps its note."""
+        from seplace.search.optuna_note import note_text, write_note
+
+        text = note_text(self.verdict, self.advice, also=[self.outlook, self.rungs_note])
+        with suppress(sqlite3.Error):
+            write_note(self.folder / "optuna.db", self.config.name, text)
 
     def _keep_views(self) -> None:
         """Keep what commands show where it takes long to make."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution
@@ -21,15 +21,20 @@ _BACKBONE = "backbone"
 class Parameters:
     """The parameters of a space: `stage1` (or `block1`), `stage2`, …, and `backbone` where there are several."""
 
-    def __init__(self, space: SearchSpace) -> None:
+    def __init__(self, space: SearchSpace, *, beside: Iterable[Placement] = ()) -> None:
+        """Take a space, and placements `beside` it whose choices the parameters may have too."""
         self.space = space
+        columns = [
+            list(dict.fromkeys([*choices, *others]))
+            for choices, *others in zip(space.choices, *(each.choices for each in beside), strict=True)
+        ]
         self.values = {
             f"{space.backbone.granularity}{number}": [str(choice) for choice in choices]
-            for number, choices in enumerate(space.choices, start=1)
+            for number, choices in enumerate(columns, start=1)
         }
         """The values of each parameter."""
         self.stages = list(self.values)
-        self._choices = [{str(choice): choice for choice in choices} for choices in space.choices]
+        self._choices = [{str(choice): choice for choice in choices} for choices in columns]
         if space.variants:
             self.values[_BACKBONE] = [backbone.text for backbone in space.backbones.values()]
         self.distributions: dict[str, BaseDistribution] = {

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from seplace.search.budget import Budget
     from seplace.search.cost_table import PlacementCosts
     from seplace.search.optuna_file import OptunaFile
+    from seplace.search.optuna_trainings import OptunaTrainings
     from seplace.search.scoring import Scoring
 
 _TIMED_ALONE = 60
@@ -64,6 +65,7 @@ class Driver:
         ledger: Ledger,
         make_executor: Callable[[Callable[[], None]], Executor],
         optuna_file: OptunaFile | None,
+        optuna_trainings: OptunaTrainings | None = None,
         observer: Observer | None,
         retry_failed: bool = False,
     ) -> None:
@@ -76,6 +78,7 @@ class Driver:
         self.costs = costs
         self.ledger = ledger
         self.optuna_file = optuna_file
+        self.optuna_trainings = optuna_trainings
         self.observer = observer
         self.phase, self.done, self.total = "preparing", 0.0, 0.0
         self.executor = make_executor(self._report)
@@ -97,6 +100,11 @@ class Driver:
     def close(self) -> None:
         """Stop the executor."""
         self.executor.close()
+
+    def write_trainings(self, *, is_end: bool) -> None:
+        """Append to Optuna's file the trainings that it lacks; at the end those that stopped at a rung too."""
+        if self.optuna_trainings is not None:
+            self.optuna_trainings.update(self.trainings, is_end=is_end)
 
     # Phases; each takes from the ledger what was done before
 
@@ -256,6 +264,8 @@ class Driver:
         self._report()
 
     def _report(self) -> None:
+        if self.optuna_trainings is not None and self.trainings.unwritten and self.optuna_trainings.is_due:
+            self.write_trainings(is_end=False)
         if self.observer is None:
             self.trainings.news.clear()
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,10 @@ class FinishedTrial:
     started: datetime
     """In UTC."""
     ended: datetime
+    is_pruned: bool = False
+    """Whether the training was stopped at a rung."""
+    curve: Mapping[int, float] = field(default_factory=dict)
+    """The intermediate values by epoch: only a study with one objective may have them."""
 
     @property
     def has_failed(self) -> bool:

@@ -23,8 +23,9 @@ from seplace.search.cost_table import PlacementCosts, kept_cost_table
 from seplace.search.execution import make_executor, with_number_of_workers
 from seplace.search.interruption import signals_as_errors
 from seplace.search.lock import study_lock
-from seplace.search.meaning import describe_parts, refuse_changes, refuse_other_learning
+from seplace.search.meaning import describe_parts, own_baselines, refuse_changes, refuse_other_learning
 from seplace.search.of_study import failure_rules_of, task_of
+from seplace.search.optuna_trainings import OptunaTrainings
 from seplace.search.progress import Observer, Progress
 from seplace.search.test_phase import NO_TEST_SPLIT, read_test
 from seplace.search.trainings import Trainings
@@ -149,6 +150,12 @@ def train_further(
         if name is None and study_ledger.fact("latencies"):
             costs.measure_latencies(list(wanted.placements))
         _test(jobs, trainings, evaluator, shown)
+        if name is None and (folder / "optuna.db").exists():
+            baselines = task.space.baselines | own_baselines(study_ledger)
+            file = OptunaTrainings(
+                folder / "optuna.db", name=config.name, space=task.space, baselines=baselines, cost=task.cost
+            )
+            file.update(trainings, is_end=True)
     return name
 
 

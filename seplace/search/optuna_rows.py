@@ -24,8 +24,12 @@ SCHEMA_VERSION = 12
 Content = tuple[str, tuple[float, ...] | None, bool]
 """Of a trial: the placement, the values, and whether a constraint is violated."""
 
+TRAINING = "training"
+"""The user attribute of a trial that is a training: its placement, seed and epochs."""
+
 _TABLES = (
-    *("trials", "trial_params", "trial_values", "trial_user_attributes", "trial_system_attributes"),
+    *("trials", "trial_params", "trial_values", "trial_intermediate_values"),
+    *("trial_user_attributes", "trial_system_attributes"),
     *("studies", "study_user_attributes", "study_system_attributes", "version_info"),
 )
 _METRICS = "study:metric_names"
@@ -45,7 +49,8 @@ class Row:
     """A trial to be added."""
 
     trial: FinishedTrial
-    proposal: int
+    proposal: int | None
+    """The number of the proposal; None for a training."""
     params: Mapping[str, tuple[float, str]]
     """Optuna's number of each value, and the distribution of its parameter as JSON."""
     instead_of: int | None
@@ -81,6 +86,15 @@ def present_in(connection: sqlite3.Connection, study: int) -> dict[int, tuple[in
     return present
 
 
+def trainings_in(connection: sqlite3.Connection, study: int) -> dict[str, tuple[int, str]]:
+    """Return the number and the state of the last trial of each training, by its key."""
+    query = (
+        "SELECT u.value_json, t.number, t.state FROM trials t JOIN trial_user_attributes u USING (trial_id) "
+        "WHERE t.study_id = ? AND u.key = ? ORDER BY t.trial_id"
+    )
+    return {json.loads(key): (number, state) for key, number, state in connection.execute(query, (study, TRAINING))}
+
+
 def append(
     connection: sqlite3.Connection, study: int, rows: Iterable[Row], *, proposal_key: str, superseded_key: str
 ) -> None:
@@ -92,16 +106,18 @@ def append(
         trials: list[tuple[Any, ...]] = []
         params: list[tuple[Any, ...]] = []
         values: list[tuple[Any, ...]] = []
+        curves: list[tuple[Any, ...]] = []
         attributes: list[tuple[Any, ...]] = []
         system: list[tuple[Any, ...]] = []
         superseded: dict[str, int] = {}
         for row in rows:
             trial += 1
             finished = row.trial
-            own = {} if number == row.proposal else {proposal_key: row.proposal}
-            state = "FAIL" if finished.values is None else "COMPLETE"
+            own = {} if row.proposal in (None, number) else {proposal_key: row.proposal}
+            state = "FAIL" if finished.values is None else "PRUNED" if finished.is_pruned else "COMPLETE"
             trials.append((trial, number, study, state, _text(finished.started), _text(finished.ended)))
             params += [(trial, name, value, choices) for name, (value, choices) in row.params.items()]
+            curves += [(trial, epoch, value) for epoch, value in finished.curve.items()]
             values += [(trial, objective, value) for objective, value in enumerate(finished.values or ())]
             attributes += [(trial, key, json.dumps(value)) for key, value in {**finished.attributes, **own}.items()]
             system += [(trial, key, json.dumps(value)) for key, value in finished.system_attributes.items()]
@@ -111,6 +127,7 @@ def append(
         connection.executemany("INSERT INTO trials VALUES (?, ?, ?, ?, ?, ?)", trials)
         connection.executemany("INSERT INTO trial_params VALUES (NULL, ?, ?, ?, ?)", params)
         connection.executemany("INSERT INTO trial_values VALUES (NULL, ?, ?, ?, 'FINITE')", values)
+        connection.executemany("INSERT INTO trial_intermediate_values VALUES (NULL, ?, ?, ?, 'FINITE')", curves)
         connection.executemany("INSERT INTO trial_user_attributes VALUES (NULL, ?, ?, ?)", attributes)
         connection.executemany("INSERT INTO trial_system_attributes VALUES (NULL, ?, ?, ?)", system)
         if superseded:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -76,17 +76,25 @@ class Proposals:
         """The number of the next proposal."""
         return len(self.finished)
 
-    def add_known(self, training: Observation, *, cost: float, constraints: Mapping[str, float], label: str) -> None:
+    def add_known(
+        self,
+        training: Observation,
+        *,
+        cost: float,
+        constraints: Mapping[str, float],
+        label: str,
+        times: tuple[datetime, datetime] | None = None,
+    ) -> None:
         """Add a result that was not proposed, such as that of a baseline, before the first proposal."""
         attributes = {PLACEMENT: str(training.placement), BASELINE: label, **_attributes(training)}
-        now = datetime.now(UTC)
+        started, ended = times or (datetime.now(UTC),) * 2
         finished = FinishedTrial(
             placement=training.placement,
             values=(training.accuracy, cost),
             attributes=attributes,
             system_attributes=_named(constraints),
-            started=now,
-            ended=now,
+            started=started,
+            ended=ended,
         )
         if self.reads_study:
             self.study.add_trial(trial_of(finished, self.parameters))
@@ -109,6 +117,10 @@ class Proposals:
         self.asked[number] = _Asked(placement=placement, started=started, trial=trial)
         self.finished.append(None)
         return number, placement
+
+    def set_times(self, number: int, started: datetime, ended: datetime) -> None:
+        """Set when the training of a proposal began and ended: else these are when it was proposed and told."""
+        self.asked[number] = replace(self.asked[number], started=started, ended=ended)
 
     def take(self, placement: Placement) -> int:
         """Take a proposal of an earlier run that no sampler must hear of; return its number."""
@@ -197,7 +209,7 @@ class Proposals:
             attributes=own,
             system_attributes=system,
             started=asked.started,
-            ended=datetime.now(UTC),
+            ended=asked.ended or datetime.now(UTC),
         )
         self._note(number, finished)
 
@@ -227,6 +239,8 @@ class _Asked:
     started: datetime
     trial: optuna.Trial | None
     """None if the sampler reads no study."""
+    ended: datetime | None = None
+    """When its training ended; None where that is not known."""
 
 
 class _Overruled(optuna.samplers.BaseSampler):
@@ -274,7 +288,7 @@ def trial_of(finished: FinishedTrial, parameters: Parameters, number: int = -1) 
     return FrozenTrial(
         number=number,
         trial_id=number,
-        state=TrialState.FAIL if finished.values is None else TrialState.COMPLETE,
+        state=_state_of(finished),
         value=None,
         values=finished.values,
         datetime_start=_local(finished.started),
@@ -283,8 +297,14 @@ def trial_of(finished: FinishedTrial, parameters: Parameters, number: int = -1) 
         distributions=parameters.distributions,
         user_attrs=dict(finished.attributes),
         system_attrs=dict(finished.system_attributes),
-        intermediate_values={},
+        intermediate_values=dict(finished.curve),
     )
+
+
+def _state_of(finished: FinishedTrial) -> TrialState:
+    if finished.values is None:
+        return TrialState.FAIL
+    return TrialState.PRUNED if finished.is_pruned else TrialState.COMPLETE
 
 
 def _local(moment: datetime) -> datetime:

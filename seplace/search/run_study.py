@@ -37,6 +37,7 @@ from seplace.search.meaning import (
 )
 from seplace.search.of_study import budget_of, failure_rules_of, scoring_of, task_of
 from seplace.search.optuna_file import OptunaFile
+from seplace.search.optuna_trainings import OptunaTrainings
 from seplace.search.progress import Observer, Progress
 from seplace.user_code import describe_error
 
@@ -136,6 +137,13 @@ def run_study(
             ledger=ledger,
             make_executor=functools.partial(make_executor, config, maker),
             optuna_file=OptunaFile(folder / "optuna.db"),
+            optuna_trainings=OptunaTrainings(
+                folder / "optuna.db",
+                name=config.name,
+                space=task.space,
+                baselines=task.space.baselines | own_baselines(ledger),
+                cost=task.cost,
+            ),
             observer=observe,
             retry_failed=retry_failed,
         )
@@ -147,7 +155,12 @@ def run_study(
             driver.run_left_failures()
             driver.trainings.refuse_a_bad_end()
             driver.run_test(evaluator)
-        except Exception as error:
+            driver.write_trainings(is_end=True)
+        except BaseException as error:
+            with suppress(Exception):  # the cause says more; the next run writes what is lacking
+                driver.write_trainings(is_end=True)
+            if not isinstance(error, Exception):
+                raise
             with suppress(DiskFull):
                 ledger.set_fact("stopped", str(error) if isinstance(error, SeplaceError) else describe_error(error))
             raise

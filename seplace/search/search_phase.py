@@ -253,6 +253,7 @@ class SearchPhase:
                 cost=self.costs.of(placement)[self.task.cost],
                 constraints=self._constraints(placement, has_failed=False),
                 label=label,
+                times=self.trainings.times(evaluation),
             )
 
     def _begin_baseline(self, label: str, placement: Placement) -> None:
@@ -269,6 +270,7 @@ class SearchPhase:
         training = observation_of(evaluation)
         if step.number < 0:
             return
+        self._set_times(step.number, evaluation)
         if training is None:
             self.proposals.tell_failed(step.number)
         else:
@@ -356,6 +358,8 @@ class SearchPhase:
                 return False
             self.is_spent = True
             self.rungs.stop(step.placement, job.epochs)
+        if last is not None:
+            self._set_times(step.number, last)
         self.proposals.tell_stopped(
             step.number,
             accuracy=self.rungs.expected(job.epochs, accuracy),
@@ -389,6 +393,8 @@ class SearchPhase:
 
     def _tell(self, number: int, last: Evaluation | None, placement: Placement, *, seeds: Sequence[int]) -> None:
         """Tell the mean accuracy of a placement on `seeds` with its last training; None if earlier ones answered."""
+        if last is not None:
+            self._set_times(number, last)
         if last is not None and last.reason == "crashed":
             self.proposals.tell_failed(number)
             return
@@ -401,6 +407,11 @@ class SearchPhase:
         training = None if last is None else observation_of(last)
         cost = self.costs.of(placement)[self.task.cost]
         self.proposals.tell(number, accuracy=accuracy, cost=cost, constraints=constraints, training=training)
+
+    def _set_times(self, number: int, evaluation: Evaluation) -> None:
+        times = self.trainings.times(evaluation)
+        if times is not None:
+            self.proposals.set_times(number, *times)
 
     def _constraints(self, placement: Placement, *, has_failed: bool) -> dict[str, float]:
         """Return the constraints of a placement by name; they are satisfied at or below 0."""

@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -64,11 +65,14 @@ class Trainings:
         self.attempts = Attempts(failure_rules, known, ledger.failures(), retry_failed=retry_failed)
         for key in self.attempts.replaced:
             del self.results[key]
-        self.failed = len(failed) - len(self.attempts.replaced)
-        """The number of results that are failures."""
+        self.failed_keys = set(failed) - set(self.attempts.replaced)
+        """The keys of results that are failures."""
         self.rungs: dict[EvaluationKey, Evaluation] = {row.key: row for row in ledger.rungs()}
         self.news: list[Evaluation] = []
         """What has finished since an observer was last told."""
+        self.unwritten: list[Evaluation] = []
+        """What was committed, and is not in the file of Optuna yet."""
+        self._ended: dict[EvaluationKey, datetime] = {}
         self._in_flight: set[EvaluationKey] = set()
         self._failed_in_a_row: set[EvaluationKey] = set()
         self._streak: Streak | None = None
@@ -175,6 +179,7 @@ class Trainings:
         """Commit a result; it replaces a failure of an earlier run."""
         whole = self.job(returned.placement, returned.seed).key
         evaluation = self.attempts.counted(returned, whole)
+        self._ended[evaluation.key] = datetime.now(UTC)
         replaced = self.attempts.replaced.pop(whole, None)
         if evaluation.state == "complete":
             self._streak = None
@@ -187,11 +192,23 @@ class Trainings:
                 note_added(self.ledger, self._added_keys)
             self.ledger.add(evaluation, instead_of=replaced)
             self.results[whole] = evaluation
-            self.failed += evaluation.state == "failed"
+            if evaluation.state == "failed":
+                self.failed_keys.add(whole)
         else:
             self.ledger.add_rung(evaluation, instead_of=replaced)
             self.rungs[evaluation.key] = evaluation
+        self.unwritten.append(evaluation)
         return evaluation
+
+    @property
+    def failed(self) -> int:
+        """The number of results that are failures."""
+        return len(self.failed_keys)
+
+    def times(self, evaluation: Evaluation) -> tuple[datetime, datetime] | None:
+        """Return when a training of this run began and ended, in UTC; None for one of an earlier run."""
+        ended = self._ended.get(evaluation.key)
+        return None if ended is None else (ended - timedelta(seconds=evaluation.seconds), ended)
 
     def train(self, jobs: Sequence[Job], *, on_done: Callable[[int], None]) -> None:
         """Train the jobs that the ledger lacks and wait for all; `on_done` is called with the number that are done."""

@@ -170,7 +170,7 @@ def trials_in(folder: Path) -> tuple[list[optuna.trial.FrozenTrial], dict[str, A
                 shutil.copy(folder / name, temporary)
         storage = optuna.storages.RDBStorage(f"sqlite:///{temporary}/optuna.db")
         try:
-            studies = storage.get_all_studies()
+            studies = [each for each in storage.get_all_studies() if not each.study_name.endswith("/trainings")]
             assert len(studies) <= 1
             if not studies:
                 return [], {}

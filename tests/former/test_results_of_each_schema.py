@@ -90,7 +90,7 @@ def test_they_are_gone_on_with(folder, monkeypatch):
     assert results.finished
     assert read_now(results) == then
     if has_trials:
-        trials = optuna.load_study(study_name=None, storage=f"sqlite:///{folder / 'optuna.db'}").trials
+        trials = optuna.load_study(study_name=results.config.name, storage=f"sqlite:///{folder / 'optuna.db'}").trials
         assert len(trials) == 3
         assert "paper" not in str([(trial.params, trial.user_attrs) for trial in trials])
     assert (folder / "optuna.former.db").exists() == has_trials

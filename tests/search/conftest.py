@@ -41,6 +41,7 @@ def no_optuna_file(monkeypatch) -> None:
 
         is_due = False
 
-        def update(self, proposals) -> None: ...
+        def update(self, known, *, is_end=False) -> None: ...
 
     monkeypatch.setattr(run_study, "OptunaFile", Nothing)
+    monkeypatch.setattr("seplace.search.optuna_trainings.OptunaTrainings.update", Nothing.update)

@@ -223,7 +223,7 @@ def test_a_study_of_hours_that_ran_out_keeps_its_optuna_study(tmp_path, toy, mon
 
 def study_in(folder) -> optuna.Study:
     storage = f"sqlite:///{folder / 'optuna.db'}"
-    return optuna.load_study(study_name=None, storage=storage, sampler=optuna.samplers.RandomSampler())
+    return optuna.load_study(study_name="tiny", storage=storage, sampler=optuna.samplers.RandomSampler())
 
 
 def numbers_of(folder) -> list[tuple[str, list[float]]]:

@@ -32,7 +32,7 @@ def run(folder: Path, *, trainings: int, space: str) -> None:
 
 
 def trials_in(folder: Path) -> list[tuple[dict, dict]]:
-    study = optuna.load_study(study_name=None, storage=f"sqlite:///{folder / 'optuna.db'}")
+    study = optuna.load_study(study_name="tiny", storage=f"sqlite:///{folder / 'optuna.db'}")
     return [(trial.params, trial.user_attrs) for trial in study.trials]
 
 

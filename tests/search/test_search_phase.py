@@ -171,7 +171,7 @@ def test_a_budget_that_grew_gives_the_longer_study(tmp_path, early):
 
 def trials_in(folder) -> list[optuna.trial.FrozenTrial]:
     storage = f"sqlite:///{folder / 'optuna.db'}"
-    return optuna.load_study(study_name=None, storage=storage, sampler=optuna.samplers.RandomSampler()).get_trials()
+    return optuna.load_study(study_name="tiny", storage=storage, sampler=optuna.samplers.RandomSampler()).get_trials()
 
 
 def told_in(folder) -> list[tuple[dict[str, str], list[float]]]:

@@ -26,7 +26,7 @@ CALLS = {
     ("np", "load"): set(),
     ("joblib", "load"): set(),
     ("marshal", "loads"): set(),
-    ("storages", "RDBStorage"): {"search/optuna_file.py"},
+    ("storages", "RDBStorage"): {"search/study_in_file.py"},
 }
 """Calls, as `(name, attribute)`, with the files that may make them."""
 
