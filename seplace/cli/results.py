@@ -187,7 +187,8 @@ def export(
         str | None,
         typer.Option(
             "--as",
-            help="Exporter: source, program or onnx. Default: source, and program for a network of your own.",
+            help="Exporter: source, program, onnx, huggingface or timm. "
+            "Default: source, and program for a network of your own.",
             autocompletion=completion.exporters,
         ),
     ] = None,

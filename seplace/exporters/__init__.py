@@ -22,6 +22,8 @@ EXPORTERS = Registry(
         "source": "seplace.exporters.source:export_source",
         "program": "seplace.exporters.program:export_program",
         "onnx": "seplace.exporters.onnx:export_onnx",
+        "huggingface": "seplace.exporters.huggingface:export_huggingface",
+        "timm": "seplace.exporters.timm:export_timm",
     },
 )
 

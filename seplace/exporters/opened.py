@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def open_export(folder: Path) -> TrainedNetwork:
             raise CorruptResults(f"{path}: the weights are not those that were written (SHA-256 differs)")
         steps = config.get("preprocessing")
         return TrainedNetwork(
-            backbone=describe(config["backbone"]),
+            backbone=replace(describe(config["backbone"]), granularity=config.get("granularity", "stage")),
             placement=Placement.parse(config["placement"]),
             gate=GateOptions(init=config["gate"]["init"], min_hidden=config["gate"]["min_hidden"]),
             num_classes=config["num_classes"],

@@ -74,7 +74,7 @@ def source_text(
         gate=gate,
         network_arguments={**backbone.arguments, "num_classes": _Code("num_classes"), "in_channels": in_channels},
         num_classes=num_classes,
-        features=None if backbone.is_own else _feature_arguments(backbone, in_channels=in_channels),
+        features=None if backbone.is_own else feature_arguments(backbone, in_channels=in_channels),
     )
     ordered = definitions.in_order()
     text = "\n".join(
@@ -191,7 +191,7 @@ def _build_function(
     return "\n".join([*lines, "    return network"])
 
 
-def _feature_arguments(backbone: Backbone, *, in_channels: int) -> dict[str, tuple[int, ...]]:
+def feature_arguments(backbone: Backbone, *, in_channels: int) -> dict[str, tuple[int, ...]]:
     """Return the channels and the strides of the maps that the stages leave; a stride is a power of two.
 
     The map of a network that does not pad is smaller than its stride says.

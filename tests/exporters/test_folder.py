@@ -15,8 +15,17 @@ VERIFIES = {
     "source": "seplace.exporters.source.verify",
     "program": "seplace.exporters.program.verify_program",
     "onnx": "seplace.exporters.onnx.verify_onnx",
+    "huggingface": "seplace.exporters.huggingface.verify",
+    "timm": "seplace.exporters.timm.verify",
 }
-NETWORK_FILES = {"source": "model.py", "program": "model.pt2", "onnx": "model.onnx"}
+FILES = {
+    "source": {"model.py"},
+    "program": {"model.pt2"},
+    "onnx": {"model.onnx"},
+    "huggingface": {"model.py", "modeling_seplace.py", "preprocessor_config.json"},
+    "timm": {"model.py", "timm_model.py"},
+}
+"""The files of each form that not all forms have; the first holds the network."""
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +64,7 @@ def test_earlier_export_is_replaced_by_the_same_bytes(tmp_path, trained, name):
     folder.mkdir()
     EXPORTERS[name](trained, folder)
     first = content_of(folder)
-    assert set(first) == {NETWORK_FILES[name], "model.safetensors", "config.json", "README.md", *SHOWN}
+    assert set(first) == {*FILES[name], "model.safetensors", "config.json", "README.md", *SHOWN}
     EXPORTERS[name](trained, folder)
     assert content_of(folder) == first
     assert list(tmp_path.iterdir()) == [folder]
@@ -80,15 +89,15 @@ def test_other_folders_are_not_replaced(tmp_path, trained, name):
 def test_export_of_another_form_is_not_replaced(tmp_path, trained, name):
     folder = EXPORTERS[name](trained, tmp_path / "export")
     before = content_of(folder)
-    others = set(EXPORTERS) - {name}
-    for other in others:
-        with pytest.raises(InputError, match=f"holds '{NETWORK_FILES[name]}'"):
+    for other in set(EXPORTERS) - {name}:
+        with pytest.raises(InputError, match=r"is no part of such an export|no earlier export"):
             EXPORTERS[other](trained, folder)
-    (folder / NETWORK_FILES[name]).unlink()
-    for other in others:
+    for file in FILES[name]:
+        (folder / file).unlink()
+        del before[file]
+    for other in set(EXPORTERS) - {name}:
         with pytest.raises(InputError, match="no earlier export"):
             EXPORTERS[other](trained, folder)
-    del before[NETWORK_FILES[name]]
     assert content_of(folder) == before
 
 
