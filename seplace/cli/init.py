@@ -54,7 +54,10 @@ def init(
     for line in drafted.power:
         show_sentences(line)
     show("")
-    study = shlex.quote(str(output / "study.yaml"))
+    beside = output.resolve() != Path.cwd()
+    study = shlex.quote(str(output / "study.yaml")) + (
+        f" --results {shlex.quote(str(output / 'results'))}" if beside else ""  # or two drafts would meet in one folder
+    )
     show(f"wrote {output / 'space.yaml'} and {output / 'study.yaml'}. Next:")
     show(f"  seplace plan {study}   # checks every image, measures the time")
     show(f"  seplace run {study}    # Ctrl-C stops; the same command goes on")

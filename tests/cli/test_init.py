@@ -30,7 +30,7 @@ def test_files_are_written_once_and_the_next_command_is_told(cli, tmp_path, monk
     assert code == 0
     assert load_study(tmp_path / "study.yaml").search_space.backbone.text == "resnet18"
     code, output, _ = cli("init", "my-images", "--output", "an other", "--hours", "0.5")
-    assert "  seplace plan 'an other/study.yaml' " in output
+    assert "  seplace plan 'an other/study.yaml' --results 'an other/results' " in output
     assert load_study(tmp_path / "an other" / "study.yaml").data_root.samefile(tmp_path / "my-images")
 
 

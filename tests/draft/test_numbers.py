@@ -18,23 +18,24 @@ MANY = [
 ]
 
 
-@pytest.mark.parametrize(("counts", "side", "hours", "macs"), MANY)
-def test_they_are_sane_for_any_folder(counts: tuple[int, ...], side: int, hours: float, macs: float) -> None:
-    clock = ToyClock(macs_per_second=macs)
-    numbers = choose(found(counts=counts, side=side), clock, backbone=None, hours=hours)
-    recipe, split = numbers.recipe, numbers.split
-    assert split.validation + split.of == sum(counts)
-    assert 1 <= split.train <= split.of
-    assert recipe.batch_size <= split.train
-    assert recipe.backbone.min_image_size <= recipe.image_size <= max(side, 32)
-    assert recipe.epochs > 1
-    if min(counts) > 1:
-        assert split.validation * min(counts) / sum(counts) >= 1  # each class is validated on
-        assert split.validation <= sum(counts) / 2
-    assert 16 <= numbers.trainings <= 80
-    assert numbers.confirm_trainings == 9 * (numbers.confirm_seeds - 1)
-    assert numbers.estimated_hours <= 1.1 * hours or not numbers.is_enough
-    assert len(clock.measured) <= 4
+def test_they_are_sane_for_any_folder() -> None:
+    for counts, side, hours, macs in MANY:
+        clock = ToyClock(macs_per_second=macs)
+        numbers = choose(found(counts=counts, side=side), clock, backbone=None, hours=hours)
+        recipe, split = numbers.recipe, numbers.split
+        case = (counts[:2], len(counts), side, hours, macs)
+        assert split.validation + split.of == sum(counts), case
+        assert 1 <= split.train <= split.of, case
+        assert recipe.batch_size <= split.train, case
+        assert recipe.backbone.min_image_size <= recipe.image_size <= max(side, 32), case
+        assert recipe.epochs > 1, case
+        if min(counts) > 1:
+            assert split.validation * min(counts) / sum(counts) >= 1, case  # each class is validated on
+            assert split.validation <= sum(counts) / 2, case
+        assert 16 <= numbers.trainings <= 80, case
+        assert numbers.confirm_trainings == 9 * (numbers.confirm_seeds - 1), case
+        assert numbers.estimated_hours <= 1.1 * hours or not numbers.is_enough, case
+        assert len(clock.measured) <= 4, case
 
 
 def test_a_faster_machine_takes_larger_networks_and_images() -> None:
