@@ -53,7 +53,10 @@ def run(
         TooManyFailures: Trainings fail one after another.
 
     """
-    from seplace.search.run_study import run_study
+    with warnings.catch_warnings():
+        # In a notebook Optuna's own progress bar, which is not used, misses widgets.
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        from seplace.search.run_study import run_study
 
     with signals_as_errors():  # from the first line to the last table
         config = (overrides or Overrides()).apply(load_study(study, settings=settings))

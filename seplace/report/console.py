@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
@@ -51,3 +52,13 @@ def is_live(console: Console) -> bool:
     FORCE_COLOR colors a log, but makes no terminal of it.
     """
     return console.file.isatty() and os.environ.get("TERM", "").lower() not in ("", *_DUMB)
+
+
+def notebook_display() -> Callable[..., Any] | None:
+    """Return IPython's `display` inside of a notebook; None in a terminal, also in IPython's own."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    if ipython is None or not hasattr(shell, "kernel"):
+        return None
+    display: Callable[..., Any] = ipython.display.display
+    return display

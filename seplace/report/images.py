@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from seplace.files.plain_text import printable
+from seplace.report.console import notebook_display
 
 _CLASSES_SHOWN = 8
 
@@ -18,8 +19,8 @@ def tell_images(images: Mapping[str, Any]) -> None:
 
 
 def tell(line: str) -> None:
-    """Show a line on the error stream, above a live view if there is one."""
-    print(printable(line), file=sys.stderr)
+    """Show a line on the error stream, above a live view if there is one; a notebook takes it as output."""
+    print(printable(line), file=sys.stdout if notebook_display() else sys.stderr)
 
 
 def image_lines(images: Mapping[str, Any]) -> list[str]:

@@ -29,10 +29,10 @@ def text_html(text: str) -> str:
 def table_html(table: FittedTable) -> str:
     """Return a table with its title above and its notes below; a placement is a strip of stages above its text."""
     shown = [at for at, _ in enumerate(table.columns) if any(row.cells[at] for row in table.rows)]
-    lines = ['<table style="font-size:0.92em;border-collapse:collapse">', "<thead><tr>"]
+    lines = ['<table style="font-size:0.88em;border-collapse:collapse">', "<thead><tr>"]
     for at in shown:
         align = "left" if table.columns[at].is_text else "right"
-        lines.append(f'<th style="text-align:{align};padding:2px 8px">{text_html(table.columns[at].heading)}</th>')
+        lines.append(f'<th style="text-align:{align};padding:2px 6px">{text_html(table.columns[at].heading)}</th>')
     lines.append("</tr></thead><tbody>")
     for row in table.rows[:_MOST_ROWS]:
         line = "border-bottom:1.5px solid #999" if row.ends_section else ""
@@ -42,7 +42,7 @@ def table_html(table: FittedTable) -> str:
             cell = _placement(row.cells[at]) if column.heading == "placement" else _cell(row.cells[at])
             weight = "font-weight:bold;" if row.is_bold and column.heading != "placement" else ""
             align = "left" if column.is_text else "right"
-            lines.append(f'<td style="text-align:{align};padding:2px 8px;white-space:nowrap;{weight}">{cell}</td>')
+            lines.append(f'<td style="text-align:{align};padding:2px 6px;white-space:nowrap;{weight}">{cell}</td>')
         lines.append("</tr>")
     lines.append("</tbody></table>")
     notes = [note.text for note in table.notes]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -18,16 +17,6 @@ if TYPE_CHECKING:
 
 _LEAST_SECONDS = 0.5
 """Between two updates: a page that is stored with its outputs, or shown far away, takes no more."""
-
-
-def notebook_display() -> Callable[..., Any] | None:
-    """Return IPython's `display` inside of a notebook; None in a terminal, also in IPython's own."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    if ipython is None or not hasattr(shell, "kernel"):
-        return None
-    display: Callable[..., Any] = ipython.display.display
-    return display
 
 
 class NotebookProgress:

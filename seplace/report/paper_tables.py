@@ -91,7 +91,7 @@ def paper_table(
     """Return the front points, cheapest first, and below a line the baselines that are not on the front.
 
     `better` are the placements that the verdict calls better than the plain backbone, None where that is not known.
-    Columns of which nothing is known are left out.
+    Columns without any known value are left out.
     """
     rows = front.to_dict("records")
     has_test = bool(rows) and bool(front["test_gain"].notna().any())

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from seplace.report.console import OutsideConsole, is_live
-from seplace.report.notebook_progress import NotebookProgress, notebook_display
+from seplace.report.console import OutsideConsole, is_live, notebook_display
+from seplace.report.notebook_progress import NotebookProgress
 from seplace.report.pace import count
 from seplace.report.progress_text import standing
 

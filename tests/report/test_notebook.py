@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 
 import seplace
+from seplace.report.console import notebook_display
 from seplace.report.fitted import Column, FittedTable, Note, Row
 from seplace.report.frames import shown_by
 from seplace.report.notebook import table_html
-from seplace.report.notebook_progress import NotebookProgress, notebook_display
+from seplace.report.notebook_progress import NotebookProgress
 from seplace.report.progress import progress_bar
 from seplace.search.progress import Progress
 

@@ -37,8 +37,8 @@ _NAMES = 0.34
 """The share of a figure's width that names of choices may take."""
 _BAR = 0.09
 """The height of the scale of colors in inches."""
-_LEAST_SCALE = 0.05
-"""The least end of a scale of colors, in points."""
+_LEAST_SCALE = 0.5
+"""The least end of a scale of colors, in points: differences that are smaller than anyone reports stay pale."""
 
 
 def plot_effects(

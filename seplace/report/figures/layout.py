@@ -115,7 +115,7 @@ def _best(
         return None
     boxes, corners = boxes[is_free], corners[is_free]
     outside = np.maximum(np.maximum(boxes[:, :2] - anchor, anchor - boxes[:, 2:]), 0.0)
-    price = np.hypot(*outside.T)
-    price += _HIDES_MARKER * overlaps(boxes, markers).sum(axis=1) + _HIDES_LINE * overlaps(boxes, lines).sum(axis=1)
-    x, y = corners[int(price.argmin())].tolist()
+    penalty = np.hypot(*outside.T)
+    penalty += _HIDES_MARKER * overlaps(boxes, markers).sum(axis=1) + _HIDES_LINE * overlaps(boxes, lines).sum(axis=1)
+    x, y = corners[int(penalty.argmin())].tolist()
     return x, y

@@ -28,7 +28,7 @@ WIDTHS = {"single": 3.25, "double": 6.875}
 _NARROWEST, _WIDEST = 2.5, 40.0
 _SCREEN = 10.0
 _FINE, _HINTED = 4, 1.04
-"""Texts are measured at so many dots a point; hinting makes them wider at few."""
+"""The dots a point at which texts are measured, and how much wider hinting makes them at few."""
 _MARGIN = 4.0
 """Around what a figure shows, in points."""
 
