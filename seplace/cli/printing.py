@@ -25,7 +25,7 @@ def show(content: object) -> None:
     output_console().print(content, markup=False, crop=False, soft_wrap=isinstance(content, str))
 
 
-def show_sentences(text: str, *, indent: int = 0) -> None:
+def show_sentences(text: str, *, indent: int = 0, style: str = "") -> None:
     """Print a text, its lines folded between words to the width of a terminal; in a pipe they stay as they are.
 
     A folded line goes on `indent` columns to the right of its begin.
@@ -35,7 +35,7 @@ def show_sentences(text: str, *, indent: int = 0) -> None:
 
     console = output_console()
     lines = text if is_pipe(console) else "\n".join(hung(printable(text), console.width, indent=indent))
-    console.print(lines, markup=False, crop=False, soft_wrap=True)
+    console.print(lines, style=style, markup=False, crop=False, soft_wrap=True)
 
 
 def complain(text: str) -> None:
@@ -85,13 +85,15 @@ def show_outcome(study: Results) -> None:
         why = f"seplace status {shlex.quote(str(study.folder))} says why, and what can be done"
         show_sentences(f"{counted(failed, 'training')} failed: {why}")
     show_sentences(f"tables and figures: {study.folder}")
+    if (page := study.folder / "report.html").is_file():
+        show_sentences(f"all of it as one page, for a browser: {page}")
     show("")
     show_advice(study.advice)
 
 
 def show_advice(advice: Advice) -> None:
     """Print an advice: its sentence, and the next steps with commands that can be copied, each on one line."""
-    show_sentences(advice.sentence)
+    show_sentences(advice.sentence, style="bold")
     for step in advice.next:
         show_sentences(f"{step.what[0].upper()}{step.what[1:]}{':' if step.command else ''}")
         if step.command:
