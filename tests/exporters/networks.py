@@ -7,14 +7,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seplace import models
+from seplace.attention import ATTENTION
 from seplace.attention.options import GateOptions
 from seplace.backbones.describe import describe
 from seplace.costs import COSTS
 from seplace.datasets.preprocessing import Preprocessing
 from seplace.exporters.onnx import onnx_of
 from seplace.exporters.trained import TrainedNetwork
-from seplace.placement import Placement
+from seplace.placement import Placement, StageChoice
 from seplace.testing import exporters
+from tests.networks import choice_of, takes
 
 PAPER = GateOptions(init="paper")
 
@@ -102,3 +104,28 @@ class IsNeverTheSame(Convolutional):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.fc(F.dropout(self.features(x)))
+
+
+FAMILIES = {
+    "cifar_resnet8[width=0.5]": 16, "resnet18[width=0.125]": 32, "resnet50[width=0.125]": 32,
+    "resnext50_32x4d[width=0.125]": 32, "preact_resnet110[width=0.25]": 16, "wrn16_8[width=0.125]": 16,
+    "vgg11_bn[width=0.125]": 32, "densenet_bc100_12": 16, "bn_inception[width=0.125]": 64,
+    "inception_resnet_v2[width=0.125]": 96, "mobilenet_v1[width=0.25]": 32, "mobilenet_v2[width=0.25]": 32,
+    "mobilenet_v3_small[width=0.25]": 32, "shufflenet_g3[width=0.25]": 32,
+}  # fmt: skip
+"""A network of each family, narrow, and the side of its images."""
+
+
+def placements_of(backbone: str) -> list[str]:
+    """As few placements as hold every module that the network takes."""
+    units = describe(backbone).units
+    choices = []
+    for name in ATTENTION.built_in:
+        if name == "none" or (name == "native" and not any(unit.has_native_gate for unit in units)):
+            continue
+        for attachment in ("serial", "inner", "kernel"):
+            if takes(name, attachment) and all(attachment in unit.widths for unit in units):
+                choices.append(StageChoice(name) if name == "native" else choice_of(name, attachment))
+                break
+    groups = [choices[at : at + len(units)] for at in range(0, len(choices), len(units))]
+    return ["-".join(map(str, [*group, *[StageChoice()] * (len(units) - len(group))])) for group in groups]
