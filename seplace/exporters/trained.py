@@ -91,13 +91,17 @@ def network_of_study(
     """
     from seplace.evaluators.weights import read_weights
 
+    space = config.search_space
+    backbone, state = space.backbone_of(evaluation.placement), read_weights(folder, evaluation)
+    has_costs = "flops" in evaluation.costs and "image_size" in images
+    if not {"classes", "channels", "image_size"} <= images.keys():
+        images = {**_read_from(state, backbone), **images}
     try:
         check_described(images)
     except ValueError as error:
         raise DataError(f"{folder}: nothing to export: too little is known of its images ({error})") from error
-    space = config.search_space
     return TrainedNetwork(
-        backbone=space.backbone_of(evaluation.placement),
+        backbone=backbone,
         placement=evaluation.placement.on_backbone,
         gate=space.gate,
         num_classes=len(images["classes"]),
@@ -105,17 +109,36 @@ def network_of_study(
         image_size=images["image_size"],
         classes=tuple(images["classes"]),
         preprocessing=Preprocessing.of_study(images, data=config.data.name),
-        state=read_weights(folder, evaluation),
-        flops=int(evaluation.costs["flops"]) if "flops" in evaluation.costs else None,
+        state=state,
+        flops=int(evaluation.costs["flops"]) if has_costs else None,
         provenance={
             "study": config.name,
             "data": config.data.name,
             "training_images": images.get("training_images"),
             "validation_images": images.get("validation_images"),
+            **({"pixel_noise": config.data.noise} if config.data.noise else {}),
             **({} if config.trained_on == "train" else {"trained_on": config.trained_on}),
             **_provenance_of(evaluation, placements, of_weights=of_weights),
         },
     )
+
+
+def _read_from(state: Mapping[str, Tensor], backbone: Backbone) -> dict[str, Any]:
+    """Return what weights say of the images, for an evaluator of the user's own that describes them in part.
+
+    Classes are numbered by the last linear layer, channels are those of the first convolution, and the size is the
+    backbone's usual one.
+    """
+    with models.without_weights():
+        network = backbone.build(num_classes=backbone.num_classes, in_channels=getattr(backbone, "in_channels", 3))
+    own = network.state_dict()
+    linear = [name for name, tensor in own.items() if tensor.ndim == 2]
+    convolutions = [name for name, tensor in own.items() if tensor.ndim == 4]
+    return {
+        "classes": [str(number) for number in range(len(state[linear[-1]]))],
+        "channels": state[convolutions[0]].shape[1],
+        "image_size": backbone.image_size,
+    }
 
 
 def _provenance_of(
