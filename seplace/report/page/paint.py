@@ -23,6 +23,7 @@ from seplace.files.plain_text import printable
 from seplace.report.numbers import quantity
 
 if TYPE_CHECKING:
+    from jinja2 import Template
     from markupsafe import Markup
 
     from seplace.report.page.content import Page
@@ -41,6 +42,24 @@ _MINUS = "\N{MINUS SIGN}"
 
 def painted(page: Page) -> str:
     """Return the page as HTML; the same content gives the same bytes."""
+    has_webgl = len(page.points.placement) >= _WEBGL_FROM
+    script = "\n".join((_HERE / name).read_text(encoding="utf-8") for name in _SCRIPTS)
+    library, digest = ("", "") if page.is_empty else _plotly()
+    embedded = {**page.embedded, "webgl": has_webgl}
+    html: str = _template().render(
+        page=page,
+        names=frozenset(page.points.placement),
+        policy=_policy(_digest(script.encode()), digest, may_evaluate=has_webgl),
+        styles="\n".join((_HERE / name).read_text(encoding="utf-8") for name in _STYLES),
+        script=script,
+        data=_packed(json.dumps(_clean(embedded), allow_nan=False, separators=(",", ":")).encode()),
+        library=library,
+    )
+    return html
+
+
+@functools.cache
+def _template() -> Template:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -54,20 +73,7 @@ def painted(page: Page) -> str:
         "clean": printable,
         "marked": marked,
     }
-    has_webgl = len(page.points.placement) >= _WEBGL_FROM
-    script = "\n".join((_HERE / name).read_text(encoding="utf-8") for name in _SCRIPTS)
-    library, digest = ("", "") if page.is_empty else _plotly()
-    embedded = {**page.embedded, "webgl": has_webgl}
-    html: str = environment.get_template("page.html").render(
-        page=page,
-        names=frozenset(page.points.placement),
-        policy=_policy(_digest(script.encode()), digest, may_evaluate=has_webgl),
-        styles="\n".join((_HERE / name).read_text(encoding="utf-8") for name in _STYLES),
-        script=script,
-        data=_packed(json.dumps(_clean(embedded), allow_nan=False, separators=(",", ":")).encode()),
-        library=library,
-    )
-    return html
+    return environment.get_template("page.html")
 
 
 def signed(value: float | None, digits: int = 2) -> str:

@@ -18,7 +18,7 @@ function strip(placement) {
 function tagsOf(at, axis) {
   const tags = [];
   if (axis.front.includes(at)) tags.push(el("span", { class: "tag front" }, "front"));
-  if (DATA.columns.baseline[at]) tags.push(el("span", { class: "tag baseline" }, DATA.columns.baseline[at]));
+  if (DATA.columns.baseline[at]) tags.push(el("span", { class: "tag baseline", title: DATA.columns.baseline[at] }, DATA.columns.baseline[at]));
   if (DATA.columns.recommended[at]) tags.push(el("span", { class: "tag rec", title: `recommended, place ${DATA.columns.recommended[at]}` }, `rec. ${DATA.columns.recommended[at]}`));
   return tags.flatMap((tag) => [tag, " "]);
 }

@@ -124,6 +124,7 @@ def test_a_study_without_results(tmp_path, finished) -> None:
 
 
 def test_data_have_splits_classes_and_examples(finished) -> None:
+    assert (finished / "report.html").stat().st_size > 1_000_000  # the run wrote it
     study = Results.load(finished)
     data = data_of(study.config, study.images)
     assert [split.name for split in data.splits] == ["training", "validation", "test"]
