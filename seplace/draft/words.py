@@ -100,7 +100,7 @@ def choice_lines(numbers: Numbers, *, device: str, placements: int) -> list[str]
     ]
     if numbers.estimated_hours > 1.1 * numbers.hours:
         lines.append(
-            f"that is more than the {numbers.hours:g} h: fewer trainings would find nothing. A GPU, fewer images "
+            f"that is more than the {numbers.hours:g} h: a study of fewer trainings finds nothing. A GPU, fewer images "
             "(train_images), or fewer epochs shorten it"
         )
     return lines

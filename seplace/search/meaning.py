@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -65,7 +66,7 @@ def _changed_values(config: StudyConfig, ledger: Ledger) -> list[str]:
     changes = [] if known is None else differences(known, config.fingerprint())
     before, now = (ledger.fact("settings") or [], list(config.settings))
     if changes and before != now:
-        said = [" ".join(f"--set {each}" for each in some) or "no --set" for some in (before, now)]
+        said = [" ".join(f"--set {shlex.quote(each)}" for each in some) or "no --set" for some in (before, now)]
         changes.append(f"(the results there were begun with {said[0]}, this command has {said[1]})")
     return changes
 

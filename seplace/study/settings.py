@@ -27,7 +27,10 @@ class Setting:
 
 
 def read_settings(texts: Sequence[str]) -> tuple[list[Setting], list[Problem]]:
-    """Read `key=value` texts, in which a key is dotted and a value is YAML; never raises."""
+    """Read `key=value` texts, in which a key is dotted and a value is YAML; never raises.
+
+    Of two values of one key the last is taken, so that a command can be repeated with another value behind it.
+    """
     settings: list[Setting] = []
     problems: list[Problem] = []
     for text in texts:
@@ -38,11 +41,7 @@ def read_settings(texts: Sequence[str]) -> tuple[list[Setting], list[Problem]]:
             rule = "must be KEY=VALUE with a dotted key of the study file, such as training.epochs=5"
             problems.append(Problem(file=origin, rule=rule))
             continue
-        before = next((each for each in settings if each.keys == keys), None)
-        if before is not None:
-            rule = f"is set twice, before as {spelled(before.text)}"
-            problems.append(Problem(file=origin, key=dotted.strip(), rule=rule))
-            continue
+        settings = [each for each in settings if each.keys != keys]
         value, more = read_value(written, file=origin, keys=keys)
         problems += more
         if not more:

@@ -1,5 +1,6 @@
 """A run whose study has values of the command line."""
 
+import shlex
 import sys
 import warnings
 
@@ -33,7 +34,7 @@ def test_results_hold_the_values_and_another_study_is_refused(tmp_path, monkeypa
     for settings in ([], ["training.epochs=4"]):
         with pytest.raises(StudyChanged) as caught:
             run_study(load_study(study, settings=settings), folder, observer=lambda _: None)
-        begun = " ".join(f"--set {each}" for each in SETTINGS)
+        begun = " ".join(f"--set {shlex.quote(each)}" for each in SETTINGS)
         here = "--set training.epochs=4" if settings else "no --set"
         assert f"(the results there were begun with {begun}, this command has {here})" in str(caught.value)
         assert f"training.epochs: 5 -> {4 if settings else 1}" in str(caught.value)

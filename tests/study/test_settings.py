@@ -43,10 +43,10 @@ def test_a_problem_names_the_option_that_it_comes_from(tmp_path: Path, setting: 
 def test_all_problems_are_told_at_once_each_in_its_place(tmp_path: Path) -> None:
     path = write(tmp_path, STUDY.replace("  seed: 0", "  sead: 0"))
     with pytest.raises(InvalidStudy) as caught:
-        load_study(path, settings=["training.epochs=5", "training.epochs=6", "data.nois=1"])
+        load_study(path, settings=["training.epochs=x", "data.nois=1"])
     assert str(caught.value).splitlines() == [
         "--set data.nois=1: data.nois: unknown key. Did you mean 'noise'?",
-        "--set training.epochs=6: training.epochs: is set twice, before as 'training.epochs=5'",
+        "--set training.epochs=x: training.epochs: must be a whole number (got 'x')",
         f"{path}:16:3: search.seed: is missing and required",
         f"{path}:19:3: search.sead: unknown key. Did you mean 'seed'?",
     ]
@@ -110,6 +110,15 @@ def test_the_meaning_follows(tmp_path: Path) -> None:
     assert differences(plain.fingerprint(), other.fingerprint()) == ["training.epochs: 3 -> 5"]
     more = load_study(path, settings=["search.trainings=80", "run.threads=2"])
     assert plain.fingerprint() == more.fingerprint()
+
+
+def test_the_last_of_two_values_is_taken(tmp_path: Path) -> None:
+    settings = ["training.epochs=5", "confirm={seeds: 2, trainings: 2}", "training.epochs=6", "confirm.seeds=3"]
+    config = load_study(write(tmp_path, STUDY), settings=settings)
+    assert config.training.epochs == 6
+    assert config.confirm is not None
+    assert (config.confirm.seeds, config.confirm.trainings) == (3, 2)
+    assert load_study(write(tmp_path, config.source_text, "b.yaml")).file == config.file
 
 
 def test_settings_are_a_list_of_texts(tmp_path: Path) -> None:
