@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from seplace.search.attempts import FailureRules
     from seplace.search.budget import Budget
     from seplace.search.cost_table import PlacementCosts
+    from seplace.search.curve_logs import CurveLogs
     from seplace.search.optuna_file import OptunaFile
     from seplace.search.optuna_trainings import OptunaTrainings
     from seplace.search.scoring import Scoring
@@ -66,6 +67,7 @@ class Driver:
         make_executor: Callable[[Callable[[], None]], Executor],
         optuna_file: OptunaFile | None,
         optuna_trainings: OptunaTrainings | None = None,
+        curve_logs: CurveLogs | None = None,
         observer: Observer | None,
         retry_failed: bool = False,
     ) -> None:
@@ -79,6 +81,7 @@ class Driver:
         self.ledger = ledger
         self.optuna_file = optuna_file
         self.optuna_trainings = optuna_trainings
+        self.curve_logs = curve_logs
         self.observer = observer
         self.phase, self.done, self.total = "preparing", 0.0, 0.0
         self.executor = make_executor(self._report)
@@ -102,9 +105,11 @@ class Driver:
         self.executor.close()
 
     def write_trainings(self, *, is_end: bool) -> None:
-        """Append to Optuna's file the trainings that it lacks; at the end those that stopped at a rung too."""
-        if self.optuna_trainings is not None:
+        """Append trainings to Optuna's file, and send curves to loggers; at the end those stopped at a rung too."""
+        if self.optuna_trainings is not None and (is_end or self.optuna_trainings.is_due):
             self.optuna_trainings.update(self.trainings, is_end=is_end)
+        if self.curve_logs is not None and (is_end or self.curve_logs.is_due):
+            self.curve_logs.update(self.trainings, is_end=is_end)
 
     # Phases; each takes from the ledger what was done before
 
@@ -264,7 +269,7 @@ class Driver:
         self._report()
 
     def _report(self) -> None:
-        if self.optuna_trainings is not None and self.trainings.unwritten and self.optuna_trainings.is_due:
+        if self.trainings.unwritten:
             self.write_trainings(is_end=False)
         if self.observer is None:
             self.trainings.news.clear()

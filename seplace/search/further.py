@@ -20,6 +20,7 @@ from seplace.results.evaluation import Job
 from seplace.results.ledger import Ledger
 from seplace.results.trained import FOLDER, TRAINED_ON, name_of_recipe
 from seplace.search.cost_table import PlacementCosts, kept_cost_table
+from seplace.search.curve_logs import CurveLogs
 from seplace.search.execution import make_executor, with_number_of_workers
 from seplace.search.interruption import signals_as_errors
 from seplace.search.lock import study_lock
@@ -116,10 +117,12 @@ def train_further(
         else:
             make_folder(target, files=("evaluations.csv",), folders=_FOLDERS)
         remove_unfinished([target, *(target / each for each in _FOLDERS)])
+        logs = CurveLogs(recipe, target)
         maker = EvaluatorMaker(recipe, target)
         evaluator = maker.make_here()
         images, identity = describe_parts(recipe, folder, study_ledger, evaluator)
         maker.known = Known(images=images, identity=identity)
+        logs.training_images = images.get("training_images") if recipe.trained_on == "train" else None
         refuse_other_learning(folder, study_ledger, study_ledger.fact("learning") or {})
         key = config.cost_key() | counted_code(identity)
         task = task_of(recipe, kept_cost_table(folder, evaluator, key=key, names=config.wanted_costs))
@@ -150,6 +153,7 @@ def train_further(
         if name is None and study_ledger.fact("latencies"):
             costs.measure_latencies(list(wanted.placements))
         _test(jobs, trainings, evaluator, shown)
+        logs.update(trainings, is_end=True)
         if name is None and (folder / "optuna.db").exists():
             baselines = task.space.baselines | own_baselines(study_ledger)
             file = OptunaTrainings(

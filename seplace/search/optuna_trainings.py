@@ -71,7 +71,7 @@ class OptunaTrainings:
                 rows = _lacking(trainings, before)
                 self._before = before
             if is_end:
-                rows += [row for row in _stopped(trainings) if not self._is_there(row)]
+                rows += [row for row in trainings.stopped if not self._is_there(row)]
             trials = [(self._trial(row, trainings), None, self._number_of(row)) for row in rows]
             self.file.add(trials, self.parameters)
         trainings.unwritten.clear()
@@ -129,12 +129,6 @@ def _lacking(trainings: Trainings, before: Mapping[tuple[str, int], _Last]) -> l
     states |= {key: _STATES[row.state] for key, row in trainings.added.items()}
     lacking = [key for key, state in states.items() if before.get(key[:2], (0, "", 0))[1:] != (state, key[2])]
     return [trainings.added[key] if key in trainings.added else trainings.results[key] for key in lacking]
-
-
-def _stopped(trainings: Trainings) -> list[Evaluation]:
-    """Return the trainings that stopped at a rung, at the last that each has reached."""
-    last = {row.key[:2]: row for row in sorted(trainings.rungs.values(), key=lambda row: row.epochs)}
-    return [row for (text, seed), row in last.items() if (text, seed, trainings.length) not in trainings.results]
 
 
 def _trainings_by_optuna(study: optuna.Study) -> dict[str, tuple[int, str]]:

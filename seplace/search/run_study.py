@@ -20,6 +20,7 @@ from seplace.files.atomic import DiskFull, make_folder, remove_unfinished
 from seplace.placement import Placement, StageChoice
 from seplace.results.ledger import Ledger
 from seplace.search.cost_table import PlacementCosts, kept_cost_table
+from seplace.search.curve_logs import CurveLogs
 from seplace.search.driver import Driver
 from seplace.search.execution import make_executor, with_number_of_workers
 from seplace.search.interruption import signals_as_errors
@@ -93,10 +94,12 @@ def run_study(
             observer(progress)
 
         refuse_changes(config, folder, ledger)
+        logs = CurveLogs(config, folder)  # a package that is missing is named before anything is trained
         maker = EvaluatorMaker(config, folder)
         evaluator = maker.make_here()
         images, identity = describe_parts(config, folder, ledger, evaluator)
         maker.known = Known(images=images, identity=identity)
+        logs.training_images = images.get("training_images")
         learning = learning_of(config, images)
         refuse_other_learning(folder, ledger, learning)
         if on_images is not None:
@@ -144,6 +147,7 @@ def run_study(
                 baselines=task.space.baselines | own_baselines(ledger),
                 cost=task.cost,
             ),
+            curve_logs=logs,
             observer=observe,
             retry_failed=retry_failed,
         )

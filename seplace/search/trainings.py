@@ -201,6 +201,12 @@ class Trainings:
         return evaluation
 
     @property
+    def stopped(self) -> list[Evaluation]:
+        """The trainings that stopped at a rung, at the last that each has reached."""
+        last = {row.key[:2]: row for row in sorted(self.rungs.values(), key=lambda row: row.epochs)}
+        return [row for (text, seed), row in last.items() if (text, seed, self.length) not in self.results]
+
+    @property
     def failed(self) -> int:
         """The number of results that are failures."""
         return len(self.failed_keys)

@@ -12,6 +12,13 @@ from seplace.files.schema import NotNegative, Pixels, Positive, Section
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
+def cosine_factor(step: int, *, warmup: int, total: int) -> float:
+    """Return the share of the peak learning rate that a step has, counted from 0: a linear warm-up, then a cosine."""
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
+
+
 class Recipe(Section):
     """How networks are trained: SGD with momentum and a schedule by the step; what is off by default adds nothing."""
 
@@ -51,6 +58,13 @@ class Recipe(Section):
     """Whether images are flipped left to right at random."""
     cutout: Pixels = 0
     """The side in pixels of the square that is cut out of each image; 0 cuts nothing."""
+
+    def learning_rate_at(self, epoch: int, *, steps_per_epoch: int) -> float | None:
+        """Return the learning rate of the last step of an epoch, counted from 1; None for `one_cycle`."""
+        if self.schedule != "cosine":
+            return None
+        warmup, total = round(self.warmup_epochs * steps_per_epoch), self.epochs * steps_per_epoch
+        return self.learning_rate * cosine_factor(epoch * steps_per_epoch - 1, warmup=warmup, total=total)
 
     @property
     def check_epochs(self) -> tuple[int, ...]:

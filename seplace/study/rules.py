@@ -12,6 +12,7 @@ from seplace.executors import EXECUTORS
 from seplace.files.atomic import path_problem
 from seplace.files.schema import Checked
 from seplace.files.yaml_reader import Keys, Problem, spelled
+from seplace.loggers import LOGGERS
 from seplace.proxies import PROXIES
 from seplace.registry import Registry
 from seplace.samplers import SAMPLERS
@@ -86,6 +87,8 @@ def _names(checked: Checked[StudyFile]) -> list[tuple[Keys, str | None, Registry
     names += [
         (("search", "proxies", at), checked.sound("search", "proxies", at), PROXIES) for at in range(len(proxies))
     ]
+    loggers = checked.sound("run", "loggers") or ()
+    names += [(("run", "loggers", at), checked.sound("run", "loggers", at), LOGGERS) for at in range(len(loggers))]
     return names
 
 

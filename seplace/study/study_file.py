@@ -123,6 +123,8 @@ class RunSection(Section):
     """How often a training is begun again after its worker was killed."""
     stop_after_failures: Count = 5
     """The number of failed trainings in a row that ends the run."""
+    loggers: Annotated[tuple[str, ...], Field(max_length=_LISTED)] = ()
+    """Where the learning curves go: csv, tensorboard, wandb, mlflow, or `package.module:object`."""
     timeout_minutes: Positive | None = None
     """The minutes after which a training has failed; it runs in a process of its own. By default there is no limit."""
 

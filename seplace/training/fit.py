@@ -20,7 +20,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from seplace.arrays import ImageBits
 from seplace.errors import TrainingFailed
-from seplace.study.recipe import Recipe
+from seplace.study.recipe import Recipe, cosine_factor
 from seplace.training.allocator import keep_freed_memory
 from seplace.training.checkpoints import Checkpoint, read_checkpoint, resume_point, write_checkpoint
 from seplace.training.score import Batches, Score, measure_score
@@ -157,9 +157,7 @@ class Classifier(lightning.LightningModule):
             )
 
         def cosine(step: int) -> float:
-            if step < warmup:
-                return (step + 1) / (warmup + 1)
-            return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
+            return cosine_factor(step, warmup=warmup, total=total)
 
         return LambdaLR(optimizer, cosine)
 
