@@ -104,6 +104,7 @@ class Results:
             """The error that ended the last run; empty if there was none."""
             self._study_facts: dict[str, Any] = {name: ledger.fact(name) for name in STUDY_FACTS}
             self._tests, self._test_images = ledger.tests(), ledger.test_images()
+            self._test_top5 = ledger.test_top5()
             self.test_note: str = ledger.fact("test_note") or ""
             """A sentence that the study has no test split; empty if it has one."""
             self.untested: str = ledger.fact("untested") or ""
@@ -298,6 +299,7 @@ class Results:
             plain_costs=dict(zip(self.cost_table.names, self.cost_table.plain, strict=True)),
             baselines={str(placement): name for name, placement in marks.items()},
             both_splits=self.both_splits,
+            test_top5=self._test_top5,
             latencies=self.latencies,
         )
 

@@ -56,6 +56,7 @@ def table(evaluations: list[Evaluation], *, is_front_of_space: bool) -> pd.DataF
         plain_costs={"flops": 1000},
         baselines={str(mark): name for mark, name in MARKS.items()},
         both_splits=BothSplits(evaluations, scores={}, images={}),
+        test_top5={},
         latencies={},
     )
 

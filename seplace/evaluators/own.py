@@ -41,7 +41,12 @@ class OwnEvaluator:
         """Return the score of a trained network on the test split. Raises MissingWeights where it cannot be known."""
         with self._errors_in("test"):
             score = self.evaluator.test(evaluation)
-            return replace(score, accuracy=float(score.accuracy), cross_entropy=float(score.cross_entropy))
+            return replace(
+                score,
+                accuracy=float(score.accuracy),
+                cross_entropy=float(score.cross_entropy),
+                top5_accuracy=None if score.top5_accuracy is None else float(score.top5_accuracy),
+            )
 
     def cost_table(self) -> CostTable:
         """Return the counted costs of the space and the baselines."""

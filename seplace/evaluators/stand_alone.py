@@ -137,6 +137,7 @@ class StandAlone:
             accuracy=curve[-1].accuracy,
             cross_entropy=curve[-1].cross_entropy,
             correct=curve[-1].correct,
+            top5_accuracy=curve[-1].top5_accuracy,
             curve=tuple(point.to_record() for point in curve),
         )
         if job != whole:

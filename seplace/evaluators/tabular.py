@@ -47,7 +47,7 @@ class TabularEvaluator:
             return row
         curve = tuple(point for point in row.curve if (point["epoch"] or 0) <= job.epochs)
         seconds = row.seconds * job.epochs / row.epochs
-        early = replace(row, epochs=job.epochs, curve=curve, seconds=seconds, correct=None)
+        early = replace(row, epochs=job.epochs, curve=curve, seconds=seconds, correct=None, top5_accuracy=None)
         if row.state == "failed":
             return early
         return replace(early, accuracy=curve[-1]["accuracy"], cross_entropy=curve[-1]["cross_entropy"])
@@ -62,8 +62,12 @@ class TabularEvaluator:
                 f"{self.table.folder}: no test score of {evaluation.placement}, seed {evaluation.seed}"
             )
         accuracy, cross_entropy = self.table.tests[evaluation.key]
-        correct = self.table.test_images.get(evaluation.key)
-        return Score(accuracy=accuracy, cross_entropy=cross_entropy, correct=correct)
+        return Score(
+            accuracy=accuracy,
+            cross_entropy=cross_entropy,
+            correct=self.table.test_images.get(evaluation.key),
+            top5_accuracy=self.table.test_top5.get(evaluation.key),
+        )
 
     def cost_table(self) -> CostTable:
         """Return the stored costs of the study's space and the baselines."""

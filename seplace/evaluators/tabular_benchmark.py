@@ -34,6 +34,8 @@ class TabularBenchmark:
     """Accuracy in percent and cross-entropy in nats on the test split, where it was read."""
     test_images: Mapping[EvaluationKey, ImageBits]
     """Which images of the test split were right, where it is known."""
+    test_top5: Mapping[EvaluationKey, float]
+    """Top-5 accuracy in percent on the test split, where it is known."""
     images: Mapping[str, Any]
     """The description of the data, as plain JSON types."""
     latencies: Mapping[str, Mapping[str, Any]]
@@ -52,6 +54,7 @@ class TabularBenchmark:
                 rows={row.key: row for row in rows},
                 tests=ledger.tests(),
                 test_images=ledger.test_images(),
+                test_top5=ledger.test_top5(),
                 images=ledger.fact("images") or {},
                 latencies=ledger.fact("latencies") or {},
                 cost_table=cost_table_of_results(folder, key=config.cost_key(), space=config.search_space, rows=rows),

@@ -64,6 +64,8 @@ class Evaluation:
 
     None before version 0.13, at a rung, and where the evaluator does not say.
     """
+    top5_accuracy: float | None = None
+    """Validation top-5 accuracy in percent; None for five classes or fewer, at a rung, and where it is not known."""
     curve: tuple[Mapping[str, float | None], ...] = ()
     """epoch, accuracy, cross_entropy and train_loss at the recipe's check epochs and the study's rungs."""
     costs: Mapping[str, float] = field(default_factory=dict)
@@ -97,6 +99,8 @@ class Evaluation:
     def to_record(self) -> dict[str, Any]:
         """Return the evaluation as plain JSON types."""
         record = {each.name: getattr(self, each.name) for each in fields(self)}
+        if self.top5_accuracy is None:
+            del record["top5_accuracy"]  # as records before version 0.15
         return record | {
             "placement": str(self.placement),
             "correct": None if self.correct is None else self.correct.to_record(),

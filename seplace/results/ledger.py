@@ -35,6 +35,9 @@ _Table = Literal["evaluations", "rungs", "failures"]
 _Statement = tuple[str, tuple[str | int | float, ...]]
 """An SQL statement and its values."""
 
+_TOP5 = "test_top5/"
+"""The facts that begin so end with the key of an evaluation, and say its top-5 accuracy on the test split."""
+
 _BUSY_SECONDS = 120.0
 _OF_THE_DISK = ("SQLITE_FULL", "SQLITE_READONLY", "SQLITE_BUSY")
 
@@ -220,15 +223,22 @@ class Ledger:
             raise CorruptResults(f"{self.path}: an evaluation cannot be read ({error})") from error
 
     def add_test(
-        self, key: EvaluationKey, *, accuracy: float, cross_entropy: float, correct: ImageBits | None = None
+        self,
+        key: EvaluationKey,
+        *,
+        accuracy: float,
+        cross_entropy: float,
+        correct: ImageBits | None = None,
+        top5_accuracy: float | None = None,
     ) -> None:
         """Commit the score of an evaluation's network on the test split, and which images it got right."""
-        score: _Statement = ("INSERT INTO tests VALUES (?, ?, ?, ?, ?)", (*key, accuracy, cross_entropy))
-        if correct is None:
-            self._write(score)
-            return
-        images = json.dumps(correct.to_record())
-        self._write(score, ("INSERT INTO test_images VALUES (?, ?, ?, ?)", (*key, images)))
+        statements: list[_Statement] = [("INSERT INTO tests VALUES (?, ?, ?, ?, ?)", (*key, accuracy, cross_entropy))]
+        if correct is not None:
+            images = json.dumps(correct.to_record())
+            statements.append(("INSERT INTO test_images VALUES (?, ?, ?, ?)", (*key, images)))
+        if top5_accuracy is not None:
+            statements.append(_stated(_TOP5 + "/".join(map(str, key)), top5_accuracy))
+        self._write(*statements)
 
     def tests(self) -> dict[EvaluationKey, tuple[float, float]]:
         """Return (accuracy in percent, cross-entropy in nats) on the test split by the key of the evaluation."""
@@ -247,6 +257,18 @@ class Ledger:
             return {tuple(key): ImageBits.from_record(read_json(record)) for *key, record in rows}
         except (ValueError, TypeError, KeyError) as error:
             raise CorruptResults(f"{self.path}: the images of a test cannot be read ({error})") from error
+
+    def test_top5(self) -> dict[EvaluationKey, float]:
+        """Return the top-5 accuracy in percent on the test split, where it is known; it is since version 0.15."""
+        known: dict[EvaluationKey, float] = {}
+        for name, accuracy in self.facts(_TOP5).items():
+            placement, *numbers = name.rsplit("/", 2)
+            try:
+                seed, epochs = map(int, numbers)
+            except ValueError as error:
+                raise CorruptResults(f"{self.path}: the top-5 accuracy of {name[:200]!r} cannot be read") from error
+            known[placement, seed, epochs] = accuracy
+        return known
 
     def add_proposal(self, number: int, placement: Placement) -> None:
         """Commit a proposal of the sampler, before it is acted on; an existing number keeps its placement."""
@@ -288,7 +310,7 @@ class Ledger:
 
     def set_fact(self, key: str, value: Mapping[str, Any] | str | float | bool | list[Any] | None) -> None:
         """Commit a fact; its value consists of plain JSON types."""
-        self._write(("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, json.dumps(value, allow_nan=False))))
+        self._write(_stated(key, value))
 
     def _rows(self, query: str) -> Iterator[Any]:
         """Yield the rows of a query in the order of their commits."""
@@ -322,6 +344,10 @@ class Ledger:
 def _decoded(data: bytes) -> str:
     """Decode a text even where it is damaged, so that its row can be named."""
     return data.decode(errors="surrogateescape")
+
+
+def _stated(key: str, value: Mapping[str, Any] | str | float | bool | list[Any] | None) -> _Statement:
+    return "INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, json.dumps(value, allow_nan=False))
 
 
 def _inserted(table: _Table, evaluation: Evaluation) -> _Statement:

@@ -82,6 +82,7 @@ class _Record(_Shape):
     state: Literal["complete", "failed"]
     accuracy: _Score | None
     cross_entropy: _Number | None
+    top5_accuracy: _Score | None = None
     curve: Annotated[list[_Point], BeforeValidator(_listed)]
     costs: dict[_Text, _Number]
     seconds: _Number
@@ -221,7 +222,7 @@ _FACTS: Mapping[str, Any] = {
     "untested": _OfSystem,
     "workers": _Workers,
 }
-_PREFIXES: Mapping[str, Any] = {"score/": _Scored, "proxy/": _Shared}
+_PREFIXES: Mapping[str, Any] = {"score/": _Scored, "proxy/": _Shared, "test_top5/": _Score}
 """The shapes of facts by the beginnings of their keys."""
 
 

@@ -27,6 +27,8 @@ class PlacementSummary:
     """Validation accuracy in percent by seed."""
     cross_entropies: Mapping[int, float]
     costs: Mapping[str, float]
+    top5_accuracies: Mapping[int, float] = field(default_factory=dict)
+    """Validation top-5 accuracy in percent by seed; empty where it is not known."""
     seed_effects: Mapping[int, float] = field(default_factory=dict)
     """The effect of each seed on the accuracy of every placement, in points."""
 
@@ -62,6 +64,7 @@ def summarize(evaluations: Iterable[Evaluation]) -> list[PlacementSummary]:
             accuracies={row.seed: row.accuracy for row in rows if row.accuracy is not None},
             cross_entropies={row.seed: row.cross_entropy for row in rows if row.cross_entropy is not None},
             costs=rows[0].costs,
+            top5_accuracies={row.seed: row.top5_accuracy for row in rows if row.top5_accuracy is not None},
             seed_effects=effects,
         )
         for placement, rows in groups.items()

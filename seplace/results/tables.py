@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from seplace.files.plain_text import printable
 from seplace.interval import UNKNOWN, Interval
 from seplace.placement import Placement
-from seplace.results.evaluation import Evaluation
+from seplace.results.evaluation import Evaluation, EvaluationKey
 from seplace.results.summaries import PlacementSummary, mean_and_error
 
 if TYPE_CHECKING:
@@ -45,9 +45,13 @@ def to_csv(table: pd.DataFrame) -> str:
 
 
 def evaluations_frame(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
-    """Return one row for each evaluation, in the order given: placement, stages, seed, scores, costs, seconds."""
+    """Return one row for each evaluation, in the order given: placement, stages, seed, scores, costs, seconds.
+
+    Where any training knows its top-5 accuracy, as with more than five classes, that is a column too.
+    """
     import pandas as pd
 
+    has_top5 = any(row.top5_accuracy is not None for row in evaluations)
     return pd.DataFrame(
         [
             {
@@ -57,6 +61,7 @@ def evaluations_frame(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
                 "epochs": row.epochs,
                 "state": row.state,
                 "accuracy": row.accuracy,
+                **({"top5_accuracy": row.top5_accuracy} if has_top5 else {}),
                 "cross_entropy": row.cross_entropy,
                 **row.costs,
                 "seconds": round(row.seconds, 3),
@@ -129,6 +134,7 @@ def placements_frame(
     plain_costs: Mapping[str, float],
     baselines: Mapping[str, str],
     both_splits: BothSplits,
+    test_top5: Mapping[EvaluationKey, float],
     latencies: Mapping[str, Mapping[str, float]],
 ) -> pd.DataFrame:
     """Return one row for each placement, cheapest first; empty without estimates, when no training is complete.
@@ -142,6 +148,8 @@ def placements_frame(
     p_better: the probability of a gain above 0
     observed_accuracy (mean over seeds, adjusted for seed effects), observed_gain (paired by seed, of gain_pairs seeds),
         cross_entropy (nats): each with its standard error over seeds
+    top5_accuracy, test_top5_accuracy: means in percent over the seeds of which they are known, with standard errors
+        over seeds; the columns are left out where no training knows its top-5 accuracy, as with five classes or fewer
     Of more than MOST placements the most promising and the baselines have estimates.
     test_accuracy, test_gain (over the plain backbone, on the same test_n or test_pairs seeds and the same images):
         means over the seeds that were scored on the test split, each with its standard error over seeds and new images.
@@ -159,6 +167,10 @@ def placements_frame(
     plain = next((row for row in summaries if row.placement.is_plain), None)
     marks = [Placement.parse(text) for text in baselines]
     on_front = set(estimates.front)
+    tested: dict[str, list[float]] = defaultdict(list)
+    for (text, _, _), value in test_top5.items():
+        tested[text].append(value)
+    has_top5 = bool(tested) or any(summary.top5_accuracies for summary in summaries)
     rows: list[dict[str, Any]] = []
     for summary in sorted(summaries, key=lambda row: (row.costs[cost], str(row.placement))):
         placement, text = summary.placement, str(summary.placement)
@@ -191,6 +203,7 @@ def placements_frame(
                 "gain_pairs": pairs,
                 "cross_entropy": cross_entropy,
                 "cross_entropy_se": cross_entropy_se,
+                **(_top5_columns(summary, tested[text]) if has_top5 else {}),
                 **{name: value for name, value in summary.costs.items() if name in plain_costs},
                 **{f"extra_{name}": summary.costs[name] - plain_costs[name] for name in plain_costs},
                 **{column: timing.get(column, math.nan) for column in measured},
@@ -206,6 +219,18 @@ def placements_frame(
         )
     table = pd.DataFrame(rows)
     return table.fillna({"variant": ""}) if "variant" in table else table
+
+
+def _top5_columns(summary: PlacementSummary, tested: Sequence[float]) -> dict[str, float]:
+    (value, error), (test_value, test_error) = (
+        mean_and_error(list(each)) for each in (summary.top5_accuracies.values(), tested)
+    )
+    return {
+        "top5_accuracy": value,
+        "top5_accuracy_se": error,
+        "test_top5_accuracy": test_value,
+        "test_top5_accuracy_se": test_error,
+    }
 
 
 def recommended_frame(

@@ -59,7 +59,11 @@ def read_test(
             unread.append(error)
         else:
             ledger.add_test(
-                evaluation.key, accuracy=tested.accuracy, cross_entropy=tested.cross_entropy, correct=tested.correct
+                evaluation.key,
+                accuracy=tested.accuracy,
+                cross_entropy=tested.cross_entropy,
+                correct=tested.correct,
+                top5_accuracy=tested.top5_accuracy,
             )
         on_done()
     _warn_of(unread)

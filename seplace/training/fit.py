@@ -57,6 +57,8 @@ class CurvePoint:
     """None where nothing learns: a frozen backbone without attention."""
     correct: ImageBits | None = None
     """Which validation images are classified right; only after the last epoch of the recipe."""
+    top5_accuracy: float | None = None
+    """Only after the last epoch of the recipe."""
 
     @classmethod
     def of(cls, score: Score, *, epoch: int, train_loss: float | None, is_last: bool) -> Self:
@@ -67,6 +69,7 @@ class CurvePoint:
             cross_entropy=score.cross_entropy,
             train_loss=train_loss,
             correct=score.correct if is_last else None,
+            top5_accuracy=score.top5_accuracy if is_last else None,
         )
 
     def to_record(self) -> dict[str, float | None]:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 Batches = Iterable[tuple["Tensor", "Tensor"]]
 """Images (N, C, H, W) and labels (N,), on the device of the network."""
 
+_FIVE = 5
+
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
@@ -24,6 +26,9 @@ class Score:
     cross_entropy: float
     correct: ImageBits | None = None
     """Which images of the split the network classified right; None where that is not known."""
+    top5_accuracy: float | None = None
+    """The percentage of images whose class is among the five with the largest logits; None for five classes or fewer,
+    and where it is not known."""
 
     def __post_init__(self) -> None:
         """Raise TypeError or ValueError where `correct` is no bits of images, or their accuracy is another."""
@@ -42,6 +47,7 @@ def measure_score(network: nn.Module, batches: Batches, *, precision: str) -> Sc
     network.eval()
     right: list[Tensor] = []
     loss: Tensor | int = 0
+    among_five: Tensor | int | None = 0
     with torch.inference_mode():
         for images, labels in batches:
             with torch.autocast(images.device.type, torch.bfloat16) if precision == "bf16" else nullcontext():
@@ -49,10 +55,15 @@ def measure_score(network: nn.Module, batches: Batches, *, precision: str) -> Sc
             logits = logits.float()
             right.append(logits.argmax(1) == labels)
             loss = loss + F.cross_entropy(logits, labels, reduction="sum").double()
+            if among_five is None or logits.shape[1] <= _FIVE:
+                among_five = None
+            else:
+                among_five = among_five + (logits.topk(_FIVE, dim=1).indices == labels[:, None]).sum()
     network.train(was_training)
     correct = torch.cat(right).cpu().numpy()
     return Score(
         accuracy=100 * float(correct.sum()) / len(correct),
         cross_entropy=float(loss) / len(correct),
         correct=ImageBits.of(correct),
+        top5_accuracy=None if among_five is None else 100 * int(among_five) / len(correct),
     )

@@ -52,6 +52,7 @@ texts = st.text(st.characters(codec="utf-8"), max_size=20)
         epochs=st.integers(1, 1000),
         accuracy=st.none() | scores,
         cross_entropy=st.none() | numbers,
+        top5_accuracy=st.none() | scores,
         curve=st.lists(points).map(tuple),
         costs=st.dictionaries(texts, numbers | st.integers(0, 10**15)),
         seconds=numbers,

@@ -372,3 +372,18 @@ def test_damage_in_a_ledger_of_0_10_is_named_where_it_can_be_found(tmp_path, sta
     alter(path, statement)
     with Ledger(path, read_only=True) as ledger, pytest.raises(CorruptResults, match=says):
         _ = ledger.fact("a"), ledger.proposals(), ledger.evaluations()
+
+
+def test_a_top5_accuracy_is_kept_beside_a_test_score(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    with Ledger(path) as ledger:
+        for seed, top5 in ((0, 99.5), (1, None)):
+            ledger.add(evaluation(seed))
+            ledger.add_test(evaluation(seed).key, accuracy=70.0, cross_entropy=0.1, top5_accuracy=top5)
+    with Ledger(path) as ledger:
+        assert ledger.test_top5() == {evaluation(0).key: 99.5}
+        assert set(ledger.tests()) == {evaluation(0).key, evaluation(1).key}
+        ledger.set_fact("test_top5/none/1/x", 50.0)
+        with pytest.raises(CorruptResults, match="the top-5 accuracy of 'none/1/x' cannot be read"):
+            ledger.test_top5()
+    assert "top5_accuracy" not in evaluation().to_record()

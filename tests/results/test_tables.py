@@ -34,6 +34,7 @@ def frame(evaluations: list[Evaluation], **changes) -> pd.DataFrame:
         "cost": "flops",
         "plain_costs": {"flops": 1000, "params": 100},
         "baselines": {text: name for name, text in MARKS.items()},
+        "test_top5": {},
         "latencies": {},
     }
     tests = {(*key, 6): (accuracy, 0.1) for key, accuracy in changes.pop("tests", {}).items()}
@@ -195,3 +196,14 @@ def test_cells_and_headings_are_no_formulas_and_obey_no_terminal():
     shown = ["'=1+1", "'+1", "'-1", "'@x", "'\t=1", "'\n=1", r"\r=1", r"\x1b[31mred", "a,b", "se16", "'=1"]
     assert [row[0] for row in rows[1:]] == shown
     assert {row[1] for row in rows[1:]} == {"-1.5"}
+
+
+def test_top5_accuracies_are_columns_where_they_are_known() -> None:
+    assert not {"top5_accuracy", "test_top5_accuracy"} & set(frame(rows(plain=[80, 82])))
+    assert "top5_accuracy" not in evaluations_frame(rows(plain=[80]))
+    known = [replace(row, top5_accuracy=row.accuracy + 10) for row in rows(plain=[80, 82])]
+    table = frame([*known, *rows(se=[81])], test_top5={(PLAIN, 0, 6): 91.0, (PLAIN, 1, 6): 93.0}).set_index("placement")
+    assert table.loc[PLAIN, ["top5_accuracy", "top5_accuracy_se"]].tolist() == [91.0, 1.0]
+    assert table.loc[PLAIN, ["test_top5_accuracy", "test_top5_accuracy_se"]].tolist() == [92.0, 1.0]
+    assert table.loc[SE, ["top5_accuracy", "test_top5_accuracy"]].isna().all()
+    assert evaluations_frame([*known, *rows(se=[81])])["top5_accuracy"].tolist()[:2] == [90.0, 92.0]

@@ -30,6 +30,16 @@ def test_a_score_by_arithmetic():
     expected = (math.log1p(math.exp(-1)) + math.log(2) + math.log1p(math.exp(2))) / 3
     assert score.cross_entropy == pytest.approx(expected, rel=1e-6)
     assert net.training
+    assert score.top5_accuracy is None  # of two classes
+
+
+def test_the_top5_accuracy_by_arithmetic():
+    logits = torch.tensor([[6.0, 5, 4, 3, 2, 1], [1.0, 2, 3, 4, 5, 6], [9.0, 0, 0, 0, 0, -1]])[:, :, None, None]
+    batches = [(logits[:2], torch.tensor([4, 0])), (logits[2:], torch.tensor([5]))]
+    score = measure_score(Sure(), batches, precision="fp32")
+    assert (score.accuracy, score.top5_accuracy) == (0.0, pytest.approx(100 / 3))
+    of_five = [(logits[:, :5], torch.tensor([0, 1, 2]))]
+    assert measure_score(Sure(), of_five, precision="fp32").top5_accuracy is None
 
 
 def test_a_score_is_known_without_torch() -> None:
