@@ -332,6 +332,19 @@ class Results:
         )
 
     @cached_property
+    def ablation(self) -> pd.DataFrame:
+        """One row for each placement that the study lists, beside what papers published; InputError without a list."""
+        from seplace.results.ablation import ablation_frame
+
+        lists = self.config.listed
+        if not lists:
+            raise InputError(
+                f"{self.folder}: this study lists no placements; write lists as `search.placements` in a study with "
+                "`sampler: exhaustive`, such as the shipped digits-ablation"
+            )
+        return ablation_frame(lists, self.placements, self.cost_table)
+
+    @cached_property
     def proxies(self) -> pd.DataFrame:
         """One row for each proxy of the study: the effect of its score, how well it was learned, its seconds."""
         seconds = {name: (record.seconds, record.shared_seconds) for name, record in self.proxy_records.items()}
@@ -700,7 +713,7 @@ class Results:
 
         names = ["evaluations", "curves", "placements", "front", "recommended", "effects"]
         names += ["rungs"] * bool(self.rung_rows) + ["proxies"] * bool(self.proxy_records)
-        names += ["trained"] * bool(self.trained_sets)
+        names += ["trained"] * bool(self.trained_sets) + ["ablation"] * bool(self.config.search.placements)
         drawings = {"front": self.plot, "effects": self.plot_effects} if figures else {}
         write_folder(
             self.folder,

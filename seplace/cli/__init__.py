@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from seplace.cli.ablation import ablation
 from seplace.cli.bench import bench
 from seplace.cli.doctor import doctor
 from seplace.cli.gates import gates
@@ -40,6 +41,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     front,
     recommend,
     effects,
+    ablation,
     noise,
     plot,
     gates,

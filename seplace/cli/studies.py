@@ -72,7 +72,8 @@ def plan(
     limit = made.budget
     budget = f"{limit.trainings} trainings" if limit.trainings is not None else f"{limit.hours:g} h"
     seeds = counted(search.seeds, "seed")
-    _say(f"{len(space):,} placements; {search.sampler} with a budget of {budget}, at most {seeds} each")
+    listed = f"{made.config.candidates:,} listed of " if search.placements else ""
+    _say(f"{listed}{len(space):,} placements; {search.sampler} with a budget of {budget}, at most {seeds} each")
     if search.proxies:
         scored = min(search.proxy_placements, len(space))
         _say(f"proxies: {', '.join(search.proxies)} score {scored} placements and the baselines before any training")

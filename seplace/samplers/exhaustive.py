@@ -1,4 +1,7 @@
-"""Every placement of the space in a seeded order, again and again: for tabular benchmarks of whole spaces."""
+"""Every placement of the space in a seeded order, again and again: for tabular benchmarks of whole spaces.
+
+Where a study lists placements, these are proposed instead, in the order of the list, again and again.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,9 @@ class ExhaustiveSampler(JointSampler):
 
     def propose(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:  # noqa: ARG002 - the number says all
         """Return the parameters of the next placement in the order."""
-        space = self.task.space
+        space, listed = self.task.space, self.task.listed
+        if listed:
+            return self.parameters.of(listed[trial.number % len(listed)])
         order = _order(self.task.seed, len(space))
         return self.parameters.of(space.placement_at(int(order[trial.number % len(space)])))
 

@@ -44,6 +44,8 @@ class Task:
     """The most trainings that one placement may have."""
     seed: int
     """The seed of the search, the same for all proposals."""
+    listed: tuple[Placement, ...] = ()
+    """The placements that are trained in place of the whole space; without any it is searched."""
     covariates: Mapping[str, Tables] = field(default_factory=dict)
     """The predicted scores of every placement, by the name of the proxy."""
 

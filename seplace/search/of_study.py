@@ -14,6 +14,7 @@ from seplace.search.attempts import FailureRules
 from seplace.search.budget import Budget
 from seplace.search.scoring import Scoring
 from seplace.seeds import derive_seed
+from seplace.study.listed import first_of_each
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +34,7 @@ def task_of(config: StudyConfig, cost_table: CostTable) -> Task:
         limits=config.objective.limits,
         seeds=config.search.seeds,
         seed=config.search.seed,
+        listed=first_of_each(config.listed),
     )
 
 

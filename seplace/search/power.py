@@ -12,6 +12,7 @@ from seplace.effects.estimates import Estimates
 from seplace.results.verdict import ADVISED_SEEDS, CONFIRMED, confirmation
 from seplace.search.confirmation import CANDIDATES
 from seplace.search.pilot import load_pilot, validation_images_of
+from seplace.study.listed import first_of_each
 
 if TYPE_CHECKING:
     from seplace.results.pilot import Pilot
@@ -122,7 +123,9 @@ def _compared(config: StudyConfig) -> int:
     """Return how many placements get a second seed, the plain backbone aside."""
     space = config.search_space
     marks = (space.baselines | config.own_baselines).values()
-    candidates = len(space) + sum(placement not in space for placement in marks)
+    candidates = config.candidates + sum(
+        placement not in (first_of_each(config.listed) or space) for placement in marks
+    )
     trained = candidates if config.search.trainings is None else min(config.search.trainings, candidates)
     if config.search.sampler != "exhaustive":
         trained = min(trained, CANDIDATES + len(marks))
@@ -131,10 +134,10 @@ def _compared(config: StudyConfig) -> int:
 
 def _seeds_of(config: StudyConfig) -> tuple[int, str]:
     """Return the seeds that placements have in the end, and what is in the way of a verdict; empty if nothing is."""
-    search, confirm, space = config.search, config.confirm, config.search_space
+    search, confirm = config.search, config.confirm
     seeds = 1
     if search.sampler == "exhaustive":
-        rounds = search.seeds if search.trainings is None else search.trainings // len(space)
+        rounds = search.seeds if search.trainings is None else search.trainings // config.candidates
         seeds = max(min(search.seeds, rounds), 1)
     if confirm is not None:
         added = max(confirm.trainings // CONFIRMED, min(confirm.trainings // 2, 1))

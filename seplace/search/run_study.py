@@ -50,7 +50,7 @@ _FILES = (
     *("lock", "ledger.sqlite", "optuna.db", "study.yaml", "space.yaml", "costs.json", "provenance.json"),
     "report.html",
     *(f"{name}.csv" for name in ("evaluations", "curves", "placements", "front", "recommended", "effects")),
-    *(f"{name}.csv" for name in ("rungs", "proxies", "trained")),
+    *(f"{name}.csv" for name in ("rungs", "proxies", "trained", "ablation")),
     *(f"{name}.{suffix}" for name in ("front", "effects") for suffix in ("png", "svg")),
 )
 """The files that a run writes into a results folder: if one cannot be written, the run is refused before it trains."""

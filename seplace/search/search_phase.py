@@ -384,8 +384,8 @@ class SearchPhase:
         """Return a random placement that keeps the limits and has a seed left; None if there is none."""
         space = self.task.space
         order = np.random.default_rng(derive_seed(self.task.seed, "fresh", number))
-        for index in order.permutation(len(space)) if len(space) <= 10**6 else order.integers(len(space), size=10**4):
-            placement = space.placement_at(int(index))
+        indices = order.permutation(len(space)) if len(space) <= 10**6 else order.integers(len(space), size=10**4)
+        for placement in self.task.listed or (space.placement_at(int(index)) for index in indices):
             has_seed = self.seeds[placement] < self.task.seeds or self.rungs.is_stopped(placement)
             if has_seed and self.costs.within_limits(placement):
                 return placement

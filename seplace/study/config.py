@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from seplace.files.shipped import is_name, locate, name_of, valid_name
 from seplace.files.yaml_reader import Problem, read_document, refuse, spelled
 from seplace.placement import Placement
 from seplace.space import SearchSpace
+from seplace.study.listed import first_of_each, listed_placement
 from seplace.study.recipe import Recipe
 from seplace.study.rules import cross_checks, own_code_problems
 from seplace.study.settings import read_settings, with_settings
@@ -130,6 +132,19 @@ class StudyConfig:
         own, trainings = self.search_space.own_baselines, self.search.trainings
         fits = trainings is None or trainings >= len(self.search_space.baselines) + len(own)
         return own if fits else {}
+
+    @cached_property
+    def listed(self) -> dict[str, tuple[Placement, ...]]:
+        """The placements that the study lists, by the titles of their lists; empty where it searches its space."""
+        return {
+            title: tuple(listed_placement(text, self.search_space) for text in texts)
+            for title, texts in self.search.placements.items()
+        }
+
+    @property
+    def candidates(self) -> int:
+        """The number of placements that the search proposes: those that are listed, or the whole space."""
+        return len(first_of_each(self.listed)) or len(self.search_space)
 
     @property
     def wanted_costs(self) -> tuple[str, ...]:

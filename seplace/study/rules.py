@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from seplace.costs import COSTS, cost_named
 from seplace.datasets import DATASETS
-from seplace.errors import InputError, UnknownName
+from seplace.errors import InputError, InvalidPlacement, UnknownName
 from seplace.evaluators import EVALUATORS
 from seplace.executors import EXECUTORS
 from seplace.files.atomic import path_problem
@@ -16,9 +16,11 @@ from seplace.loggers import LOGGERS
 from seplace.proxies import PROXIES
 from seplace.registry import Registry
 from seplace.samplers import SAMPLERS
+from seplace.study.listed import listed_placement
 from seplace.study.study_file import StudyFile
 
 if TYPE_CHECKING:
+    from seplace.placement import Placement
     from seplace.space import SearchSpace
 
 _WITH_OWN_VALIDATION = ("image_folder", "image_parquet")
@@ -36,6 +38,7 @@ def cross_checks(checked: Checked[StudyFile], space: SearchSpace | None) -> list
         *_training_problems(checked),
         *_validation_problems(checked),
         *_image_size_problems(checked, space),
+        *_listed_problems(checked, space),
         *_budget_problems(checked, space),
         *_rung_problems(checked),
         *_proxy_problems(checked),
@@ -155,6 +158,33 @@ def _image_size_problems(checked: Checked[StudyFile], space: SearchSpace | None)
     return [checked.document.problem(("data", "image_size"), rule, got=spelled(size))]
 
 
+def _listed_problems(checked: Checked[StudyFile], space: SearchSpace | None) -> list[Problem]:
+    keys: Keys = ("search", "placements")
+    lists = checked.sound(*keys) or {}
+    problems = []
+    if lists and checked.sound("search", "sampler") not in (None, "exhaustive"):
+        rule = "are trained by `sampler: exhaustive` alone; another sampler searches the space"
+        problems.append(checked.document.problem(keys, rule, at_key=True))
+    for title in lists if space is not None else ():
+        for at in range(len(checked.sound(*keys, title) or ())):
+            text = checked.sound(*keys, title, at)
+            try:
+                if text is not None and space is not None:
+                    listed_placement(text, space)
+            except InvalidPlacement as error:
+                problems.append(checked.document.problem((*keys, title, at), str(error)))
+    return problems
+
+
+def _listed(checked: Checked[StudyFile], space: SearchSpace) -> list[Placement] | None:
+    """Return the placements of all lists, each once; None where some cannot be read."""
+    lists = checked.sound("search", "placements") or {}
+    try:
+        return list(dict.fromkeys(listed_placement(text, space) for texts in lists.values() for text in texts))
+    except (InvalidPlacement, AttributeError, TypeError):
+        return None
+
+
 def _budget_problems(checked: Checked[StudyFile], space: SearchSpace | None) -> list[Problem]:
     document = checked.document
     search = document.values.get("search")
@@ -176,13 +206,18 @@ def _budget_problems(checked: Checked[StudyFile], space: SearchSpace | None) -> 
         return [document.problem(("search", "trainings"), rule, got=spelled(trainings))]
     if seeds is None:
         return []
-    beside = sum(placement not in space for placement in space.baselines.values())
-    most = len(space) * seeds + beside
+    listed = _listed(checked, space)
+    if listed is None:
+        return []
+    candidates = listed or space
+    beside = sum(placement not in candidates for placement in space.baselines.values())
+    most = len(candidates) * seeds + beside
     if trainings <= most:
         return []
     others = f" and one of each of {beside:,} baselines beside it" if beside else ""
+    what, has = ("list", "the list") if listed else ("space", f"space {space.name}")
     rule = (
-        f"is more than the space can use: space {space.name} has {len(space):,} candidates, "
+        f"is more than the {what} can use: {has} has {len(candidates):,} {'placements' if listed else 'candidates'}, "
         f"which with at most {seeds:,} seeds each{others} allows {most:,} trainings"
     )
     return [document.problem(("search", "trainings"), rule, got=spelled(trainings))]

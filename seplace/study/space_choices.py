@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,7 +77,23 @@ class StageReader:
             placed = attachments if listed.attachments is None else dict.fromkeys(listed.attachments, place)
             for (ratio, at), (attachment, where) in itertools.product(pairs.items(), placed.items()):
                 found[StageChoice(module, ratio, attachment)] = Places(ratio=at, attachment=where)
-        return found
+        return found | self._further(found)
+
+    def _further(self, found: Collection[StageChoice]) -> dict[StageChoice, Places]:
+        """Return the choices that are written whole, beside those that were found."""
+        further: dict[StageChoice, Places] = {}
+        for text, keys in self._distinct("further").items():
+            try:
+                choice = StageChoice.parse(text)
+            except InvalidPlacement as error:
+                self.problems.append(self.checked.document.problem(keys, str(error)))
+                continue
+            if choice in found:
+                rule = "is among the choices of modules, ratios and attachments"
+                self.problems.append(self.checked.document.problem(keys, rule, got=spelled(text)))
+            else:
+                further[choice] = Places(ratio=keys, attachment=keys)
+        return further
 
     def _modules(self) -> dict[str, _Module]:
         modules: dict[str, _Module] = {}

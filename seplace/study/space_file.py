@@ -115,6 +115,8 @@ class ChoicesSection(Section):
     """Reduction ratios, channels over hidden units, of the modules that have one."""
     attachments: _Some = ("serial",)
     """How a gate joins a block: serial, parallel, cross, another name of seplace.attachments."""
+    further: _Some = ()
+    """Further choices, each written whole as in the text of a placement: `se4.pre`."""
 
 
 class SpaceFile(Section):

@@ -72,6 +72,10 @@ class ObjectiveSection(Section):
     """The most that a placement may cost, by the name of the cost, in its unit."""
 
 
+_Title = Annotated[str, Field(min_length=1, max_length=80)]
+_Listed = Annotated[tuple[str, ...], Field(min_length=1, max_length=1000)]
+
+
 class SearchSection(Section):
     """How placements are proposed, and the budget of the search: either `trainings` or `hours`."""
 
@@ -89,6 +93,9 @@ class SearchSection(Section):
     """`settled` also ends the search when little is left to find: the expected hypervolume regret is at most 5 %."""
     rungs: Annotated[tuple[Count, ...], Field(max_length=_LISTED)] = ()
     """Epochs, rising and fewer than the training's, after which a training may be stopped early."""
+    placements: Annotated[dict[_Title, _Listed], Field(max_length=_LISTED)] = Field(default_factory=dict)
+    """The placements that `sampler: exhaustive` trains in place of the whole space: lists, each with its title. One
+    choice stands for all stages. `seplace ablation` prints them as a table."""
     proxies: Annotated[tuple[str, ...], Field(max_length=_LISTED)] = ()
     """Cheap scores, names of seplace.proxies, that the model of effects takes as covariates."""
     proxy_placements: Annotated[int, Field(ge=1, le=100_000)] = 64

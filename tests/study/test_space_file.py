@@ -29,6 +29,8 @@ HEAD = "schema: 1\nbackbone: cifar_resnet8\ngate: {init: paper}\n"
         ("positive-control", 4**3),
         ("negative-control", 4**3),
         ("cifar-resnet8-table", 5**3),
+        ("digits-ablation", (1 + 3 + 8) ** 3),
+        ("cifar-ablation", (1 + 4 + 8) ** 3),
     ],
 )
 def test_shipped_spaces(name: str, size: int) -> None:
@@ -112,7 +114,8 @@ def test_the_spelling_that_is_proposed_for_a_module_is_taken(tmp_path: Path) -> 
             "choices: {modules: [none, 'se[sqeeze=max]'], ratios: [4]}\n",
             [
                 "4:27: choices.modules[2]: se: unknown option 'sqeeze'. Did you mean 'squeeze'? "
-                "(known: squeeze, excitation, bias, reduced_from) (got 'se[sqeeze=max]')"
+                "(known: squeeze, excitation, bias, activation, "
+                "reduced_from) (got 'se[sqeeze=max]')"
             ],
             id="unknown option",
         ),
@@ -310,3 +313,25 @@ def test_the_file_needs_a_valid_name(tmp_path: Path) -> None:
     path.write_text(f"{HEAD}choices: {{modules: [none, eca]}}\n")
     with pytest.raises(InvalidStudy, match=r"a space.yaml: a space needs a valid name \(got 'a space'\)"):
         load_space(path)
+
+
+def test_further_choices_are_written_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    further = 'further: [se8, "se[squeeze=max]4", se4.pre]'
+    path.write_text(f"{HEAD}choices: {{modules: [none, se], ratios: [4], {further}}}\n")
+    assert load_space(path).choices == (parse("none", "se4", "se8", "se[squeeze=max]4", "se4.pre"),) * 3
+
+
+@pytest.mark.parametrize(
+    ("further", "problem"),
+    [
+        ("se4", "is among the choices of modules, ratios and attachments (got 'se4')"),
+        ("se", "se: se needs a reduction ratio, such as se16"),
+        ("se64", "stage 1: se64 leaves no hidden unit (C = 16 channels, r = 64)"),
+        ("se4.kernel", "se4.kernel: se is a gate, and kernel takes none"),
+    ],
+)
+def test_a_further_choice_that_cannot_stand_is_located(tmp_path: Path, further: str, problem: str) -> None:
+    (first, *_) = problems_of(tmp_path, f"{HEAD}choices: {{modules: [none, se], ratios: [4], further: [{further}]}}\n")
+    assert problem in first
+    assert first.startswith("4:55: choices.further[1]: ")
