@@ -42,11 +42,12 @@ from seplace.search.of_study import failure_rules_of, task_of
 from seplace.search.scoring import covariates_of, proxy_records
 from seplace.search.workers import known_count
 from seplace.study.config import STUDY_FACTS, StudyConfig, load_results_study
+from seplace.study.listed import expanded
 from seplace.user_code import user_errors_if
 from seplace.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import pandas as pd
     from matplotlib.figure import Figure
@@ -331,17 +332,32 @@ class Results:
             self.estimates, cost_table=self.cost_table, evaluations=self.rows, latencies=self.latencies
         )
 
-    @cached_property
+    @property
     def ablation(self) -> pd.DataFrame:
         """One row for each placement that the study lists, beside what papers published; InputError without a list."""
+        if not self.config.listed:
+            raise InputError(
+                f"{self.folder}: this study lists no placements; name some, or write lists as `search.placements` in a "
+                "study with `sampler: exhaustive`, such as the shipped digits-ablation"
+            )
+        return self._compared(self.config.listed)
+
+    def compare(self, *placements: str | Placement) -> pd.DataFrame:
+        """Return one row for each of some placements, in their order, as in `ablation`.
+
+        The text of a single choice stands for all stages. Raises InvalidPlacement for a placement that is neither in
+        the space nor a baseline.
+        """
+        space, marks = self.config.search_space, self.baselines.values()
+        chosen = [each if isinstance(each, Placement) else expanded(each, space) for each in placements]
+        for placement in chosen:
+            if placement not in marks:
+                space.indices(placement)
+        return self._compared({"": chosen})
+
+    def _compared(self, lists: Mapping[str, Sequence[Placement]]) -> pd.DataFrame:
         from seplace.results.ablation import ablation_frame
 
-        lists = self.config.listed
-        if not lists:
-            raise InputError(
-                f"{self.folder}: this study lists no placements; write lists as `search.placements` in a study with "
-                "`sampler: exhaustive`, such as the shipped digits-ablation"
-            )
         return ablation_frame(lists, self.placements, self.cost_table)
 
     @cached_property

@@ -33,7 +33,7 @@ def ablation_table(table: pd.DataFrame, *, name: str, data: str) -> FittedTable:
     rows: list[Row] = []
     records = [{str(name): value for name, value in record.items()} for record in table.to_dict("records")]
     for title, part in groupby(records, lambda record: str(record["list"])):
-        rows.append(Row(cells=[title, *blank], is_bold=True))
+        rows += [Row(cells=[title, *blank], is_bold=True)] * bool(title)
         rows += [Row(cells=_cells(record, has_test=has_test)) for record in part]
         rows[-1] = replace(rows[-1], ends_section=True)
     titles = {record["list"]: record["paper"] for record in records if record["paper"]}
@@ -51,9 +51,8 @@ def ablation_table(table: pd.DataFrame, *, name: str, data: str) -> FittedTable:
                 explains=_PAPER,
             )
         )
-    return FittedTable(
-        columns=columns, rows=rows, title=f"{name}: ablations on {data}, beside published ones", notes=notes
-    )
+    title = f"{name}: placements on {data}{', beside published ones' * bool(titles)}"
+    return FittedTable(columns=columns, rows=rows, title=title, notes=notes)
 
 
 def _cells(record: dict[str, Any], *, has_test: bool) -> list[str]:

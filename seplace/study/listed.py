@@ -6,17 +6,18 @@ from seplace.placement import Placement, StageChoice
 from seplace.space import SearchSpace
 
 
-def listed_placement(text: str, space: SearchSpace) -> Placement:
-    """Read a placement of a list; the text of a single choice stands for all stages.
-
-    Raises InvalidPlacement where it cannot be read, or is not in the space.
-    """
+def expanded(text: str, space: SearchSpace) -> Placement:
+    """Read a placement, or one choice that stands for all stages of a space; InvalidPlacement for anything else."""
     stages, at, variant = text.partition("@")
     if "-" in stages:
-        placement = Placement.parse(text)
-    else:
-        units = len(space.backbone.units)
-        placement = Placement.parse(f"{Placement.uniform(StageChoice.parse(stages), units)}{at}{variant}")
+        return Placement.parse(text)
+    units = len(space.backbone.units)
+    return Placement.parse(f"{Placement.uniform(StageChoice.parse(stages), units)}{at}{variant}")
+
+
+def listed_placement(text: str, space: SearchSpace) -> Placement:
+    """Read a placement of a list, as `expanded`; raises InvalidPlacement where it is not in the space."""
+    placement = expanded(text, space)
     space.indices(placement)
     return placement
 

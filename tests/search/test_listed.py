@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from seplace.api import Results
-from seplace.errors import InputError
+from seplace.errors import InputError, InvalidPlacement
 from seplace.study.config import differences, load_study
 from tests.search.toy import go, keys_in, left_in
 from tests.studies import write_small_space, write_study
@@ -35,6 +35,11 @@ def test_a_list_is_trained_on_every_seed_and_made_a_table(tmp_path):
     plain = results.placements.set_index("placement").loc["none-none-none"]
     assert table.loc[2, "accuracy"] == plain["observed_accuracy"]
     assert (table["extra_params"] >= 0).all()
+    some = results.compare("none", "eca", "none-none-eca")
+    assert some["n"].tolist() == [2, 2, 2]
+    assert some["paper"].tolist() == ["", "", ""]
+    with pytest.raises(InvalidPlacement, match=r"stage 1 has no eca\.parallel"):
+        results.compare("eca.parallel")
     results.write(figures=False)
     assert pd.read_csv(tmp_path / "out" / "ablation.csv")["placement"].tolist() == table["placement"].tolist()
 
@@ -42,7 +47,7 @@ def test_a_list_is_trained_on_every_seed_and_made_a_table(tmp_path):
 @pytest.mark.usefixtures("no_optuna_file", "toy")
 def test_a_study_without_lists_says_how_to_write_them(tmp_path):
     go(write_study(tmp_path, search={"trainings": 7}), tmp_path / "out")
-    with pytest.raises(InputError, match=r"lists no placements; write lists as `search\.placements`"):
+    with pytest.raises(InputError, match=r"lists no placements; name some, or write lists as `search\.placements`"):
         _ = Results.load(tmp_path / "out").ablation
 
 
