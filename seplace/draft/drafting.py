@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seplace.draft.files import space_text, study_text
-from seplace.draft.found import Found, look_into
+from seplace.draft.found import look_into
 from seplace.draft.numbers import Clock, choose
 from seplace.draft.words import choice_lines, doubt_lines, found_lines, power_sentences
 from seplace.files.atomic import write_atomically
@@ -51,7 +51,7 @@ def draft(
     config = load_study(at / "study.yaml")
     split = numbers.split
     uses = {"train": {"images": split.train}, "validation": {"images": split.validation}}
-    described = {"uses": uses, "splits": {"train": {"images": _usable(found)}}}
+    described = {"uses": uses, "splits": {"train": {"images": found.train.images}}}
     cores = f"{timer.cores} core{'s' * (timer.cores > 1)}"
     return Draft(
         found=found_lines(found),
@@ -63,10 +63,6 @@ def draft(
         ),
         power=power_sentences(power_of(config, described, pilot=None), numbers),
     )
-
-
-def _usable(found: Found) -> int:
-    return found.train.images - len(found.train.damaged)
 
 
 def _stopwatch() -> Clock:

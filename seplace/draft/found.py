@@ -37,7 +37,7 @@ class Split:
     place: str
     """The name of its folder or files."""
     counts: tuple[int, ...]
-    """The number of images of each class."""
+    """The number of images of each class, without those that cannot be used."""
     looked_at: int
     """The number of images whose headers were read."""
     damaged: tuple[str, ...]
@@ -133,6 +133,10 @@ def look_into(folder: Path) -> Found:
     }
     if not len(looks["train"].sizes):
         raise DataError(f"{folder}: none of its images can be read: {splits['train'].damaged[0]}")
+    for split, found in splits.items():
+        if 0 in found.counts:
+            lacking = raw.classes[found.counts.index(0)]
+            raise DataError(f"{folder}: no image of {lacking} in the {split} split can be read: {found.damaged[0]}")
     others = [images for split, images in opened.items() if split != "train"]
     duplicates, compared = duplicates_of(raw.train, others)
     return Found(
@@ -235,15 +239,17 @@ def _look_at(images: Images) -> _Look:
 
 def _split(images: Images, look: _Look, classes: tuple[str, ...], *, is_gray: bool) -> Split:
     damaged: list[str] = []
+    counts = np.bincount(images.labels, minlength=len(classes))
     if look.examined is not None:
         some, found = look.examined
         reasons = dict(found.damaged)
         if is_gray:
             reasons |= dict.fromkeys(np.flatnonzero(found.in_color).tolist(), "a color image in a set of gray ones")
         damaged = [*not_files(images), *(f"{some.where(row)}: {reason}" for row, reason in sorted(reasons.items()))]
+        counts = counts - np.bincount(some.labels[list(reasons)], minlength=len(classes))
     return Split(
         place=str(getattr(images, "place", "")),
-        counts=tuple(np.bincount(images.labels, minlength=len(classes)).tolist()),
+        counts=tuple(counts.tolist()),
         looked_at=look.looked_at,
         damaged=tuple(damaged),
     )
