@@ -51,9 +51,9 @@ def load() -> Callable[[Tensor], Tensor]:
 
 def classify(image: Any, *, top: int = 5) -> list[tuple[str, float]]:
     """Return the likeliest classes of an image with their probabilities, the likeliest first."""
-    classes = read_config()["classes"]
+    classes, network = read_config()["classes"], load()
     with torch.inference_mode():
-        probabilities = load()(preprocess(image)[None])[0].softmax(0)
+        probabilities = network(preprocess(image)[None])[0].softmax(0)
     values, places = probabilities.topk(min(top, len(classes)))
     return [(classes[place], value) for place, value in zip(places.tolist(), values.tolist(), strict=True)]
 
@@ -169,7 +169,7 @@ def main() -> None:
     except ImportError as error:
         sys.exit(f"{error}: pip install pillow")
     except (OSError, ValueError) as error:
-        sys.exit(f"{given.image}: {error}")
+        sys.exit(f"{given.image}: {getattr(error, 'strerror', None) or error}")
     for name, probability in found:
         print(f"{100 * probability:5.1f} %  {name}")
 

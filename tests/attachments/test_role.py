@@ -7,8 +7,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from seplace.attachments import ATTACHMENTS
 from seplace.attention import ATTENTION
 from seplace.testing import attachments
-from seplace.testing.attachments import Place, attached, gate_of, warmed_up
+from seplace.testing.attachments import BLOCKS, Place, attached, gate_of, warmed_up
 from tests.attachments.toy import chain_block, each_block
+from tests.marks import in_the_long_form
 from tests.networks import GATES, gate_arguments, takes
 
 each_attachment = pytest.mark.parametrize("name", [name for name in ATTACHMENTS if takes("se", name)])
@@ -16,8 +17,15 @@ each_attachment = pytest.mark.parametrize("name", [name for name in ATTACHMENTS 
 
 @each_attachment
 @each_block
-@pytest.mark.parametrize("check", [*attachments.CHECKS, *attachments.PROMISED], ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check", attachments.CHECKS, ids=lambda check: check.__name__)
 def test_an_entry_does_what_its_shelf_asks(name: str, place: Place, check) -> None:
+    check(name, place)
+
+
+@each_attachment
+@pytest.mark.parametrize("place", [BLOCKS[0], *map(in_the_long_form, BLOCKS[1:])], ids=str)
+@pytest.mark.parametrize("check", attachments.PROMISED, ids=lambda check: check.__name__)
+def test_an_entry_does_what_seplace_promises(name: str, place: Place, check) -> None:
     check(name, place)
 
 

@@ -64,7 +64,9 @@ def test_a_changed_file_is_named_and_nothing_is_run(cli, export):
 @pytest.mark.parametrize(
     ("name", "text", "by", "problem"),
     [
-        pytest.param("model.py", "return u * gate", "return u * gate * 1.01", "logits", id="logits"),
+        pytest.param(
+            "model.py", "return u * gate", "return u * gate * 1.01", "logits", id="logits", marks=pytest.mark.long
+        ),
         pytest.param("model.py", "import math", "import math, os", "code", id="code"),
         pytest.param("config.json", '"params": ', '"params": 1', "parameters", id="parameters"),
         pytest.param("config.json", '"flops": ', '"flops": 1', "FLOPs", id="FLOPs"),

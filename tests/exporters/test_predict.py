@@ -1,6 +1,7 @@
 """predict.py of an export: it prepares an image as the study did, and tells its class with torch alone."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +15,8 @@ from seplace.datasets.image_set import load_image_set
 from seplace.datasets.loader import BatchLoader
 from seplace.datasets.preprocessing import Preprocessing
 from seplace.exporters import predict
-from seplace.exporters.folder import write_folder
 from seplace.exporters.prediction import predict_text
-from seplace.exporters.source import SOURCE
+from seplace.exporters.source import SOURCE, export_source
 from tests.datasets.made_up import use_tiny_cifar
 from tests.exporters.networks import trained_network
 
@@ -149,23 +149,43 @@ runpy.run_path(f"{sys.path[0]}/predict.py", run_name="__main__")
 """Python without seplace and safetensors."""
 
 
-def test_a_stranger_tells_the_class_of_a_photo(tmp_path):
-    trained = trained_network()
-    from seplace.exporters.source_code import source_text
+@pytest.fixture
+def trained():
+    return trained_network()
 
-    code = source_text(trained.backbone, trained.placement, gate=trained.gate, num_classes=3, in_channels=3)
-    folder = write_folder(
-        trained,
-        tmp_path / "export",
-        form=SOURCE,
-        network=trained.build(),
-        content=code.encode(),
-        verify=lambda *_: None,
-    )
+
+@pytest.fixture
+def export(trained, tmp_path, monkeypatch) -> Path:
+    monkeypatch.setattr("seplace.exporters.source.verify", lambda *_: None)
+    return export_source(trained, tmp_path / "export")
+
+
+def test_every_piece_of_code_of_the_readme_runs(trained, export, monkeypatch, capsys):
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(export / "photo.jpg")
+    monkeypatch.chdir(export)
+    monkeypatch.syspath_prepend(export)
+    scope: dict = {"pixels": torch.zeros(1, 3, 16, 16)}
+    blocks = re.findall(r"```python\n(.*?)```", (export / "README.md").read_text(), flags=re.DOTALL)
+    try:
+        for block in blocks:
+            exec(block, scope)
+    finally:
+        for name in ("model", "predict"):
+            sys.modules.pop(name, None)
+    assert len(blocks) == 4
+    assert scope["network"].training
+    assert scope["network"].classifier.out_features == 5
+    assert scope["drawn"] == ["classifier.weight", "classifier.bias"]
+    assert scope["backbone"].channels == tuple(stage.channels for stage in trained.backbone.stages)
+    assert "(8, 16, 32) (1, 2, 4)" in capsys.readouterr().out
+
+
+def test_a_stranger_tells_the_class_of_a_photo(tmp_path, trained, export):
     photo = tmp_path / "photo.png"
     pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(photo)
-    command = [sys.executable, "-I", "-B", "-c", STRANGER, folder, photo, "--top", "2"]
+    command = [sys.executable, "-I", "-B", "-c", STRANGER, export, photo, "--top", "2"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
     steps = trained.preprocessing.to_record()
     with torch.inference_mode():

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import sys
+import textwrap
 from dataclasses import replace
 from pathlib import Path
 
@@ -143,6 +144,21 @@ def test_code_of_the_readme_runs(folder, trained, monkeypatch):
     ).view(-1, 1, 1)
     with torch.inference_mode():
         assert torch.equal(scope["logits"], trained.build()(batch))
+
+
+def test_the_readme_comes_back_to_a_network_that_trains(folder, trained, monkeypatch):
+    page = (folder / "README.md").read_text()
+    scope = {}
+    monkeypatch.chdir(folder)
+    exec(re.search(r"## Train it further\n.*?```python\n(.*?)```", page, flags=re.DOTALL).group(1), scope)
+    network, own = scope["network"], trained.build()
+    assert network.training
+    assert torch.equal(network.eval()(images(2, 32)), own(images(2, 32)))
+    code = re.search(r"in place of `create_model`:\n\n(.*?)\n\n", page, flags=re.DOTALL).group(1)
+    scope |= {"torch": torch, "yours": foreign.basic_resnet(num_classes=3)}
+    exec(textwrap.dedent(code), scope)
+    scope["network"].load_state_dict(trained.state)
+    assert torch.equal(scope["network"].eval()(images(2, 32)), own(images(2, 32)))
 
 
 @pytest.mark.parametrize(
