@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -32,13 +32,23 @@ class Case:
     num_classes: int
 
 
-def read_cases(texts: Sequence[str], *, by_block: bool, image_size: int | None, num_classes: int | None) -> list[Case]:
+def read_cases(
+    texts: Sequence[str],
+    *,
+    by_block: bool,
+    image_size: int | None,
+    num_classes: int | None,
+    by_stage: bool = False,
+) -> list[Case]:
     """Return a case for each backbone among some texts, with all placements among them, or with the baselines.
 
     The first text is a backbone. Another is one if its part before `[` is the name of a backbone, or an import path
     without a `-`. A placement with a single choice stands for that choice in every stage (block if `by_block`) that
-    takes it. Raises InputError for a text that is neither, for a placement that does not fit a backbone, and for images
-    that are too small.
+    takes it. With `by_stage` each choice among the placements stands alone in each stage that takes it, one after the
+    other, and at last in all of these.
+
+    Raises InputError for a text that is neither, for a placement that does not fit a backbone, and for images that are
+    too small.
     """
     if not texts:
         raise InputError("name at least one backbone, such as resnet50_v1")
@@ -55,6 +65,8 @@ def read_cases(texts: Sequence[str], *, by_block: bool, image_size: int | None, 
                 f"--image-size: {backbone.text} needs at least {backbone.min_image_size} pixels (got {size})"
             )
         named = dict(_named(one, backbone) for one in placements) if placements else baselines(backbone)
+        if by_stage:
+            named = _by_stage(named.values(), backbone)
         for placement in named.values():
             check_placement(backbone, placement, init="paper")
         cases.append(
@@ -112,6 +124,26 @@ def _everywhere(choice: StageChoice, backbone: Backbone) -> tuple[str, Placement
     )
     choices = [StageChoice() if number in problems else choice for number in range(1, len(backbone.units) + 1)]
     return f"{choice} in {taking}", Placement(tuple(choices))
+
+
+def _by_stage(placements: Iterable[Placement], backbone: Backbone) -> dict[str, Placement]:
+    """Return each choice of some placements alone in each unit that takes it, and in all of these, by name."""
+    none, stages = StageChoice(), len(backbone.units)
+    listed = (choice for placement in placements for choice in placement.choices if choice != none)
+    named: dict[str, Placement] = {}
+    for choice in sorted(dict.fromkeys(listed), key=lambda choice: (choice.name, choice.ratio or 0, str(choice))):
+        taking = [
+            number
+            for number in range(1, stages + 1)
+            if choice_problem(backbone, choice, stage=number, init="paper") is None
+        ]
+        for number in taking:
+            alone = Placement(tuple(choice if at == number else none for at in range(1, stages + 1)))
+            named[f"{choice} in {backbone.granularity} {number}"] = alone
+        if len(taking) > 1:
+            every = Placement(tuple(choice if at in taking else none for at in range(1, stages + 1)))
+            named[f"{choice} in {backbone.granularity}s {ranges_of(taking)}"] = every
+    return named
 
 
 def ranges_of(numbers: Sequence[int]) -> str:

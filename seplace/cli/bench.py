@@ -34,6 +34,14 @@ def bench(
     by_block: Annotated[
         bool, typer.Option("--by-block", help="Read placements with one choice a block instead of one a stage.")
     ] = False,
+    by_stage: Annotated[
+        bool,
+        typer.Option(
+            "--by-stage",
+            help="Take the modules among the placements, and show what each costs alone in each stage (block with "
+            "--by-block), and in all.",
+        ),
+    ] = False,
     latency: Annotated[
         bool, typer.Option("--latency", help="Also measure latency (one image), throughput and peak memory.")
     ] = False,
@@ -64,12 +72,16 @@ def bench(
         if file is not None and file.suffix not in suffixes:
             raise InputError(f"{option}: write a file that ends in {' or '.join(suffixes)} (got {file})")
     published = published or paper
-    if published and (plot is not None or latency or by_block or image_size is not None or classes is not None):
+    if published and (
+        plot is not None or latency or by_block or by_stage or image_size is not None or classes is not None
+    ):
         raise InputError("--published takes --format and --output alone, since each published figure names its network")
     if published:
         records = compare_published(subjects or [])
     else:
-        cases = read_cases(subjects or [], by_block=by_block, image_size=image_size, num_classes=classes)
+        cases = read_cases(
+            subjects or [], by_block=by_block, by_stage=by_stage, image_size=image_size, num_classes=classes
+        )
         timing = None
         if latency:
             from seplace.bench.measuring import Timing

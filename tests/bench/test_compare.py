@@ -351,3 +351,24 @@ def test_help_and_bad_input_need_no_torch() -> None:
         "    assert (code, heavy) == (expected, set()), (arguments, code, heavy)\n"
     )
     subprocess.run([sys.executable, "-c", program, json.dumps(lines)], check=True, capture_output=True)
+
+
+def test_each_module_is_compared_in_each_stage_alone_and_in_all():
+    (case,) = read_cases([SMALL, "eca-se4-none"], by_block=False, by_stage=True, image_size=16, num_classes=3)
+    assert {name: str(placement) for name, placement in case.placements.items()} == {
+        "eca in stage 1": "eca-none-none",
+        "eca in stage 2": "none-eca-none",
+        "eca in stage 3": "none-none-eca",
+        "eca in stages 1-3": "eca-eca-eca",
+        "se4 in stage 1": "se4-none-none",
+        "se4 in stage 2": "none-se4-none",
+        "se4 in stage 3": "none-none-se4",
+        "se4 in stages 1-3": "se4-se4-se4",
+    }
+    rows = {record["name"]: record for record in compare_placements([case], None)}
+    for module in ("eca", "se4"):
+        alone = [rows[f"{module} in stage {stage}"] for stage in (1, 2, 3)]
+        for column in ("extra_params", "extra_macs", "extra_flops"):
+            assert sum(row[column] for row in alone) == rows[f"{module} in stages 1-3"][column], "costs add up"
+    (own,) = read_cases([SMALL], by_block=False, by_stage=True, image_size=16, num_classes=3)
+    assert {"eca in stage 1", "eca in stages 1-3"} <= own.placements.keys()  # of the baselines
