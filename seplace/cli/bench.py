@@ -129,4 +129,5 @@ def _show_bench(records: Sequence[dict[str, Any]], *, has_times: bool, is_publis
         return
     show(counts_table(records))
     if has_times:
+        show("")
         show(measured_table(records))

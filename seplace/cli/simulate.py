@@ -90,7 +90,10 @@ def simulate(
     comparison.run(wanted, workers=workers, on_done=lambda left: typer.echo(f"{left} searches left", err=True))
     comparison.write()
     show(simulation_table(summary(comparison.curves())))
+    show("")
     show(calibration_table(comparison.calibrations()))
     if early:
+        show("")
         show(rungs_table(comparison.rungs()))
+    show("")
     show(f"wrote {output}")
