@@ -76,9 +76,9 @@ def test_the_python_of_the_first_page_is_a_script_with_worker_processes(tmp_path
     """As it is printed, without a main guard, as a script and from a notebook; the study is run instead of loaded."""
     small = write_small_space(tmp_path)
     run = {"executor": "processes", "workers": 2}
-    write_study(tmp_path, name="my-study", space=small, search={"trainings": 8, "sampler": "exhaustive"}, run=run)
+    write_study(tmp_path, name="study", space=small, search={"trainings": 8, "sampler": "exhaustive"}, run=run)
     printed = marked("README.md", "python")
-    loads, runs = 'seplace.load("results/cifar10-effects")', 'seplace.run("my-study.yaml")'
+    loads, runs = 'seplace.load("results/cifar10-effects")', 'seplace.run("study.yaml")'
     assert loads in printed
     assert f"# or {runs}" in printed
     script = printed.replace(loads, runs) + "print(results.finished, len(results.evaluations))\n"

@@ -166,8 +166,9 @@ def main() -> None:
     given = parser.parse_args()
     try:
         found = classify(given.image, top=max(1, given.top))
-    except ImportError as error:
-        sys.exit(f"{error}: pip install pillow")
+    except ModuleNotFoundError as error:
+        name = {"PIL": "pillow"}.get(str(error.name), error.name)
+        sys.exit(f"predict.py needs {name} (pip install {name})")
     except (OSError, ValueError) as error:
         sys.exit(f"{given.image}: {getattr(error, 'strerror', None) or error}")
     for name, probability in found:
