@@ -19,6 +19,8 @@ from seplace.search.of_study import failure_rules_of
 from seplace.version import __version__
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from seplace.placement import Placement
     from seplace.report.page.reported import Reported
     from seplace.results.advice import Step
@@ -59,6 +61,8 @@ class Page:
     front: tuple[Mapping[str, Any], ...]
     """The rows of the front and of the baselines beside it."""
     recommended: tuple[Mapping[str, Any], ...]
+    trained: tuple[Mapping[str, Any], ...]
+    """The placements that `seplace train` has trained by another recipe; their figures are means with errors."""
     cost: str
     cost_label: str
     measured: str
@@ -106,6 +110,7 @@ def page_of(study: Reported) -> Page:
         points=points,
         front=tuple(points.row(at) for at in (*front, *baselines)),
         recommended=tuple(points.row(at) for _, at in recommended),
+        trained=trained_rows(study.trained),
         cost=study.cost,
         cost_label=next((axis.label for axis in points.axes if axis.is_objective), study.cost),
         measured=study.measured,
@@ -120,6 +125,22 @@ def page_of(study: Reported) -> Page:
         version=__version__,
         embedded=_embedded(study, points, take=advice.take, has_weights=has_weights),
     )
+
+
+def trained_rows(table: pd.DataFrame) -> tuple[Mapping[str, Any], ...]:
+    """Return the rows of the placements that were trained by another recipe, with None for what is not known."""
+    names = (
+        "accuracy",
+        "accuracy_se",
+        "gain",
+        "gain_se",
+        "test_accuracy",
+        "test_accuracy_se",
+        "test_gain",
+        "test_gain_se",
+    )
+    rows = [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+    return tuple(row | {name: rounded(row[name]) for name in names} for row in rows)
 
 
 def _state(study: Reported) -> str:

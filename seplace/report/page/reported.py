@@ -91,6 +91,11 @@ class Reported(Protocol):
         ...
 
     @property
+    def trained(self) -> pd.DataFrame:
+        """The placements that were trained by another recipe than the study's."""
+        ...
+
+    @property
     def effects(self) -> pd.DataFrame:
         """The effects of choices."""
         ...

@@ -22,9 +22,10 @@ function columnsOf(kind) {
   ]);
   return [
     { key: "placement", text: (at) => DATA.placement[at], isName: true },
-    { key: "mark", text: (at) => marksOf(at).join(", "), cell: (at) => tagsOf(at, DATA.axes[0]) },
+    bounds("gain", 2, true), costs[0], bounds("accuracy", 2, false), figure("p_front", 0, { label: "P(non-dominated)", isShare: true }),
     { key: "n", label: "seeds", value: (at) => columns.n[at] },
-    bounds("gain", 2, true), costs[0], bounds("accuracy", 2, false), figure("p_front", 0, { label: "P(non-dominated)", isShare: true }), ...costs.slice(1),
+    { key: "mark", text: (at) => marksOf(at).join(", "), cell: (at) => tagsOf(at, DATA.axes[0]) },
+    ...costs.slice(1),
     figure("p_better", 0, { label: "P(better)", isShare: true, isMore: true }),
     { ...bounds("gain_vs_baseline", 2, true), label: "gain vs baseline", isMore: true },
     { key: "best_baseline", label: "best baseline", text: (at) => columns.best_baseline[at], isMore: true },

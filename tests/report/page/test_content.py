@@ -1,5 +1,6 @@
 """What the page of a study shows, before anything is written."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,12 @@ import pytest
 
 from seplace.api import Results
 from seplace.interval import Interval
-from seplace.report.page.content import Page, page_of
+from seplace.report.page.content import Page, page_of, trained_rows
 from seplace.report.page.course import curves_of, stopped_at
 from seplace.report.page.data import data_of
 from seplace.report.page.effects import effects_of
 from seplace.report.page.examples import _made_smaller, _uri
+from seplace.report.page.paint import painted
 from seplace.report.page.points import Points, rounded
 from seplace.results.evaluation import Evaluation
 from tests.report.page.made import empty, failed
@@ -177,6 +179,20 @@ def test_trainings_that_stopped_at_a_rung(study) -> None:
         for row, epochs in ((first, 2), (first, 4), (second, 2))
     ]
     assert stopped_at(rungs, [first]) == [(2, 2, 1), (4, 1, 0)]
+
+
+def test_trainings_by_another_recipe_have_a_table(finished) -> None:
+    study = Results.load(finished)
+    assert page_of(study).trained == ()
+    figures = {"accuracy": 81.5, "accuracy_se": 0.25, "gain": np.nan, "gain_se": np.nan, "test_accuracy": 80.0}
+    figures |= {"test_accuracy_se": np.nan, "test_gain": -0.5, "test_gain_se": 0.1}
+    row = {"placement": "none-se8-eca", "epochs": 200, "trained_on": "train", "n": 3, **figures}
+    (shown,) = trained_rows(pd.DataFrame([row]))
+    assert shown["gain"] is None
+    html = painted(replace(page_of(study), trained=(shown,)))
+    assert "Trained by another recipe" in html
+    assert "± 0.25" in html
+    assert "\N{MINUS SIGN}0.50" in html
 
 
 def test_numbers_are_short_and_known() -> None:
