@@ -57,7 +57,7 @@ def plot_effects(
     stages = [stage for stage in dict.fromkeys(table["stage"]) if stage]
     shown = {name: wrapped(name, size=style.small, width=72 * _NAMES * style.width) for name in (*names, *backbones)}
     room = style.width - max(width_of(text, size=style.small) for text in shown.values()) / 72 - 0.3
-    columns = max(1, min(len(stages), int(room / (1.9 if style.is_wide else 1.05))))
+    columns = max(1, min(len(stages), int(room / (1.9 if style.is_wide else 0.9))))
     bands = [stages[at : at + columns] for at in range(0, len(stages), columns)]
     rows = [names] * len(bands) + ([backbones] if backbones else [])
     heights = [sum(_height(shown[name], style) for name in listed) + 1.2 * style.text / 72 for listed in rows]

@@ -41,6 +41,8 @@ _NEAREST = 3.0
 """Between front points with numbers of their own, in points."""
 _LINEAR_DECADES = 0.5
 """The length of the linear part of a logarithmic axis, in decades."""
+_BEYOND = 5.0
+"""How far a mark of the axis may reach beyond its end, in points."""
 _HIDDEN = 0.45
 _MARKERS_OF_MODULES = {"plain": "X", "SE": "^", "CBAM": "s", "ECA": "D"}
 """Of the modules of our own baselines."""
@@ -256,10 +258,12 @@ def _mark(axes: Axes, view: FrontView, style: Style) -> None:
     low, high = axes.get_xlim()
     chosen: list[tuple[float, float, float]] = []
     figure = axes.figure
+    end = axes.get_window_extent().x1 * 72 / figure.dpi
     for tick in ticks_of(low, high, log_from=view.log_from):
         at = float(axes.transData.transform((tick, 0.0))[0]) * 72 / figure.dpi
         half = width_of(number(tick, "g"), size=style.small) / 2 + 3.0
-        if all(abs(at - other) >= half + reach for other, reach, _ in chosen):
+        is_inside = at + half <= end + _BEYOND
+        if is_inside and all(abs(at - other) >= half + reach for other, reach, _ in chosen):
             chosen.append((at, half, tick))
     axes.xaxis.set_major_locator(FixedLocator(sorted(tick for _, _, tick in chosen)))
 

@@ -33,6 +33,10 @@ _MARGIN = 4.0
 """Around what a figure shows, in points."""
 
 
+_PIECES = re.compile(r"@\S+\s?|\[?[^-\s:@\[\]._]+(?:\.(?=\d)[^-\s:@\[\]._]+)*(?: %)?[-\s:\]._]*|\[|.")
+"""The parts of a text between which it is broken: words, stages, parts of an import path; `95 %` stays together."""
+
+
 class NotebookFigure(Figure):
     """A figure that a notebook shows where it is the value of a cell, without a magic line and without pyplot."""
 
@@ -110,7 +114,7 @@ def width_of(text: str, *, size: float, weight: str = "normal") -> float:
 def wrapped(text: str, *, size: float, width: float, indent: str = "", weight: str = "normal") -> str:
     """Return a text in lines of at most `width` points: broken at spaces, before a backbone, else between parts."""
     lines = [""]
-    for piece in re.findall(r"@\S+\s?|\[?[^-\s:@\[\]]+[-\s:\]]*|\[|.", text):
+    for piece in _PIECES.findall(text):
         rest = piece
         if lines[-1] and width_of((lines[-1] + rest).rstrip(), size=size, weight=weight) > width:
             lines.append(indent)

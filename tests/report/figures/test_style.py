@@ -49,6 +49,18 @@ def test_texts_are_broken_at_a_width_and_lose_nothing(text, width):
     assert "".join("".join(lines).split()) == "".join(text.split())
 
 
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("better than the plain backbone at 95 %", ["better than the plain", "backbone at 95 %"]),
+        ("none-se4@cifar_resnet8[width=1.1] (n = 2)", ["none-se4", "@cifar_resnet8[width=", "1.1] (n = 2)"]),
+        ("my_gates_of_a_name.module:Gate4", ["my_gates_of_a_name.", "module:Gate4"]),
+    ],
+)
+def test_texts_are_broken_where_they_are_read(text, lines):
+    assert wrapped(text, size=7.0, width=85.0).split("\n") == lines
+
+
 def test_a_notebook_shows_a_figure_sharp():
     picture, size = NotebookFigure(figsize=(2.0, 1.0))._repr_png_()
     assert picture[:4] == b"\x89PNG"
