@@ -30,6 +30,7 @@ from seplace.exporters import EXPORTERS
 from seplace.files.shipped import Kind as FileKind
 from seplace.files.shipped import shipped
 from seplace.files.yaml_reader import read_document
+from seplace.loggers import LOGGERS
 from seplace.proxies import PROXIES
 from seplace.registry import Registry
 from seplace.report.numbers import quantity
@@ -293,5 +294,6 @@ KINDS = {
     "proxies": _shelf(PROXIES, "cheap scores of untrained networks"),
     "evaluators": _shelf(EVALUATORS, "what answers a training"),
     "executors": _shelf(EXECUTORS, "where trainings run"),
+    "loggers": _shelf(LOGGERS, "what writes learning curves for other tools"),
 }
 """The kinds of names that can be listed."""

@@ -19,6 +19,7 @@ from seplace.evaluators import EVALUATORS
 from seplace.executors import EXECUTORS
 from seplace.files.schema import SCHEMA, Section
 from seplace.files.shipped import shipped
+from seplace.loggers import LOGGERS
 from seplace.proxies import PROXIES
 from seplace.samplers import SAMPLERS
 from seplace.study.space_file import SpaceFile
@@ -71,6 +72,7 @@ def _add_names_of_study(top: Json, blocks: Json) -> None:
     _restrict(search["sampler"], SAMPLERS, _IMPORT_PATH)
     _restrict(search["proxies"]["items"], PROXIES, _IMPORT_PATH)
     _restrict(run["executor"], EXECUTORS, _IMPORT_PATH)
+    _restrict(run["loggers"]["items"], LOGGERS, _IMPORT_PATH)
     run["workers"] |= {"anyOf": [{"type": "integer", "minimum": 1, "maximum": MAX_PARALLEL}, {"const": "auto"}]}
     blocks["SearchSection"]["oneOf"] = [_with("trainings", "integer"), _with("hours", "number")]
 
