@@ -203,7 +203,7 @@ PLAIN = Entry("pathlib:Path")
 
 def test_each_shelf_has_a_group_of_its_own() -> None:
     shelves = ["attention", "attachments", "backbones", "datasets", "costs"]
-    shelves += ["evaluators", "executors", "samplers", "exporters", "proxies"]
+    shelves += ["evaluators", "executors", "samplers", "exporters", "proxies", "loggers"]
     for shelf in shelves:
         assert getattr(importlib.import_module(f"seplace.{shelf}"), shelf.upper()).group == f"seplace.{shelf}"
 

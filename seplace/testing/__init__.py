@@ -35,6 +35,7 @@ __all__ = [
     "check_evaluator",
     "check_executor",
     "check_exporter",
+    "check_logger",
     "check_proxy",
     "check_sampler",
 ]
@@ -164,6 +165,16 @@ def check_exporter(name: str) -> None:
 
     for check in exporters.CHECKS:
         check(name)
+
+
+@_failing_by_assertion
+def check_logger(name: str) -> None:
+    """Check a logger: it takes the learning curves of several trainings. One of a service sends them there."""
+    from seplace.testing import loggers
+
+    with tempfile.TemporaryDirectory() as folder:
+        for check in loggers.CHECKS:
+            check(name, Path(folder))
 
 
 @_failing_by_assertion

@@ -10,6 +10,7 @@ import pytest
 from seplace.errors import InvalidStudy, MissingPackage
 from seplace.loggers import LOGGERS, lightning
 from seplace.study.config import load_study
+from seplace.testing import check_logger
 from tests.search.conftest import counted, no_optuna_file, toy  # noqa: F401 - fixtures
 from tests.search.toy import Stop, go
 from tests.studies import write_study
@@ -37,6 +38,11 @@ class Own:
 
     def finalize(self, status):
         CALLS.append((status, self.name))
+
+
+@pytest.mark.parametrize("name", ["csv", "tensorboard", f"{__name__}:Own"])
+def test_every_logger_takes_learning_curves(name):
+    check_logger(name)
 
 
 def study(folder, *loggers: str, **changes):

@@ -114,6 +114,7 @@ _SHELVES = (
     "executors",
     "exporters",
     "proxies",
+    "loggers",
 )
 
 
