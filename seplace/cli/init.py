@@ -54,10 +54,9 @@ def init(
     for line in drafted.power:
         show_sentences(line)
     show("")
-    beside = output.resolve() != Path.cwd()
-    study = shlex.quote(str(output / "study.yaml")) + (
-        f" --results {shlex.quote(str(output / 'results'))}" if beside else ""  # or two drafts would meet in one folder
-    )
-    show(f"wrote {output / 'space.yaml'} and {output / 'study.yaml'}. Next:")
-    show(f"  seplace plan {study}   # checks every image, measures the time")
-    show(f"  seplace run {study}    # Ctrl-C stops; the same command goes on")
+    study = shlex.quote(str(output / "study.yaml"))
+    if output.resolve() != Path.cwd():  # or the results of two drafts would meet in one folder
+        study += f" --results {shlex.quote(str(output / 'results'))}"
+    show(f"wrote {output / 'space.yaml'} and {output / 'study.yaml'}. Check every image, measure the time, and run:")
+    show(f"  seplace plan {study}")
+    show(f"  seplace run {study}")

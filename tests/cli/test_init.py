@@ -17,9 +17,9 @@ def test_files_are_written_once_and_the_next_command_is_told(cli, tmp_path, monk
     code, output, _ = cli("init", "my-images")
     assert code == 0
     assert output.splitlines()[-3:] == [
-        "wrote space.yaml and study.yaml. Next:",
-        "  seplace plan study.yaml   # checks every image, measures the time",
-        "  seplace run study.yaml    # Ctrl-C stops; the same command goes on",
+        "wrote space.yaml and study.yaml. Check every image, measure the time, and run:",
+        "  seplace plan study.yaml",
+        "  seplace run study.yaml",
     ]
     before = (tmp_path / "study.yaml").read_text()
     code, _, errors = cli("init", "my-images", "--backbone", "resnet18")
@@ -30,7 +30,7 @@ def test_files_are_written_once_and_the_next_command_is_told(cli, tmp_path, monk
     assert code == 0
     assert load_study(tmp_path / "study.yaml").search_space.backbone.text == "resnet18"
     code, output, _ = cli("init", "my-images", "--output", "an other", "--hours", "0.5")
-    assert "  seplace plan 'an other/study.yaml' --results 'an other/results' " in output
+    assert "  seplace plan 'an other/study.yaml' --results 'an other/results'\n" in output
     assert load_study(tmp_path / "an other" / "study.yaml").data_root.samefile(tmp_path / "my-images")
 
 
