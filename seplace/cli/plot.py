@@ -29,8 +29,8 @@ def plot(
     kind: Annotated[
         Kind,
         typer.Option(
-            help="front: gain against cost; effects of each choice, or as a heat map; history of the front; "
-            "learning curves; what the gates of a network learned.",
+            help="Kind of figure. front: gain against cost; effects of each choice, or as a heat map; history of the "
+            "front; learning curves; what the gates of a network learned.",
             **one_of(Kind),
         ),
     ] = Kind.front,
