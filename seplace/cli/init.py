@@ -57,6 +57,8 @@ def init(
     study = shlex.quote(str(output / "study.yaml"))
     if output.resolve() != Path.cwd():  # or the results of two drafts would meet in one folder
         study += f" --results {shlex.quote(str(output / 'results'))}"
-    show(f"wrote {output / 'space.yaml'} and {output / 'study.yaml'}. Check every image, measure the time, and run:")
+    show_sentences(
+        f"wrote {output / 'space.yaml'} and {output / 'study.yaml'}. Check every image, measure the time, and run:"
+    )
     show(f"  seplace plan {study}")
     show(f"  seplace run {study}")

@@ -33,14 +33,14 @@ def complete(monkeypatch, capsys):
     ("line", "found"),
     [
         ("seplace no", ["noise"]),
-        ("seplace run digi", ["digits-quickstart"]),
+        ("seplace run digits-q", ["digits-quickstart"]),
         ("seplace plan digits-quickstart --set training.ep", ["training.epochs="]),
         ("seplace plan a --set search.sampler=tpe_", ["search.sampler=tpe_factors", "search.sampler=tpe_ordered"]),
         ("seplace plan a --set training.fli", ["training.flip="]),
         ("seplace plan a --set training.flip=", ["training.flip=true", "training.flip=false"]),
         ("seplace run a --executor p", ["processes"]),
         ("seplace list mod", ["modules"]),
-        ("seplace list spaces digits", ["digits-resnet8"]),
+        ("seplace list spaces digits-r", ["digits-resnet8"]),
         ("seplace list nothing s", []),
         ("seplace schema st", ["study"]),
         ("seplace init images --backbone vgg1", ["vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn"]),
@@ -79,7 +79,7 @@ def test_bash_takes_the_script(tmp_path):
     program = Path(sys.executable).parent / "seplace"
     script = (
         f'eval "$(_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION=1 {program} --show-completion bash)"; '
-        f"COMP_WORDS=(seplace run digi); COMP_CWORD=2; _seplace_completion {program}; "
+        f"COMP_WORDS=(seplace run digits-q); COMP_CWORD=2; _seplace_completion {program}; "
         'complete -p seplace; echo "${COMPREPLY[@]}"'
     )
     done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)

@@ -41,7 +41,7 @@ def test_all_that_is_shipped_is_valid(kind: str, files: Any) -> None:
 
 def test_the_files_of_the_first_page_are_valid() -> None:
     for kind in VALIDATORS:
-        assert not problems_of(kind, yaml.safe_load(marked("README.md", f"my-{kind}.yaml")))
+        assert not problems_of(kind, yaml.safe_load(marked("README.md", f"{kind}.yaml")))
 
 
 @pytest.mark.parametrize("kind", VALIDATORS)
