@@ -3,6 +3,7 @@
 import sqlite3
 import time
 from contextlib import closing
+from datetime import datetime
 
 import optuna
 import pytest
@@ -54,6 +55,18 @@ def test_the_rows_are_those_that_optuna_writes(tmp_path, monkeypatch, sampler) -
     for name in ("rows.db", "optuna.db"):  # nothing is written twice
         OptunaFile(tmp_path / name).update(proposals)
         assert trials_in(tmp_path / name) == rows
+
+
+def test_times_are_those_of_the_clock_of_the_machine(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        OptunaFile(tmp_path / "rows.db").update(told("random"))
+        study = optuna.load_study(study_name="told", storage=f"sqlite:///{tmp_path / 'rows.db'}")
+        assert abs((study.trials[0].datetime_complete - datetime.now()).total_seconds()) < 600
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_a_transaction_takes_what_has_gathered(tmp_path, monkeypatch) -> None:
