@@ -146,4 +146,4 @@ def _note_superseded(connection: sqlite3.Connection, study: int, news: Mapping[s
 
 
 def _text(moment: datetime) -> str:
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S.%f")  # of this machine's clock, as Optuna has it
+    return moment.strftime("%Y-%m-%d %H:%M:%S.%f")  # in UTC, as Optuna stores it
