@@ -88,6 +88,6 @@ class SENet154(ResidualNetwork):
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (N, C, H, W) to logits (N, classes)."""
-        pooled = self.stages(self.stem(images)).mean((2, 3))
+        pooled = self.head(self.stages(self.stem(images))).mean((2, 3))
         logits: Tensor = self.classifier(self.dropout(pooled))
         return logits
