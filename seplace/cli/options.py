@@ -73,7 +73,8 @@ def one_of(names: type[E]) -> dict[str, Any]:
 
     def parse(text: str) -> E:
         if text not in list(names):
-            raise typer.BadParameter(str(UnknownName(names.__name__.lower(), text, [name.value for name in names])))
+            kind = names.__name__.removeprefix("Front").lower()
+            raise typer.BadParameter(str(UnknownName(kind, text, [name.value for name in names])))
         return names(text)
 
     def complete(incomplete: str) -> list[str]:

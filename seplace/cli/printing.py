@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def show(content: object) -> None:
-    """Print a table, or a text of which each line stays one line, so that it can be copied."""
+    """Print a table, or a text whose lines are not broken, so that they can be copied."""
     from seplace.report.console import output_console
 
     output_console().print(content, markup=False, crop=False, soft_wrap=isinstance(content, str))

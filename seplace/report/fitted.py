@@ -1,6 +1,6 @@
 """Tables that fit their console, in which no number is ever cut.
 
-The layouts in their order, of which the first that fits is taken: with lines between columns; without these; with long
+The first layout that fits is taken, in this order: with lines between columns; without these; with long
 names folded between their parts; with the bounds of intervals below their values; without spare columns, the most
 dispensable first; and one record after the other. A long table leaves out spare columns before it folds intervals. A
 pipe has no width: it gets all columns, without lines between them.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from seplace.search.progress import Progress
 
 _ENOUGH = 0.02
-"""The share of a phase after which its end can be told."""
+"""The share of a phase after which its end can be estimated."""
 
 
 def count(progress: Progress) -> str:

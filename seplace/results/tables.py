@@ -148,7 +148,7 @@ def placements_frame(
     p_better: the probability of a gain above 0
     observed_accuracy (mean over seeds, adjusted for seed effects), observed_gain (paired by seed, of gain_pairs seeds),
         cross_entropy (nats): each with its standard error over seeds
-    top5_accuracy, test_top5_accuracy: means in percent over the seeds of which they are known, with standard errors
+    top5_accuracy, test_top5_accuracy: means in percent over the seeds where they are known, with standard errors
         over seeds; the columns are left out where no training knows its top-5 accuracy, as with five classes or fewer
     Of more than MOST placements the most promising and the baselines have estimates.
     test_accuracy, test_gain (over the plain backbone, on the same test_n or test_pairs seeds and the same images):

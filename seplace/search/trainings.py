@@ -69,7 +69,7 @@ class Trainings:
         """The keys of results that are failures."""
         self.rungs: dict[EvaluationKey, Evaluation] = {row.key: row for row in ledger.rungs()}
         self.news: list[Evaluation] = []
-        """What has finished since an observer was last told."""
+        """The trainings that have finished since an observer was last called."""
         self.unwritten: list[Evaluation] = []
         """What was committed, and is not in the file of Optuna yet."""
         self._ended: dict[EvaluationKey, datetime] = {}
