@@ -70,3 +70,5 @@ def gates(
         show(gates_table(record))
     for sentence in conclusions(record):
         show_sentences(sentence)
+    if not record.gates and not is_export(folder):
+        show_sentences("Name one that has: --pick PLACEMENT. `seplace front` and `seplace recommend` list them.")
