@@ -32,7 +32,7 @@ def list_modules(*patterns: str) -> list[str]:
 
     >>> import seplace
     >>> seplace.list_modules("s?", "*cbam")
-    ['se', 'cbam', 'sk']
+    ['se', 'cbam', 'sa', 'sk']
     """
     return _matching(ATTENTION, patterns)
 

@@ -12,6 +12,8 @@ from tests.studies import write_study
 
 # Two threads a process are many times slower than one as soon as something else runs on the machine.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Workers of a test run are given a width, though what they print goes to no terminal.
+os.environ.pop("COLUMNS", None)
 
 
 @pytest.fixture(autouse=True)

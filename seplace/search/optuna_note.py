@@ -26,7 +26,7 @@ _PART = 2045
 _OURS = "seplace:note_ver"
 """The system attribute with the version that seplace wrote last."""
 
-_BUSY_SECONDS = 10.0
+_BUSY_SECONDS = 120.0
 
 
 def note_text(verdict: str, advice: Advice, *, also: Iterable[str]) -> str:

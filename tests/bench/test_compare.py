@@ -296,10 +296,10 @@ def test_published_figures_on_the_command_line(cli) -> None:
     code, output, _ = cli("--published", "released", "--format", "csv")
     assert code == 0
     rows = pd.read_csv(StringIO(output), dtype=str)
-    assert len(rows) == 19
+    assert len(rows) == 23
     assert rows["published"].tolist() == rows["ours"].tolist()
     assert set(rows["verdict"]) == {"equal"}
-    assert "19 of 19 published figures" in cli("--paper", "released")[1]
+    assert "23 of 23 published figures" in cli("--paper", "released")[1]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ SHOWN = [
     "cifar_resnet8[width=0.5]",
     "vgg11_bn[width=0.125]",
     "mobilenet_v2[width=0.25]",
-    "preact_resnet110[width=0.125]",
+    "preact_resnet110[width=0.25]",
 ]
 
 

@@ -77,7 +77,7 @@ def test_plain_source_holds_no_attention(backbone):
 
 def test_source_holds_only_what_is_used():
     residual = {"Addition", "BasicBlock", "ResidualBlock", "ResidualNetwork", "CifarStem", "build"}
-    gates = {"SE", "Scaled", "squashing", "TwiceSigmoid", "full_precision", "hidden_units", "SlotAttachment"}
+    gates = {"SE", "Scaled", "squashing", "_layer", "TwiceSigmoid", "full_precision", "hidden_units", "SlotAttachment"}
     gates |= {
         "FeatureMaps",
         "load_weights",

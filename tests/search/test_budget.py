@@ -11,7 +11,17 @@ from seplace.search.budget import Budget
 ROOT = Path(seplace.__file__).parent
 
 OF_A_STUDY = {
-    *("execution.py", "further.py", "meaning.py", "of_study.py", "pilot.py", "plan.py", "power.py", "run_study.py"),
+    *(
+        "curve_logs.py",
+        "execution.py",
+        "further.py",
+        "meaning.py",
+        "of_study.py",
+        "pilot.py",
+        "plan.py",
+        "power.py",
+        "run_study.py",
+    ),
     "workers.py",
 }
 """The modules that begin a search from a study, check what it means, or plan it."""

@@ -33,6 +33,7 @@ def test_a_short_study_has_its_defaults(tmp_path: Path) -> None:
         "accelerator": "auto",
         "address": None,
         "gpus": None,
+        "loggers": (),
         "max_retries": 2,
         "stop_after_failures": 5,
         "timeout_minutes": None,
