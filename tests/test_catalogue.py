@@ -84,7 +84,13 @@ def placements_of(backbone: Backbone, attachment: str, modules: tuple[str, ...])
 
 
 CASES = [
-    pytest.param(name, attachment, id=f"{name}-{attachment}")
+    pytest.param(
+        name,
+        attachment,
+        id=f"{name}-{attachment}",
+        # Its fifty blocks cannot be left out, and are those of resnet50 but for their widths.
+        marks=[pytest.mark.long] if name == "senet154" and attachment != "serial" else [],
+    )
     for name in BACKBONES
     if name not in ONLY_DEEPER
     for attachment in ATTACHMENTS

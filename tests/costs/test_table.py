@@ -43,7 +43,7 @@ def table() -> CostTable:
     return CostTable.count(build(PLAIN), describe(BACKBONE).units, inserted, IMAGES, [CHOICES] * 3, names=NAMES)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(placement=placements)
 def test_a_cost_is_the_count_of_the_network(table: CostTable, placement: Placement) -> None:
     network = build(placement)
