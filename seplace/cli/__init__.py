@@ -5,10 +5,13 @@ Imports stand inside the commands, so that a command without torch does not wait
 
 from __future__ import annotations
 
+import errno
 import functools
+import os
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -122,10 +125,20 @@ def main() -> None:
         complain(f"error: {out_of_memory_message(error)}")
         sys.exit(DataError.exit_code)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT) and error.filename is None:
+            _leave_output()
+            complain(f"error: the output cannot be written ({error.strerror})")
+            sys.exit(DataError.exit_code)
         if not is_raised_by_user_code(error):
             raise  # a bug of seplace
         complain(f"error: code of your own failed: {describe_error(error)}")
         sys.exit(UserCodeError.exit_code)
+
+
+def _leave_output() -> None:
+    """Send what is left in the buffer of standard output nowhere, so that the end of the program does not fail too."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _show_warning(message: Warning | str, *_where: object, **_also: object) -> None:

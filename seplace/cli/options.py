@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from seplace.cli import completion
-from seplace.errors import UnknownName
+from seplace.errors import InputError, UnknownName
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -94,5 +94,7 @@ AcceleratorOption = Annotated[
 
 
 def format_of(output: E, *, as_json: bool) -> E:
-    """Return the output format that `--format` and `--json` ask for together."""
+    """Return the output format of `--format` and `--json`; raises InputError where they ask for different ones."""
+    if as_json and output not in ("table", "json"):
+        raise InputError(f"--json is short for --format json: leave out --format {output}")
     return type(output)("json") if as_json else output

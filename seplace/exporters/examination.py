@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.machinery import EXTENSION_SUFFIXES
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -82,7 +83,7 @@ def _config_of(folder: Path) -> dict[str, Any]:
         config = json.loads((folder / "config.json").read_bytes())
     except FileNotFoundError as error:
         raise InputError(f"{folder} holds no export: there is no config.json") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{folder / 'config.json'} cannot be read: {error}") from error
     if not isinstance(config, dict) or not isinstance(config.get("sha256"), dict) or "format" not in config:
         raise InputError(f"{folder} holds no export of seplace: config.json has no format or no check sums")
@@ -97,15 +98,28 @@ def _check_sums(folder: Path, config: dict[str, Any]) -> Finding:
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts:
             raise InputError(f"{folder / 'config.json'}: {name!r} is outside of the export")
+        if (folder / path).exists() and not (folder / path).is_file():
+            wrong.append(f"{name} is no file")
+            continue
         try:
             content = (folder / path).read_bytes()
         except OSError as error:
             wrong.append(f"{name} cannot be read ({error.strerror})")
         else:
             wrong += [] if sha256_of(content) == wanted else [f"{name} was changed"]
+    # Python looks into the folder of predict.py first: a file there can stand in for torch.
+    own = {PurePosixPath(name).parts[0] for name in config["sha256"]}
+    strange = (each.name for each in folder.iterdir() if each.name not in own and _can_be_imported(each))
+    wrong += [f"{name!r} is no part of the export, and Python would import it" for name in sorted(strange)]
     if wrong:
         return Finding("files", False, f"{', '.join(wrong)}; nothing was run")
     return Finding("files", True, f"{len(config['sha256'])} files with their check sums")
+
+
+def _can_be_imported(path: Path) -> bool:
+    if path.is_dir():
+        return path.name.isidentifier() and path.name != "__pycache__"
+    return path.name.endswith((".py", ".pyc", *EXTENSION_SUFFIXES))
 
 
 def _code(folder: Path) -> Finding:

@@ -38,6 +38,9 @@ def write_atomically(path: Path, content: bytes | str, *, parents: bool = True) 
     data = content.encode() if isinstance(content, str) else content
     temporary: Path | None = None
     try:
+        if path.exists() and not (path.is_file() or path.is_dir() or path.is_symlink()):
+            path.write_bytes(data)  # a device or a pipe is written to, not replaced
+            return
         path.parent.mkdir(parents=parents, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             temporary = Path(file.name)

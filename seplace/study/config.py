@@ -292,7 +292,13 @@ def _load(
     if document is None:
         refuse(problems)
     if not is_name(name):
-        problems.append(Problem(file=str(path), rule="a study needs a valid name", got=spelled(name)))
+        problems.append(
+            Problem(
+                file=str(path),
+                rule="the name of a study is that of its file: letters, digits, _, . and -",
+                got=spelled(name),
+            )
+        )
     document = replace(document, values=current_study_values(document.values))
     given, more = read_settings(settings)
     problems += more

@@ -65,7 +65,13 @@ def space_of(document: Document, *, name: str, is_copy: bool = False) -> tuple[S
         _refuse_own_networks(checked)
     problems = list(checked.problems)
     if not is_name(name):
-        problems.append(Problem(file=document.file, rule="a space needs a valid name", got=spelled(name)))
+        problems.append(
+            Problem(
+                file=document.file,
+                rule="the name of a space is that of its file: letters, digits, _, . and -",
+                got=spelled(name),
+            )
+        )
     backbone = _backbone(checked, problems)
     granularity: Granularity = checked.sound("granularity") or "stage"
     if backbone is not None:

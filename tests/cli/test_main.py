@@ -3,6 +3,7 @@ import re
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import pytest
 from typer.main import get_command
@@ -123,3 +124,15 @@ def test_an_error_of_the_users_code_is_reported_as_theirs(cli, monkeypatch, faul
     code, _, errors = cli("bench", "resnet50")
     assert code == 2
     assert re.fullmatch(message, errors)
+
+
+def test_an_output_without_room_is_one_line(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "seplace", "schema", "study"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path, check=False)
+    assert (done.returncode, done.stderr) == (3, "error: the output cannot be written (No space left on device)\n")
+
+
+def test_two_output_formats_at_once_are_refused(cli) -> None:
+    code, _, error = cli("noise", "results/cifar10-effects", "--format", "csv", "--json")
+    assert (code, error) == (2, "error: --json is short for --format json: leave out --format csv\n")

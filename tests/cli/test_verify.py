@@ -1,6 +1,7 @@
 """`seplace verify`: what it says of an export that is as it was written, and of one that is not."""
 
 import json
+import os
 import shutil
 
 import pytest
@@ -103,3 +104,27 @@ def test_an_export_of_an_earlier_version_is_to_be_written_anew(export):
     (export / "config.json").write_text(json.dumps(config))
     with pytest.raises(InputError, match="export it anew"):
         next(examine_export(export))
+
+
+@pytest.mark.parametrize("name", ["torch.py", "numpy/__init__.py"])
+def test_a_file_that_would_stand_in_for_a_module_is_named(export, name):
+    """As `python predict.py` looks into its own folder first."""
+    (export / name).parent.mkdir(exist_ok=True)
+    (export / name).write_text("")
+    (export / "notes.txt").write_text("")
+    (finding,) = examine_export(export)
+    assert finding.passed is False
+    assert finding.text.startswith(f"{name.partition('/')[0]!r} is no part of the export")
+
+
+def test_a_pipe_is_no_file_of_an_export(export):
+    (export / "README.md").unlink()
+    os.mkfifo(export / "README.md")
+    (finding,) = examine_export(export)
+    assert finding.text.startswith("README.md is no file")
+
+
+def test_a_config_of_endless_depth_cannot_be_read(cli, export):
+    (export / "config.json").write_text("[" * 200_000)
+    code, _, error = cli("verify", export)
+    assert (code, error.count("\n")) == (2, 1)

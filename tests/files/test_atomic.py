@@ -222,3 +222,12 @@ def test_what_killed_writes_have_left_is_removed(tmp_path: Path, monkeypatch) ->
 def test_a_name_that_none_can_have_is_that_of_no_file(tmp_path: Path) -> None:
     assert not is_file(tmp_path / ("x" * 300))
     assert not is_file(tmp_path / "a\0")
+
+
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    write_atomically(tmp_path / "pipe", "content")
+    assert os.read(reader, 100) == b"content"
+    os.close(reader)
+    assert (tmp_path / "pipe").is_fifo()

@@ -32,7 +32,7 @@ def test_a_hostile_study_is_refused(content: bytes, tmp_path: Path) -> None:
 
 def test_a_study_needs_a_valid_name(tmp_path: Path) -> None:
     assert problems_of(write(tmp_path, STUDY, "my study.yaml")) == [
-        "my study.yaml: a study needs a valid name (got 'my study')"
+        "my study.yaml: the name of a study is that of its file: letters, digits, _, . and - (got 'my study')"
     ]
 
 

@@ -311,7 +311,9 @@ def test_a_bad_head_is_located(head: str, expected: str, tmp_path: Path) -> None
 def test_the_file_needs_a_valid_name(tmp_path: Path) -> None:
     path = tmp_path / "a space.yaml"
     path.write_text(f"{HEAD}choices: {{modules: [none, eca]}}\n")
-    with pytest.raises(InvalidStudy, match=r"a space.yaml: a space needs a valid name \(got 'a space'\)"):
+    with pytest.raises(
+        InvalidStudy, match=r"a space.yaml: the name of a space is that of its file: .* \(got 'a space'\)"
+    ):
         load_space(path)
 
 
