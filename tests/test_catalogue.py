@@ -40,6 +40,9 @@ ONLY_DEEPER = {
 AKIN = {"resnet50_v1", "resnext50_32x4d", "resnext50_32x4d_v1"}
 """Made of the blocks of resnet50, but for a stride or for groups; resnet50 stands for them with most modules."""
 
+MANY_BLOCKS = {"bn_inception", "densenet_bc100_12", "inception_resnet_v2", "preact_resnet164", "senet154"}
+"""Of blocks that cannot be left out: the short form has them at one attachment."""
+
 MODULES = [name for name in ATTENTION if name not in ("none", "native")]
 EQUAL_BLOCKS = ("resnet", "resnext", "wrn", "shufflenet")
 DEPTH = 2
@@ -88,8 +91,7 @@ CASES = [
         name,
         attachment,
         id=f"{name}-{attachment}",
-        # Its fifty blocks cannot be left out, and are those of resnet50 but for their widths.
-        marks=[pytest.mark.long] if name == "senet154" and attachment != "serial" else [],
+        marks=[pytest.mark.long] if name in MANY_BLOCKS and attachment != "serial" else [],
     )
     for name in BACKBONES
     if name not in ONLY_DEEPER
