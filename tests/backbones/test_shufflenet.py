@@ -56,6 +56,7 @@ def test_parameters_and_multiply_adds_by_hand() -> None:
     assert macs(network, IMAGES) == multiply_adds_by_hand()
 
 
+@pytest.mark.long
 def test_the_table_of_the_se_paper() -> None:
     plain, squeezed = (shaped_network_of("shufflenet_g3", placement) for placement in ("none", "se16"))
     layers = sum(2 * channels * (channels // 16) for channels, _ in gated_maps())

@@ -56,6 +56,7 @@ def test_a_block_at_two_places_is_left_out_and_said() -> None:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["tied", "Renamed"])
 def test_it_is_exported_as_a_program(tmp_path: Path, name: str) -> None:
     trained = trained_network(f"{HERE}:{name}[image_size=8]", "se4", image_size=8)

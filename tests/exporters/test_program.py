@@ -90,6 +90,7 @@ def test_every_gate_and_every_attachment_is_in_a_program():
     assert {choice.attachment for choice in choices} >= {*ATTACHMENTS, "kernel"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("placement", ROUNDS)
 def test_program_of_each_gate_gives_equal_logits(placement):
     trained = trained_network(placement=placement)

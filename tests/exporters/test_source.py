@@ -117,6 +117,7 @@ def test_networks_for_large_images(backbone, placement):
     verify.check_costs(exported, trained.build(), trained)
 
 
+@pytest.mark.long
 def test_source_passes_ruff(tmp_path):
     ruff = Path(sysconfig.get_path("scripts")) / "ruff"
     if not ruff.exists():

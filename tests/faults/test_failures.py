@@ -35,6 +35,7 @@ def test_a_training_that_diverged_is_never_on_the_front(tmp_path, seplace):
     assert failures_in(folder) == {}
 
 
+@pytest.mark.long
 def test_real_trainings_that_all_diverge_stop_the_search(tmp_path, seplace):
     study = write_study(tmp_path, training={"learning_rate": 1e20}, run={"stop_after_failures": 3})
     oracle = Oracle(tmp_path / "out")
@@ -89,6 +90,7 @@ def test_gates_of_a_user_that_fail_in_training_fail_their_trainings(tmp_path, se
     assert "trainings failed" in output
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_training_that_never_ends_is_ended_by_its_time_limit(tmp_path, seplace):
     study, folder = write_quick(tmp_path, run={"timeout_minutes": 0.02}), tmp_path / "out"

@@ -54,6 +54,7 @@ def test_a_signal_stops_a_run_that_can_go_on(tmp_path, signum, executor, evaluat
     assert oracle.complete
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("signum", [signal.SIGINT, in_the_long_form(signal.SIGTERM)])
 def test_a_signal_stops_a_comparison_and_its_searches(tmp_path, signum):

@@ -80,6 +80,7 @@ def fakes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 MACHINE = {"accelerator": "cpu", "device": "no GPU: a toaster", "python": "3", "versions": {"torch": "2"}}
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("fakes")
 def test_no_step_keeps_the_others_from_it(tmp_path: Path) -> None:
     steps = [Step("long", 1, 3), Step("bad", 1, 60), Step("good", 1, 60)]
