@@ -71,7 +71,7 @@ def test_every_public_name_is_documented(name: str) -> None:
     public = getattr(seplace, name)
     assert len(inspect.getdoc(public) or "") > 60
     if inspect.isclass(public):
-        methods = [method for key, method in vars(public).items() if not key.startswith("_") and callable(method)]
+        methods = [method for key, method in inspect.getmembers(public, callable) if not key.startswith("_")]
         assert all(inspect.getdoc(method) for method in methods)
 
 

@@ -57,7 +57,7 @@ def test_a_run_that_ends_before_it_has_begun_leaves_none(tmp_path, toy):
 
 def test_a_view_that_fails_hides_neither_the_cause_nor_the_others(tmp_path, toy, monkeypatch):
     toy.stop_after = 8
-    monkeypatch.setattr("seplace.api.effects_frame", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("seplace.api.tables.effects_frame", lambda *_, **__: 1 / 0)
     study = write_study(tmp_path)
     with pytest.raises(Stop), pytest.warns(UserWarning, match="tables could not be written: ZeroDivisionError"):
         run(study, tmp_path / "out")
@@ -71,7 +71,7 @@ def test_a_view_that_fails_hides_neither_the_cause_nor_the_others(tmp_path, toy,
 
 @pytest.mark.usefixtures("toy")
 def test_a_signal_while_tables_are_written_interrupts_the_run(tmp_path, monkeypatch):
-    monkeypatch.setattr("seplace.api.effects_frame", Signal())
+    monkeypatch.setattr("seplace.api.tables.effects_frame", Signal())
     with pytest.raises(Interrupted, match="signal 15"):
         run(write_study(tmp_path), tmp_path / "out")
 
