@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from seplace.backbones.backbone import Backbone, canonical_text, check_width
 from seplace.backbones.inception import scaled_channels
-from seplace.backbones.sites import Site, Stage, chain_widths
+from seplace.backbones.sites import chain_stage
 from seplace.errors import InputError
 
 
@@ -61,18 +61,10 @@ def googlenet(*, kernel: int = 3, width: float = 1.0) -> Backbone:
     (channels,) = scaled_channels(GOOGLENET_STEM[-1:], width)
     stages = []
     for number, shapes in enumerate(GOOGLENET_MODULES):
-        sites = []
-        for block, shape in enumerate(shapes):
-            before, channels = channels, shape.scaled(width).out_channels
-            sites.append(
-                Site(
-                    path=f"stages.{number}.{block}",
-                    widths=chain_widths(channels),
-                    in_channels=before,
-                    channels=channels,
-                )
-            )
-        stages.append(Stage(sites=tuple(sites)))
+        stages.append(
+            chain_stage(number, in_channels=channels, channels=[each.scaled(width).out_channels for each in shapes])
+        )
+        channels = stages[-1].channels
     return Backbone(
         text=canonical_text("googlenet", {"kernel": kernel, "width": width}, googlenet),
         stages=tuple(stages),

@@ -6,10 +6,11 @@ Inception-ResNet-v2 is of arXiv:1602.07261. The descriptions and the networks sh
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from seplace.backbones.backbone import Backbone, canonical_text, check_width
-from seplace.backbones.sites import Site, Stage, chain_widths, residual_stage
+from seplace.backbones.sites import chain_stage, residual_stage
 
 
 def scaled_channels(channels: Sequence[int], width: float) -> tuple[int, ...]:
@@ -88,18 +89,10 @@ def bn_inception(*, width: float = 1.0) -> Backbone:
     (channels,) = scaled_channels(BN_INCEPTION_STEM[-1:], width)
     stages = []
     for number, shapes in enumerate(BN_INCEPTION_MODULES):
-        sites = []
-        for block, shape in enumerate(shapes):
-            before, channels = channels, shape.scaled(width).out_channels(channels)
-            sites.append(
-                Site(
-                    path=f"stages.{number}.{block}",
-                    widths=chain_widths(channels),
-                    in_channels=before,
-                    channels=channels,
-                )
-            )
-        stages.append(Stage(sites=tuple(sites)))
+        scaled = [shape.scaled(width) for shape in shapes]
+        after = [*accumulate(scaled, lambda before, shape: shape.out_channels(before), initial=channels)][1:]
+        stages.append(chain_stage(number, in_channels=channels, channels=after))
+        channels = after[-1]
     return Backbone(
         text=canonical_text("bn_inception", {"width": width}, bn_inception),
         stages=tuple(stages),

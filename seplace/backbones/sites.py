@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +81,19 @@ def residual_stage(number: int, *, in_channels: int, channels: int, blocks: int,
                 channels=channels,
             )
             for block, before in enumerate(entering)
+        )
+    )
+
+
+def chain_stage(number: int, *, in_channels: int, channels: Sequence[int]) -> Stage:
+    """Describe stage `number` (from 0) of blocks without a shortcut, found at `stages.<number>.<block>`.
+
+    `channels` are those that leave each block.
+    """
+    return Stage(
+        sites=tuple(
+            Site(path=f"stages.{number}.{block}", widths=chain_widths(after), in_channels=before, channels=after)
+            for block, (before, after) in enumerate(pairwise((in_channels, *channels)))
         )
     )
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seplace.cli import completion
 from seplace.cli.options import FolderOption, SettingsOption, StudyArgument
 from seplace.cli.printing import show, show_outcome, show_sentences
+from seplace.cli.run_options import (
+    AddressOption,
+    DataRootOption,
+    ExecutorOption,
+    RetryFailedOption,
+    ThreadsOption,
+    TrainingDeviceOption,
+    WorkersOption,
+    workers_of,
+)
 from seplace.errors import DataError, InputError, SeplaceError
 from seplace.user_modules import import_from
 
@@ -119,33 +127,13 @@ def run(
     study: StudyArgument,
     results: FolderOption = None,
     settings: SettingsOption = None,
-    executor: Annotated[
-        str | None,
-        typer.Option(
-            help="Executor of the trainings, such as inline, processes or ray. Default: as in the study.",
-            autocompletion=completion.executors,
-        ),
-    ] = None,
-    address: Annotated[
-        str | None, typer.Option(help="Address of a Ray cluster, host:port or auto. Default: as in the study.")
-    ] = None,
-    workers: Annotated[
-        str | None,
-        typer.Option(
-            help="Number of concurrent trainings; auto measures how many pay on this machine. Default: as in the study."
-        ),
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Number of torch threads of a training. Default: as in the study.")
-    ] = None,
-    accelerator: Annotated[
-        str | None, typer.Option(help="Device of the trainings: cpu, gpu or auto. Default: as in the study.")
-    ] = None,
-    data_root: Annotated[Path | None, typer.Option(help="Folder of the data. Default: the root in the study.")] = None,
-    retry_failed: Annotated[
-        bool,
-        typer.Option("--retry-failed", help="Repeat all failed trainings, not only those that the machine failed."),
-    ] = False,
+    executor: ExecutorOption = None,
+    address: AddressOption = None,
+    workers: WorkersOption = None,
+    threads: ThreadsOption = None,
+    accelerator: TrainingDeviceOption = None,
+    data_root: DataRootOption = None,
+    retry_failed: RetryFailedOption = False,
     export: Annotated[
         str | None, typer.Option(help="Export a network afterwards: best, knee, cheapest or a placement.")
     ] = None,
@@ -164,7 +152,7 @@ def run(
     overrides = Overrides(
         executor=executor,
         address=address,
-        workers=int(workers) if workers is not None and re.fullmatch(r"-?\d+", workers) else workers,
+        workers=workers_of(workers),
         threads=threads,
         accelerator=accelerator,
         data_root=data_root,

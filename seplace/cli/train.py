@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +12,16 @@ import typer
 from seplace.cli import completion
 from seplace.cli.options import Format, FormatOption, JsonOption, ResultsArgument, format_of, one_of
 from seplace.cli.printing import show, show_data, show_sentences
+from seplace.cli.run_options import (
+    AddressOption,
+    DataRootOption,
+    ExecutorOption,
+    RetryFailedOption,
+    ThreadsOption,
+    TrainingDeviceOption,
+    WorkersOption,
+    workers_of,
+)
 from seplace.user_modules import import_from
 
 if TYPE_CHECKING:
@@ -54,27 +63,13 @@ def train(
     beside_plain: Annotated[
         bool, typer.Option("--beside-plain", help="Train the plain backbone alike, so that the gain is paired by seed.")
     ] = False,
-    executor: Annotated[
-        str | None,
-        typer.Option(help="Executor of the trainings, such as inline, processes or ray. Default: as in the study."),
-    ] = None,
-    address: Annotated[
-        str | None, typer.Option(help="Address of a Ray cluster, host:port or auto. Default: as in the study.")
-    ] = None,
-    workers: Annotated[
-        str | None, typer.Option(help="Number of concurrent trainings, or auto. Default: as in the study.")
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Number of torch threads of a training. Default: as in the study.")
-    ] = None,
-    accelerator: Annotated[
-        str | None, typer.Option(help="Device of the trainings: cpu, gpu or auto. Default: as in the study.")
-    ] = None,
-    data_root: Annotated[Path | None, typer.Option(help="Folder of the data. Default: the root in the study.")] = None,
-    retry_failed: Annotated[
-        bool,
-        typer.Option("--retry-failed", help="Repeat all failed trainings, not only those that the machine failed."),
-    ] = False,
+    executor: ExecutorOption = None,
+    address: AddressOption = None,
+    workers: WorkersOption = None,
+    threads: ThreadsOption = None,
+    accelerator: TrainingDeviceOption = None,
+    data_root: DataRootOption = None,
+    retry_failed: RetryFailedOption = False,
     output: FormatOption = Format.table,
     as_json: JsonOption = False,
 ) -> None:
@@ -93,7 +88,7 @@ def train(
     overrides = Overrides(
         executor=executor,
         address=address,
-        workers=int(workers) if workers is not None and re.fullmatch(r"-?\d+", workers) else workers,
+        workers=workers_of(workers),
         threads=threads,
         accelerator=accelerator,
         data_root=data_root,

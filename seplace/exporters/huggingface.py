@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from seplace.datasets.preprocessing import Preprocessing
-from seplace.errors import InputError
 from seplace.exporters.folder import refuse_foreign, write_folder
 from seplace.exporters.model_card import card_of
 from seplace.exporters.source import SOURCE
-from seplace.exporters.source_code import source_text
+from seplace.exporters.source_code import source_of
 from seplace.exporters.trained import TrainedNetwork
 from seplace.exporters.verify import verify
 
@@ -96,16 +95,8 @@ def export_huggingface(trained: TrainedNetwork, folder: Path) -> Path:
     otherwise. An earlier export there is replaced; a folder with anything else in it is an InputError, and so are code
     that cannot be exported (UnexportableCode) and a network whose preprocessing is not known.
     """
-    steps = trained.preprocessing
-    if steps is None:
-        raise InputError("the form huggingface describes what an image goes through, which this study did not record")
-    code = source_text(
-        trained.backbone,
-        trained.placement,
-        gate=trained.gate,
-        num_classes=trained.num_classes,
-        in_channels=trained.in_channels,
-    )
+    steps = trained.preprocessing_for("huggingface")
+    code = source_of(trained)
     folder = folder.resolve()
     refuse_foreign(folder, HUGGINGFACE)
     return write_folder(

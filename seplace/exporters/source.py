@@ -6,7 +6,7 @@ from pathlib import Path
 
 from seplace.exporters.folder import refuse_foreign, write_folder
 from seplace.exporters.form import Form
-from seplace.exporters.source_code import source_text
+from seplace.exporters.source_code import source_of
 from seplace.exporters.trained import TrainedNetwork
 from seplace.exporters.verify import verify
 
@@ -111,13 +111,7 @@ def export_source(trained: TrainedNetwork, folder: Path) -> Path:
     ExportMismatch otherwise. An earlier export there is replaced; a folder with anything else in it is an
     InputError, and so is code that cannot be exported (UnexportableCode).
     """
-    code = source_text(
-        trained.backbone,
-        trained.placement,
-        gate=trained.gate,
-        num_classes=trained.num_classes,
-        in_channels=trained.in_channels,
-    )
+    code = source_of(trained)
     folder = folder.resolve()
     refuse_foreign(folder, SOURCE)
     return write_folder(trained, folder, form=SOURCE, network=trained.build(), content=code.encode(), verify=verify)

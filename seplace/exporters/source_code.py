@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from seplace.attention.options import GateOptions
     from seplace.backbones.backbone import Backbone
     from seplace.backbones.sites import Site, Stage
+    from seplace.exporters.trained import TrainedNetwork
     from seplace.placement import Placement, StageChoice
 
 _LINE_LENGTH = 110
@@ -37,6 +38,17 @@ _SIDE_OF_FEATURES = 512
 """The side of the image for which strides are measured: large enough that borders do not matter."""
 _PLAIN_TEXT = re.compile(r"[\w .:,=+\[\]-]{1,100}", re.ASCII)
 """Texts that need no escaping in the first line of a docstring."""
+
+
+def source_of(trained: TrainedNetwork) -> str:
+    """Return the module of a trained network; see `source_text`."""
+    return source_text(
+        trained.backbone,
+        trained.placement,
+        gate=trained.gate,
+        num_classes=trained.num_classes,
+        in_channels=trained.in_channels,
+    )
 
 
 def source_text(

@@ -57,6 +57,12 @@ class TrainedNetwork:
                 f"images of {self.preprocessing.channels} channels do not fit a network of {self.in_channels}"
             )
 
+    def preprocessing_for(self, form: str) -> Preprocessing:
+        """Return the preprocessing, which an export in this form describes; raises InputError where it is not known."""
+        if self.preprocessing is None:
+            raise InputError(f"the form {form} describes what an image goes through, which this study did not record")
+        return self.preprocessing
+
     def build(self) -> nn.Module:
         """Build the network in eval mode with its weights; ExportMismatch if they do not fit it."""
         network = models.build(

@@ -390,7 +390,7 @@ def test_logits_that_are_not_finite_are_a_mismatch(tmp_path):
 def test_fresh_process_sees_a_network_that_computes_something_else(tmp_path, monkeypatch):
     changed = text_of(gate=PAPER).replace("num_classes: int = 5", "num_classes: int = 3")
     changed = changed.replace("return u * gate", "return u * gate * 1.001")
-    monkeypatch.setattr("seplace.exporters.source.source_text", lambda *_, **__: changed)
+    monkeypatch.setattr("seplace.exporters.source.source_of", lambda *_, **__: changed)
     monkeypatch.setattr("seplace.exporters.verify.check_costs", lambda *_: None)
     with pytest.raises(ExportMismatch, match="other logits"):
         export_source(trained_network(), tmp_path / "export")
