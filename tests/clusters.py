@@ -92,7 +92,7 @@ class Nodes:
         return node
 
     def wait_for(self, count: int, *, seconds: float = 90) -> None:
-        """Wait until so many nodes, the head included, are in the cluster."""
+        """Wait until the cluster has this number of nodes, the head included."""
         until = time.monotonic() + seconds
         while True:
             done = subprocess.run(

@@ -19,7 +19,7 @@ def evaluations(
 ) -> Iterator[Evaluation]:
     """Train each placement of a study with each seed, seed by seed; what is kept is kept in `folder`.
 
-    Without a number of epochs for so many as the study says.
+    By default for the epochs of the study.
     """
     torch.set_num_threads(1)
     config = load_study(study)

@@ -149,6 +149,6 @@ def _with_other_characters(text: str, draw: random.Random) -> str:
 
 
 def write(path: Path, text: str) -> Path:
-    """Write a text as it is; what UTF-8 does not hold becomes bytes that are none."""
+    """Write a text as it is; what UTF-8 does not hold becomes bytes that are not UTF-8."""
     path.write_bytes(text.encode("utf-8", errors="surrogatepass"))
     return path

@@ -27,6 +27,7 @@ OLD_WORDS = {
     r"kind(?:er|est) seeds?|how kind": "seed effect",
     r"told(?! apart)|heard|asked(?! for)": "tell and ask only as Optuna means them",
     r"so many|such a one|of which|what is told|what is asked": "a riddle: name the thing",
+    r"(?:is|are) (?-i:none)(?! of)": "a riddle: say what is missing",
 }
 """Patterns that must not occur as words, each with what to write instead."""
 

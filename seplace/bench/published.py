@@ -49,7 +49,7 @@ class Figure:
 
     @property
     def known(self) -> tuple[str, str]:
-        """The known difference of seplace's figure and its reason; `0` and an empty text where there is none."""
+        """The known difference of seplace's figure and its reason; `0` and an empty text without one."""
         return DIFFERENCES.get((self.table, self.network, self.convention.quantity), ("0", ""))
 
     def compare(self, counted: Counted) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def _sum_of(content: Mapping[str, object]) -> str:
 
 
 def read_cost_table(path: Path, *, key: Mapping[str, object]) -> CostTable | None:
-    """Read a table; None where there is none that can be read, or where `key` is not part of its key.
+    """Read a cost table; return None without a readable file, or if `key` is not part of its key.
 
     Needs no torch. Raises CorruptResults where the file is damaged, or of a newer version.
     """
@@ -110,7 +110,7 @@ def cost_table_of_results(
     """Read the cost table of a results folder, whose study searched a space.
 
     Raises:
-        DataError: There is none, or it belongs to another space.
+        DataError: The folder has no cost table, or one of another space.
         CorruptResults: It is damaged, lacks a choice of the space, or differs from the costs of the rows in the ledger.
 
     """

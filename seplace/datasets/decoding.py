@@ -211,7 +211,7 @@ def upright(image: Image.Image) -> Image.Image:
 
 
 def orientation_of(image: Image.Image) -> int:
-    """Return the EXIF orientation; 1, as stored, where there is none or it cannot be read."""
+    """Return the EXIF orientation; 1, which means as stored, if the file has no tag that can be read."""
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
     except Exception:  # damaged EXIF data raise errors of many kinds

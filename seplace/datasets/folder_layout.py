@@ -112,7 +112,7 @@ def holds_images(folder: Path) -> bool:
 
 
 def entries_below(folder: Path) -> tuple[list[str], list[tuple[str, str]]]:
-    """Return the image files below a folder at any depth, sorted, and what is named like one and is none."""
+    """Return the image files below a folder at any depth, sorted, and entries that only have an image's name."""
     images: list[str] = []
     unusable: list[tuple[str, str]] = []
     folders: list[tuple[str, frozenset[tuple[int, int]]]] = [("", frozenset())]

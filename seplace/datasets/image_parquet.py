@@ -154,7 +154,7 @@ def _is_labeled(files: list[Path]) -> bool:
 
 
 def _find(root: Path, split: str) -> list[Path] | None:
-    """Return the files of a split; None where there are none."""
+    """Return the files of a split; None if the folder has no such file."""
     for folder in (root, root / "data"):
         single = folder / f"{split}.parquet"
         if single.is_file():
@@ -176,7 +176,7 @@ def _nothing_found(root: Path) -> str:
     there = f"{len(names)} Parquet files ({', '.join(names[:5])}{', …' if len(names) > 5 else ''})" if names else "none"
     return (
         f"data set image_parquet: looked in {root.absolute()} for train.parquet or train-*.parquet, there and under "
-        f"data; there is none. Found: {there}. Wanted: train, and test or validation, each as NAME.parquet or "
+        f"data, and found neither. Found: {there}. Wanted: train, and test or validation, each as NAME.parquet or "
         "NAME-*.parquet"
     )
 
@@ -231,7 +231,7 @@ def _labels(column: Any, *, file: Path, row: int) -> NDArray[np.int64]:
 
 
 def _class_names(metadata: dict[bytes, bytes] | None, label_column: str) -> tuple[str, ...] | None:
-    """Return the class names in the metadata that a hub adds to the schema; None where there are none."""
+    """Return the class names in the metadata that a hub adds to the schema; None without such metadata."""
     try:
         names = json.loads((metadata or {})[b"huggingface"])["info"]["features"][label_column]["names"]
     except (KeyError, TypeError, ValueError):

@@ -126,7 +126,7 @@ class ImageSet:
     def test(self) -> Split:
         """Return the published test split, which is read on the first call.
 
-        Raises MissingTestSplit where there is none, and DataError where it does not fit the training split.
+        Raises MissingTestSplit for a data set without one, and DataError where it does not fit the training split.
         """
         return self._test
 

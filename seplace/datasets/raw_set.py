@@ -52,9 +52,9 @@ class RawSet:
     classes: tuple[str, ...]
     train: Images
     test: Callable[[], Images] | None
-    """Opens the test split, which is not read before; None where there is none."""
+    """Opens the test split, which is not read before; None for a data set without one."""
     validation: Callable[[], Images] | None = None
-    """Opens the data set's own validation split, which may be the one that `test` opens; None where there is none."""
+    """Opens the data set's own validation split, perhaps the one that `test` opens; None for a data set without one."""
     has_test_beside_validation: bool = True
     """Whether `test` opens another split than `validation`."""
     notes: tuple[str, ...] = ()

@@ -168,8 +168,9 @@ class Design:
     def seed_columns(self, levels: NDArray[np.int64], seeds: Sequence[int | None]) -> tuple[Floats, list[str]]:
         """Return what a seed does to trainings on it: columns (n, columns), and the kind of each.
 
-        `levels` (n, factors) are those of the trainings, `seeds` theirs; a training without a seed has none of this. A
-        choice has a column on a seed if several trainings hold it there, and not all: one alone is noise.
+        `levels` (n, factors) are those of the trainings, `seeds` theirs; the row of a training
+        without a seed is zero. A choice has a column on a seed if several trainings hold it there, and not all: one
+        alone is noise.
         """
         columns: list[NDArray[np.bool_]] = []
         kinds: list[str] = []

@@ -203,7 +203,7 @@ def trees_of(name: str) -> dict[str, ast.Module]:
 
 
 def file_of(name: str) -> str | None:
-    """Return the file of a module without importing it; None where there is none, or it is in a library's package."""
+    """Return the file of a module without importing it; None for a module without a file, or in a library's package."""
     top, _, inside = name.partition(".")
     try:
         spec = importlib.util.find_spec(top) or USER_MODULES.locate(top)

@@ -53,7 +53,7 @@ class TabularEvaluator:
         return replace(early, accuracy=curve[-1]["accuracy"], cross_entropy=curve[-1]["cross_entropy"])
 
     def test(self, evaluation: Evaluation) -> Score:
-        """Return the stored test score. Raises MissingWeights or MissingTestSplit where there is none."""
+        """Return the stored test score. Raises MissingWeights or MissingTestSplit if none is stored."""
         uses = self.table.images.get("uses")
         if uses is not None and "test" not in uses:
             raise MissingTestSplit(f"{self.table.folder}: its data set has no test split")

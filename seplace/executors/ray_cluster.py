@@ -69,7 +69,7 @@ class Cluster:
     """A cluster that trainings run on; it is joined on the first use."""
 
     def __init__(self, run: RunSection, *, workers: int) -> None:
-        """Raise MissingPackage where Ray is not installed, and InputError for an address that is none."""
+        """Raise MissingPackage where Ray is not installed, and InputError for a malformed address."""
         if importlib.util.find_spec("ray") is None:
             raise MissingPackage("executor ray needs the package ray: pip install 'seplace[ray]'")
         self.run = run

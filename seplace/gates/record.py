@@ -20,7 +20,7 @@ STATES = ("at_start", "closed", "open", "constant", "live")
 """The states of a channel's gate: a channel has the first that holds.
 
 `at_start`: where a fresh module starts. `closed`: zero. `open`: at the upper bound of the gate. `constant`: one value
-for all images and positions. `live`: none of these.
+for all images and positions. `live`: it varies.
 """
 
 

@@ -61,7 +61,7 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Note:
-    """A line below a table; it is left out where none of the columns that it explains is shown."""
+    """A line below a table, shown with any of the columns that it explains."""
 
     text: str
     explains: Sequence[str] = ()

@@ -91,7 +91,7 @@ def recommended_html(results: StudyViews) -> str:
 
 
 def _placement(text: str) -> str:
-    """Return a placement as a strip; text that is none stays text."""
+    """Return a placement as a strip; any other text is returned as text."""
     stages, _, variant = text.partition("@")
     try:
         choices = [str(choice) for choice in Placement.parse(text).choices]

@@ -52,7 +52,7 @@ class PaperTable:
     rows: Sequence[Sequence[str]]
     """The first cell of each is a placement."""
     first_beside: int
-    """The position of the first row below the line; the number of rows where there is none."""
+    """The position of the first row below the line; the number of rows without such a line."""
     caption: str
     label: str
 

@@ -44,7 +44,7 @@ _OF_THE_DISK = ("SQLITE_FULL", "SQLITE_READONLY", "SQLITE_BUSY")
 
 @contextmanager
 def ledger_of_results(folder: Path) -> Iterator[Ledger]:
-    """Open the ledger of a results folder for reading; raises DataError where there is none, or no run has begun."""
+    """Open the ledger of a results folder for reading; raises DataError without a ledger, or before a run has begun."""
     path = folder / "ledger.sqlite"
     if not is_file(path):
         raise DataError(f"{folder}: no results here (looked for {path.name})")

@@ -53,7 +53,7 @@ def distrust(connection: sqlite3.Connection) -> None:
 
 
 def strange_object(connection: sqlite3.Connection, *, among: Collection[str] = ()) -> str | None:
-    """Name a table, view, trigger or index that no ledger has, or one `among` these names; None where there is none.
+    """Return the name of a table, view, trigger or index that no ledger has or that is `among` these names, else None.
 
     SQLite makes the objects whose names begin with `sqlite_`, and nobody else can.
     """

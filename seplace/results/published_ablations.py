@@ -32,7 +32,7 @@ class PublishedAblation:
     has_stages: bool = False
 
     def of(self, placement: Placement) -> Errors | None:
-        """Return the errors of the variant that a placement has on another network; None where there is none."""
+        """Return the errors of the variant that a placement has on another network; None if none was published."""
         if placement.is_plain:
             return self.plain
         return self.errors.get(self._variant(placement))

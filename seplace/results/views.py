@@ -59,7 +59,7 @@ class Views:
 
     @classmethod
     def read(cls, folder: Path, *, of: str) -> Self | None:
-        """Read the views in a folder, `of` a ledger with this digest; None where there are none of it."""
+        """Read the views in a folder, `of` a ledger with this digest; None without views of that ledger."""
         path = folder / NAME
         if not is_file(path):
             return None

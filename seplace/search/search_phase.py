@@ -381,7 +381,7 @@ class SearchPhase:
             self.rungs.add_at_end(evaluation.placement, evaluation.accuracy, known)
 
     def _fresh_placement(self, number: int) -> Placement | None:
-        """Return a random placement that keeps the limits and has a seed left; None if there is none."""
+        """Return a random placement that keeps the limits and has a seed left; None if no such placement is found."""
         space = self.task.space
         order = np.random.default_rng(derive_seed(self.task.seed, "fresh", number))
         indices = order.permutation(len(space)) if len(space) <= 10**6 else order.integers(len(space), size=10**4)

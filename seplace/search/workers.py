@@ -76,7 +76,7 @@ def known_count(ledger: Ledger) -> WorkerCount | None:
 
 
 def count_in(folder: Path) -> WorkerCount | None:
-    """Return the number that the study in a results folder began with; None where there is none."""
+    """Return the number that the study in a results folder began with; None if it measured none."""
     path = folder / "ledger.sqlite"
     if not is_file(path):
         return None

@@ -93,7 +93,7 @@ class CompleteBenchmark:
         return self.by_epoch[self.epochs]
 
     def after(self, epochs: int) -> Floats:
-        """Return the accuracies after some epochs. Raises DataError if there are none."""
+        """Return the accuracies after some epochs. Raises DataError if the table has no accuracy after them."""
         if epochs not in self.by_epoch:
             scored = " and ".join(str(epoch) for epoch in self.by_epoch if epoch != self.epochs)
             raise DataError(f"{self.source.folder}: not all was scored after {epochs} epochs, but after {scored}")

@@ -154,6 +154,6 @@ class StudyFile(Section):
     search: SearchSection
     """How placements are proposed, and the budget of the search: either `trainings` or `hours`."""
     confirm: ConfirmSection | None = None
-    """Further trainings of the front and the baselines after the search; by default there are none."""
+    """Further trainings of the front and the baselines after the search; by default no placement is trained further."""
     run: RunSection = RunSection()
     """Where trainings run."""

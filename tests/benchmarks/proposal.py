@@ -21,7 +21,7 @@ from tests.benchmarks.figures import show, show_machine
 
 
 def covariates_in(problem: SearchProblem, count: int) -> dict[str, Tables]:
-    """Learn so many proxies from 64 candidates each."""
+    """Learn a number of proxies from 64 candidates each."""
     random = np.random.default_rng(1)
     scored = [problem.space.placement_at(int(index)) for index in random.integers(len(problem.space), size=64)]
     others = [landscape("usual", seed=0, correlation=0.6 - 0.3 * number) for number in range(count)]
@@ -31,7 +31,7 @@ def covariates_in(problem: SearchProblem, count: int) -> dict[str, Tables]:
 
 
 def proposal_seconds(evaluations: int, rounds: int, *, proxies: int) -> list[float]:
-    """Return the seconds of proposals in a space of 279,841 placements after so many evaluations."""
+    """Return the seconds of proposals in a space of 279,841 placements after a number of evaluations."""
     problem = landscape("usual", seed=0)
     covariates = covariates_in(problem, proxies)
     task = Task(

@@ -109,7 +109,7 @@ def search(
     seconds: float,
     spread: float,
 ) -> VirtualWorkers:
-    """Search with so many workers, and go on until all are in use when the last of the evaluations arrives."""
+    """Search with a number of workers, and go on until all are in use when the last of the evaluations arrives."""
     phases = Phases(trainings=evaluations + 2 * workers, seeds=3, concurrent=workers)
     task = task_in(problem, phases, seed=0)
     executor = VirtualWorkers(problem, workers=workers, seconds=seconds, spread=spread)

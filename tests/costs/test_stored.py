@@ -64,7 +64,7 @@ def test_no_damaged_byte_gives_other_costs_or_a_traceback(path: Path) -> None:
         try:
             assert read_cost_table(path, key=KEY) in (TABLE, None), offset
         except CorruptResults as error:
-            assert "the cost table is damaged" in str(error) or "newer seplace" in str(error)  # noqa: PT017 - some damage is none
+            assert "the cost table is damaged" in str(error) or "newer seplace" in str(error)  # noqa: PT017 - some changes do no damage
 
 
 def test_no_digit_can_be_another(path: Path) -> None:

@@ -9,7 +9,7 @@ from seplace.draft.found import Found, Split
 
 
 class ToyClock:
-    """A machine that computes so many MACs a second."""
+    """A machine with a given speed, in MACs a second."""
 
     def __init__(self, *, macs_per_second: float = 1e10, cores: int = 2, has_gpu: bool = False) -> None:
         self.macs_per_second = macs_per_second

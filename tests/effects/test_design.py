@@ -286,7 +286,7 @@ def test_one_bit_a_block_leaves_room_for_all_pairs_of_blocks():
 
 
 def test_the_number_of_columns_is_bounded():
-    """A draw is a root of so many columns squared: with 1,200 of pairs estimates takes more than ten seconds."""
+    """A draw takes the root of a square matrix: with 1,200 columns of pairs, estimates take more than ten seconds."""
     described = load_space("resnet50-blocks")
     many = parse("none", "se16", "cbam16", "eca", "gc16", "srm", "gct", "sge", "simam", "coord16")
     space = SearchSpace(

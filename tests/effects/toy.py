@@ -71,7 +71,7 @@ def all_levels(shape: Sequence[int]) -> np.ndarray:
 def observed(
     truth: dict[Placement, float], *, seeds: int, noise: float, random: np.random.Generator, luck: float = 0.0
 ) -> list[Observation]:
-    """Train each placement on each of so many seeds."""
+    """Train each placement on each of a number of seeds."""
     kindness = luck * random.standard_normal(seeds)
     return [
         Observation(placement=placement, seed=seed, accuracy=value + kindness[seed] + noise * random.standard_normal())

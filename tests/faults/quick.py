@@ -44,7 +44,7 @@ class Behavior:
     trouble: str = ""
     """What goes wrong: dies, diverges, memory, raises, exits, leaves, spins, or test."""
     placements: tuple[str, ...] = ()
-    """Where it goes wrong; everywhere if there are none."""
+    """Where it goes wrong; everywhere by default."""
     seed: int | None = None
     """The seed on which it goes wrong; None is every seed."""
     times: int | None = None

@@ -69,7 +69,7 @@ class Run(Command):
         super().__init__("run", str(study), "--results", str(folder), *options)
 
     def wait_for(self, committed: int, *, seconds: float = 90) -> None:
-        """Wait until so many evaluations are in the ledger, or the run has ended."""
+        """Wait until this number of evaluations is in the ledger, or the run has ended."""
         until = time.monotonic() + seconds
         while len(committed_in(self.folder)) < committed and self.process.poll() is None:
             assert time.monotonic() < until, "the run does not get on"

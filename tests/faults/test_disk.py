@@ -35,7 +35,7 @@ def fill_and_go_on(beside: Path, disk: Path, finished: Path, seplace, *, executo
 
 
 def _failed_in(folder: Path) -> list[object]:
-    """Evaluations that failed: a full disk is none."""
+    """Evaluations that failed; a full disk is not recorded as one."""
     try:
         with Ledger(folder / "ledger.sqlite", read_only=True) as ledger:
             return [row for row in ledger.evaluations() if row.state == "failed"] + ledger.failures()

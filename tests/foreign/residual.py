@@ -146,7 +146,7 @@ class ConvNeXt(nn.Module):
 
 
 class PreActBlock(nn.Module):
-    """The projection of the shortcut follows the first norm and activation; an in-place one where there is none."""
+    """The projection of the shortcut follows the first norm and activation, in place if there is no projection."""
 
     def __init__(self, in_channels: int, channels: int, stride: int) -> None:
         super().__init__()

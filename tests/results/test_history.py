@@ -17,7 +17,7 @@ def test_the_hypervolume_is_the_accuracy_averaged_over_the_range_of_the_cost():
     rows = [row("none-none", 50.0, 0.0), row("eca-none", None, 100.0), row("none-eca", 70.0, 200.0)]
     means = {Placement.parse("none-none"): 50.0, Placement.parse("none-eca"): 60.0}
     table = history_frame(rows, cost="flops", means=means)
-    assert table["trainings"].tolist() == [1, 2]  # the failed one is none
+    assert table["trainings"].tolist() == [1, 2]  # the failed one does not count
     assert table["placement"].tolist() == ["none-none", "none-eca"]
     # The reference cost is 0.5 % of the range above the dearest.
     assert table["hypervolume"].tolist() == pytest.approx([50.0, (50 * 200 + 60 * 1) / 201])

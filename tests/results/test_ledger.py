@@ -299,7 +299,7 @@ def test_no_damaged_byte_gives_other_results_or_a_traceback(tmp_path):
             with Ledger(damaged) as ledger:
                 ledger.add(evaluation(20))
         except (CorruptResults, DiskFull) as error:
-            assert str(error).startswith(str(damaged))  # noqa: PT017 - most damage is none
+            assert str(error).startswith(str(damaged))  # noqa: PT017 - most changes do no damage
             found_damaged += 1
     assert found_damaged > 50
 

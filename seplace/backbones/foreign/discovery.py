@@ -52,7 +52,7 @@ def find_blocks(network: nn.Module, seen: dict[str, Calls]) -> Found:
       with its norm and activation is a block only where there is nothing larger.
     - A network without candidates is a chain of layers, and its blocks are the activations after convolutions.
 
-    Raises InputError where there are none of these.
+    Raises InputError for a network without any of these blocks.
     """
     _refuse_adopted(network)
     layered = [

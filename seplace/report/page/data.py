@@ -42,7 +42,7 @@ class DataSummary:
     notes: tuple[str, ...]
     examples: tuple[Example, ...]
     no_examples: str
-    """A sentence that says why there are none."""
+    """A sentence that says why no images are shown; empty with `examples`."""
 
 
 def data_of(config: StudyConfig, images: Mapping[str, Any]) -> DataSummary:

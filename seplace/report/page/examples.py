@@ -41,7 +41,7 @@ class Example:
 
 
 def examples_of(config: StudyConfig, *, images: int | None) -> tuple[tuple[Example, ...], str]:
-    """Return one example of each of the first classes, or a sentence that says why there is none.
+    """Return one example of each of the first classes, or a sentence that says why no images are shown.
 
     `images` is the number of images of the published training split, None where it is not known.
     """

@@ -84,7 +84,7 @@ class Points:
 
 
 def points_of(study: Reported) -> Points:
-    """Return the points of a study; there are none before any training is complete."""
+    """Return the points of a study, without any before a training is complete."""
     trained, recommended = study.placements, study.recommended
     names: list[str] = list(trained["placement"]) if len(trained) else []
     known = set(names)

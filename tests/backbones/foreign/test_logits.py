@@ -35,7 +35,7 @@ class Holder:
         pytest.param((LOGITS, AUXILIARY), (0,), id="the first of a tuple"),
         pytest.param([LOGITS, AUXILIARY, AUXILIARY], (0,), id="the first of a list"),
         pytest.param((FEATURES, LOGITS), (1,), id="the first of their shape"),
-        pytest.param((MAP, LOGITS), (1,), id="a map is none"),
+        pytest.param((MAP, LOGITS), (1,), id="a map is not logits"),
         pytest.param({"aux": AUXILIARY, "out": LOGITS}, ("out",), id="by name"),
         pytest.param({"output": AUXILIARY, "logits": LOGITS}, ("logits",), id="by the first name"),
         pytest.param(OrderedDict(classes=LOGITS, hidden=FEATURES), ("classes",), id="the only one of their shape"),
