@@ -83,7 +83,8 @@ def test_a_study_that_began_before_keeps_its_front_and_picks_of_its_space() -> N
 
 def test_the_verdict_is_about_the_space() -> None:
     def said(evaluations: list[Evaluation]) -> str:
-        return verdict(estimates_of(Design(SPACE), evaluations, "flops", is_front_of_space=True), SPACE.baselines)
+        estimates = estimates_of(Design(SPACE), evaluations, "flops", is_front_of_space=True)
+        return verdict(estimates, SPACE.baselines, run="")
 
     assert said(ABOVE).startswith(f"Placement {ECA} is better than the plain backbone at 95 %: ")
     only_beside = said(rows(plain=70, eca=60, se=80, cbam=90))

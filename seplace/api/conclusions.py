@@ -67,6 +67,7 @@ class ResultsConclusions(ResultsTables):
         said = verdict(
             self.estimates,
             self.baselines,
+            run=self._run,
             confirm_trainings=0 if confirm is None else confirm.trainings,
             confirm_seeds=0 if confirm is None else confirm.seeds,
             is_to_be_confirmed=confirm is not None and confirm.seeds > 1 and not self._is_over,
@@ -86,12 +87,17 @@ class ResultsConclusions(ResultsTables):
             self.baselines,
             cost=self.cost,
             folder=self.folder,
-            run=command_of(self.config, self.folder, noted=self.command),
+            run=self._run,
             is_over=self._is_over,
             epochs=self.config.training.epochs if self.config.evaluator.name == "stand_alone" else 0,
             confirm_trainings=0 if confirm is None else confirm.trainings,
             confirm_seeds=0 if confirm is None else confirm.seeds,
         )
+
+    @property
+    def _run(self) -> str:
+        """The command that goes on with the study."""
+        return command_of(self.config, self.folder, noted=self.command, settings=self.settings)
 
     @property
     def _is_over(self) -> bool:

@@ -18,7 +18,7 @@ from seplace.effects.estimates import SURE
 from seplace.files.shipped import shipped
 from seplace.interval import LEVEL
 from seplace.placement import Placement
-from seplace.results.verdict import ADVISED_SEEDS, LIMITED, confirmation_trainings, counted, measured
+from seplace.results.verdict import ADVISED_SEEDS, LIMITED, confirming, counted, measured
 
 if TYPE_CHECKING:
     from seplace.effects.estimates import Estimates
@@ -149,15 +149,19 @@ def advice(
     return Advice(kind="train", sentence=sentence, next=_confirm(more, after=confirm_trainings, run=run))
 
 
-def command_of(config: StudyConfig, folder: Path, *, noted: str | None) -> str:
-    """Return the command that goes on with the study in a folder: the noted one, unless it was run from Python."""
+def command_of(config: StudyConfig, folder: Path, *, noted: str | None, settings: Sequence[str] = ()) -> str:
+    """Return the command that goes on with the study in a folder: the noted one, unless it was run from Python.
+
+    `settings` are the values that the study began with instead of those in its file.
+    """
     if noted is not None and noted.startswith("seplace run "):
         return noted
     path = config.folder / f"{config.name}.yaml"
     is_shipped = shipped("studies").get(config.name, Path()).resolve() == path.resolve()
     study = config.name if is_shipped else os.path.relpath(path)
     elsewhere = folder.resolve() != (Path("results") / config.name).resolve()
-    return shlex.join(["seplace", "run", study, *(["--results", str(folder)] if elsewhere else [])])
+    given = [word for setting in settings for word in ("--set", setting)]
+    return shlex.join(["seplace", "run", study, *given, *(["--results", str(folder)] if elsewhere else [])])
 
 
 def failed(folder: Path) -> Advice:
@@ -228,18 +232,8 @@ def _for_cost(estimates: Estimates, placement: Placement, plain: Placement, *, c
 
 def _confirm(seeds: int, *, after: int, run: str) -> tuple[Step, ...]:
     """Return the step that brings the best placements to more seeds, whatever confirmation the command had."""
-    words = shlex.split(run)
-    is_of_confirmation = [
-        word == "--set" and words[at + 1 : at + 2] != [] and words[at + 1].startswith("confirm.")
-        for at, word in enumerate(words)
-    ]
-    kept = [
-        word for at, word in enumerate(words) if not is_of_confirmation[at] and not (at and is_of_confirmation[at - 1])
-    ]
-    trainings = confirmation_trainings(seeds, after=after)
-    more = ["--set", f"confirm.seeds={seeds}", "--set", f"confirm.trainings={trainings}"]
     what = f"train up to {counted(seeds, 'seed')} of the best placements; finished trainings are kept"
-    return (Step(what=what, command=shlex.join([*kept, *more])),)
+    return (Step(what=what, command=confirming(run, seeds=seeds, after=after)),)
 
 
 def _export(folder: Path, placement: Placement) -> tuple[Step, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -41,10 +43,35 @@ def confirmation_trainings(seeds: int, *, after: int = 0) -> int:
     return after + (seeds - 1) * CONFIRMED
 
 
+def confirmation_settings(seeds: int, *, after: int = 0) -> list[str]:
+    """Return `confirmation` as options of a command."""
+    return [
+        "--set",
+        f"confirm.seeds={seeds}",
+        "--set",
+        f"confirm.trainings={confirmation_trainings(seeds, after=after)}",
+    ]
+
+
+def confirming(run: str, *, seeds: int, after: int = 0) -> str:
+    """Return a command that runs a study, with a confirmation in place of the one that the command sets."""
+    kept: list[str] = []
+    words = iter(shlex.split(run))
+    for word in words:
+        option, _, value = word.partition("=")
+        if word == "--set":
+            value = next(words, "")
+        if option == "--set" and re.match(r"confirm[.=]", value):
+            continue
+        kept += ["--set", value] if word == "--set" else [word]
+    return shlex.join([*kept, *confirmation_settings(seeds, after=after)])
+
+
 def verdict(
     estimates: Estimates | None,
     baselines: Mapping[str, Placement],
     *,
+    run: str,
     confirm_trainings: int = 0,
     confirm_seeds: int = 0,
     is_to_be_confirmed: bool = False,
@@ -52,9 +79,9 @@ def verdict(
     """Say whether any placement is better than the plain backbone, and than the best baseline that costs no more.
 
     Better means better at 95 %, for all compared placements taken together (a simultaneous credible band), so that the
-    best of many is not claimed for being the best of many. Where seeds are missing for that, say which, and how to add
-    them to a study whose confirmation has `confirm_trainings` trainings and at most `confirm_seeds` seeds; before these
-    it `is_to_be_confirmed`.
+    best of many is not claimed for being the best of many. Where seeds are missing for that, say which, and the command
+    that adds them: `run` goes on with the study, whose confirmation has `confirm_trainings` trainings and at most
+    `confirm_seeds` seeds; before these it `is_to_be_confirmed`.
     """
     plain = baselines["plain"]
     if estimates is None or plain not in estimates.position:
@@ -63,7 +90,7 @@ def verdict(
         remedy = (
             _CONFIRMED_LATER
             if is_to_be_confirmed
-            else _confirm(confirm_trainings, seeds=max(confirm_seeds, ADVISED_SEEDS))
+            else _confirm(run, after=confirm_trainings, seeds=max(confirm_seeds, ADVISED_SEEDS))
         )
         lack = f"{_one_seed(estimates, plain)}, and what a seed does to one training is not known before the second"
         missing = f"No verdict yet: {lack}. {remedy}"
@@ -110,11 +137,10 @@ def measured(estimates: Estimates | None) -> str:
     return "validation accuracy" if estimates is None or estimates.images is None else "accuracy on new images"
 
 
-def _confirm(confirm_trainings: int, *, seeds: int) -> str:
+def _confirm(run: str, *, seeds: int, after: int) -> str:
     """Say how to add seeds to a study that ends without them."""
-    change = "Change the confirmation in" if confirm_trainings else "Add a confirmation to"
-    section = confirmation(seeds, after=confirm_trainings)
-    return f"{change} the study file ({section}) and run the same command again: finished trainings are kept."
+    command = confirming(run, seeds=seeds, after=after)
+    return f"To train up to {seeds} seeds of the best placements, run `{command}`; finished trainings are kept."
 
 
 def _one_seed(estimates: Estimates, plain: Placement) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from seplace.effects.detectable import Scatter, detectable_gain
 from seplace.effects.estimates import Estimates
-from seplace.results.verdict import ADVISED_SEEDS, CONFIRMED, confirmation
+from seplace.results.verdict import ADVISED_SEEDS, CONFIRMED, confirmation, confirmation_settings
 from seplace.search.confirmation import CANDIDATES
 from seplace.search.pilot import load_pilot, validation_images_of
 from seplace.study.listed import first_of_each
@@ -147,7 +148,11 @@ def _seeds_of(config: StudyConfig) -> tuple[int, str]:
     may = "may end without a verdict" if search.seeds >= Estimates.FEWEST_SEEDS else "cannot end with a verdict"
     needs = f"This study {may}: at 95 % it needs two seeds of a placement and of the plain backbone."
     if confirm is None:
-        return ADVISED_SEEDS, f"{needs} Add to the study file: {confirmation(ADVISED_SEEDS)}"
+        options = shlex.join(confirmation_settings(ADVISED_SEEDS))
+        return (
+            ADVISED_SEEDS,
+            f"{needs} Add to the study file: {confirmation(ADVISED_SEEDS)}, or to the commands plan and run: {options}",
+        )
     if confirm.seeds < Estimates.FEWEST_SEEDS:
         return ADVISED_SEEDS, f"{needs} Set confirm.seeds to {ADVISED_SEEDS} (it is {confirm.seeds})."
     rule = f"Set confirm.trainings to {CONFIRMED} or more (it is {confirm.trainings})."

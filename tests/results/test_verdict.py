@@ -7,14 +7,16 @@ from seplace.arrays import ImageBits
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation
 from seplace.results.observations import estimates_of
-from seplace.results.verdict import claim_of, regret_sentence, rungs_sentence, verdict
+from seplace.results.verdict import claim_of, confirming, regret_sentence, rungs_sentence, verdict
 from tests.results.test_evaluation import CBAM, ECA, PLAIN, SE, evaluation, rows
 from tests.results.test_tables import BASE, DESIGN, MARKS, above
+
+RUN = "seplace run toy"
 
 
 def said(evaluations: list[Evaluation], *, names: tuple[str, ...] = tuple(MARKS)) -> str:
     estimates = estimates_of(DESIGN, evaluations, "flops", is_front_of_space=True) if evaluations else None
-    return verdict(estimates, {name: Placement.parse(MARKS[name]) for name in names})
+    return verdict(estimates, {name: Placement.parse(MARKS[name]) for name in names}, run=RUN)
 
 
 @pytest.mark.parametrize(
@@ -81,8 +83,8 @@ def test_one_seed_is_no_verdict_and_the_sentence_says_how_to_add_another():
     sentence = said(some_images(gain=20.0, seeds=1))
     assert sentence.startswith(
         "No verdict yet: the plain backbone was trained on one seed, and what a seed does to one training is not known "
-        "before the second. Add a confirmation to the study file (confirm: {seeds: 3, trainings: 18}) and run the same "
-        f"command again: finished trainings are kept. The highest estimate is that of {SE}: +"
+        "before the second. To train up to 3 seeds of the best placements, run `seplace run toy --set confirm.seeds=3 "
+        f"--set confirm.trainings=18`; finished trainings are kept. The highest estimate is that of {SE}: +"
     )
     assert "95 %" not in sentence.split(SE)[0]
     assert "All figures are about new images; the 400 validation images are a sample of them." in sentence
@@ -92,17 +94,26 @@ def test_one_seed_is_no_verdict_and_the_sentence_says_how_to_add_another():
 def test_a_confirmation_that_gave_no_second_seed_is_to_train_more():
     estimates = estimates_of(DESIGN, some_images(gain=20.0, seeds=1), "flops", is_front_of_space=True)
     plain = {"plain": Placement.parse(PLAIN)}
-    assert "(confirm: {seeds: 5, trainings: 40})" in verdict(estimates, plain, confirm_trainings=4, confirm_seeds=5)
-    sentence = verdict(estimates, plain, confirm_trainings=4)
-    assert "Change the confirmation in the study file (confirm: {seeds: 3, trainings: 22}) and run" in sentence
+    sentence = verdict(estimates, plain, run=RUN, confirm_trainings=4, confirm_seeds=5)
+    assert f"`{RUN} --set confirm.seeds=5 --set confirm.trainings=40`" in sentence
+    sentence = verdict(estimates, plain, run=RUN, confirm_trainings=4)
+    assert f"`{RUN} --set confirm.seeds=3 --set confirm.trainings=22`" in sentence
 
 
 def test_a_confirmation_that_is_still_to_come_is_not_to_be_changed():
     estimates = estimates_of(DESIGN, some_images(gain=20.0, seeds=1), "flops", is_front_of_space=True)
     plain = {"plain": Placement.parse(PLAIN)}
-    sentence = verdict(estimates, plain, confirm_trainings=4, is_to_be_confirmed=True)
+    sentence = verdict(estimates, plain, run=RUN, confirm_trainings=4, is_to_be_confirmed=True)
     assert " before the second. The confirmation that follows the search adds it. The highest estimate " in sentence
-    assert "study file" not in sentence
+    assert "--set" not in sentence
+
+
+@pytest.mark.parametrize("former", ["--set confirm.seeds=2", "--set=confirm.seeds=2", "--set 'confirm={seeds: 2}'"])
+def test_a_command_with_a_confirmation_gets_another(former):
+    again = f"seplace run 'my study.yaml' {former} --set training.epochs=5 --set confirm.trainings=4"
+    assert confirming(again, seeds=3, after=4) == (
+        "seplace run 'my study.yaml' --set training.epochs=5 --set confirm.seeds=3 --set confirm.trainings=22"
+    )
 
 
 def test_a_placement_without_a_second_seed_is_not_claimed():

@@ -44,7 +44,7 @@ def about_of(study: Reported) -> About:
         versions=tuple(tuple((name, str(text)) for name, text in each.items()) for each in provenance["versions"]),
         files=(("study.yaml", config.source_text), ("space.yaml", config.space_text)),
         commands=(
-            ("run it", command_of(config, study.folder, noted=study.command)),
+            ("run it", command_of(config, study.folder, noted=study.command, settings=study.settings)),
             ("make this page again", f"seplace report {folder}"),
         ),
     )

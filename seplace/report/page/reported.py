@@ -29,6 +29,7 @@ class Reported(Protocol):
     untested: str
     workers: str
     command: str | None
+    settings: tuple[str, ...]
 
     @property
     def rows(self) -> list[Evaluation]:
