@@ -11,6 +11,7 @@ import typer
 from seplace.cli import completion
 from seplace.cli.printing import show, show_sentences
 from seplace.errors import InputError
+from seplace.files.atomic import is_file
 from seplace.user_modules import import_from
 
 _FILES = ("space.yaml", "study.yaml")
@@ -36,6 +37,8 @@ def init(
     from seplace.draft.drafting import draft
 
     import_from(Path())
+    if (file := next((place for place in (output, *output.parents) if is_file(place)), None)) is not None:
+        raise InputError(f"--output {output}: {file} is a file; name a folder")
     there = [output / name for name in _FILES if (output / name).exists()]
     if there and not force:
         names = " and ".join(map(str, there))

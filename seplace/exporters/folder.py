@@ -16,7 +16,7 @@ import safetensors.torch
 from torch import nn
 
 from seplace.costs import COSTS
-from seplace.errors import InputError
+from seplace.errors import InputError, UnwritableFolder
 from seplace.exporters.form import Form
 from seplace.exporters.prediction import check_images, predict_text
 from seplace.exporters.readme import readme_text
@@ -28,7 +28,10 @@ _FORMAT_VERSION = 2
 
 
 def refuse_foreign(folder: Path, form: Form) -> None:
-    """Raise InputError unless `folder` is absent, empty, or holds an earlier export of this form and nothing else."""
+    """Raise InputError unless `folder` is absent, empty, or holds an earlier export of this form and nothing else.
+
+    Raises UnwritableFolder where the system refuses the path.
+    """
     try:
         if not folder.exists():
             return
@@ -36,7 +39,7 @@ def refuse_foreign(folder: Path, form: Form) -> None:
             raise InputError(f"{folder} is a file; an export is a folder")
         names = {path.name for path in folder.iterdir()}
     except OSError as error:
-        raise InputError(f"{folder}: no folder can be made there ({error.strerror})") from error
+        raise UnwritableFolder(f"{folder}: no folder can be made there ({error.strerror})") from error
     if not names:
         return
     foreign = sorted(names.difference(form.files, {"__pycache__"}))
@@ -144,7 +147,7 @@ def _sibling(folder: Path) -> Iterator[Path]:
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     except OSError as error:
-        raise InputError(f"{folder}: no folder can be made there ({error.strerror})") from error
+        raise UnwritableFolder(f"{folder}: no folder can be made there ({error.strerror})") from error
     temporary.chmod(0o755)
     try:
         yield temporary

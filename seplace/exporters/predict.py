@@ -51,6 +51,8 @@ def load() -> Callable[[Tensor], Tensor]:
 
 def classify(image: Any, *, top: int = 5) -> list[tuple[str, float]]:
     """Return the likeliest classes of an image with their probabilities, the likeliest first."""
+    if top < 1:
+        raise ValueError(f"top, the number of classes, is at least 1 (got {top})")
     classes, network = read_config()["classes"], load()
     with torch.inference_mode():
         probabilities = network(preprocess(image)[None])[0].softmax(0)
@@ -164,8 +166,10 @@ def main() -> None:
     parser.add_argument("image", type=Path)
     parser.add_argument("--top", type=int, default=5, help="number of classes (5)")
     given = parser.parse_args()
+    if given.top < 1:
+        parser.error(f"--top, the number of classes, is at least 1 (got {given.top})")
     try:
-        found = classify(given.image, top=max(1, given.top))
+        found = classify(given.image, top=given.top)
     except ModuleNotFoundError as error:
         name = {"PIL": "pillow"}.get(str(error.name), error.name)
         sys.exit(f"predict.py needs {name} (pip install {name})")

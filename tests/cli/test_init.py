@@ -34,6 +34,14 @@ def test_files_are_written_once_and_the_next_command_is_told(cli, tmp_path, monk
     assert load_study(tmp_path / "an other" / "study.yaml").data_root.samefile(tmp_path / "my-images")
 
 
+@pytest.mark.parametrize("name", ["notes.txt", "notes.txt/study"])
+def test_a_file_is_no_folder_to_write_into(cli, tmp_path, name):
+    (tmp_path / "notes.txt").write_text("mine")
+    code, _, errors = cli("init", tmp_path / "my-images", "--output", tmp_path / name)
+    assert code == 2
+    assert f"{tmp_path / 'notes.txt'} is a file; name a folder" in errors
+
+
 def test_a_wrong_folder_writes_nothing(cli, tmp_path):
     code, _, errors = cli("init", tmp_path / "nothing", "--output", tmp_path / "out")
     assert code == 3

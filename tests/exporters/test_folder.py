@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from seplace.errors import ExportMismatch, InputError
+from seplace.errors import ExportMismatch, InputError, UnwritableFolder
 from seplace.exporters import EXPORTERS
 from seplace.exporters.folder import weights
 from seplace.exporters.form import SHOWN
@@ -53,9 +53,9 @@ def content_of(folder):
 
 def test_folder_that_cannot_be_made_is_refused(tmp_path, trained, name):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="no folder can be made there"):
+    with pytest.raises(UnwritableFolder, match="no folder can be made there"):
         EXPORTERS[name](trained, tmp_path / ("x" * 300))
-    with pytest.raises(InputError, match="no folder can be made"):
+    with pytest.raises(UnwritableFolder, match="no folder can be made"):
         EXPORTERS[name](trained, tmp_path / "file" / "export")
 
 

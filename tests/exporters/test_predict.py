@@ -196,3 +196,13 @@ def test_a_stranger_tells_the_class_of_a_photo(tmp_path, trained, export):
         for value, place in zip(values.tolist(), places.tolist(), strict=True)
     ]
     assert done.stdout.splitlines() == expected
+
+
+def test_no_class_at_all_is_refused(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["predict.py", "photo.jpg", "--top", "0"])
+    with pytest.raises(SystemExit) as ended:
+        predict.main()
+    assert ended.value.code == 2
+    assert "--top, the number of classes, is at least 1 (got 0)" in capsys.readouterr().err
+    with pytest.raises(ValueError, match=r"at least 1 \(got 0\)"):
+        predict.classify("photo.jpg", top=0)
