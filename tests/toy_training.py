@@ -12,6 +12,7 @@ from seplace.training.fit import train
 
 CPU = torch.device("cpu")
 EPOCHS, BATCHES = 4, 3
+ADAMW = {"optimizer": "adamw", "momentum": None, "betas": (0.8, 0.99), "learning_rate": 0.01}
 
 
 def recipe(**changes) -> Recipe:
@@ -63,6 +64,14 @@ def network() -> nn.Module:
             nn.Flatten(),
             nn.Linear(24, 5),
         )
+
+
+def overflowing() -> nn.Module:
+    """The network with such weights that its first gradients overflow in fp16."""
+    net = network()
+    with torch.no_grad():
+        net[5].weight *= 30
+    return net
 
 
 def trained(recipe: Recipe, *, checkpoint: Checkpoint | None = None, on_epoch=lambda _: None, start=None):

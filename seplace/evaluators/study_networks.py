@@ -12,7 +12,7 @@ from torch import nn
 from seplace.datasets import DATASETS
 from seplace.datasets.image_set import ImageSet, Split, load_image_set
 from seplace.datasets.loader import Augmentation, BatchLoader
-from seplace.errors import DamagedImages, DataError, DeviceUnavailable
+from seplace.errors import DamagedImages, DataError
 from seplace.evaluators.data_look import look_at_study
 from seplace.evaluators.new_parts import new_modules
 from seplace.freezing import freeze_backbone
@@ -21,7 +21,7 @@ from seplace.placement import Placement
 from seplace.seeds import derive_seed
 from seplace.study.config import StudyConfig
 from seplace.study.recipe import Recipe
-from seplace.training.devices import has_bf16
+from seplace.training.devices import require_precision
 from seplace.training.fit import CurvePoint, train
 from seplace.training.score import Score, measure_score
 from seplace.user_code import user_errors_if
@@ -31,12 +31,11 @@ class StudyNetworks:
     """Builds and scores networks of one study on one device; the data set is read once."""
 
     def __init__(self, config: StudyConfig, *, device: str) -> None:
-        """Raise DeviceUnavailable where the recipe asks for bf16 and the device has none."""
+        """Raise DeviceUnavailable where the device does not train in the recipe's precision."""
         self.config = config
         self.device = torch.device(device)
         self._new: dict[str, frozenset[str]] = {}
-        if config.training.precision == "bf16" and not has_bf16(self.device):
-            raise DeviceUnavailable(f"{torch.cuda.get_device_name(self.device)} has no bf16: use precision fp32")
+        require_precision(config.training.precision, self.device)
 
     @cached_property
     def images(self) -> ImageSet:

@@ -20,7 +20,7 @@ def cosine_factor(step: int, *, warmup: int, total: int) -> float:
 
 
 class Recipe(Section):
-    """How networks are trained: SGD with momentum and a schedule by the step; what is off by default adds nothing."""
+    """How networks are trained: an optimizer and a schedule by the step; what is off by default adds nothing."""
 
     epochs: Annotated[int, Field(ge=1, le=1_000_000)]
     """The number of passes over the training images."""
@@ -28,12 +28,18 @@ class Recipe(Section):
     """The number of images of a step."""
     accumulate: Annotated[int, Field(ge=1, le=1_000_000)] = 1
     """The parts of a batch that pass one after the other, gradients summed: less memory, batch norm over each part."""
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    """`sgd` with momentum, or `adamw` (Loshchilov and Hutter, arXiv:1711.05101)."""
     learning_rate: Positive
     """The peak of the schedule."""
-    momentum: Share
-    """The momentum of SGD."""
+    momentum: Share | None = None
+    """The momentum of SGD, which needs it; 0 is plain SGD."""
+    betas: tuple[Share, Share] = (0.9, 0.999)
+    """The decays of AdamW's averages of the gradient and of its square."""
     weight_decay: NotNegative
-    """The weight decay of all parameters."""
+    """The weight decay of matrices and kernels; biases and the weights of norms have none."""
+    gradient_clip_norm: Positive | None = None
+    """The largest norm of the gradient of all parameters together, a longer one is shortened; by default off."""
     schedule: Literal["cosine", "one_cycle"]
     """How the learning rate falls after the warm-up: along a cosine, or linearly as in the one-cycle policy."""
     nesterov: bool = False
@@ -44,8 +50,8 @@ class Recipe(Section):
     """The share of the label that is spread over all classes."""
     ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
     """The decay by the step of averaged weights, which are evaluated instead of the last ones; by default off."""
-    precision: Literal["fp32", "bf16"] = "fp32"
-    """`bf16` trains under autocast."""
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """`bf16` trains under autocast, and so does `fp16`, on GPUs alone and with a loss that is scaled as it needs."""
     channels_last: bool = False
     """Whether images and weights lie in memory with their channels last, which is often faster."""
     compile: bool = False

@@ -17,6 +17,7 @@ from seplace.proxies import PROXIES
 from seplace.registry import Registry
 from seplace.samplers import SAMPLERS
 from seplace.study.listed import listed_placement
+from seplace.study.recipe_rules import recipe_problems
 from seplace.study.study_file import StudyFile
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def cross_checks(checked: Checked[StudyFile], space: SearchSpace | None) -> list
         *_path_problems(checked),
         *_evaluator_problems(checked),
         *_training_problems(checked),
+        *recipe_problems(checked),
         *_validation_problems(checked),
         *_image_size_problems(checked, space),
         *_listed_problems(checked, space),
@@ -123,9 +125,6 @@ def _training_problems(checked: Checked[StudyFile]) -> list[Problem]:
     if epochs is not None and warmup is not None and warmup >= epochs:
         rule = f"must be less than the {epochs:,} epochs of the training"
         problems.append(checked.document.problem(("training", "warmup_epochs"), rule, got=spelled(warmup)))
-    if checked.sound("training", "nesterov") and checked.sound("training", "momentum") == 0:
-        rule = "needs a momentum greater than 0"
-        problems.append(checked.document.problem(("training", "nesterov"), rule, got="true"))
     batch, parts = checked.sound("training", "batch_size"), checked.sound("training", "accumulate")
     if batch is not None and parts is not None and batch % parts:
         rule = f"must divide the {batch:,} images of a batch into equal parts"

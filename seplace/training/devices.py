@@ -61,6 +61,14 @@ def has_bf16(device: torch.device) -> bool:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
+def require_precision(precision: str, device: torch.device) -> None:
+    """Raise DeviceUnavailable where a device does not train in a precision."""
+    if precision == "bf16" and not has_bf16(device):
+        raise DeviceUnavailable(f"{torch.cuda.get_device_name(device)} has no bf16: use precision fp32 or fp16")
+    if precision == "fp16" and device.type != "cuda":
+        raise DeviceUnavailable("precision fp16 needs a GPU, and this training runs on the CPU: use fp32 or bf16")
+
+
 def synchronize(device: torch.device) -> None:
     """Wait until a device has done what it was given; a CPU has."""
     if device.type == "cuda":

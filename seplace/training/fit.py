@@ -10,19 +10,20 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self, cast
+from typing import Any, Literal, Protocol, Self, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
+from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from seplace.arrays import ImageBits
 from seplace.errors import TrainingFailed
-from seplace.study.recipe import Recipe, cosine_factor
+from seplace.study.recipe import Recipe
 from seplace.training.allocator import keep_freed_memory
 from seplace.training.checkpoints import Checkpoint, read_checkpoint, resume_point, write_checkpoint
+from seplace.training.optimization import optimizer_of, schedule_of, take_step, trainable_parameters
 from seplace.training.score import Batches, Score, measure_score
 from seplace.user_code import is_out_of_memory, out_of_memory_message
 
@@ -30,6 +31,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # deprecations inside Lightning's own imports
     import pytorch_lightning as lightning
     from lightning_fabric.plugins import CheckpointIO
+    from pytorch_lightning.plugins import MixedPrecision
     from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 
 logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
@@ -106,6 +108,7 @@ class Classifier(lightning.LightningModule):
         self.network = network
         self.forward_network = torch.compile(network) if recipe.compile else network
         self.recipe = recipe
+        self.learning = trainable_parameters(network)
         self.batches = batches
         self.steps_per_epoch = len(batches)
         self.validation = validation
@@ -128,41 +131,10 @@ class Classifier(lightning.LightningModule):
         return self.network if self.averaged is None else self.averaged.module
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """Return SGD with a schedule by step; weight decay is on matrices and kernels only."""
-        recipe = self.recipe
-        parameters = trainable_parameters(self.network)
-        optimizer = torch.optim.SGD(
-            [
-                {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
-                {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-            ],
-            lr=recipe.learning_rate,
-            momentum=recipe.momentum,
-            nesterov=recipe.nesterov,
-            fused=True,
-        )
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": self._schedule(optimizer), "interval": "step"},
-        }
-
-    def _schedule(self, optimizer: torch.optim.Optimizer) -> LRScheduler:
-        recipe = self.recipe
-        total = recipe.epochs * self.steps_per_epoch
-        warmup = round(recipe.warmup_epochs * self.steps_per_epoch)
-        if recipe.schedule == "one_cycle":
-            return OneCycleLR(
-                optimizer,
-                max_lr=recipe.learning_rate,
-                total_steps=total + 1,
-                pct_start=max(warmup, 1) / total,
-                cycle_momentum=False,
-            )
-
-        def cosine(step: int) -> float:
-            return cosine_factor(step, warmup=warmup, total=total)
-
-        return LambdaLR(optimizer, cosine)
+        """Return the recipe's optimizer with its schedule by the step."""
+        optimizer = optimizer_of(self.recipe, self.learning)
+        schedule = schedule_of(self.recipe, optimizer, steps_per_epoch=self.steps_per_epoch)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_train_epoch_start(self) -> None:
         """Set the loader to this epoch's order and augmentation."""
@@ -170,6 +142,8 @@ class Classifier(lightning.LightningModule):
         self.loss_sum = torch.zeros((), device=self.device)
         self.optimizer = cast(torch.optim.Optimizer, self.optimizers(use_pl_optimizer=False))
         self.schedule = cast(LRScheduler, self.lr_schedulers())
+        precision = self.trainer.precision_plugin
+        self.scaler = precision.scaler if isinstance(precision, MixedPrecision) else None
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:  # noqa: ARG002 - Lightning's
         """Take one step of the optimizer and of its schedule; the sum of losses stays on the device."""
@@ -183,7 +157,9 @@ class Classifier(lightning.LightningModule):
             loss = loss if parts == 1 else loss / parts  # of equal size
             self.manual_backward(loss)
             self.loss_sum.add_(loss.detach())
-        self.optimizer.step()
+        take_step(
+            self.optimizer, parameters=self.learning, clip_norm=self.recipe.gradient_clip_norm, scaler=self.scaler
+        )
         self.schedule.step()
         if self.averaged is not None:
             self.averaged.update_parameters(self.network)
@@ -239,11 +215,6 @@ class AtomicCheckpoints(CheckpointIO):
         Path(path).unlink(missing_ok=True)
 
 
-def trainable_parameters(network: nn.Module) -> list[nn.Parameter]:
-    """Return the parameters that learn."""
-    return [parameter for parameter in network.parameters() if parameter.requires_grad]
-
-
 def _constant_curve(
     network: nn.Module,
     *,
@@ -263,6 +234,13 @@ def _constant_curve(
         for epoch in sorted(scored)
         if epoch <= until
     ]
+
+
+def _mixed_precision(recipe: Recipe, device: torch.device) -> list[MixedPrecision]:
+    """Return Lightning's plugin for a recipe in half precision; named by itself it is not replaced on a CPU."""
+    names: dict[str, Literal["bf16-mixed", "16-mixed"]] = {"bf16": "bf16-mixed", "fp16": "16-mixed"}
+    name = names.get(recipe.precision)
+    return [] if name is None else [MixedPrecision(name, device.type)]
 
 
 @contextmanager
@@ -333,9 +311,8 @@ def train(
     trainer = lightning.Trainer(
         accelerator="gpu" if device.type == "cuda" else "cpu",
         devices=[device.index or 0] if device.type == "cuda" else 1,
-        precision="bf16-mixed" if recipe.precision == "bf16" else "32-true",
         max_epochs=max(until, reached),  # a checkpoint may be beyond `until`: its curve has the earlier epochs
-        plugins=[AtomicCheckpoints()],
+        plugins=[AtomicCheckpoints(), *_mixed_precision(recipe, device)],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -347,6 +324,8 @@ def train(
         # The loaders hold the data in memory and need no worker processes.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*`isinstance.*LeafSpec.*")
+        # In fp16 the first steps may be left out, by intention.
+        warnings.filterwarnings("ignore", message=".*lr_scheduler.step.*before.*optimizer.step.*")
         # The batch norms of a frozen backbone are in eval mode by intention.
         warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")
         trainer.fit(classifier, train_dataloaders=batches, ckpt_path=resume, weights_only=True)

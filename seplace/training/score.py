@@ -43,6 +43,7 @@ def measure_score(network: nn.Module, batches: Batches, *, precision: str) -> Sc
     import torch
     import torch.nn.functional as F
 
+    half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
     was_training = network.training
     network.eval()
     right: list[Tensor] = []
@@ -50,7 +51,7 @@ def measure_score(network: nn.Module, batches: Batches, *, precision: str) -> Sc
     among_five: Tensor | int | None = 0
     with torch.inference_mode():
         for images, labels in batches:
-            with torch.autocast(images.device.type, torch.bfloat16) if precision == "bf16" else nullcontext():
+            with torch.autocast(images.device.type, half) if half is not None else nullcontext():
                 logits = network(images)
             logits = logits.float()
             right.append(logits.argmax(1) == labels)

@@ -47,6 +47,8 @@ def _value(annotation: object, metadata: tuple[Any, ...] = ()) -> str:
         return _value(next(each for each in inside if each is not type(None)), metadata)
     if origin is Literal:
         return " or ".join(f"`{each}`" for each in inside)
+    if origin is tuple and inside[-1] is not Ellipsis:
+        return f"list of {len(inside)}: {_value(inside[0])}"
     if origin is tuple:
         return f"list of: {_value(inside[0])}"
     if origin is dict:
@@ -91,12 +93,17 @@ def rows_of(model: type[BaseModel]) -> list[list[str]]:
 
 
 def blocks_of(model: type[BaseModel]) -> list[tuple[str, type[BaseModel]]]:
-    """Return the blocks inside a model with the keys at which they stand, in order; one that stands twice once."""
+    """Return the blocks inside a model with the keys at which they stand, in order; one that stands twice once.
+
+    Blocks inside a block follow it, with dotted keys.
+    """
     found: dict[type[BaseModel], str] = {}
     for name, info in model.model_fields.items():
         inner = _model(info.annotation)
-        if inner is not None:
-            found[inner] = f"{found[inner]}`, `{name}" if inner in found else name
+        if inner is None:
+            continue
+        for key, block in [(name, inner), *((f"{name}.{key}", block) for key, block in blocks_of(inner))]:
+            found[block] = f"{found[block]}`, `{key}" if block in found else key
     return [(name, block) for block, name in found.items()]
 
 

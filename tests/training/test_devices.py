@@ -12,6 +12,7 @@ from seplace.training.devices import (
     has_bf16,
     held_memory,
     release_memory,
+    require_precision,
     resolve_device,
     share_memory,
     synchronize,
@@ -104,3 +105,14 @@ def test_what_is_asked_of_a_gpu(calls: list[tuple[object, ...]], monkeypatch: py
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: SimpleNamespace(major=8))
     assert has_bf16(GPU)
     assert gpus_of("auto") == 2
+
+
+@pytest.mark.usefixtures("calls")
+def test_a_precision_that_a_device_does_not_train_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "an old GPU")
+    for precision, device in (("fp32", CPU), ("bf16", CPU), ("fp32", GPU), ("fp16", GPU)):
+        require_precision(precision, device)
+    with pytest.raises(DeviceUnavailable, match="fp16 needs a GPU, and this training runs on the CPU"):
+        require_precision("fp16", CPU)
+    with pytest.raises(DeviceUnavailable, match="an old GPU has no bf16: use precision fp32 or fp16"):
+        require_precision("bf16", GPU)

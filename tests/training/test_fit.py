@@ -12,7 +12,17 @@ from seplace.freezing import freeze_backbone
 from seplace.study.recipe import Recipe
 from seplace.training.score import Score, measure_score
 from tests.networks import network_of
-from tests.toy_training import EPOCHS, assert_equal, network, recipe, trained, training_batches, validation
+from tests.toy_training import (
+    ADAMW,
+    EPOCHS,
+    assert_equal,
+    network,
+    overflowing,
+    recipe,
+    trained,
+    training_batches,
+    validation,
+)
 
 
 def trained_by_hand(recipe: Recipe) -> tuple[nn.Module, list[float]]:
@@ -20,13 +30,13 @@ def trained_by_hand(recipe: Recipe) -> tuple[nn.Module, list[float]]:
     net, averaged = network(), None
     kernels = [p for p in net.parameters() if p.ndim > 1]
     others = [p for p in net.parameters() if p.ndim == 1]
-    optimizer = torch.optim.SGD(
-        [{"params": kernels, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}],
-        lr=recipe.learning_rate,
-        momentum=recipe.momentum,
-        nesterov=recipe.nesterov,
-        fused=True,
-    )
+    groups = [{"params": kernels, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    if recipe.optimizer == "adamw":
+        optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=recipe.betas, fused=True)
+    else:
+        optimizer = torch.optim.SGD(
+            groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=recipe.nesterov, fused=True
+        )
     batches = training_batches()
     total, warmup = recipe.epochs * len(batches), round(recipe.warmup_epochs * len(batches))
     one_cycle = None
@@ -34,7 +44,7 @@ def trained_by_hand(recipe: Recipe) -> tuple[nn.Module, list[float]]:
         one_cycle = OneCycleLR(
             optimizer, recipe.learning_rate, total + 1, pct_start=max(1, warmup) / total, cycle_momentum=False
         )
-    losses, step = [], 0
+    losses, step, clipped = [], 0, []
     for epoch in range(recipe.epochs):
         batches.set_epoch(epoch)
         epoch_losses = []
@@ -50,6 +60,11 @@ def trained_by_hand(recipe: Recipe) -> tuple[nn.Module, list[float]]:
             loss = F.cross_entropy(net(images), labels, label_smoothing=recipe.label_smoothing)
             optimizer.zero_grad()
             loss.backward()
+            if recipe.gradient_clip_norm is not None:
+                norm = torch.stack([p.grad.norm() for p in net.parameters()]).norm()
+                for parameter in net.parameters():
+                    parameter.grad *= (recipe.gradient_clip_norm / (norm + 1e-6)).clamp(max=1)
+                clipped.append(float(norm))
             optimizer.step()
             if one_cycle is not None:
                 one_cycle.step()
@@ -64,6 +79,8 @@ def trained_by_hand(recipe: Recipe) -> tuple[nn.Module, list[float]]:
         losses.append(float(np.mean(epoch_losses)))
     if averaged is not None:
         net.load_state_dict(averaged)
+    if recipe.gradient_clip_norm is not None:
+        assert min(clipped) < recipe.gradient_clip_norm < max(clipped)
     return net.eval(), losses
 
 
@@ -78,6 +95,8 @@ def trained_by_hand(recipe: Recipe) -> tuple[nn.Module, list[float]]:
         pytest.param({"label_smoothing": 0.1}, id="label smoothing"),
         pytest.param({"ema_decay": 0.8}, id="averaged weights"),
         pytest.param({"epochs": 1}, id="a single epoch"),
+        pytest.param(ADAMW, id="AdamW"),
+        pytest.param(ADAMW | {"gradient_clip_norm": 0.5}, id="clipped gradients"),
     ],
 )
 def test_equals_a_bare_loop_to_the_last_bit(changes):
@@ -179,13 +198,20 @@ def test_another_error_stays_what_it_is():
     assert not isinstance(caught.value, TrainingFailed)
 
 
-@pytest.mark.parametrize("changes", [{"precision": "bf16"}, {"channels_last": True}])
+@pytest.mark.parametrize("changes", [{"precision": "bf16"}, {"precision": "fp16"}, {"channels_last": True}])
 def test_other_precisions_and_layouts_train_too(changes):
     _, curve = trained(recipe(**changes))
     _, plain = trained(recipe())
     assert math.isfinite(curve[-1].cross_entropy)
     assert curve[-1].train_loss == pytest.approx(plain[-1].train_loss, abs=0.1)
     assert next(trained(recipe(**changes))[0].parameters()).dtype == torch.float32
+
+
+def test_steps_whose_gradients_overflow_in_fp16_are_left_out():
+    (_, half), (_, single) = (
+        trained(recipe(precision=precision), start=overflowing()) for precision in ("fp16", "fp32")
+    )
+    assert half[-1].train_loss == pytest.approx(single[-1].train_loss, rel=0.1)
 
 
 @pytest.mark.parametrize("choice", ["se2", "eca.cross", "gc2", "sk4.kernel", "simam.post"])

@@ -1,6 +1,7 @@
 """Trainings that are interrupted or stop at a rung, and go on from their checkpoints."""
 
 import io
+import itertools
 import os
 import pickle
 import warnings
@@ -11,15 +12,34 @@ import torch
 from seplace.files.atomic import sha256_of
 from seplace.training.checkpoints import Checkpoint, resume_point, write_checkpoint
 from seplace.training.fit import train
-from tests.toy_training import CPU, EPOCHS, assert_equal, network, recipe, trained, training_batches, validation
+from tests.toy_training import (
+    ADAMW,
+    CPU,
+    EPOCHS,
+    assert_equal,
+    network,
+    overflowing,
+    recipe,
+    trained,
+    training_batches,
+    validation,
+)
 
 
 class Stop(Exception):
     """What interrupts a training here."""
 
 
-@pytest.mark.parametrize("changes", [{}, {"ema_decay": 0.8}, {"schedule": "one_cycle", "nesterov": True}])
-@pytest.mark.parametrize("epoch", range(1, EPOCHS))
+SGD = [{}, {"ema_decay": 0.8}, {"schedule": "one_cycle", "nesterov": True}]
+OTHERS = [
+    ADAMW | {"gradient_clip_norm": 0.5},
+    {"precision": "fp16"},  # the scale of its loss is part of the training
+]
+
+
+@pytest.mark.parametrize(
+    ("changes", "epoch"), [*itertools.product(SGD, range(1, EPOCHS)), *((changes, 2) for changes in OTHERS)]
+)
 def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path, changes, epoch):
     checkpoint = Checkpoint(path=tmp_path / "a.ckpt", every_seconds=0)
     epochs = []
@@ -28,10 +48,11 @@ def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path, changes, epoch
         if at == epoch:
             raise Stop
 
+    start = network if changes.get("precision") != "fp16" else overflowing
     with pytest.raises(Stop):
-        trained(recipe(**changes), checkpoint=checkpoint, on_epoch=stop)
-    resumed, resumed_curve = trained(recipe(**changes), checkpoint=checkpoint, on_epoch=epochs.append)
-    whole, whole_curve = trained(recipe(**changes))
+        trained(recipe(**changes), checkpoint=checkpoint, on_epoch=stop, start=start())
+    resumed, resumed_curve = trained(recipe(**changes), checkpoint=checkpoint, on_epoch=epochs.append, start=start())
+    whole, whole_curve = trained(recipe(**changes), start=start())
     assert epochs == list(range(epoch + 1, EPOCHS + 1))
     assert_equal(resumed, whole)
     assert resumed_curve == whole_curve
