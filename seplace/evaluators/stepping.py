@@ -97,7 +97,8 @@ def train_in_windows(
     Nothing happens where nothing learns. The learning rate is tiny, so that nothing diverges, and nothing is compiled,
     which would take longer than all windows. Raises TrainingFailed (`oom`) where memory runs out.
     """
-    from seplace.training.fit import train, trainable_parameters
+    from seplace.training.fit import train
+    from seplace.training.optimization import trainable_parameters
 
     network = networks.startable(placement, seed=0)
     if not trainable_parameters(network):

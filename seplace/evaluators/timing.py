@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from seplace.errors import DeviceUnavailable, TrainingFailed
-from seplace.training.fit import train, trainable_parameters
+from seplace.training.fit import train
+from seplace.training.optimization import trainable_parameters
 from seplace.training.score import measure_score
 
 if TYPE_CHECKING:
