@@ -55,7 +55,7 @@ class Augmentation:
     randaugment: RandAugment | None = None
     """Random operations on the pixels, after crop and flip."""
     mixup: Mixing | None = None
-    """Batches of which each image is a weighted mean of two (Zhang et al., arXiv:1710.09412)."""
+    """Batches whose images are weighted means of two (Zhang et al., arXiv:1710.09412)."""
     cutmix: Mixing | None = None
     """Batches in which a box of each image comes from another one (Yun et al., arXiv:1905.04899)."""
 

@@ -1,4 +1,4 @@
-"""Random numbers for each image of an epoch, of which any part can be drawn by itself."""
+"""Random numbers for each image of an epoch, drawn whole or in parts."""
 
 from __future__ import annotations
 

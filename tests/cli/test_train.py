@@ -25,7 +25,7 @@ def test_a_placement_is_trained_longer_and_on_all_images_and_exported(cli, finis
 
     written: list[TrainedNetwork] = []
     exporters = {"source": lambda network, folder: written.append(network) or folder}
-    monkeypatch.setattr("seplace.exporters.EXPORTERS", exporters)
+    monkeypatch.setattr("seplace.api.exporting.EXPORTERS", exporters)
     code, output, _ = cli("export", copy, "--pick", "se4-eca-none", "--trained", "epochs2-train-validation")
     assert code == 0
     assert output.rstrip().endswith("se4-eca-none_epochs2-train-validation")

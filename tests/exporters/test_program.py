@@ -235,7 +235,7 @@ def test_results_are_exported_as_asked(finished, tmp_path, monkeypatch):
     results = seplace.load(finished)
     assert (results.export(tmp_path / "asked", exporter="program") / "model.pt2").exists()
     assert (results.export(tmp_path / "default") / "model.py").exists()
-    monkeypatch.setattr("seplace.exporters.exporter_for", lambda backbone: {CIFAR: "program"}[backbone.text])
+    monkeypatch.setattr("seplace.api.exporting.exporter_for", lambda backbone: {CIFAR: "program"}[backbone.text])
     assert (results.export(tmp_path / "other_default") / "model.pt2").exists()
 
 
