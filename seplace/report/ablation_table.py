@@ -39,8 +39,10 @@ def ablation_table(table: pd.DataFrame, *, name: str, data: str) -> FittedTable:
     titles = {record["list"]: record["paper"] for record in records if record["paper"]}
     notes = [
         Note(
-            text="accuracy, gain: means over seeds ± standard error; the gain is paired with the plain backbone by seed"
-        )
+            text="accuracy: mean over seeds, adjusted for seed effects (what a seed adds to all placements alike is "
+            "taken off), ± standard error of the adjusted values; the single trainings are in evaluations.csv"
+        ),
+        Note(text="gain: mean difference to the plain backbone on the same seeds ± standard error"),
     ]
     if titles:
         sources = "; ".join(f"{title}: {paper}" for title, paper in titles.items())

@@ -116,7 +116,8 @@ class LiveView:
         if standing is not None and standing.best_accuracy is not None:
             seeds = f"{'mean of ' * (standing.best_seeds > 1)}{counted(standing.best_seeds, 'seed')}"
             best = f"{standing.best_accuracy:.2f} %  {standing.best} ({seeds})"
-            front = f"{counted(standing.front_size, 'placement')}, hypervolume {standing.hypervolume:.4f}"
+            size = counted(standing.front_size, "placement")
+            front = f"{size}, hypervolume {standing.hypervolume:.4f} (observed; the end has estimates)"
         busy = min(progress.running, progress.workers)
         waiting = progress.running - busy
         trained = f"{progress.trained:,}{f', {progress.failed} failed' if progress.failed else ''}"

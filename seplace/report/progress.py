@@ -92,10 +92,10 @@ class ProgressLines:
         self._write(f"{progress.phase} {count(progress)}, {standing(progress)}{self._fall(progress.standing)}")
 
     def _fall(self, now: Standing | None) -> str:
-        """Explain why the best accuracy is lower than in the line before."""
+        """Explain why the accuracy of the best is lower than in the line before."""
         before, self._best = self._best, now
         if before is None or now is None or before.best_accuracy is None or now.best_accuracy is None:
             return ""
         if round(now.best_accuracy, 2) >= round(before.best_accuracy, 2):
             return ""
-        return "; the best is lower than before: it is a mean over seeds, and more of them were trained"
+        return "; the best is lower than before: more seeds were trained, and placements compete by means over seeds"

@@ -36,8 +36,9 @@ def ablation_frame(
 
     list: the title of the list; placement; label: the choice where it stands in all stages, else the placement
     n: number of seeds, 0 where it was not trained
-    accuracy (validation, percent), gain (over the plain backbone, paired by seed): plain means over seeds with standard
-        errors; test_accuracy and test_gain where the test split was read
+    accuracy (validation, percent): mean over seeds, adjusted for seed effects, with the standard error of the adjusted
+        values; gain (over the plain backbone): mean of the differences on the same seed, with its standard error;
+        test_accuracy and test_gain where the test split was read
     every counted cost and its extra over the plain backbone
     paper, paper_network, paper_top1_error, paper_top5_error (percent), paper_gain (lower top-1 error than the plain
         network, in points): of another network on other images, where a table of a paper has the title of the list

@@ -1,4 +1,4 @@
-"""Evaluations by placement: means over seeds, and the front of these means.
+"""Evaluations by placement: means over seeds, adjusted for seed effects, and the front of these means.
 
 Directions become losses here, where evaluations become arrays.
 """
@@ -42,6 +42,11 @@ class PlacementSummary:
         """The mean accuracy over seeds in percent, adjusted for which seeds they were."""
         values = self.adjusted_accuracies
         return values[0] if len(values) == 1 else float(np.mean(values))
+
+    @property
+    def own_accuracy(self) -> float:
+        """The mean of the accuracies in percent as they were."""
+        return float(np.mean(list(self.accuracies.values())))
 
     @property
     def adjusted_accuracies(self) -> list[float]:

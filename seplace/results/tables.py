@@ -1,7 +1,7 @@
 """The tables of a study: one row for each evaluation, training at a rung, placement, or front point.
 
 An accuracy or a gain is a posterior mean with a 90 % credible interval. The best of many noisy means is too good to be
-true; plain means stand beside the estimates as `observed_…`.
+true; means over seeds stand beside the estimates as `observed_…`; single trainings are in the table of evaluations.
 """
 
 from __future__ import annotations
@@ -146,8 +146,9 @@ def placements_frame(
     accuracy, gain (over the plain backbone), gain_vs_baseline (over best_baseline, the best baseline that costs no
         more): posterior means in percent or points, with _lower and _upper of a 90 % credible interval
     p_better: the probability of a gain above 0
-    observed_accuracy (mean over seeds, adjusted for seed effects), observed_gain (paired by seed, of gain_pairs seeds),
-        cross_entropy (nats): each with its standard error over seeds
+    observed_accuracy (mean over seeds, adjusted for seed effects; the standard error is that of the adjusted values),
+        observed_gain (paired by seed, of gain_pairs seeds), cross_entropy (nats): each with its standard error over
+        seeds
     top5_accuracy, test_top5_accuracy: means in percent over the seeds where they are known, with standard errors
         over seeds; the columns are left out where no training knows its top-5 accuracy, as with five classes or fewer
     Of more than MOST placements the most promising and the baselines have estimates.

@@ -18,9 +18,9 @@ class Standing:
     hypervolume: float
     """Share of the box from 0 to 100 % accuracy and over the range of the cost."""
     best_accuracy: float | None
-    """Greatest mean validation accuracy in percent; it may fall when the best placement is trained on another seed."""
+    """The mean validation accuracy in percent of the best placement, of its own trainings as they were."""
     best: Placement | None
-    """The placement that has it."""
+    """The placement with the greatest mean accuracy, adjusted for seed effects; it may change with any training."""
     best_seeds: int
     """The seeds of that placement."""
 
@@ -65,7 +65,7 @@ def standing_of(evaluations: Iterable[Evaluation], cost: str, cost_range: tuple[
     return Standing(
         front_size=len(front_of(summaries, cost)),
         hypervolume=relative_hypervolume(summaries, cost, cost_range or (min(known), max(known))),
-        best_accuracy=best.accuracy,
+        best_accuracy=best.own_accuracy,
         best=best.placement,
         best_seeds=best.n,
     )

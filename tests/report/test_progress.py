@@ -71,7 +71,7 @@ def test_the_live_view_fits_and_keeps_its_height(width: int) -> None:
             "2:10",
             "31/60  about 2 min left",
             "97.32 %  none-se8-none (mean of 2 seeds)",
-            "4 placements, hypervolume 0.6123",
+            "4 placements, hypervolume 0.6123 (observed; the end has estimates)",
             "7, 1 failed",
             "2 of 2 busy, 3 waiting",
             "96.90 %  █▄▃▂▂▁▁▁ loss 0.312",
@@ -138,7 +138,7 @@ def test_lines_are_written_for_each_phase_and_say_why_the_best_falls() -> None:
         "test 0/3",
         "test 3/3",
     ]
-    assert [" is lower than before: it is a mean over seeds" in line for line in written] == [False, True, *[False] * 4]
+    assert [" is lower than before: more seeds were trained" in line for line in written] == [False, True, *[False] * 4]
     hours = ProgressLines(written.append)
     hours.show(some_progress(done=0.25, total=1))
     assert written[-1].startswith("search 25 % of its time, ")
