@@ -4,8 +4,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from seplace.datasets.augmentation import Augmentation, Mixing, RandAugment, RandomResizedCrop
 from seplace.datasets.image_set import Split
-from seplace.datasets.loader import Augmentation, BatchLoader
+from seplace.datasets.loader import BatchLoader
 from seplace.study.recipe import Recipe
 from seplace.training.checkpoints import Checkpoint
 from seplace.training.fit import train
@@ -32,16 +33,31 @@ def split(count: int = 16 * BATCHES, seed: int = 0) -> Split:
     return Split(random.integers(0, 256, (count, 1, 8, 8), dtype=np.uint8), random.integers(0, 5, count))
 
 
-def loader(split: Split, *, shuffle_seed: int | None, channels_last: bool = False) -> BatchLoader:
+PADDED = Augmentation(crop_padding=1, flip=True, cutout=2)
+MIXED = Augmentation(
+    crop_padding=0,
+    flip=True,
+    cutout=2,
+    random_resized_crop=RandomResizedCrop(),
+    randaugment=RandAugment(layers=2, magnitude=9),
+    mixup=Mixing(alpha=0.2, probability=0.5),
+    cutmix=Mixing(alpha=1.0, probability=0.5),
+)
+
+
+def loader(
+    split: Split, *, shuffle_seed: int | None, channels_last: bool = False, augmentation: Augmentation = PADDED
+) -> BatchLoader:
     return BatchLoader(
         split,
         batch_size=16,
         mean=(0.5,),
         std=(0.25,),
         device=CPU,
-        augmentation=None if shuffle_seed is None else Augmentation(crop_padding=1, flip=True, cutout=2),
+        augmentation=None if shuffle_seed is None else augmentation,
         shuffle_seed=shuffle_seed,
         memory_format=torch.channels_last if channels_last else torch.contiguous_format,
+        classes=5,
     )
 
 
@@ -74,12 +90,19 @@ def overflowing() -> nn.Module:
     return net
 
 
-def trained(recipe: Recipe, *, checkpoint: Checkpoint | None = None, on_epoch=lambda _: None, start=None):
+def trained(
+    recipe: Recipe,
+    *,
+    checkpoint: Checkpoint | None = None,
+    on_epoch=lambda _: None,
+    start=None,
+    augmentation: Augmentation = PADDED,
+):
     layout = {"channels_last": recipe.channels_last}
     return train(
         start or network(),
         recipe=recipe,
-        batches=training_batches(**layout),
+        batches=training_batches(**layout, augmentation=augmentation),
         validation=validation(**layout),
         device=CPU,
         checkpoint=checkpoint,

@@ -29,6 +29,7 @@ def examine() -> list[Finding]:
     findings = [Finding(subject="python", state=f"{platform.python_version()} on {platform.platform()}")]
     findings += [_package(name) for name in _PACKAGES]
     findings += [_package(name, advice=f"needed for encoded images: pip install {name}") for name in _OPTIONAL]
+    findings += [_package("kornia", advice="needed for randaugment: pip install 'seplace[augment]'")]
     findings += [_package("ray", advice="needed for executor ray: pip install 'seplace[ray]'")]
     findings += [Finding(subject="sqlite", state=sqlite3.sqlite_version), *_torchvision(), *_devices()]
     return findings

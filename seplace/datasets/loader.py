@@ -14,10 +14,16 @@ from typing import Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from seplace.datasets.augmentation import Augmentation
+from seplace.datasets.augmentation import Augmentation, RandAugment, RandomResizedCrop
+from seplace.datasets.crop_boxes import BOX_NUMBERS, crop_boxes
 from seplace.datasets.image_set import Split
+from seplace.datasets.mixing import BatchMixer
+from seplace.datasets.randaugment import randaugmented
+from seplace.datasets.resized_crop import resized_parts
+from seplace.datasets.uniforms import Uniforms
 from seplace.errors import InputError
 from seplace.seeds import derive_seed
 
@@ -26,6 +32,8 @@ __all__ = ["Augmentation", "BatchLoader"]
 
 class BatchLoader:
     """Iterate over batches: normalized images (B, C, H, W) of float32, and labels (B,) of int64.
+
+    With mixup or cutmix the labels are the shares of the `classes`, (B, classes) of float32.
 
     With a `shuffle_seed` (training) each epoch has its own order and augmentation, and the last partial batch is
     dropped; raises InputError for a set smaller than a batch. Without it, all images come in order and without
@@ -43,6 +51,7 @@ class BatchLoader:
         augmentation: Augmentation | None,
         shuffle_seed: int | None,
         memory_format: torch.memory_format,
+        classes: int | None = None,
     ) -> None:
         count, channels, height, width = split.images.shape
         if batch_size < 1:
@@ -61,6 +70,7 @@ class BatchLoader:
         self._device = device
         self._augmentation = augmentation or Augmentation(crop_padding=0, flip=False, cutout=0)
         self._shuffle_seed = shuffle_seed
+        self._mixer = _mixer(self._augmentation, classes=classes, seed=shuffle_seed)
         self._channels_last = memory_format == torch.channels_last
         self._epoch = 0
         # Normalization is one multiply-add of rows of C·H·W numbers in the order of the layout.
@@ -104,12 +114,21 @@ class BatchLoader:
             else:
                 stored, places = self._stored, rows
             images = self._cropped(stored, places, on_device, batch)
+            positions = np.arange(start, start + self.batch_size)
+            if self._augmentation.random_resized_crop is not None:
+                images = self._random_parts(images, positions, crop=self._augmentation.random_resized_crop)
             if self._augmentation.flip:
                 images = self._flipped(images, on_device.flip[batch])
+            if self._augmentation.randaugment is not None:
+                images = self._randaugmented(images, positions, options=self._augmentation.randaugment)
             images = self._normalized(images)
             if self._augmentation.cutout:
                 images = self._cut_out(images, on_device, batch)
-            yield self._as_batch(images), self._labels.index_select(0, rows)
+            finished, labels = self._as_batch(images), self._labels.index_select(0, rows)
+            if self._mixer is not None:
+                number = start // self.batch_size
+                finished, labels = self._mixer.mixed(finished, labels, epoch=self._epoch, number=number)
+            yield finished, labels
 
     def _in_order(self) -> Iterator[tuple[Tensor, Tensor]]:
         for start in range(0, self._count, self.batch_size):
@@ -171,6 +190,22 @@ class BatchLoader:
         selected = windows.index_select(0, (starts[:, None] + rows).flatten())
         return selected.view(len(places), *((height, width, channels) if self._channels_last else self._shape))
 
+    def _random_parts(self, images: Tensor, positions: NDArray[np.int64], *, crop: RandomResizedCrop) -> Tensor:
+        _, height, width = self._shape
+        numbers = self._uniforms("crop", BOX_NUMBERS).at(positions)
+        heights, widths = np.full(len(positions), height), np.full(len(positions), width)
+        boxes = torch.from_numpy(crop_boxes(numbers, heights, widths, crop=crop))
+        return self._as_stored(resized_parts(self._as_batch(images), boxes))
+
+    def _randaugmented(self, images: Tensor, positions: NDArray[np.int64], *, options: RandAugment) -> Tensor:
+        numbers = self._uniforms("randaugment", (options.layers, 2)).at(positions)
+        fill = self._padding_color.to(self._device)
+        return self._as_stored(randaugmented(self._as_batch(images), numbers, options=options, fill=fill))
+
+    def _uniforms(self, purpose: str, shape: tuple[int, ...]) -> Uniforms:
+        assert self._shuffle_seed is not None
+        return Uniforms(seed=self._shuffle_seed, purpose=purpose, epoch=self._epoch, shape=shape)
+
     def _flipped(self, images: Tensor, flip: Tensor) -> Tensor:
         both = torch.cat([images, images.flip(2 if self._channels_last else 3)])
         return both.index_select(0, self._range(len(images)) + flip * len(images))
@@ -197,6 +232,18 @@ class BatchLoader:
 
     def _as_batch(self, images: Tensor) -> Tensor:
         return images.permute(0, 3, 1, 2) if self._channels_last else images
+
+    def _as_stored(self, images: Tensor) -> Tensor:
+        return images.permute(0, 2, 3, 1) if self._channels_last else images
+
+
+def _mixer(augmentation: Augmentation, *, classes: int | None, seed: int | None) -> BatchMixer | None:
+    """Return what mixes batches, or None where nothing does. Raises InputError without the number of classes."""
+    if augmentation.mixup is None and augmentation.cutmix is None:
+        return None
+    if classes is None or seed is None:
+        raise InputError("mixup and cutmix need the number of classes")
+    return BatchMixer(mixup=augmentation.mixup, cutmix=augmentation.cutmix, classes=classes, seed=seed)
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from torch import nn
 from seplace.datasets import DATASETS
 from seplace.datasets.image_set import ImageSet, Split, load_image_set
 from seplace.datasets.loader import Augmentation, BatchLoader
+from seplace.datasets.randaugment import need_kornia
 from seplace.errors import DamagedImages, DataError
 from seplace.evaluators.data_look import look_at_study
 from seplace.evaluators.new_parts import new_modules
@@ -31,11 +32,13 @@ class StudyNetworks:
     """Builds and scores networks of one study on one device; the data set is read once."""
 
     def __init__(self, config: StudyConfig, *, device: str) -> None:
-        """Raise DeviceUnavailable where the device does not train in the recipe's precision."""
+        """Raise DeviceUnavailable or MissingPackage where a precision or a package of the recipe is not here."""
         self.config = config
         self.device = torch.device(device)
         self._new: dict[str, frozenset[str]] = {}
         require_precision(config.training.precision, self.device)
+        if config.training.randaugment is not None:
+            need_kornia()
 
     @cached_property
     def images(self) -> ImageSet:
@@ -127,10 +130,21 @@ class StudyNetworks:
         """Build the network that a training starts from, on this device."""
         return self.place(self.trainable(placement, seed=seed))
 
-    def training_batches(self, *, seed: int) -> BatchLoader:
-        """Return the training images in the order, and with the augmentation, that a training on `seed` sees."""
+    def training_batches(self, *, seed: int, mixes: bool = True) -> BatchLoader:
+        """Return the training images in the order, and with the augmentation, that a training on `seed` sees.
+
+        Without `mixes` each image stays by itself, and has one class.
+        """
         recipe = self.config.training
-        augmentation = Augmentation(crop_padding=recipe.crop_padding, flip=recipe.flip, cutout=recipe.cutout)
+        augmentation = Augmentation(
+            crop_padding=recipe.crop_padding,
+            flip=recipe.flip,
+            cutout=recipe.cutout,
+            random_resized_crop=recipe.random_resized_crop,
+            randaugment=recipe.randaugment,
+            mixup=recipe.mixup if mixes else None,
+            cutmix=recipe.cutmix if mixes else None,
+        )
         return self._batches(self._training_split, augmentation=augmentation, shuffle_seed=derive_seed(seed, "data"))
 
     @cached_property
@@ -205,4 +219,5 @@ class StudyNetworks:
             augmentation=augmentation,
             shuffle_seed=shuffle_seed,
             memory_format=self._memory_format,
+            classes=len(self.images.classes),
         )

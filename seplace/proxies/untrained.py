@@ -61,7 +61,7 @@ def minibatch(networks: StudyNetworks, count: int, *, seed: int) -> tuple[Tensor
     Raises DataError where an epoch has fewer.
     """
     images, labels, found = [], [], 0
-    for some_images, some_labels in networks.training_batches(seed=seed):
+    for some_images, some_labels in networks.training_batches(seed=seed, mixes=False):
         images.append(some_images)
         labels.append(some_labels)
         found += len(some_labels)

@@ -40,6 +40,10 @@ _LATER_OPTIONS: dict[str, Any] = {
     "training.optimizer": "sgd",
     "training.betas": [0.9, 0.999],
     "training.gradient_clip_norm": None,
+    "training.random_resized_crop": None,
+    "training.randaugment": None,
+    "training.mixup": None,
+    "training.cutmix": None,
     "search.stop": "budget",
     "search.rungs": [],
     "search.proxies": [],
@@ -220,6 +224,9 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         for key in compared
         if before.get(key, missing) != new.get(key, missing)
     }
+    for key in [key for key, pair in changed.items() if None in pair and missing in pair]:
+        if any(other.startswith(f"{key}.") for other in changed):  # a block that one of the two leaves out
+            changed.pop(key)
     if any(key.startswith("space.") for key in changed):
         changed.pop("space", None)  # the digest adds nothing to them
     return [f"{key}: {_difference(key, *pair, missing=missing)}" for key, pair in changed.items()]

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from seplace.datasets.augmentation import Mixing, RandAugment, RandomResizedCrop
 from seplace.files.schema import NotNegative, Pixels, Positive, Section
 
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -64,6 +65,15 @@ class Recipe(Section):
     """Whether images are flipped left to right at random."""
     cutout: Pixels = 0
     """The side in pixels of the square that is cut out of each image; 0 cuts nothing."""
+    random_resized_crop: RandomResizedCrop | None = None
+    """A random part of each image, resized, in place of the crop of a padded one; `{}` takes its defaults."""
+    randaugment: RandAugment | None = None
+    """Operations drawn at random for each image; by default off."""
+    mixup: Mixing | None = None
+    """Each image is a weighted mean of two, and its label too (Zhang et al., arXiv:1710.09412); by default off."""
+    cutmix: Mixing | None = None
+    """A box of each image comes from another one, and its share of the label (Yun et al., arXiv:1905.04899); by
+    default off."""
 
     def learning_rate_at(self, epoch: int, *, steps_per_epoch: int) -> float | None:
         """Return the learning rate of the last step of an epoch, counted from 1; None for `one_cycle`."""

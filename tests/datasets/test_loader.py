@@ -1,15 +1,26 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from made_up import make_parquet
 
-from seplace.datasets.augmentation import Augmentation
+from seplace.datasets.augmentation import Augmentation, Mixing, RandAugment, RandomResizedCrop
 from seplace.datasets.image_set import Split, load_image_set
 from seplace.datasets.loader import BatchLoader
 from seplace.errors import InputError
 
 OFF = Augmentation(crop_padding=0, flip=False, cutout=0)
 FULL = Augmentation(crop_padding=2, flip=True, cutout=3)
+PARTS = Augmentation(
+    crop_padding=0,
+    flip=True,
+    cutout=3,
+    random_resized_crop=RandomResizedCrop(),
+    randaugment=RandAugment(layers=2, magnitude=9),
+)
+MIXED = replace(PARTS, mixup=Mixing(alpha=0.4, probability=0.5), cutmix=Mixing(alpha=1.0, probability=0.5))
+EACH = pytest.mark.parametrize("augmentation", [FULL, MIXED], ids=["padded crops", "mixed parts"])
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
 FORMATS = [torch.contiguous_format, torch.channels_last]
 
@@ -29,6 +40,7 @@ def loader(split: Split | None = None, **changes) -> BatchLoader:
         "augmentation": FULL,
         "shuffle_seed": 7,
         "memory_format": torch.contiguous_format,
+        "classes": 50,
     }
     return BatchLoader(numbered() if split is None else split, **(values | changes))
 
@@ -137,34 +149,64 @@ def test_cutout_clears_a_square(memory_format, side):
         assert (cleared.sum(dim=(1, 2)) == 4).any()
 
 
-def test_layouts_hold_the_same_numbers():
-    first, last = (whole(loader(memory_format=memory_format)) for memory_format in FORMATS)
+@EACH
+def test_layouts_hold_the_same_numbers(augmentation):
+    first, last = (whole(loader(augmentation=augmentation, memory_format=memory_format)) for memory_format in FORMATS)
     assert torch.equal(first[0], last[0])
     assert torch.equal(first[1], last[1])
 
 
-def test_an_epoch_is_a_function_of_seed_and_number():
-    batches = loader()
+@EACH
+def test_an_epoch_is_a_function_of_seed_and_number(augmentation):
+    batches = loader(augmentation=augmentation)
     epochs = []
     for epoch in range(3):
         batches.set_epoch(epoch)
         epochs.append(whole(batches))
     batches.set_epoch(1)
     assert torch.equal(whole(batches)[0], epochs[1][0])
-    resumed = loader()
+    resumed = loader(augmentation=augmentation)
     resumed.set_epoch(2)
-    assert torch.equal(whole(resumed)[0], epochs[2][0])
+    assert all(torch.equal(*pair) for pair in zip(whole(resumed), epochs[2], strict=True))
     assert not torch.equal(epochs[0][1], epochs[1][1])
-    assert not torch.equal(whole(loader(shuffle_seed=8))[1], epochs[0][1])
+    assert not torch.equal(whole(loader(augmentation=augmentation, shuffle_seed=8))[1], epochs[0][1])
 
 
-def test_global_random_state_plays_no_part_and_is_left_alone():
+def test_an_image_is_the_same_in_batches_of_any_size():
+    by_size = [
+        dict(zip(labels.tolist(), images, strict=True))
+        for images, labels in (whole(loader(augmentation=PARTS, batch_size=size)) for size in (5, 8))
+    ]
+    assert all(torch.equal(image, by_size[0][label]) for label, image in by_size[1].items())
+
+
+def test_parts_are_those_of_their_boxes_and_keep_the_order():
+    alone = replace(OFF, random_resized_crop=RandomResizedCrop(scale=(0.2, 0.5)))
+    whole_images, labels = whole(loader(augmentation=OFF))
+    parts, same_labels = whole(loader(augmentation=alone))
+    assert torch.equal(labels, same_labels)
+    assert not torch.isclose(parts, whole_images).flatten(1).all(dim=1).any()
+    lowest, highest = whole_images.amin(dim=(2, 3)), whole_images.amax(dim=(2, 3))
+    assert (parts.amin(dim=(2, 3)) >= lowest - 1e-5).all()
+    assert (parts.amax(dim=(2, 3)) <= highest + 1e-5).all()
+
+
+def test_mixed_batches_have_labels_in_shares():
+    images, labels = whole(loader(augmentation=replace(OFF, mixup=Mixing(alpha=1.0))))
+    plain, classes = whole(loader(augmentation=OFF))
+    assert labels.shape == (48, 50)
+    by_class = torch.zeros(50, *plain.shape[1:]).index_copy(0, classes, plain)
+    torch.testing.assert_close(images, torch.einsum("bk,kchw->bchw", labels, by_class), rtol=1e-4, atol=1e-5)
+
+
+@EACH
+def test_global_random_state_plays_no_part_and_is_left_alone(augmentation):
     torch.manual_seed(0)
     before = torch.get_rng_state()
-    first = whole(loader())[0]
+    first = whole(loader(augmentation=augmentation))[0]
     assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(1)
-    assert torch.equal(whole(loader())[0], first)
+    assert torch.equal(whole(loader(augmentation=augmentation))[0], first)
 
 
 def test_order_and_crops_do_not_depend_on_the_rest_of_the_recipe():
@@ -204,6 +246,7 @@ def test_an_empty_split():
         ({"batch_size": 0}, "at least 1"),
         ({"shuffle_seed": None}, "augmentation needs a shuffle_seed"),
         ({"mean": (0.5,)}, "3 channels"),
+        ({"augmentation": MIXED, "classes": None}, "need the number of classes"),
         ({"memory_format": torch.preserve_format}, "memory format"),
     ],
 )
@@ -212,3 +255,7 @@ def test_bad_arguments(changes, message):
         loader(**changes)
     with pytest.raises(InputError, match="crop_padding is at least 0"):
         Augmentation(crop_padding=-1, flip=False, cutout=0)
+    with pytest.raises(InputError, match="either with crop_padding or by random_resized_crop"):
+        replace(PARTS, crop_padding=2)
+    with pytest.raises(InputError, match="add up to at most 1"):
+        replace(MIXED, mixup=Mixing(alpha=1.0, probability=0.6))

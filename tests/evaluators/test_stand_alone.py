@@ -1,13 +1,16 @@
+import importlib.util
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from seplace.errors import TrainingFailed
+from seplace.errors import DeviceUnavailable, MissingPackage, TrainingFailed
 from seplace.evaluators.stand_alone import StandAlone, make
 from seplace.placement import Placement
+from seplace.proxies.untrained import minibatch
 from seplace.results.evaluation import Evaluation, Job
 from seplace.study.config import differences, load_study
 from tests.studies import write_study
@@ -101,3 +104,39 @@ def test_a_network_may_be_trained_on_the_validation_images_too(tmp_path: Path) -
     on_both = make(replace(config, trained_on="train+validation"), tmp_path, worker=0).networks
     assert [len(each.training_batches(seed=0)) for each in (on_train, on_both)] == [2, 3]  # 128 and 192 images by 64
     assert on_both.images.mean == on_train.images.mean
+
+
+@pytest.mark.parametrize(
+    ("training", "error", "says"),
+    [
+        pytest.param(
+            {"randaugment": {"layers": 2, "magnitude": 9}},
+            MissingPackage,
+            r"pip install 'seplace\[augment\]'",
+            id="kornia",
+        ),
+        pytest.param({"precision": "fp16"}, DeviceUnavailable, "fp16 needs a GPU", id="fp16 on a CPU"),
+    ],
+)
+def test_what_a_recipe_needs_is_looked_for_before_anything_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, training: dict[str, Any], error: type[Exception], says: str
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    config = load_study(write_study(tmp_path, training=training, run={"accelerator": "cpu"}))
+    with pytest.raises(error, match=says) as caught:
+        make(config, tmp_path, worker=0)
+    assert getattr(caught.value, "exit_code", None) == 3
+
+
+def test_a_recipe_says_how_images_are_augmented_and_mixed(tmp_path: Path) -> None:
+    training = {"random_resized_crop": {}, "mixup": {"alpha": 1.0}}
+    networks = make(load_study(write_study(tmp_path, training=training)), tmp_path, worker=0).networks
+    images, shares = next(iter(networks.training_batches(seed=0)))
+    assert shares.shape == (64, 10)
+    alone, labels = next(iter(networks.training_batches(seed=0, mixes=False)))
+    assert labels.dtype == torch.int64
+    by_class = torch.nn.functional.one_hot(labels, 10).float()
+    assert not torch.equal(shares, by_class)
+    assert not torch.equal(images, alone)
+    assert torch.allclose(shares.mean(dim=0), by_class.mean(dim=0))
+    assert minibatch(networks, 8, seed=0)[1].dtype == torch.int64

@@ -15,6 +15,7 @@ from tests.networks import network_of
 from tests.toy_training import (
     ADAMW,
     EPOCHS,
+    MIXED,
     assert_equal,
     network,
     overflowing,
@@ -128,6 +129,23 @@ def test_a_batch_in_parts_is_the_same_training_but_for_batch_norm():
     assert [point.train_loss for point in curve] == pytest.approx([point.train_loss for point in in_parts], rel=1e-4)
     with_norm, _ = trained(recipe(accumulate=4))
     assert int(with_norm[1].num_batches_tracked) == 4 * EPOCHS * len(training_batches())
+
+
+@pytest.mark.parametrize("changes", [{}, {"accumulate": 4}, {"label_smoothing": 0.1}])
+def test_mixed_labels_weigh_the_cross_entropy_of_each_class(changes):
+    """The loss is that of mixup's eq. 1: λ of the one class and 1 - λ of the other."""
+    wanted, net = recipe(epochs=1, learning_rate=1e-9, **changes), network()
+    _, curve = trained(wanted, start=net, augmentation=MIXED)
+    net, batches, losses = network().train(), training_batches(augmentation=MIXED), []
+    for images, shares in batches:
+        parts = zip(images.chunk(wanted.accumulate), shares.chunk(wanted.accumulate), strict=True)
+        for some, theirs in parts:
+            log = net(some).log_softmax(1)
+            smooth = wanted.label_smoothing
+            loss = -((1 - smooth) * (theirs * log).sum(1) + smooth * log.mean(1)).mean()
+            losses.append(float(loss.detach()))
+    assert any((shares > 0).sum(1).max() == 2 for _, shares in batches)
+    assert curve[-1].train_loss == pytest.approx(np.mean(losses), rel=1e-5)
 
 
 def test_the_global_random_state_does_not_matter():
