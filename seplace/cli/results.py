@@ -196,7 +196,7 @@ def export(
         str | None, typer.Option(help="Recipe of seplace train whose weights to take, such as epochs200.")
     ] = None,
 ) -> None:
-    """Export a trained network as files that need torch and safetensors, and verify them in a fresh process."""
+    """Export a trained network as files that do without seplace, and verify them in a fresh process."""
     from seplace.api import Results
 
     import_from(Path())

@@ -30,6 +30,8 @@ class Form:
     """The function `load` of predict.py; empty for one that runs `loading`."""
     sections: Callable[[TrainedNetwork], str] | None = None
     """Further sections of the README: how to train the network further, and to use it in another."""
+    needs: str = "torch"
+    """The packages that predict.py needs beside pillow, in words."""
     arrays: Literal["torch", "numpy"] = "torch"
     """The library of the arrays that `network` takes."""
     extras: Mapping[str, str] = field(default_factory=dict)

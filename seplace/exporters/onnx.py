@@ -50,6 +50,7 @@ def load() -> Callable[[Tensor], Tensor]:
 
     session = onnxruntime.InferenceSession(HERE / "model.onnx", providers=["CPUExecutionProvider"])
     return lambda images: torch.from_numpy(session.run(["logits"], {"images": images.numpy()})[0])''',
+    needs="torch and onnxruntime",
     arrays="numpy",
 )
 
@@ -82,7 +83,9 @@ def need_onnx() -> None:
         try:
             importlib.import_module(name)
         except ImportError as error:
-            raise MissingPackage(f"exporting to ONNX needs {name} ({error}): pip install 'seplace[onnx]'") from error
+            raise MissingPackage(
+                f"exporting to ONNX needs {name} ({error}): pip install 'seplace[onnx]', or '.[onnx]' in a clone"
+            ) from error
 
 
 def onnx_of(network: nn.Module, trained: TrainedNetwork) -> bytes:

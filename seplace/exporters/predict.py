@@ -16,12 +16,15 @@ import argparse
 import functools
 import json
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
+with warnings.catch_warnings():
+    warnings.filterwarnings("ignore", message="Failed to initialize NumPy")  # nothing here needs it
+    import torch
+    from torch import Tensor
 
 HERE = Path(__file__).resolve().parent
 

@@ -25,7 +25,7 @@ def predict_text(form: Form) -> str:
     """Return the text of predict.py, which loads the network as the form does."""
     text = Path(predict.__file__).read_text(encoding="utf-8")
     (load,) = (each for each in ast.parse(text).body if isinstance(each, ast.FunctionDef) and each.name == "load")
-    lines = text.splitlines()
+    lines = text.replace("It needs torch,", f"It needs {form.needs},").splitlines()
     assert load.end_lineno is not None
     return "\n".join([*lines[: load.lineno - 1], form.load or _load_by(form.loading), *lines[load.end_lineno :]]) + "\n"
 

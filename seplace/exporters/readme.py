@@ -51,7 +51,7 @@ Trained and exported with seplace {escape(version)}.
 
 ## Predict
 
-{_prediction(trained)}
+{_prediction(trained, form)}
 
 ## Load it
 
@@ -71,7 +71,7 @@ apply to them. Cite seplace {escape(version)} as its CITATION.cff says, and the 
 """
 
 
-def _prediction(trained: TrainedNetwork) -> str:
+def _prediction(trained: TrainedNetwork, form: Form) -> str:
     """Return how to tell the class of an image, and what an image goes through."""
     steps = trained.preprocessing
     if steps is None:
@@ -86,7 +86,9 @@ def _prediction(trained: TrainedNetwork) -> str:
 python predict.py photo.jpg --top 5
 ```
 
-It needs torch, and pillow to open images. `preprocess` turns an image upright by its EXIF orientation, makes it
+It needs {form.needs}, and pillow to open images.
+
+`preprocess` turns an image upright by its EXIF orientation, makes it
 {color}, and resizes its center square to {steps.size}×{steps.size} pixels (bilinear, antialiased, by
 {steps.resampling}). Pixels are divided by {steps.divisor}; the mean is subtracted, and the rest divided by the
 deviation. The study measured its accuracies on images prepared like this{noise}.
@@ -105,10 +107,12 @@ def _normalization(trained: TrainedNetwork, form: Form, *, shape: str) -> str:
     if steps is None:
         return f"logits = network(images)  # of shape ({shape}), normalized as in the training, which is not recorded"
     array, shaped = {"torch": ("torch.tensor", "view"), "numpy": ("numpy.array", "reshape")}[form.arrays]
+    one = shape.replace("N", "1")
     return f"""\
+pixels = {form.arrays}.zeros(({one}))  # yours: in 0 … 255, of shape ({shape})
 mean = {array}({list(steps.mean)}).{shaped}(-1, 1, 1)
 std = {array}({list(steps.std)}).{shaped}(-1, 1, 1)
-logits = network((pixels / 255 - mean) / std)  # pixels in 0 … 255, of shape ({shape})"""
+logits = network((pixels / 255 - mean) / std)"""
 
 
 def _extra_rows(form: Form) -> str:

@@ -23,12 +23,12 @@ def _sections(trained: TrainedNetwork) -> str:
 
 ```python
 import torch
-from safetensors.torch import load_file
 
 from model import build, load_weights
+from predict import read_weights
 
 backbone = build(features_only=True)
-load_weights(backbone, load_file("model.safetensors"))
+load_weights(backbone, read_weights("model.safetensors"))
 maps = backbone(torch.zeros(1, {channels}, {side}, {side}))
 print(backbone.channels, backbone.strides, [tuple(each.shape) for each in maps])
 ```
@@ -40,12 +40,11 @@ print(backbone.channels, backbone.strides, [tuple(each.shape) for each in maps])
 With another number of classes the classifier is drawn anew, and all else keeps its weights.
 
 ```python
-from safetensors.torch import load_file
-
 from model import build, load_weights
+from predict import read_weights
 
 network = build(num_classes=5)
-drawn = load_weights(network, load_file("model.safetensors"))  # the names of the tensors that are new
+drawn = load_weights(network, read_weights("model.safetensors"))  # the names of the tensors that are new
 network.train()
 ```
 {backbone}"""
@@ -60,12 +59,12 @@ Before this folder was written, a fresh Python without seplace rebuilt the netwo
 logits, and its FLOPs and parameters were counted again.""",
     loading="""\
 import torch
-from safetensors.torch import load_file
 
 from model import build, load_weights
+from predict import read_weights
 
 network = build().eval()
-load_weights(network, load_file("model.safetensors"))""",
+load_weights(network, read_weights("model.safetensors"))  # or safetensors.torch.load_file""",
     load='''\
 TYPES = {
     "F64": torch.float64,
@@ -79,9 +78,9 @@ TYPES = {
 }
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
+def read_weights(path: str | Path) -> dict[str, Tensor]:
     """Read a file of safetensors: the length of its header, the header in JSON, and the bytes of the tensors."""
-    content = path.read_bytes()
+    content = Path(path).read_bytes()
     start = 8 + int.from_bytes(content[:8], "little")
     weights = {}
     for name, tensor in json.loads(content[8:start]).items():

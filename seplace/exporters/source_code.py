@@ -114,10 +114,10 @@ def _docstring(backbone: Backbone, placement: Placement) -> str:
     features = "" if backbone.is_own else ", `build(features_only=True)` returns the map of each stage"
     return f'''"""{title}.
 
-Exported by seplace {__version__}. Needs torch alone; the weights are read with safetensors:
+Exported by seplace {__version__}. Needs torch alone; the weights are read by safetensors or by predict.py beside it:
 
     network = build()
-    load_weights(network, safetensors.torch.load_file("model.safetensors"))
+    load_weights(network, predict.read_weights("model.safetensors"))
     network.eval()
 
 `build(num_classes=5)` has a new classifier{features}.
