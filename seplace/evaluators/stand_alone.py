@@ -108,7 +108,7 @@ class StandAlone:
             state="failed",
             device=device_name(self.networks.device),
             threads=torch.get_num_threads(),
-            versions=versions(),
+            versions=versions(*(["kornia"] if recipe.randaugment is not None else [])),
         )
         try:
             with self.networks.user_errors_in(job.placement, "code of your own failed"):

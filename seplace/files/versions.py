@@ -8,9 +8,9 @@ import platform
 from seplace.version import __version__
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of Python, seplace and the packages that results depend on, by name."""
-    packages = ("torch", "pytorch-lightning", "optuna", "fvcore", "numpy")
+def versions(*further: str) -> dict[str, str]:
+    """Return the versions of Python, seplace and the packages that results depend on and of `further` ones, by name."""
+    packages = ("torch", "pytorch-lightning", "optuna", "fvcore", "numpy", *further)
     return {"python": platform.python_version(), "seplace": __version__} | {
         name: importlib.metadata.version(name) for name in packages
     }

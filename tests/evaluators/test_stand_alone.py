@@ -1,3 +1,4 @@
+import importlib.metadata
 import importlib.util
 import json
 from dataclasses import replace
@@ -140,3 +141,12 @@ def test_a_recipe_says_how_images_are_augmented_and_mixed(tmp_path: Path) -> Non
     assert not torch.equal(images, alone)
     assert torch.allclose(shares.mean(dim=0), by_class.mean(dim=0))
     assert minibatch(networks, 8, seed=0)[1].dtype == torch.int64
+
+
+def test_a_training_names_the_version_of_what_augmented_its_images(tmp_path: Path) -> None:
+    training = {"randaugment": {"layers": 1, "magnitude": 9}, "optimizer": "adamw", "momentum": None}
+    evaluator = make(load_study(write_study(tmp_path, training=training)), tmp_path / "out", worker=0)
+    job = Job(placement=Placement.parse("none-none-none"), seed=0, epochs=1)
+    found = evaluator.evaluate(job, on_epoch=lambda _: None)
+    assert found.state == "complete"
+    assert found.versions["kornia"] == importlib.metadata.version("kornia")

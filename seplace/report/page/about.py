@@ -13,6 +13,7 @@ from seplace.version import __version__
 
 if TYPE_CHECKING:
     from seplace.report.page.reported import Reported
+    from seplace.study.config import StudyConfig
 
 Facts = tuple[tuple[str, str], ...]
 
@@ -38,7 +39,7 @@ def about_of(study: Reported) -> About:
     provenance = provenance_of(study.rows, study.rung_rows)
     folder = shlex.quote(str(study.folder))
     return About(
-        recipe=tuple(_flat(config.training.model_dump(mode="json", exclude_defaults=True))),
+        recipe=tuple(recipe_of(config)),
         search=tuple(_search(study)),
         origin=tuple(_origin(study, provenance)),
         versions=tuple(tuple((name, str(text)) for name, text in each.items()) for each in provenance["versions"]),
@@ -48,6 +49,12 @@ def about_of(study: Reported) -> About:
             ("make this page again", f"seplace report {folder}"),
         ),
     )
+
+
+def recipe_of(config: StudyConfig) -> list[tuple[str, str]]:
+    """Return the keys of the recipe that are not their defaults, each block with all that is in it."""
+    whole, set_apart = config.training.model_dump(mode="json"), config.training.model_dump(exclude_defaults=True)
+    return _flat({name: value for name, value in whole.items() if name in set_apart})
 
 
 def _search(study: Reported) -> list[tuple[str, str]]:
@@ -99,4 +106,8 @@ def _flat(values: dict[str, Any]) -> list[tuple[str, str]]:
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{name.replace('_', ' ')} {_text(inside)}" for name, inside in value.items())
+    if isinstance(value, list):
+        return " and ".join(map(_text, value))
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -9,6 +9,7 @@ import pytest
 
 from seplace.api import Results
 from seplace.interval import Interval
+from seplace.report.page.about import recipe_of
 from seplace.report.page.content import Page, page_of, trained_rows
 from seplace.report.page.course import curves_of, stopped_at
 from seplace.report.page.data import data_of
@@ -17,7 +18,9 @@ from seplace.report.page.examples import _made_smaller, _uri
 from seplace.report.page.paint import painted
 from seplace.report.page.points import Points, rounded
 from seplace.results.evaluation import Evaluation
+from seplace.study.config import load_study
 from tests.report.page.made import empty, failed
+from tests.studies import write_study
 
 EFFECTS = Path("results/cifar10-effects")
 
@@ -105,6 +108,7 @@ def test_what_could_be_seen(page, study) -> None:
 
 def test_the_origin_has_recipe_versions_and_commands(page) -> None:
     assert dict(page.about.recipe)["batch size"] == "128"
+    assert not {"betas", "mixup"} & {name for name, _ in page.about.recipe}
     assert dict(page.about.origin)["devices"] == "cpu x86_64"
     assert dict(page.about.versions[0])["torch"] == "2.13.0+cpu"
     assert [command for _, command in page.about.commands] == [
@@ -204,3 +208,10 @@ def test_numbers_are_short_and_known() -> None:
 
 def test_no_points_have_no_front() -> None:
     assert Points(placement=[], columns={}, axes=(), choices={}, limits={}, has_gain=False).front == []
+
+
+def test_a_block_of_the_recipe_is_shown_with_its_defaults(tmp_path) -> None:
+    training = {"random_resized_crop": {}, "mixup": {"alpha": 0.2}}
+    recipe = dict(recipe_of(load_study(write_study(tmp_path, training=training))))
+    assert recipe["random resized crop"] == "scale 0.08 and 1, ratio 0.75 and 1.3333"
+    assert recipe["mixup"] == "alpha 0.2, probability 1"
