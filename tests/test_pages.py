@@ -214,6 +214,9 @@ def test_a_tour_of_all_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     studies = {**shipped.shipped("studies"), "digits-quickstart": small}
     spaces = shipped.shipped("search_spaces")
     monkeypatch.setattr(shipped, "shipped", lambda kind: studies if kind == "studies" else spaces)
+    (tmp_path / "results").mkdir()
+    for name in ("positive-control", "negative-control"):
+        (tmp_path / "results" / name).symlink_to(ROOT / "results" / name)
     monkeypatch.chdir(tmp_path)
     ran = commands(marked("studies/README.md", "tour"))
     for command in ran:

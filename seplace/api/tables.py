@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from seplace.api.stored import StoredResults
 from seplace.effects.recommend import recommended_placements
-from seplace.errors import InputError, whole_number
+from seplace.errors import DataError, InputError, whole_number
 from seplace.placement import Placement
 from seplace.results.effects_tables import effects_frame, proxies_frame
 from seplace.results.ledger import ledger_of_results
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from seplace.effects.covariates import Covariate
     from seplace.effects.estimates import Estimates
     from seplace.gates.record import GateRecord
+    from seplace.results.comparison import Comparison, Side
     from seplace.results.evaluation import Evaluation
     from seplace.results.summaries import PlacementSummary
 
@@ -145,6 +146,32 @@ class ResultsTables(StoredResults):
             if placement not in marks:
                 space.indices(placement)
         return self._compared({"": chosen})
+
+    def compare_with(self, other: ResultsTables) -> Comparison:
+        """Compare with another study on the same stages and choices: whether the winner of one wins in the other.
+
+        Of the comparison, `table` is a DataFrame, `sentences` say what it shows, and `tau` is the rank correlation of
+        the estimates. Raises InputError for other stages or choices, and DataError before there are estimates.
+        """
+        from seplace.results.comparison import Comparison
+
+        return Comparison(one=self._side(), other=other._side())
+
+    def _side(self) -> Side:
+        from seplace.results.comparison import Side
+
+        if self.estimates is None:
+            raise DataError(f"{self.folder}: no training is complete yet, so that nothing can be compared")
+        return Side(
+            name=self.config.name,
+            space=self.config.search_space,
+            estimates=self.estimates,
+            baselines=self.baselines,
+            recommended=[Placement.parse(text) for text in self._recommended()["placement"]],
+            cost=self.cost,
+            cost_table=self.cost_table,
+            unit="points of accuracy",
+        )
 
     def _compared(self, lists: Mapping[str, Sequence[Placement]]) -> pd.DataFrame:
         from seplace.results.ablation import ablation_frame

@@ -18,6 +18,7 @@ import typer
 
 from seplace.cli.ablation import ablation
 from seplace.cli.bench import bench
+from seplace.cli.compare import compare
 from seplace.cli.doctor import doctor
 from seplace.cli.gates import gates
 from seplace.cli.init import init
@@ -45,6 +46,7 @@ _COMMANDS: tuple[Callable[..., None], ...] = (
     recommend,
     effects,
     ablation,
+    compare,
     noise,
     plot,
     gates,

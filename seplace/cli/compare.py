@@ -1,0 +1,36 @@
+"""The command that compares two studies on the same candidates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seplace.cli import completion
+from seplace.cli.options import Format, FormatOption, ResultsArgument
+from seplace.cli.printing import show, show_data, show_sentences
+
+
+def compare(
+    results: ResultsArgument,
+    other: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder of the results of the other study, on the same stages and choices.",
+            autocompletion=completion.results_folders,
+        ),
+    ],
+    output_format: FormatOption = Format.table,
+) -> None:
+    """Compare two studies: whether the placement that wins in one wins in the other."""
+    from seplace.api import Results
+    from seplace.report.comparison_table import comparison_table
+
+    comparison = Results.load(results).compare_with(Results.load(other))
+    if show_data(comparison.table, output_format):
+        return
+    for sentence in comparison.sentences:
+        show_sentences(sentence)
+    show("")
+    show(comparison_table(comparison))
