@@ -59,8 +59,8 @@ class Backbone:
 
     @property
     def is_own(self) -> bool:
-        """Whether the network is the user's own."""
-        return not self.network.startswith("seplace.")
+        """Whether the network is the user's own; those of the examples are like them."""
+        return not self.network.startswith("seplace.") or self.network.startswith("seplace.examples.")
 
     def build(self, *, num_classes: int, in_channels: int = 3) -> nn.Module:
         """Build the plain network; its weights are drawn from torch's global random state."""
