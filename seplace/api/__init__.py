@@ -186,16 +186,26 @@ class Results(ResultsConclusions):
         flops_under: float | None = None,
         exporter: str | None = None,
         trained: str | None = None,
+        overwrite: bool = False,
     ) -> Path:
         """Write a trained network as a folder (network, weights, configuration), verify it, and return the folder.
 
         `exporter` is a name of EXPORTERS; by default `source`, and `program` for the user's own network. `trained` is
-        the name of another recipe by which `train` has trained the placement, such as `epochs200`.
+        the name of another recipe by which `train` has trained the placement, such as `epochs200`. An export of another
+        placement or of other weights in `folder` is replaced with `overwrite`, and an InputError without.
         """
         from seplace.api.exporting import export_network
 
         target = None if folder is None else Path(folder)
-        return export_network(self, target, pick=pick, flops_under=flops_under, exporter=exporter, trained=trained)
+        return export_network(
+            self,
+            target,
+            pick=pick,
+            flops_under=flops_under,
+            exporter=exporter,
+            trained=trained,
+            overwrite=overwrite,
+        )
 
     def write(self, *, figures: bool = True) -> None:
         """Write the tables, the figures, the page and the provenance; all can be made again from the ledger."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from seplace.exporters import EXPORTERS, exporter_for
+from seplace.exporters.folder import refuse_other_network
 from seplace.exporters.trained import network_of_study
 from seplace.files.atomic import safe_name
 from seplace.models import holds_own_code
@@ -26,6 +27,7 @@ def export_network(
     flops_under: float | None,
     exporter: str | None,
     trained: str | None,
+    overwrite: bool,
 ) -> Path:
     """Export a trained network and return its folder; see `Results.export`."""
     if trained is None:
@@ -51,6 +53,8 @@ def export_network(
     )
     name = safe_name("_".join(filter(None, [str(evaluation.placement), trained])))
     target = results.folder / "export" / name if folder is None else folder
+    if folder is not None and not overwrite:
+        refuse_other_network(folder, network)
     with user_errors_if(holds_own_code(backbone, evaluation.placement), f"{evaluation.placement} cannot be exported"):
         exported: Path = write(network, target)
     return exported

@@ -195,13 +195,18 @@ def export(
     trained: Annotated[
         str | None, typer.Option(help="Recipe of seplace train whose weights to take, such as epochs200.")
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an export of another placement or of other weights in --output.")
+    ] = False,
 ) -> None:
     """Export a trained network as files that do without seplace, and verify them in a fresh process."""
     from seplace.api import Results
 
     import_from(Path())
     loaded = Results.load(results)
-    folder = loaded.export(output, pick=pick, flops_under=flops_under, exporter=exporter, trained=trained)
+    folder = loaded.export(
+        output, pick=pick, flops_under=flops_under, exporter=exporter, trained=trained, overwrite=force
+    )
     show(f"exported and verified: {folder}")
     if trained is None:
-        show(loaded.claim(loaded.pick(pick, flops_under=flops_under).placement))
+        show_sentences(loaded.claim(loaded.pick(pick, flops_under=flops_under).placement))

@@ -53,6 +53,22 @@ def refuse_foreign(folder: Path, form: Form) -> None:
         raise InputError(f"{folder} is not empty and holds no earlier export: choose another folder")
 
 
+def refuse_other_network(folder: Path, trained: TrainedNetwork) -> None:
+    """Raise InputError where `folder` holds an export of another placement, or of other weights."""
+    try:
+        config = json.loads((folder / "config.json").read_bytes())
+        earlier = (config["backbone"], config["placement"], config["sha256"]["model.safetensors"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return  # whatever it is, `refuse_foreign` judges it
+    if earlier == (trained.backbone.text, str(trained.placement), sha256_of(weights(trained))):
+        return
+    held = f"{earlier[1]}{' with other weights' * (earlier[1] == str(trained.placement))}"
+    raise InputError(
+        f"{folder} holds an export of {held}, and this one is of {trained.placement}: choose another folder, or let it "
+        "be replaced (--force, in Python overwrite=True)"
+    )
+
+
 def write_folder(
     trained: TrainedNetwork,
     folder: Path,

@@ -5,6 +5,7 @@ import json
 import pytest
 
 import seplace
+from seplace.errors import InputError
 
 
 @pytest.fixture
@@ -22,6 +23,22 @@ def test_an_export_holds_the_preprocessing_and_the_best_baseline(results, tmp_pa
     readme = (folder / "README.md").read_text()
     assert f"resizes its center square to {steps['size']}×{steps['size']} pixels" in readme
     assert ("over the best baseline" in readme) == ("best_baseline" in config["provenance"])
+
+
+def test_an_export_of_another_network_is_replaced_when_asked_alone(results, tmp_path):
+    folder = results.export(tmp_path / "export", pick="none-none-none")
+    first = (folder / "model.safetensors").read_bytes()
+    assert results.export(folder, pick="none-none-none") == folder
+    with pytest.raises(InputError, match=r"export of none-none-none, and this one is of eca-eca-eca: .* \(--force"):
+        results.export(folder, pick="eca-eca-eca")
+    assert (folder / "model.safetensors").read_bytes() == first
+    config = json.loads((folder / "config.json").read_text())
+    config["sha256"]["model.safetensors"] = "0" * 64
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match="export of none-none-none with other weights"):
+        results.export(folder, pick="none-none-none")
+    assert results.export(folder, pick="eca-eca-eca", overwrite=True) == folder
+    assert json.loads((folder / "config.json").read_text())["placement"] == "eca-eca-eca"
 
 
 def test_the_name_of_the_folder_is_safe(results, monkeypatch):
