@@ -63,8 +63,13 @@ class Interval:
         """Return `name`, `name_lower` and `name_upper`, as tables have them."""
         return {name: self.value, f"{name}_lower": self.lower, f"{name}_upper": self.upper}
 
-    def clipped(self, low: float, high: float) -> Interval:
-        """Return the interval with the estimate and both bounds moved into a range."""
+    def negated(self) -> Interval:
+        """Return the interval of the negative."""
+        return Interval(value=0.0 - self.value, lower=0.0 - self.upper, upper=0.0 - self.lower)
+
+    def clipped(self, low: float | None, high: float | None) -> Interval:
+        """Return the interval with the estimate and both bounds moved into a range, which may be open."""
+        low, high = -math.inf if low is None else low, math.inf if high is None else high
         value, lower, upper = (min(max(each, low), high) for each in (self.value, self.lower, self.upper))
         return Interval(value=value, lower=lower, upper=upper)
 

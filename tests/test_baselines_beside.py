@@ -9,6 +9,7 @@ import seplace
 from seplace.attention.options import GateOptions
 from seplace.backbones.describe import describe
 from seplace.effects.design import Design
+from seplace.metric import ACCURACY
 from seplace.placement import Placement
 from seplace.results.both_splits import BothSplits
 from seplace.results.evaluation import Evaluation
@@ -39,7 +40,7 @@ def rows(**accuracies: float) -> list[Evaluation]:
             seed=seed,
             epochs=3,
             state="complete",
-            accuracy=accuracy + seed,
+            value=accuracy + seed,
             cross_entropy=1.0,
             costs={"flops": FLOPS[texts[name]]},
         )
@@ -50,12 +51,12 @@ def rows(**accuracies: float) -> list[Evaluation]:
 
 def table(evaluations: list[Evaluation], *, is_front_of_space: bool) -> pd.DataFrame:
     return placements_frame(
-        summarize(evaluations),
-        estimates_of(Design(SPACE), evaluations, "flops", is_front_of_space=is_front_of_space),
+        summarize(evaluations, ACCURACY),
+        estimates_of(Design(SPACE), evaluations, "flops", metric=ACCURACY, is_front_of_space=is_front_of_space),
         cost="flops",
         plain_costs={"flops": 1000},
         baselines={str(mark): name for mark, name in MARKS.items()},
-        both_splits=BothSplits(evaluations, scores={}, images={}),
+        both_splits=BothSplits(evaluations, metric=ACCURACY, tests={}, images={}),
         test_top5={},
         latencies={},
     )
@@ -83,7 +84,7 @@ def test_a_study_that_began_before_keeps_its_front_and_picks_of_its_space() -> N
 
 def test_the_verdict_is_about_the_space() -> None:
     def said(evaluations: list[Evaluation]) -> str:
-        estimates = estimates_of(Design(SPACE), evaluations, "flops", is_front_of_space=True)
+        estimates = estimates_of(Design(SPACE), evaluations, "flops", metric=ACCURACY, is_front_of_space=True)
         return verdict(estimates, SPACE.baselines, run="")
 
     assert said(ABOVE).startswith(f"Placement {ECA} is better than the plain backbone at 95 %: ")

@@ -14,8 +14,8 @@ def accuracies(study: str, *texts: str, seeds: int, folder: Path) -> dict[str, f
     """The best accuracy of each placement over the seeds."""
     best: dict[str, float] = {}
     for one in evaluations(study, texts, seeds=seeds, epochs=EPOCHS, folder=folder):
-        assert one.accuracy is not None
-        best[str(one.placement)] = max(best.get(str(one.placement), 0.0), one.accuracy)
+        assert one.value is not None
+        best[str(one.placement)] = max(best.get(str(one.placement), 0.0), one.value)
     return best
 
 

@@ -121,7 +121,7 @@ class ResultsConclusions(ResultsTables):
         estimates, plain = self.estimates, self.both_splits.plain
         if estimates is None or plain is None:
             return None
-        draws = estimates.accuracies
+        draws = estimates.scores
         gains = {
             placement: draws[:, estimates.position[placement]] - draws[:, estimates.position[plain]]
             for placement in estimates.front

@@ -91,7 +91,7 @@ class StoredResults:
     @cached_property
     def both_splits(self) -> BothSplits:
         """The trainings that were scored on the test split."""
-        return BothSplits(self.rows, scores=self._tests, images=self._test_images)
+        return BothSplits(self.rows, metric=self.config.metric, tests=self._tests, images=self._test_images)
 
     @property
     def finished(self) -> bool:
@@ -143,22 +143,22 @@ class StoredResults:
     @cached_property
     def evaluations(self) -> pd.DataFrame:
         """One row for each evaluation: placement, stages, seed, scores, costs, seconds, device."""
-        return evaluations_frame(self.rows)
+        return evaluations_frame(self.rows, self.config.metric)
 
     @cached_property
     def rungs(self) -> pd.DataFrame:
         """One row for each training at a rung; these are in no other table."""
-        return rungs_frame(self.rung_rows, self.rows)
+        return rungs_frame(self.rung_rows, self.rows, self.config.metric)
 
     @cached_property
     def curves(self) -> pd.DataFrame:
         """One row for each scored epoch of a training: placement, seed, epochs, epoch, scores, training loss."""
-        return curves_frame(self.rows, self.rung_rows)
+        return curves_frame(self.rows, self.rung_rows, metric=self.config.metric)
 
     @cached_property
     def trained_sets(self) -> dict[str, TrainedSet]:
         """The recipes beside the study's own that `train` has trained networks by, by name."""
-        return trained_sets(self.folder)
+        return trained_sets(self.folder, self.config.metric)
 
     @property
     def trained(self) -> pd.DataFrame:

@@ -48,13 +48,14 @@ class ResultsTables(StoredResults):
         from seplace.effects.covariates import tables_of
         from seplace.effects.design import Design
 
-        if not any(row.accuracy is not None for row in self.rows):
+        if not any(row.value is not None for row in self.rows):
             return None
         design = Design(self.config.search_space, covariates=tables_of(self.covariates))
         return estimates_of(
             design,
             self.rows,
             self.cost,
+            metric=self.config.metric,
             is_front_of_space=self._is_front_of_space,
             named=self.baselines.values(),
         )
@@ -78,13 +79,14 @@ class ResultsTables(StoredResults):
         if estimates is None:
             return pd.DataFrame()
         priced_space = task_of(self.config, self.cost_table).priced_space_by(
-            {row.placement: row.costs[self.cost] for row in self.rows if row.accuracy is not None}
+            {row.placement: row.costs[self.cost] for row in self.rows if row.value is not None}
         )
         return recommended_frame(
             recommended_placements(
-                estimates, priced_space, failed=[row.placement for row in self.rows if row.accuracy is None]
+                estimates, priced_space, failed=[row.placement for row in self.rows if row.value is None]
             ),
             estimates,
+            metric=self.config.metric,
             cost_table=self.cost_table,
             evaluations=self.rows,
             latencies=self.latencies,
@@ -93,7 +95,7 @@ class ResultsTables(StoredResults):
     @cached_property
     def placements(self) -> pd.DataFrame:
         """One row for each placement that was trained, cheapest first."""
-        return self._placements_of(summarize(self.rows))
+        return self._placements_of(summarize(self.rows, self.config.metric))
 
     def _placements_of(self, summaries: Sequence[PlacementSummary]) -> pd.DataFrame:
         marks = self.baselines
@@ -115,7 +117,9 @@ class ResultsTables(StoredResults):
         if estimates is None or estimates.has_all:
             return front_frame(self.placements)
         shown = {*estimates.front, *self.baselines.values()}
-        return front_frame(self._placements_of([row for row in summarize(self.rows) if row.placement in shown]))
+        return front_frame(
+            self._placements_of([row for row in summarize(self.rows, self.config.metric) if row.placement in shown])
+        )
 
     @cached_property
     def effects(self) -> pd.DataFrame:
@@ -193,7 +197,7 @@ class ResultsTables(StoredResults):
             rows = ledger.evaluations()
         estimates = self.estimates
         means = {} if estimates is None else {each: estimates.means[at] for each, at in estimates.position.items()}
-        return history_frame(rows, cost=self.cost, means=means)
+        return history_frame(rows, cost=self.cost, metric=self.config.metric, means=means)
 
     def placement_of(self, choice: str) -> Placement:
         """Return a placement of the space or a baseline by its text, or plain, another baseline, or a front point.

@@ -167,7 +167,7 @@ def noise(results: ResultsArgument, output: FormatOption = Format.table, as_json
 
     output = format_of(output, as_json=as_json)
     study = Results.load(results)
-    table = noise_frame(study.rows)
+    table = noise_frame(study.rows, study.config.metric)
     if not show_data(table, output):
         show(noise_table(table, title=study.config.name))
 

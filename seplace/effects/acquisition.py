@@ -4,8 +4,8 @@
 is not what was observed, but what each posterior sample says of the trained placements (Daulton et al., 2021,
 arXiv:2105.08195). One of the two objectives, the cost, is known.
 
-`most_informative` is the information gain about the front. The hypervolume is the sum over costs of the accuracy of the
-best placement that costs no more. Posterior samples disagree on which placement that is, and its accuracy differs
+`most_informative` is the information gain about the front. The hypervolume is the sum over costs of the score of the
+best placement that costs no more. Posterior samples disagree on which placement that is, and its score differs
 between them. A training lowers this variance also for other placements that share choices with the one trained. Designs
 of experiments for such a purpose are called transductive: Yu, Bi and Tresp, 2006; Fiez et al., 2019 (arXiv:1906.08399).
 """

@@ -1,7 +1,7 @@
 """Proxy scores as covariates: from the scores of some placements to tables over choices, for every candidate.
 
 A score is one more column of the regression, whose weight is learned from the trainings and may be negative. The score
-itself is modeled over the space, as accuracies are, since a space may have millions of candidates.
+itself is modeled over the space, as scores are, since a space may have millions of candidates.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def learn_covariate(design: Design, scores: Mapping[Placement, float]) -> Covari
         return left_out(len(values), "all scores are equal")
     heights = normal_scores(values)
     observations = [
-        Observation(placement=placement, seed=None, accuracy=float(height))
+        Observation(placement=placement, seed=None, score=float(height))
         for placement, height in zip(placements, heights, strict=True)
     ]
     posterior = Posterior(design, observations, draws=_DRAWS, random=np.random.default_rng(0))

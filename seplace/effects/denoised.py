@@ -1,4 +1,4 @@
-"""Denoised accuracies: accuracies regressed on cross-entropy, where both rank placements alike.
+"""Denoised scores: scores regressed on cross-entropy, where both rank placements alike.
 
 Accuracy counts an image near the decision boundary or not by chance; cross-entropy weighs all images. Where accuracy is
 linear in cross-entropy, with residuals that are noise, the fitted accuracy is the less noisy measure of a placement.
@@ -22,38 +22,38 @@ _FEWEST = 5
 """The fewest trainings for a line."""
 
 _AGREE = 0.5
-"""The share of the variance of accuracies that the line must explain."""
+"""The share of the variance of scores that the line must explain."""
 
 _CHANCE = 0.01
 """Residuals are noise unless their differences between choices, or placements, have a smaller p value."""
 
 _FAR = 6.0
 _BESIDE = 4.0
-"""Robust standard deviations from the other trainings, or from the line, beyond which a training keeps its accuracy."""
+"""Robust standard deviations from the other trainings, or from the line, beyond which a training keeps its score."""
 
 
 def denoised(design: Design, observations: Sequence[Observation]) -> list[Observation]:
-    """Return the same trainings with accuracies fitted to their cross-entropies; unchanged where no line fits.
+    """Return the same trainings with scores fitted to their cross-entropies; unchanged where no line fits.
 
-    For choosing the next trainings. Estimates are learned from accuracies, which are what a user will get.
+    For choosing the next trainings. Estimates are learned from scores, which are what a user will get.
     """
     losses = np.array([np.nan if each.cross_entropy is None else each.cross_entropy for each in observations])
-    accuracies = np.array([each.accuracy for each in observations])
+    scores = np.array([each.score for each in observations])
     taken = np.isfinite(losses)
-    for values in (losses, accuracies):
+    for values in (losses, scores):
         taken &= _is_near(values, center=values[taken], by=_FAR) if taken.any() else False
     for _ in range(2):  # the second line is fitted without the outliers of the first
         if taken.sum() < _FEWEST or np.ptp(losses[taken]) == 0:
             return list(observations)
-        slope, height = np.polyfit(losses[taken], accuracies[taken], 1)
+        slope, height = np.polyfit(losses[taken], scores[taken], 1)
         line = height + slope * losses
-        rest = accuracies - line
+        rest = scores - line
         taken = taken & _is_near(rest, center=rest[taken], by=_BESIDE)
     kept = [each for each, is_taken in zip(observations, taken, strict=True) if is_taken]
-    if slope > 0 or rest[taken].var() > (1 - _AGREE) * accuracies[taken].var() or _differs(design, kept, rest[taken]):
+    if slope > 0 or rest[taken].var() > (1 - _AGREE) * scores[taken].var() or _differs(design, kept, rest[taken]):
         return list(observations)
     return [
-        replace(each, accuracy=float(value)) if is_taken else each
+        replace(each, score=float(value)) if is_taken else each
         for each, value, is_taken in zip(observations, line, taken, strict=True)
     ]
 

@@ -59,7 +59,7 @@ SCALES = {
     "seed x choice": Scale(median=0.15),
     "covariate": Scale(median=0.3),
 }
-"""The prior of the scale of each kind of effect, in units of the spread of all accuracies.
+"""The prior of the scale of each kind of effect, in units of the spread of all scores.
 
 `seed x backbone` is the effect of a seed on one of several backbones, whose networks share no weights: on one seed all
 that backbones differ by may be its doing. `seed x choice` is that on a choice in a stage. `plain` is what the networks

@@ -1,4 +1,4 @@
-"""Estimates of the placements that were trained: accuracies, the front, and probabilities of being better.
+"""Estimates of the placements that were trained: scores, the front, and probabilities of being better.
 
 All come from one set of draws of the posterior, so that statements about several placements hold together.
 """
@@ -24,7 +24,7 @@ from seplace.interval import Interval
 from seplace.placement import Placement
 
 MOST = 5000
-"""The most placements whose accuracies are drawn together: of 100,000 they would fill gigabytes."""
+"""The most placements whose scores are drawn together: of 100,000 they would fill gigabytes."""
 
 SURE = 0.95
 """The probability at which a verdict calls a placement better, for all comparisons together."""
@@ -34,7 +34,7 @@ _SAMPLES = 2000
 
 
 class Estimates:
-    """Posterior draws of the accuracies of all trained placements, and what follows from them.
+    """Posterior draws of the scores of all trained placements, and what follows from them.
 
     They are about new images of the same distribution where the trainings say which images they got right, else about
     the validation split alone: see `images`.
@@ -77,7 +77,7 @@ class Estimates:
         self.costs = np.array([costs[placement] for placement in self.placements])
         self.levels = self.posterior.levels if self._among is None else self.posterior.levels[self._among]
         self._drawn_from = deepcopy(self.posterior.random)
-        self.accuracies: Floats = self.posterior.sample_at(self.levels, _SAMPLES, among=self._among)
+        self.scores: Floats = self.posterior.sample_at(self.levels, _SAMPLES, among=self._among)
         """(samples, placements), in percent."""
 
     @property
@@ -105,18 +105,18 @@ class Estimates:
         return np.unique([*promising, *always])
 
     def foreseen(self, placements: Sequence[Placement]) -> Floats:
-        """Return draws of the accuracies of placements, trained or not: (samples, placements), in percent.
+        """Return draws of the scores of placements, trained or not: (samples, placements).
 
-        The draws of trained placements are those of `accuracies`.
+        The draws of trained placements are those of `scores`.
         """
         levels = self.posterior.design.levels(placements)
         same, own = deepcopy(self._drawn_from), np.random.default_rng(0)
         return self.posterior.sample_at(levels, _SAMPLES, random=same, own_random=own, among=self._among)
 
     def guide(self) -> Posterior:
-        """Return the posterior to choose placements by, learned from denoised accuracies; always the same.
+        """Return the posterior to choose placements by, learned from denoised scores; always the same.
 
-        Estimates themselves are learned from accuracies.
+        Estimates themselves are learned from scores.
         """
         return guide_of(self.posterior.design, self._observations, images=self.images)
 
@@ -138,16 +138,16 @@ class Estimates:
 
     @cached_property
     def means(self) -> Floats:
-        """The mean accuracy of each placement (placements,), in percent."""
-        return np.asarray(self.accuracies.mean(axis=0))
+        """The mean score of each placement (placements,)."""
+        return np.asarray(self.scores.mean(axis=0))
 
-    def accuracy(self, placement: Placement) -> Interval:
-        """Return the estimate of a placement's accuracy, expected over seeds and images, in percent."""
-        return Interval.of_draws(self.accuracies[:, self.position[placement]])
+    def score(self, placement: Placement) -> Interval:
+        """Return the estimate of a placement's score, expected over seeds and images."""
+        return Interval.of_draws(self.scores[:, self.position[placement]])
 
     def difference(self, one: Placement, other: Placement) -> Interval:
-        """Return the estimate of the accuracy of one placement minus another's, in points."""
-        return Interval.of_draws(self.accuracies[:, self.position[one]] - self.accuracies[:, self.position[other]])
+        """Return the estimate of the score of one placement minus another's."""
+        return Interval.of_draws(self.scores[:, self.position[one]] - self.scores[:, self.position[other]])
 
     def error_by_images(self, one: Placement, other: Placement) -> float:
         """Return the standard error in points that these images give a difference, by the two placements' trainings."""
@@ -167,11 +167,11 @@ class Estimates:
 
     def is_better(self, one: Placement, other: Placement) -> float:
         """Return the probability that one placement is more accurate than another."""
-        return float((self.accuracies[:, self.position[one]] > self.accuracies[:, self.position[other]]).mean())
+        return float((self.scores[:, self.position[one]] > self.scores[:, self.position[other]]).mean())
 
     @cached_property
     def front(self) -> list[Placement]:
-        """The candidates that no other trained one dominates by mean accuracy and cost, cheapest first."""
+        """The candidates that no other trained one dominates by mean score and cost, cheapest first."""
         order = self._by_cost(self.means)
         order = order[self._is_candidate[order]]
         best = np.maximum.accumulate(self.means[order])
@@ -182,11 +182,11 @@ class Estimates:
     def front_probabilities(self) -> dict[Placement, float]:
         """P(non-dominated) of each placement: the probability that no other trained candidate dominates it."""
         order = np.argsort(self.costs, kind="stable")
-        accuracies, costs = self.accuracies[:, order], self.costs[order]
+        scores, costs = self.scores[:, order], self.costs[order]
         # Best of all that cost no more; of equal cost the better one stays.
-        best = np.maximum.accumulate(np.where(self._is_candidate[order], accuracies, -np.inf), axis=1)
+        best = np.maximum.accumulate(np.where(self._is_candidate[order], scores, -np.inf), axis=1)
         last_of_cost = np.searchsorted(costs, costs, side="right") - 1
-        on_front = accuracies >= best[:, last_of_cost]
+        on_front = scores >= best[:, last_of_cost]
         return {self.placements[at]: float(share) for at, share in zip(order, on_front.mean(axis=0), strict=True)}
 
     def surely_better(self, other: Placement) -> list[Placement]:
@@ -196,7 +196,7 @@ class Estimates:
         difference falls below its mean by more than a common number of its standard deviations. Placements that were
         trained on one seed are not compared: what the seed does to one of them is not known.
         """
-        differences = self.accuracies - self.accuracies[:, [self.position[other]]]
+        differences = self.scores - self.scores[:, [self.position[other]]]
         means, sds = differences.mean(axis=0), differences.std(axis=0)
         comparable = set(self.comparable_with(other))
         compared = (sds > 0) & np.array([placement in comparable for placement in self.placements])
@@ -222,7 +222,7 @@ class Estimates:
 
 
 def guide_of(design: Design, observations: Sequence[Observation], *, images: ImageVariance | None) -> Posterior:
-    """Learn the posterior to choose placements by: about all images, from denoised accuracies, and not robust.
+    """Learn the posterior to choose placements by: about all images, from denoised scores, and not robust.
 
     On tabular benchmarks what a robust one recommends has a little less of the true hypervolume, and on landscapes no
     more: to doubt effects makes statements safe, and choices among placements not better.

@@ -1,7 +1,7 @@
-"""The variance of accuracies over images: a validation split is a sample, and no seed makes it larger.
+"""The variance of scores over images: a validation split is a sample, and no seed makes it larger.
 
 Let c(p, s, i) be 1 where placement p, trained on seed s, gets image i right, and pi(p, i) its mean over seeds. On V
-images the accuracy of p misses that on all images by an error that every seed shares; its covariance between
+images the score of p misses that on all images by an error that every seed shares; its covariance between
 placements is Cov_i[pi(p, i), pi(q, i)] / V. Trainings on two different seeds show it without bias: for s != t,
 Cov_i[c(p, s, i), c(q, t, i)] has this expectation. On one seed it also holds what the seed does to single images, so
 that it is an upper bound, and the variance of one training holds the chance of that training as well.
@@ -44,17 +44,17 @@ class ImageVariance:
     images: int
     """The number of images."""
     base: float
-    """Of the accuracy of the plain backbone."""
+    """Of the score of the plain backbone."""
     columns: Floats
     """Of the effect of each column of the design (columns,)."""
     placement: float
     """Of a placement beside its columns."""
     training: float
-    """Of a single training: its images change by chance, and its accuracy moves in steps."""
+    """Of a single training: its images change by chance, and its score moves in steps."""
 
     @classmethod
     def none(cls, columns: int) -> Self:
-        """Return no variance, for a design with a number of columns: accuracies are about the split itself."""
+        """Return no variance, for a design with a number of columns: scores are about the split itself."""
         zeros = np.zeros(columns)
         return cls(images=0, base=0.0, columns=zeros, placement=0.0, training=0.0)
 

@@ -1,4 +1,4 @@
-"""The model of the accuracies of a space: from observations to a posterior over all placements."""
+"""The model of the scores of a space: from observations to a posterior over all placements."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _NOISE = Scale(median=0.6)
 _INTERCEPT_SD = 10.0
 
 _LEAST_SPREAD = 0.005
-"""The least spread of accuracies, as a share of their mean: equal accuracies do not show that there is no noise."""
+"""The least spread of scores, as a share of their mean: equal scores do not show that there is no noise."""
 
 _LEAST_SHARE = 0.03
-"""The least share of the variance of accuracies that is taken not to come from the images."""
+"""The least share of the variance of scores that is taken not to come from the images."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +33,8 @@ class Observation:
     placement: Placement
     seed: int | None
     """Trainings on one seed are paired; None for a training that is paired with no other."""
-    accuracy: float
-    """In percent; larger is better. The model learns from accuracy alone."""
+    score: float
+    """The value of the metric, or its negative where it is minimized: larger is better."""
     cross_entropy: float | None = None
     """In nats, on the same images; None where it is not known."""
     correct: ImageBits | None = None
@@ -43,7 +43,7 @@ class Observation:
 
 @dataclass(frozen=True, kw_only=True)
 class Surface:
-    """Accuracies of all placements, in percent: the posterior mean, or a posterior sample."""
+    """Scores of all placements: the posterior mean, or a posterior sample."""
 
     intercept: float
     effects: Tables
@@ -55,7 +55,7 @@ class Surface:
     """The position of each observed placement, by its levels."""
 
     def everywhere(self) -> Floats:
-        """Return the accuracies of every candidate of the space (candidates,), in the space's order."""
+        """Return the scores of every candidate of the space (candidates,), in the space's order."""
         values = self.intercept + self.effects.everywhere()
         shape = np.array(self.effects.shape)
         inside = (self.observed_levels < shape).all(axis=1)
@@ -63,14 +63,14 @@ class Surface:
         return values
 
     def at(self, levels: NDArray[np.int64]) -> Floats:
-        """Return the accuracies (n,) of placements given by their levels (n, factors)."""
+        """Return the scores (n,) of placements given by their levels (n, factors)."""
         position = self.position
         private = np.append(self.private, 0.0)  # the last is that of placements that were not observed
         extra = private[[position.get(tuple(row), -1) for row in levels.tolist()]]
         return np.asarray(self.intercept + self.effects.at(levels) + extra)
 
     def observed(self) -> Floats:
-        """Return the accuracies of the observed placements, in the order of the posterior."""
+        """Return the scores of the observed placements, in the order of the posterior."""
         return self.intercept + self.effects.at(self.observed_levels) + self.private
 
 
@@ -92,7 +92,7 @@ def images_of(design: Design, observations: Sequence[Observation]) -> ImageVaria
 
 
 class Posterior:
-    """The posterior of the accuracies of all placements of a space, each expected over seeds and images.
+    """The posterior of the scores of all placements of a space, each expected over seeds and images.
 
     The images are those of the validation split alone where their variance is not known.
     """
@@ -114,8 +114,8 @@ class Posterior:
         """
         self.design = design
         self.random = random
-        accuracies = np.array([each.accuracy for each in observations])
-        self._center = float(accuracies.mean())
+        scores = np.array([each.score for each in observations])
+        self._center = float(scores.mean())
         self.placements = list(dict.fromkeys(each.placement for each in observations))
         """The observed placements, in order of appearance."""
         position = {placement: at for at, placement in enumerate(self.placements)}
@@ -126,8 +126,8 @@ class Posterior:
         rows = design.rows(self.levels)
         is_backbone = np.array([kind == "backbone" for kind in design.groups])  # with one seed images explain all
         explaining = np.where(is_backbone, 0.0, rows)[self._placement_of] if known.columns.any() else rows
-        self._unit_of_scale = _unit_of_scale(accuracies, known, explaining)
-        self._y = (accuracies - self._center) / self._unit_of_scale
+        self._unit_of_scale = _unit_of_scale(scores, known, explaining)
+        self._y = (scores - self._center) / self._unit_of_scale
         seeds = [each.seed for each in observations]
         by_seed, seed_kinds = design.seed_columns(self.levels[self._placement_of], seeds)
         if not robust:
@@ -164,7 +164,7 @@ class Posterior:
 
     @property
     def noise_sd(self) -> float:
-        """The standard deviation of one training about the accuracy of its placement on its seed, in points."""
+        """The standard deviation of one training about the score of its placement on its seed."""
         return self._unit_of_scale * float(np.dot(self._weights, [draw.noise_sd for draw in self.draws]))
 
     def drawing(self, random: np.random.Generator, *, scales: int) -> Posterior:
@@ -217,7 +217,7 @@ class Posterior:
         own_random: np.random.Generator | None = None,
         among: NDArray[np.intp] | None = None,
     ) -> Floats:
-        """Draw the accuracies of placements by their levels (n, factors), shape (count, n), in percent.
+        """Draw the scores of placements by their levels (n, factors), shape (count, n).
 
         Private effects of placements that were not observed are drawn with `own_random`, and left out without it. With
         a `random` in the same state all other draws are the same, whichever placements are asked for together.
@@ -315,8 +315,8 @@ class Posterior:
         return private * residuals / total, np.sqrt(private * noise / total)
 
 
-def _unit_of_scale(accuracies: Floats, images: ImageVariance, rows: Floats) -> float:
-    """Return the spread of accuracies, in points, that their images do not explain: the unit of the priors' scales."""
+def _unit_of_scale(scores: Floats, images: ImageVariance, rows: Floats) -> float:
+    """Return the spread of scores that their images do not explain: the unit of the priors' scales."""
     explained = float((images.columns * rows.var(axis=0)).sum()) + images.placement + images.training
-    spread = np.sqrt(max(accuracies.var() - explained, _LEAST_SHARE * max(accuracies.var(), explained)))
-    return max(float(spread), _LEAST_SPREAD * abs(float(accuracies.mean())), 1e-3)
+    spread = np.sqrt(max(scores.var() - explained, _LEAST_SHARE * max(scores.var(), explained)))
+    return max(float(spread), _LEAST_SPREAD * abs(float(scores.mean())), 1e-3)

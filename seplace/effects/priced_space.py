@@ -1,7 +1,7 @@
 """The priced space: candidates with exact costs and limits, their front on a surface, and what one more would add.
 
 Spaces up to two million candidates are enumerated. Larger ones are searched by coordinate exchange: from many starts,
-each with another exchange rate of cost for accuracy, the factors in turn take their best level until none changes.
+each with another exchange rate of cost for score, the factors in turn take their best level until none changes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _BLOCK = 512
 
 @dataclass(frozen=True, kw_only=True)
 class Candidates:
-    """Placements: levels (n, factors), accuracies in percent (n,) or (posterior samples, n), and costs (n,)."""
+    """Placements: levels (n, factors), scores (n,) or (posterior samples, n), and costs (n,)."""
 
     levels: Levels
     values: Floats
@@ -142,7 +142,7 @@ class PricedSpace:
         return beyond
 
     def _exchanged(self, surface: Surface, random: np.random.Generator) -> Levels:
-        """Return candidates that are best for some exchange rate of cost for accuracy, and the observed ones."""
+        """Return candidates that are best for some exchange rate of cost for score, and the observed ones."""
         spans = [np.ptp(table[:count]) for table, count in zip(surface.effects.main, self.shape, strict=True)]
         rate = max(float(np.sum(spans)), 1e-9) / max(self.highest_cost, 1e-9)
         rates = rate * np.exp(random.uniform(np.log(1e-3), np.log(1e3), _STARTS))
@@ -197,7 +197,7 @@ def learned_cost(design: Design, costs: Mapping[Placement, float]) -> Tables:
     """Return a measured cost (latency) as tables over choices, learned from the placements that were measured."""
     if not costs:
         return Tables(shape=design.shape, main=tuple(np.zeros(count) for count in design.shape), pairs={})
-    observations = [Observation(placement=placement, seed=None, accuracy=cost) for placement, cost in costs.items()]
+    observations = [Observation(placement=placement, seed=None, score=cost) for placement, cost in costs.items()]
     mean = Posterior(design, observations, draws=1, random=np.random.default_rng(0)).mean()
     first, *others = mean.effects.main
     return replace(mean.effects, main=(first + mean.intercept, *others))
@@ -206,7 +206,7 @@ def learned_cost(design: Design, costs: Mapping[Placement, float]) -> Tables:
 def added_volume(candidates: Candidates, front: Candidates, *, reference: tuple[ArrayLike, float]) -> Floats:
     """Return the area that each candidate alone would add to that of a front: (n,) or (posterior samples, n).
 
-    The reference is an accuracy (one for each posterior sample) and a cost; the area lies above the one, below the
+    The reference is a score (one for each posterior sample) and a cost; the area lies above the one, below the
     other. The values of the front need not rise with cost: a dominated candidate adds nothing.
     """
     lowest, highest_cost = np.asarray(reference[0])[..., None], reference[1]

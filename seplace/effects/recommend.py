@@ -109,7 +109,7 @@ def expected_regret(posterior: Posterior, priced_space: PricedSpace, *, closed: 
 
 
 def valued(candidates: Candidates, surface: Surface) -> Candidates:
-    """Return the same placements with their accuracies on a surface."""
+    """Return the same placements with their scores on a surface."""
     return Candidates(levels=candidates.levels, values=surface.at(candidates.levels), costs=candidates.costs)
 
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from seplace.costs.table import CostTable
     from seplace.placement import Placement
-    from seplace.results.evaluation import Evaluation, Job
-    from seplace.training.score import Score
+    from seplace.results.evaluation import Evaluation, Job, Tested
 
 
 class Evaluator(Protocol):
@@ -18,12 +17,13 @@ class Evaluator(Protocol):
     def evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:
         """Evaluate one job; `on_epoch` is called with the number of each trained epoch.
 
-        A whole training may say in `correct` which validation images it got right: one bit for each, in an order that
-        is the same for all trainings, whose share is the accuracy. Estimates are about new images only where it does.
+        The evaluation's `value` is the study's metric in its unit. A whole training of a classifier may say in
+        `correct` which validation images it got right: one bit for each, in an order that is the same for all
+        trainings, whose share is the accuracy. Estimates are about new images only where it does.
         """
 
-    def test(self, evaluation: Evaluation) -> Score:
-        """Return the score of a trained network on the test split, with `correct` where the images are known.
+    def test(self, evaluation: Evaluation) -> Tested:
+        """Return the metric of a trained network on the test split, with `correct` where the images are known.
 
         Raises MissingWeights where it cannot be known, and MissingTestSplit where there is no test split.
         """

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from seplace.results.evaluation import Evaluation
+from seplace.results.evaluation import Evaluation, Tested
 from seplace.results.ledger_content import check_described, check_fact
 from seplace.user_code import user_errors
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from seplace.evaluators.evaluator import Evaluator
     from seplace.placement import Placement
     from seplace.results.evaluation import Job
-    from seplace.training.score import Score
 
 
 class OwnEvaluator:
@@ -30,22 +28,31 @@ class OwnEvaluator:
     def evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:
         """Evaluate one job; `on_epoch` is called with the number of each trained epoch."""
         with self._errors_in("evaluate"):
-            evaluation = self.evaluator.evaluate(job, on_epoch=on_epoch)
+            evaluation = self._evaluation(job, on_epoch)
             if not isinstance(evaluation, Evaluation):
                 raise TypeError(f"it returns an Evaluation (got {type(evaluation).__name__})")
             if evaluation.key != job.key:
                 raise ValueError(f"it returns the evaluation of {job.key} (got that of {evaluation.key})")
         return evaluation
 
-    def test(self, evaluation: Evaluation) -> Score:
-        """Return the score of a trained network on the test split. Raises MissingWeights where it cannot be known."""
+    def _evaluation(self, job: Job, on_epoch: Callable[[int], None]) -> Evaluation:
+        try:
+            return self.evaluator.evaluate(job, on_epoch=on_epoch)
+        except TypeError as error:
+            if "argument 'accuracy'" in str(error):
+                raise TypeError("an Evaluation has `value`, the metric, in place of `accuracy` since 0.16") from error
+            raise
+
+    def test(self, evaluation: Evaluation) -> Tested:
+        """Return the metric of a trained network on the test split. Raises MissingWeights where it cannot be known."""
         with self._errors_in("test"):
-            score = self.evaluator.test(evaluation)
-            return replace(
-                score,
-                accuracy=float(score.accuracy),
-                cross_entropy=float(score.cross_entropy),
-                top5_accuracy=None if score.top5_accuracy is None else float(score.top5_accuracy),
+            tested: Any = self.evaluator.test(evaluation)
+            return Tested(
+                # Before version 0.16 it was a Score, whose metric was accuracy.
+                value=float(tested.value if hasattr(tested, "value") else tested.accuracy),
+                cross_entropy=None if tested.cross_entropy is None else float(tested.cross_entropy),
+                correct=tested.correct,
+                top5_accuracy=None if tested.top5_accuracy is None else float(tested.top5_accuracy),
             )
 
     def cost_table(self) -> CostTable:

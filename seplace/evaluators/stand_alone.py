@@ -22,11 +22,11 @@ from seplace.evaluators.weights import read_weights, serialize_weights
 from seplace.files.atomic import sha256_of, write_atomically
 from seplace.files.versions import versions
 from seplace.placement import Placement
-from seplace.results.evaluation import Evaluation, Job
+from seplace.results.evaluation import Evaluation, Job, Tested
 from seplace.study.config import StudyConfig
 from seplace.training.checkpoints import Checkpoint
 from seplace.training.devices import device_name, release_memory, resolve_device, share_memory, use_device
-from seplace.training.fit import train
+from seplace.training.fit import CurvePoint, train
 from seplace.training.score import Score, measure_score
 
 
@@ -134,11 +134,11 @@ class StandAlone:
         result = replace(
             without_result,
             state="complete",
-            accuracy=curve[-1].accuracy,
+            value=curve[-1].accuracy,
             cross_entropy=curve[-1].cross_entropy,
             correct=curve[-1].correct,
             top5_accuracy=curve[-1].top5_accuracy,
-            curve=tuple(point.to_record() for point in curve),
+            curve=tuple(map(_as_evaluated, curve)),
         )
         if job != whole:
             return replace(result, seconds=time.perf_counter() - start)
@@ -152,19 +152,35 @@ class StandAlone:
             weights_sha256=sha256_of(weights),
         )
 
-    def test(self, evaluation: Evaluation) -> Score:
+    def test(self, evaluation: Evaluation) -> Tested:
         """Score the trained network of an evaluation on the test split."""
         batches = self.networks.test_batches
         with self.networks.user_errors_in(
             evaluation.placement, f"{evaluation.placement}, seed {evaluation.seed}, cannot be tested"
         ):
-            return measure_score(self.trained(evaluation), batches, precision=self.config.training.precision)
+            score = measure_score(self.trained(evaluation), batches, precision=self.config.training.precision)
+        return tested_of(score)
 
     def trained(self, evaluation: Evaluation) -> nn.Module:
         """Return the network of an evaluation with its trained weights, on this device, in eval mode."""
         network = self.networks.build(evaluation.placement, seed=evaluation.seed)
         network.load_state_dict(read_weights(self.folder, evaluation))
         return self.networks.place(network).eval()
+
+
+def tested_of(score: Score) -> Tested:
+    """Return a score of the test split as evaluators return it."""
+    return Tested(
+        value=score.accuracy,
+        cross_entropy=score.cross_entropy,
+        correct=score.correct,
+        top5_accuracy=score.top5_accuracy,
+    )
+
+
+def _as_evaluated(point: CurvePoint) -> dict[str, float | None]:
+    """Return a point of a learning curve as evaluations have it: accuracy is the metric."""
+    return {"value" if key == "accuracy" else key: value for key, value in point.to_record().items()}
 
 
 def _checkpoint_path(folder: Path, job: Job) -> Path:

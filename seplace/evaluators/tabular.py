@@ -12,8 +12,8 @@ from seplace.errors import DataError, MissingTestSplit, MissingWeights
 from seplace.evaluators.study_costs import counted_choices
 from seplace.evaluators.tabular_benchmark import TabularBenchmark
 from seplace.files.yaml_reader import Document, Problem, read_document, refuse, spelled
+from seplace.results.evaluation import Tested
 from seplace.study.config import StudyConfig, differences
-from seplace.training.score import Score
 
 if TYPE_CHECKING:
     from seplace.costs.table import CostTable
@@ -50,9 +50,9 @@ class TabularEvaluator:
         early = replace(row, epochs=job.epochs, curve=curve, seconds=seconds, correct=None, top5_accuracy=None)
         if row.state == "failed":
             return early
-        return replace(early, accuracy=curve[-1]["accuracy"], cross_entropy=curve[-1]["cross_entropy"])
+        return replace(early, value=curve[-1]["value"], cross_entropy=curve[-1]["cross_entropy"])
 
-    def test(self, evaluation: Evaluation) -> Score:
+    def test(self, evaluation: Evaluation) -> Tested:
         """Return the stored test score. Raises MissingWeights or MissingTestSplit if none is stored."""
         uses = self.table.images.get("uses")
         if uses is not None and "test" not in uses:
@@ -61,9 +61,9 @@ class TabularEvaluator:
             raise MissingWeights(
                 f"{self.table.folder}: no test score of {evaluation.placement}, seed {evaluation.seed}"
             )
-        accuracy, cross_entropy = self.table.tests[evaluation.key]
-        return Score(
-            accuracy=accuracy,
+        value, cross_entropy = self.table.tests[evaluation.key]
+        return Tested(
+            value=value,
             cross_entropy=cross_entropy,
             correct=self.table.test_images.get(evaluation.key),
             top5_accuracy=self.table.test_top5.get(evaluation.key),
@@ -116,7 +116,7 @@ def _meaning(config: StudyConfig) -> dict[str, Any]:
     space = config.search_space
     meaning = {f"space.gate.{name}": value for name, value in asdict(space.gate).items()}
     meaning["space.granularity"] = space.backbone.granularity
-    blocks = ("data.", "training.", "space.backbone")
+    blocks = ("data.", "training.", "objective.metric", "space.backbone")
     return meaning | {key: value for key, value in config.fingerprint().items() if key.startswith(blocks)}
 
 
@@ -153,12 +153,12 @@ def _lacking_points(config: StudyConfig, table: TabularBenchmark, document: Docu
         lacking = next((row for row in table.rows.values() if _is_without(row, rung)), None)
         if lacking is not None:
             scored = " and ".join(f"{point['epoch']:.0f}" for point in lacking.curve)
-            rule = f"the tabular benchmark {table.folder} has the accuracy of {lacking.placement} after {scored} epochs"
+            rule = f"the tabular benchmark {table.folder} has the scores of {lacking.placement} after {scored} epochs"
             yield document.problem(("search", "rungs", at), rule, got=str(rung))
 
 
 def _is_without(row: Evaluation, rung: int) -> bool:
-    return row.state == "complete" and row.accuracy_after(rung) is None
+    return row.state == "complete" and row.value_after(rung) is None
 
 
 def _lacking_costs(config: StudyConfig, table: TabularBenchmark, document: Document) -> Iterator[Problem]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from seplace.arrays import ImageBits
     from seplace.costs.table import CostTable
     from seplace.placement import Placement
-    from seplace.results.evaluation import Evaluation, EvaluationKey
+    from seplace.results.evaluation import Evaluation, EvaluationKey, TestValues
     from seplace.study.config import StudyConfig
 
 
@@ -30,8 +30,8 @@ class TabularBenchmark:
     """The study that trained it."""
     rows: Mapping[EvaluationKey, Evaluation]
     """Every training, failed ones included."""
-    tests: Mapping[EvaluationKey, tuple[float, float]]
-    """Accuracy in percent and cross-entropy in nats on the test split, where it was read."""
+    tests: Mapping[EvaluationKey, TestValues]
+    """The metric in its unit and the cross-entropy in nats on the test split, where it was read."""
     test_images: Mapping[EvaluationKey, ImageBits]
     """Which images of the test split were right, where it is known."""
     test_top5: Mapping[EvaluationKey, float]

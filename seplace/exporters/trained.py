@@ -155,7 +155,7 @@ def _provenance_of(
     return {
         "seed": evaluation.seed,
         "epochs": evaluation.epochs,
-        "accuracy_of_these_weights": evaluation.accuracy,
+        "accuracy_of_these_weights": evaluation.value,
         "test_accuracy_of_these_weights": of_weights.value,
         "test_accuracy_of_these_weights_se": of_weights.error,
         **{

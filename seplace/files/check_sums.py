@@ -20,6 +20,7 @@ COLUMNS = {
     "failures": ("placement", "seed", "epochs", "record"),
     "proposals": ("number", "placement"),
     "tests": ("placement", "seed", "epochs", "accuracy", "cross_entropy"),
+    "test_values": ("placement", "seed", "epochs", "value"),
     "test_images": ("placement", "seed", "epochs", "correct"),
 }
 """The columns of each table of a ledger."""
@@ -28,7 +29,7 @@ SUMS = "CREATE TABLE IF NOT EXISTS sums (of TEXT NOT NULL, sum TEXT NOT NULL)"
 """The statement that creates the table of sums: one row for each row of the other tables."""
 
 _LENGTH = 32
-_LENGTHS_OF_KEYS = {"evaluations": 3, "rungs": 3, "failures": 3, "tests": 3, "test_images": 3}
+_LENGTHS_OF_KEYS = {"evaluations": 3, "rungs": 3, "failures": 3, "tests": 3, "test_values": 3, "test_images": 3}
 """How many values of a damaged row are shown; one where the table is not listed."""
 
 

@@ -1,4 +1,4 @@
-"""The words of files that versions before 0.12 wrote, each with the word that stands for it now.
+"""The words of files that earlier versions wrote, each with the word that stands for it now.
 
 Old studies, search spaces, results and simulations are read; what is written has the words of today. No other module
 knows an old word.
@@ -27,6 +27,7 @@ _OUTCOME = {"belief": "calibration"}
 _BASELINE = "yardstick"
 """The attribute of a trial that now is `baseline`; the plain backbone was called `none` in it."""
 _COUNT = {"members": "front_points"}
+_MEASURED = {"accuracy": "value"}
 
 COST_FILE = "prices.json"
 """The name of `costs.json` in a results folder."""
@@ -101,13 +102,22 @@ def current_outcome(repetition: Mapping[str, Any], outcome: Mapping[str, Any]) -
     return _renamed(repetition, _REPETITION), current
 
 
+def current_record(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the record of an evaluation with today's keys: versions before 0.16 had no metric but accuracy."""
+    if "accuracy" not in record or "value" in record:
+        return record
+    current = _renamed(record, _MEASURED)
+    current["curve"] = [_renamed(point, _MEASURED) if isinstance(point, dict) else point for point in record["curve"]]
+    return current
+
+
 def renamed_rows(connection: sqlite3.Connection) -> Iterator[tuple[str, int, _Row]]:
     """Yield the table, the rowid and the values in today's words of each row of a ledger that has old words."""
     for table in tables_in(connection, COLUMNS):
         for rowid, *row in connection.execute(f"SELECT rowid, {', '.join(COLUMNS[table])} FROM {table}").fetchall():
             try:
                 current = _current_row(table, tuple(row))
-            except (ValueError, TypeError, KeyError, AttributeError):
+            except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
                 continue  # damaged; reading it raises an error that says so
             if current != tuple(row):
                 yield table, rowid, current

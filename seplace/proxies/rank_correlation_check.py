@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from seplace.evaluators.study_networks import StudyNetworks
+    from seplace.metric import Metric
     from seplace.proxies.proxy import Effort
 
 FLOPS = "flops"
@@ -49,14 +50,14 @@ class Trained:
 
     placement: Placement
     flops: float
-    accuracy: Mapping[int, float]
-    """In percent, without the seed effects."""
+    score: Mapping[int, float]
+    """Of the metric, without the seed effects."""
     negative_cross_entropy: Mapping[int, float]
     """In nats, without the seed effects."""
 
 
 TARGETS: Mapping[str, Callable[[Trained], Mapping[int, float]]] = {
-    "accuracy": lambda trained: trained.accuracy,
+    "accuracy": lambda trained: trained.score,
     "-cross_entropy": lambda trained: trained.negative_cross_entropy,
 }
 """The targets of the check, by name: a proxy should rank placements as the mean over seeds does."""
@@ -94,14 +95,15 @@ def rank_correlation_table(
 
     for name in proxies:
         PROXIES.entry(name)  # refuses an unknown name before any work
-    trained = sampled(trained_placements(evaluations, epochs=config.training.epochs), placements, seed=seed)
+    known = trained_placements(evaluations, config.metric, epochs=config.training.epochs)
+    trained = sampled(known, placements, seed=seed)
     networks = StudyNetworks(config, device=device)
     names = [name for name in dict.fromkeys(proxies) if name != FLOPS]
     scores = measure_scores(networks, trained, names, seed=seed, effort=effort, on_score=on_score)
     return compare(trained, scores, seed=seed)
 
 
-def trained_placements(evaluations: Iterable[Evaluation], *, epochs: int) -> list[Trained]:
+def trained_placements(evaluations: Iterable[Evaluation], metric: Metric, *, epochs: int) -> list[Trained]:
     """Return the placements with complete evaluations of `epochs` epochs, in the order of their texts."""
     rows: dict[Placement, list[Evaluation]] = defaultdict(list)
     for row in evaluations:
@@ -109,7 +111,9 @@ def trained_placements(evaluations: Iterable[Evaluation], *, epochs: int) -> lis
             rows[row.placement].append(row)
     candidates = sorted(rows.items(), key=lambda item: str(item[0]))
     groups = [group for _, group in candidates]
-    accuracies = _adjusted([{row.seed: row.accuracy for row in each if row.accuracy is not None} for each in groups])
+    scores = _adjusted(
+        [{row.seed: metric.score(row.value) for row in each if row.value is not None} for each in groups]
+    )
     gains = _adjusted(
         [{row.seed: -row.cross_entropy for row in each if row.cross_entropy is not None} for each in groups]
     )
@@ -117,10 +121,10 @@ def trained_placements(evaluations: Iterable[Evaluation], *, epochs: int) -> lis
         Trained(
             placement=placement,
             flops=group[0].costs[main_count(group[0].costs)],
-            accuracy=accuracy,
+            score=score,
             negative_cross_entropy=gain,
         )
-        for (placement, group), accuracy, gain in zip(candidates, accuracies, gains, strict=True)
+        for (placement, group), score, gain in zip(candidates, scores, gains, strict=True)
     ]
 
 
@@ -215,7 +219,7 @@ def compare(trained: Sequence[Trained], scores: Sequence[Scores], *, seed: int) 
                     "proxy": score.proxy,
                     "against": target,
                     "placements": len(trained),
-                    "replicated": sum(len(each.accuracy) > 1 for each in trained),
+                    "replicated": sum(len(each.score) > 1 for each in trained),
                     **tau.columns("tau"),
                     **highest[target].columns("ceiling"),
                     **(beyond or UNKNOWN).columns("beyond_flops"),

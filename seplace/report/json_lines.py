@@ -39,8 +39,8 @@ class JsonLines:
                     "seed": each.seed,
                     "epochs": each.epochs,
                     "state": each.state,
-                    "accuracy": each.accuracy,
-                    "cross_entropy": each.cross_entropy,
+                    progress.metric.column: each.value,
+                    **({"cross_entropy": each.cross_entropy} if progress.metric.is_accuracy else {}),
                     "seconds": round(each.seconds, 3),
                     "reason": each.reason,
                 },
@@ -54,7 +54,7 @@ class JsonLines:
         front = progress.standing
         best = None
         if front is not None and front.best is not None:
-            best = {"placement": str(front.best), "accuracy": front.best_accuracy, "seeds": front.best_seeds}
+            best = {"placement": str(front.best), progress.metric.column: front.best_value, "seeds": front.best_seeds}
         self._event(
             "progress",
             {

@@ -113,9 +113,9 @@ class LiveView:
     def _standing(self, progress: Progress, width: int) -> Iterator[Text]:
         standing = progress.standing
         best, front = "", ""
-        if standing is not None and standing.best_accuracy is not None:
+        if standing is not None and standing.best_value is not None:
             seeds = f"{'mean of ' * (standing.best_seeds > 1)}{counted(standing.best_seeds, 'seed')}"
-            best = f"{standing.best_accuracy:.2f} %  {standing.best} ({seeds})"
+            best = f"{progress.metric.text(standing.best_value)}  {standing.best} ({seeds})"
             size = counted(standing.front_size, "placement")
             front = f"{size}, hypervolume {standing.hypervolume:.4f} (observed; the end has estimates)"
         busy = min(progress.running, progress.workers)
@@ -142,7 +142,7 @@ def _training(label: str, evaluation: Evaluation, width: int) -> Text:
     if evaluation.state == "failed":
         figures = f"failed: {evaluation.reason}"
     else:
-        figures = f"{evaluation.accuracy or 0:6.2f} %  {_loss(evaluation):<19}"
+        figures = f"{evaluation.value or 0:6.2f} %  {_loss(evaluation):<19}"
     return Text.assemble(
         (f"{label:<{_LABEL}}", "dim"),
         f"{name:<{room}}",

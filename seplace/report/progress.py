@@ -89,13 +89,17 @@ class ProgressLines:
 
     def _write_line(self, progress: Progress) -> None:
         self._unwritten = None
-        self._write(f"{progress.phase} {count(progress)}, {standing(progress)}{self._fall(progress.standing)}")
+        self._write(f"{progress.phase} {count(progress)}, {standing(progress)}{self._fall(progress)}")
 
-    def _fall(self, now: Standing | None) -> str:
-        """Explain why the accuracy of the best is lower than in the line before."""
+    def _fall(self, progress: Progress) -> str:
+        """Explain why the value of the best is worse than in the line before."""
+        now, metric = progress.standing, progress.metric
         before, self._best = self._best, now
-        if before is None or now is None or before.best_accuracy is None or now.best_accuracy is None:
+        if before is None or now is None or before.best_value is None or now.best_value is None:
             return ""
-        if round(now.best_accuracy, 2) >= round(before.best_accuracy, 2):
+        is_worse = metric.score(now.best_value) < metric.score(before.best_value)
+        if not is_worse or metric.text(now.best_value) == metric.text(before.best_value):
             return ""
-        return "; the best is lower than before: more seeds were trained, and placements compete by means over seeds"
+        lower = "lower" if metric.is_maximized else "higher"
+        why = "more seeds were trained, and placements compete by means over seeds"
+        return f"; the best is {lower} than before: {why}"

@@ -217,7 +217,7 @@ def _much_cheaper(
 
 def _largest_gain(estimates: Estimates, plain: Placement, trained: Sequence[Placement]) -> float:
     """Return the gain that no trained placement exceeds, with probability SURE for all of them together."""
-    gains = estimates.accuracies - estimates.accuracies[:, [estimates.position[plain]]]
+    gains = estimates.scores - estimates.scores[:, [estimates.position[plain]]]
     return float(np.quantile(gains[:, [estimates.position[each] for each in trained]].max(axis=1), SURE))
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -25,13 +25,14 @@ from seplace.interval import Interval
 from seplace.results.summaries import mean_and_error
 
 if TYPE_CHECKING:
+    from seplace.metric import Metric
     from seplace.placement import Placement
-    from seplace.results.evaluation import Evaluation, EvaluationKey
+    from seplace.results.evaluation import Evaluation, EvaluationKey, TestValues
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """A figure in percent or points with its standard error; NaN where they are not known."""
+    """A figure with its standard error, in the unit of the metric; NaN where they are not known."""
 
     value: float
     error: float
@@ -58,7 +59,7 @@ class Gap:
 
 
 _Scores = Mapping[int, tuple[float, ImageBits | None]]
-"""The accuracy in percent and the images that were right, where known, by seed: of a placement on one split."""
+"""The score and the images that were right, where known, by seed: of a placement on one split."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -149,27 +150,30 @@ class BothSplits:
         self,
         evaluations: Iterable[Evaluation],
         *,
-        scores: Mapping[EvaluationKey, tuple[float, float]],
+        metric: Metric,
+        tests: Mapping[EvaluationKey, TestValues],
         images: Mapping[EvaluationKey, ImageBits],
     ) -> None:
-        """Take trainings, their test accuracies in percent by key, and the test images that each got right."""
-        rows = [row for row in evaluations if row.key in scores and row.accuracy is not None]
+        """Take trainings, what the test split gave by key, and the test images that each got right."""
+        rows = [row for row in evaluations if row.key in tests and row.value is not None]
         has_images = len({bits.count for bits in images.values()}) == 1  # else the split was not always the same
+        self.metric = metric
         self._validation: dict[Placement, dict[int, tuple[float, ImageBits | None]]] = defaultdict(dict)
         self._test: dict[Placement, dict[int, tuple[float, ImageBits | None]]] = defaultdict(dict)
         for row in rows:
-            assert row.accuracy is not None
-            self._validation[row.placement][row.seed] = (row.accuracy, row.correct)
+            assert row.value is not None
+            self._validation[row.placement][row.seed] = (metric.score(row.value), row.correct)
             right = images.get(row.key) if has_images else None
-            self._test[row.placement][row.seed] = (scores[row.key][0], right)
+            self._test[row.placement][row.seed] = (metric.score(tests[row.key][0]), right)
         self.has_images = all(right is not None for scores in self._test.values() for _, right in scores.values())
         """Whether it is known of every tested training which test images it got right."""
         self.plain = next((placement for placement in self._test if placement.is_plain), None)
         """The plain backbone; None where it was not tested."""
 
-    def accuracy(self, placement: Placement) -> Figure:
-        """Return the test accuracy of a placement in percent, expected over seeds and new images."""
-        return self._spread_of_accuracies.figure(_sample(self._test.get(placement, {})))
+    def value(self, placement: Placement) -> Figure:
+        """Return the metric of a placement on the test split, expected over seeds and new images."""
+        figure = self._spread_of_scores.figure(_sample(self._test.get(placement, {})))
+        return replace(figure, value=self.metric.value(figure.value))
 
     def gain(self, placement: Placement) -> Figure:
         """Return the test gain over the plain backbone in points, on the same seeds and images."""
@@ -178,11 +182,11 @@ class BothSplits:
         return self._spread_of_gains.figure(self._gains(self._test, placement))
 
     def of_weights(self, evaluation: Evaluation) -> Figure:
-        """Return the test accuracy in percent of the weights of one training, with the standard error of the images."""
-        accuracy, images = self._test.get(evaluation.placement, {}).get(evaluation.seed, (math.nan, None))
-        share = accuracy / 100
+        """Return the metric of the weights of one training on the test split, with the standard error of the images."""
+        score, images = self._test.get(evaluation.placement, {}).get(evaluation.seed, (math.nan, None))
+        share = score / 100
         error = math.nan if images is None else 100 * math.sqrt(share * (1 - share) / images.count)
-        return Figure(value=accuracy, error=error, seeds=1)
+        return Figure(value=self.metric.value(score), error=error, seeds=1)
 
     def observed_gap(self, placement: Placement) -> Figure:
         """Return the observed validation gain minus the test gain of the same trainings, in points.
@@ -261,7 +265,7 @@ class BothSplits:
         return shares
 
     @cached_property
-    def _spread_of_accuracies(self) -> _Spread:
+    def _spread_of_scores(self) -> _Spread:
         return _Spread.of(_sample(scores) for scores in self._test.values())
 
     @cached_property
@@ -286,7 +290,7 @@ def _sample(scores: _Scores) -> _Sample:
     ordered = [scores[seed] for seed in sorted(scores)]
     images = [100 * bits.unpacked().astype(np.float32) for _, bits in ordered if bits is not None]
     return _Sample(
-        values=np.array([accuracy for accuracy, _ in ordered], dtype=np.float64),
+        values=np.array([score for score, _ in ordered], dtype=np.float64),
         images=np.array(images) if images and len(images) == len(ordered) and len(images[0]) > 1 else None,
     )
 

@@ -47,7 +47,7 @@ def effects_frame(
     if estimates is None:
         return pd.DataFrame()
     found = Contributions(estimates.posterior)
-    trained = [row.placement for row in evaluations if row.accuracy is not None]
+    trained = [row.placement for row in evaluations if row.value is not None]
     numbers: dict[StageChoice, int] = {}
     held = np.array([[numbers.setdefault(choice, len(numbers)) for choice in each.choices] for each in trained])
     variants = np.array([each.variant for each in trained])

@@ -1,6 +1,7 @@
 """Evaluations: one training of one placement each.
 
-Accuracies are in percent of the images of a split, cross-entropies in nats, costs in the units of the cost table.
+Values of the metric are in its unit (accuracy: percent of the images of a split), cross-entropies in nats, costs in the
+units of the cost table.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ from typing import Any, Literal, Self
 
 from seplace.arrays import ImageBits, check_correct
 from seplace.files.atomic import safe_name
-from seplace.files.former_words import former_placement
+from seplace.files.former_words import current_record, former_placement
 from seplace.placement import Placement
 from seplace.results.ledger_content import check_record
 
 EvaluationKey = tuple[str, int, int]
 """(placement, seed, epochs): the key of an evaluation, unique in a ledger."""
+
+TestValues = tuple[float, float | None]
+"""The metric on the test split, in its unit, and the cross-entropy in nats, which a task may not have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +52,24 @@ class Job:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Tested:
+    """A trained network on the test split."""
+
+    value: float
+    """The metric, in its unit: accuracy in percent with the built-in recipe."""
+    cross_entropy: float | None = None
+    """In nats; None where the task is not classification."""
+    correct: ImageBits | None = None
+    """Which images it classified right; None where that is not known."""
+    top5_accuracy: float | None = None
+    """In percent; None for five classes or fewer, and where it is not known."""
+
+    def __post_init__(self) -> None:
+        """Raise TypeError or ValueError where `correct` is no bits of images, or their accuracy is another."""
+        check_correct(self.correct, self.value)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """One training of one placement, or the reason why it gave no result."""
 
@@ -55,10 +77,10 @@ class Evaluation:
     seed: int
     epochs: int
     state: Literal["complete", "failed"]
-    accuracy: float | None = None
-    """Validation accuracy in percent."""
+    value: float | None = None
+    """The metric on the validation split, in its unit: accuracy in percent with the built-in recipe."""
     cross_entropy: float | None = None
-    """Validation cross-entropy in nats."""
+    """Validation cross-entropy in nats; None where the task is not classification."""
     correct: ImageBits | None = None
     """Which validation images it got right, in the same order for all trainings of a study.
 
@@ -67,7 +89,7 @@ class Evaluation:
     top5_accuracy: float | None = None
     """Validation top-5 accuracy in percent; None for five classes or fewer, at a rung, and where it is not known."""
     curve: tuple[Mapping[str, float | None], ...] = ()
-    """epoch, accuracy, cross_entropy and train_loss at the recipe's check epochs and the study's rungs."""
+    """epoch, value, cross_entropy and train_loss at the recipe's check epochs and the study's rungs."""
     costs: Mapping[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     device: str = ""
@@ -83,18 +105,18 @@ class Evaluation:
 
     def __post_init__(self) -> None:
         """Raise TypeError or ValueError where `correct` is no bits of images, or their accuracy is another."""
-        check_correct(self.correct, self.accuracy)
+        check_correct(self.correct, self.value)
 
     @property
     def key(self) -> EvaluationKey:
         """The key that no other evaluation of a ledger has."""
         return (str(self.placement), self.seed, self.epochs)
 
-    def accuracy_after(self, epochs: int) -> float | None:
-        """Return the validation accuracy in percent after a number of epochs; None where it was not scored then."""
+    def value_after(self, epochs: int) -> float | None:
+        """Return the metric on the validation split after a number of epochs; None where it was not scored then."""
         if epochs == self.epochs:
-            return self.accuracy
-        return next((point.get("accuracy") for point in self.curve if point["epoch"] == epochs), None)
+            return self.value
+        return next((point.get("value") for point in self.curve if point["epoch"] == epochs), None)
 
     def to_record(self) -> dict[str, Any]:
         """Return the evaluation as plain JSON types."""
@@ -115,6 +137,7 @@ class Evaluation:
 
         `read` reads the text of a placement: a PlacementReader where there are many.
         """
+        record = current_record(record)
         check_record(record)
         bits = record.get("correct")
         values = {

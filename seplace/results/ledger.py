@@ -18,11 +18,12 @@ from seplace.files.check_sums import COLUMNS, add_missing_sums, damage_in, keep_
 from seplace.files.former_words import rename_rows, renamed_rows
 from seplace.files.plain_json import read_json
 from seplace.placement import Placement, PlacementReader
-from seplace.results.evaluation import Evaluation, EvaluationKey
-from seplace.results.ledger_content import check_fact, check_record, is_score
+from seplace.results.evaluation import Evaluation, EvaluationKey, TestValues
+from seplace.results.ledger_content import check_fact, check_record, is_test
 from seplace.results.ledger_schema import (
     SCHEMA_VERSION,
     STATEMENTS,
+    WITH_TODAYS_WORDS,
     WRITER,
     distrust,
     strange_object,
@@ -32,7 +33,7 @@ from seplace.results.stored import StoredEvaluations, without_collector
 from seplace.version import __version__
 
 _Table = Literal["evaluations", "rungs", "failures"]
-_Statement = tuple[str, tuple[str | int | float, ...]]
+_Statement = tuple[str, tuple[str | int | float | None, ...]]
 """An SQL statement and its values."""
 
 _TOP5 = "test_top5/"
@@ -94,7 +95,7 @@ class Ledger:
         self._connection.text_factory = str  # which is faster: no text is damaged
         if not read_only:
             self._prepare(version)
-        elif version != SCHEMA_VERSION and any(renamed_rows(self._connection)):
+        elif (version or 0) < WITH_TODAYS_WORDS and any(renamed_rows(self._connection)):
             self._read_a_renamed_copy()
 
     def _read_a_renamed_copy(self) -> None:
@@ -139,8 +140,9 @@ class Ledger:
             add_missing_sums(self._connection)
         if self.path is not None:  # simulations write much to memory, which is not damaged
             keep_sums(self._connection)
-        if version != SCHEMA_VERSION:
+        if (version or 0) < WITH_TODAYS_WORDS:
             rename_rows(self._connection)
+        if version != SCHEMA_VERSION:
             self.set_fact("schema_version", SCHEMA_VERSION)
         if self.path is not None and self.fact(WRITER) != __version__:
             self.set_fact(WRITER, __version__)
@@ -226,13 +228,15 @@ class Ledger:
         self,
         key: EvaluationKey,
         *,
-        accuracy: float,
-        cross_entropy: float,
+        value: float,
+        cross_entropy: float | None,
         correct: ImageBits | None = None,
         top5_accuracy: float | None = None,
     ) -> None:
-        """Commit the score of an evaluation's network on the test split, and which images it got right."""
-        statements: list[_Statement] = [("INSERT INTO tests VALUES (?, ?, ?, ?, ?)", (*key, accuracy, cross_entropy))]
+        """Commit the metric and the cross-entropy of a network on the test split, and which images it got right."""
+        statements: list[_Statement] = [("INSERT INTO tests VALUES (?, ?, ?, ?, ?)", (*key, value, cross_entropy))]
+        if cross_entropy is None:
+            statements = [("INSERT INTO test_values VALUES (?, ?, ?, ?)", (*key, value))]
         if correct is not None:
             images = json.dumps(correct.to_record())
             statements.append(("INSERT INTO test_images VALUES (?, ?, ?, ?)", (*key, images)))
@@ -240,13 +244,15 @@ class Ledger:
             statements.append(_stated(_TOP5 + "/".join(map(str, key)), top5_accuracy))
         self._write(*statements)
 
-    def tests(self) -> dict[EvaluationKey, tuple[float, float]]:
-        """Return (accuracy in percent, cross-entropy in nats) on the test split by the key of the evaluation."""
+    def tests(self) -> dict[EvaluationKey, TestValues]:
+        """Return the metric and the cross-entropy in nats on the test split by the key of the evaluation."""
         rows = self._read("SELECT * FROM tests ORDER BY rowid")
-        for *key, accuracy, loss in rows:
-            if not is_score(accuracy, loss):
+        if tables_in(self._connection, ["test_values"]):
+            rows += [(*row, None) for row in self._read("SELECT * FROM test_values ORDER BY rowid")]
+        for *key, value, loss in rows:
+            if not is_test(value, loss):
                 raise CorruptResults(f"{self.path}: the test score of {str(key)[:200]} cannot be read")
-        return {(placement, seed, epochs): (accuracy, loss) for placement, seed, epochs, accuracy, loss in rows}
+        return {(placement, seed, epochs): (value, loss) for placement, seed, epochs, value, loss in rows}
 
     def test_images(self) -> dict[EvaluationKey, ImageBits]:
         """Return which images of the test split were right, where it is known; ledgers before 0.13 know of none."""

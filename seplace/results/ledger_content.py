@@ -27,9 +27,9 @@ _MANY = 2**53
 """More than any count in a ledger: larger ones are not exact where they meet other numbers."""
 
 _Count = Annotated[int, Field(ge=0, le=_MANY)]
-_LARGEST, _LARGEST_SCORE = 1e15, 1e6
+_LARGEST, _LARGEST_SHARE = 1e15, 1e6
 _Number = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)]
-_Score = Annotated[float, Field(ge=-_LARGEST_SCORE, le=_LARGEST_SCORE)]
+_Share = Annotated[float, Field(ge=-_LARGEST_SHARE, le=_LARGEST_SHARE)]
 _Text = Annotated[str, Field(max_length=100_000)]
 
 
@@ -70,7 +70,7 @@ class _Shape(BaseModel):
 
 class _Point(_Shape):
     epoch: _Number
-    accuracy: _Score | None = None
+    value: _Number | None = None
     cross_entropy: _Number | None = None
     train_loss: _Number | None = None
 
@@ -80,9 +80,9 @@ class _Record(_Shape):
     seed: _Count
     epochs: _Count
     state: Literal["complete", "failed"]
-    accuracy: _Score | None
+    value: _Number | None
     cross_entropy: _Number | None
-    top5_accuracy: _Score | None = None
+    top5_accuracy: _Share | None = None
     curve: Annotated[list[_Point], BeforeValidator(_listed)]
     costs: dict[_Text, _Number]
     seconds: _Number
@@ -222,7 +222,7 @@ _FACTS: Mapping[str, Any] = {
     "untested": _OfSystem,
     "workers": _Workers,
 }
-_PREFIXES: Mapping[str, Any] = {"score/": _Scored, "proxy/": _Shared, "test_top5/": _Score}
+_PREFIXES: Mapping[str, Any] = {"score/": _Scored, "proxy/": _Shared, "test_top5/": _Share}
 """The shapes of facts by the beginnings of their keys."""
 
 
@@ -258,17 +258,16 @@ def check_described(images: Any) -> None:
 def check_record(record: Any) -> None:
     """Raise ValueError where the record of an evaluation has another shape than all versions gave it."""
     _check(_RECORD, record)
-    if record["state"] == "complete" and record["accuracy"] is None:
-        raise ValueError("no accuracy in a training that is complete")
+    if record["state"] == "complete" and record["value"] is None:
+        raise ValueError("no value of the metric in a training that is complete")
 
 
-def is_score(accuracy: object, cross_entropy: object) -> bool:
-    """Return whether two values are a score on the test split, in percent and nats."""
+def is_test(value: object, cross_entropy: object) -> bool:
+    """Return whether two numbers are the metric on the test split and the cross-entropy, which may be missing."""
     return (
-        isinstance(accuracy, float)
-        and isinstance(cross_entropy, float)
-        and abs(accuracy) <= _LARGEST_SCORE
-        and abs(cross_entropy) <= _LARGEST
+        isinstance(value, float)
+        and abs(value) <= _LARGEST
+        and (cross_entropy is None or (isinstance(cross_entropy, float) and abs(cross_entropy) <= _LARGEST))
     )
 
 

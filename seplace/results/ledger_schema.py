@@ -15,11 +15,15 @@ from seplace.errors import CorruptResults
 from seplace.files.check_sums import SUMS, tables_in
 from seplace.files.plain_json import read_json
 
-SCHEMA_VERSION = 4
-"""Since version 0.13, which says of each image whether it was classified right.
+SCHEMA_VERSION = 5
+"""Since version 0.16, whose studies may have another metric than accuracy.
 
-It was 3 in version 0.12, which has other words, 2 in version 0.11, which added check sums, and 1 before.
+It was 4 since version 0.13, which says of each image whether it was classified right, 3 in version 0.12, which has
+other words, 2 in version 0.11, which added check sums, and 1 before.
 """
+
+WITH_TODAYS_WORDS = 3
+"""The first schema version whose rows name modules and facts as today."""
 
 WRITER = "seplace"
 """The fact that names the version of seplace that wrote last; ledgers before 0.14 do not have it."""
@@ -33,10 +37,14 @@ STATEMENTS = (
     f"CREATE TABLE IF NOT EXISTS failures ({_KEY}, record TEXT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS proposals (number INTEGER PRIMARY KEY, placement TEXT NOT NULL)",
     f"CREATE TABLE IF NOT EXISTS tests ({_KEY}, accuracy REAL NOT NULL, cross_entropy REAL NOT NULL, {_UNIQUE})",
+    f"CREATE TABLE IF NOT EXISTS test_values ({_KEY}, value REAL NOT NULL, {_UNIQUE})",
     f"CREATE TABLE IF NOT EXISTS test_images ({_KEY}, correct TEXT NOT NULL, {_UNIQUE})",
     SUMS,
 )
-"""The statements that create the tables. All versions have had the same ones, or fewer."""
+"""The statements that create the tables. All versions have had the same ones, or fewer.
+
+`tests` are of classification; those of another task stand in `test_values`.
+"""
 
 
 def _compared(statement: str) -> str:

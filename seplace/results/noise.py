@@ -24,6 +24,7 @@ from seplace.rank_correlation import bootstrap_weights, kendall, signs
 if TYPE_CHECKING:
     import pandas as pd
 
+    from seplace.metric import Metric
     from seplace.placement import Placement
     from seplace.results.evaluation import Evaluation
 
@@ -37,7 +38,7 @@ class Block:
     placements: tuple[Placement, ...]
     seeds: tuple[int, ...]
     scores: Floats
-    """(placements, seeds): accuracy in percent, or cross-entropy in hundredths of a nat, negative: larger is better."""
+    """(placements, seeds) of the metric, or cross-entropy in hundredths of a nat, negative: larger is better."""
     early: dict[int, Floats]
     """The same after fewer epochs."""
 
@@ -61,7 +62,7 @@ class Components:
         return signal / (signal + noise) if signal + noise > 0 else 0.0
 
 
-def noise_frame(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
+def noise_frame(evaluations: Sequence[Evaluation], metric: Metric) -> pd.DataFrame:
     """Return one row for each quantity of each score: its value, with the bounds of its 90 % interval.
 
     Raises DataError unless at least three placements share two seeds.
@@ -69,40 +70,47 @@ def noise_frame(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
     import pandas as pd
 
     rows = []
-    blocks = {score: complete_block(evaluations, score=score) for score in ("accuracy", "cross_entropy")}
+    of_images = ("cross_entropy",) if metric.is_accuracy else ()
+    blocks = {score: complete_block(evaluations, metric, score=score) for score in (metric.column, *of_images)}
     for score, block in blocks.items():
         for name, figures in _figures(block).items():
             rows.append({"score": score, "quantity": name, **Interval.of_resamples(figures).columns("value")})
         share = main_effects_share(block.placements, block.scores.mean(axis=1))
         rows.append({"score": score, "quantity": "adjusted R² of main effects, means over seeds", "value": share})
-    block = blocks["accuracy"]
-    accuracy, cross_entropy = (signs(each.scores.mean(axis=1)) for each in blocks.values())
-    (tau,) = kendall(accuracy, cross_entropy, np.ones((1, len(block.placements))))
-    rows.append({"score": "both", "quantity": "tau between accuracy and cross-entropy, means over seeds", "value": tau})
+    block = blocks[metric.column]
+    if of_images:
+        accuracy, cross_entropy = (signs(each.scores.mean(axis=1)) for each in blocks.values())
+        (tau,) = kendall(accuracy, cross_entropy, np.ones((1, len(block.placements))))
+        name = "tau between accuracy and cross-entropy, means over seeds"
+        rows.append({"score": "both", "quantity": name, "value": tau})
     return pd.DataFrame(rows).assign(placements=len(block.placements), seeds=len(block.seeds))
 
 
-def complete_block(evaluations: Sequence[Evaluation], *, score: str) -> Block:
-    """Return the largest block of placements that were all trained on the same seeds."""
+def complete_block(evaluations: Sequence[Evaluation], metric: Metric, *, score: str) -> Block:
+    """Return the largest block of placements that were all trained on the same seeds.
+
+    Its scores are of the metric, by the name of its column, or of `cross_entropy`.
+    """
     rows, shared, seeds = _paired(evaluations)
 
     def scores(get: Callable[[Evaluation], float]) -> Floats:
         return np.array([[get(rows[placement][seed]) for seed in seeds] for placement in shared])
 
-    sign = 1.0 if score == "accuracy" else -100.0
+    sign, key = (metric.sign, "value") if score == metric.column else (-100.0, score)
     one = rows[shared[0]][0]
     early = {
-        int(_at(one, point, "epoch")): sign * scores(functools.partial(_at, point=point, name=score))
+        int(_at(one, point, "epoch")): sign * scores(functools.partial(_at, point=point, name=key))
         for point in range(len(one.curve) - 1)
     }
-    final = sign * scores(lambda row: getattr(row, score))
+    final = sign * scores(lambda row: getattr(row, key))
     return Block(placements=shared, seeds=seeds, scores=final, early=early)
 
 
-def final_scores(evaluations: Sequence[Evaluation]) -> Floats:
-    """Return the accuracies (placements, seeds) of the block of `complete_block`, without their learning curves."""
+def final_scores(evaluations: Sequence[Evaluation], metric: Metric) -> Floats:
+    """Return the scores (placements, seeds) of the block of `complete_block`, without their learning curves."""
     rows, shared, seeds = _paired(evaluations)
-    return np.array([[rows[placement][seed].accuracy for seed in seeds] for placement in shared], dtype=float)
+    values = [[rows[placement][seed].value for seed in seeds] for placement in shared]
+    return metric.sign * np.array(values, dtype=float)
 
 
 def _paired(
@@ -111,7 +119,7 @@ def _paired(
     """Return complete trainings by placement and seed, and the placements and seeds of the largest block of them."""
     rows: dict[Placement, dict[int, Evaluation]] = defaultdict(dict)
     for row in evaluations:
-        if row.accuracy is not None:
+        if row.value is not None:
             rows[row.placement][row.seed] = row
     most = max((len(by_seed) for by_seed in rows.values()), default=0)
     # The block with most trainings: more placements weigh as much as more seeds.

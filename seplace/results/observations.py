@@ -1,4 +1,7 @@
-"""Evaluations as the observations of the model, and the estimates that it learns from them."""
+"""Evaluations as the observations of the model, and the estimates that it learns from them.
+
+Values of the metric become scores here: larger is better from here on, until tables show values again.
+"""
 
 from __future__ import annotations
 
@@ -12,28 +15,29 @@ if TYPE_CHECKING:
     from seplace.effects.design import Design
     from seplace.effects.estimates import Estimates
     from seplace.effects.model import Observation
+    from seplace.metric import Metric
     from seplace.placement import Placement
     from seplace.space import SearchSpace
 
 
-def observation_of(evaluation: Evaluation) -> Observation | None:
+def observation_of(evaluation: Evaluation, metric: Metric) -> Observation | None:
     """Return a training as an observation of the model; None where it failed."""
     from seplace.effects.model import Observation
 
-    if evaluation.accuracy is None:
+    if evaluation.value is None:
         return None
     return Observation(
         placement=evaluation.placement,
         seed=evaluation.seed,
-        accuracy=evaluation.accuracy,
+        score=metric.score(evaluation.value),
         cross_entropy=evaluation.cross_entropy,
         correct=evaluation.correct,
     )
 
 
-def observations_of(evaluations: Iterable[Evaluation]) -> list[Observation]:
+def observations_of(evaluations: Iterable[Evaluation], metric: Metric) -> list[Observation]:
     """Return the complete trainings as observations of the model, in an order of their own."""
-    observations = map(observation_of, sorted(evaluations, key=lambda row: row.key))
+    observations = (observation_of(row, metric) for row in sorted(evaluations, key=lambda row: row.key))
     return [each for each in observations if each is not None]
 
 
@@ -42,6 +46,7 @@ def estimates_of(
     evaluations: Sequence[Evaluation],
     cost: str,
     *,
+    metric: Metric,
     is_front_of_space: bool,
     named: Collection[Placement] = (),
 ) -> Estimates:
@@ -55,14 +60,14 @@ def estimates_of(
     from seplace.effects.estimates import Estimates
 
     check_fit(evaluations, design.space)
-    complete = [row for row in evaluations if row.accuracy is not None]
+    complete = [row for row in evaluations if row.value is not None]
     lacking = next((row for row in complete if cost not in row.costs), None)
     if lacking is not None:
         raise CorruptResults(f"the ledger does not say what {lacking.placement}, seed {lacking.seed}, costs: {cost}")
     costs = {row.placement: row.costs[cost] for row in complete}
     beside = [placement for placement in costs if not is_candidate(placement, design.space)]
     return Estimates(
-        design, observations_of(evaluations), costs, beside=beside if is_front_of_space else (), named=named
+        design, observations_of(evaluations, metric), costs, beside=beside if is_front_of_space else (), named=named
     )
 
 

@@ -42,7 +42,7 @@ def pilot_of(evaluations: Sequence[Evaluation]) -> Pilot:
     Seeds are taken for shared by all placements where the trainings suffice to separate their effect; else it is part
     of the noise.
     """
-    complete = sorted((row for row in evaluations if row.accuracy is not None), key=lambda row: row.key)
+    complete = sorted((row for row in evaluations if row.value is not None), key=lambda row: row.key)
     seeds: dict[str, int] = defaultdict(int)
     for row in complete:
         seeds[str(row.placement)] += 1
@@ -50,7 +50,7 @@ def pilot_of(evaluations: Sequence[Evaluation]) -> Pilot:
     if not rows:
         raise DataError("no placement was trained on two seeds, so the noise of a training is not known")
     residual, freedom = _residual_maker(rows)
-    accuracies = np.array([row.accuracy for row in rows], dtype=float) / 100
+    accuracies = np.array([row.value for row in rows], dtype=float) / 100
     of_images = _bits_of(rows)
     measured: tuple[int | None, float | None, float | None] = (None, None, None)
     if of_images is not None:

@@ -1,6 +1,6 @@
 """Evaluations by placement: means over seeds, adjusted for seed effects, and the front of these means.
 
-Directions become losses here, where evaluations become arrays.
+Values of the metric become scores here, of which larger is better, where evaluations become arrays.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from seplace.metric import Metric
 from seplace.pareto import front, hypervolume, reference_cost
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation
@@ -23,50 +24,54 @@ class PlacementSummary:
     """The evaluations of one placement together."""
 
     placement: Placement
-    accuracies: Mapping[int, float]
-    """Validation accuracy in percent by seed."""
+    metric: Metric
+    scores: Mapping[int, float]
+    """The scores of the metric on the validation split by seed: larger is better."""
     cross_entropies: Mapping[int, float]
     costs: Mapping[str, float]
     top5_accuracies: Mapping[int, float] = field(default_factory=dict)
     """Validation top-5 accuracy in percent by seed; empty where it is not known."""
     seed_effects: Mapping[int, float] = field(default_factory=dict)
-    """The effect of each seed on the accuracy of every placement, in points."""
+    """The effect of each seed on the score of every placement."""
 
     @property
     def n(self) -> int:
         """The number of seeds."""
-        return len(self.accuracies)
+        return len(self.scores)
 
     @property
-    def accuracy(self) -> float:
-        """The mean accuracy over seeds in percent, adjusted for which seeds they were."""
-        values = self.adjusted_accuracies
+    def score(self) -> float:
+        """The mean score over seeds, adjusted for which seeds they were."""
+        values = self.adjusted_scores
         return values[0] if len(values) == 1 else float(np.mean(values))
 
     @property
-    def own_accuracy(self) -> float:
-        """The mean of the accuracies in percent as they were."""
-        return float(np.mean(list(self.accuracies.values())))
+    def own_value(self) -> float:
+        """The mean of the metric as it was, in its unit."""
+        return self.metric.value(float(np.mean(list(self.scores.values()))))
 
     @property
-    def adjusted_accuracies(self) -> list[float]:
-        """The accuracies without the effects of their seeds."""
-        return [value - self.seed_effects.get(seed, 0.0) for seed, value in self.accuracies.items()]
+    def adjusted_scores(self) -> list[float]:
+        """The scores without the effects of their seeds."""
+        return [score - self.seed_effects.get(seed, 0.0) for seed, score in self.scores.items()]
 
 
-def summarize(evaluations: Iterable[Evaluation]) -> list[PlacementSummary]:
+def summarize(evaluations: Iterable[Evaluation], metric: Metric) -> list[PlacementSummary]:
     """Group complete evaluations of the full length by placement, in order of first appearance."""
     groups: dict[Placement, list[Evaluation]] = defaultdict(list)
     for evaluation in evaluations:
         if evaluation.state == "complete":
             groups[evaluation.placement].append(evaluation)
-    effects = seed_effects(
-        [{row.seed: row.accuracy for row in rows if row.accuracy is not None} for rows in groups.values()]
-    )
+    scores = {
+        placement: {row.seed: metric.score(row.value) for row in rows if row.value is not None}
+        for placement, rows in groups.items()
+    }
+    effects = seed_effects(list(scores.values()))
     return [
         PlacementSummary(
             placement=placement,
-            accuracies={row.seed: row.accuracy for row in rows if row.accuracy is not None},
+            metric=metric,
+            scores=scores[placement],
             cross_entropies={row.seed: row.cross_entropy for row in rows if row.cross_entropy is not None},
             costs=rows[0].costs,
             top5_accuracies={row.seed: row.top5_accuracy for row in rows if row.top5_accuracy is not None},
@@ -76,17 +81,17 @@ def summarize(evaluations: Iterable[Evaluation]) -> list[PlacementSummary]:
     ]
 
 
-def seed_effects(accuracies: Sequence[Mapping[int, float]]) -> dict[int, float]:
-    """Return the effect of each seed in points, from the accuracies of each placement by seed.
+def seed_effects(scores: Sequence[Mapping[int, float]]) -> dict[int, float]:
+    """Return the effect of each seed, from the scores of each placement by seed.
 
     Seeds are paired: one seed gives every placement the same backbone weights, data order and augmentation. Without
     the adjustment a placement that was trained on the best seed alone would stand above one that was trained on all.
-    Least squares of accuracy = placement + seed; the effects of all seeds sum to zero.
+    Least squares of score = placement + seed; the effects of all seeds sum to zero.
     """
-    seeds = sorted({seed for by_seed in accuracies for seed in by_seed})
+    seeds = sorted({seed for by_seed in scores for seed in by_seed})
     column = {seed: at for at, seed in enumerate(seeds)}
     normal, right = np.zeros((len(seeds), len(seeds))), np.zeros(len(seeds))
-    for by_seed in accuracies:
+    for by_seed in scores:
         at = [column[seed] for seed in by_seed]
         if len(at) == 1:  # the same sums, in less time
             normal[at[0], at[0]] += 1.0
@@ -101,12 +106,12 @@ def seed_effects(accuracies: Sequence[Mapping[int, float]]) -> dict[int, float]:
 
 
 def losses_of(summaries: Sequence[PlacementSummary], cost: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Return losses (n, 2), smaller is better: percent wrong, and the cost."""
-    return np.array([(100 - row.accuracy, row.costs[cost]) for row in summaries], dtype=float).reshape(-1, 2)
+    """Return losses (n, 2), smaller is better: that of the metric (percent wrong, for accuracy), and the cost."""
+    return np.array([(row.metric.loss(row.score), row.costs[cost]) for row in summaries], dtype=float).reshape(-1, 2)
 
 
 def front_of(summaries: Sequence[PlacementSummary], cost: str) -> list[PlacementSummary]:
-    """Return the non-dominated placements by mean accuracy and cost, cheapest first."""
+    """Return the non-dominated placements by mean score and cost, cheapest first."""
     if not summaries:
         return []
     mask = front(losses_of(summaries, cost))
@@ -114,14 +119,29 @@ def front_of(summaries: Sequence[PlacementSummary], cost: str) -> list[Placement
     return sorted(candidates, key=lambda row: (row.costs[cost], str(row.placement)))
 
 
-def relative_hypervolume(summaries: Sequence[PlacementSummary], cost: str, cost_range: tuple[float, float]) -> float:
-    """Return the share of the box (0 to 100 % accuracy, the cost range) that the front dominates."""
+def front_hypervolume(
+    summaries: Sequence[PlacementSummary],
+    cost: str,
+    cost_range: tuple[float, float],
+    *,
+    worst: float | None = None,
+) -> float:
+    """Return the metric of the front averaged over the range of the cost, in its unit; NaN without placements.
+
+    Where no placement is so cheap, the worst possible score counts: 0 % of accuracy. Of a metric without one it is the
+    `worst` that is given, by default that of the placements.
+    """
     if not summaries:
-        return 0.0
-    cheapest, dearest = cost_range
-    losses = losses_of(summaries, cost) - (0.0, cheapest)
+        return math.nan
+    metric, (cheapest, dearest) = summaries[0].metric, cost_range
     width = reference_cost(cheapest, dearest) - cheapest
-    return hypervolume(losses, np.array([100.0, width])) / (100.0 * width)
+    if metric.worst_score is not None:
+        worst = metric.worst_score
+    elif worst is None:
+        worst = min(row.score for row in summaries)
+    corner = metric.loss(worst)
+    losses = losses_of(summaries, cost) - (0.0, cheapest)
+    return metric.value(worst + hypervolume(losses, np.array([corner, width])) / width)
 
 
 def mean_and_error(values: Sequence[float]) -> tuple[float, float]:

@@ -1,7 +1,8 @@
 """The tables of a study: one row for each evaluation, training at a rung, placement, or front point.
 
-An accuracy or a gain is a posterior mean with a 90 % credible interval. The best of many noisy means is too good to be
-true; means over seeds stand beside the estimates as `observed_…`; single trainings are in the table of evaluations.
+A value of the metric or a gain is a posterior mean with a 90 % credible interval. The best of many noisy means is too
+good to be true; means over seeds stand beside the estimates as `observed_…`; single trainings are in the table of
+evaluations.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from seplace.costs.table import CostTable
     from seplace.effects.estimates import Estimates
+    from seplace.metric import Metric
     from seplace.results.both_splits import BothSplits
 
 LATENCY_COLUMNS = ("latency_ms", "latency_ms_lower", "latency_ms_upper", "extra_latency_ms")
@@ -44,10 +46,11 @@ def to_csv(table: pd.DataFrame) -> str:
     return table.rename(columns=quoted).map(quoted).to_csv(index=False, float_format="%.6g")
 
 
-def evaluations_frame(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
-    """Return one row for each evaluation, in the order given: placement, stages, seed, scores, costs, seconds.
+def evaluations_frame(evaluations: Sequence[Evaluation], metric: Metric) -> pd.DataFrame:
+    """Return one row for each evaluation, in the order given: placement, stages, seed, metric, costs, seconds.
 
-    Where any training knows its top-5 accuracy, as with more than five classes, that is a column too.
+    The metric has the name of its column. Where any training knows its top-5 accuracy, as with more than five classes,
+    that is a column too.
     """
     import pandas as pd
 
@@ -60,9 +63,9 @@ def evaluations_frame(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
                 "seed": row.seed,
                 "epochs": row.epochs,
                 "state": row.state,
-                "accuracy": row.accuracy,
+                metric.column: row.value,
                 **({"top5_accuracy": row.top5_accuracy} if has_top5 else {}),
-                "cross_entropy": row.cross_entropy,
+                **({"cross_entropy": row.cross_entropy} if metric.is_accuracy else {}),
                 **row.costs,
                 "seconds": round(row.seconds, 3),
                 "device": row.device,
@@ -74,8 +77,8 @@ def evaluations_frame(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
     )
 
 
-def rungs_frame(rungs: Sequence[Evaluation], evaluations: Sequence[Evaluation]) -> pd.DataFrame:
-    """Return one row for each training at a rung, in the order given: placement, stages, seed, scores, costs, seconds.
+def rungs_frame(rungs: Sequence[Evaluation], evaluations: Sequence[Evaluation], metric: Metric) -> pd.DataFrame:
+    """Return one row for each training at a rung, in the order given: placement, stages, seed, metric, costs, seconds.
 
     epochs is the rung; reached is the last epoch of the training.
     """
@@ -93,8 +96,8 @@ def rungs_frame(rungs: Sequence[Evaluation], evaluations: Sequence[Evaluation]) 
                 "seed": row.seed,
                 "epochs": row.epochs,
                 "reached": reached[row.placement, row.seed],
-                "accuracy": row.accuracy,
-                "cross_entropy": row.cross_entropy,
+                metric.column: row.value,
+                **({"cross_entropy": row.cross_entropy} if metric.is_accuracy else {}),
                 **row.costs,
                 "seconds": round(row.seconds, 3),
             }
@@ -110,19 +113,17 @@ def stage_columns(placement: Placement) -> dict[str, str]:
 
 
 def paired_gain(summary: PlacementSummary, plain: PlacementSummary | None) -> tuple[float, float, int]:
-    """Return the gain over the plain backbone on the same seeds: mean and standard error in points, number of seeds.
+    """Return the gain over the plain backbone on the same seeds: mean and standard error, number of seeds.
 
     Networks of another backbone share no weights on a seed: their gain is the difference of two means, of no pairs.
     """
     if plain is None:
         return math.nan, math.nan, 0
     if summary.placement.variant != plain.placement.variant:
-        (mean, error), (other, its_error) = (
-            mean_and_error(list(each.accuracies.values())) for each in (summary, plain)
-        )
+        (mean, error), (other, its_error) = (mean_and_error(list(each.scores.values())) for each in (summary, plain))
         return mean - other, math.hypot(error, its_error), 0
-    seeds = sorted(summary.accuracies.keys() & plain.accuracies.keys())
-    mean, error = mean_and_error([summary.accuracies[seed] - plain.accuracies[seed] for seed in seeds])
+    seeds = sorted(summary.scores.keys() & plain.scores.keys())
+    mean, error = mean_and_error([summary.scores[seed] - plain.scores[seed] for seed in seeds])
     return mean, error, len(seeds)
 
 
@@ -143,12 +144,13 @@ def placements_frame(
     on_front: whether it is on the front of posterior means
     p_front: P(non-dominated), the probability that no other trained candidate dominates it
     n: number of seeds
-    accuracy, gain (over the plain backbone), gain_vs_baseline (over best_baseline, the best baseline that costs no
-        more): posterior means in percent or points, with _lower and _upper of a 90 % credible interval
+    accuracy (or the name of another metric), gain (over the plain backbone), gain_vs_baseline (over best_baseline, the
+        best baseline that costs no more): posterior means in the unit of the metric, with _lower and _upper of a 90 %
+        credible interval; a gain is positive where it is better, also of a metric that is minimized
     p_better: the probability of a gain above 0
     observed_accuracy (mean over seeds, adjusted for seed effects; the standard error is that of the adjusted values),
-        observed_gain (paired by seed, of gain_pairs seeds), cross_entropy (nats): each with its standard error over
-        seeds
+        observed_gain (paired by seed, of gain_pairs seeds), cross_entropy (nats, with accuracy): each with its
+        standard error over seeds
     top5_accuracy, test_top5_accuracy: means in percent over the seeds where they are known, with standard errors
         over seeds; the columns are left out where no training knows its top-5 accuracy, as with five classes or fewer
     Of more than MOST placements the most promising and the baselines have estimates.
@@ -164,6 +166,8 @@ def placements_frame(
 
     if estimates is None:
         return pd.DataFrame()
+    metric = both_splits.metric
+    name = metric.column
     measured = (*LATENCY_COLUMNS, *_own_costs(latencies))
     plain = next((row for row in summaries if row.placement.is_plain), None)
     marks = [Placement.parse(text) for text in baselines]
@@ -175,10 +179,9 @@ def placements_frame(
     rows: list[dict[str, Any]] = []
     for summary in sorted(summaries, key=lambda row: (row.costs[cost], str(row.placement))):
         placement, text = summary.placement, str(summary.placement)
-        observed, observed_se = mean_and_error(summary.adjusted_accuracies)
-        cross_entropy, cross_entropy_se = mean_and_error(list(summary.cross_entropies.values()))
+        observed, observed_se = mean_and_error(summary.adjusted_scores)
         gain, gain_se, pairs = paired_gain(summary, plain)
-        test_accuracy, test_gain = both_splits.accuracy(placement), both_splits.gain(placement)
+        test_value, test_gain = both_splits.value(placement), both_splits.gain(placement)
         gap = both_splits.observed_gap(placement)
         is_known = placement in estimates.position  # of very many, not all have estimates
         rival = estimates.best_no_dearer(placement, marks) if is_known else None
@@ -192,25 +195,24 @@ def placements_frame(
                 "on_front": placement in on_front,
                 "p_front": estimates.front_probabilities.get(placement, math.nan),
                 "n": summary.n,
-                **(estimates.accuracy(placement) if is_known else UNKNOWN).clipped(0.0, 100.0).columns("accuracy"),
+                **value_of(estimates.score(placement) if is_known else UNKNOWN, metric).columns(name),
                 **(UNKNOWN if compared is None else estimates.difference(placement, compared)).columns("gain"),
                 "p_better": math.nan if compared is None else estimates.is_better(placement, compared),
                 **(UNKNOWN if rival is None else estimates.difference(placement, rival)).columns("gain_vs_baseline"),
                 "best_baseline": "" if rival is None else baselines[str(rival)],
-                "observed_accuracy": observed,
-                "observed_accuracy_se": observed_se,
+                f"observed_{name}": metric.value(observed),
+                f"observed_{name}_se": observed_se,
                 "observed_gain": gain,
                 "observed_gain_se": gain_se,
                 "gain_pairs": pairs,
-                "cross_entropy": cross_entropy,
-                "cross_entropy_se": cross_entropy_se,
+                **_cross_entropy_columns(summary),
                 **(_top5_columns(summary, tested[text]) if has_top5 else {}),
-                **{name: value for name, value in summary.costs.items() if name in plain_costs},
-                **{f"extra_{name}": summary.costs[name] - plain_costs[name] for name in plain_costs},
+                **{cost: value for cost, value in summary.costs.items() if cost in plain_costs},
+                **{f"extra_{cost}": summary.costs[cost] - plain_costs[cost] for cost in plain_costs},
                 **{column: timing.get(column, math.nan) for column in measured},
-                "test_accuracy": test_accuracy.value,
-                "test_accuracy_se": test_accuracy.error,
-                "test_n": test_accuracy.seeds,
+                metric.test_column: test_value.value,
+                f"{metric.test_column}_se": test_value.error,
+                "test_n": test_value.seeds,
                 "test_gain": test_gain.value,
                 "test_gain_se": test_gain.error,
                 "test_pairs": test_gain.seeds,
@@ -220,6 +222,20 @@ def placements_frame(
         )
     table = pd.DataFrame(rows)
     return table.fillna({"variant": ""}) if "variant" in table else table
+
+
+def value_of(score: Interval, metric: Metric) -> Interval:
+    """Return an interval of scores as one of values, within the bounds of the metric."""
+    if not metric.is_maximized:
+        score = score.negated()
+    return score.clipped(metric.lower, metric.upper)
+
+
+def _cross_entropy_columns(summary: PlacementSummary) -> dict[str, float]:
+    if not summary.metric.is_accuracy:
+        return {}
+    mean, error = mean_and_error(list(summary.cross_entropies.values()))
+    return {"cross_entropy": mean, "cross_entropy_se": error}
 
 
 def _top5_columns(summary: PlacementSummary, tested: Sequence[float]) -> dict[str, float]:
@@ -238,6 +254,7 @@ def recommended_frame(
     recommended: Sequence[Placement],
     estimates: Estimates,
     *,
+    metric: Metric,
     cost_table: CostTable,
     evaluations: Sequence[Evaluation],
     latencies: Mapping[str, Mapping[str, float]],
@@ -246,8 +263,8 @@ def recommended_frame(
 
     placement, variant (in a space of several backbones), stage1…
     n: number of seeds
-    accuracy, gain (over the plain backbone): posterior means in percent or points, with _lower and _upper of a 90 %
-        credible interval
+    accuracy (or the name of another metric), gain (over the plain backbone): posterior means in the unit of the metric,
+        with _lower and _upper of a 90 % credible interval
     every counted cost and its extra over the plain backbone; latency_ms where it was measured
     """
     import pandas as pd
@@ -255,17 +272,17 @@ def recommended_frame(
     measured = ("latency_ms", *_own_costs(latencies))
     plain = next((each for each in estimates.placements if each.is_plain), None)
     drawn = estimates.foreseen([*recommended, *([] if plain is None else [plain])])
-    seeds = Counter(row.placement for row in evaluations if row.accuracy is not None)
+    seeds = Counter(row.placement for row in evaluations if row.value is not None)
     rows: list[dict[str, Any]] = []
-    for placement, accuracies in zip(recommended, drawn.T, strict=False):
+    for placement, scores in zip(recommended, drawn.T, strict=False):
         costs = dict(cost_table.costs_of(placement))
-        gain = UNKNOWN if plain is None else Interval.of_draws(accuracies - drawn[:, -1])
+        gain = UNKNOWN if plain is None else Interval.of_draws(scores - drawn[:, -1])
         rows.append(
             {
                 "placement": str(placement),
                 **stage_columns(placement),
                 "n": seeds[placement],
-                **Interval.of_draws(accuracies).clipped(0.0, 100.0).columns("accuracy"),
+                **value_of(Interval.of_draws(scores), metric).columns(metric.column),
                 **gain.columns("gain"),
                 **costs,
                 **{

@@ -18,7 +18,7 @@ from seplace.errors import DataError, InputError, UnknownName
 from seplace.files.atomic import is_file
 from seplace.results.both_splits import BothSplits
 from seplace.results.curves import curves_frame
-from seplace.results.evaluation import Evaluation, EvaluationKey
+from seplace.results.evaluation import Evaluation, EvaluationKey, TestValues
 from seplace.results.ledger import Ledger
 from seplace.results.summaries import mean_and_error, summarize
 from seplace.results.tables import evaluations_frame, paired_gain, stage_columns
@@ -26,6 +26,7 @@ from seplace.results.tables import evaluations_frame, paired_gain, stage_columns
 if TYPE_CHECKING:
     import pandas as pd
 
+    from seplace.metric import Metric
     from seplace.placement import Placement
     from seplace.study.config import TrainedOn
 
@@ -52,17 +53,19 @@ class TrainedSet:
     trained_on: TrainedOn
     rows: tuple[Evaluation, ...]
     """In the order of placements and seeds."""
-    tests: Mapping[EvaluationKey, tuple[float, float]]
-    """(accuracy in percent, cross-entropy in nats) on the test split."""
+    metric: Metric
+    tests: Mapping[EvaluationKey, TestValues]
+    """The metric in its unit, and the cross-entropy in nats, on the test split."""
     test_images: Mapping[EvaluationKey, ImageBits]
 
     @classmethod
-    def read(cls, folder: Path) -> Self:
-        """Read the folder of a recipe."""
+    def read(cls, folder: Path, metric: Metric) -> Self:
+        """Read the folder of a recipe, of a study with a metric."""
         with Ledger(folder / "ledger.sqlite", read_only=True) as ledger:
             return cls(
                 name=folder.name,
                 folder=folder,
+                metric=metric,
                 trained_on=ledger.fact(TRAINED_ON) or "train",
                 rows=tuple(sorted(ledger.evaluations(), key=lambda row: row.key)),
                 tests=ledger.tests(),
@@ -72,7 +75,7 @@ class TrainedSet:
     @property
     def both_splits(self) -> BothSplits:
         """The trainings that were scored on the test split."""
-        return BothSplits(self.rows, scores=self.tests, images=self.test_images)
+        return BothSplits(self.rows, metric=self.metric, tests=self.tests, images=self.test_images)
 
     @property
     def evaluations(self) -> pd.DataFrame:
@@ -80,19 +83,23 @@ class TrainedSet:
 
         Scores of validation images that it was trained on are left out.
         """
-        table = evaluations_frame(self.rows)
+        table = evaluations_frame(self.rows, self.metric)
         if not self.has_validation:
-            table = table.drop(columns=["accuracy", "cross_entropy"])
+            table = self._without_validation(table)
         scores = [self.tests.get(row.key, (math.nan, math.nan)) for row in self.rows]
-        for at, name in enumerate(("test_accuracy", "test_cross_entropy")):
+        names = (self.metric.test_column, *(["test_cross_entropy"] if self.metric.is_accuracy else []))
+        for at, name in enumerate(names):
             table[name] = [each[at] for each in scores]
         return table
 
     @property
     def curves(self) -> pd.DataFrame:
         """One row for each scored epoch of a training; the training loss alone where nothing else is new to it."""
-        table = curves_frame(self.rows)
-        return table if self.has_validation else table.drop(columns=["accuracy", "cross_entropy"])
+        table = curves_frame(self.rows, metric=self.metric)
+        return table if self.has_validation else self._without_validation(table)
+
+    def _without_validation(self, table: pd.DataFrame) -> pd.DataFrame:
+        return table.drop(columns=[self.metric.column, *(["cross_entropy"] if self.metric.is_accuracy else [])])
 
     def first_of(self, placement: Placement) -> Evaluation:
         """Return the training of a placement on its first seed, without scores of images that it was trained on.
@@ -103,7 +110,7 @@ class TrainedSet:
         if row is None:
             known = ", ".join(dict.fromkeys(str(each.placement) for each in self.rows)) or "nothing yet"
             raise InputError(f"{placement} was not trained by {self.name} (trained: {known})")
-        return row if self.has_validation else replace(row, accuracy=None, cross_entropy=None, correct=None)
+        return row if self.has_validation else replace(row, value=None, cross_entropy=None, correct=None)
 
     @property
     def has_validation(self) -> bool:
@@ -111,19 +118,19 @@ class TrainedSet:
         return self.trained_on == "train"
 
 
-def trained_sets(folder: Path) -> dict[str, TrainedSet]:
+def trained_sets(folder: Path, metric: Metric) -> dict[str, TrainedSet]:
     """Return the recipes that networks of a study were trained by afterwards, by name."""
     found = sorted((folder / FOLDER).glob("*/ledger.sqlite"))
     return {
-        path.parent.name: TrainedSet.read(path.parent)
+        path.parent.name: TrainedSet.read(path.parent, metric)
         for path in found
         if is_file(path) and _NAME.fullmatch(path.parent.name)
     }
 
 
-def trained_set(folder: Path, name: str) -> TrainedSet:
+def trained_set(folder: Path, name: str, metric: Metric) -> TrainedSet:
     """Return a recipe by its name. Raises UnknownName, or DataError where none was trained by any."""
-    sets = trained_sets(folder)
+    sets = trained_sets(folder, metric)
     if not sets:
         raise DataError(f"{folder}: nothing was trained by another recipe than the study's: see seplace train")
     if name not in sets:
@@ -136,8 +143,8 @@ def trained_frame(sets: Sequence[TrainedSet]) -> pd.DataFrame:
 
     trained (the name of the recipe), epochs, trained_on (train, or train+validation), placement, stage1…
     n: number of seeds, without failed trainings
-    accuracy (validation, percent; the mean over seeds), gain (over the plain backbone, in points, paired by gain_pairs
-        seeds): each with its standard error over seeds (_se). NaN where the validation images were trained on
+    accuracy, or another metric by its name (validation; the mean over seeds), gain (over the plain backbone, paired by
+        gain_pairs seeds): each with its standard error over seeds (_se). NaN where validation images were trained on
     test_accuracy, test_gain (over the plain backbone, on the same test_pairs seeds and the same images): means over
         test_n seeds, each with its standard error over seeds and new images (_se)
     every cost; seconds of a training, the mean over seeds
@@ -146,18 +153,19 @@ def trained_frame(sets: Sequence[TrainedSet]) -> pd.DataFrame:
 
     rows: list[dict[str, object]] = []
     for each in sets:
-        summaries = summarize(each.rows)
+        summaries = summarize(each.rows, each.metric)
         plain = next((summary for summary in summaries if summary.placement.is_plain), None)
         both_splits = each.both_splits
         for summary in sorted(
             summaries, key=lambda summary: (list(summary.costs.values())[:1], str(summary.placement))
         ):
-            accuracy, accuracy_se = mean_and_error(list(summary.accuracies.values()))
+            score, error = mean_and_error(list(summary.scores.values()))
+            value, name = each.metric.value(score), each.metric.column
             gain, gain_se, pairs = paired_gain(summary, plain)
             if not each.has_validation:
-                accuracy = accuracy_se = gain = gain_se = math.nan
+                value = error = gain = gain_se = math.nan
                 pairs = 0
-            test_accuracy, test_gain = both_splits.accuracy(summary.placement), both_splits.gain(summary.placement)
+            test_value, test_gain = both_splits.value(summary.placement), both_splits.gain(summary.placement)
             mine = [row for row in each.rows if row.placement == summary.placement and row.state == "complete"]
             rows.append(
                 {
@@ -167,14 +175,14 @@ def trained_frame(sets: Sequence[TrainedSet]) -> pd.DataFrame:
                     "placement": str(summary.placement),
                     **stage_columns(summary.placement),
                     "n": summary.n,
-                    "accuracy": accuracy,
-                    "accuracy_se": accuracy_se,
+                    name: value,
+                    f"{name}_se": error,
                     "gain": gain,
                     "gain_se": gain_se,
                     "gain_pairs": pairs,
-                    "test_accuracy": test_accuracy.value,
-                    "test_accuracy_se": test_accuracy.error,
-                    "test_n": test_accuracy.seeds,
+                    each.metric.test_column: test_value.value,
+                    f"{each.metric.test_column}_se": test_value.error,
+                    "test_n": test_value.seeds,
                     "test_gain": test_gain.value,
                     "test_gain_se": test_gain.error,
                     "test_pairs": test_gain.seeds,

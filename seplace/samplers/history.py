@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from optuna.trial import TrialState
 
 from seplace.effects.model import Observation
+from seplace.metric import ACCURACY
 from seplace.samplers.parameters import Parameters
-from seplace.samplers.task import ACCURACY, CROSS_ENTROPY, REPEATED, SEED, STOPPED
+from seplace.samplers.task import CROSS_ENTROPY, REPEATED, SCORE, SEED, STOPPED
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -28,7 +29,7 @@ class History:
 
     observations: list[Observation]
     stopped: list[Observation]
-    """Predicted final accuracies of trainings that stopped early and have not gone on, each on its own seed.
+    """Predicted final scores of trainings that stopped early and have not gone on, each on its own seed.
 
     They are less certain than observations and shrunk towards the mean. They keep the worst placements from being
     proposed again, and are used for nothing else.
@@ -89,7 +90,7 @@ def history_in(trials: Iterable[FrozenTrial], task: Task, *, before: int, unfini
             continue
         if STOPPED in trial.user_attrs:  # it spends no seed: proposed again, it goes on
             costs[placement] = trial.values[1]
-            stopped[placement] = Observation(placement=placement, seed=trial.user_attrs[SEED], accuracy=trial.values[0])
+            stopped[placement] = Observation(placement=placement, seed=trial.user_attrs[SEED], score=trial.values[0])
             continue
         if trial.state is TrialState.RUNNING:
             running.append(placement)
@@ -98,12 +99,13 @@ def history_in(trials: Iterable[FrozenTrial], task: Task, *, before: int, unfini
         if not is_complete:
             continue
         costs[placement] = trial.values[1]
-        if ACCURACY in trial.user_attrs or not has_failed:
+        own = trial.user_attrs.get(SCORE, trial.user_attrs.get(ACCURACY.column))  # the latter in files of studies
+        if own is not None or not has_failed:
             observations.append(
                 Observation(
                     placement=placement,
                     seed=trial.user_attrs.get(SEED),
-                    accuracy=trial.user_attrs.get(ACCURACY, trial.values[0]),
+                    score=trial.values[0] if own is None else own,
                     cross_entropy=trial.user_attrs.get(CROSS_ENTROPY),
                 )
             )

@@ -10,19 +10,20 @@ from typing import TYPE_CHECKING
 from seplace.effects.design import Design
 from seplace.effects.level_tables import Tables
 from seplace.effects.priced_space import PricedSpace, cost_tables, learned_cost
+from seplace.metric import ACCURACY, Metric
 
 if TYPE_CHECKING:
     from seplace.costs.table import CostTable
     from seplace.placement import Placement
     from seplace.space import SearchSpace
 
-SEED, ACCURACY, CROSS_ENTROPY = "seed", "accuracy", "cross_entropy"
-"""User attributes of a trial: the seed, accuracy (percent) and cross-entropy (nats) of its own training."""
+SEED, SCORE, CROSS_ENTROPY = "seed", "score", "cross_entropy"
+"""User attributes of a trial: the seed, score (larger is better) and cross-entropy (nats) of its own training."""
 
 STOPPED = "stopped"
 """The user attribute of a trial whose training was stopped early: the number of its epochs.
 
-The first value of such a trial is the predicted final accuracy of the training.
+The first value of such a trial is the predicted final score of the training.
 """
 
 REPEATED = "repeated"
@@ -38,6 +39,8 @@ class Task:
     """The counted costs of every candidate."""
     cost: str
     """The name of the cost that is minimized."""
+    metric: Metric = ACCURACY
+    """What evaluations measure; samplers see its scores, which are maximized."""
     limits: Mapping[str, float] = field(default_factory=dict)
     """The most that a placement may cost, by the name of the cost."""
     seeds: int
@@ -79,5 +82,5 @@ class Task:
         """Return the priced space, where the cost is measured as learned from some placements."""
         if self.priced_space is not None:
             return self.priced_space
-        # A proxy is a covariate of accuracy, not of a cost.
+        # A proxy is a covariate of the metric, not of a cost.
         return PricedSpace(self.design, learned_cost(self._bare_design, measured), limits=self.limit_tables)

@@ -36,7 +36,7 @@ def at_rung(whole: Evaluation, epochs: int) -> Evaluation | None:
     return replace(
         whole,
         epochs=epochs,
-        accuracy=point["accuracy"],
+        value=point["value"],
         cross_entropy=point["cross_entropy"],
         correct=None,
         curve=tuple(each for each in whole.curve if (each["epoch"] or 0) <= epochs),

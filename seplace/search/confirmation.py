@@ -15,6 +15,7 @@ from seplace.results.observations import estimates_of
 
 if TYPE_CHECKING:
     from seplace.effects.priced_space import PricedSpace
+    from seplace.metric import Metric
     from seplace.placement import Placement
     from seplace.search.trainings import Trainings
 
@@ -42,7 +43,13 @@ class _Question:
 
 
 def next_round(
-    trainings: Trainings, priced_space: PricedSpace, *, cost: str, baselines: Sequence[Placement], seeds: int
+    trainings: Trainings,
+    priced_space: PricedSpace,
+    *,
+    cost: str,
+    metric: Metric,
+    baselines: Sequence[Placement],
+    seeds: int,
 ) -> list[Job]:
     """Return the next trainings, each paired with the plain backbone on the same seed; empty once all is decided.
 
@@ -51,11 +58,16 @@ def next_round(
     results = trainings.results
     rows = list(results.values())
     estimates = estimates_of(
-        priced_space.design, rows, cost, is_front_of_space=trainings.is_front_of_space, named=baselines
+        priced_space.design,
+        rows,
+        cost,
+        metric=metric,
+        is_front_of_space=trainings.is_front_of_space,
+        named=baselines,
     )
     plain = next((mark for mark in baselines if mark.is_plain), None)
     jobs: list[Job] = []
-    failed = [row.placement for row in rows if row.accuracy is None]
+    failed = [row.placement for row in rows if row.value is None]
     promising = recommended_placements(estimates, priced_space, failed=failed)[:CANDIDATES]
     for question in _questions(estimates, promising, baselines):
         wanted = [trainings.job(question.placement, seed) for seed in range(seeds)]
@@ -95,7 +107,7 @@ def _questions(
     doubts |= dict.fromkeys(urgent, 1.0)
     noise = estimates.posterior.noise_sd**2
     # What all placements share, such as the effects of seeds, decides nothing.
-    relative = estimates.accuracies - estimates.accuracies.mean(axis=1, keepdims=True)
+    relative = estimates.scores - estimates.scores.mean(axis=1, keepdims=True)
     questions = []
     for placement, doubt in doubts.items():
         at = estimates.position.get(placement)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from seplace.files.atomic import safe_name
 from seplace.loggers import LOGGERS
-from seplace.results.curves import curve_points
+from seplace.results.curves import curve_names, curve_points
 from seplace.user_code import describe_error
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 FOLDER = "logs"
 _SECONDS = 2.0
-_SCORES = ("accuracy", "cross_entropy", "train_loss")
 
 
 class CurveLogs:
@@ -82,11 +81,14 @@ class CurveLogs:
             logger.log_hyperparams(
                 {"placement": str(row.placement), "seed": row.seed, "epochs": row.epochs, **stages, **row.costs}
             )
-            # The images that a network was trained on tell no accuracy.
-            names = _SCORES if self.config.trained_on == "train" else ("train_loss",)
+            # The images that a network was trained on tell nothing of new ones.
+            known = curve_names(self.config.metric)
+            names = known if self.config.trained_on == "train" else {"train_loss": "train_loss"}
             for point in curve_points(row):
                 epoch = int(point["epoch"] or 0)
-                scores = {each: point.get(each) for each in names} | {"learning_rate": self._learning_rate(epoch)}
+                scores = {name: point.get(key) for key, name in names.items()} | {
+                    "learning_rate": self._learning_rate(epoch)
+                }
                 logger.log_metrics({each: value for each, value in scores.items() if value is not None}, step=epoch)
             logger.finalize("success")
             if name == "wandb":

@@ -209,6 +209,7 @@ class Driver:
             self.task.design,
             list(results.values()),
             self.task.cost,
+            metric=self.task.metric,
             is_front_of_space=is_of_space,
             named=self.baselines.values(),
         ).front
@@ -249,6 +250,7 @@ class Driver:
             self.trainings,
             priced_space,
             cost=self.task.cost,
+            metric=self.task.metric,
             baselines=list(self.baselines.values()),
             seeds=self.budget.confirm_seeds,
         )
@@ -279,7 +281,7 @@ class Driver:
         if self._standing[0] != len(results) and begin >= self._standing_due:
             is_of_space, space = self.trainings.is_front_of_space, self.task.space
             rows = [row for row in results.values() if not is_of_space or is_candidate(row.placement, space)]
-            standing = standing_of(rows, self.task.cost, self.costs.range_of(self.task.cost))
+            standing = standing_of(rows, self.task.cost, self.costs.range_of(self.task.cost), metric=self.task.metric)
             self._standing = (len(results), standing)
             now = time.monotonic()
             self._standing_due = now + (now - begin) / _STANDING_SHARE
@@ -290,6 +292,7 @@ class Driver:
         self.observer(
             Progress(
                 study=self.name,
+                metric=self.task.metric,
                 phase=self.phase,
                 done=min(self.done + running, self.total),
                 total=self.total,

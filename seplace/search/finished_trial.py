@@ -19,7 +19,7 @@ class FinishedTrial:
 
     placement: Placement
     values: tuple[float, ...] | None
-    """Accuracy and cost; None for a proposal that failed for a reason that says nothing about the placement."""
+    """The score (in Optuna's file the value) and the cost; None where a failure says nothing about the placement."""
     attributes: Mapping[str, Any]
     """The user attributes of the trial."""
     system_attributes: Mapping[str, Any]

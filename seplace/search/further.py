@@ -156,9 +156,7 @@ def train_further(
         logs.update(trainings, is_end=True)
         if name is None and (folder / "optuna.db").exists():
             baselines = task.space.baselines | own_baselines(study_ledger)
-            file = OptunaTrainings(
-                folder / "optuna.db", name=config.name, space=task.space, baselines=baselines, cost=task.cost
-            )
+            file = OptunaTrainings(folder / "optuna.db", name=config.name, task=task, baselines=baselines)
             file.update(trainings, is_end=True)
     return name
 
@@ -181,7 +179,7 @@ class _Shown:
 
     def __init__(self, observer: Observer, raise_again: Callable[[], None], config: StudyConfig) -> None:
         self.observer = observer
-        self.study, self.workers = config.name, config.workers
+        self.study, self.metric, self.workers = config.name, config.metric, config.workers
         self.raise_again = raise_again
         self.trainings: Trainings | None = None
         self.phase, self.done, self.total = "train", 0, 0
@@ -207,6 +205,7 @@ class _Shown:
         self.observer(
             Progress(
                 study=self.study,
+                metric=self.metric,
                 phase=self.phase,
                 done=min(self.done + running, self.total),
                 total=self.total,

@@ -31,6 +31,7 @@ def task_of(config: StudyConfig, cost_table: CostTable) -> Task:
         space=config.search_space,
         cost_table=cost_table,
         cost=config.objective.cost,
+        metric=config.metric,
         limits=config.objective.limits,
         seeds=config.search.seeds,
         seed=config.search.seed,

@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seplace.samplers.task import SCORE
 from seplace.search.optuna_rows import Content, content_of, present_in
 from seplace.search.proposals import PLACEMENT
 from seplace.search.study_in_file import PROPOSAL, SECONDS, StudyInFile, errors_of_disk
@@ -23,6 +25,7 @@ from seplace.search.study_in_file import PROPOSAL, SECONDS, StudyInFile, errors_
 if TYPE_CHECKING:
     import optuna
 
+    from seplace.metric import Metric
     from seplace.search.finished_trial import FinishedTrial
     from seplace.search.proposals import Proposals
 
@@ -52,11 +55,14 @@ class OptunaFile:
         for each in proposals.finished[self._checked :]:
             if each is None:
                 break
-            news.append(each)
+            news.append(_in_file(each, proposals.task.metric))
         with errors_of_disk(self.path):
             if self._file is None:
                 file = StudyInFile(
-                    self.path, name=proposals.name, directions=proposals.study.directions, metrics=proposals.metrics
+                    self.path,
+                    name=proposals.name,
+                    directions=[proposals.task.metric.goal, "minimize"],
+                    metrics=[proposals.task.metric.column, proposals.task.cost],
                 )
                 self._present = file.opened(present_in, _present_by_optuna)
                 self._file = file
@@ -71,6 +77,17 @@ class OptunaFile:
             if content != content_of(each):
                 rows.append((each, number, last))
         return rows
+
+
+def _in_file(finished: FinishedTrial, metric: Metric) -> FinishedTrial:
+    """Return a proposal with values of the metric in the place of scores."""
+    attributes = dict(finished.attributes)
+    if (score := attributes.pop(SCORE, None)) is not None:
+        attributes[metric.column] = metric.value(score)
+    values = finished.values
+    if values is not None:
+        values = (metric.value(values[0]), *values[1:])
+    return replace(finished, values=values, attributes=attributes)
 
 
 def _present_by_optuna(study: optuna.Study) -> dict[int, tuple[int, Content]]:

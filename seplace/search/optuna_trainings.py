@@ -1,7 +1,7 @@
 """Every training of a study as a second study in Optuna's file, with its learning curve and its true times.
 
 The study of the search has two objectives, and one trial a proposal: Optuna refuses intermediate values there, and a
-proposal may be answered by several trainings, or by none. This one, `<name>/trainings`, has the accuracy alone, and one
+proposal may be answered by several trainings, or by none. This one, `<name>/trainings`, has the metric alone, and one
 trial for each training of the search, the baselines and the confirmation, and for those that were added later. A
 training that was stopped at a rung is pruned, and one that failed has failed.
 """
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from seplace.placement import Placement
     from seplace.results.evaluation import Evaluation
+    from seplace.samplers.task import Task
     from seplace.search.trainings import Trainings
-    from seplace.space import SearchSpace
 
 _STATES = {"complete": "COMPLETE", "failed": "FAIL"}
 """Optuna's states of evaluations."""
@@ -41,15 +41,15 @@ _Last = tuple[int, str, int]
 class OptunaTrainings:
     """Appends the trainings that the file lacks."""
 
-    def __init__(
-        self, path: Path, *, name: str, space: SearchSpace, baselines: Mapping[str, Placement], cost: str
-    ) -> None:
-        """Take the file, the name of the study, its space and baselines, and its cost."""
+    def __init__(self, path: Path, *, name: str, task: Task, baselines: Mapping[str, Placement]) -> None:
+        """Take the file, the name of the study, its task and its baselines."""
         self.path = path
-        self.cost = cost
+        self.cost = task.cost
         self.labels = {placement: label for label, placement in baselines.items()}
-        self.parameters = Parameters(space, beside=baselines.values())
-        self.file = StudyInFile(path, name=f"{name}/trainings", directions=["maximize"], metrics=["accuracy"])
+        self.parameters = Parameters(task.space, beside=baselines.values())
+        self.file = StudyInFile(
+            path, name=f"{name}/trainings", directions=[task.metric.goal], metrics=[task.metric.column]
+        )
         self._before: dict[tuple[str, int], _Last] | None = None
         """The trainings that the file had, by placement and seed; None before it is read."""
         self._due = time.monotonic() + SECONDS
@@ -105,13 +105,13 @@ class OptunaTrainings:
             attributes |= {"reason": row.reason, "message": row.message}
         return FinishedTrial(
             placement=row.placement,
-            values=None if row.accuracy is None else (row.accuracy,),
+            values=None if row.value is None else (row.value,),
             attributes=attributes,
             system_attributes={},
             started=started,
             ended=ended,
             is_pruned=row.epochs != trainings.length,
-            curve={epoch: value for epoch, point in curve.items() if (value := point.get("accuracy")) is not None},
+            curve={epoch: value for epoch, point in curve.items() if (value := point.get("value")) is not None},
         )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from seplace.metric import Metric
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation
-from seplace.results.summaries import front_of, relative_hypervolume, summarize
+from seplace.results.summaries import front_hypervolume, front_of, summarize
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,11 +17,14 @@ class Standing:
 
     front_size: int
     hypervolume: float
-    """Share of the box from 0 to 100 % accuracy and over the range of the cost."""
-    best_accuracy: float | None
-    """The mean validation accuracy in percent of the best placement, of its own trainings as they were."""
+    """The share of the box from 0 to 100 % accuracy and over the range of the cost that the front dominates.
+
+    Of a metric without bounds, the metric of the front averaged over the range of the cost, in its unit.
+    """
+    best_value: float | None
+    """The mean of the metric over the trainings of the best placement as they were, in its unit."""
     best: Placement | None
-    """The placement with the greatest mean accuracy, adjusted for seed effects; it may change with any training."""
+    """The placement with the best mean, adjusted for seed effects; it may change with any training."""
     best_seeds: int
     """The seeds of that placement."""
 
@@ -31,6 +35,7 @@ class Progress:
 
     study: str
     """The name of the study."""
+    metric: Metric
     phase: str
     done: float
     """Trainings finished in this phase, plus the finished part of those that run."""
@@ -55,17 +60,25 @@ Observer = Callable[[Progress], None]
 """A function that is called with every change; it is called often and must be quick."""
 
 
-def standing_of(evaluations: Iterable[Evaluation], cost: str, cost_range: tuple[float, float] | None) -> Standing:
+def standing_of(
+    evaluations: Iterable[Evaluation], cost: str, cost_range: tuple[float, float] | None, *, metric: Metric
+) -> Standing:
     """Return the quality of the front of some evaluations; without a cost range, that of the evaluations is used."""
-    summaries = summarize(evaluations)
+    summaries = summarize(evaluations, metric)
     if not summaries:
-        return Standing(front_size=0, hypervolume=0.0, best_accuracy=None, best=None, best_seeds=0)
+        return Standing(front_size=0, hypervolume=0.0, best_value=None, best=None, best_seeds=0)
     known = [row.costs[cost] for row in summaries]
-    best = max(summaries, key=lambda row: row.accuracy)
+    best = max(summaries, key=lambda row: row.score)
     return Standing(
         front_size=len(front_of(summaries, cost)),
-        hypervolume=relative_hypervolume(summaries, cost, cost_range or (min(known), max(known))),
-        best_accuracy=best.own_accuracy,
+        hypervolume=_share(front_hypervolume(summaries, cost, cost_range or (min(known), max(known))), metric),
+        best_value=best.own_value,
         best=best.placement,
         best_seeds=best.n,
     )
+
+
+def _share(value: float, metric: Metric) -> float:
+    """Return where a value lies between the bounds of its metric; the value itself where there are none."""
+    worst, best = metric.worst_score, metric.best_score
+    return value if worst is None or best is None else (metric.score(value) - worst) / (best - worst)

@@ -24,7 +24,7 @@ from seplace.samplers.batch import Batches
 from seplace.samplers.history import History, history_in
 from seplace.samplers.joint import JointSampler
 from seplace.samplers.parameters import Parameters
-from seplace.samplers.task import ACCURACY, CROSS_ENTROPY, REPEATED, SEED, STOPPED, Task
+from seplace.samplers.task import CROSS_ENTROPY, REPEATED, SCORE, SEED, STOPPED, Task
 from seplace.search.finished_trial import CONSTRAINT, FinishedTrial
 from seplace.seeds import derive_seed
 from seplace.user_code import user_errors_if
@@ -47,7 +47,7 @@ logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 class Proposals:
-    """Placements that a sampler proposes, numbered from 0; accuracy is maximized, the cost minimized.
+    """Placements that a sampler proposes, numbered from 0; the score is maximized, the cost minimized.
 
     A constraint is satisfied if it is at most 0. Every result has the same constraints, as the GP sampler requires.
     """
@@ -60,7 +60,7 @@ class Proposals:
         self.make_sampler = SAMPLERS[sampler]
         self.parameters = Parameters(task.space)
         self.name = name
-        self.metrics = ["accuracy", task.cost]
+        self.metrics = ["score", task.cost]
         self.reads_study = SAMPLERS.entry(sampler).reads_study
         self.study = self._new_study()
         """The study that the sampler reads; without results if it reads none."""
@@ -69,7 +69,7 @@ class Proposals:
         """The finished proposals by number, and what was known before; None for those that are not finished."""
         self.began = datetime.now(UTC)
         self.least: float | None = None
-        """The least accuracy that was told."""
+        """The least score that was told."""
 
     @property
     def next_number(self) -> int:
@@ -90,7 +90,7 @@ class Proposals:
         started, ended = times or (datetime.now(UTC),) * 2
         finished = FinishedTrial(
             placement=training.placement,
-            values=(training.accuracy, cost),
+            values=(training.score, cost),
             attributes=attributes,
             system_attributes=_named(constraints),
             started=started,
@@ -155,31 +155,31 @@ class Proposals:
         self,
         number: int,
         *,
-        accuracy: float,
+        score: float,
         cost: float,
         constraints: Mapping[str, float],
         training: Observation | None,
         baseline: str | None = None,
     ) -> None:
-        """Tell the result of a proposal: the mean accuracy of the placement, and the training that the proposal caused.
+        """Tell the result of a proposal: the mean score of the placement, and the training that the proposal caused.
 
         Without a training, earlier trainings answered the proposal. A `baseline` was not proposed and has a name.
         """
         attributes: dict[str, Any] = {REPEATED: True} if training is None else _attributes(training)
         if baseline is not None:
             attributes[BASELINE] = baseline
-        self._tell(number, (accuracy, cost), constraints=constraints, attributes=attributes)
+        self._tell(number, (score, cost), constraints=constraints, attributes=attributes)
 
     def tell_stopped(
-        self, number: int, *, accuracy: float, cost: float, constraints: Mapping[str, float], seed: int, epochs: int
+        self, number: int, *, score: float, cost: float, constraints: Mapping[str, float], seed: int, epochs: int
     ) -> None:
-        """Tell the accuracy that a training stopped after `epochs` is expected to reach at its end.
+        """Tell the score that a training stopped after `epochs` is expected to reach at its end.
 
-        The trial is not pruned, since samplers for several objectives do not support it; and the accuracy at a rung
+        The trial is not pruned, since samplers for several objectives do not support it; and the score at a rung
         would not compare with those of complete trainings.
         """
         attributes = {SEED: seed, STOPPED: epochs}
-        self._tell(number, (accuracy, cost), constraints=constraints, attributes=attributes)
+        self._tell(number, (score, cost), constraints=constraints, attributes=attributes)
 
     def tell_failed(self, number: int) -> None:
         """Tell that a proposal failed for a reason that says nothing about the placement."""
@@ -316,7 +316,7 @@ def _named(constraints: Mapping[str, float]) -> dict[str, float]:
 
 
 def _attributes(training: Observation) -> dict[str, Any]:
-    return {SEED: training.seed, ACCURACY: training.accuracy, CROSS_ENTROPY: training.cross_entropy}
+    return {SEED: training.seed, SCORE: training.score, CROSS_ENTROPY: training.cross_entropy}
 
 
 def name_metrics(study: optuna.Study, names: list[str]) -> None:

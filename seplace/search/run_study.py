@@ -143,9 +143,8 @@ def run_study(
             optuna_trainings=OptunaTrainings(
                 folder / "optuna.db",
                 name=config.name,
-                space=task.space,
+                task=task,
                 baselines=task.space.baselines | own_baselines(ledger),
-                cost=task.cost,
             ),
             curve_logs=logs,
             observer=observe,

@@ -1,12 +1,12 @@
 """Rungs: which trainings stop early, and which stopped ones go on. Decided by the results, in their order, alone.
 
 A rung is a number of epochs on the learning-rate schedule of the full length. The rule is asynchronous successive
-halving (Li et al., 2020, arXiv:1810.05934) within bands of equal cost: the best third of a band by accuracy goes on.
+halving (Li et al., 2020, arXiv:1810.05934) within bands of equal cost: the best third of a band by score goes on.
 Without bands cheap placements, which are always non-dominated, would always go on. Only the first training of each
 placement, on one common seed, can stop at a rung.
 
-A rung is on only after a rank correlation check, repeated at each new result: accuracies at the rung must rank
-trainings as accuracies at the end do, over trainings that no rung selected. The baselines and a tenth of the proposals
+A rung is on only after a rank correlation check, repeated at each new result: scores at the rung must rank
+trainings as scores at the end do, over trainings that no rung selected. The baselines and a tenth of the proposals
 are therefore never stopped.
 """
 
@@ -32,7 +32,7 @@ FIRST_SEED = 0
 """The seed of the first training of a placement."""
 
 LEAST_PAIRS = 10
-"""The fewest trainings, with accuracies at the rung and at the end, with which a rung stops any."""
+"""The fewest trainings, with scores at the rung and at the end, with which a rung stops any."""
 
 LEAST_TAU = 0.3
 """The least Kendall tau with which a rung stops trainings: below, it misorders more than 35 % of pairs."""
@@ -54,9 +54,9 @@ class RankCheck:
     """The rank correlation check of a rung."""
 
     pairs: int
-    """The number of trainings that no rung selected, with an accuracy at the rung and at the end."""
+    """The number of trainings that no rung selected, with a score at the rung and at the end."""
     tau: float
-    """Kendall's tau-b of both accuracies; NaN if it is undefined."""
+    """Kendall's tau-b of both scores; NaN if it is undefined."""
 
     @property
     def is_on(self) -> bool:
@@ -79,22 +79,22 @@ class Due:
 
 
 def check_ranks(early: Sequence[float], late: Sequence[float]) -> RankCheck:
-    """Return the rank correlation check of a rung from accuracies there and at the end."""
+    """Return the rank correlation check of a rung from scores there and at the end."""
     from scipy.stats import kendalltau  # takes half a second to import
 
     tau = float(kendalltau(early, late).statistic) if len(early) > 1 else math.nan
     return RankCheck(pairs=len(early), tau=tau)
 
 
-def expected_end(accuracy: float, early: Sequence[float], late: Sequence[float]) -> float:
-    """Return the accuracy that a stopped training is expected to reach at the end, from those of other trainings.
+def expected_end(score: float, early: Sequence[float], late: Sequence[float]) -> float:
+    """Return the score that a stopped training is expected to reach at the end, from those of other trainings.
 
     By least squares of the end on the rung, with a slope from 0 to 1, so that differences never grow.
     """
     x, y = np.array(early), np.array(late)
     spread = float(((x - x.mean()) ** 2).sum())
     slope = float(((x - x.mean()) * (y - y.mean())).sum()) / spread if spread > 0 else 0.0
-    return float(y.mean() + min(max(slope, 0.0), 1.0) * (accuracy - x.mean()))
+    return float(y.mean() + min(max(slope, 0.0), 1.0) * (score - x.mean()))
 
 
 class Bands:
@@ -124,7 +124,7 @@ class Bands:
 
 
 class Rungs:
-    """Decides which trainings stop and go on, by the results in their order. Accuracies are in percent."""
+    """Decides which trainings stop and go on, by the results in their order. Larger scores are better."""
 
     def __init__(self, epochs: Sequence[int], *, length: int, bands: Bands | None, seed: int) -> None:
         """Take the rungs, rising, and the epochs of the full length; without rungs no bands are needed."""
@@ -133,7 +133,7 @@ class Rungs:
         self.seed = seed
         self._bands = bands
         self._early: dict[int, dict[Placement, float]] = {rung: {} for rung in self.epochs}
-        """The accuracies by rung."""
+        """The scores by rung."""
         self._ends: dict[Placement, float] = {}
         self._selected: set[Placement] = set()
         self._stopped: dict[Placement, int] = {}
@@ -145,9 +145,9 @@ class Rungs:
         draw = np.random.default_rng(derive_seed(self.seed, "never stopped", number)).random()
         return self.length if draw < _NEVER_STOPPED else self._next(0)
 
-    def add_at_rung(self, placement: Placement, rung: int, accuracy: float) -> int | None:
+    def add_at_rung(self, placement: Placement, rung: int, score: float) -> int | None:
         """Add a result at a rung. Return the epochs to which its training goes on, or None if it stops here."""
-        self._early[rung][placement] = accuracy
+        self._early[rung][placement] = score
         if not self.check(rung).is_on:  # it has been turned off meanwhile
             return self.length
         if placement not in self._best_third(rung):
@@ -161,9 +161,9 @@ class Rungs:
         self._selected.add(placement)
         self._stopped[placement] = rung
 
-    def add_at_end(self, placement: Placement, accuracy: float, curve: Mapping[int, float]) -> None:
-        """Add the result of a first training at its end, with its accuracies by epoch."""
-        self._ends[placement] = accuracy
+    def add_at_end(self, placement: Placement, score: float, curve: Mapping[int, float]) -> None:
+        """Add the result of a first training at its end, with its scores by epoch."""
+        self._ends[placement] = score
         self._checks.clear()
         for rung in self.epochs:
             self._early[rung].setdefault(placement, curve[rung])
@@ -188,11 +188,11 @@ class Rungs:
         """Let a stopped training go on. Return the epochs that it has been trained."""
         return self._stopped.pop(placement)
 
-    def expected(self, rung: int, accuracy: float) -> float:
-        """Return the accuracy that a training stopped at a rung is expected to reach at the end."""
+    def expected(self, rung: int, score: float) -> float:
+        """Return the score that a training stopped at a rung is expected to reach at the end."""
         known = self._early[rung]
         both = [placement for placement in self._ends if placement in known]
-        return expected_end(accuracy, [known[each] for each in both], [self._ends[each] for each in both])
+        return expected_end(score, [known[each] for each in both], [self._ends[each] for each in both])
 
     def check(self, rung: int) -> RankCheck:
         """Return the rank correlation check of a rung, over the trainings that no rung selected."""

@@ -246,7 +246,7 @@ class SearchPhase:
         evaluation = self.trainings.results[self.trainings.job(placement, FIRST_SEED).key]
         self.spent += self.length
         self._add_end(evaluation)
-        training = observation_of(evaluation)
+        training = observation_of(evaluation, self.task.metric)
         if placement in self.task.space and training is not None:
             self.proposals.add_known(
                 training,
@@ -267,7 +267,7 @@ class SearchPhase:
         if step.baseline == "plain":
             self.trainings.refuse_without(step.placement)
         self._add_end(evaluation)
-        training = observation_of(evaluation)
+        training = observation_of(evaluation, self.task.metric)
         if step.number < 0:
             return
         self._set_times(step.number, evaluation)
@@ -276,7 +276,7 @@ class SearchPhase:
         else:
             self.proposals.tell(
                 step.number,
-                accuracy=training.accuracy,
+                score=training.score,
                 cost=self.costs.of(step.placement)[self.task.cost],
                 constraints=self._constraints(step.placement, has_failed=False),
                 training=training,
@@ -344,13 +344,14 @@ class SearchPhase:
             self._note_unrecorded(step.number, step.placement, None)
             return False
         self._tell_taken()
-        accuracy = None if job is None or last is None else last.accuracy_after(job.epochs)
-        if job is None or job.epochs == self.length or accuracy is None:
+        value = None if job is None or last is None else last.value_after(job.epochs)
+        if job is None or job.epochs == self.length or value is None:
             if last is not None:
                 self._add_end(last)
             self._tell(step.number, last, step.placement, seeds=self.ended[step.placement])
             return job is not None
-        target = self.rungs.add_at_rung(step.placement, job.epochs, accuracy)
+        score = self.task.metric.score(value)
+        target = self.rungs.add_at_rung(step.placement, job.epochs, score)
         if target is not None:
             rest = target - job.epochs
             if self.spent + rest <= (self.budget.trainings or 0) * self.length:
@@ -362,7 +363,7 @@ class SearchPhase:
             self._set_times(step.number, last)
         self.proposals.tell_stopped(
             step.number,
-            accuracy=self.rungs.expected(job.epochs, accuracy),
+            score=self.rungs.expected(job.epochs, score),
             cost=self.costs.of(step.placement)[self.task.cost],
             constraints=self._constraints(step.placement, has_failed=False),
             seed=job.seed,
@@ -375,10 +376,11 @@ class SearchPhase:
         self.ended[evaluation.placement].append(evaluation.seed)
         if evaluation.seed != FIRST_SEED:
             return
-        curve = {rung: evaluation.accuracy_after(rung) for rung in self.budget.rungs}
-        known = {rung: accuracy for rung, accuracy in curve.items() if accuracy is not None}
-        if evaluation.accuracy is not None:
-            self.rungs.add_at_end(evaluation.placement, evaluation.accuracy, known)
+        score_of = self.task.metric.score
+        curve = {rung: evaluation.value_after(rung) for rung in self.budget.rungs}
+        known = {rung: score_of(value) for rung, value in curve.items() if value is not None}
+        if evaluation.value is not None:
+            self.rungs.add_at_end(evaluation.placement, score_of(evaluation.value), known)
 
     def _fresh_placement(self, number: int) -> Placement | None:
         """Return a random placement that keeps the limits and has a seed left; None if no such placement is found."""
@@ -392,21 +394,21 @@ class SearchPhase:
         return None
 
     def _tell(self, number: int, last: Evaluation | None, placement: Placement, *, seeds: Sequence[int]) -> None:
-        """Tell the mean accuracy of a placement on `seeds` with its last training; None if earlier ones answered."""
+        """Tell the mean score of a placement on `seeds` with its last training; None if earlier ones answered."""
         if last is not None:
             self._set_times(number, last)
         if last is not None and last.reason == "crashed":
             self.proposals.tell_failed(number)
             return
-        accuracy = self.trainings.mean_accuracy(placement, seeds=seeds)
-        has_failed = accuracy is None or (last is not None and last.state == "failed")
+        score = self.trainings.mean_score(placement, self.task.metric, seeds=seeds)
+        has_failed = score is None or (last is not None and last.state == "failed")
         constraints = self._constraints(placement, has_failed=has_failed)
-        if accuracy is None or max(constraints.values()) > 0:
+        if score is None or max(constraints.values()) > 0:
             # Finite and pessimistic: without a value a sampler would propose a failing placement again and again.
-            accuracy = 0.0 if self.proposals.least is None else self.proposals.least
-        training = None if last is None else observation_of(last)
+            score = (self.task.metric.worst_score or 0.0) if self.proposals.least is None else self.proposals.least
+        training = None if last is None else observation_of(last, self.task.metric)
         cost = self.costs.of(placement)[self.task.cost]
-        self.proposals.tell(number, accuracy=accuracy, cost=cost, constraints=constraints, training=training)
+        self.proposals.tell(number, score=score, cost=cost, constraints=constraints, training=training)
 
     def _set_times(self, number: int, evaluation: Evaluation) -> None:
         times = self.trainings.times(evaluation)
@@ -431,7 +433,8 @@ class SearchPhase:
             denoised(design, history.observations),
             draws=_DRAWS,
             random=np.random.default_rng(0),
-            images=images_of(design, observations_of(ended)),  # a trial has no room for what its training got right
+            # A trial has no room for what its training got right.
+            images=images_of(design, observations_of(ended, self.task.metric)),
         )
         return expected_regret(posterior, self.task.priced_space_by(history.costs), closed=history.failed)
 

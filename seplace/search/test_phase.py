@@ -60,7 +60,7 @@ def read_test(
         else:
             ledger.add_test(
                 evaluation.key,
-                accuracy=tested.accuracy,
+                value=tested.value,
                 cross_entropy=tested.cross_entropy,
                 correct=tested.correct,
                 top5_accuracy=tested.top5_accuracy,

@@ -18,6 +18,7 @@ from seplace.search.attempts import Attempts, Streak
 
 if TYPE_CHECKING:
     from seplace.executors.executor import Executor
+    from seplace.metric import Metric
     from seplace.placement import Placement
     from seplace.results.ledger import Ledger
     from seplace.search.attempts import FailureRules
@@ -224,11 +225,11 @@ class Trainings:
             waiting -= {evaluation.key for evaluation in self.collect()}
             on_done(len(jobs) - len(waiting))
 
-    def mean_accuracy(self, placement: Placement, *, seeds: Iterable[int]) -> float | None:
-        """Return the mean over the seeds that have a result; None without any."""
+    def mean_score(self, placement: Placement, metric: Metric, *, seeds: Iterable[int]) -> float | None:
+        """Return the mean score over the seeds that have a result; None without any."""
         rows = [self.results.get((str(placement), seed, self.length)) for seed in seeds]
-        accuracies = [row.accuracy for row in rows if row is not None and row.accuracy is not None]
-        return float(np.mean(accuracies)) if accuracies else None
+        scores = [metric.score(row.value) for row in rows if row is not None and row.value is not None]
+        return float(np.mean(scores)) if scores else None
 
     def refuse_without(self, placement: Placement) -> None:
         """Raise TooManyFailures if the first training of a placement failed with which all others are compared."""
@@ -238,7 +239,7 @@ class Trainings:
 
     def refuse_if_all_failed(self) -> None:
         """Raise TooManyFailures if no training has a result."""
-        if all(row.accuracy is None for row in self.results.values()):
+        if all(row.value is None for row in self.results.values()):
             *_, last = self.results.values()
             last_failure = self.failure_rules.describe(last)
             raise TooManyFailures(f"none of {len(self.results)} trainings finished, last {last_failure}")

@@ -12,6 +12,7 @@ import numpy as np
 from seplace.effects.estimates import guide_of
 from seplace.effects.model import images_of
 from seplace.effects.recommend import recommended_front
+from seplace.metric import ACCURACY
 from seplace.results.observations import estimates_of, observations_of
 from seplace.results.summaries import front_of, summarize
 
@@ -73,8 +74,8 @@ def hypervolumes(problem: SearchProblem, replayed: Replay, checkpoints: Sequence
             continue
         pairs = zip(replayed.evaluations, replayed.spent, strict=True)
         history = [evaluation for evaluation, spent in pairs if spent <= trainings]
-        observed = [row.placement for row in front_of(summarize(history), problem.cost)]
-        observations = observations_of(history)
+        observed = [row.placement for row in front_of(summarize(history, ACCURACY), problem.cost)]
+        observations = observations_of(history, ACCURACY)
         posterior = guide_of(replayed.design, observations, images=images_of(replayed.design, observations))
         recommended = problem.placements(recommended_front(posterior, problem.priced_space, closed=()))
         for name, placements in ((OBSERVED, observed), (POSTERIOR, recommended)):
@@ -92,18 +93,18 @@ def hypervolumes(problem: SearchProblem, replayed: Replay, checkpoints: Sequence
 def calibration(problem: SearchProblem, replayed: Replay, *, trainings: int) -> Calibration:
     """Compare the estimates after some trainings, of the trained front and of all placements, with the truth."""
     space, evaluations = problem.space, replayed.evaluations[:trainings]
-    estimates = estimates_of(replayed.design, evaluations, problem.cost, is_front_of_space=False)
+    estimates = estimates_of(replayed.design, evaluations, problem.cost, metric=ACCURACY, is_front_of_space=False)
     true = {placement: float(problem.truth[space.index(placement)]) for placement in estimates.placements}
     plain = next(placement for placement in estimates.placements if placement.is_plain)
     true_gains = {placement: true[placement] - true[plain] for placement in true}
     compared = [placement for placement in estimates.placements if placement != plain]
-    accuracies = {placement: estimates.accuracy(placement) for placement in estimates.placements}
+    accuracies = {placement: estimates.score(placement) for placement in estimates.placements}
     gains = {placement: estimates.difference(placement, plain) for placement in compared}
     errors = {placement: gains[placement].value - true_gains[placement] for placement in compared}
     front = [placement for placement in estimates.front if placement != plain]
-    summaries = summarize(evaluations)
-    observed = [(row.placement, row.accuracy) for row in front_of(summaries, problem.cost)]
-    observed_plain = next(row.accuracy for row in summaries if row.placement == plain)
+    summaries = summarize(evaluations, ACCURACY)
+    observed = [(row.placement, row.score) for row in front_of(summaries, problem.cost)]
+    observed_plain = next(row.score for row in summaries if row.placement == plain)
     claimed = estimates.surely_better(plain)
     return Calibration(
         front_points=len(estimates.front),

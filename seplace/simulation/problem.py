@@ -89,10 +89,10 @@ class SearchProblem:
             seed=seed,
             epochs=job.epochs,
             state="complete",
-            accuracy=self.observe(placement, seed) if is_whole else early[job.epochs],
+            value=self.observe(placement, seed) if is_whole else early[job.epochs],
             cross_entropy=self.cross_entropy(placement, seed) if is_whole and self.cross_entropy else None,
             correct=self.correct(placement, seed) if is_whole and self.correct else None,
-            curve=tuple({"epoch": epoch, "accuracy": accuracy} for epoch, accuracy in early.items()),
+            curve=tuple({"epoch": epoch, "value": accuracy} for epoch, accuracy in early.items()),
         )
 
     def make(self, worker: int) -> SearchProblem:  # noqa: ARG002 - all workers live in the same problem

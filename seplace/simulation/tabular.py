@@ -57,7 +57,7 @@ class CompleteBenchmark:
         rows = {
             (row.placement, row.seed): row
             for row in benchmark.rows.values()
-            if row.epochs == epochs and row.accuracy is not None and row.placement in space
+            if row.epochs == epochs and row.value is not None and row.placement in space
         }
         seeds = sorted({seed for _, seed in rows})
         if not seeds:
@@ -70,8 +70,8 @@ class CompleteBenchmark:
             )
 
         def scores(epoch: int) -> Floats:
-            accuracies = [[rows[placement, seed].accuracy_after(epoch) for seed in seeds] for placement in space]
-            return np.array(accuracies, dtype=np.float64)
+            values = [[rows[placement, seed].value_after(epoch) for seed in seeds] for placement in space]
+            return benchmark.config.metric.sign * np.array(values, dtype=np.float64)
 
         curve = rows[space.placement_at(0), seeds[0]].curve
         scored = {epoch: scores(epoch) for epoch in sorted({int(point["epoch"] or 0) for point in curve} | {epochs})}

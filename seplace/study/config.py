@@ -14,6 +14,7 @@ from seplace.files.former_words import current_study_values
 from seplace.files.schema import Checked, check_shape
 from seplace.files.shipped import is_name, locate, name_of, valid_name
 from seplace.files.yaml_reader import Problem, read_document, refuse, spelled
+from seplace.metric import ACCURACY, Metric
 from seplace.placement import Placement
 from seplace.space import SearchSpace
 from seplace.study.listed import first_of_each, listed_placement
@@ -44,6 +45,7 @@ _LATER_OPTIONS: dict[str, Any] = {
     "training.randaugment": None,
     "training.mixup": None,
     "training.cutmix": None,
+    "objective.metric": None,
     "search.stop": "budget",
     "search.rungs": [],
     "search.proxies": [],
@@ -59,8 +61,11 @@ _DETAILS = ("space.choices", "space.gate", "space.granularity", "space.variants"
 STUDY_FACTS = ("study_folder", "name", "space")
 """The facts of a ledger that a study is read back with; `name` and `space` came with version 0.11."""
 
-_NOT_MEANING = {"data.root", "search.trainings", "search.hours"}
-"""Keys that are no part of a study's meaning: the place of the data, and the budgets, which may grow."""
+_NOT_MEANING = {
+    *("data.root", "search.trainings", "search.hours"),
+    *("objective.metric.unit", "objective.metric.label"),
+}
+"""Keys that are no part of a study's meaning: the place of the data, the budgets, which may grow, and words."""
 
 
 TrainedOn = Literal["train", "train+validation"]
@@ -111,6 +116,12 @@ class StudyConfig:
     def objective(self) -> ObjectiveSection:
         """The section `objective`."""
         return self.file.objective
+
+    @cached_property
+    def metric(self) -> Metric:
+        """The metric that placements are compared by: accuracy with the built-in recipe."""
+        section = self.objective.metric
+        return ACCURACY if section is None or isinstance(self.training, Recipe) else section.metric()
 
     @property
     def search(self) -> SearchSection:
@@ -197,6 +208,9 @@ class StudyConfig:
             meaning[f"space.choices[{number}]"] = [str(choice) for choice in choices]
         for name in ("data", "training", "evaluator", "objective", "search"):
             meaning |= _flat(name, getattr(self, name).model_dump(mode="json"))
+        if self.metric is ACCURACY:  # also where the study says so
+            meaning = {key: value for key, value in meaning.items() if not key.startswith("objective.metric")}
+            meaning["objective.metric"] = None
         return {key: meaning[key] for key in sorted(meaning) if key not in _NOT_MEANING}
 
     def cost_key(self) -> dict[str, object]:

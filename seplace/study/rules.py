@@ -13,6 +13,7 @@ from seplace.files.atomic import path_problem
 from seplace.files.schema import Checked
 from seplace.files.yaml_reader import Keys, Problem, spelled
 from seplace.loggers import LOGGERS
+from seplace.metric import ACCURACY
 from seplace.proxies import PROXIES
 from seplace.registry import Registry
 from seplace.samplers import SAMPLERS
@@ -40,6 +41,7 @@ def cross_checks(checked: Checked[StudyFile], space: SearchSpace | None) -> list
         *recipe_problems(checked),
         *_validation_problems(checked),
         *_image_size_problems(checked, space),
+        *_metric_problems(checked),
         *_listed_problems(checked, space),
         *_budget_problems(checked, space),
         *_rung_problems(checked),
@@ -155,6 +157,18 @@ def _image_size_problems(checked: Checked[StudyFile], space: SearchSpace | None)
         return []
     rule = f"must be at least {backbone.min_image_size}, or the strides of {backbone.text} leave nothing"
     return [checked.document.problem(("data", "image_size"), rule, got=spelled(size))]
+
+
+def _metric_problems(checked: Checked[StudyFile]) -> list[Problem]:
+    """Return the problems of the metric with the built-in recipe, which has one metric alone."""
+    keys: Keys = ("objective", "metric")
+    section = checked.sound(*keys)
+    if section is None or checked.sound("training", "module") is not None:
+        return []
+    only = "the built-in recipe reports accuracy, in percent, which is maximized: leave `metric` out"
+    allowed = {"name": ACCURACY.name, "goal": ACCURACY.goal, "scale": 1.0, "unit": ACCURACY.unit}
+    wrong = [key for key, value in section.items() if allowed.get(key, value) != value]
+    return [checked.document.problem((*keys, key), only, got=spelled(section[key])) for key in wrong]
 
 
 def _listed_problems(checked: Checked[StudyFile], space: SearchSpace | None) -> list[Problem]:

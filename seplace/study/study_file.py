@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from seplace.files.schema import Count, Natural, NotNegative, Pixels, Positive, Schema, Section
 from seplace.files.yaml_reader import NUMBER
+from seplace.metric import Goal, Metric, column_of, test_name_of
 from seplace.study.recipe import Recipe
 
 _LISTED = 64
@@ -63,9 +64,39 @@ class EvaluatorSection(Section):
     """The results folder that `tabular` answers from, relative to the study file or to the current folder."""
 
 
-class ObjectiveSection(Section):
-    """What is traded off against accuracy."""
+class MetricSection(Section):
+    """The metric that placements are compared by."""
 
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    """The name under which a training logs it, such as val_miou; the built-in recipe has accuracy alone."""
+    goal: Goal
+    """Whether a larger value is better, `maximize`, or a smaller one, `minimize`."""
+    scale: Positive = 1.0
+    """What the logged number is multiplied by: 100 shows a share in percent."""
+    unit: Annotated[str, Field(max_length=20)] = ""
+    """The unit of the number times `scale`, such as "%" or mm; by default it has none."""
+    label: Annotated[str, Field(min_length=1, max_length=40)] | None = None
+    """How headings and axes call it; by default its name without val_."""
+    test_name: Annotated[str, Field(min_length=1, max_length=80)] | None = None
+    """The name under which it is logged of the test split; by default its name with test_ for val_."""
+
+    def metric(self) -> Metric:
+        """Return the metric, with defaults."""
+        return Metric(
+            name=self.name,
+            goal=self.goal,
+            scale=self.scale,
+            unit=self.unit,
+            label=self.label or column_of(self.name),
+            test_name=self.test_name or test_name_of(self.name),
+        )
+
+
+class ObjectiveSection(Section):
+    """What is compared: a metric against a cost."""
+
+    metric: MetricSection | None = None
+    """The metric of trainings of your own; the built-in recipe has accuracy."""
     cost: str
     """The cost on the other axis of the front: flops, macs, params, latency_ms or `package.module:object`."""
     limits: Annotated[dict[str, Positive], Field(max_length=_LISTED)] = Field(default_factory=dict)
@@ -150,7 +181,7 @@ class StudyFile(Section):
     evaluator: EvaluatorSection = EvaluatorSection(name="stand_alone")
     """What returns the result of a training; by default the training itself."""
     objective: ObjectiveSection
-    """What is traded off against accuracy."""
+    """What is compared: a metric against a cost."""
     search: SearchSection
     """How placements are proposed, and the budget of the search: either `trainings` or `hours`."""
     confirm: ConfirmSection | None = None

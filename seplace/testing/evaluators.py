@@ -64,7 +64,7 @@ class Case:
 
 def scores_of(evaluation: Evaluation) -> tuple[object, ...]:
     """Return what must be the same for the same job."""
-    return evaluation.accuracy, evaluation.cross_entropy, evaluation.curve, evaluation.correct
+    return evaluation.value, evaluation.cross_entropy, evaluation.curve, evaluation.correct
 
 
 def answers_a_job(case: Case) -> None:
@@ -74,13 +74,13 @@ def answers_a_job(case: Case) -> None:
         where = f"evaluator {case.name}: {placement}"
         expect(evaluation.key == (str(placement), 1, EPOCHS), f"{where} is answered by {evaluation.key}")
         expect(evaluation.state == "complete", f"{where} is {evaluation.state}: {evaluation.message}")
-        assert evaluation.accuracy is not None
+        assert evaluation.value is not None
         assert evaluation.cross_entropy is not None
-        expect(0 <= evaluation.accuracy <= 100, f"{where} has the accuracy {evaluation.accuracy}, wanted: percent")
+        expect(0 <= evaluation.value <= 100, f"{where} has the accuracy {evaluation.value}, wanted: percent")
         expect(evaluation.cross_entropy > 0, f"{where} has the cross-entropy {evaluation.cross_entropy}")
         last = evaluation.curve[-1]
-        found = (last["epoch"], last["accuracy"], last["cross_entropy"])
-        wanted = (EPOCHS, evaluation.accuracy, evaluation.cross_entropy)
+        found = (last["epoch"], last["value"], last["cross_entropy"])
+        wanted = (EPOCHS, evaluation.value, evaluation.cross_entropy)
         expect(found == wanted, f"{where}: its curve ends with {found}, wanted: {wanted}")
         images = None if evaluation.correct is None else evaluation.correct.count
         is_right = images in (None, _VALIDATION_IMAGES)
@@ -130,9 +130,9 @@ def describes_the_images(case: Case) -> None:
 
 def tests_or_says_that_weights_are_missing(case: Case) -> None:
     """Check that a trained network has a test score, and that lost weights raise MissingWeights."""
-    score = case.evaluator.test(case.answer(CANDIDATE, 0))
-    is_right = 0 <= score.accuracy <= 100 and score.cross_entropy > 0
-    expect(is_right, f"evaluator {case.name}: test accuracy {score.accuracy}, cross-entropy {score.cross_entropy}")
+    tested = case.evaluator.test(case.answer(CANDIDATE, 0))
+    is_right = 0 <= tested.value <= 100 and tested.cross_entropy is not None and tested.cross_entropy > 0
+    expect(is_right, f"evaluator {case.name}: test accuracy {tested.value}, cross-entropy {tested.cross_entropy}")
     unknown = Evaluation(placement=CANDIDATE, seed=7, epochs=2, state="complete", weights="gone", weights_sha256="0")
     with expect_error(MissingWeights, f"evaluator {case.name}: the test of a network without weights"):
         case.evaluator.test(unknown)

@@ -28,7 +28,7 @@ def brings_every_job_back_once(name: str) -> None:
         finished = run(executor, range(7))
         expect(sorted(each.seed for each in finished) == list(range(7)), f"executor {name} loses or repeats a job")
         for each in finished:
-            found = (each.placement, each.epochs, each.state, each.accuracy, each.attempts)
+            found = (each.placement, each.epochs, each.state, each.value, each.attempts)
             wanted = (_PLACEMENT, 3, "complete", each.seed, 1)
             expect(found == wanted, f"executor {name} gives {found}, wanted: {wanted}")
         expect(executor.epochs_done == 0, f"executor {name} counts epochs of jobs that have finished")

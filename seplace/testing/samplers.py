@@ -54,13 +54,13 @@ def proposed(name: str, *, count: int = 14, seed: int = 0) -> list[str]:
             continue
         gates = sum(choice.module != "none" for choice in Placement.parse(found[number - 1]).choices)
         constraints = KEPT | ({"flops over its limit": 0.5} if number % 4 == 0 else {})
-        accuracy = 50.0 + gates + number % 3
+        score = 50.0 + gates + number % 3
         made.tell(
             number,
-            accuracy=accuracy,
+            score=score,
             cost=100.0 + gates,
             constraints=constraints,
-            training=_training(accuracy, seed=number // 9),
+            training=_training(score, seed=number // 9),
         )
     if made.reads_study:
         states = [trial.state.name for trial in made.study.get_trials()]
@@ -87,8 +87,8 @@ def keeps_its_state_in_the_study(name: str, *, count: int = 25) -> None:
 
     def go_on(made: Proposals, fixed: Placement | None) -> Placement:
         number, placement = made.ask(fixed)
-        accuracy = 50.0 + number
-        made.tell(number, accuracy=accuracy, cost=100.0 + number % 4, constraints=KEPT, training=_training(accuracy))
+        score = 50.0 + number
+        made.tell(number, score=score, cost=100.0 + number % 4, constraints=KEPT, training=_training(score))
         return placement
 
     first = [go_on(straight, None) for _ in range(count)]
@@ -100,6 +100,6 @@ def keeps_its_state_in_the_study(name: str, *, count: int = 25) -> None:
 CHECKS = (proposes_candidates, depends_on_the_seed, keeps_its_state_in_the_study)
 
 
-def _training(accuracy: float, *, seed: int = 0) -> Observation:
+def _training(score: float, *, seed: int = 0) -> Observation:
     """Return the observation of a training; the proposal names its placement."""
-    return Observation(placement=Placement.uniform(StageChoice(), 3), seed=seed, accuracy=accuracy)
+    return Observation(placement=Placement.uniform(StageChoice(), 3), seed=seed, score=score)

@@ -27,7 +27,7 @@ ERRORS: dict[int, SeplaceError] = {
 
 
 class ToyEvaluator:
-    """Answers a job with its seed as the accuracy."""
+    """Answers a job with its seed as the value of the metric."""
 
     def __init__(self, config: StudyConfig, folder: Path, *, worker: int) -> None:
         del config, folder
@@ -49,6 +49,6 @@ class ToyEvaluator:
             seed=job.seed,
             epochs=job.epochs,
             state="complete",
-            accuracy=float(job.seed),
+            value=float(job.seed),
             device=f"worker {self.worker}",
         )

@@ -13,6 +13,7 @@ import numpy as np
 from seplace.effects.denoised import denoised
 from seplace.effects.model import Posterior
 from seplace.effects.recommend import recommended_front
+from seplace.metric import ACCURACY
 from seplace.results.observations import observations_of
 from seplace.results.summaries import front_of, summarize
 from seplace.simulation.problem import SearchProblem
@@ -43,10 +44,10 @@ def main() -> None:
             replayed = replay(problem, Phases(trainings=max(TRAININGS), seeds=3), sampler="effects", seed=number)
             for trainings in TRAININGS:
                 history = replayed.evaluations[:trainings]
-                observations = denoised(replayed.design, observations_of(history))
+                observations = denoised(replayed.design, observations_of(history, ACCURACY))
                 posterior = Posterior(replayed.design, observations, draws=24, random=np.random.default_rng(trainings))
                 recommended = problem.placements(recommended_front(posterior, problem.priced_space, closed=()))
-                observed = [row.placement for row in front_of(summarize(history), problem.cost)]
+                observed = [row.placement for row in front_of(summarize(history, ACCURACY), problem.cost)]
                 fronts = {f"the first {count} recommended": recommended[:count] for count in FIRST}
                 for kind, front in (fronts | {"all recommended": recommended, "observed front": observed}).items():
                     shares[trainings, kind].append(problem.share(front))

@@ -33,8 +33,8 @@ def main() -> None:
         accuracies: dict[str, list[float]] = defaultdict(list)
         with tempfile.TemporaryDirectory() as folder:
             for evaluation in evaluations(study, PLACEMENTS, seeds=seeds, epochs=None, folder=Path(folder)):
-                assert evaluation.accuracy is not None
-                accuracies[str(evaluation.placement)].append(evaluation.accuracy)
+                assert evaluation.value is not None
+                accuracies[str(evaluation.placement)].append(evaluation.value)
         plain = accuracies[PLAIN]
         print(f"\n{study}: {PLAIN} {statistics.mean(plain):.2f} %, sd {statistics.stdev(plain):.2f}, n = {seeds}")
         for placement in PLACEMENTS[1:]:

@@ -14,6 +14,7 @@ from seplace.effects.denoised import denoised
 from seplace.effects.design import Design
 from seplace.effects.model import Posterior
 from seplace.effects.recommend import recommended_front
+from seplace.metric import ACCURACY
 from seplace.results.evaluation import Job
 from seplace.results.observations import observations_of
 from seplace.simulation.problem import SearchProblem
@@ -63,7 +64,7 @@ def reached(problem: SearchProblem, candidates: list[int]) -> float:
         )
         for index in candidates
     ]
-    observations = denoised(problem.priced_space.design, observations_of(trained))
+    observations = denoised(problem.priced_space.design, observations_of(trained, ACCURACY))
     posterior = Posterior(problem.priced_space.design, observations, draws=24, random=np.random.default_rng(0))
     return problem.share(problem.placements(recommended_front(posterior, problem.priced_space, closed=())))
 

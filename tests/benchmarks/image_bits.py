@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from seplace.arrays import ImageBits
+from seplace.metric import ACCURACY
 from seplace.results.evaluation import Evaluation
 from seplace.results.ledger import Ledger
 from seplace.results.observations import estimates_of
@@ -51,10 +52,10 @@ def trainings() -> list[Evaluation]:
                 seed=seed,
                 epochs=20,
                 state="complete",
-                accuracy=100 * float(right.mean()),
+                value=100 * float(right.mean()),
                 cross_entropy=1 - float(right.mean()),
                 correct=ImageBits.of(right),
-                curve=({"epoch": 20, "accuracy": 80.0, "cross_entropy": 0.6, "train_loss": 0.5},),
+                curve=({"epoch": 20, "value": 80.0, "cross_entropy": 0.6, "train_loss": 0.5},),
                 costs={name: float(cost) for name, cost in problem.cost_table.costs_of(placement).items()},
                 seconds=100.0,
                 device="cpu",
@@ -79,7 +80,7 @@ def read_and_estimate(path: Path) -> tuple[float, float, float]:
     with Ledger(path, read_only=True) as ledger:
         evaluations = ledger.evaluations()
     read = time.perf_counter()
-    estimates = estimates_of(design, evaluations, "flops", is_front_of_space=True)
+    estimates = estimates_of(design, evaluations, "flops", metric=ACCURACY, is_front_of_space=True)
     assert estimates.front
     end = time.perf_counter()
     return read - start, end - read, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

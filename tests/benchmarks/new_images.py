@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from seplace.effects.design import Design
+from seplace.metric import ACCURACY
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation, Job
 from seplace.results.observations import estimates_of
@@ -53,7 +54,7 @@ def designs(problem: SearchProblem, *, seed: int) -> dict[str, tuple[list[Evalua
     placements = [*baselines, *(problem.space.placement_at(int(index)) for index in drawn)]
     plain = next(each for each in placements if each.is_plain)
     once = train(placements, [0])
-    others = sorted((row for row in once if row.placement != plain), key=lambda row: -row.accuracy)
+    others = sorted((row for row in once if row.placement != plain), key=lambda row: -row.value)
     best = [row.placement for row in others[:3]]
     crossed = [plain, *[each for each in placements if each != plain][:8]]
     return {
@@ -65,7 +66,7 @@ def designs(problem: SearchProblem, *, seed: int) -> dict[str, tuple[list[Evalua
 
 def held(problem: SearchProblem, rows: Sequence[Evaluation], best: Sequence[Placement]) -> list[dict[str, object]]:
     """Return one record a placement beside the plain backbone: its estimated gain against the truth."""
-    estimates = estimates_of(Design(problem.space), rows, problem.cost, is_front_of_space=False)
+    estimates = estimates_of(Design(problem.space), rows, problem.cost, metric=ACCURACY, is_front_of_space=False)
     plain = next(each for each in estimates.placements if each.is_plain)
     claimed = set(estimates.surely_better(plain))
     records = []
@@ -78,11 +79,11 @@ def held(problem: SearchProblem, rows: Sequence[Evaluation], best: Sequence[Plac
         records.append(
             {
                 "error": gain.value - true_gain,
-                "sd": (estimates.accuracies[:, at] - estimates.accuracies[:, plain_at]).std(),
+                "sd": (estimates.scores[:, at] - estimates.scores[:, plain_at]).std(),
                 "width": gain.upper - gain.lower,
                 "held": true_gain in gain,
                 "below": true_gain < gain.lower,  # the estimate is too high
-                "accuracy_held": true[placement] in estimates.accuracy(placement),
+                "accuracy_held": true[placement] in estimates.score(placement),
                 "best": placement in best,
                 "claimed": placement in claimed,
                 "wrong": placement in claimed and true_gain <= 0,

@@ -114,9 +114,7 @@ def is_shown(
 
     def estimates_of(trained: dict[Placement, int]) -> Estimates:
         observations = [
-            Observation(
-                placement=placement, seed=seed, accuracy=100 * bits[seed].mean(), correct=ImageBits.of(bits[seed])
-            )
+            Observation(placement=placement, seed=seed, score=100 * bits[seed].mean(), correct=ImageBits.of(bits[seed]))
             for placement, bits in zip(placements, right, strict=True)
             for seed in range(trained[placement])
         ]

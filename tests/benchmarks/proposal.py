@@ -14,7 +14,7 @@ from seplace.effects.design import Design
 from seplace.effects.level_tables import Tables
 from seplace.samplers.effects import make
 from seplace.samplers.parameters import Parameters
-from seplace.samplers.task import ACCURACY, CROSS_ENTROPY, SEED, Task
+from seplace.samplers.task import CROSS_ENTROPY, SCORE, SEED, Task
 from seplace.simulation.landscapes import landscape
 from seplace.simulation.problem import SearchProblem
 from tests.benchmarks.figures import show, show_machine
@@ -49,7 +49,7 @@ def proposal_seconds(evaluations: int, rounds: int, *, proxies: int) -> list[flo
                 values=[accuracy, problem.cost_table.costs_of(placement)["flops"]],
                 params=parameters.of(placement),
                 distributions=parameters.distributions,
-                user_attrs={SEED: 0, ACCURACY: accuracy, CROSS_ENTROPY: loss},
+                user_attrs={SEED: 0, SCORE: accuracy, CROSS_ENTROPY: loss},
             )
         )
     seconds = []

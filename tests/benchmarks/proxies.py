@@ -41,7 +41,7 @@ def reached(number: int) -> dict[tuple[int, float | None], float]:
     found = {}
     for trainings in TRAININGS:
         trained = [*marks, *drawn(trainings - len(marks))]
-        observations = [Observation(placement=each, seed=0, accuracy=problem.observe(each, 0)) for each in trained]
+        observations = [Observation(placement=each, seed=0, score=problem.observe(each, 0)) for each in trained]
         for correlation, design in designs.items():
             posterior = Posterior(design, observations, draws=8, random=np.random.default_rng(0))
             front = recommended_front(posterior, problem.priced_space, closed=())

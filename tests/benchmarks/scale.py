@@ -82,9 +82,9 @@ class Simulated:
             seed=job.seed,
             epochs=job.epochs,
             state="complete",
-            accuracy=round(accuracy, 2),
+            value=round(accuracy, 2),
             cross_entropy=loss,
-            curve=({"epoch": job.epochs, "accuracy": round(accuracy, 2), "cross_entropy": loss, "train_loss": loss},),
+            curve=({"epoch": job.epochs, "value": round(accuracy, 2), "cross_entropy": loss, "train_loss": loss},),
             seconds=1.0,
             device="simulated",
         )

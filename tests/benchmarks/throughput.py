@@ -18,11 +18,10 @@ import numpy as np
 from seplace.costs.of_space import count_space
 from seplace.costs.table import CostTable
 from seplace.placement import Placement
-from seplace.results.evaluation import Evaluation, Job
+from seplace.results.evaluation import Evaluation, Job, Tested
 from seplace.search.run_study import run_study
 from seplace.seeds import derive_seed
 from seplace.study.config import StudyConfig, load_study
-from seplace.training.score import Score
 from tests.benchmarks.figures import show_machine
 from tests.studies import write_study
 
@@ -48,12 +47,12 @@ class Sleeping:
             seed=job.seed,
             epochs=job.epochs,
             state="complete",
-            accuracy=80 + worth + 0.3 * _normal(str(job.placement), job.seed),
+            value=80 + worth + 0.3 * _normal(str(job.placement), job.seed),
             weights="none",
         )
 
-    def test(self, evaluation: Evaluation) -> Score:
-        return Score(accuracy=evaluation.accuracy or 0.0, cross_entropy=1.0)
+    def test(self, evaluation: Evaluation) -> Tested:
+        return Tested(value=evaluation.value or 0.0, cross_entropy=1.0)
 
     def cost_table(self) -> CostTable:
         return count_space(

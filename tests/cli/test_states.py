@@ -48,7 +48,7 @@ def leave(folder, rows, *, cost):
             seed=seed,
             epochs=1,
             state="failed" if accuracy is None else "complete",
-            accuracy=accuracy,
+            value=accuracy,
             cross_entropy=None if accuracy is None else 1.0,
             costs=dict(cost_table.costs_of(Placement.parse(text)))
             | ({"latency_ms": 1.0} if cost == "latency_ms" and accuracy is not None else {}),

@@ -18,7 +18,7 @@ def contributions(gain, *, noise: float = 0.05, count: int = 343) -> Contributio
     random = np.random.default_rng(0)
     candidates = [SPACE.placement_at(int(index)) for index in random.permutation(len(SPACE))[:count]]
     observations = [
-        Observation(placement=placement, seed=0, accuracy=80 + gain(placement.choices) + noise * random.normal())
+        Observation(placement=placement, seed=0, score=80 + gain(placement.choices) + noise * random.normal())
         for placement in candidates
     ]
     return Contributions(Posterior(Design(SPACE), observations, draws=6, random=np.random.default_rng(1)))
@@ -88,7 +88,7 @@ def test_spaces_of_several_backbones_tell_what_the_backbone_adds():
         Observation(
             placement=placement,
             seed=number % 8,
-            accuracy=50 + 2.0 * bool(placement.variant) + 0.1 * random.standard_normal(),
+            score=50 + 2.0 * bool(placement.variant) + 0.1 * random.standard_normal(),
         )
         for number, placement in enumerate(itertools.islice(iter(space), 0, None, 3))
     ]

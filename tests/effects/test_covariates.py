@@ -67,7 +67,7 @@ def test_the_posterior_is_that_of_a_regression_with_these_columns():
     n = len(observations)
     paired = np.array([[one.seed == other.seed for other in observations] for one in observations])
     data = prior[:n, :n] + draw.noise_sd**2 * np.eye(n) + sd["seed"] ** 2 * paired
-    accuracies = np.array([each.accuracy for each in observations])
+    accuracies = np.array([each.score for each in observations])
     centre, unit = accuracies.mean(), accuracies.std()
     solved = np.linalg.solve(data, (accuracies - centre) / unit)
     assert posterior.mean().everywhere() == pytest.approx(centre + unit * prior[n:, :n] @ solved, abs=1e-6)
@@ -200,7 +200,7 @@ def test_an_observation_left_out_is_predicted_by_the_others_alone():
         covariance[one, other] += draw.noise_sd**2 * (one == other)
         covariance[one, other] += draw.unit_sd**2 * (observations[one].placement == observations[other].placement)
         covariance[one, other] += sd["seed"] ** 2 * (observations[one].seed == observations[other].seed)
-    y = np.array([each.accuracy for each in observations])
+    y = np.array([each.score for each in observations])
     expected = []
     for at in range(len(y)):
         others = np.arange(len(y)) != at

@@ -17,7 +17,7 @@ TABLE = Path(__file__).parents[2] / "results" / "cifar10-table"
 
 
 def accuracies(observations) -> np.ndarray:
-    return np.array([each.accuracy for each in observations])
+    return np.array([each.score for each in observations])
 
 
 @pytest.mark.parametrize("count", [5, 12, 100])
@@ -25,7 +25,7 @@ def test_accuracies_lie_on_a_line_in_cross_entropy(count):
     before = trainings(count)
     after = denoised(DESIGN, before)
     assert accuracies(after).mean() == pytest.approx(accuracies(before).mean(), abs=0.05)
-    assert [replace(each, accuracy=0.0) for each in after] == [replace(each, accuracy=0.0) for each in before]
+    assert [replace(each, score=0.0) for each in after] == [replace(each, score=0.0) for each in before]
     losses = np.array([each.cross_entropy for each in before])
     assert np.corrcoef(losses, accuracies(after))[0, 1] == pytest.approx(-1)
 
@@ -45,7 +45,7 @@ def test_on_the_line_a_real_training_foretells_more_of_others():
     predicted = []
     for seed in range(4):
         before = [
-            Observation(placement=placement, seed=seed, accuracy=float(accuracy), cross_entropy=float(loss))
+            Observation(placement=placement, seed=seed, score=float(accuracy), cross_entropy=float(loss))
             for placement, accuracy, loss in zip(
                 space, table.last[:, seed], table.cross_entropies[:, seed], strict=True
             )
@@ -64,7 +64,7 @@ def test_on_the_line_a_real_training_foretells_more_of_others():
         [replace(each, cross_entropy=None) for each in trainings(40)],
         [replace(each, cross_entropy=float("nan")) for each in trainings(40)],
         [replace(each, cross_entropy=1.3) for each in trainings(40)],
-        [replace(each, accuracy=50.0) for each in trainings(40)],
+        [replace(each, score=50.0) for each in trainings(40)],
         trainings(40, beside=3.0),
         trainings(40, slope=45.0),
     ],
@@ -83,7 +83,7 @@ def test_where_a_module_is_beside_the_line_they_stay_as_they_are():
 
     def moved(drawn: list[Observation]) -> list[Observation]:
         counts = [sum(choice.module == "se" for choice in each.placement.choices) for each in drawn]
-        return [replace(each, accuracy=each.accuracy + 0.3 * count) for each, count in zip(drawn, counts, strict=True)]
+        return [replace(each, score=each.score + 0.3 * count) for each, count in zip(drawn, counts, strict=True)]
 
     studies = [moved(trainings(60, seed=seed)) for seed in range(20)]
     assert sum(denoised(DESIGN, study) == study for study in studies) >= 16
@@ -92,7 +92,7 @@ def test_where_a_module_is_beside_the_line_they_stay_as_they_are():
 def test_where_placements_are_beside_the_line_each_in_its_way_they_stay_as_they_are():
     """In none of their choices alone, but in all together."""
     plain = trainings(200)
-    moved = [replace(each, accuracy=each.accuracy + 0.5 * (-1) ** gates_of(each.placement)) for each in plain]
+    moved = [replace(each, score=each.score + 0.5 * (-1) ** gates_of(each.placement)) for each in plain]
     assert denoised(DESIGN, plain) != plain
     assert denoised(DESIGN, moved) == moved
 
@@ -102,12 +102,10 @@ def test_noise_is_seldom_taken_for_more():
     assert sum(left) <= 5
 
 
-@pytest.mark.parametrize(
-    "stranger", [{"accuracy": 10.0, "cross_entropy": 80.0}, {"accuracy": 45.0}, {"cross_entropy": None}]
-)
+@pytest.mark.parametrize("stranger", [{"score": 10.0, "cross_entropy": 80.0}, {"score": 45.0}, {"cross_entropy": None}])
 def test_a_stranger_counts_by_its_accuracy_and_bends_no_line(stranger):
     """A training that diverged, one beside the line, one that did not tell."""
     known = trainings(40)
     odd = replace(known[0], **stranger)
     expected = denoised(DESIGN, known[1:])
-    assert accuracies(denoised(DESIGN, [odd, *known[1:]])) == pytest.approx([odd.accuracy, *accuracies(expected)])
+    assert accuracies(denoised(DESIGN, [odd, *known[1:]])) == pytest.approx([odd.score, *accuracies(expected)])

@@ -32,7 +32,7 @@ def usual() -> Estimates:
 def test_front_probabilities_are_shares_of_draws():
     estimates = usual()
     assert len(set(estimates.costs)) < len(estimates.costs)
-    draws, costs = estimates.accuracies, estimates.costs
+    draws, costs = estimates.scores, estimates.costs
     for at, placement in enumerate(estimates.placements):
         dominated = np.zeros(len(draws), dtype=bool)
         for other in range(len(costs)):
@@ -45,7 +45,7 @@ def test_front_probabilities_are_shares_of_draws():
 
 def test_the_front_is_what_no_mean_dominates():
     estimates = usual()
-    means, costs = estimates.accuracies.mean(axis=0), estimates.costs
+    means, costs = estimates.scores.mean(axis=0), estimates.costs
     candidates = [
         (costs[at], placement)
         for at, placement in enumerate(estimates.placements)
@@ -59,15 +59,15 @@ def test_the_front_is_what_no_mean_dominates():
 def test_estimates_are_means_and_quantiles():
     estimates = usual()
     one, other = estimates.placements[3:5]
-    samples = estimates.accuracies[:, 3]
-    estimate = estimates.accuracy(one)
+    samples = estimates.scores[:, 3]
+    estimate = estimates.score(one)
     assert estimate.value == pytest.approx(samples.mean())
     assert (samples < estimate.lower).mean() == pytest.approx(0.05, abs=0.002)
     assert (samples > estimate.upper).mean() == pytest.approx(0.05, abs=0.002)
     difference = estimates.difference(one, other)
-    assert difference.value == pytest.approx(estimate.value - estimates.accuracy(other).value)
+    assert difference.value == pytest.approx(estimate.value - estimates.score(other).value)
     assert difference.upper == pytest.approx(-estimates.difference(other, one).lower)
-    wins = sum(a > b for a, b in estimates.accuracies[:, 3:5].tolist())
+    wins = sum(a > b for a, b in estimates.scores[:, 3:5].tolist())
     assert estimates.is_better(one, other) == pytest.approx(wins / len(samples))
     assert estimates.is_better(one, one) == 0
 
@@ -81,7 +81,7 @@ def test_what_was_not_trained_is_foreseen_with_what_is_its_own():
         trained, others = list(SMALL)[::2], list(SMALL)[1::2]
         estimates = estimates_of(observed({each: truth[each] for each in trained}, seeds=3, noise=0.1, random=random))
         foreseen = estimates.foreseen([*others, *estimates.placements])
-        assert foreseen[:, len(others) :] == pytest.approx(estimates.accuracies)
+        assert foreseen[:, len(others) :] == pytest.approx(estimates.scores)
         shared = estimates.posterior.sample_at(DESIGN.levels(others), 2000)
         true = np.array([truth[each] for each in others])
         bounds = [np.quantile(drawn, [0.05, 0.95], axis=0) for drawn in (foreseen[:, : len(others)], shared)]
@@ -97,7 +97,7 @@ def test_paired_seeds_make_differences_surer():
     truth = {SMALL.placement_at(at): 80.0 for at in range(0, 27, 2)}
     estimates = estimates_of(observed(truth, seeds=2, noise=0.1, random=random, luck=3.0))
     one, other = estimates.placements[:2]
-    accuracy, difference = estimates.accuracy(one), estimates.difference(one, other)
+    accuracy, difference = estimates.score(one), estimates.difference(one, other)
     assert difference.upper - difference.lower < 0.25 * (accuracy.upper - accuracy.lower)
 
 
@@ -135,18 +135,18 @@ def test_the_band_holds_for_all_together():
     estimates = estimates_of(observed(truth, seeds=2, noise=0.5, random=random))
     better = [estimates.position[each] for each in estimates.surely_better(NONE)]
     assert better
-    differences = estimates.accuracies - estimates.accuracies[:, [estimates.position[NONE]]]
+    differences = estimates.scores - estimates.scores[:, [estimates.position[NONE]]]
     assert (differences[:, better] > 0).all(axis=1).mean() >= 0.95
 
 
 def test_nothing_is_better_than_itself():
-    assert estimates_of([Observation(placement=NONE, seed=0, accuracy=80.0)]).surely_better(NONE) == []
+    assert estimates_of([Observation(placement=NONE, seed=0, score=80.0)]).surely_better(NONE) == []
 
 
 def test_the_same_data_give_the_same_estimates():
     random = np.random.default_rng(4)
     observations = observed({SMALL.placement_at(at): 80.0 for at in (0, 1, 9)}, seeds=2, noise=0.5, random=random)
-    assert estimates_of(observations).accuracies.tolist() == estimates_of(observations).accuracies.tolist()
+    assert estimates_of(observations).scores.tolist() == estimates_of(observations).scores.tolist()
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def null_study(number: int) -> list[Observation]:
     placements = [LEAN.space.placement_at(int(at)) for at in chosen]
     kindness = 0.4 * random.standard_normal(3)
     return [
-        Observation(placement=each, seed=seed, accuracy=80 + kindness[seed] + 0.5 * random.standard_normal())
+        Observation(placement=each, seed=seed, score=80 + kindness[seed] + 0.5 * random.standard_normal())
         for at, each in enumerate(placements)
         for seed in range(3 if at == 0 else int(random.integers(1, 4)))
     ]
@@ -202,7 +202,7 @@ def study_of_the_prior(number: int) -> tuple[dict[Placement, float], list[Observ
         Observation(
             placement=each,
             seed=seed,
-            accuracy=value + spread * (kindness[seed] + noise * random.standard_normal()),
+            score=value + spread * (kindness[seed] + noise * random.standard_normal()),
         )
         for each, value in truth.items()
         for seed in range(int(random.integers(1, 4)))
@@ -228,7 +228,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
                 ]
             )
         )
-        estimates = [estimates.accuracy(each) for each in truth]
+        estimates = [estimates.score(each) for each in truth]
         true_shares.append(
             np.mean([one.lower <= value <= one.upper for one, value in zip(estimates, truth.values(), strict=True)])
         )
@@ -250,7 +250,7 @@ def test_estimates_are_learned_from_accuracies_alone():
     known = trainings(40)
     silent = [replace(each, cross_entropy=None) for each in known]
     denoised_estimates, silent_estimates = estimates_of(known), estimates_of(silent)
-    assert (denoised_estimates.accuracies == silent_estimates.accuracies).all()
+    assert (denoised_estimates.scores == silent_estimates.scores).all()
     guides = [denoised_estimates.guide(), denoised_estimates.guide(), silent_estimates.guide()]
     means = [guide.mean().everywhere() for guide in guides]
     assert (means[0] == means[1]).all()
@@ -267,11 +267,11 @@ def test_of_very_many_placements_the_promising_have_estimates(monkeypatch):
     assert few.trained == len(every.placements) > len(few.placements)
     assert {NONE, named} <= few.position.keys()
     assert len(few.placements) in (6, 7, 8)
-    assert few.accuracies.shape == (len(every.accuracies), len(few.placements))
+    assert few.scores.shape == (len(every.scores), len(few.placements))
     assert few.front == every.front
     for placement in few.placements:  # from all observations, and other draws of the same posterior
-        assert few.accuracy(placement).value == pytest.approx(every.accuracy(placement).value, abs=0.05)
+        assert few.score(placement).value == pytest.approx(every.score(placement).value, abs=0.05)
         assert few.front_probabilities[placement] == pytest.approx(every.front_probabilities[placement], abs=0.06)
     left_out = [placement for placement in every.placements if placement not in few.position]
     assert max(every.front_probabilities[placement] for placement in left_out) < 0.05
-    assert np.array_equal(few.foreseen([few.placements[2], left_out[0]])[:, 0], few.accuracies[:, 2])
+    assert np.array_equal(few.foreseen([few.placements[2], left_out[0]])[:, 0], few.scores[:, 2])

@@ -37,7 +37,7 @@ def trained(pi: dict[Placement, np.ndarray], seeds: int, random: np.random.Gener
         for placement, chance in pi.items():
             right = random.random(len(chance)) < chance
             bits = ImageBits.of(right)
-            found.append(Observation(placement=placement, seed=seed, accuracy=bits.accuracy, correct=bits))
+            found.append(Observation(placement=placement, seed=seed, score=bits.accuracy, correct=bits))
     return found
 
 
@@ -76,7 +76,7 @@ def test_one_seed_puts_all_that_trainings_disagree_about_down_to_the_images():
 def test_the_noise_of_a_training_is_no_less_than_the_step_of_its_accuracy():
     right = np.arange(100) < 60
     observations = [
-        Observation(placement=each, seed=seed, accuracy=60.0, correct=ImageBits.of(right))
+        Observation(placement=each, seed=seed, score=60.0, correct=ImageBits.of(right))
         for each in PLACEMENTS
         for seed in (0, 1)
     ]
@@ -95,13 +95,13 @@ def test_one_training_alone_has_a_variance_and_no_nan():
 
 
 def test_without_bits_nothing_is_known_of_images():
-    assert images_of(DESIGN, [Observation(placement=PLAIN, seed=0, accuracy=50.0)]) is None
+    assert images_of(DESIGN, [Observation(placement=PLAIN, seed=0, score=50.0)]) is None
 
 
 def test_trainings_without_bits_and_other_sizes_of_split_are_left_out():
     random = np.random.default_rng(3)
     observations = trained(chances(200, persistent=0.1, random=random), 2, random)
-    before = [Observation(placement=PLAIN, seed=5, accuracy=50.0)]
+    before = [Observation(placement=PLAIN, seed=5, score=50.0)]
     before += trained(chances(64, persistent=0.1, random=random), 1, random)
     images, alone = images_of(DESIGN, [*before, *observations]), images_of(DESIGN, observations)
     assert images is not None
@@ -126,4 +126,4 @@ def test_intervals_of_gains_hold_on_all_images():
 
 
 def _without_bits(observation: Observation) -> Observation:
-    return Observation(placement=observation.placement, seed=observation.seed, accuracy=observation.accuracy)
+    return Observation(placement=observation.placement, seed=observation.seed, score=observation.score)

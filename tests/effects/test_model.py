@@ -25,7 +25,7 @@ def some_truth(count: int = 9, *, seed: int = 0) -> dict[Placement, float]:
 def some_observations(*, seeds: int = 2, seed: int = 0) -> list[Observation]:
     random = np.random.default_rng(seed)
     made = observed(some_truth(seed=seed), seeds=seeds, noise=0.4, random=random, luck=0.5)
-    return [*made[:-5], Observation(placement=made[0].placement, seed=None, accuracy=80.5)]
+    return [*made[:-5], Observation(placement=made[0].placement, seed=None, score=80.5)]
 
 
 def posterior_of(observations: list[Observation], *, draws: int = 1, seed: int = 1) -> Posterior:
@@ -36,7 +36,7 @@ def dense(posterior: Posterior, observations: list[Observation], chosen: list[Pl
     """The mean and covariance of accuracies under the scales of the one draw, by conditioning a joint normal."""
     (draw,) = posterior.draws
     design = posterior.design
-    accuracies = np.array([each.accuracy for each in observations])
+    accuracies = np.array([each.score for each in observations])
     centre, spread = accuracies.mean(), accuracies.std()
     sd = dict(zip(posterior.kinds, draw.group_sd, strict=True))
     variances = np.array([sd[group] ** 2 for group in design.groups])
@@ -102,7 +102,7 @@ def test_everywhere_is_at_every_candidate(space):
     placements = [space.placement_at(int(index)) for index in random.choice(len(space), size=12, replace=False)]
     placements += space.baselines.values()
     observations = [
-        Observation(placement=placement, seed=number % 2, accuracy=float(random.normal()))
+        Observation(placement=placement, seed=number % 2, score=float(random.normal()))
         for number, placement in enumerate(placements)
     ]
     posterior = Posterior(Design(space), observations, draws=2, random=random)
@@ -128,7 +128,7 @@ def test_a_seed_that_all_share_is_no_merit():
     random = np.random.default_rng(6)
     rows = [(text, 0) for text in texts[:-1]] + [(text, 1) for text in (*texts[:4], texts[-1])]
     observations = [
-        Observation(placement=Placement.parse(text), seed=seed, accuracy=80 + 3 * seed + 0.1 * random.standard_normal())
+        Observation(placement=Placement.parse(text), seed=seed, score=80 + 3 * seed + 0.1 * random.standard_normal())
         for text, seed in rows
     ]
     posterior = posterior_of(observations, draws=16)
@@ -141,7 +141,7 @@ def test_a_seed_that_all_share_is_no_merit():
 
 
 def test_seeds_that_pair_nothing_are_no_seeds():
-    observations = [Observation(placement=each, seed=None, accuracy=value) for each, value in some_truth().items()]
+    observations = [Observation(placement=each, seed=None, score=value) for each, value in some_truth().items()]
     posterior = posterior_of(observations)
     assert "seed" not in posterior.kinds
     assert np.isfinite(posterior.mean().everywhere()).all()
@@ -161,7 +161,7 @@ def test_the_order_of_observations_does_not_matter():
 def test_the_unit_of_accuracy_does_not_matter(shift, stretch):
     observations = some_observations(seed=8)
     scaled = [
-        Observation(placement=each.placement, seed=each.seed, accuracy=shift + stretch * each.accuracy)
+        Observation(placement=each.placement, seed=each.seed, score=shift + stretch * each.score)
         for each in observations
     ]
     expected = shift + stretch * posterior_of(observations).mean().everywhere()
@@ -192,7 +192,7 @@ def test_learns_that_a_module_pays_in_one_place():
 def test_little_data_are_no_certainty(count):
     """Trainings that chance to be equally accurate, or a single one, say little of the noise."""
     candidates = [SMALL.placement_at(at) for at in range(count)]
-    posterior = posterior_of([Observation(placement=each, seed=0, accuracy=90.0) for each in candidates])
+    posterior = posterior_of([Observation(placement=each, seed=0, score=90.0) for each in candidates])
     samples = posterior.sample_at(posterior.levels, 500)
     assert samples.mean(axis=0) == pytest.approx([90.0] * count, abs=0.5)
     assert samples.std(axis=0).min() > 0.02
@@ -221,7 +221,7 @@ def test_backbones_that_share_no_weights_have_seeds_of_their_own():
         placement: 60 + 5.0 * bool(placement.variant) + random.normal(0, 0.1) for placement in list(space)[::16]
     }
     plain = next(iter(accuracies))
-    observations = [Observation(placement=each, seed=0, accuracy=value) for each, value in accuracies.items()]
+    observations = [Observation(placement=each, seed=0, score=value) for each, value in accuracies.items()]
     posterior = Posterior(Design(space), observations, draws=24, random=random, robust=True)
     drawn = posterior.sample_at(posterior.design.levels([wider, plain]), 2000)
     gain = Interval.of_draws(drawn[:, 0] - drawn[:, 1])
@@ -233,7 +233,7 @@ def test_gains_do_not_rest_on_the_sum_of_effects():
     """Any attention adds 2 points, whichever and wherever: a sum of effects has plain 1 point higher than it is."""
     random = np.random.default_rng(5)
     observations = [
-        Observation(placement=each, seed=0, accuracy=70 + 2.0 * (not each.is_plain) + random.normal(0, 0.2))
+        Observation(placement=each, seed=0, score=70 + 2.0 * (not each.is_plain) + random.normal(0, 0.2))
         for each in SMALL
         if each.is_plain or sum(choice.module == "none" for choice in each.choices) < 2
     ]

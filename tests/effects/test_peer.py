@@ -61,7 +61,7 @@ def crossed(
     gates = indicators_of_gates(placements)
     on_seed = interaction * random.standard_normal((gates.shape[1], seeds))
     shifts = (gates @ on_seed).ravel().tolist()
-    trained = [replace(each, accuracy=each.accuracy + shift) for each, shift in zip(trained, shifts, strict=True)]
+    trained = [replace(each, score=each.score + shift) for each, shift in zip(trained, shifts, strict=True)]
     kept = sorted(random.choice(len(trained), size=len(trained) - left_out, replace=False).tolist())
     observations = [trained[at] for at in kept]
     appeared = list(dict.fromkeys(each.placement for each in observations))
@@ -70,7 +70,7 @@ def crossed(
         placements=appeared,
         by_placement=np.array([[float(each.placement == other) for other in appeared] for each in observations]),
         by_seed=np.array([[float(each.seed == other) for other in range(seeds)] for each in observations]),
-        accuracies=np.array([each.accuracy for each in observations]),
+        accuracies=np.array([each.score for each in observations]),
     )
 
 
@@ -83,7 +83,7 @@ def estimated_differences(data: Crossed) -> tuple[Floats, Floats]:
     """Return means and standard errors of the accuracy of each placement minus that of the first."""
     estimates = Estimates(DESIGN, data.observations, dict.fromkeys(data.placements, 1.0))
     assert estimates.placements == data.placements
-    differences = estimates.accuracies[:, 1:] - estimates.accuracies[:, [0]]
+    differences = estimates.scores[:, 1:] - estimates.scores[:, [0]]
     return differences.mean(axis=0), differences.std(axis=0)
 
 

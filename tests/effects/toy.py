@@ -74,7 +74,7 @@ def observed(
     """Train each placement on each of a number of seeds."""
     kindness = luck * random.standard_normal(seeds)
     return [
-        Observation(placement=placement, seed=seed, accuracy=value + kindness[seed] + noise * random.standard_normal())
+        Observation(placement=placement, seed=seed, score=value + kindness[seed] + noise * random.standard_normal())
         for placement, value in truth.items()
         for seed in range(seeds)
     ]
@@ -88,7 +88,7 @@ def trainings(count: int, *, seed: int = 0, beside: float = 0.4, slope: float = 
         placement = SMALL.placement_at(int(random.integers(len(SMALL))))
         loss = 1.3 - 0.02 * gates_of(placement) + 0.02 * random.standard_normal()
         accuracy = 50 + slope * (loss - 1.3) + beside * random.standard_normal()
-        drawn.append(Observation(placement=placement, seed=number % 3, accuracy=accuracy, cross_entropy=loss))
+        drawn.append(Observation(placement=placement, seed=number % 3, score=accuracy, cross_entropy=loss))
     return drawn
 
 

@@ -38,8 +38,8 @@ def test_a_training_that_goes_on_from_its_rungs_leaves_what_a_whole_one_leaves(t
         parts.evaluate(Job(placement=placement, seed=2, epochs=epochs), on_epoch=lambda _: None) for epochs in (1, 3, 4)
     )
     straight = whole.evaluate(Job(placement=placement, seed=2, epochs=4), on_epoch=lambda _: None)
-    assert (early.epochs, early.accuracy, early.cross_entropy) == (1, *scores_of(straight, 0))
-    assert (later.epochs, later.accuracy, later.cross_entropy) == (3, *scores_of(straight, 2))
+    assert (early.epochs, early.value, early.cross_entropy) == (1, *scores_of(straight, 0))
+    assert (later.epochs, later.value, later.cross_entropy) == (3, *scores_of(straight, 2))
     assert early.weights is later.weights is None
     assert end.curve == straight.curve
     assert (early.correct, later.correct) == (None, None)
@@ -51,7 +51,7 @@ def test_a_training_that_goes_on_from_its_rungs_leaves_what_a_whole_one_leaves(t
 
 
 def scores_of(evaluation: Evaluation, point: int) -> tuple[float | None, float | None]:
-    return evaluation.curve[point]["accuracy"], evaluation.curve[point]["cross_entropy"]
+    return evaluation.curve[point]["value"], evaluation.curve[point]["cross_entropy"]
 
 
 def test_a_stopped_training_leaves_a_checkpoint_that_the_full_length_names(tmp_path: Path) -> None:

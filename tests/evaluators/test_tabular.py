@@ -71,7 +71,7 @@ def accuracy_of(placement: Placement, seed: int) -> float:
 
 
 def row_of(placement: Placement, seed: int, **changes: Any) -> Evaluation:
-    measured = {"accuracy": accuracy_of(placement, seed), "cross_entropy": 1.0, "seconds": 60.0, "device": "afar"}
+    measured = {"value": accuracy_of(placement, seed), "cross_entropy": 1.0, "seconds": 60.0, "device": "afar"}
     return Evaluation(**{"placement": placement, "seed": seed, "epochs": 1, "state": "complete", **measured, **changes})
 
 
@@ -96,7 +96,7 @@ def made(tmp_path: Path) -> Callable[..., Path]:
         trained = write_study(tmp_path, name="trained", space=space, training={"epochs": epochs})
         config = load_study(trained)
         if rows is None:
-            curve = tuple({"epoch": at, "accuracy": 10.0 * at, "cross_entropy": 2.0 / at} for at in (1, epochs))
+            curve = tuple({"epoch": at, "value": 10.0 * at, "cross_entropy": 2.0 / at} for at in (1, epochs))
             rows = [
                 row_of(placement, seed, epochs=epochs, curve=curve)
                 for placement in placements_of(config)
@@ -244,7 +244,7 @@ def test_a_latency_that_was_measured_is_answered(made, tmp_path: Path) -> None:
 
 def test_a_training_that_failed_is_answered_as_a_failure(made, tmp_path: Path) -> None:
     config = load_study(write_study(tmp_path, space=write_small_space(tmp_path)))
-    fails = {"state": "failed", "accuracy": None, "reason": "diverged", "message": "the loss is nan"}
+    fails = {"state": "failed", "value": None, "reason": "diverged", "message": "the loss is nan"}
     rows = [
         row_of(each, seed, **(fails if str(each) == "eca-none-none" else {}))
         for each in placements_of(config)
@@ -263,11 +263,11 @@ def test_a_training_read_early_is_answered_from_its_learning_curve(made, tmp_pat
         evaluator.evaluate(Job(placement=placement, seed=1, epochs=epochs), on_epoch=lambda _: None)
         for epochs in (1, 4)
     )
-    assert (early.epochs, early.accuracy, early.cross_entropy, early.seconds) == (1, 10.0, 2.0, 15.0)
+    assert (early.epochs, early.value, early.cross_entropy, early.seconds) == (1, 10.0, 2.0, 15.0)
     assert [point["epoch"] for point in early.curve] == [1]
-    assert end.accuracy == accuracy_of(placement, 1)
+    assert end.value == accuracy_of(placement, 1)
     assert early.correct is None
-    assert end.accuracy_after(1) == early.accuracy
+    assert end.value_after(1) == early.value
 
 
 def test_a_rung_at_which_the_table_was_not_scored_is_refused(made) -> None:

@@ -38,7 +38,7 @@ class Hungry:
             if job.seed == KILLED:
                 os.kill(os.getpid(), signal.SIGKILL)
             raise MemoryError("Unable to allocate 9 TiB") if job.seed == NEVER else RuntimeError("CUDA out of memory.")
-        return Evaluation(placement=job.placement, seed=job.seed, epochs=job.epochs, state="complete", accuracy=1.0)
+        return Evaluation(placement=job.placement, seed=job.seed, epochs=job.epochs, state="complete", value=1.0)
 
 
 class Made:

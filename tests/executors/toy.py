@@ -39,6 +39,6 @@ class Toy:
             seed=job.seed,
             epochs=job.epochs,
             state="complete",
-            accuracy=float(job.seed),
+            value=float(job.seed),
             device=f"worker {self.worker}",
         )

@@ -25,10 +25,9 @@ from seplace.evaluators.study_costs import counted_choices
 from seplace.executors.executor import failed_evaluation
 from seplace.files.atomic import sha256_of, write_atomically
 from seplace.placement import Placement
-from seplace.results.evaluation import Evaluation, Job
+from seplace.results.evaluation import Evaluation, Job, Tested
 from seplace.seeds import derive_seed
 from seplace.study.config import StudyConfig
-from seplace.training.score import Score
 from tests.studies import write_small_space, write_study
 
 NAME = "tests.faults.quick:Quick"
@@ -100,10 +99,10 @@ class Quick:
             seed=job.seed,
             epochs=job.epochs,
             state="complete",
-            accuracy=right.accuracy,
+            value=right.accuracy,
             cross_entropy=2 - right.accuracy / 100,
             correct=right,
-            curve=({"epoch": job.epochs, "accuracy": right.accuracy, "cross_entropy": 1.5, "train_loss": 1.5},),
+            curve=({"epoch": job.epochs, "value": right.accuracy, "cross_entropy": 1.5, "train_loss": 1.5},),
             seconds=0.01,
             device="none",
             weights=f"{job.file_name}.safetensors",
@@ -116,14 +115,14 @@ class Quick:
         is_due = behavior.times is None or begun_in(self.beside)[job.key] <= behavior.times
         return bool(behavior.trouble) and behavior.trouble != "test" and is_meant and is_due
 
-    def test(self, evaluation: Evaluation) -> Score:
+    def test(self, evaluation: Evaluation) -> Tested:
         if self.behavior.trouble == "test":
             raise DataError("val/a/1.png: not a readable image")
         path = self.folder / "weights" / str(evaluation.weights)
         if not path.exists():
             raise MissingWeights(f"{path}: not there")
         right = right_images(evaluation.placement, evaluation.seed + 1000)
-        return Score(accuracy=right.accuracy, cross_entropy=1.7, correct=right)
+        return Tested(value=right.accuracy, cross_entropy=1.7, correct=right)
 
     def cost_table(self) -> CostTable:
         """A gate costs more in a later stage; the numbers mean nothing."""

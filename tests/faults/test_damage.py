@@ -75,7 +75,7 @@ def test_a_flipped_byte_of_the_ledger_is_named_or_changes_nothing(copied, seplac
         else:
             assert (said.exit_code, str(said).startswith(str(path))) == (3, True)
     assert len(harmless) < places
-    at = content.index(b'"accuracy": 6') + len('"accuracy": ')
+    at = content.index(b'"value": 6') + len('"value": ')
     path.write_bytes(content[:at] + b"9" + content[at + 1 :])  # another accuracy
     for command in (["status", folder], ["front", folder], ["run", copied / "tiny.yaml", "--results", folder]):
         code, output = seplace(*command)

@@ -47,7 +47,7 @@ def written_then(folder: Path) -> list[tuple[str, int, float]]:
 
 
 def read_now(results: Results) -> list[tuple[str, int, float]]:
-    return sorted((str(row.placement), row.seed, float(f"{row.accuracy:.6g}")) for row in results.rows)
+    return sorted((str(row.placement), row.seed, float(f"{row.value:.6g}")) for row in results.rows)
 
 
 def test_there_is_one_of_each_schema():

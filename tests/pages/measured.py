@@ -100,11 +100,12 @@ def _placements(folder: str, *wanted: str) -> str:
 def _noise() -> str:
     """Return how trainings split into placement, seed and noise, a row a study."""
     from seplace.api import Results
+    from seplace.metric import ACCURACY
     from seplace.results.noise import noise_frame
 
     rows = []
     for folder, regime in _REGIMES.items():
-        table = noise_frame(Results.load(RESULTS / folder).rows)
+        table = noise_frame(Results.load(RESULTS / folder).rows, ACCURACY)
         figures = table[table["score"] == "accuracy"].set_index("quantity")
         taus = [name for name in figures.index if name.startswith("tau between epoch") and name.endswith("same seed")]
         names = ["sd of placements", "sd of seeds", "sd of residuals", "reliability of one seed", *taus]

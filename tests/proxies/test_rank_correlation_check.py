@@ -9,6 +9,7 @@ from scipy.stats import kendalltau
 from seplace import api
 from seplace.errors import InputError, UnknownName
 from seplace.interval import Interval
+from seplace.metric import ACCURACY
 from seplace.placement import Placement
 from seplace.proxies.rank_correlation_check import (
     TARGETS,
@@ -42,7 +43,7 @@ def study(*, seeds: int, noise: float = 1.0) -> list[Trained]:
         Trained(
             placement=placement(at),
             flops=FLOPS[at],
-            accuracy=dict(enumerate(row.tolist())),
+            score=dict(enumerate(row.tolist())),
             negative_cross_entropy=dict(enumerate((row / 10).tolist())),
         )
         for at, row in enumerate(values)
@@ -73,7 +74,7 @@ def judged() -> dict[str, dict]:
 
 
 def test_taus_are_those_with_the_means_over_seeds(judged) -> None:
-    means = [np.mean(list(each.accuracy.values())) for each in study(seeds=3)]
+    means = [np.mean(list(each.score.values())) for each in study(seeds=3)]
     assert judged["truth"]["tau"] == pytest.approx(kendalltau(TRUTH, means).statistic)
     assert judged["flops"]["tau"] == pytest.approx(kendalltau(FLOPS, means).statistic)
     assert judged["backwards"]["tau"] == -judged["truth"]["tau"]
@@ -123,7 +124,7 @@ def evaluation(text: str, seed: int, accuracy: float, *, epochs: int = 9) -> Eva
         seed=seed,
         epochs=epochs,
         state="complete",
-        accuracy=accuracy,
+        value=accuracy,
         cross_entropy=1 - accuracy / 100,
         costs={"flops": 100.0 + len(text)},
     )
@@ -135,13 +136,13 @@ def test_trained_placements_are_those_of_the_full_length_without_the_luck_of_see
         evaluation("none-se4-none", 1, 64.0),
         evaluation("none-eca-none", 1, 65.0),
         evaluation("eca-none-none", 0, 61.0, epochs=3),
-        replace(evaluation("eca-eca-none", 0, 0.0), state="failed", accuracy=None, cross_entropy=None),
+        replace(evaluation("eca-eca-none", 0, 0.0), state="failed", value=None, cross_entropy=None),
     ]
-    trained = trained_placements(rows, epochs=9)
+    trained = trained_placements(rows, ACCURACY, epochs=9)
     assert [str(each.placement) for each in trained] == ["none-eca-none", "none-se4-none"]
     assert [each.flops for each in trained] == [113.0, 113.0]
-    assert trained[0].accuracy == pytest.approx({1: 63.0})  # seed 1 is 4 points better than seed 0
-    assert trained[1].accuracy == pytest.approx({0: 62.0, 1: 62.0})
+    assert trained[0].score == pytest.approx({1: 63.0})  # seed 1 is 4 points better than seed 0
+    assert trained[1].score == pytest.approx({0: 62.0, 1: 62.0})
     assert trained[1].negative_cross_entropy == pytest.approx({0: -0.38, 1: -0.38})
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import seplace
+from seplace.metric import ACCURACY
 from seplace.report.console import notebook_display
 from seplace.report.fitted import Column, FittedTable, Note, Row
 from seplace.report.frames import shown_by
@@ -90,6 +91,7 @@ def test_a_long_table_says_what_it_leaves_out():
 
 def progress_of(done: float, *, phase: str = "search") -> Progress:
     return Progress(
+        metric=ACCURACY,
         study=f"a {HOSTILE}",
         phase=phase,
         done=done,

@@ -8,6 +8,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from seplace.metric import ACCURACY
 from seplace.placement import Placement
 from seplace.report.console import OutsideConsole, is_live
 from seplace.report.json_lines import JsonLines
@@ -20,17 +21,18 @@ DEEP = "-".join(["se16.parallel", "none"] * 8)
 
 
 def trained(placement: str, **other: object) -> Evaluation:
-    curve = tuple({"epoch": at, "accuracy": 80.0, "cross_entropy": 0.5, "train_loss": 2.5 / at} for at in range(1, 9))
-    values = {"placement": Placement.parse(placement), "seed": 1, "epochs": 8, "state": "complete", "accuracy": 96.9}
+    curve = tuple({"epoch": at, "value": 80.0, "cross_entropy": 0.5, "train_loss": 2.5 / at} for at in range(1, 9))
+    values = {"placement": Placement.parse(placement), "seed": 1, "epochs": 8, "state": "complete", "value": 96.9}
     return Evaluation(**{**values, "curve": curve, "seconds": 12.4, **other})
 
 
 def some_progress(*, best: float = 97.316, **changes: object) -> Progress:
     front = Standing(
-        front_size=4, hypervolume=0.61234, best_accuracy=best, best=Placement.parse("none-se8-none"), best_seeds=2
+        front_size=4, hypervolume=0.61234, best_value=best, best=Placement.parse("none-se8-none"), best_seeds=2
     )
     first = Progress(
         study="digits",
+        metric=ACCURACY,
         phase="search",
         done=0,
         total=60,
@@ -58,7 +60,7 @@ def test_the_live_view_fits_and_keeps_its_height(width: int) -> None:
     view.show(some_progress())
     heights = {len(seen(view, width=width))}
     clock[0] = 130.0
-    news = (trained("none-eca-none"), trained(DEEP, state="failed", accuracy=None, reason="diverged"))
+    news = (trained("none-eca-none"), trained(DEEP, state="failed", value=None, reason="diverged"))
     view.show(some_progress(done=31.0, failed=1, news=news))
     text = seen(view, width=width)
     heights.add(len(text))

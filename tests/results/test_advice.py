@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from seplace.api import Results
+from seplace.metric import ACCURACY
 from seplace.placement import Placement
 from seplace.results.advice import WORTH, Advice, advice
 from seplace.results.evaluation import Evaluation
@@ -19,7 +20,9 @@ RUN = "seplace run study.yaml"
 
 
 def advised(evaluations: list[Evaluation], *, names: tuple[str, ...] = ("plain",), is_over: bool = True) -> Advice:
-    estimates = estimates_of(DESIGN, evaluations, "flops", is_front_of_space=True) if evaluations else None
+    estimates = (
+        estimates_of(DESIGN, evaluations, "flops", metric=ACCURACY, is_front_of_space=True) if evaluations else None
+    )
     marks = {name: Placement.parse(MARKS[name]) for name in names}
     made = advice(estimates, marks, cost="flops", folder=FOLDER, run=RUN, is_over=is_over)
     if made.kind == "take":

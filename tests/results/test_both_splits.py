@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from seplace.arrays import ImageBits
+from seplace.metric import ACCURACY
 from seplace.placement import Placement
 from seplace.results.both_splits import BothSplits
 from seplace.results.evaluation import Evaluation
@@ -24,12 +25,12 @@ def splits_of(validation, test, *, seeds=None, with_images: bool = True) -> Both
             right, tested = ImageBits.of(validation[at][seed]), ImageBits.of(test[at][seed])
             correct = right if with_images else None
             row = Evaluation(
-                placement=placement, seed=seed, epochs=1, state="complete", accuracy=right.accuracy, correct=correct
+                placement=placement, seed=seed, epochs=1, state="complete", value=right.accuracy, correct=correct
             )
             rows.append(row)
             scores[row.key] = (tested.accuracy, 1.0)
             images[row.key] = tested
-    return BothSplits(rows, scores=scores, images=images if with_images else {})
+    return BothSplits(rows, metric=ACCURACY, tests=scores, images=images if with_images else {})
 
 
 class Population:
@@ -66,7 +67,7 @@ def test_standard_errors_are_about_other_seeds_and_images(seeds):
         right = population.right(200, population.luck(max(seeds)))
         splits = splits_of(right, right, seeds=seeds)
         for name, truth, figure in (
-            ("accuracy", 76.0, splits.accuracy(PLACEMENTS[1])),
+            ("accuracy", 76.0, splits.value(PLACEMENTS[1])),
             ("gain", 1.0, splits.gain(PLACEMENTS[1])),
         ):
             assert figure.seeds == seeds[1]
@@ -82,11 +83,11 @@ def test_figures_of_one_training_have_the_error_of_the_images():
     right = Population(random).right(100, np.zeros((4, 1)))
     splits = splits_of(right, right)
     share = right[1, 0].mean()
-    row = Evaluation(placement=PLACEMENTS[1], seed=0, epochs=1, state="complete", accuracy=50.0)
+    row = Evaluation(placement=PLACEMENTS[1], seed=0, epochs=1, state="complete", value=50.0)
     figure = splits.of_weights(row)
     assert (figure.value, figure.error) == pytest.approx((100 * share, 100 * math.sqrt(share * (1 - share) / 100)))
     # Without a second seed anywhere nothing is known of seeds: the figure of the placement has the same error.
-    assert splits.accuracy(PLACEMENTS[1]).error == pytest.approx(figure.error * math.sqrt(100 / 99))
+    assert splits.value(PLACEMENTS[1]).error == pytest.approx(figure.error * math.sqrt(100 / 99))
     differ = (right[1, 0].astype(int) - right[0, 0]).var(ddof=1)
     assert splits.gain(PLACEMENTS[1]).error == pytest.approx(100 * math.sqrt(differ / 100))
     unknown = splits.of_weights(Evaluation(placement=PLACEMENTS[1], seed=5, epochs=1, state="failed"))
@@ -97,18 +98,18 @@ def test_without_images_the_error_is_that_over_seeds_and_there_is_no_gap():
     right = Population(np.random.default_rng(2)).right(100, np.zeros((4, 3)))
     splits = splits_of(right, right, with_images=False)
     accuracies = 100 * right[1].mean(axis=1)
-    figure = splits.accuracy(PLACEMENTS[1])
+    figure = splits.value(PLACEMENTS[1])
     assert (figure.value, figure.error) == pytest.approx((accuracies.mean(), accuracies.std(ddof=1) / math.sqrt(3)))
     assert splits.observed_gap(PLACEMENTS[1]).value == 0.0
     assert math.isnan(splits.observed_gap(PLACEMENTS[1]).error)
     assert splits.gap({PLACEMENTS[1]: np.ones(9)}, noise_sd=0.5) is None
     single = splits_of(right, right, seeds=(1, 1, 1, 1), with_images=False)
-    assert math.isnan(single.accuracy(PLACEMENTS[1]).error)
+    assert math.isnan(single.value(PLACEMENTS[1]).error)
 
 
 def test_a_split_of_one_image_has_no_variance():
     splits = splits_of(np.ones((2, 2, 1), dtype=bool), np.ones((2, 2, 1), dtype=bool))
-    assert (splits.accuracy(PLACEMENTS[1]).value, splits.accuracy(PLACEMENTS[1]).error) == (100.0, 0.0)
+    assert (splits.value(PLACEMENTS[1]).value, splits.value(PLACEMENTS[1]).error) == (100.0, 0.0)
     assert splits.gap({PLACEMENTS[1]: np.zeros(9)}, noise_sd=1.0) is None
 
 
@@ -119,9 +120,9 @@ def test_gains_are_of_the_seeds_that_both_were_tested_on():
     assert splits.gain(PLACEMENTS[1]).value == pytest.approx(gains.mean())
     assert [splits.gain(each).seeds for each in PLACEMENTS] == [2, 2, 0, 1]
     assert (splits.gain(PLACEMENTS[0]).value, splits.gain(PLACEMENTS[0]).error) == (0.0, 0.0)
-    assert [splits.accuracy(each).seeds for each in PLACEMENTS] == [2, 3, 0, 1]
+    assert [splits.value(each).seeds for each in PLACEMENTS] == [2, 3, 0, 1]
     assert math.isnan(splits.gain(PLACEMENTS[2]).value)
-    without_plain = BothSplits([], scores={}, images={})
+    without_plain = BothSplits([], metric=ACCURACY, tests={}, images={})
     assert math.isnan(without_plain.gain(PLACEMENTS[1]).value)
     assert without_plain.gap({}, noise_sd=1.0) is None
 

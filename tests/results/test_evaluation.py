@@ -19,7 +19,7 @@ def evaluation(text: str, seed: int, accuracy: float | None, **changes) -> Evalu
         "seed": seed,
         "epochs": 6,
         "state": "failed" if accuracy is None else "complete",
-        "accuracy": accuracy,
+        "value": accuracy,
         "cross_entropy": None if accuracy is None else (100 - accuracy) / 50,
         "costs": {"flops": FLOPS[text], "params": FLOPS[text] // 10},
     }
@@ -38,19 +38,19 @@ def rows(**accuracies: list[float]) -> list[Evaluation]:
 numbers = st.floats(-1e15, 1e15)
 scores = st.floats(-1e6, 1e6)
 file_names = st.from_regex(r"[a-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True)
-points = st.fixed_dictionaries({"epoch": st.integers(1, 1000), "accuracy": st.none() | scores})
+points = st.fixed_dictionaries({"epoch": st.integers(1, 1000), "value": st.none() | scores})
 texts = st.text(st.characters(codec="utf-8"), max_size=20)
 
 
 @given(
     st.builds(
-        lambda **values: Evaluation(state="failed" if values["accuracy"] is None else "complete", **values),
+        lambda **values: Evaluation(state="failed" if values["value"] is None else "complete", **values),
         placement=st.sampled_from([PLAIN, "se16.parallel-eca-cbam8.cross", "my.module:Gate4-none-none"]).map(
             Placement.parse
         ),
         seed=st.integers(0, 2**53),
         epochs=st.integers(1, 1000),
-        accuracy=st.none() | scores,
+        value=st.none() | scores,
         cross_entropy=st.none() | numbers,
         top5_accuracy=st.none() | scores,
         curve=st.lists(points).map(tuple),

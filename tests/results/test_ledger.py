@@ -15,6 +15,7 @@ from seplace.files.atomic import DiskFull
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation
 from seplace.results.ledger import Ledger
+from seplace.results.ledger_schema import SCHEMA_VERSION
 from tests.ledgers import alter, make_of_0_10, make_of_0_12
 
 
@@ -24,9 +25,9 @@ def evaluation(seed: int = 0, text: str = "none-se16-eca.parallel", **changes) -
         "seed": seed,
         "epochs": 2,
         "state": "complete",
-        "accuracy": 80.1 + seed,
+        "value": 80.1 + seed,
         "cross_entropy": 0.3,
-        "curve": ({"epoch": 2, "accuracy": 80.1, "cross_entropy": 0.3, "train_loss": 0.25},),
+        "curve": ({"epoch": 2, "value": 80.1, "cross_entropy": 0.3, "train_loss": 0.25},),
         "costs": {"flops": 12345, "latency_ms": 0.7},
         "versions": {"torch": "2.13.0"},
     }
@@ -36,7 +37,7 @@ def evaluation(seed: int = 0, text: str = "none-se16-eca.parallel", **changes) -
 RIGHT = ImageBits.of(np.arange(70) % 7 > 1)
 """Of 70 images 50 are right."""
 
-FAILED = evaluation(9, state="failed", accuracy=None, cross_entropy=None, curve=(), reason="oom", message="×\n'\"")
+FAILED = evaluation(9, state="failed", value=None, cross_entropy=None, curve=(), reason="oom", message="×\n'\"")
 
 
 def filled(path: Path, *, count: int = 60) -> list[Evaluation]:
@@ -44,7 +45,7 @@ def filled(path: Path, *, count: int = 60) -> list[Evaluation]:
     with Ledger(path) as ledger:
         for row in rows:
             ledger.add(row)
-            ledger.add_test(row.key, accuracy=70.5, cross_entropy=0.1)
+            ledger.add_test(row.key, value=70.5, cross_entropy=0.1)
             ledger.add_proposal(row.seed, row.placement)
     return rows
 
@@ -66,7 +67,7 @@ def test_facts_tests_and_proposals_are_read_back(tmp_path):
         assert ledger.fact("rounds") is None
         ledger.set_fact("rounds", [["none", 1]])
         ledger.set_fact("rounds", {"a": [1.5, None, True]})
-        ledger.add_test(row.key, accuracy=70.5, cross_entropy=0.1)
+        ledger.add_test(row.key, value=70.5, cross_entropy=0.1)
         ledger.add_proposal(3, row.placement)
         ledger.add_proposal(3, Placement.parse("none-none-none"))
     with Ledger(tmp_path / "ledger.sqlite", read_only=True) as ledger:
@@ -76,12 +77,12 @@ def test_facts_tests_and_proposals_are_read_back(tmp_path):
 
 
 def test_the_images_that_were_right_are_read_back(tmp_path):
-    known, unknown = evaluation(0, accuracy=RIGHT.accuracy, correct=RIGHT), evaluation(1)
+    known, unknown = evaluation(0, value=RIGHT.accuracy, correct=RIGHT), evaluation(1)
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
         for row in (known, unknown):
             ledger.add(row)
             correct = None if row is unknown else RIGHT
-            ledger.add_test(row.key, accuracy=RIGHT.accuracy, cross_entropy=0.1, correct=correct)
+            ledger.add_test(row.key, value=RIGHT.accuracy, cross_entropy=0.1, correct=correct)
     with Ledger(tmp_path / "ledger.sqlite", read_only=True) as ledger:
         assert ledger.evaluations() == [known, unknown]
         assert ledger.tests().keys() == {known.key, unknown.key}
@@ -90,10 +91,10 @@ def test_the_images_that_were_right_are_read_back(tmp_path):
 
 def test_a_ledger_of_0_12_knows_no_images_and_goes_on_with_them(tmp_path):
     path = tmp_path / "ledger.sqlite"
-    old, new = (evaluation(seed, accuracy=RIGHT.accuracy, correct=RIGHT) for seed in (0, 1))
+    old, new = (evaluation(seed, value=RIGHT.accuracy, correct=RIGHT) for seed in (0, 1))
     with Ledger(path) as ledger:
         ledger.add(old)
-        ledger.add_test(old.key, accuracy=RIGHT.accuracy, cross_entropy=0.1, correct=RIGHT)
+        ledger.add_test(old.key, value=RIGHT.accuracy, cross_entropy=0.1, correct=RIGHT)
     make_of_0_12(path)
     data = path.read_bytes()
     with Ledger(path, read_only=True) as ledger:
@@ -104,14 +105,14 @@ def test_a_ledger_of_0_12_knows_no_images_and_goes_on_with_them(tmp_path):
         ledger.add(new)
     with Ledger(path, read_only=True) as ledger:
         assert ledger.evaluations() == [replace(old, correct=None), new]
-        assert ledger.fact("schema_version") == 4
+        assert ledger.fact("schema_version") == SCHEMA_VERSION
 
 
 @pytest.mark.parametrize("record", ["{", "[]", '{"count": 70, "packed": "~ ~"}', '{"count": 71, "packed": "00000"}'])
 def test_images_of_a_test_that_cannot_be_read_are_named(tmp_path, record):
     path = tmp_path / "ledger.sqlite"
     with Ledger(path) as ledger:
-        ledger.add_test(evaluation().key, accuracy=RIGHT.accuracy, cross_entropy=0.1, correct=RIGHT)
+        ledger.add_test(evaluation().key, value=RIGHT.accuracy, cross_entropy=0.1, correct=RIGHT)
     alter(path, "UPDATE test_images SET correct = ?", record)
     with Ledger(path, read_only=True) as ledger, pytest.raises(CorruptResults, match="the images of a test cannot be"):
         ledger.test_images()
@@ -119,7 +120,7 @@ def test_images_of_a_test_that_cannot_be_read_are_named(tmp_path, record):
 
 def test_results_at_rungs_are_kept_apart(tmp_path):
     path = tmp_path / "ledger.sqlite"
-    whole, rung = evaluation(0), evaluation(0, epochs=1, accuracy=60.0, curve=())
+    whole, rung = evaluation(0), evaluation(0, epochs=1, value=60.0, curve=())
     with Ledger(path) as ledger:
         ledger.add(whole)
         ledger.add_rung(rung)
@@ -150,10 +151,10 @@ def test_a_finished_evaluation_is_never_altered(tmp_path):
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
         ledger.add(evaluation())
         with pytest.raises(sqlite3.IntegrityError):
-            ledger.add(evaluation(accuracy=99.0))
-        ledger.add_test(evaluation().key, accuracy=70.0, cross_entropy=0.1)
+            ledger.add(evaluation(value=99.0))
+        ledger.add_test(evaluation().key, value=70.0, cross_entropy=0.1)
         with pytest.raises(sqlite3.IntegrityError):
-            ledger.add_test(evaluation().key, accuracy=99.0, cross_entropy=0.1)
+            ledger.add_test(evaluation().key, value=99.0, cross_entropy=0.1)
         assert ledger.evaluations() == [evaluation()]
         assert ledger.tests() == {evaluation().key: (70.0, 0.1)}
 
@@ -161,8 +162,8 @@ def test_a_finished_evaluation_is_never_altered(tmp_path):
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_what_is_no_number_is_not_stored(tmp_path, value):
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
-        with pytest.raises(ValueError, match=r"seed 0: its evaluation cannot be kept \(accuracy: Input should be"):
-            ledger.add(evaluation(accuracy=value))
+        with pytest.raises(ValueError, match=r"seed 0: its evaluation cannot be kept \(value: Input should be"):
+            ledger.add(evaluation(value=value))
         assert ledger.evaluations() == []
 
 
@@ -274,8 +275,8 @@ def written_of_all_kinds(path: Path) -> None:
     filled(path, count=6)
     with Ledger(path) as ledger:
         ledger.add_rung(evaluation(0, epochs=1))
-        ledger.add(evaluation(7, accuracy=RIGHT.accuracy, correct=RIGHT))
-        ledger.add_test(evaluation(7).key, accuracy=RIGHT.accuracy, cross_entropy=0.1, correct=RIGHT)
+        ledger.add(evaluation(7, value=RIGHT.accuracy, correct=RIGHT))
+        ledger.add_test(evaluation(7).key, value=RIGHT.accuracy, cross_entropy=0.1, correct=RIGHT)
         ledger.add(FAILED)
         ledger.add(evaluation(9), instead_of=FAILED)
         ledger.add_failure(FAILED)
@@ -346,7 +347,7 @@ def test_a_ledger_of_0_10_is_read_and_gets_its_sums_when_it_is_written_to(tmp_pa
         assert (ledger.evaluations(), ledger.failures()) == (rows, [])
     assert path.read_bytes() == data
     with Ledger(path) as ledger:
-        assert (ledger.evaluations(), ledger.fact("schema_version")) == (rows, 4)
+        assert (ledger.evaluations(), ledger.fact("schema_version")) == (rows, SCHEMA_VERSION)
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE tests SET accuracy = 3 WHERE seed = 1")
     with pytest.raises(CorruptResults, match="of tests does not match its check sum"):
@@ -379,7 +380,7 @@ def test_a_top5_accuracy_is_kept_beside_a_test_score(tmp_path: Path) -> None:
     with Ledger(path) as ledger:
         for seed, top5 in ((0, 99.5), (1, None)):
             ledger.add(evaluation(seed))
-            ledger.add_test(evaluation(seed).key, accuracy=70.0, cross_entropy=0.1, top5_accuracy=top5)
+            ledger.add_test(evaluation(seed).key, value=70.0, cross_entropy=0.1, top5_accuracy=top5)
     with Ledger(path) as ledger:
         assert ledger.test_top5() == {evaluation(0).key: 99.5}
         assert set(ledger.tests()) == {evaluation(0).key, evaluation(1).key}

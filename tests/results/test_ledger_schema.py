@@ -10,6 +10,7 @@ import pytest
 from seplace.errors import CorruptResults
 from seplace.files.check_sums import row_sum
 from seplace.results.ledger import Ledger
+from seplace.results.ledger_schema import SCHEMA_VERSION
 from seplace.version import __version__
 from tests.ledgers import make_of_0_10, make_of_0_12
 from tests.results.test_ledger import evaluation, filled
@@ -46,9 +47,9 @@ def path(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("version", "writer", "says"),
     [
-        (5, "0.19.2", r"written by a newer seplace, 0\.19\.2 \(ledger schema 5, this one reads 4\)"),
-        (5, None, r"written by a newer seplace \(ledger schema 5, this one reads 4\)"),
-        (5, 7, r"written by a newer seplace \(ledger schema 5, this one reads 4\)"),
+        (6, "0.19.2", r"written by a newer seplace, 0\.19\.2 \(ledger schema 6, this one reads 5\)"),
+        (6, None, r"written by a newer seplace \(ledger schema 6, this one reads 5\)"),
+        (6, 7, r"written by a newer seplace \(ledger schema 6, this one reads 5\)"),
         ("5", None, r"the ledger is damaged: its schema version is '\"5\"'"),
         (True, None, r"the ledger is damaged: its schema version is 'true'"),
         (0, None, r"the ledger is damaged: its schema version is '0'"),
@@ -135,7 +136,7 @@ def test_a_ledger_that_is_upgraded_is_kept_as_it_was(path, age, version):
     assert not kept.exists()  # reading makes none
     with Ledger(path) as ledger:
         assert ledger.evaluations() == rows
-        assert ledger.fact("schema_version") == 4
+        assert ledger.fact("schema_version") == SCHEMA_VERSION
     assert kept.read_bytes() == former
     with Ledger(path):
         pass

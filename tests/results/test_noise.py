@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from seplace.errors import DataError
+from seplace.metric import ACCURACY
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation
 from seplace.results.noise import complete_block, components, main_effects_share, noise_frame
@@ -28,11 +29,11 @@ def table(placements: int, seeds: int, *, sd: tuple[float, float, float], early:
                     seed=seed,
                     epochs=2,
                     state="complete",
-                    accuracy=accuracy,
+                    value=accuracy,
                     cross_entropy=2 - accuracy / 100,
                     curve=(
-                        {"epoch": 1, "accuracy": first, "cross_entropy": 2 - first / 100, "train_loss": 1.0},
-                        {"epoch": 2, "accuracy": accuracy, "cross_entropy": 2 - accuracy / 100, "train_loss": 1.0},
+                        {"epoch": 1, "value": first, "cross_entropy": 2 - first / 100, "train_loss": 1.0},
+                        {"epoch": 2, "value": accuracy, "cross_entropy": 2 - accuracy / 100, "train_loss": 1.0},
                     ),
                 )
             )
@@ -51,7 +52,7 @@ def test_components_by_arithmetic():
 
 
 def test_what_the_scores_were_made_of_is_found():
-    rows = noise_frame(table(20, 6, sd=(1.0, 0.5, 0.7))).set_index(["score", "quantity"])["value"]
+    rows = noise_frame(table(20, 6, sd=(1.0, 0.5, 0.7)), ACCURACY).set_index(["score", "quantity"])["value"]
     assert rows["accuracy", "sd of residuals"] == pytest.approx(0.7, rel=0.15)
     assert rows["accuracy", "sd of placements"] == pytest.approx(1.0, rel=0.35)
     # Cross-entropy is in hundredths of a nat, which here are points.
@@ -61,17 +62,17 @@ def test_what_the_scores_were_made_of_is_found():
 
 
 def test_where_placements_tie_the_report_says_so():
-    rows = noise_frame(table(15, 4, sd=(0.0, 0.5, 0.7))).set_index(["score", "quantity"])["value"]
+    rows = noise_frame(table(15, 4, sd=(0.0, 0.5, 0.7)), ACCURACY).set_index(["score", "quantity"])["value"]
     assert rows["accuracy", "p value of F"] > 0.01
     assert rows["accuracy", "reliability of one seed"] < 0.3
 
 
 def test_where_all_trainings_end_alike_nothing_is_told_and_nothing_breaks():
     alike = [
-        dataclasses.replace(row, accuracy=95.0, cross_entropy=0.25, curve=({**row.curve[0], "accuracy": 90.0}, {}))
+        dataclasses.replace(row, value=95.0, cross_entropy=0.25, curve=({**row.curve[0], "value": 90.0}, {}))
         for row in table(5, 2, sd=(1, 1, 1))
     ]
-    rows = noise_frame(alike).set_index(["score", "quantity"])["value"]
+    rows = noise_frame(alike, ACCURACY).set_index(["score", "quantity"])["value"]
     assert rows["accuracy", "sd of placements"] == rows["accuracy", "sd of residuals"] == 0
     for quantity in (
         "F statistic of placements",
@@ -87,10 +88,10 @@ def test_without_residuals_the_ratio_is_beyond_all_bounds():
 
 
 def test_early_ranks_are_compared_on_the_same_and_on_other_seeds():
-    rows = noise_frame(table(20, 3, sd=(0.2, 0.5, 1.5), early=0.95)).set_index(["score", "quantity"])["value"]
+    rows = noise_frame(table(20, 3, sd=(0.2, 0.5, 1.5), early=0.95), ACCURACY).set_index(["score", "quantity"])["value"]
     assert rows["accuracy", "tau between epoch 1 and the last, same seed"] > 0.7
     assert rows["accuracy", "tau between epoch 1 and the last, other seed"] < 0.4
-    assert noise_frame(table(8, 2, sd=(1, 1, 1)))["placements"].tolist()[0] == 8
+    assert noise_frame(table(8, 2, sd=(1, 1, 1)), ACCURACY)["placements"].tolist()[0] == 8
 
 
 def test_additive_worth_is_all_main_effects():
@@ -104,7 +105,7 @@ def test_additive_worth_is_all_main_effects():
 
 def test_the_block_leaves_out_what_lacks_a_seed():
     rows = [row for row in table(6, 3, sd=(1, 1, 1)) if (str(row.placement), row.seed) != ("none-eca", 2)]
-    block = complete_block(rows, score="accuracy")
+    block = complete_block(rows, ACCURACY, score="accuracy")
     assert (len(block.placements), len(block.seeds)) == (5, 3)
     with pytest.raises(DataError, match="at least three placements"):
-        noise_frame([row for row in rows if row.seed == 0])
+        noise_frame([row for row in rows if row.seed == 0], ACCURACY)

@@ -16,7 +16,7 @@ TEXTS = ("none-none-none", "none-none-eca", "none-eca-none", "eca-none-none")
 def trained(text, seed, accuracy, correct=None):
     bits = None if correct is None else ImageBits.of(correct)
     return Evaluation(
-        placement=Placement.parse(text), seed=seed, epochs=1, state="complete", accuracy=accuracy, correct=bits
+        placement=Placement.parse(text), seed=seed, epochs=1, state="complete", value=accuracy, correct=bits
     )
 
 
@@ -25,7 +25,7 @@ def test_noise_by_arithmetic():
     scores = [[51.0, 53.0], [52.0, 56.0], [56.0, 56.0]]
     rows = [trained(TEXTS[at], seed, scores[at][seed]) for at in range(3) for seed in range(2)]
     alone = trained(TEXTS[3], 0, 90.0)  # on one seed it says nothing
-    failed = replace(trained(TEXTS[3], 1, 0.0), state="failed", accuracy=None)
+    failed = replace(trained(TEXTS[3], 1, 0.0), state="failed", value=None)
     pilot = pilot_of([*rows, alone, failed])
     assert pilot.noise == pytest.approx(0.01 * np.sqrt(4 / 2))
     assert pilot.freedom == 2

@@ -8,6 +8,7 @@ import pytest
 
 from seplace.costs.table import CostTable
 from seplace.effects.design import Design
+from seplace.metric import ACCURACY
 from seplace.placement import Placement
 from seplace.results.both_splits import BothSplits
 from seplace.results.effects_tables import effects_frame
@@ -38,13 +39,15 @@ def frame(evaluations: list[Evaluation], **changes) -> pd.DataFrame:
         "latencies": {},
     }
     tests = {(*key, 6): (accuracy, 0.1) for key, accuracy in changes.pop("tests", {}).items()}
-    both_splits = BothSplits(evaluations, scores=tests, images=changes.pop("test_images", {}))
-    estimates = estimates_of(DESIGN, evaluations, "flops", is_front_of_space=True) if evaluations else None
-    return placements_frame(summarize(evaluations), estimates, both_splits=both_splits, **(values | changes))
+    both_splits = BothSplits(evaluations, metric=ACCURACY, tests=tests, images=changes.pop("test_images", {}))
+    estimates = (
+        estimates_of(DESIGN, evaluations, "flops", metric=ACCURACY, is_front_of_space=True) if evaluations else None
+    )
+    return placements_frame(summarize(evaluations, ACCURACY), estimates, both_splits=both_splits, **(values | changes))
 
 
 def test_a_gain_is_paired_by_seed():
-    plain, se, eca = summarize(rows(plain=[80, 82, 90], se=[81, 84], eca=[80.5]))
+    plain, se, eca = summarize(rows(plain=[80, 82, 90], se=[81, 84], eca=[80.5]), ACCURACY)
     assert paired_gain(se, plain) == pytest.approx((1.5, 0.5, 2))
     assert paired_gain(eca, plain)[0] == 0.5
     assert math.isnan(paired_gain(eca, plain)[1])
@@ -54,7 +57,7 @@ def test_a_gain_is_paired_by_seed():
 def test_backbones_that_share_no_weights_are_not_paired():
     wider = Placement.parse(f"{PLAIN}@cifar_resnet8[width=1.06]")
     others = [replace(row, placement=wider) for row in rows(plain=[85, 95])]
-    plain, other = summarize([*rows(plain=[80, 90]), *others])
+    plain, other = summarize([*rows(plain=[80, 90]), *others], ACCURACY)
     assert paired_gain(other, plain) == pytest.approx((5.0, math.hypot(5.0, 5.0), 0))  # paired it would be 5 ± 0
 
 
@@ -162,7 +165,7 @@ def test_effects_in_a_table():
     cost_table = CostTable(names=("flops", "params"), plain=(1000, 100), extras=extras)
     evaluations = rows(plain=BASE, se=above(2.0), eca=above(0.0))
     timed = {SE: {"extra_latency_ms": 0.25}}
-    estimates = estimates_of(DESIGN, evaluations, "flops", is_front_of_space=True)
+    estimates = estimates_of(DESIGN, evaluations, "flops", metric=ACCURACY, is_front_of_space=True)
     table = effects_frame(estimates, cost_table=cost_table, evaluations=evaluations, latencies=timed)
     assert list(table.columns) == [
         *("kind", "stage", "name", "effect", "effect_lower", "effect_upper", "p_positive", "trainings"),
@@ -181,11 +184,13 @@ def test_effects_in_a_table():
 
 
 def test_evaluations_in_a_table():
-    table = evaluations_frame([evaluation(SE, 0, 81.0, seconds=1.23456), evaluation(SE, 1, None, reason="oom")])
+    table = evaluations_frame(
+        [evaluation(SE, 0, 81.0, seconds=1.23456), evaluation(SE, 1, None, reason="oom")], ACCURACY
+    )
     assert table[["seed", "state", "reason"]].to_numpy().tolist() == [[0, "complete", ""], [1, "failed", "oom"]]
     assert table["seconds"].iloc[0] == 1.235
     assert table["flops"].tolist() == [1100, 1100]
-    assert evaluations_frame([]).empty
+    assert evaluations_frame([], ACCURACY).empty
 
 
 def test_cells_and_headings_are_no_formulas_and_obey_no_terminal():
@@ -200,10 +205,10 @@ def test_cells_and_headings_are_no_formulas_and_obey_no_terminal():
 
 def test_top5_accuracies_are_columns_where_they_are_known() -> None:
     assert not {"top5_accuracy", "test_top5_accuracy"} & set(frame(rows(plain=[80, 82])))
-    assert "top5_accuracy" not in evaluations_frame(rows(plain=[80]))
-    known = [replace(row, top5_accuracy=row.accuracy + 10) for row in rows(plain=[80, 82])]
+    assert "top5_accuracy" not in evaluations_frame(rows(plain=[80]), ACCURACY)
+    known = [replace(row, top5_accuracy=row.value + 10) for row in rows(plain=[80, 82])]
     table = frame([*known, *rows(se=[81])], test_top5={(PLAIN, 0, 6): 91.0, (PLAIN, 1, 6): 93.0}).set_index("placement")
     assert table.loc[PLAIN, ["top5_accuracy", "top5_accuracy_se"]].tolist() == [91.0, 1.0]
     assert table.loc[PLAIN, ["test_top5_accuracy", "test_top5_accuracy_se"]].tolist() == [92.0, 1.0]
     assert table.loc[SE, ["top5_accuracy", "test_top5_accuracy"]].isna().all()
-    assert evaluations_frame([*known, *rows(se=[81])])["top5_accuracy"].tolist()[:2] == [90.0, 92.0]
+    assert evaluations_frame([*known, *rows(se=[81])], ACCURACY)["top5_accuracy"].tolist()[:2] == [90.0, 92.0]

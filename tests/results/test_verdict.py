@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from seplace.arrays import ImageBits
+from seplace.metric import ACCURACY
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation
 from seplace.results.observations import estimates_of
@@ -15,7 +16,9 @@ RUN = "seplace run toy"
 
 
 def said(evaluations: list[Evaluation], *, names: tuple[str, ...] = tuple(MARKS)) -> str:
-    estimates = estimates_of(DESIGN, evaluations, "flops", is_front_of_space=True) if evaluations else None
+    estimates = (
+        estimates_of(DESIGN, evaluations, "flops", metric=ACCURACY, is_front_of_space=True) if evaluations else None
+    )
     return verdict(estimates, {name: Placement.parse(MARKS[name]) for name in names}, run=RUN)
 
 
@@ -92,7 +95,7 @@ def test_one_seed_is_no_verdict_and_the_sentence_says_how_to_add_another():
 
 
 def test_a_confirmation_that_gave_no_second_seed_is_to_train_more():
-    estimates = estimates_of(DESIGN, some_images(gain=20.0, seeds=1), "flops", is_front_of_space=True)
+    estimates = estimates_of(DESIGN, some_images(gain=20.0, seeds=1), "flops", metric=ACCURACY, is_front_of_space=True)
     plain = {"plain": Placement.parse(PLAIN)}
     sentence = verdict(estimates, plain, run=RUN, confirm_trainings=4, confirm_seeds=5)
     assert f"`{RUN} --set confirm.seeds=5 --set confirm.trainings=40`" in sentence
@@ -101,7 +104,7 @@ def test_a_confirmation_that_gave_no_second_seed_is_to_train_more():
 
 
 def test_a_confirmation_that_is_still_to_come_is_not_to_be_changed():
-    estimates = estimates_of(DESIGN, some_images(gain=20.0, seeds=1), "flops", is_front_of_space=True)
+    estimates = estimates_of(DESIGN, some_images(gain=20.0, seeds=1), "flops", metric=ACCURACY, is_front_of_space=True)
     plain = {"plain": Placement.parse(PLAIN)}
     sentence = verdict(estimates, plain, run=RUN, confirm_trainings=4, is_to_be_confirmed=True)
     assert " before the second. The confirmation that follows the search adds it. The highest estimate " in sentence
@@ -120,7 +123,7 @@ def test_a_placement_without_a_second_seed_is_not_claimed():
     plain = some_images(gain=20.0, seeds=2)[:2]
     lone = some_images(gain=20.0, seeds=1)[1]
     assert said([*plain, lone]).startswith("No verdict yet: no other placement was trained on a second seed, and what")
-    estimates = estimates_of(DESIGN, [*plain, lone], "flops", is_front_of_space=True)
+    estimates = estimates_of(DESIGN, [*plain, lone], "flops", metric=ACCURACY, is_front_of_space=True)
     claim = claim_of(Placement.parse(SE), estimates, plain=Placement.parse(PLAIN))
     assert f"{SE} is not shown to be better than the plain backbone at 95 %, for want of a second seed: +" in claim
 
@@ -156,7 +159,10 @@ def test_the_regret_is_expected_and_of_the_recommended_front():
 
 def test_a_placement_is_claimed_to_be_better_or_not():
     evaluations = rows(plain=BASE, se=above(2.0), eca=above(0.0))
-    estimates, plain = estimates_of(DESIGN, evaluations, "flops", is_front_of_space=True), Placement.parse(PLAIN)
+    estimates, plain = (
+        estimates_of(DESIGN, evaluations, "flops", metric=ACCURACY, is_front_of_space=True),
+        Placement.parse(PLAIN),
+    )
     assert claim_of(plain, estimates, plain=plain) == f"{plain} is the plain backbone."
     better, alike = (claim_of(Placement.parse(text), estimates, plain=plain) for text in (SE, ECA))
     assert better.startswith(f"{SE} is better than the plain backbone at 95 %: +")

@@ -13,7 +13,7 @@ from seplace.pareto import hypervolume
 from seplace.placement import Placement
 from seplace.samplers.effects import make
 from seplace.samplers.parameters import Parameters
-from seplace.samplers.task import ACCURACY, SEED, STOPPED
+from seplace.samplers.task import SCORE, SEED, STOPPED
 from seplace.space import SearchSpace
 from seplace.study.space_file import load_space
 from tests.effects.toy import SMALL, WIDER, cost_table_of, parse, space_with
@@ -81,7 +81,7 @@ def test_a_stopped_placement_that_may_be_the_best_is_proposed_again(seed):
             task,
             placement,
             value=90.0 if str(placement) == "se4-none-none" else 80.0,
-            attrs={SEED: 0, STOPPED: 3} if str(placement) == "se4-none-none" else {SEED: 0, ACCURACY: 80.0},
+            attrs={SEED: 0, STOPPED: 3} if str(placement) == "se4-none-none" else {SEED: 0, SCORE: 80.0},
             cost=task.cost_table.costs_of(placement)["flops"],
         )
     assert str(ask(study, task)[1]) == "se4-none-none"

@@ -11,7 +11,7 @@ from seplace.testing.samplers import KEPT, proposals
 
 
 def training(accuracy: float) -> Observation:
-    return Observation(placement=Placement.uniform(StageChoice(), 3), seed=0, accuracy=accuracy)
+    return Observation(placement=Placement.uniform(StageChoice(), 3), seed=0, score=accuracy)
 
 
 class Forgetful(dict):
@@ -36,7 +36,7 @@ def proposed(name: str, *, count: int) -> list[str]:
             made.tell_failed(number)
             continue
         accuracy = 50.0 + number % 3
-        made.tell(number, accuracy=accuracy, cost=100.0 + number % 4, constraints=KEPT, training=training(accuracy))
+        made.tell(number, score=accuracy, cost=100.0 + number % 4, constraints=KEPT, training=training(accuracy))
     return found
 
 
@@ -54,5 +54,5 @@ def test_each_finished_trial_is_copied_once(monkeypatch):
     made = proposals("tpe_ordered")
     for step in range(20):
         number, _ = made.ask(None)
-        made.tell(number, accuracy=50.0 + step, cost=100.0, constraints=KEPT, training=training(50.0))
+        made.tell(number, score=50.0 + step, cost=100.0, constraints=KEPT, training=training(50.0))
     assert len(written) == 20  # the one added first, and all finished trials but the last

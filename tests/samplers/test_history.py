@@ -13,7 +13,7 @@ from seplace.placement import Placement
 from seplace.samplers import effects as effects_module
 from seplace.samplers.history import history_of
 from seplace.samplers.parameters import Parameters
-from seplace.samplers.task import ACCURACY, CROSS_ENTROPY, REPEATED, SEED, STOPPED
+from seplace.samplers.task import CROSS_ENTROPY, REPEATED, SCORE, SEED, STOPPED
 from tests.effects.toy import SMALL, WIDER
 from tests.samplers.toy import add, ask, gates, searched, study_of, task_of
 
@@ -57,8 +57,8 @@ def test_placements_in_training_count_as_trained(seed):
     """Else four workers would train the best guess four times, on as many seeds."""
     task = task_of(seeds=9)
     study = study_of(task, seed=seed)
-    add(study, task, SMALL.placement_at(0), attrs={SEED: 0, ACCURACY: 80.0})
-    add(study, task, SMALL.placement_at(13), value=81.0, attrs={SEED: 0, ACCURACY: 81.0})
+    add(study, task, SMALL.placement_at(0), attrs={SEED: 0, SCORE: 80.0})
+    add(study, task, SMALL.placement_at(13), value=81.0, attrs={SEED: 0, SCORE: 81.0})
     proposed = [ask(study, task)[1] for _ in range(6)]
     improving = proposed[0::2]  # the others maximize information
     assert len(set(improving)) == len(improving)
@@ -93,7 +93,7 @@ def test_a_stopped_training_spends_no_seed():
     study = study_of(task)
     kept = WIDER.placement_at(5)
     for placement in WIDER:
-        add(study, task, placement, attrs={SEED: 0, STOPPED: 3} if placement == kept else {SEED: 0, ACCURACY: 80.0})
+        add(study, task, placement, attrs={SEED: 0, STOPPED: 3} if placement == kept else {SEED: 0, SCORE: 80.0})
     trial, placement = ask(study, task)
     assert placement == kept
     history = history_of(study, task, before=trial.number)
@@ -101,7 +101,7 @@ def test_a_stopped_training_spends_no_seed():
     assert kept not in {each.placement for each in history.observations}
     assert WIDER.index(kept) not in history.closed
     trial.set_user_attr(SEED, 0)
-    trial.set_user_attr(ACCURACY, 81.0)
+    trial.set_user_attr(SCORE, 81.0)
     study.tell(trial, [81.0, 1000.0])
     history = history_of(study, task, before=trial.number + 1)
     assert history.stopped == []
@@ -160,13 +160,13 @@ def test_learns_from_single_trainings_where_trials_have_them(monkeypatch):
     seen = []
 
     def noted(design, observations, *, draws, random):
-        seen.append([(str(each.placement), each.seed, each.accuracy) for each in observations])
+        seen.append([(str(each.placement), each.seed, each.score) for each in observations])
         return Posterior(design, observations, draws=draws, random=random)
 
     monkeypatch.setattr(effects_module, "Posterior", noted)
     task = task_of()
     study = study_of(task)
-    add(study, task, Placement.parse("eca-none-none"), value=81.5, attrs={SEED: 1, ACCURACY: 82.0})
+    add(study, task, Placement.parse("eca-none-none"), value=81.5, attrs={SEED: 1, SCORE: 82.0})
     add(study, task, Placement.parse("eca-none-none"), value=81.0)
     add(study, task, Placement.parse("none-none-eca"), value=79.0, violated=1.0)
     ask(study, task)
@@ -188,8 +188,8 @@ def test_proposes_by_denoised_accuracies(monkeypatch):
     for index in range(10):
         loss = 1.3 + 0.02 * random.standard_normal()
         accuracy = 80 - 45 * (loss - 1.3) + 0.3 * random.standard_normal()
-        attrs = {SEED: 0, ACCURACY: accuracy, CROSS_ENTROPY: loss}
-        trained.append(Observation(placement=SMALL.placement_at(index), seed=0, accuracy=accuracy, cross_entropy=loss))
+        attrs = {SEED: 0, SCORE: accuracy, CROSS_ENTROPY: loss}
+        trained.append(Observation(placement=SMALL.placement_at(index), seed=0, score=accuracy, cross_entropy=loss))
         add(study, task, SMALL.placement_at(index), value=accuracy, attrs=attrs)
     ask(study, task)
     assert seen == [denoised(task.design, trained)] != [trained]

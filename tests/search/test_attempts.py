@@ -112,7 +112,7 @@ def test_a_failure_of_no_phase_is_repeated_too(tmp_path, toy):
     go(path, tmp_path / "out")
     with Ledger(tmp_path / "out" / "ledger.sqlite") as ledger:
         (last, *_) = reversed(ledger.evaluations())
-        unasked = replace(last, seed=9, state="failed", accuracy=None, cross_entropy=None, reason="error")
+        unasked = replace(last, seed=9, state="failed", value=None, cross_entropy=None, reason="error")
         ledger.add(unasked)
     go(path, tmp_path / "out")
     assert toy.trained[-1] != unasked.key

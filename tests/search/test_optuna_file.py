@@ -21,7 +21,7 @@ def told(sampler: str) -> Proposals:
     """Return proposals of each kind: known before, trained, answered by earlier trainings, failed, pending."""
     proposals = Proposals(task_of(), sampler=sampler, name="told", workers=1)
     plain = next(iter(proposals.task.space))
-    first = Observation(placement=plain, seed=0, accuracy=91.0, cross_entropy=0.3)
+    first = Observation(placement=plain, seed=0, score=91.0, cross_entropy=0.3)
     proposals.add_known(first, cost=5, constraints={"training failed": -1.0}, label="plain")
     for accuracy in (92.5, 90.25, None, 91.75):
         number, placement = proposals.ask(None)
@@ -30,9 +30,9 @@ def told(sampler: str) -> Proposals:
             continue
         training = None
         if accuracy > 91:
-            training = Observation(placement=placement, seed=1, accuracy=accuracy, cross_entropy=0.25)
+            training = Observation(placement=placement, seed=1, score=accuracy, cross_entropy=0.25)
         limits = {"training failed": 1.0 if training is None else -1.0, "flops over its limit": -0.5}
-        proposals.tell(number, accuracy=accuracy, cost=7, constraints=limits, training=training)
+        proposals.tell(number, score=accuracy, cost=7, constraints=limits, training=training)
     proposals.ask(None)
     return proposals
 

@@ -67,8 +67,8 @@ def test_every_training_is_there_once_however_the_run_ended(tmp_path, toy, monke
         if row.state == "failed":
             assert (trial.state.name, trial.user_attrs["reason"]) == ("FAIL", "diverged")
         else:
-            assert trial.value == row.accuracy
-            assert trial.intermediate_values == {3: row.accuracy_after(3)}
+            assert trial.value == row.value
+            assert trial.intermediate_values == {3: row.value_after(3)}
             assert trial.duration == timedelta(seconds=100)
     assert any(row.seed == 1 for row in rows), "of the confirmation"
     (first, *_) = trials_in(tmp_path / "out", "tiny")

@@ -34,7 +34,7 @@ def write_pilot(folder, *, seeds):
             for seed in range(seeds):
                 accuracy = 50 + gain * (1 - 2 * seed)
                 placement = Placement.parse(text)
-                row = Evaluation(placement=placement, seed=seed, epochs=1, state="complete", accuracy=accuracy)
+                row = Evaluation(placement=placement, seed=seed, epochs=1, state="complete", value=accuracy)
                 ledger.add(row)
     (results / "study.yaml").write_text(config.source_text)
     (results / "space.yaml").write_text(config.space_text)

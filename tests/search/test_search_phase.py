@@ -142,7 +142,7 @@ def test_a_mean_is_of_the_processed_results_whatever_has_finished(tmp_path, monk
 
     def note(proposals, number, *, accuracy, **others):
         means[number] = accuracy
-        tell(proposals, number, accuracy=accuracy, **others)
+        tell(proposals, number, score=accuracy, **others)
 
     monkeypatch.setattr(Proposals, "tell", note)
     twice = Placement.parse("eca-none-none")
@@ -197,13 +197,11 @@ def test_a_stopped_training_has_its_expected_end(tmp_path):
     done = {trial.user_attrs["placement"] for trial in trials[: first.number] if trial.user_attrs.get("seed") == 0}
     done |= {str(each.placement) for each in whole[:7]}
     pairs = [
-        (each.accuracy_after(row.epochs), each.accuracy)
-        for each in whole
-        if each.seed == 0 and str(each.placement) in done
+        (each.value_after(row.epochs), each.value) for each in whole if each.seed == 0 and str(each.placement) in done
     ]
     slope, intercept = np.polyfit(*zip(*pairs, strict=True), 1)
-    assert first.values[0] == pytest.approx(intercept + min(max(slope, 0), 1) * row.accuracy)
-    assert first.values[0] != row.accuracy
+    assert first.values[0] == pytest.approx(intercept + min(max(slope, 0), 1) * row.value)
+    assert first.values[0] != row.value
 
 
 @pytest.mark.usefixtures("early", "no_optuna_file")
@@ -214,7 +212,7 @@ def test_a_stopped_placement_that_is_proposed_again_is_trained_to_its_end(tmp_pa
     whole, _, _ = read(tmp_path / "out")
     space = Results.load(tmp_path / "out").config.search_space
     assert {str(row.placement) for row in whole} >= {str(each) for each in space}
-    assert all(row.accuracy == accuracy_of(row.placement, row.seed) for row in whole)
+    assert all(row.value == accuracy_of(row.placement, row.seed) for row in whole)
 
 
 @pytest.mark.usefixtures("no_optuna_file")

@@ -8,12 +8,11 @@ import numpy as np
 from seplace.arrays import ImageBits
 from seplace.executors.executor import failed_evaluation
 from seplace.placement import Placement
-from seplace.results.evaluation import Evaluation, Job
+from seplace.results.evaluation import Evaluation, Job, Tested
 from seplace.results.ledger import Ledger
 from seplace.search.run_study import run_study
 from seplace.seeds import derive_seed
 from seplace.study.config import load_study
-from seplace.training.score import Score
 
 NOISE = 5.0
 """Range of the noise of a training, in points; a gate adds one."""
@@ -50,34 +49,34 @@ class ToyEvaluations:
             if self.fails_once:
                 del self.failing[str(job.placement)]
             return failed_evaluation(job, reason=reason, message=f"it {reason}", attempts=1)
-        accuracy = self.accuracy_after(job.epochs, job)
+        accuracy = self.value_after(job.epochs, job)
         correct = None if self.images is None else bits_of(accuracy, self.images, seed=job.seed)
         return Evaluation(
             placement=job.placement,
             seed=job.seed,
             epochs=job.epochs,
             state="complete",
-            accuracy=accuracy if correct is None else correct.accuracy,
+            value=accuracy if correct is None else correct.accuracy,
             correct=correct,
             cross_entropy=1.0,
             curve=tuple(
-                {"epoch": epoch, "accuracy": self.accuracy_after(epoch, job), "cross_entropy": 2.0, "train_loss": 2.0}
+                {"epoch": epoch, "value": self.value_after(epoch, job), "cross_entropy": 2.0, "train_loss": 2.0}
                 for epoch in self.rungs
                 if epoch <= job.epochs
             ),
             weights="none",
         )
 
-    def accuracy_after(self, epochs: int, job: Job) -> float:
+    def value_after(self, epochs: int, job: Job) -> float:
         whole = accuracy_of(job.placement, job.seed)
         if epochs == self.length:
             return whole
         luck = random.Random(derive_seed("early", str(job.placement), job.seed, epochs))
         return whole - 20 + luck.gauss(0, 1) * self.early_noise
 
-    def test(self, evaluation: Evaluation) -> Score:
+    def test(self, evaluation: Evaluation) -> Tested:
         self.tested.append(evaluation.key)
-        return Score(accuracy=evaluation.accuracy - 1, cross_entropy=1.1)
+        return Tested(value=evaluation.value - 1, cross_entropy=1.1)
 
 
 def bits_of(accuracy: float, images: int, *, seed: int) -> ImageBits:
@@ -130,11 +129,11 @@ def left_in(folder: Path) -> dict[str, object]:
     with Ledger(folder / "ledger.sqlite", read_only=True) as ledger:
         rows = sorted(ledger.evaluations(), key=lambda row: row.key)
         return {
-            "evaluations": [(row.key, row.state, row.accuracy, row.correct, dict(row.costs)) for row in rows],
+            "evaluations": [(row.key, row.state, row.value, row.correct, dict(row.costs)) for row in rows],
             "tests": ledger.tests(),
             "test images": ledger.test_images(),
             "proposals": ledger.proposals(),
-            "rungs": sorted((row.key, row.accuracy) for row in ledger.rungs()),
+            "rungs": sorted((row.key, row.value) for row in ledger.rungs()),
             "rung facts": ledger.fact("rungs"),
             "finished": ledger.fact("finished"),
         }

@@ -25,14 +25,14 @@ def write_scored_table(folder, scores, *, lose=None):
         gates = sum(choice.module == "eca" for choice in placement.choices)
         for seed, accuracy in enumerate(accuracies):
             failed = np.isnan(accuracy)
-            curve = () if failed else ({"epoch": 1, "accuracy": round(accuracy) - 20.0}, {"epoch": 3, "accuracy": 0.0})
+            curve = () if failed else ({"epoch": 1, "value": round(accuracy) - 20.0}, {"epoch": 3, "value": 0.0})
             rows.append(
                 Evaluation(
                     placement=placement,
                     seed=seed,
                     epochs=3,
                     state="failed" if failed else "complete",
-                    accuracy=None if failed else float(accuracy),
+                    value=None if failed else float(accuracy),
                     cross_entropy=None if failed or lose is None else lose(accuracy),
                     curve=curve,
                     costs={"flops": 1000 + 10 * gates},

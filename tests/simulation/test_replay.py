@@ -28,7 +28,7 @@ def test_a_replay_is_a_search_of_the_driver():
     assert [str(row.placement) for row in found.evaluations[:7]] == [
         str(mark) for mark in problem.space.baselines.values()
     ]
-    assert all(row.accuracy == problem.observe(row.placement, row.seed) for row in found.evaluations)
+    assert all(row.value == problem.observe(row.placement, row.seed) for row in found.evaluations)
     assert 0 < found.expected_regret < 1
     assert replay(problem, SHORT, sampler="random", seed=1) == found
     assert replay(problem, SHORT, sampler="random", seed=2) != found
@@ -131,7 +131,7 @@ def test_a_benchmark_has_cross_entropies(tmp_path):
     losing = tabular_problem(write_scored_table(tmp_path / "losing", scores, lose=lambda score: 3 - score / 45), seed=0)
     job = Job(placement=losing.space.placement_at(5), seed=1, epochs=3)
     answer = losing.evaluate(job, on_epoch=lambda _: None)
-    assert answer.cross_entropy == pytest.approx(3 - answer.accuracy / 45)
+    assert answer.cross_entropy == pytest.approx(3 - answer.value / 45)
     early = replace(losing, scored=(1,)).evaluate(replace(job, epochs=1), on_epoch=lambda _: None)
     assert early.cross_entropy is None
     plain = tabular_problem(write_scored_table(tmp_path / "plain", scores), seed=0)

@@ -82,11 +82,11 @@ def test_an_evaluation_holds_its_bits_and_an_early_one_does_not():
     job = Job(placement=ONE, seed=2, epochs=100)
     found = problem.evaluate(job, on_epoch=lambda _: None)
     assert found.correct == problem.correct(ONE, 2)
-    assert found.accuracy == found.correct.accuracy == problem.early(ONE, 2, 100)
+    assert found.value == found.correct.accuracy == problem.early(ONE, 2, 100)
     stopped = problem.evaluate(replace(job, epochs=33), on_epoch=lambda _: None)
     assert stopped.correct is None
-    assert stopped.accuracy == pytest.approx(PROBLEM.early(ONE, 2, 33), abs=5.0)
-    assert 5 * stopped.accuracy == pytest.approx(round(5 * stopped.accuracy))
+    assert stopped.value == pytest.approx(PROBLEM.early(ONE, 2, 33), abs=5.0)
+    assert 5 * stopped.value == pytest.approx(round(5 * stopped.value))
     assert PROBLEM.evaluate(job, on_epoch=lambda _: None).correct is None
     assert np.array_equal(problem.truth, PROBLEM.truth)
 

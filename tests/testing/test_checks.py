@@ -86,13 +86,13 @@ def test_an_attachment_of_one_module_is_not_checked_with_gates() -> None:
 
 
 def test_an_evaluator_may_say_which_images_are_right_of_the_validation_images_alone() -> None:
-    curve = ({"epoch": 2, "accuracy": 50.0, "cross_entropy": 1.0, "train_loss": 1.0},)
+    curve = ({"epoch": 2, "value": 50.0, "cross_entropy": 1.0, "train_loss": 1.0},)
 
     def case(images: int | None) -> SimpleNamespace:
         correct = None if images is None else ImageBits.of(np.arange(images) % 2 == 0)
 
         def answer(placement: Placement, seed: int) -> Evaluation:
-            scores = {"accuracy": 50.0, "cross_entropy": 1.0, "correct": correct, "curve": curve}
+            scores = {"value": 50.0, "cross_entropy": 1.0, "correct": correct, "curve": curve}
             return Evaluation(placement=placement, seed=seed, epochs=2, state="complete", **scores)
 
         return SimpleNamespace(name="own", answer=answer)

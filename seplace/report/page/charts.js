@@ -16,8 +16,8 @@ function drawHistory() {
 
 const labelLook = () => ({ bgcolor: color("ink"), bordercolor: color("ink"), font: { color: color("bg"), family: color("sans"), size: 12 } });
 
-const SCORES = { accuracy: "accuracy, %", cross_entropy: "cross-entropy, nats", train_loss: "training loss, nats" };
-const CURVES = { score: "accuracy" };
+const SCORES = { value: "accuracy, %", cross_entropy: "cross-entropy, nats", train_loss: "training loss, nats" };
+const CURVES = { score: "value" };
 
 function drawCurves() {
   const looks = { other: [color("other"), 1, 0.35, "circle"], front: [color("front"), 1.3, 0.85, "circle"], baseline: [color("base"), 1.3, 0.85, "triangle-up"] };

@@ -92,7 +92,7 @@ def page_of(study: Reported) -> Page:
     best = _best(study, plain)
     rules = failure_rules_of(config)
     has_weights = (study.folder / "weights").is_dir()
-    seen = seen_of(study.estimates, study.rows, plain=plain, best=advice.take or best)
+    seen = seen_of(study.estimates, study.rows, study.config.metric, plain=plain, best=advice.take or best)
     others = f" and {len(space.variants)} more" if space.variants else ""
     front = points.front
     baselines = [at for at, name in enumerate(points.columns["baseline"]) if name and at not in front]
@@ -191,7 +191,7 @@ def _label(take: Placement | None, plain: Placement) -> str:
 
 
 def _numbers(study: Reported, points: Points, seen: Seen | None) -> list[tuple[str, str, str]]:
-    complete = sum(row.accuracy is not None for row in study.rows)
+    complete = sum(row.value is not None for row in study.rows)
     trained = sum(n > 0 for n in points.columns["n"]) if points.placement else 0
     space = len(study.config.search_space)
     seeds = max(points.columns["n"], default=0)
@@ -250,7 +250,7 @@ def _trainings(study: Reported) -> dict[str, list[Any]]:
         "placement": [str(row.placement) for row in rows],
         "seed": [row.seed for row in rows],
         "epochs": [row.epochs for row in rows],
-        "accuracy": [rounded(row.accuracy) for row in rows],
+        "accuracy": [rounded(row.value) for row in rows],
         "cross_entropy": [rounded(row.cross_entropy) for row in rows],
         "seconds": [round(row.seconds, 1) for row in rows],
         "device": [row.device for row in rows],

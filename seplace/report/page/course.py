@@ -55,7 +55,7 @@ def curves_of(trainings: Sequence[Evaluation], groups: Mapping[str, str]) -> Cur
 
 
 def _curve(row: Evaluation, groups: Mapping[str, str], *, longest: int) -> dict[str, Any]:
-    points, names = curve_points(row), ("accuracy", "cross_entropy", "train_loss")
+    points, names = curve_points(row), ("value", "cross_entropy", "train_loss")
     return {
         "placement": str(row.placement),
         "seed": row.seed,

@@ -15,6 +15,7 @@ from seplace.results.noise import Components, components, final_scores
 
 if TYPE_CHECKING:
     from seplace.effects.estimates import Estimates
+    from seplace.metric import Metric
     from seplace.placement import Placement
     from seplace.results.evaluation import Evaluation
 
@@ -41,13 +42,13 @@ class Seen:
 
 
 def seen_of(
-    estimates: Estimates | None, rows: Sequence[Evaluation], *, plain: Placement, best: Placement | None
+    estimates: Estimates | None, rows: Sequence[Evaluation], metric: Metric, *, plain: Placement, best: Placement | None
 ) -> Seen | None:
     """Return what a study could see; None before any training is complete."""
     if estimates is None:
         return None
     knows_plain = plain in estimates.position
-    found, residual, shape = _components(rows)
+    found, residual, shape = _components(rows, metric)
     is_compared = knows_plain and best is not None and best in estimates.position and best != plain
     return Seen(
         noise=estimates.posterior.noise_sd,
@@ -61,9 +62,11 @@ def seen_of(
     )
 
 
-def _components(rows: Sequence[Evaluation]) -> tuple[Components | None, Interval | None, tuple[int, int]]:
+def _components(
+    rows: Sequence[Evaluation], metric: Metric
+) -> tuple[Components | None, Interval | None, tuple[int, int]]:
     try:
-        scores = final_scores(rows)
+        scores = final_scores(rows, metric)
     except DataError:
         return None, None, (0, 0)
     found = components(scores)

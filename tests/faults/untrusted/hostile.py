@@ -17,6 +17,7 @@ from seplace.costs.stored import _sum_of
 from seplace.errors import SeplaceError
 from seplace.evaluators.tabular_benchmark import TabularBenchmark
 from seplace.files.check_sums import COLUMNS, row_sum, tables_in
+from seplace.metric import ACCURACY
 from seplace.results.noise import noise_frame
 from seplace.results.pilot import pilot_of
 from seplace.results.tables import to_csv
@@ -141,7 +142,11 @@ def read_all(folder: Path) -> str:
         json.dumps([results.provenance, results.verdict, results.outlook, results.rungs_note, results.test_check])
         for command in (commands.status, commands.front, commands.effects, commands.recommend):
             command(folder)
-        for read in (lambda: results.pick("knee"), lambda: pilot_of(results.rows), lambda: noise_frame(results.rows)):
+        for read in (
+            lambda: results.pick("knee"),
+            lambda: pilot_of(results.rows),
+            lambda: noise_frame(results.rows, ACCURACY),
+        ):
             refusal_of(read)
         TabularBenchmark.load(folder)
     return printed.getvalue()

@@ -124,13 +124,13 @@ def test_trainings_of_evaluators_of_users_own_are_read(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"accuracy": 2**70}, "accuracy"),
-        ({"accuracy": "90"}, "accuracy"),
-        ({"accuracy": None}, "no accuracy in a training that is complete"),
+        ({"value": 2**70}, "value"),
+        ({"value": "90"}, "value"),
+        ({"value": None}, "no value of the metric in a training that is complete"),
         ({"state": "running"}, "state"),
         ({"seed": -1}, "seed"),
         ({"epochs": 1.5}, "epochs"),
-        ({"curve": [{"accuracy": 1.0}]}, "curve.0.epoch|epoch: Field required"),
+        ({"curve": [{"value": 1.0}]}, "curve.0.epoch|epoch: Field required"),
         ({"curve": [[]]}, "curve"),
         ({"costs": {"flops": True}}, "costs"),
         ({"device": ["cpu"]}, "device"),

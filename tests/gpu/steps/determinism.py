@@ -39,9 +39,9 @@ def _twice(setting: Setting, precision: str, name: str) -> None:
         start = time.perf_counter()
         evaluation = evaluator.evaluate(job, on_epoch=lambda _: None)
         seconds.append(time.perf_counter() - start)
-        assert evaluation.accuracy is not None, evaluation.message
+        assert evaluation.value is not None, evaluation.message
         weights.append(read_weights(folder, evaluation))
-        accuracies.append(evaluation.accuracy)
+        accuracies.append(evaluation.value)
     first, *others = weights
     apart = max(float((first[name].double() - other[name].double()).abs().max()) for other in others for name in first)
     setting.note(

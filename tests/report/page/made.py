@@ -97,11 +97,10 @@ def many(source: Path, folder: Path, count: int) -> Path:
             seed=number // len(placements),
             epochs=8,
             state="complete",
-            accuracy=accuracy,
+            value=accuracy,
             cross_entropy=2.0 - accuracy / 100,
             curve=tuple(
-                {"epoch": at, "accuracy": accuracy * at / 8, "cross_entropy": 2.0, "train_loss": 2.0}
-                for at in (3, 6, 8)
+                {"epoch": at, "value": accuracy * at / 8, "cross_entropy": 2.0, "train_loss": 2.0} for at in (3, 6, 8)
             ),
             costs=costs,
             seconds=60.0,

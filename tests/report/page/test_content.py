@@ -158,7 +158,7 @@ def test_curves_of_named_placements_come_first(study) -> None:
     assert [row["group"] for row in found.rows].count("baseline") == 5
     row = next(row for row in found.rows if row["group"] == "baseline")
     assert row["epoch"] == [3, 6, 8]
-    assert len(row["accuracy"]) == 3
+    assert len(row["value"]) == 3
     many = curves_of(study.rows * 2 + [_other(row, number) for number, row in enumerate(study.rows * 4)], {})
     assert len(many.rows) == 240
     assert many.trainings == 87 * 5
@@ -170,7 +170,7 @@ def _other(row: Evaluation, number: int) -> Evaluation:
         seed=1000 + number,
         epochs=8,
         state="complete",
-        accuracy=row.accuracy,
+        value=row.value,
         cross_entropy=1.0,
         curve=row.curve,
     )
@@ -179,7 +179,7 @@ def _other(row: Evaluation, number: int) -> Evaluation:
 def test_trainings_that_stopped_at_a_rung(study) -> None:
     first, second = study.rows[0], study.rows[1]
     rungs = [
-        Evaluation(placement=row.placement, seed=row.seed, epochs=epochs, state="complete", accuracy=50.0)
+        Evaluation(placement=row.placement, seed=row.seed, epochs=epochs, state="complete", value=50.0)
         for row, epochs in ((first, 2), (first, 4), (second, 2))
     ]
     assert stopped_at(rungs, [first]) == [(2, 2, 1), (4, 1, 0)]
