@@ -45,8 +45,10 @@ def image_lines(images: Mapping[str, Any]) -> list[str]:
         each = f"{use['fewest']:,}" if use["fewest"] == use["most"] else f"{use['fewest']:,} to {use['most']:,}"
         lines.append(f"  {split}: {use['images']:,} images, {each} a class{_origin(use)}{_sizes(use)}")
         if use.get("left_out"):
-            lines.append(f"    {use['left_out']:,} more are left out: they cannot be used")
-    lines += [f"  note: {note}" for note in images.get("notes", ())]
+            more, it = ("1 more is", "it") if use["left_out"] == 1 else (f"{use['left_out']:,} more are", "they")
+            lines.append(f"    {more} left out: {it} cannot be used")
+    for note in images.get("notes", ()):
+        lines += f"  note: {note}".replace("\n", "\n  ").split("\n")
     return ["".join(each if each.isprintable() else repr(each)[1:-1] for each in line) for line in lines]
 
 

@@ -107,6 +107,14 @@ def test_names_of_classes_do_not_steer_a_terminal():
     assert lines[-1] == r"  note: x\r"
 
 
+def test_a_list_of_damaged_images_is_indented_below_its_note():
+    use = {"images": 2, "fewest": 1, "most": 1, "place": "train", "is_held_out": False, "left_out": 1}
+    damaged = "left out: 2 images cannot be used:\n  a.png: empty\n  b.png: cut"
+    lines = image_lines({"classes": ["a"], "uses": {"train": use}, "notes": [damaged]})
+    assert lines[2] == "    1 more is left out: it cannot be used"
+    assert lines[-3:] == ["  note: left out: 2 images cannot be used:", "    a.png: empty", "    b.png: cut"]
+
+
 def test_a_plan_says_what_the_data_are_used_for(cli, tmp_path):
     make_folder(tmp_path / "images")
     data = {"name": "image_folder", "root": "images", "image_size": 8, "train_images": None, "validation_images": None}

@@ -79,7 +79,7 @@ def _split(label: str, use: Mapping[str, Any]) -> SplitRow:
     place = use.get("place") or ""
     each = f"{use['fewest']:,}" if use["fewest"] == use["most"] else f"{use['fewest']:,} to {use['most']:,}"
     held_out = f"held out of {place or 'the training split'}" if use.get("is_held_out") else place
-    left_out = f"{use['left_out']:,} left out, they cannot be used" if use.get("left_out") else ""
+    left_out = f"{use['left_out']:,} left out: not usable" if use.get("left_out") else ""
     sizes = ""
     if "smallest" in use:
         smallest, largest = ("×".join(map(str, use[name])) for name in ("smallest", "largest"))
