@@ -1,4 +1,5 @@
 import fcntl
+import gc
 import os
 import random
 import zlib
@@ -14,6 +15,12 @@ from tests.studies import write_study
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Workers of a test run are given a width, though what they print goes to no terminal.
 os.environ.pop("COLUMNS", None)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector a million objects that stay to the end: a tenth of the time went into them."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
