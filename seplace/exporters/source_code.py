@@ -14,6 +14,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 
 from seplace.attachments import ATTACHMENTS
 from seplace.attention import ATTENTION
@@ -213,6 +214,10 @@ def feature_arguments(backbone: Backbone, *, in_channels: int) -> dict[str, tupl
         network = FeatureMaps(
             backbone.build(num_classes=1, in_channels=in_channels), channels=[0] * len(backbone.stages), strides=()
         )
+    for module in list(network.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, nn.BatchNorm2d):  # keeps the shape; without a device torch computes it in Python
+                setattr(module, name, nn.Identity())
     maps = network.eval()(torch.empty(1, in_channels, side, side, device="meta"))
     return {
         "channels": tuple(each.shape[1] for each in maps),
