@@ -1,10 +1,11 @@
-"""Every kind of block with every module at every attachment that it takes: built, trained for a step, exported.
+"""Every kind of block and every module at every attachment that they take: built, trained for a step, exported.
 
 Modules are spread over the blocks of a network, so that a few networks hold all of them. Networks are held narrow, and
 two blocks deep a stage where they are made of equal blocks; entries that are only deeper or wider than another have one
 network of their full depth, with a choice a stage, and entries whose blocks differ from another's by a stride or by
 groups have one network an attachment. What a network runs is that of its blocks at an attachment and that of a module
-at one, so each of these pairs is counted once. Counts of full depth and width: tests/bench/test_published.py.
+at one, so the short form has each of these pairs once, and the long form every module in every kind of block. Counts
+of full depth and width: tests/bench/test_published.py.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ def networks_of(name: str, attachment: str) -> tuple[Backbone, list[Placement]]:
 
 
 @functools.cache
-def counted() -> set[tuple[str, Placement]]:
+def of_the_short_form() -> set[tuple[str, Placement]]:
     """The first network of a backbone at an attachment, and the first that holds a module at an attachment."""
     chosen, seen = set(), set()
     for name, attachment in (case.values for case in CASES):
@@ -120,7 +121,7 @@ def counted() -> set[tuple[str, Placement]]:
     return chosen
 
 
-def check(backbone: Backbone, placement: Placement, *, is_counted: bool) -> None:
+def check(backbone: Backbone, placement: Placement, *, is_counted: bool = True) -> None:
     gate = GateOptions(init="paper")
     network = build(backbone, placement, gate=gate, num_classes=3, in_channels=3, seed=0)
     called: set[nn.Module] = set()
@@ -155,7 +156,17 @@ def check(backbone: Backbone, placement: Placement, *, is_counted: bool) -> None
 def test_it_builds_trains_is_counted_and_is_exported(name: str, attachment: str) -> None:
     backbone, placements = networks_of(name, attachment)
     for placement in placements:
-        check(backbone, placement, is_counted=(name, placement) in counted())
+        if (name, placement) in of_the_short_form():
+            check(backbone, placement)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("name", "attachment"), CASES)
+def test_every_module_does_so_in_every_block(name: str, attachment: str) -> None:
+    backbone, placements = networks_of(name, attachment)
+    for placement in placements:
+        if (name, placement) not in of_the_short_form():
+            check(backbone, placement, is_counted=False)
 
 
 @pytest.mark.parametrize("name", sorted({*ONLY_DEEPER, "preact_resnet110", "preact_resnet164", "inception_resnet_v2"}))
@@ -172,10 +183,10 @@ def test_it_does_so_at_its_full_depth(name: str) -> None:
 def test_the_attention_of_its_own_paper(name: str) -> None:
     backbone = narrow(name)
     choices = (StageChoice("native" if unit.has_native_gate else "none") for unit in backbone.units)
-    check(backbone, Placement(tuple(choices)), is_counted=True)
+    check(backbone, Placement(tuple(choices)))
 
 
 def test_every_module_is_counted_at_every_attachment_somewhere() -> None:
-    placed = {(choice.name, choice.attachment) for _, placement in counted() for choice in placement.choices}
+    placed = {(choice.name, choice.attachment) for _, placement in of_the_short_form() for choice in placement.choices}
     allowed = {(name, at) for name, at in itertools.product(MODULES, ATTACHMENTS) if takes(name, at)}
     assert allowed <= placed
