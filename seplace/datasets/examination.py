@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from seplace.datasets.decoding import channels_of, in_threads, opened_image, orientation_of, upright
+from seplace.datasets.decoding import TURNED, channels_of, in_threads, opened_image, orientation_of, upright
 from seplace.datasets.image_folder import FolderImages
 from seplace.datasets.raw_set import ArrayImages, EncodedImages, Images
 from seplace.errors import DamagedImages
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 _READ_TOGETHER = 4096
 _TAIL = 64
-_TURNED = frozenset({5, 6, 7, 8})
-"""EXIF orientations that swap width and height."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -68,6 +66,14 @@ def has_color(images: Images, rows: NDArray[np.int64]) -> bool:
     return not isinstance(images, ArrayImages) and bool(examine(images, whole=False).in_color[rows].any())
 
 
+def have_other_sizes(images: EncodedImages, rows: NDArray[np.int64], side: int) -> bool:
+    """Return whether an image at `rows` is not a square with this side, by its header; damaged ones do not count."""
+    in_color, sizes = np.zeros(len(rows), dtype=np.bool_), np.zeros((len(rows), 2), dtype=np.int64)
+    damaged: dict[int, str] = {}
+    _examine_some(images.read(rows), 0, whole=False, in_color=in_color, sizes=sizes, damaged=damaged)
+    return bool((np.delete(sizes, list(damaged), axis=0) != side).any())
+
+
 def not_files(images: Images) -> tuple[str, ...]:
     """Name what is listed among the image files of a split and is no file."""
     if not isinstance(images, FolderImages):
@@ -107,7 +113,7 @@ def _look_at(source: bytes | str, *, whole: bool) -> tuple[int, int, int]:
         width, height = image.size
         # Pillow swaps those of a TIFF itself; EXIF data behind the pixels of a PNG are not searched for.
         has_orientation = image.format != "TIFF" and (image.format != "PNG" or "exif" in image.info)
-        is_turned = has_orientation and orientation_of(image) in _TURNED
+        is_turned = has_orientation and orientation_of(image) in TURNED
         return (channels, height, width) if is_turned else (channels, width, height)
 
 

@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seplace.datasets.raw_set import RawSet, required_folder
+from seplace.datasets.raw_set import Images, RawSet, required_folder
 from seplace.errors import DataError, MissingPackage
+from seplace.machine import available_bytes
 
 _IMAGE_COLUMNS = ("img", "image")
 _VALIDATION_NAMES = ("validation", "val", "valid", "dev")
@@ -66,6 +67,23 @@ class ParquetImages:
         """Return the file of an image and its row in the file, from 0."""
         file = int(np.searchsorted(self.starts, index, side="right")) - 1
         return f"{self.files[file]}: row {index - self.starts[file]}"
+
+
+def refuse_what_does_not_fit(images: Images, rows: NDArray[np.int64]) -> None:
+    """Raise DataError where the files of images at `rows` are larger than the memory: their bytes are read at once.
+
+    Rows of a Parquet file cannot be read one by one in a random order; those of a folder of images are.
+    """
+    if not isinstance(images, ParquetImages) or not len(rows):
+        return
+    size = sum(file.stat().st_size for file in images.files) * len(rows) // len(images.labels)
+    free = available_bytes()
+    if free is not None and size > free:
+        raise DataError(
+            f"{images.files[0].parent}: {len(rows):,} images take {size / 1e9:.1f} GB as they are in the files, which "
+            f"are held in memory, and {free / 1e9:.1f} GB are free: unpack them into a folder and use image_folder, or "
+            "take fewer with train_images"
+        )
 
 
 def image_parquet(root: Path | None) -> RawSet:

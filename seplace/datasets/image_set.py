@@ -7,85 +7,39 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seplace.datasets.decoding import decode_images
-from seplace.datasets.examination import examine_what_fits, has_color, not_files
+from seplace.datasets.examination import examine_what_fits, has_color, have_other_sizes, not_files
+from seplace.datasets.image_parquet import refuse_what_does_not_fit
 from seplace.datasets.opening import open_raw_set
 from seplace.datasets.partition import check_classes, split_rows
+from seplace.datasets.pixel_noise import PixelNoise
 from seplace.datasets.preprocessing import Resampling
 from seplace.datasets.raw_set import ArrayImages, EncodedImages, Images
+from seplace.datasets.streamed_images import JoinedImages, StreamedImages
 from seplace.errors import DamagedImages, DataError, InputError, MissingTestSplit
 from seplace.seeds import derive_seed
 
+InMemory = Literal["auto"] | bool
+"""Whether images are decoded once and held in memory, or in each epoch."""
+
 MEMORY_LIMIT = 4 * 2**30
+"""The bytes of pixels up to which every image of a split is decoded, and measured, before the first training. It is the
+same on every machine, since the mean that is subtracted depends on it."""
 _PROBED_IMAGES = 256
 _MEASURED_IMAGES = 4096
-
-
-@dataclass(frozen=True, eq=False)
-class OnDemandImages:
-    """The images of a split that is too large for the memory: each batch is decoded when it is requested."""
-
-    encoded: EncodedImages
-    indices: NDArray[np.int64]
-    sources: tuple[bytes | str, ...] = field(repr=False)
-    channels: int
-    image_size: int
-    noise: PixelNoise
-
-    @property
-    def shape(self) -> tuple[int, int, int, int]:
-        """(N, C, H, W), as for an array."""
-        return len(self), self.channels, self.image_size, self.image_size
-
-    def __len__(self) -> int:
-        return len(self.sources)
-
-    def batch(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Decode the images at `indices` into (B, C, H, W); raises DataError where one cannot be decoded."""
-        rows = self.indices[indices]
-        pixels = decode_images(
-            [self.sources[index] for index in indices.tolist()],
-            where=lambda position: self.encoded.where(int(rows[position])),
-            image_size=self.image_size,
-            channels=self.channels,
-        )
-        return self.noise.added(pixels, rows)
-
-
-@dataclass(frozen=True, eq=False)
-class JoinedImages:
-    """The images of two splits, one after the other; at least one split is decoded when it is requested."""
-
-    first: Split
-    second: Split
-
-    @property
-    def shape(self) -> tuple[int, int, int, int]:
-        """(N, C, H, W), as for an array."""
-        _, channels, height, width = self.first.images.shape
-        return len(self), channels, height, width
-
-    def __len__(self) -> int:
-        return len(self.first) + len(self.second)
-
-    def batch(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return the images at `indices`, (B, C, H, W)."""
-        pixels = np.empty((len(indices), *self.shape[1:]), dtype=np.uint8)
-        is_second = indices >= len(self.first)
-        pixels[~is_second] = self.first.batch(indices[~is_second])
-        pixels[is_second] = self.second.batch(indices[is_second] - len(self.first))
-        return pixels
+_DECODED_TOGETHER = 256
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
     """Images (N, C, H, W) of uint8 and labels (N,) of int64."""
 
-    images: NDArray[np.uint8] | OnDemandImages | JoinedImages
+    images: NDArray[np.uint8] | StreamedImages | JoinedImages
     labels: NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -96,7 +50,9 @@ class Split:
         labels = np.concatenate([self.labels, other.labels])
         if isinstance(self.images, np.ndarray) and isinstance(other.images, np.ndarray):
             return Split(np.concatenate([self.images, other.images]), labels)
-        return Split(JoinedImages(self, other), labels)
+        assert isinstance(self.images, StreamedImages)  # one set is either in memory or not
+        assert isinstance(other.images, StreamedImages)
+        return Split(JoinedImages(self.images, other.images), labels)
 
     def batch(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return the images at `indices`, (B, C, H, W)."""
@@ -135,28 +91,6 @@ class ImageSet:
         return self.open_test()
 
 
-@dataclass(frozen=True)
-class PixelNoise:
-    """Gaussian noise that depends only on the key and on the row of an image in its published split."""
-
-    std: float
-    """In units of the full range, before clipping."""
-    key: int
-
-    def added(self, pixels: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return `pixels` (N, C, H, W) of the images at `rows` (N,) with noise; with std 0 the same array."""
-        if not self.std:
-            return pixels
-        noisy = np.empty_like(pixels)
-        for position, row in enumerate(rows.tolist()):
-            random = np.random.Generator(np.random.Philox(key=self.key, counter=[0, 0, 0, row]))
-            noise = random.standard_normal(pixels.shape[1:], dtype=np.float32)
-            noise *= 255 * self.std
-            noise += pixels[position]
-            noisy[position] = np.clip(np.rint(noise, out=noise), 0, 255, out=noise)
-        return noisy
-
-
 def load_image_set(
     name: str,
     *,
@@ -167,7 +101,9 @@ def load_image_set(
     noise: float,
     seed: int,
     skip_damaged: bool = False,
+    in_memory: InMemory = "auto",
     memory_limit: int = MEMORY_LIMIT,
+    crops_files: bool = False,
 ) -> ImageSet:
     """Load a data set and prepare it for training.
 
@@ -183,9 +119,11 @@ def load_image_set(
             same whenever it is read.
         seed: The seed of the split, the subset and the noise.
         skip_damaged: Whether images that cannot be used are left out before the split.
-        memory_limit: The bytes that the pixels of a split may take. The images of a split within it are decoded here,
-            so that damage is found before training. A larger split is decoded batch by batch, and its statistics are
-            those of an evenly spaced sample.
+        in_memory: Whether the pixels are decoded once and held in memory. False decodes image files again in each
+            epoch; `auto` does so where it must, by the next two. Neither changes a pixel, but that of random crops.
+        memory_limit: The bytes that the pixels of training and validation may take in memory, with `auto`.
+        crops_files: Whether training takes random crops, which are those of the whole files where `auto` finds images
+            larger than `image_size`.
 
     Raises:
         InputError: The numbers do not fit the data set.
@@ -201,9 +139,9 @@ def load_image_set(
             f"data set {name} has no validation split of its own: say with validation_images how many training images "
             "are held out"
         )
-    prepare = _Preparation(
-        name=name, image_size=image_size, noise=noise, seed=seed, memory_limit=memory_limit, skip_damaged=skip_damaged
-    )
+    if in_memory is False and isinstance(raw.train, ArrayImages):
+        raise InputError(f"data set {name}: its images are arrays, which are in memory; in_memory: false is for files")
+    prepare = _Preparation(name=name, image_size=image_size, noise=noise, seed=seed, skip_damaged=skip_damaged)
     train_rows, validation_rows = split_rows(
         raw,
         prepare.usable_rows(raw.train, channels=None),
@@ -212,19 +150,30 @@ def load_image_set(
         validation_images=validation_images,
         seed=seed,
     )
-    train = prepare.split(raw.train, train_rows, stream="train", shape=None)
+    opened = {} if validation_images is not None else {"validation": openers["validation"]()}
+    validation_count = len(validation_rows) + sum(len(images.labels) for images in opened.values())
+    is_streamed = (
+        prepare.is_streamed(
+            raw.train, train_rows, more=validation_count, memory_limit=memory_limit, crops_files=crops_files
+        )
+        if in_memory == "auto"
+        else not in_memory
+    )
+    train = prepare.split(raw.train, train_rows, stream="train", shape=None, is_streamed=is_streamed)
     channels, height, width = train.images.shape[1:]
     if height != width:
         raise InputError(f"data set {name}: its images are {width}x{height}, not square: give an image_size")
     if channels == 1 and has_color(raw.train, np.concatenate([train_rows, validation_rows])):
         channels = 3  # though the images in `train` happen to be gray
-        train = prepare.split(raw.train, train_rows, stream="train", shape=(channels, height))
+        shape = (channels, height)
+        train = prepare.split(raw.train, train_rows, stream="train", shape=shape, is_streamed=is_streamed)
 
     def open_split(stream: str) -> Split:
-        images = openers[stream]()
+        images = opened[stream] if stream in opened else openers[stream]()
         check_classes(images.labels, raw.classes, what=f"data set {name}: the {stream} split")
         rows = prepare.usable_rows(images, channels=channels)
-        return prepare.split(images, rows, stream=stream, shape=(channels, height))
+        streams = is_streamed or (in_memory == "auto" and len(rows) * 3 * height**2 > memory_limit)
+        return prepare.split(images, rows, stream=stream, shape=(channels, height), is_streamed=streams)
 
     def open_test() -> Split:
         if "test" not in openers:
@@ -234,9 +183,11 @@ def load_image_set(
     if validation_images is None:
         validation = open_split("validation")
     else:
-        validation = prepare.split(raw.train, validation_rows, stream="validation", shape=(channels, height))
+        validation = prepare.split(
+            raw.train, validation_rows, stream="validation", shape=(channels, height), is_streamed=is_streamed
+        )
 
-    mean, std = _moments(train)
+    mean, std = _moments(train, is_of_files=not isinstance(raw.train, ArrayImages))
     return ImageSet(
         name=name,
         classes=raw.classes,
@@ -272,7 +223,6 @@ class _Preparation:
     image_size: int | None
     noise: float
     seed: int
-    memory_limit: int
     skip_damaged: bool
 
     def usable_rows(self, images: Images, *, channels: int | None) -> NDArray[np.int64]:
@@ -284,7 +234,22 @@ class _Preparation:
             raise DamagedImages(no_files)
         if not self.skip_damaged or isinstance(images, ArrayImages):
             return np.arange(len(images.labels))
-        return examine_what_fits(images, image_size=self.image_size, memory_limit=self.memory_limit).usable_as(channels)
+        return examine_what_fits(images, image_size=self.image_size, memory_limit=MEMORY_LIMIT).usable_as(channels)
+
+    def is_streamed(
+        self, images: Images, rows: NDArray[np.int64], *, more: int, memory_limit: int, crops_files: bool
+    ) -> bool:
+        """Return whether the images at `rows` and `more` others are not to be held in memory."""
+        if isinstance(images, ArrayImages):
+            return False
+        height, width = self._decoded(images, rows[:1], channels=None).shape[2:]
+        if (len(rows) + more) * 3 * height * width > memory_limit:
+            return True
+        return crops_files and self._are_larger(images, rows, height)
+
+    def _are_larger(self, images: EncodedImages, rows: NDArray[np.int64], side: int) -> bool:
+        """Return whether some of the first images that are looked at have other sides; the same on every machine."""
+        return have_other_sizes(images, rows[_evenly_spaced(len(rows), _PROBED_IMAGES)], side)
 
     def split(
         self,
@@ -293,6 +258,7 @@ class _Preparation:
         *,
         stream: str,
         shape: tuple[int, int] | None,
+        is_streamed: bool,
     ) -> Split:
         """Prepare the images at `rows`; `shape` is (channels, side) of the training split, None for itself."""
         noise = PixelNoise(self.noise, derive_seed(self.seed, "noise", stream))
@@ -300,13 +266,12 @@ class _Preparation:
         channels, side = shape or (None, self.image_size)
         if isinstance(images, ArrayImages):
             pixels = resized(images.pixels[rows], self.image_size)
+        elif is_streamed:
+            return Split(self._streamed(images, rows, noise=noise, shape=shape, is_train=stream == "train"), labels)
         elif not len(rows):
             pixels = np.empty((0, channels or 1, side or 1, side or 1), dtype=np.uint8)
         else:
-            decoded = self._decode(images, rows, noise=noise, channels=channels)
-            if isinstance(decoded, OnDemandImages):
-                return Split(decoded, labels)
-            pixels = decoded
+            pixels = self._decoded(images, rows, channels=channels)
         if shape is not None and pixels.shape[1:] != (channels, side, side):
             raise DataError(
                 f"data set {self.name}: images of {stream} have the shape (C, H, W) {pixels.shape[1:]}, "
@@ -314,25 +279,52 @@ class _Preparation:
             )
         return Split(noise.added(pixels, rows), labels)
 
-    def _decode(
-        self, images: EncodedImages, rows: NDArray[np.int64], *, noise: PixelNoise, channels: int | None
-    ) -> NDArray[np.uint8] | OnDemandImages:
-        def decode(positions: NDArray[np.int64], channels: int | None) -> NDArray[np.uint8]:
-            return decode_images(
-                [sources[position] for position in positions.tolist()],
-                where=lambda position: images.where(int(rows[positions[position]])),
-                image_size=self.image_size,
-                channels=channels,
-            )
+    def _streamed(
+        self,
+        images: EncodedImages,
+        rows: NDArray[np.int64],
+        *,
+        noise: PixelNoise,
+        shape: tuple[int, int] | None,
+        is_train: bool,
+    ) -> StreamedImages:
+        """Return images that are decoded when they are needed.
 
-        sources = images.read(rows)
-        height, width = decode(np.arange(1), None).shape[2:]
-        if len(rows) * 3 * height * width <= self.memory_limit:
-            return decode(np.arange(len(rows)), channels)
-        if self.image_size is None and height != width:
-            raise InputError(f"data set {self.name}: its images are {width}x{height}, not square: give an image_size")
-        probe = decode(_evenly_spaced(len(rows), _PROBED_IMAGES), channels)
-        return OnDemandImages(images, rows, tuple(sources), probe.shape[1], height, noise)
+        Raises DamagedImages where all images of a split are examined. Those of a training split are where its mean is
+        measured.
+        """
+        channels, side = shape or (3, 0)
+        if len(rows):
+            probe = self._decoded(images, rows[_evenly_spaced(len(rows), _PROBED_IMAGES)], channels=None)
+            height, width = probe.shape[2:]
+            channels, side = shape or (probe.shape[1], height)
+            if height != width or height != side:
+                raise InputError(
+                    f"data set {self.name}: its images are {width}x{height}, not square or not all alike: give an "
+                    "image_size"
+                )
+        refuse_what_does_not_fit(images, rows)
+        streamed = StreamedImages(
+            encoded=images,
+            indices=rows,
+            sources=tuple(images.read(rows)),
+            channels=channels,
+            image_size=side,
+            noise=noise,
+            are_larger=self._are_larger(images, rows, side),
+        )
+        if not is_train and len(rows) * 3 * side**2 <= MEMORY_LIMIT:
+            for start in range(0, len(rows), _DECODED_TOGETHER):
+                streamed.batch(np.arange(start, min(start + _DECODED_TOGETHER, len(rows))))
+        return streamed
+
+    def _decoded(self, images: EncodedImages, rows: NDArray[np.int64], *, channels: int | None) -> NDArray[np.uint8]:
+        return decode_images(
+            images.read(rows),
+            where=lambda position: images.where(int(rows[position])),
+            image_size=self.image_size,
+            channels=channels,
+        )
 
 
 def resized(pixels: NDArray[np.uint8], image_size: int | None) -> NDArray[np.uint8]:
@@ -358,15 +350,18 @@ def _evenly_spaced(count: int, wanted: int) -> NDArray[np.int64]:
     return np.linspace(0, count - 1, min(count, wanted)).astype(np.int64)
 
 
-def _moments(split: Split) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and standard deviation of each channel for pixels in 0 … 1, from exact integer sums."""
-    on_demand = isinstance(split.images, OnDemandImages)
-    rows = _evenly_spaced(len(split), _MEASURED_IMAGES) if on_demand else np.arange(len(split))
+def _moments(split: Split, *, is_of_files: bool) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and standard deviation of each channel for pixels in 0 … 1, from exact integer sums.
+
+    They are those of a sample where images that are decoded from files take more than MEMORY_LIMIT, in memory or not.
+    """
     channels, height, width = split.images.shape[1:]
+    is_sample = is_of_files and len(split) * 3 * height * width > MEMORY_LIMIT
+    rows = _evenly_spaced(len(split), _MEASURED_IMAGES) if is_sample else np.arange(len(split))
     total = np.zeros(channels, dtype=np.uint64)
     squares = np.zeros(channels, dtype=np.uint64)
-    for start in range(0, len(rows), 256):
-        pixels = split.batch(rows[start : start + 256]).astype(np.uint16)
+    for start in range(0, len(rows), _DECODED_TOGETHER):
+        pixels = split.batch(rows[start : start + _DECODED_TOGETHER]).astype(np.uint16)
         total += pixels.sum(axis=(0, 2, 3), dtype=np.uint64)
         squares += (pixels * pixels).sum(axis=(0, 2, 3), dtype=np.uint64)
     count = len(rows) * height * width

@@ -1,5 +1,7 @@
 """Batches of a split: the images are on the device as uint8, and a batch takes a few operations.
 
+Images that are not held in memory are decoded ahead, batch by batch (`decode_ahead`), and then go the same way.
+
 A crop gathers rows: windows of one row's length at every offset of the flattened, padded images are an overlapping view
 (`unfold`), and `index_select` copies the rows of a batch from it, several times faster than indexing pixels. All random
 numbers are drawn on the CPU from the seed and the epoch alone, so that a resumed training and a training on another
@@ -10,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -19,6 +22,8 @@ from torch import Tensor
 
 from seplace.datasets.augmentation import Augmentation, RandAugment, RandomResizedCrop
 from seplace.datasets.crop_boxes import BOX_NUMBERS, crop_boxes
+from seplace.datasets.decode_ahead import DecodeAhead, Wanted
+from seplace.datasets.decoding import decode_threads
 from seplace.datasets.image_set import Split
 from seplace.datasets.mixing import BatchMixer
 from seplace.datasets.randaugment import randaugmented
@@ -27,7 +32,29 @@ from seplace.datasets.uniforms import Uniforms
 from seplace.errors import InputError
 from seplace.seeds import derive_seed
 
-__all__ = ["Augmentation", "BatchLoader"]
+__all__ = ["Augmentation", "BatchLoader", "Shard"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shard:
+    """The part of each batch that one of several processes takes; together they take what a single one would.
+
+    Mixup and CutMix mix the images of a part.
+    """
+
+    rank: int
+    ranks: int
+    """The number of processes."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rank < self.ranks:
+            raise InputError(f"the rank of a shard is from 0 to {self.ranks - 1}, got {self.rank}")
+
+    def part_of(self, start: int, stop: int) -> slice:
+        """Return this part of the positions of a batch."""
+        count = stop - start
+        first, last = (start + count * rank // self.ranks for rank in (self.rank, self.rank + 1))
+        return slice(first, last)
 
 
 class BatchLoader:
@@ -37,7 +64,11 @@ class BatchLoader:
 
     With a `shuffle_seed` (training) each epoch has its own order and augmentation, and the last partial batch is
     dropped; raises InputError for a set smaller than a batch. Without it, all images come in order and without
-    augmentation. The same epoch gives the same batches again.
+    augmentation. The same epoch gives the same batches again. With a `shard` they are the parts of one process; a batch
+    of an evaluation that has no image for it is left out.
+
+    Images that are not in memory are decoded by threads, which end with an evaluation, and those of a training with
+    `close`, or the `with` block of the loader.
     """
 
     def __init__(
@@ -52,6 +83,7 @@ class BatchLoader:
         shuffle_seed: int | None,
         memory_format: torch.memory_format,
         classes: int | None = None,
+        shard: Shard | None = None,
     ) -> None:
         count, channels, height, width = split.images.shape
         if batch_size < 1:
@@ -62,6 +94,9 @@ class BatchLoader:
             raise InputError(f"the batch size {batch_size} is larger than the set of {count} images")
         if shuffle_seed is None and augmentation is not None:
             raise InputError("augmentation needs a shuffle_seed")
+        self._shard = shard or Shard(rank=0, ranks=1)
+        if shuffle_seed is not None and batch_size % self._shard.ranks:
+            raise InputError(f"a batch of {batch_size} images has no equal parts for {self._shard.ranks} processes")
         if memory_format not in (torch.contiguous_format, torch.channels_last):
             raise InputError(f"the memory format is contiguous or channels_last, got {memory_format}")
         self.batch_size = batch_size
@@ -79,16 +114,42 @@ class BatchLoader:
         self._scale = self._as_row(1 / (255 * deviation))
         self._shift = self._as_row(-average / deviation)
         self._padding_color = (average * 255).round().to(torch.uint8)
-        self._split = split
         self._labels = torch.from_numpy(split.labels).to(device)
         self._stored: Tensor | None = None
+        self._ahead: DecodeAhead | None = None
+        self._crops_files = False
+        """Whether random resized crops are taken while files are decoded, and not from tensors."""
         if isinstance(split.images, np.ndarray):
             self._stored = self._laid_out(torch.from_numpy(split.images))
+        else:
+            crop = self._augmentation.random_resized_crop
+            self._crops_files = crop is not None and split.images.are_larger
+            self._ahead = DecodeAhead(
+                split.images,
+                self._wanted,
+                batches=len(self),
+                batch_size=-(-batch_size // self._shard.ranks),
+                device=device,
+                threads=decode_threads(),
+                crop=crop,
+                is_endless=shuffle_seed is not None,
+            )
 
     def __len__(self) -> int:
-        if self._shuffle_seed is None:
-            return -(-self._count // self.batch_size)
-        return self._count // self.batch_size
+        return len(self._parts())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all threads that decode; the loader can be used again."""
+        if self._ahead is not None:
+            self._ahead.close()
 
     def set_epoch(self, epoch: int) -> None:
         """Set the epoch of the next iteration."""
@@ -104,37 +165,65 @@ class BatchLoader:
             epoch=self._epoch,
             augmentation=self._augmentation,
             shape=self._shape,
-        )
-        on_device = draws.to(self._device)
-        for start in range(0, len(self) * self.batch_size, self.batch_size):
-            batch = slice(start, start + self.batch_size)
-            rows = on_device.order[batch]
-            if self._stored is None:
-                stored, places = self._decoded(draws.order[batch]), self._range(self.batch_size)
-            else:
-                stored, places = self._stored, rows
-            images = self._cropped(stored, places, on_device, batch)
-            positions = np.arange(start, start + self.batch_size)
-            if self._augmentation.random_resized_crop is not None:
+        ).to(self._device)
+        for batch, stored, places in self._stored_parts(draws.order):
+            images = self._cropped(stored, places, draws, batch)
+            positions = np.arange(batch.start, batch.stop)
+            if self._augmentation.random_resized_crop is not None and not self._crops_files:
                 images = self._random_parts(images, positions, crop=self._augmentation.random_resized_crop)
             if self._augmentation.flip:
-                images = self._flipped(images, on_device.flip[batch])
+                images = self._flipped(images, draws.flip[batch])
             if self._augmentation.randaugment is not None:
                 images = self._randaugmented(images, positions, options=self._augmentation.randaugment)
             images = self._normalized(images)
             if self._augmentation.cutout:
-                images = self._cut_out(images, on_device, batch)
-            finished, labels = self._as_batch(images), self._labels.index_select(0, rows)
+                images = self._cut_out(images, draws, batch)
+            finished, labels = self._as_batch(images), self._labels.index_select(0, draws.order[batch])
             if self._mixer is not None:
-                number = start // self.batch_size
+                number = batch.start // self.batch_size
                 finished, labels = self._mixer.mixed(finished, labels, epoch=self._epoch, number=number)
             yield finished, labels
 
     def _in_order(self) -> Iterator[tuple[Tensor, Tensor]]:
-        for start in range(0, self._count, self.batch_size):
-            stop = min(start + self.batch_size, self._count)
-            images = self._decoded(torch.arange(start, stop)) if self._stored is None else self._stored[start:stop]
-            yield self._as_batch(self._normalized(images)), self._labels[start:stop]
+        if self._ahead is None:
+            assert self._stored is not None
+            for part in self._parts():
+                yield self._as_batch(self._normalized(self._stored[part])), self._labels[part]
+            return
+        for part, decoded in zip(self._parts(), self._ahead.batches(0), strict=True):
+            yield self._as_batch(self._normalized(self._laid_out(decoded.permute(0, 3, 1, 2)))), self._labels[part]
+
+    def _parts(self) -> list[slice]:
+        """Return the positions of each batch in the order of an epoch, of this shard."""
+        count = self._count
+        if self._shuffle_seed is not None:
+            count -= count % self.batch_size
+        starts = range(0, count, self.batch_size)
+        parts = (self._shard.part_of(start, min(start + self.batch_size, count)) for start in starts)
+        return [part for part in parts if part.start < part.stop]
+
+    def _stored_parts(self, order: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
+        """Yield for each batch its positions, the images that have it, laid out, and its places in these."""
+        if self._ahead is None:
+            assert self._stored is not None
+            for part in self._parts():
+                yield part, self._stored, order[part]
+            return
+        for part, decoded in zip(self._parts(), self._ahead.batches(self._epoch), strict=True):
+            yield part, self._laid_out(decoded.permute(0, 3, 1, 2)), self._range(len(decoded))
+
+    def _wanted(self, epoch: int) -> Iterator[Wanted]:
+        """Yield the images of each batch that is decoded."""
+        seed = self._shuffle_seed
+        if seed is None:
+            for part in self._parts():
+                yield Wanted(np.arange(part.start, part.stop))
+            return
+        order = _order(self._count, seed=seed, epoch=epoch).numpy()
+        uniforms = Uniforms(seed=seed, purpose="crop", epoch=epoch, shape=BOX_NUMBERS)
+        for part in self._parts():
+            numbers = uniforms.at(np.arange(part.start, part.stop)) if self._crops_files else None
+            yield Wanted(order[part], numbers)
 
     def _as_row(self, per_channel: Tensor) -> Tensor:
         _, height, width = self._shape
@@ -169,9 +258,6 @@ class BatchLoader:
         )
         inner.copy_(images)
         return padded
-
-    def _decoded(self, rows: Tensor) -> Tensor:
-        return self._laid_out(torch.from_numpy(self._split.batch(rows.numpy())))
 
     def _range(self, count: int) -> Tensor:
         return torch.arange(count, device=self._device)
@@ -260,11 +346,10 @@ class _EpochDraws:
     @classmethod
     def of(cls, count: int, *, seed: int, epoch: int, augmentation: Augmentation, shape: tuple[int, int, int]) -> Self:
         """Draw the numbers of an epoch, also those of augmentations that are off, so that the others do not change."""
-        order = torch.Generator().manual_seed(derive_seed(seed, "order", epoch))
         random = torch.Generator().manual_seed(derive_seed(seed, "augment", epoch))
         offsets = 2 * augmentation.crop_padding + 1
         return cls(
-            order=torch.randperm(count, generator=order),
+            order=_order(count, seed=seed, epoch=epoch),
             top=torch.randint(offsets, (count,), generator=random),
             left=torch.randint(offsets, (count,), generator=random),
             flip=torch.randint(2, (count,), generator=random),
@@ -274,3 +359,7 @@ class _EpochDraws:
 
     def to(self, device: torch.device) -> Self:
         return type(self)(**{name: values.to(device) for name, values in vars(self).items()})
+
+
+def _order(count: int, *, seed: int, epoch: int) -> Tensor:
+    return torch.randperm(count, generator=torch.Generator().manual_seed(derive_seed(seed, "order", epoch)))

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from seplace.costs.table import CostTable
+from seplace.datasets.decoding import use_threads
 from seplace.errors import TrainingFailed, UserCodeError
 from seplace.evaluators.stepping import Window, train_in_windows
 from seplace.evaluators.study_costs import count_costs, time_placements
@@ -33,6 +34,8 @@ from seplace.training.score import Score, measure_score
 def make(config: StudyConfig, folder: Path, *, worker: int) -> StandAlone:
     """Return the evaluator of a worker on its device; sets torch's threads and its GPU for this whole process."""
     torch.set_num_threads(config.run.threads)
+    if config.run.decode_threads is not None:
+        use_threads(config.run.decode_threads)
     device = resolve_device(config.run.accelerator, worker)
     use_device(torch.device(device))
     return StandAlone(config, folder, device=device)
@@ -111,11 +114,14 @@ class StandAlone:
             versions=versions(*(["kornia"] if recipe.randaugment is not None else [])),
         )
         try:
-            with self.networks.user_errors_in(job.placement, "code of your own failed"):
+            with (
+                self.networks.user_errors_in(job.placement, "code of your own failed"),
+                self.networks.training_batches(seed=job.seed) as batches,
+            ):
                 network, curve = train(
                     self.networks.trainable(job.placement, seed=job.seed),
                     recipe=recipe,
-                    batches=self.networks.training_batches(seed=job.seed),
+                    batches=batches,
                     validation=self.networks.validation_batches,
                     device=self.networks.device,
                     checkpoint=checkpoint,

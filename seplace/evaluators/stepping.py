@@ -104,23 +104,21 @@ def train_in_windows(
     if not trainable_parameters(network):
         return
     recipe = networks.config.training
-    train(
-        network,
-        recipe=recipe.model_copy(
-            update={
-                "learning_rate": min(recipe.learning_rate, 1e-6),
-                "schedule": "cosine",
-                "warmup_epochs": 0,
-                "compile": False,
-            }
-        ),
-        batches=WindowedBatches(
-            networks.training_batches(seed=0), next_window=next_window, on_window=on_window, device=networks.device
-        ),
-        validation=[],
-        device=networks.device,
-        checkpoint=None,
-        on_epoch=lambda _epoch: None,
-        until=1,
-        scored=(),
-    )
+    gentle = {
+        "learning_rate": min(recipe.learning_rate, 1e-6),
+        "schedule": "cosine",
+        "warmup_epochs": 0,
+        "compile": False,
+    }
+    with networks.training_batches(seed=0) as batches:
+        train(
+            network,
+            recipe=recipe.model_copy(update=gentle),
+            batches=WindowedBatches(batches, next_window=next_window, on_window=on_window, device=networks.device),
+            validation=[],
+            device=networks.device,
+            checkpoint=None,
+            on_epoch=lambda _epoch: None,
+            until=1,
+            scored=(),
+        )

@@ -6,26 +6,31 @@ from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from seplace.datasets import DATASETS
-from seplace.datasets.image_set import ImageSet, Split, load_image_set
+from seplace.datasets.image_set import MEMORY_LIMIT, ImageSet, Split, load_image_set
 from seplace.datasets.loader import Augmentation, BatchLoader
 from seplace.datasets.randaugment import need_kornia
 from seplace.errors import DamagedImages, DataError
 from seplace.evaluators.data_look import look_at_study
 from seplace.evaluators.new_parts import new_modules
 from seplace.freezing import freeze_backbone
+from seplace.machine import available_bytes
 from seplace.models import build, holds_own_code
 from seplace.placement import Placement
 from seplace.seeds import derive_seed
 from seplace.study.config import StudyConfig
 from seplace.study.recipe import Recipe
-from seplace.training.devices import require_precision
+from seplace.training.devices import free_memory, require_precision
 from seplace.training.fit import CurvePoint, train
 from seplace.training.score import Score, measure_score
 from seplace.user_code import user_errors_if
+
+_SHARE_OF_MEMORY = 0.25
+"""Of the free memory for the pixels of a study, beside which trainings have copies of them."""
 
 
 class StudyNetworks:
@@ -54,6 +59,9 @@ class StudyNetworks:
                 noise=data.noise,
                 seed=data.seed,
                 skip_damaged=data.skip_damaged,
+                in_memory=data.in_memory,
+                memory_limit=self._room_for_images(),
+                crops_files=self.config.training.random_resized_crop is not None,
             )
         for backbone in self.config.search_space.backbones.values():
             if images.image_size < backbone.min_image_size:
@@ -67,6 +75,13 @@ class StudyNetworks:
                 f"{len(images.train.labels)} training images"
             )
         return images
+
+    def _room_for_images(self) -> int:
+        """Return the bytes that pixels may take in memory: of the machine, and of the GPU that they are copied to."""
+        free = [each for each in (available_bytes(), free_memory(self.device)) if each is not None]
+        workers = self.config.run.workers
+        share = _SHARE_OF_MEMORY / (1 if workers == "auto" else workers)
+        return int(share * min(free)) if free else MEMORY_LIMIT
 
     def use_images(self, images: ImageSet) -> None:
         """Use images that were read elsewhere instead of reading the study's data."""
@@ -96,8 +111,21 @@ class StudyNetworks:
             "resampling": images.resampling,
             "training_images": len(images.train),
             "validation_images": len(images.validation),
-            **look.to_record(),
+            **(record := look.to_record()),
+            "notes": [*record["notes"], *self._notes_on_memory()],
         }
+
+    def _notes_on_memory(self) -> list[str]:
+        """Return the sentence that says that images are not held in memory."""
+        images = self.images
+        if isinstance(images.train.images, np.ndarray):
+            return []
+        side, count = images.image_size, len(images.train) + len(images.validation)
+        size = count * images.channels * side**2 / 1e9
+        return [
+            f"images are decoded anew in each epoch, ahead of the training; in memory they would take {size:.3g} GB "
+            "(data: in_memory)"
+        ]
 
     def build(self, placement: Placement, *, seed: int) -> nn.Module:
         """Build the untrained network of a placement for the study's data."""
@@ -154,15 +182,16 @@ class StudyNetworks:
 
     def fit(self, network: nn.Module, *, recipe: Recipe, seed: int) -> tuple[nn.Module, list[CurvePoint]]:
         """Train any network on the study's data by a recipe of its own; see `seplace.training.fit.train`."""
-        return train(
-            network,
-            recipe=recipe,
-            batches=self.training_batches(seed=seed),
-            validation=self.validation_batches,
-            device=self.device,
-            checkpoint=None,
-            on_epoch=lambda _epoch: None,
-        )
+        with self.training_batches(seed=seed) as batches:
+            return train(
+                network,
+                recipe=recipe,
+                batches=batches,
+                validation=self.validation_batches,
+                device=self.device,
+                checkpoint=None,
+                on_epoch=lambda _epoch: None,
+            )
 
     def score(self, network: nn.Module) -> Score:
         """Score a network on the validation split."""

@@ -57,24 +57,25 @@ def estimate_training(networks: StudyNetworks, placement: Placement) -> float:
 
     def timed(steps: int, epochs: int) -> float:
         start = time.perf_counter()
-        train(
-            networks.startable(placement, seed=0),
-            recipe=gentle,
-            batches=FirstBatches(batches, steps),
-            validation=[],
-            device=networks.device,
-            checkpoint=None,
-            on_epoch=lambda _epoch: None,
-            until=min(epochs, recipe.epochs),
-            scored=(),
-        )
+        with batches:
+            train(
+                networks.startable(placement, seed=0),
+                recipe=gentle,
+                batches=FirstBatches(batches, steps),
+                validation=[],
+                device=networks.device,
+                checkpoint=None,
+                on_epoch=lambda _epoch: None,
+                until=min(epochs, recipe.epochs),
+                scored=(),
+            )
         return time.perf_counter() - start
 
     network = networks.startable(placement, seed=0)
-    some = list(itertools.islice(validation, _SCORED))
+    count = min(_SCORED, len(validation))
     start = time.perf_counter()
-    measure_score(network, some, precision=recipe.precision)
-    score = (time.perf_counter() - start) * len(validation) / len(some)
+    measure_score(network, itertools.islice(validation, count), precision=recipe.precision)
+    score = (time.perf_counter() - start) * len(validation) / count
     if not trainable_parameters(network):
         return score
     try:

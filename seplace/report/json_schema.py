@@ -58,7 +58,7 @@ def _named_keys(block: Json, blocks: Json, *, prefix: str) -> Iterator[tuple[str
             continue
         names = [str(name) for each in options for name in each.get("enum", ())]
         names += [str(each["const"]) for each in options if "const" in each]
-        names += ["true", "false"] if inside.get("type") == "boolean" else []
+        names += ["true", "false"] if any(each.get("type") == "boolean" for each in options) else []
         yield f"{prefix}{key}", names
 
 
@@ -66,6 +66,7 @@ def _add_names_of_study(top: Json, blocks: Json) -> None:
     run, search = blocks["RunSection"]["properties"], blocks["SearchSection"]["properties"]
     _restrict(top["space"], shipped("search_spaces"), r"/|\.yaml$")
     _restrict(blocks["DataSection"]["properties"]["name"], DATASETS, _IMPORT_PATH)
+    blocks["DataSection"]["properties"]["in_memory"] |= {"anyOf": [{"type": "boolean"}, {"const": "auto"}]}
     _restrict(blocks["EvaluatorSection"]["properties"]["name"], EVALUATORS, _IMPORT_PATH)
     _restrict(blocks["ObjectiveSection"]["properties"]["cost"], COSTS, _IMPORT_PATH)
     blocks["ObjectiveSection"]["properties"]["limits"]["propertyNames"] = _named(COSTS, _IMPORT_PATH)

@@ -62,10 +62,10 @@ STUDY_FACTS = ("study_folder", "name", "space")
 """The facts of a ledger that a study is read back with; `name` and `space` came with version 0.11."""
 
 _NOT_MEANING = {
-    *("data.root", "search.trainings", "search.hours"),
+    *("data.root", "data.in_memory", "search.trainings", "search.hours"),
     *("objective.metric.unit", "objective.metric.label"),
 }
-"""Keys that are no part of a study's meaning: the place of the data, the budgets, which may grow, and words."""
+"""Keys that are no part of a study's meaning: where the data are, the budgets, which may grow, and words."""
 
 
 TrainedOn = Literal["train", "train+validation"]
@@ -211,7 +211,10 @@ class StudyConfig:
         if self.metric is ACCURACY:  # also where the study says so
             meaning = {key: value for key, value in meaning.items() if not key.startswith("objective.metric")}
             meaning["objective.metric"] = None
-        return {key: meaning[key] for key in sorted(meaning) if key not in _NOT_MEANING}
+        kept = {key: meaning[key] for key in sorted(meaning) if key not in _NOT_MEANING}
+        if self.training.random_resized_crop is not None and self.data.in_memory is True:
+            kept["data.in_memory"] = True  # random crops of images in memory are not those of their files
+        return kept
 
     def cost_key(self) -> dict[str, object]:
         """Return the key of the study's cost table: all that its costs depend on."""

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from seplace.placement import Placement
     from seplace.space import SearchSpace
 
-_WITH_OWN_VALIDATION = ("image_folder", "image_parquet")
-"""The data sets of the shelf that may have their own validation split."""
+_OF_FILES = ("image_folder", "image_parquet")
+"""The data sets of image files on the shelf; they may have their own validation split."""
 
 
 def cross_checks(checked: Checked[StudyFile], space: SearchSpace | None) -> list[Problem]:
@@ -42,6 +42,7 @@ def cross_checks(checked: Checked[StudyFile], space: SearchSpace | None) -> list
         *_validation_problems(checked),
         *_image_size_problems(checked, space),
         *_metric_problems(checked),
+        *_memory_problems(checked),
         *_listed_problems(checked, space),
         *_budget_problems(checked, space),
         *_rung_problems(checked),
@@ -141,7 +142,7 @@ def _training_problems(checked: Checked[StudyFile]) -> list[Problem]:
 def _validation_problems(checked: Checked[StudyFile]) -> list[Problem]:
     keys: Keys = ("data", "validation_images")
     name = checked.sound("data", "name")
-    has_own = name in _WITH_OWN_VALIDATION or (name is not None and DATASETS.is_external(name))
+    has_own = name in _OF_FILES or (name is not None and DATASETS.is_external(name))
     if name is None or has_own or keys in checked.refused or checked.sound(*keys) is not None:
         return []
     rule = f"is missing and required: {name} has no validation split of its own"
@@ -169,6 +170,15 @@ def _metric_problems(checked: Checked[StudyFile]) -> list[Problem]:
     allowed = {"name": ACCURACY.name, "goal": ACCURACY.goal, "scale": 1.0, "unit": ACCURACY.unit}
     wrong = [key for key, value in section.items() if allowed.get(key, value) != value]
     return [checked.document.problem((*keys, key), only, got=spelled(section[key])) for key in wrong]
+
+
+def _memory_problems(checked: Checked[StudyFile]) -> list[Problem]:
+    keys: Keys = ("data", "in_memory")
+    name = checked.sound("data", "name")
+    if checked.sound(*keys) is not False or name is None or name in _OF_FILES or DATASETS.is_external(name):
+        return []
+    rule = f"is for image files, which can be decoded anew; those of {name} are arrays"
+    return [checked.document.problem(keys, rule, got="false")]
 
 
 def _listed_problems(checked: Checked[StudyFile], space: SearchSpace | None) -> list[Problem]:

@@ -34,6 +34,12 @@ def _number_or_auto(value: object) -> object:
 _Workers = Annotated[_Parallel | Literal["auto"], PlainValidator(_number_or_auto)]
 
 
+def _flag_or_auto(value: object) -> object:
+    if value == "auto" or isinstance(value, bool):
+        return value
+    raise PydanticCustomError("flag_or_auto", "must be true, false or auto")
+
+
 class DataSection(Section):
     """Which images are used, and how the training split is divided."""
 
@@ -53,6 +59,9 @@ class DataSection(Section):
     """The seed of the split, the subset and the noise."""
     skip_damaged: bool = False
     """Whether images that cannot be used (damaged, empty, no files, in color among gray ones) are left out."""
+    in_memory: Annotated[bool | Literal["auto"], PlainValidator(_flag_or_auto)] = "auto"
+    """Whether image files are decoded once and held in memory, or anew in each epoch, ahead of the training. `auto`
+    does the latter where they would take over a quarter of the free memory, or are larger than their random crops."""
 
 
 class EvaluatorSection(Section):
@@ -153,6 +162,8 @@ class RunSection(Section):
     """The number of trainings that run at once; `auto` measures how many pay, once, when the study begins."""
     threads: _Parallel = 1
     """The number of torch threads of one worker."""
+    decode_threads: _Parallel | None = None
+    """The number of threads that decode images in one worker; by default its share of the cores, 8 at most."""
     accelerator: Literal["cpu", "gpu", "auto"] = "auto"
     """The device; `auto` takes a GPU where there is one."""
     gpus: Annotated[Positive, Field(le=1)] | None = None

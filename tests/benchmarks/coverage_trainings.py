@@ -31,8 +31,9 @@ from torch import nn
 
 from seplace.arrays import Floats
 from seplace.datasets import tiles
-from seplace.datasets.image_set import PixelNoise, Split, load_image_set
+from seplace.datasets.image_set import Split, load_image_set
 from seplace.datasets.loader import BatchLoader
+from seplace.datasets.pixel_noise import PixelNoise
 from seplace.files.atomic import write_atomically
 from seplace.models import build
 from seplace.placement import Placement

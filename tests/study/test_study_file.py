@@ -30,6 +30,7 @@ def test_a_short_study_has_its_defaults(tmp_path: Path) -> None:
         "executor": "inline",
         "workers": 1,
         "threads": 1,
+        "decode_threads": None,
         "accelerator": "auto",
         "address": None,
         "gpus": None,
