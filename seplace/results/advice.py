@@ -134,7 +134,8 @@ def advice(
         )
         return Advice(kind="stop", sentence=sentence, take=plain, next=_export(folder, plain))
     open_still = (
-        f"a gain of up to {_points(most)} points is neither shown nor ruled out. Until then keep the plain backbone."
+        f"with {100 * SURE:.0f} % probability no trained placement gains more than {_points(most)} points, but a gain "
+        "below that is neither shown nor ruled out. Until then keep the plain backbone."
     )
     best = _best(estimates, estimates.comparable_with(plain))
     if estimates.images is not None and estimates.share_of_images(best, plain) >= LIMITED:

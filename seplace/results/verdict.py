@@ -174,7 +174,10 @@ def _shown_by_trainings(estimates: Estimates, plain: Placement) -> str:
     from seplace.effects.detectable import detectable_gain_of
 
     least = detectable_gain_of(estimates, plain)
-    return "" if least is None else f"These trainings show gains of about {least:.1f} points or more (80 % power)."
+    if least is None:
+        return ""
+    by = "80 % power, for a typical placement by its own trainings"
+    return f"These trainings show gains of about {least:.1f} points or more ({by})."
 
 
 def _scope(estimates: Estimates, plain: Placement, *, shown: int) -> str:
@@ -184,7 +187,8 @@ def _scope(estimates: Estimates, plain: Placement, *, shown: int) -> str:
     said = f"{counted(compared, 'placement')} {are} compared with the plain backbone"
     if compared < trained:
         with_seeds = f"the {'one' if compared == 1 else 'ones'} with at least {estimates.FEWEST_SEEDS} seeds"
-        said = f"{compared} of {counted(trained, 'placement')} {are} compared with the plain backbone, {with_seeds}"
+        others = counted(trained, "other placement")
+        said = f"{compared} of the {others} {are} compared with the plain backbone, {with_seeds}"
     together = {0: "", 1: "; 1 is better at 95 %"}.get(shown, f"; with 95 % probability, {shown} are better at once")
     noise = f"The standard deviation of one training is {estimates.posterior.noise_sd:.2f} points."
     return f"({said}{together}. {_about(estimates)} {noise})"
@@ -211,9 +215,10 @@ def regret_sentence(regret: Mapping[str, Any]) -> str:
     """
     why = " because its front had settled" if regret["settled"] else ""
     return (
-        f"The search ended after {counted(regret['trainings'], 'training')} of candidates of the space{why}. The "
-        f"expected hypervolume regret of the recommended front is {100 * regret['mean']:.0f} % of the attainable "
-        f"hypervolume (at most {100 * regret['upper']:.0f} % with 90 % probability)."
+        f"The search ended after {counted(regret['trainings'], 'training')} of candidates of the space{why}; baselines "
+        "outside it, the confirmation and later trainings are not counted. The expected hypervolume regret of the "
+        f"front recommended then is {100 * regret['mean']:.0f} % of the attainable hypervolume (at most "
+        f"{100 * regret['upper']:.0f} % with 90 % probability)."
     )
 
 

@@ -59,6 +59,7 @@ def test_small_gains_that_are_known_well_are_a_reason_to_stop() -> None:
 def test_what_is_neither_shown_nor_ruled_out_needs_more_trainings_or_images() -> None:
     noisy = advised(rows(plain=BASE, se=above(0.3, noise=0.9), eca=above(-0.2, noise=0.9)))
     assert (noisy.kind, noisy.take) == ("train", None)
+    assert " with 95 % probability no trained placement gains more than " in noisy.sentence
     more = "--set confirm.seeds=8 --set confirm.trainings=63"
     assert noisy.next[-1].command == f"{RUN} {more}"
     few = advised(some_images(gain=4.0, seeds=12, images=100))

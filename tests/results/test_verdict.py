@@ -36,7 +36,7 @@ def test_a_lead_within_the_noise_is_no_lead():
         f"No placement is better than the plain backbone at 95 %. The highest estimate is that of {SE}: +"
     )
     assert " These trainings show gains of about " in start
-    assert " points or more (80 % power). (" in start
+    assert " points or more (80 % power, for a typical placement by its own trainings). (" in start
     assert start.endswith(
         "(3 placements were compared with the plain backbone. All figures are about this validation split alone: "
         "which images each training got right is not known. The standard deviation of one"
@@ -151,9 +151,9 @@ def test_rungs_are_named_with_their_rank_correlation():
 def test_the_regret_is_expected_and_of_the_recommended_front():
     noted = {"settled": True, "mean": 0.031, "upper": 0.078, "trainings": 40}
     assert regret_sentence(noted) == (
-        "The search ended after 40 trainings of candidates of the space because its front had settled. The expected "
-        "hypervolume regret of the recommended front is 3 % of the attainable hypervolume "
-        "(at most 8 % with 90 % probability)."
+        "The search ended after 40 trainings of candidates of the space because its front had settled; baselines "
+        "outside it, the confirmation and later trainings are not counted. The expected hypervolume regret of the "
+        "front recommended then is 3 % of the attainable hypervolume (at most 8 % with 90 % probability)."
     )
 
 

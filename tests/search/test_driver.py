@@ -83,7 +83,7 @@ def test_a_repeated_placement_gets_its_next_seed(tmp_path, toy, monkeypatch, exe
     assert max(seeds.values()) == 3
     # Four baselines lie outside the space.
     outlook = Results.load(tmp_path / "out").outlook
-    assert outlook.startswith("The search ended after 16 trainings of candidates of the space. The expected ")
+    assert outlook.startswith("The search ended after 16 trainings of candidates of the space; baselines ")
 
 
 @pytest.mark.usefixtures("no_optuna_file")
