@@ -174,7 +174,7 @@ class ResultsTables(StoredResults):
             recommended=[Placement.parse(text) for text in self._recommended()["placement"]],
             cost=self.cost,
             cost_table=self.cost_table,
-            unit="points of accuracy",
+            metric=self.config.metric,
         )
 
     def _compared(self, lists: Mapping[str, Sequence[Placement]]) -> pd.DataFrame:

@@ -18,6 +18,7 @@ import numpy as np
 from seplace.arrays import Floats
 from seplace.errors import DataError, InputError
 from seplace.interval import UNKNOWN, Interval
+from seplace.metric import Metric, digits_of
 from seplace.placement import Placement
 from seplace.rank_correlation import kendall, signs
 from seplace.results.verdict import counted
@@ -49,8 +50,18 @@ class Side:
     cost: str
     """The name of its cost axis."""
     cost_table: CostTable
-    unit: str
-    """The unit of a gain with its metric, such as `points of mIoU`."""
+    metric: Metric
+
+    @property
+    def unit(self) -> str:
+        """The unit of a gain and its metric, such as `points of mIoU`."""
+        return " of ".join(filter(None, ["points" if self.metric.unit == "%" else self.metric.unit, self.metric.label]))
+
+    @cached_property
+    def format(self) -> str:
+        """The format of a gain: of four digits, and of two decimals in points."""
+        decimals = 2 if self.metric.unit == "%" else min(digits_of(self.gain(self.winner).value), 4)
+        return f"+.{decimals}f"
 
     @property
     def plain(self) -> Placement:
@@ -89,7 +100,7 @@ class Side:
 
     def said(self, gain: Interval) -> str:
         """Return a gain with its unit."""
-        return f"{gain:+.2f} {self.unit}".rstrip()
+        return f"{gain:{self.format}} {self.unit}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,7 +216,7 @@ class Comparison:
 def _carried(source: Side, target: Side) -> str:
     """Say what the winner of one study gains in the other, beside the winner of that."""
     winner, own = source.winner, target.winner
-    of_own = f"{own}, gains {target.gain(own):+.2f}"
+    of_own = f"{own}, gains {target.gain(own):{target.format}}"
     if winner == source.plain:
         unit = target.unit
         return f"The winner of {source.name} is the plain backbone; in {target.name} its own winner, {of_own} {unit}."
@@ -221,7 +232,7 @@ def _carried(source: Side, target: Side) -> str:
         verdict = "the two cannot be told apart there"
     else:
         verdict = f"the {'latter' if lead.value > 0 else 'former'} is better there"
-    return f"{gained}, where its own winner, {of_own}: {verdict} (difference {lead:+.2f})."
+    return f"{gained}, where its own winner, {of_own}: {verdict} (difference {lead:{target.format}})."
 
 
 def _space_problem(one: Side, other: Side) -> str:

@@ -9,6 +9,7 @@ from rich.console import Console
 from seplace.effects.design import Design
 from seplace.effects.estimates import Estimates
 from seplace.errors import DataError, InputError
+from seplace.metric import ACCURACY, Metric
 from seplace.placement import Placement
 from seplace.report.comparison_table import comparison_table
 from seplace.results.comparison import Comparison, Side
@@ -32,7 +33,7 @@ def side(
     of_eca: float,
     space: SearchSpace = SMALL,
     every: int = 1,
-    unit: str = "points of accuracy",
+    metric: Metric = ACCURACY,
     without: Placement | None = None,
 ) -> Side:
     """A study of every n-th candidate, the plain backbone among them."""
@@ -47,17 +48,18 @@ def side(
         recommended=[SE, ECA],
         cost="flops",
         cost_table=table,
-        unit=unit,
+        metric=metric,
     )
 
 
+ERROR = Metric(name="val_error", goal="minimize", unit="mm", label="error", test_name="test_error")
 FIRST = side("first", of_se=1.0, of_eca=2.0)
 
 
 @pytest.fixture(scope="module")
 def alike() -> Comparison:
     """The other study has an error in millimeters, of which a third as much is gained, and trained some candidates."""
-    return Comparison(one=FIRST, other=side("other", of_se=0.4, of_eca=0.7, every=2, unit="mm of error"))
+    return Comparison(one=FIRST, other=side("other", of_se=0.4, of_eca=0.7, every=2, metric=ERROR))
 
 
 @pytest.fixture(scope="module")
