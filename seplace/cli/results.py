@@ -101,24 +101,31 @@ def recommend(results: ResultsArgument, output: FormatOption = Format.table, as_
         names = {str(placement): name for name, placement in study.baselines.items()}
         show(recommended_table(study.recommended, cost=study.cost, title=title, baselines=names))
         show("")
-        _tell_how_to_train(study)
+        _tell_what_to_do(study)
     else:
         show("no training is complete yet, so nothing is recommended")
 
 
-def _tell_how_to_train(study: Results) -> None:
-    """Say what the order of a recommendation means, and print commands that train and export what it recommends."""
+def _tell_what_to_do(study: Results) -> None:
+    """Say what the order of a recommendation means, what to train of it, and the advice, which a run ends with too."""
+    nothing_is_shown = study.advice.kind in ("stop", "train", "images")
     show_sentences(
         "The order is that of a purchase: if you can afford k of these placements, the first k together are expected "
         "to make the best front. It is no order of accuracy, and it claims no more than the verdict above."
     )
+    if nothing_is_shown:
+        show_sentences(
+            "None of them is shown to be better than the plain backbone: they are what to train next, not what to use."
+        )
     known = study.recommended.to_dict("records")
     untrained = next((row["placement"] for row in known if not row["n"] and row["gain"] >= 0), None)
-    if untrained is not None and study.config.evaluator.name == "stand_alone":
-        show_sentences(f"To train {untrained}, the first of them that was not trained:")
+    trains = study.config.evaluator.name == "stand_alone" and study.advice.kind != "stop"
+    if untrained is not None and trains:
+        alone = " (which alone seldom changes the verdict)" if nothing_is_shown else ""
+        show_sentences(f"To train {untrained}, the first of them that was not trained{alone}:")
         show(f"  {shlex.join(['seplace', 'train', str(study.folder), untrained])}")
-    if study.advice.kind == "take":
-        show_advice(study.advice)
+    show("")
+    show_advice(study.advice)
 
 
 def effects(

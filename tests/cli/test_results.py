@@ -202,6 +202,10 @@ def test_recommendations_and_effects_begin_with_the_verdict(cli, finished):
         assert output.startswith(study.verdict)
     recommended = cli("recommend", finished)[1]
     assert "It is no order of accuracy" in recommended
+    assert study.advice.kind in ("train", "images")  # the verdict and the recommendation end alike
+    assert "None of them is shown to be better than the plain backbone: they are what to train next" in recommended
+    assert recommended.rstrip().endswith(study.advice.lines[-1].removeprefix("Next: ").rstrip())
+    assert study.advice.sentence in recommended
     untrained = study.recommended[(study.recommended["n"] == 0) & (study.recommended["gain"] >= 0)]
     for placement in untrained["placement"].iloc[:1]:
         assert f"\n  seplace train {finished} {placement}\n" in recommended
