@@ -22,6 +22,7 @@ import numpy as np
 
 from seplace.arrays import Floats, ImageBits
 from seplace.interval import Interval
+from seplace.results.pairing import unpaired_keys
 from seplace.results.summaries import mean_and_error
 
 if TYPE_CHECKING:
@@ -156,6 +157,7 @@ class BothSplits:
     ) -> None:
         """Take trainings, what the test split gave by key, and the test images that each got right."""
         rows = [row for row in evaluations if row.key in tests and row.value is not None]
+        self._unpaired = unpaired_keys(rows)
         has_images = len({bits.count for bits in images.values()}) == 1  # else the split was not always the same
         self.metric = metric
         self._validation: dict[Placement, dict[int, tuple[float, ImageBits | None]]] = defaultdict(dict)
@@ -275,7 +277,8 @@ class BothSplits:
     def _paired_seeds(self, placement: Placement) -> list[int]:
         """Return the seeds on which a placement and the plain backbone were tested."""
         plain = {} if self.plain is None else self._test[self.plain]
-        return sorted(self._test.get(placement, {}).keys() & plain.keys())
+        apart = {seed for text, seed, _ in self._unpaired if text == str(placement)} if self._unpaired else set()
+        return sorted((self._test.get(placement, {}).keys() & plain.keys()) - apart)
 
     def _gains(self, split: Mapping[Placement, _Scores], placement: Placement) -> _Sample:
         """Return the differences to the plain backbone on a split, by seed."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from seplace.errors import CorruptResults
 from seplace.results.evaluation import Evaluation
+from seplace.results.pairing import unpaired_keys
 
 if TYPE_CHECKING:
     from seplace.effects.design import Design
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from seplace.space import SearchSpace
 
 
-def observation_of(evaluation: Evaluation, metric: Metric) -> Observation | None:
+def observation_of(evaluation: Evaluation, metric: Metric, *, is_paired: bool = True) -> Observation | None:
     """Return a training as an observation of the model; None where it failed."""
     from seplace.effects.model import Observation
 
@@ -28,7 +29,7 @@ def observation_of(evaluation: Evaluation, metric: Metric) -> Observation | None
         return None
     return Observation(
         placement=evaluation.placement,
-        seed=evaluation.seed,
+        seed=evaluation.seed if is_paired else None,
         score=metric.score(evaluation.value),
         cross_entropy=evaluation.cross_entropy,
         correct=evaluation.correct,
@@ -37,7 +38,9 @@ def observation_of(evaluation: Evaluation, metric: Metric) -> Observation | None
 
 def observations_of(evaluations: Iterable[Evaluation], metric: Metric) -> list[Observation]:
     """Return the complete trainings as observations of the model, in an order of their own."""
-    observations = (observation_of(row, metric) for row in sorted(evaluations, key=lambda row: row.key))
+    rows = sorted(evaluations, key=lambda row: row.key)
+    unpaired = unpaired_keys(rows)
+    observations = (observation_of(row, metric, is_paired=row.key not in unpaired) for row in rows)
     return [each for each in observations if each is not None]
 
 

@@ -17,6 +17,7 @@ from seplace.metric import Metric
 from seplace.pareto import front, hypervolume, reference_cost
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation
+from seplace.results.pairing import unpaired_keys
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,8 @@ class PlacementSummary:
     """Validation top-5 accuracy in percent by seed; empty where it is not known."""
     seed_effects: Mapping[int, float] = field(default_factory=dict)
     """The effect of each seed on the score of every placement."""
+    unpaired: frozenset[int] = frozenset()
+    """The seeds on which it saw other data than the plain backbone."""
 
     @property
     def n(self) -> int:
@@ -53,12 +56,24 @@ class PlacementSummary:
     @property
     def adjusted_scores(self) -> list[float]:
         """The scores without the effects of their seeds."""
-        return [score - self.seed_effects.get(seed, 0.0) for seed, score in self.scores.items()]
+        effects = self.seed_effects
+        return [
+            score - (0.0 if seed in self.unpaired else effects.get(seed, 0.0)) for seed, score in self.scores.items()
+        ]
+
+    @property
+    def paired_scores(self) -> Mapping[int, float]:
+        """The scores by seed of the trainings that are paired with those of other placements."""
+        if not self.unpaired:
+            return self.scores
+        return {seed: score for seed, score in self.scores.items() if seed not in self.unpaired}
 
 
 def summarize(evaluations: Iterable[Evaluation], metric: Metric) -> list[PlacementSummary]:
     """Group complete evaluations of the full length by placement, in order of first appearance."""
     groups: dict[Placement, list[Evaluation]] = defaultdict(list)
+    evaluations = list(evaluations)
+    unpaired = unpaired_keys(evaluations)
     for evaluation in evaluations:
         if evaluation.state == "complete":
             groups[evaluation.placement].append(evaluation)
@@ -66,7 +81,15 @@ def summarize(evaluations: Iterable[Evaluation], metric: Metric) -> list[Placeme
         placement: {row.seed: metric.score(row.value) for row in rows if row.value is not None}
         for placement, rows in groups.items()
     }
-    effects = seed_effects(list(scores.values()))
+    seeds_apart = {
+        placement: frozenset(row.seed for row in rows if row.key in unpaired) for placement, rows in groups.items()
+    }
+    effects = seed_effects(
+        [
+            {seed: score for seed, score in by_seed.items() if seed not in seeds_apart[placement]}
+            for placement, by_seed in scores.items()
+        ]
+    )
     return [
         PlacementSummary(
             placement=placement,
@@ -76,6 +99,7 @@ def summarize(evaluations: Iterable[Evaluation], metric: Metric) -> list[Placeme
             costs=rows[0].costs,
             top5_accuracies={row.seed: row.top5_accuracy for row in rows if row.top5_accuracy is not None},
             seed_effects=effects,
+            unpaired=seeds_apart[placement],
         )
         for placement, rows in groups.items()
     ]
@@ -93,6 +117,8 @@ def seed_effects(scores: Sequence[Mapping[int, float]]) -> dict[int, float]:
     normal, right = np.zeros((len(seeds), len(seeds))), np.zeros(len(seeds))
     for by_seed in scores:
         at = [column[seed] for seed in by_seed]
+        if not at:
+            continue
         if len(at) == 1:  # the same sums, in less time
             normal[at[0], at[0]] += 1.0
             normal[at[0], at[0]] -= 1.0

@@ -122,8 +122,9 @@ def paired_gain(summary: PlacementSummary, plain: PlacementSummary | None) -> tu
     if summary.placement.variant != plain.placement.variant:
         (mean, error), (other, its_error) = (mean_and_error(list(each.scores.values())) for each in (summary, plain))
         return mean - other, math.hypot(error, its_error), 0
-    seeds = sorted(summary.scores.keys() & plain.scores.keys())
-    mean, error = mean_and_error([summary.scores[seed] - plain.scores[seed] for seed in seeds])
+    one, other_one = summary.paired_scores, plain.paired_scores
+    seeds = sorted(one.keys() & other_one.keys())
+    mean, error = mean_and_error([one[seed] - other_one[seed] for seed in seeds])
     return mean, error, len(seeds)
 
 

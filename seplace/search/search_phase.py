@@ -25,6 +25,7 @@ from seplace.search.rungs import FIRST_SEED, Bands, Rungs
 from seplace.seeds import derive_seed
 
 if TYPE_CHECKING:
+    from seplace.effects.model import Observation
     from seplace.placement import Placement
     from seplace.results.evaluation import Evaluation, Job
     from seplace.samplers.history import History
@@ -119,6 +120,8 @@ class SearchPhase:
         self.rungs = Rungs(budget.rungs, length=self.length, bands=bands, seed=task.seed)
         self.ended: dict[Placement, list[int]] = defaultdict(list)
         """The seeds of whole trainings that have been processed, in order, whatever else has finished meanwhile."""
+        self.batches: dict[int, str | None] = {}
+        """The digests of what the plain backbone saw, by seed, as far as its results were processed."""
         for label, placement in baselines.items():
             if overlaps:
                 self._begin_baseline(label, placement)
@@ -246,7 +249,7 @@ class SearchPhase:
         evaluation = self.trainings.results[self.trainings.job(placement, FIRST_SEED).key]
         self.spent += self.length
         self._add_end(evaluation)
-        training = observation_of(evaluation, self.task.metric)
+        training = self._observation_of(evaluation)
         if placement in self.task.space and training is not None:
             self.proposals.add_known(
                 training,
@@ -267,7 +270,7 @@ class SearchPhase:
         if step.baseline == "plain":
             self.trainings.refuse_without(step.placement)
         self._add_end(evaluation)
-        training = observation_of(evaluation, self.task.metric)
+        training = self._observation_of(evaluation)
         if step.number < 0:
             return
         self._set_times(step.number, evaluation)
@@ -374,6 +377,8 @@ class SearchPhase:
     def _add_end(self, evaluation: Evaluation) -> None:
         """Record a whole training; the rungs take those on the first seed."""
         self.ended[evaluation.placement].append(evaluation.seed)
+        if evaluation.placement.is_plain:
+            self.batches[evaluation.seed] = evaluation.batches
         if evaluation.seed != FIRST_SEED:
             return
         score_of = self.task.metric.score
@@ -406,9 +411,15 @@ class SearchPhase:
         if score is None or max(constraints.values()) > 0:
             # Finite and pessimistic: without a value a sampler would propose a failing placement again and again.
             score = (self.task.metric.worst_score or 0.0) if self.proposals.least is None else self.proposals.least
-        training = None if last is None else observation_of(last, self.task.metric)
+        training = None if last is None else self._observation_of(last)
         cost = self.costs.of(placement)[self.task.cost]
         self.proposals.tell(number, score=score, cost=cost, constraints=constraints, training=training)
+
+    def _observation_of(self, evaluation: Evaluation) -> Observation | None:
+        """Return a training as an observation, paired unless the plain backbone is known to have seen other data."""
+        seen = self.batches.get(evaluation.seed)
+        is_paired = seen is None or evaluation.batches in (None, seen)
+        return observation_of(evaluation, self.task.metric, is_paired=is_paired)
 
     def _set_times(self, number: int, evaluation: Evaluation) -> None:
         times = self.trainings.times(evaluation)
