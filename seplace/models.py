@@ -86,7 +86,7 @@ def create_model(
     if granularity not in (None, *get_args(Granularity)):
         raise InputError(f"granularity is stage or block (got {granularity!r})")
     gate = GateOptions(init=init, min_hidden=min_hidden)
-    described = describe(backbone) if isinstance(backbone, str) else backbone
+    described = describe(backbone, needs_logits=False) if isinstance(backbone, str) else backbone
     described = replace(described, granularity=granularity or described.granularity)
     chosen = Placement.parse(placement) if isinstance(placement, str) else placement
     if chosen.variant not in ("", described.text):

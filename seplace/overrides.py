@@ -43,6 +43,11 @@ class Overrides:
         """Return the same study with this `run` block; raises InputError for a value that a study could not have."""
         given = {key: value for key, value in vars(self).items() if value is not None and key != "data_root"}
         changed: dict[str, Any] = {"run": _run_of(config.run.model_dump() | given)}
+        if self.data_root is not None and config.own_training is not None:
+            raise InputError(
+                "data_root: the data of a training of your own take their folder by options, such as "
+                "--set training.options.root=/data"
+            )
         if self.data_root is not None:
             changed["data"] = config.data.model_copy(update={"root": str(Path(self.data_root).absolute())})
         return replace(config, file=config.file.model_copy(update=changed))

@@ -108,7 +108,7 @@ class SearchSpace:
             InvalidSpace: The choices are not those of a space on this backbone.
 
         """
-        described = describe(backbone) if isinstance(backbone, str) else backbone
+        described = describe(backbone, needs_logits=False) if isinstance(backbone, str) else backbone
         check_type("backbone", described, Backbone, said="the text of a backbone, or a backbone")
         check_type("choices", choices, list, tuple, said="a list of texts, or one list of texts a stage")
         texts = [each for each in choices if isinstance(each, str)]

@@ -12,8 +12,10 @@ from seplace.errors import InputError, quoted
 _TEXT = re.compile(r"(?P<name>[\w.:]+)(?:\[(?P<options>[^\[\]]*)\])?", re.ASCII)
 
 
-def describe(text: str, *, blocks: tuple[str, ...] = ()) -> Backbone:
+def describe(text: str, *, blocks: tuple[str, ...] = (), needs_logits: bool = True) -> Backbone:
     """Return the backbone that a text names: an entry of the shelf, or a network of the user's own.
+
+    Unless `needs_logits`, such a network may return anything.
 
     `blocks` names the blocks of a network of the user's own by their paths. Raises NoBlocksToName where they are given
     for a backbone that describes its blocks itself, and InputError where the text is not canonical: options sorted,
@@ -31,6 +33,8 @@ def describe(text: str, *, blocks: tuple[str, ...] = ()) -> Backbone:
         from seplace.backbones.foreign.imported import describe_import
 
         backbone = describe_import(name, options or "", blocks)
+        if needs_logits and (problem := getattr(backbone, "no_logits", "")):
+            raise InputError(problem)
     else:
         if blocks:
             raise NoBlocksToName(text)

@@ -59,7 +59,7 @@ def plan(
     if made.power.obstacle:
         _say(made.power.obstacle)
     space, search = config.search_space, config.search
-    _say(f"study {config.name}: {space.backbone.text} on {config.data.name}, space {space.name}")
+    _say(f"study {config.name}: {space.backbone.text} on {config.data_name}, space {space.name}")
     for line in image_lines(made.images):
         _say(line)
     for number, choices in enumerate(space.choices, start=1):

@@ -15,6 +15,7 @@ EVALUATORS = Registry(
     group="seplace.evaluators",
     entries={
         "stand_alone": "seplace.evaluators.stand_alone:make",
+        "lightning": "seplace.evaluators.lightning:make",
         "tabular": EvaluatorEntry("seplace.evaluators.tabular:TabularEvaluator", takes_folder=True, needs_folder=True),
     },
 )

@@ -21,14 +21,17 @@ if TYPE_CHECKING:
     from seplace.placement import StageChoice
 
 
-def check_network(backbone: Backbone, plain: nn.Module, images: Tensor, *, num_classes: int) -> None:
+def check_network(backbone: Backbone, plain: nn.Module, images: Tensor, *, num_classes: int | None) -> None:
     """Run a plain network in eval mode on images (N, C, H, W) on the CPU.
 
-    Raises UserCodeError where it cannot be run, or does not return logits (N, classes).
+    Raises UserCodeError where it cannot be run, or does not return logits (N, classes); its output may be anything
+    where `num_classes` is None.
     """
     height, width = images.shape[2:]
     with user_errors(f"backbone {backbone.text} cannot be run on an image of {height}x{width} pixels"):
         logits = _output(plain, images)
+    if num_classes is None:
+        return
     shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
     if shape != (len(images), num_classes):
         raise UserCodeError(

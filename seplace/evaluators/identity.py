@@ -24,6 +24,7 @@ from seplace.evaluators import EVALUATORS
 from seplace.proxies import PROXIES
 from seplace.registry import Registry
 from seplace.samplers import SAMPLERS
+from seplace.study.own_rules import KINDS
 from seplace.user_code import is_user_file
 from seplace.user_modules import USER_MODULES, resolve
 
@@ -58,9 +59,10 @@ def identity_of(config: StudyConfig, images: Mapping[str, Any]) -> Identity:
 
     A study with a tabular benchmark builds no network. `images` is the description of the data.
     """
+    own = config.own_training
     named: list[tuple[Registry[Any], Sequence[str]]] = [
         (EVALUATORS, [config.evaluator.name]),
-        (DATASETS, [config.data.name]),
+        (DATASETS, [] if own is not None else [config.data.name]),
         (COSTS, [config.objective.cost, *config.objective.limits]),
         (SAMPLERS, [config.search.sampler]),
         (PROXIES, config.search.proxies),
@@ -72,6 +74,9 @@ def identity_of(config: StudyConfig, images: Mapping[str, Any]) -> Identity:
         for name in dict.fromkeys(names)
         if shelf.is_external(name)
     }
+    if own is not None:
+        parts = [("module", own.module), ("data", own.data), *(("callback", each.path) for each in own.callbacks)]
+        identity |= {f"{KINDS[name]} {path}": {"code": _code_digest(path, kind=KINDS[name])} for name, path in parts}
     if config.evaluator.folder is None:
         identity |= _identity_of_networks(config, images)
     return identity
@@ -94,9 +99,10 @@ def _identity_of_networks(config: StudyConfig, images: Mapping[str, Any]) -> Ide
 
     identity: Identity = {}
     for backbone in own_backbones:
-        identity[f"backbone {backbone.text}"] = identity_of_backbone(
-            backbone, num_classes=len(images["classes"]), in_channels=images["channels"], side=images["image_size"]
-        )
+        own = config.own_training
+        shape = images.get("input") or [images["channels"], images["image_size"], images["image_size"]]
+        classes = len(images["classes"]) if own is None else own.classes or backbone.num_classes
+        identity[f"backbone {backbone.text}"] = identity_of_backbone(backbone, num_classes=classes, shape=tuple(shape))
     for text, (choice, stage) in own_choices.items():
         unit = space.backbone.units[stage]
         identity[f"attention module {text}"] = identity_of_choice(choice, unit, gate=space.gate)

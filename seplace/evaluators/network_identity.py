@@ -36,12 +36,12 @@ _WEIGHED = 1 << 20
 """The number of evenly spaced values of a tensor that enter its weighted sum."""
 
 
-def identity_of_backbone(backbone: Backbone, *, num_classes: int, in_channels: int, side: int) -> dict[str, Any]:
-    """Return the identity of a plain network for images of shape (C, side, side)."""
+def identity_of_backbone(backbone: Backbone, *, num_classes: int, shape: tuple[int, ...]) -> dict[str, Any]:
+    """Return the identity of a plain network for images of a shape (C, H, W)."""
     stages = [[[site.path, site.in_channels, site.channels] for site in stage.sites] for stage in backbone.stages]
     # Without seplace's slots, whose names can differ between versions.
     build = backbone.plain if isinstance(backbone, TracedBackbone) else backbone.build
-    own = _identity(lambda: build(num_classes=num_classes, in_channels=in_channels), shape=(2, in_channels, side, side))
+    own = _identity(lambda: build(num_classes=num_classes, in_channels=shape[0]), shape=(2, *shape))
     return {"stages": stages, **own}
 
 

@@ -101,9 +101,9 @@ class StandAlone:
         if not self._has_folder:  # later it is not made anew, should its disk be away
             self.folder.mkdir(parents=True, exist_ok=True)
             self._has_folder = True
-        recipe = self.config.training
+        recipe = self.config.recipe
         whole = replace(job, epochs=recipe.epochs)
-        checkpoint = Checkpoint(path=_checkpoint_path(self.folder / "checkpoints", whole))
+        checkpoint = Checkpoint(path=checkpoint_path(self.folder / "checkpoints", whole))
         without_result = Evaluation(
             placement=job.placement,
             seed=job.seed,
@@ -164,7 +164,7 @@ class StandAlone:
         with self.networks.user_errors_in(
             evaluation.placement, f"{evaluation.placement}, seed {evaluation.seed}, cannot be tested"
         ):
-            score = measure_score(self.trained(evaluation), batches, precision=self.config.training.precision)
+            score = measure_score(self.trained(evaluation), batches, precision=self.config.recipe.precision)
         return tested_of(score)
 
     def trained(self, evaluation: Evaluation) -> nn.Module:
@@ -189,7 +189,7 @@ def _as_evaluated(point: CurvePoint) -> dict[str, float | None]:
     return {"value" if key == "accuracy" else key: value for key, value in point.to_record().items()}
 
 
-def _checkpoint_path(folder: Path, job: Job) -> Path:
+def checkpoint_path(folder: Path, job: Job) -> Path:
     """Return the path of a job's checkpoint; a checkpoint of an earlier version is renamed to it."""
     path = folder / f"{job.file_name}.ckpt"
     for name in job.former_file_names:

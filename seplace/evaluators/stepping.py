@@ -103,7 +103,7 @@ def train_in_windows(
     network = networks.startable(placement, seed=0)
     if not trainable_parameters(network):
         return
-    recipe = networks.config.training
+    recipe = networks.config.recipe
     gentle = {
         "learning_rate": min(recipe.learning_rate, 1e-6),
         "schedule": "cosine",

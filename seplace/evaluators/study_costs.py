@@ -7,7 +7,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from seplace.costs import COSTS, cost_named, counted_names, measured_names
 from seplace.costs.table import CostTable
@@ -16,13 +16,39 @@ from seplace.placement import Placement, StageChoice
 from seplace.user_code import user_errors, user_errors_if
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
 
-    from seplace.evaluators.study_networks import StudyNetworks
+    from seplace.backbones.sites import Stage
     from seplace.space import SearchSpace
+    from seplace.study.config import StudyConfig
 
 _TIMED_TOGETHER = 16
 """The number of networks that are held in memory and timed in turns."""
+
+
+class Networks(Protocol):
+    """The networks of a study on one device."""
+
+    config: StudyConfig
+    device: torch.device
+
+    @property
+    def example(self) -> Tensor:
+        """One blank input, shape (1, C, H, W), on the device."""
+
+    @property
+    def num_classes(self) -> int | None:
+        """The number of logits that a network must return; None where its output may have any form."""
+
+    def build(self, placement: Placement, *, seed: int) -> nn.Module:
+        """Build the untrained network of a placement."""
+
+    def costed(self, network: nn.Module) -> tuple[nn.Module, str]:
+        """Return what is costed: the network, or a module and the path at which it holds the network."""
+
+    def untrained(self, placement: Placement) -> nn.Module:
+        """Build what is costed on the device in eval mode, to be timed."""
 
 
 def counted_choices(space: SearchSpace, variant: str) -> list[list[StageChoice]]:
@@ -34,7 +60,7 @@ def counted_choices(space: SearchSpace, variant: str) -> list[list[StageChoice]]
     ]
 
 
-def count_costs(networks: StudyNetworks) -> CostTable:
+def count_costs(networks: Networks) -> CostTable:
     """Count the costs of every choice of the space and of the baselines.
 
     FLOPs are left out, with a warning, where an operator has no count and the study does not need them. Raises
@@ -51,7 +77,7 @@ def count_costs(networks: StudyNetworks) -> CostTable:
     return _counted(networks, [name for name in names if name != "flops"])
 
 
-def _counted(networks: StudyNetworks, names: list[str]) -> CostTable:
+def _counted(networks: Networks, names: list[str]) -> CostTable:
     from seplace.evaluators.checking import check_modules, check_network
     from seplace.evaluators.weights import serialize_weights
     from seplace.models import insert
@@ -65,19 +91,28 @@ def _counted(networks: StudyNetworks, names: list[str]) -> CostTable:
         choices = counted_choices(space, variant)
         images = networks.example.cpu()
         if backbone.is_own:
-            check_network(backbone, plain, images, num_classes=len(networks.images.classes))
+            check_network(backbone, plain, images, num_classes=networks.num_classes)
         check_modules(backbone, plain, images, choices, gate=space.gate)
         own = (
             backbone.is_own
             or any(choice.is_external for listed in choices for choice in listed)
             or any(map(COSTS.is_external, names))
         )
+        costed, path = networks.costed(plain)
+        units = [_inside(unit, path) for unit in backbone.units]
         with user_errors_if(own, f"{', '.join(names)} of {backbone.text} with its modules cannot be counted"):
-            tables[variant] = CostTable.count(plain, backbone.units, inserted, images, choices, names=names)
+            tables[variant] = CostTable.count(costed, units, inserted, images, choices, names=names)
     return replace(tables.pop(""), variants=tables)
 
 
-def time_placements(networks: StudyNetworks, placements: Sequence[Placement]) -> dict[str, dict[str, Any]]:
+def _inside(unit: Stage, path: str) -> Stage:
+    """Return the blocks of a unit as they stand in a module that holds the network at a path."""
+    return (
+        replace(unit, sites=tuple(replace(site, path=f"{path}.{site.path}") for site in unit.sites)) if path else unit
+    )
+
+
+def time_placements(networks: Networks, placements: Sequence[Placement]) -> dict[str, dict[str, Any]]:
     """Time placements, one image a pass, interleaved with the plain backbone; by the text of the placement.
 
     The measured costs of the user's own that the study needs are measured, too.

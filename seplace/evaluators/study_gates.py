@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from seplace.errors import InputError
 from seplace.evaluators.stand_alone import StandAlone
 from seplace.gates.over_images import LabeledImages, evenly_spaced, gates_over
 from seplace.gates.record import GateRecord
@@ -21,6 +22,11 @@ def gates_of_study(
     Of more than `most_images` those that are evenly spaced are taken. Raises MissingWeights or CorruptResults where the
     weights are not there or were changed, and DataError where the images are not.
     """
+    if config.own_training is not None:
+        raise InputError(
+            "gates are measured over labeled images, which a training of your own does not show: export the network, "
+            "and give its images by folder: seplace gates EXPORT --data FOLDER"
+        )
     trained = StandAlone(config, folder, device=device)
     images = trained.networks.images
     count = len(images.validation)

@@ -41,8 +41,8 @@ class StudyNetworks:
         self.config = config
         self.device = torch.device(device)
         self._new: dict[str, frozenset[str]] = {}
-        require_precision(config.training.precision, self.device)
-        if config.training.randaugment is not None:
+        require_precision(config.recipe.precision, self.device)
+        if config.recipe.randaugment is not None:
             need_kornia()
 
     @cached_property
@@ -61,7 +61,7 @@ class StudyNetworks:
                 skip_damaged=data.skip_damaged,
                 in_memory=data.in_memory,
                 memory_limit=self._room_for_images(),
-                crops_files=self.config.training.random_resized_crop is not None,
+                crops_files=self.config.recipe.random_resized_crop is not None,
             )
         for backbone in self.config.search_space.backbones.values():
             if images.image_size < backbone.min_image_size:
@@ -69,9 +69,9 @@ class StudyNetworks:
                     f"{data.name}: images of {images.image_size} pixels are too small for the strides of "
                     f"{backbone.text}, which needs {backbone.min_image_size}"
                 )
-        if len(images.train.labels) < self.config.training.batch_size:
+        if len(images.train.labels) < self.config.recipe.batch_size:
             raise DataError(
-                f"{data.name}: a batch of {self.config.training.batch_size} is larger than the "
+                f"{data.name}: a batch of {self.config.recipe.batch_size} is larger than the "
                 f"{len(images.train.labels)} training images"
             )
         return images
@@ -142,7 +142,7 @@ class StudyNetworks:
     def trainable(self, placement: Placement, *, seed: int) -> nn.Module:
         """Build a network with the backbone frozen where the recipe says so."""
         network = self.build(placement, seed=seed)
-        if self.config.training.freeze == "backbone":
+        if self.config.recipe.freeze == "backbone":
             freeze_backbone(network, new=self._new_modules(placement.variant))
         return network
 
@@ -163,7 +163,7 @@ class StudyNetworks:
 
         Without `mixes` each image stays by itself, and has one class.
         """
-        recipe = self.config.training
+        recipe = self.config.recipe
         augmentation = Augmentation(
             crop_padding=recipe.crop_padding,
             flip=recipe.flip,
@@ -195,7 +195,16 @@ class StudyNetworks:
 
     def score(self, network: nn.Module) -> Score:
         """Score a network on the validation split."""
-        return measure_score(network, self.validation_batches, precision=self.config.training.precision)
+        return measure_score(network, self.validation_batches, precision=self.config.recipe.precision)
+
+    @property
+    def num_classes(self) -> int:
+        """The number of logits of a network."""
+        return len(self.images.classes)
+
+    def costed(self, network: nn.Module) -> tuple[nn.Module, str]:
+        """Return what is costed: the network itself."""
+        return network, ""
 
     def untrained(self, placement: Placement) -> nn.Module:
         """Build a network on this device in eval mode, to be timed."""
@@ -223,7 +232,7 @@ class StudyNetworks:
 
     @property
     def _memory_format(self) -> torch.memory_format:
-        return torch.channels_last if self.config.training.channels_last else torch.contiguous_format
+        return torch.channels_last if self.config.recipe.channels_last else torch.contiguous_format
 
     @cached_property
     def validation_batches(self) -> BatchLoader:
@@ -238,7 +247,7 @@ class StudyNetworks:
         return self._batches(split, augmentation=None, shuffle_seed=None)
 
     def _batches(self, split: Split, *, augmentation: Augmentation | None, shuffle_seed: int | None) -> BatchLoader:
-        recipe = self.config.training
+        recipe = self.config.recipe
         return BatchLoader(
             split,
             batch_size=recipe.batch_size if shuffle_seed is not None else max(recipe.batch_size, 256),

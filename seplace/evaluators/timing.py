@@ -50,7 +50,7 @@ def estimate_training(networks: StudyNetworks, placement: Placement) -> float:
     The estimate includes building the network and setting up its training, and the present load of the machine. Raises
     DeviceUnavailable where a batch does not fit into the memory.
     """
-    recipe, scored = networks.config.training, networks.config.scored_epochs
+    recipe, scored = networks.config.recipe, networks.config.scored_epochs
     batches = networks.training_batches(seed=0)
     validation = networks.validation_batches
     gentle = recipe.model_copy(update={"learning_rate": min(recipe.learning_rate, 1e-6)})  # so that it does not diverge

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -12,9 +13,12 @@ from safetensors.torch import save as save_safetensors
 from torch import nn
 
 from seplace.errors import CorruptResults, InputError, MissingWeights
-from seplace.files.atomic import is_file, sha256_of
+from seplace.files.atomic import is_file, sha256_of, write_atomically
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation
+
+_BESIDE = ".beside"
+"""The ending of the file with what a module holds beside its network."""
 
 _GATE_OF_0_1 = re.compile(r"(?P<block>stages\.(?P<stage>\d+)\.\d+)\.(?:join|residual\.pre)\.gate\.(?P<tensor>[\w.]+)")
 
@@ -68,3 +72,25 @@ def _current_name(name: str, placement: Placement) -> str:
     at = int(match["stage"])
     slot = slots.get(placement.choices[at].attachment) if at < len(placement) else None
     return name if slot is None else f"{match['block']}.{slot}.attention.gate.{match['tensor']}"
+
+
+def write_beside(folder: Path, file_name: str, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Write what a module of the user's own holds beside its network, such as a head; the file begins with its SHA-256.
+
+    It is written also where there is nothing, so that a file that is missing is noticed.
+    """
+    data = save_safetensors({name: value.clone().contiguous() for name, value in tensors.items()})
+    path = folder / "weights" / f"{file_name}{_BESIDE}"
+    write_atomically(path, sha256_of(data).encode() + data, parents=False)
+
+
+def read_beside(folder: Path, evaluation: Evaluation) -> dict[str, torch.Tensor]:
+    """Read what `write_beside` wrote. Raises MissingWeights or CorruptResults, as `read_weights`."""
+    path = folder / "weights" / f"{evaluation.weights}{_BESIDE}"
+    if not path.is_file():
+        raise MissingWeights(f"{path}: the trained weights beside the network are not there; they are made by the run")
+    stored = path.read_bytes()
+    digest, data = stored[:64], stored[64:]
+    if sha256_of(data).encode() != digest:
+        raise CorruptResults(f"{path}: the trained weights are not those that were written (SHA-256 differs)")
+    return load_safetensors(data)

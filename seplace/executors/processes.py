@@ -86,7 +86,7 @@ class Processes:
     @cached_property
     def _devices(self) -> int:
         """The number of devices that the workers take in turn."""
-        run, is_ours = self.maker.config.run, self.maker.config.evaluator.name == "stand_alone"
+        run, is_ours = self.maker.config.run, self.maker.config.trains
         if len(self.workers) == 1 or not is_ours or run.accelerator == "cpu":
             return 1
         from seplace.training.devices import gpus_of

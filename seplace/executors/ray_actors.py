@@ -86,7 +86,8 @@ class Crew:
         """Return what makes the evaluator in a worker: places are absolute, and one that holds a GPU trains on it."""
         config, maker = self.maker.config, copy.copy(self.maker)
         run = config.run.model_copy(update={"accelerator": "gpu" if self.gpus else "cpu"})
-        data = config.data.model_copy(update={"root": _absolute(config.data_root)})
+        data = config.file.data
+        data = None if data is None else data.model_copy(update={"root": _absolute(config.data_root)})
         evaluator = config.evaluator.model_copy(update={"folder": _absolute(config.evaluator_folder)})
         file = config.file.model_copy(update={"run": run, "data": data, "evaluator": evaluator})
         maker.config, maker.folder = replace(config, file=file), self.folder

@@ -251,6 +251,8 @@ def _lacks_images(maker: EvaluatorMaker, known: Mapping[str, Any] | None, *, see
     from seplace.datasets.identity import changes_of_splits, identities_of
     from seplace.datasets.opening import open_raw_set
 
+    if maker.config.own_training is not None:  # its data module reads its data where it trains
+        return False
     data, root = maker.config.data, maker.config.data_root
     if (root is not None and not root.exists()) or (DATASETS.is_external(data.name) and not sees_folder):
         return True

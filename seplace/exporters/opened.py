@@ -42,7 +42,9 @@ def open_export(folder: Path) -> TrainedNetwork:
             raise CorruptResults(f"{path}: the weights are not those that were written (SHA-256 differs)")
         steps = config.get("preprocessing")
         return TrainedNetwork(
-            backbone=replace(describe(config["backbone"]), granularity=config.get("granularity", "stage")),
+            backbone=replace(
+                describe(config["backbone"], needs_logits=False), granularity=config.get("granularity", "stage")
+            ),
             placement=Placement.parse(config["placement"]),
             gate=GateOptions(init=config["gate"]["init"], min_hidden=config["gate"]["min_hidden"]),
             num_classes=config["num_classes"],

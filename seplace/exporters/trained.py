@@ -106,6 +106,7 @@ def network_of_study(
         check_described(images)
     except ValueError as error:
         raise DataError(f"{folder}: nothing to export: too little is known of its images ({error})") from error
+    noise = 0.0 if config.own_training is not None else config.data.noise
     return TrainedNetwork(
         backbone=backbone,
         placement=evaluation.placement.on_backbone,
@@ -114,15 +115,15 @@ def network_of_study(
         in_channels=images["channels"],
         image_size=images["image_size"],
         classes=tuple(images["classes"]),
-        preprocessing=Preprocessing.of_study(images, data=config.data.name),
+        preprocessing=Preprocessing.of_study(images, data=config.data_name),
         state=state,
         flops=int(evaluation.costs["flops"]) if has_costs else None,
         provenance={
             "study": config.name,
-            "data": config.data.name,
+            "data": config.data_name,
             "training_images": images.get("training_images"),
             "validation_images": images.get("validation_images"),
-            **({"pixel_noise": config.data.noise} if config.data.noise else {}),
+            **({"pixel_noise": noise} if noise else {}),
             **({} if config.trained_on == "train" else {"trained_on": config.trained_on}),
             **_provenance_of(evaluation, placements, of_weights=of_weights),
         },

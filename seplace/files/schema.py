@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import types
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Generic, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -44,6 +45,9 @@ class Section(BaseModel):
         str_max_length=4096,
         use_attribute_docstrings=True,
     )
+
+    refused: ClassVar[Mapping[str, str]] = {}
+    """Keys that a user may look for here, each with the reason why it is missing."""
 
 
 S = TypeVar("S", bound=Section)
@@ -105,8 +109,10 @@ def problems_of(error: ValidationError, document: Document, *, section: type[Bas
         context = each.get("ctx", {})
         if kind == "extra_forbidden":
             is_shown = number < MAX_PROBLEMS  # of many unknown keys most are only counted
-            suggestion = nearest(str(keys[-1]), _known_keys(section, keys[:-1])) if is_shown else None
-            problems.append(document.problem(keys, "unknown key", at_key=True, suggestion=suggestion))
+            around = _sections_at(section, keys[:-1])
+            reason = next((each.refused[str(keys[-1])] for each in around if str(keys[-1]) in each.refused), None)
+            suggestion = nearest(str(keys[-1]), _keys_of(around)) if is_shown and reason is None else None
+            problems.append(document.problem(keys, reason or "unknown key", at_key=True, suggestion=suggestion))
         elif kind == "missing":
             problems.append(document.problem(keys, "is missing and required"))
         elif kind == "literal_error":
@@ -169,21 +175,27 @@ def _rule(kind: str, message: str, context: dict[str, Any], value: object) -> st
     return message[:1].lower() + message[1:]
 
 
-def _known_keys(section: object, keys: Keys) -> list[str]:
-    """Return the keys of the section at `keys` below the model `section`."""
+def _sections_at(section: object, keys: Keys) -> list[type[Section]]:
+    """Return the sections that may stand at `keys` below the model `section`: one, or those of a union."""
+    found = [section]
     for key in keys:
-        if isinstance(section, type) and issubclass(section, BaseModel):
-            by_key = {info.alias or name: info.annotation for name, info in section.model_fields.items()}
-            section = _bare(by_key[str(key)])
-        else:
-            section = _bare(get_args(section)[-1 if get_origin(section) is dict else 0])
-    assert isinstance(section, type)
-    assert issubclass(section, BaseModel)
-    return [info.alias or name for name, info in section.model_fields.items()]
+        inside: list[object] = []
+        for each in found:
+            if isinstance(each, type) and issubclass(each, BaseModel):
+                by_key = {info.alias or name: info.annotation for name, info in each.model_fields.items()}
+                inside += _bare(by_key[str(key)]) if str(key) in by_key else []
+            elif get_args(each):
+                inside += _bare(get_args(each)[-1 if get_origin(each) is dict else 0])
+        found = inside
+    return [each for each in found if isinstance(each, type) and issubclass(each, Section)]
 
 
-def _bare(annotation: object) -> object:
-    """Return X for an optional X and for an annotated X, and anything else as it is."""
+def _keys_of(sections: Iterable[type[Section]]) -> list[str]:
+    return [info.alias or name for section in sections for name, info in section.model_fields.items()]
+
+
+def _bare(annotation: object) -> list[object]:
+    """Return the parts of a union without None, X for an annotated X, and anything else as it is."""
     if get_origin(annotation) in (Union, types.UnionType):
-        return _bare(next(each for each in get_args(annotation) if each is not type(None)))
-    return _bare(get_args(annotation)[0]) if get_origin(annotation) is Annotated else annotation
+        return [each for part in get_args(annotation) if part is not type(None) for each in _bare(part)]
+    return _bare(get_args(annotation)[0]) if get_origin(annotation) is Annotated else [annotation]

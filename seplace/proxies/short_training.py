@@ -26,7 +26,7 @@ class ShortTraining:
     def __init__(self, networks: StudyNetworks, *, seed: int, epochs: int) -> None:
         self.networks = networks
         self.seed = seed
-        self.recipe = rescaled(networks.config.training, epochs=epochs)
+        self.recipe = rescaled(networks.config.recipe, epochs=epochs)
 
     def score(self, placement: Placement) -> float:
         """Train and score the network of a placement; return -inf where the training fails."""

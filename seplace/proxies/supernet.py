@@ -29,7 +29,7 @@ def make(networks: StudyNetworks, *, seed: int, effort: Effort) -> SharedWeights
 
     Raises TrainingFailed where a supernet's training diverges.
     """
-    recipe = rescaled(networks.config.training, epochs=effort.supernet_epochs)
+    recipe = rescaled(networks.config.recipe, epochs=effort.supernet_epochs)
     recipe = recipe.model_copy(update={"compile": False})  # each path would be compiled again
     supernets = {}
     for variant in networks.config.search_space.backbones:

@@ -43,6 +43,8 @@ def _missing(plan: Plan) -> str:
     """Return why the number of validation images is not known."""
     if "not_found" in plan.images:
         return f"it depends on the validation images in {plan.images['not_found']}, which is not there"
+    if plan.config.own_training is not None:
+        return "it depends on the noise of your own training: --pilot RESULTS measures it in earlier results"
     if plan.config.evaluator.name == "stand_alone":
         return "it depends on the validation images, which plan reads without --no-batch"
     return f"the evaluator {plan.config.evaluator.name} does not say how many validation images there are"

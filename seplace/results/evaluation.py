@@ -102,6 +102,11 @@ class Evaluation:
     message: str = ""
     attempts: int = 1
     versions: Mapping[str, str] = field(default_factory=dict)
+    batches: str | None = None
+    """The digest of the first batches of a training of the user's own; None where seplace orders the data itself.
+
+    Trainings of one seed are paired where theirs are equal.
+    """
 
     def __post_init__(self) -> None:
         """Raise TypeError or ValueError where `correct` is no bits of images, or their accuracy is another."""
@@ -123,6 +128,8 @@ class Evaluation:
         record = {each.name: getattr(self, each.name) for each in fields(self)}
         if self.top5_accuracy is None:
             del record["top5_accuracy"]  # as records before version 0.15
+        if self.batches is None:
+            del record["batches"]
         return record | {
             "placement": str(self.placement),
             "correct": None if self.correct is None else self.correct.to_record(),

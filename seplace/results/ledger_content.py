@@ -94,6 +94,7 @@ class _Record(_Shape):
     message: _OfSystem = ""
     attempts: _Count = 1
     versions: dict[_Text, _Text] = {}
+    batches: _Text | None = None
 
 
 class _Images(_Shape):

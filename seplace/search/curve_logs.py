@@ -103,7 +103,7 @@ class CurveLogs:
         """Return the learning rate of the last step of an epoch; None where seplace does not train, or know it."""
         if self.config.evaluator.name != "stand_alone" or self.training_images is None:
             return None
-        recipe = self.config.training
+        recipe = self.config.recipe
         return recipe.learning_rate_at(epoch, steps_per_epoch=self.training_images // recipe.batch_size)
 
     def _list_of(self, name: str) -> Path:

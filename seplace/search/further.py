@@ -65,15 +65,17 @@ class Wanted:
         """
         if self.is_of_study(config):
             return config
-        if config.evaluator.name != "stand_alone":
+        if not config.trains:
             raise InputError(
                 f"the evaluator {config.evaluator.name} trains by its own recipe: leave out --epochs and --on "
                 f"(the study has {config.training.epochs} epochs)"
             )
-        warmup = config.training.warmup_epochs
+        if config.own_training is not None and self.trained_on != "train":
+            raise InputError("--on: a training of your own has data of its own: train on others by its options")
+        warmup = 0.0 if config.own_training is not None else config.recipe.warmup_epochs
         if self.epochs <= warmup:
             raise InputError(f"epochs must be more than the {warmup:g} epochs of the warm-up (got {self.epochs})")
-        training = config.training.model_copy(update={"epochs": self.epochs})
+        training = config.training.with_epochs(self.epochs)
         return replace(config, file=config.file.model_copy(update={"training": training}), trained_on=self.trained_on)
 
 

@@ -16,6 +16,7 @@ from seplace.files.yaml_reader import read_document
 from seplace.placement import Placement
 from seplace.results.ledger import Ledger
 from seplace.study.config import differences
+from seplace.study.recipe import Recipe
 from seplace.study.space_record import space_record
 
 if TYPE_CHECKING:
@@ -81,7 +82,9 @@ def _built_otherwise(ledger: Ledger, images: Mapping[str, Any], identity: Identi
 def learning_of(config: StudyConfig, images: Mapping[str, Any]) -> Learning:
     """Return what learns in the user's own networks if a study freezes the backbone; nothing if it does not."""
     own = any(backbone.is_own for backbone in config.search_space.backbones.values())
-    if config.training.freeze != "backbone" or config.evaluator.folder is not None or not own:
+    recipe = config.training
+    is_frozen = isinstance(recipe, Recipe) and recipe.freeze == "backbone"
+    if not is_frozen or config.evaluator.folder is not None or not own:
         return {}
     from seplace.evaluators.new_parts import parts_that_learn  # torch
 

@@ -83,7 +83,7 @@ def _make_proxy(config: StudyConfig, folder: Path, evaluator: Evaluator, name: s
     from seplace.proxies.proxy import Effort
 
     trainer = evaluator if isinstance(evaluator, StandAlone) else make(config, folder, worker=0)
-    usual, batch = Effort.usual(config.training.epochs, gate_init="paper"), config.training.batch_size
+    usual, batch = Effort.usual(config.training.epochs, gate_init="paper"), config.recipe.batch_size
     effort = replace(usual, images=min(usual.images, len(trainer.networks.images.train) // batch * batch))
     proxy: Proxy = PROXIES[name](trainer.networks, seed=derive_seed(config.search.seed, "proxy"), effort=effort)
     return proxy

@@ -33,8 +33,8 @@ def load_pilot(folder: Path, config: StudyConfig, images: Mapping[str, Any]) -> 
         facts = {name: ledger.fact(name) for name in STUDY_FACTS}
         meaning, of_pilot, rows = ledger.fact("fingerprint"), ledger.fact("images") or {}, ledger.evaluations()
     study = load_results_study(folder, facts)
-    if study.data.name != config.data.name:
-        raise InputError(f"{folder}: the pilot is a study of {study.data.name}, and this one of {config.data.name}")
+    if study.data_name != config.data_name:
+        raise InputError(f"{folder}: the pilot is a study of {study.data_name}, and this one of {config.data_name}")
     classes, known = images.get("classes"), of_pilot.get("classes")
     if classes is not None and known is not None and list(classes) != list(known):
         raise InputError(
@@ -59,7 +59,9 @@ def load_pilot(folder: Path, config: StudyConfig, images: Mapping[str, Any]) -> 
 def validation_images_of(config: StudyConfig, images: Mapping[str, Any]) -> int | None:
     """Return the number of validation images of a study: as its data were described, or as its file says."""
     use = images.get("uses", {}).get("validation")
-    return config.data.validation_images if use is None else int(use["images"])
+    if use is not None:
+        return int(use["images"])
+    return images.get("validation_images") if config.own_training is not None else config.data.validation_images
 
 
 def _some(names: list[str]) -> str:

@@ -187,7 +187,7 @@ def _is_elsewhere(config: StudyConfig) -> bool:
 
 def _gpus(config: StudyConfig) -> int | None:
     """Return the number of GPUs that trainings use here; None where they run elsewhere, or with another evaluator."""
-    if config.evaluator.name != "stand_alone" or _is_elsewhere(config):
+    if not config.trains or _is_elsewhere(config):
         return None
     from seplace.training.devices import gpus_of
 
@@ -198,10 +198,11 @@ def _room(config: StudyConfig, evaluator: Evaluator, *, gpus: int | None, known:
     """Return the memory of trainings, from those that this process has timed, and from `known` bytes of a worker."""
     if gpus is None:
         return None
+    from seplace.evaluators.lightning import OwnTrainings
     from seplace.evaluators.stand_alone import StandAlone
     from seplace.training.devices import free_memory, held_memory
 
-    assert isinstance(evaluator, StandAlone)
+    assert isinstance(evaluator, StandAlone | OwnTrainings)
     held, free = held_memory(evaluator.networks.device), free_memory(evaluator.networks.device)
     is_here = config.run.executor == "inline"  # a run trains in its own process then, which is as large as this one
     return Room(

@@ -111,7 +111,7 @@ def _most_images(config: StudyConfig, images: Mapping[str, Any]) -> int | None:
     None where the data were not looked at, or the split that the study takes a part of is not known.
     """
     uses = images.get("uses", {})
-    if not {"train", "validation"} <= uses.keys():
+    if config.own_training is not None or not {"train", "validation"} <= uses.keys():
         return None
     used = int(uses["train"]["images"])
     if config.data.train_images is None:

@@ -18,6 +18,8 @@ from seplace.metric import ACCURACY, Metric
 from seplace.placement import Placement
 from seplace.space import SearchSpace
 from seplace.study.listed import first_of_each, listed_placement
+from seplace.study.own_rules import is_own_training
+from seplace.study.own_training import OwnTraining
 from seplace.study.recipe import Recipe
 from seplace.study.rules import cross_checks, own_code_problems
 from seplace.study.settings import read_settings, with_settings
@@ -99,18 +101,41 @@ class StudyConfig:
 
     @property
     def data(self) -> DataSection:
-        """The section `data`."""
+        """The section `data`, which a training of the user's own does not have."""
+        assert self.file.data is not None
         return self.file.data
 
     @property
-    def training(self) -> Recipe:
+    def data_name(self) -> str:
+        """The name of the data: that of the data set, or the import path of the user's own."""
+        return self.training.data if isinstance(self.training, OwnTraining) else self.data.name
+
+    @property
+    def training(self) -> Recipe | OwnTraining:
         """The section `training`."""
         return self.file.training
 
     @property
+    def own_training(self) -> OwnTraining | None:
+        """The training of the user's own; None with the built-in recipe."""
+        return self.training if isinstance(self.training, OwnTraining) else None
+
+    @property
+    def recipe(self) -> Recipe:
+        """The built-in recipe, which a study with a training of the user's own does not have."""
+        assert isinstance(self.training, Recipe)
+        return self.training
+
+    @property
     def evaluator(self) -> EvaluatorSection:
-        """The section `evaluator`."""
-        return self.file.evaluator
+        """The section `evaluator`; by default what trains by the section `training`."""
+        trains = "stand_alone" if self.own_training is None else "lightning"
+        return self.file.evaluator or EvaluatorSection(name=trains)
+
+    @property
+    def trains(self) -> bool:
+        """Whether seplace trains here, by the recipe or with the user's own module."""
+        return self.evaluator.name in ("stand_alone", "lightning")
 
     @property
     def objective(self) -> ObjectiveSection:
@@ -177,7 +202,7 @@ class StudyConfig:
     @property
     def data_root(self) -> Path | None:
         """The folder of the data, or None; a relative one is found beside the study or in the current folder."""
-        return self._folder(self.data.root)
+        return None if self.file.data is None else self._folder(self.file.data.root)
 
     @property
     def evaluator_folder(self) -> Path | None:
@@ -206,18 +231,25 @@ class StudyConfig:
         }
         for number, choices in enumerate(space.choices, start=1):
             meaning[f"space.choices[{number}]"] = [str(choice) for choice in choices]
-        for name in ("data", "training", "evaluator", "objective", "search"):
+        blocks = ("training", "evaluator", "objective", "search")
+        for name in blocks if self.file.data is None else ("data", *blocks):
             meaning |= _flat(name, getattr(self, name).model_dump(mode="json"))
         if self.metric is ACCURACY:  # also where the study says so
             meaning = {key: value for key, value in meaning.items() if not key.startswith("objective.metric")}
             meaning["objective.metric"] = None
-        kept = {key: meaning[key] for key in sorted(meaning) if key not in _NOT_MEANING}
-        if self.training.random_resized_crop is not None and self.data.in_memory is True:
+        left_out = {key for key, value in meaning.items() if key.startswith("training.trainer.") and value is None}
+        kept = {key: meaning[key] for key in sorted(meaning) if key not in _NOT_MEANING | left_out}
+        recipe = self.training
+        if isinstance(recipe, Recipe) and recipe.random_resized_crop is not None and self.data.in_memory is True:
             kept["data.in_memory"] = True  # random crops of images in memory are not those of their files
         return kept
 
     def cost_key(self) -> dict[str, object]:
         """Return the key of the study's cost table: all that its costs depend on."""
+        own = self.own_training
+        if own is not None:
+            named = own.model_dump(mode="json", include={"module", "options", "input", "classes", "cost_of"})
+            return {"space": self.search_space.fingerprint(), **named}
         return {
             "space": self.search_space.fingerprint(),
             "data": self.data.name,
@@ -342,7 +374,12 @@ def _load(
         if space_document is not None:
             space_text = space_document.text
         if space_document is not None and space is None:
-            space, more = space_of(space_document, name=name_of(space_name), is_copy=not imports)
+            space, more = space_of(
+                space_document,
+                name=name_of(space_name),
+                is_copy=not imports,
+                needs_logits=not is_own_training(checked),
+            )
             problems += more
     problems += cross_checks(checked, space)
     if space_path is None:

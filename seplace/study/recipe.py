@@ -82,6 +82,10 @@ class Recipe(Section):
         warmup, total = round(self.warmup_epochs * steps_per_epoch), self.epochs * steps_per_epoch
         return self.learning_rate * cosine_factor(epoch * steps_per_epoch - 1, warmup=warmup, total=total)
 
+    def with_epochs(self, epochs: int) -> Recipe:
+        """Return the recipe with another length."""
+        return self.model_copy(update={"epochs": epochs})
+
     @property
     def check_epochs(self) -> tuple[int, ...]:
         """The epochs after which the validation split is scored: at one and two thirds, and the last."""

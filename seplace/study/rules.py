@@ -18,6 +18,7 @@ from seplace.proxies import PROXIES
 from seplace.registry import Registry
 from seplace.samplers import SAMPLERS
 from seplace.study.listed import listed_placement
+from seplace.study.own_rules import epochs_of, is_own_training, own_training_problems, signature_problems
 from seplace.study.recipe_rules import recipe_problems
 from seplace.study.study_file import StudyFile
 
@@ -37,8 +38,9 @@ def cross_checks(checked: Checked[StudyFile], space: SearchSpace | None) -> list
         *_unknown_names(checked),
         *_path_problems(checked),
         *_evaluator_problems(checked),
+        *own_training_problems(checked),
         *_training_problems(checked),
-        *recipe_problems(checked),
+        *([] if is_own_training(checked) else recipe_problems(checked)),
         *_validation_problems(checked),
         *_image_size_problems(checked, space),
         *_metric_problems(checked),
@@ -59,7 +61,7 @@ def own_code_problems(checked: Checked[StudyFile]) -> list[Problem]:
         and registry.is_external(name)
         and name in registry
         and (problem := _problem_of_path(name, registry))
-    ]
+    ] + signature_problems(checked)
 
 
 def _problem_of_path(name: str, registry: Registry[Any]) -> str | None:
@@ -114,6 +116,14 @@ def _evaluator_problems(checked: Checked[StudyFile]) -> list[Problem]:
     name, folder = checked.sound("evaluator", "name"), checked.sound(*keys)
     if name is None or name not in EVALUATORS or keys in checked.refused:
         return []
+    is_own = is_own_training(checked)
+    other = {
+        True: ("stand_alone", "trains by the built-in recipe"),
+        False: ("lightning", "trains a module of your own"),
+    }
+    if name == other[is_own][0]:
+        rule = f"{other[is_own][1]}, which `training` does not name; leave `evaluator` out"
+        return [checked.document.problem(("evaluator", "name"), rule, got=spelled(name))]
     entry = EVALUATORS.entry(name)
     if folder is not None and not entry.takes_folder:
         return [checked.document.problem(keys, f"{name} answers from no folder; leave `folder` out", at_key=True)]
@@ -164,7 +174,7 @@ def _metric_problems(checked: Checked[StudyFile]) -> list[Problem]:
     """Return the problems of the metric with the built-in recipe, which has one metric alone."""
     keys: Keys = ("objective", "metric")
     section = checked.sound(*keys)
-    if section is None or checked.sound("training", "module") is not None:
+    if section is None or is_own_training(checked):
         return []
     only = "the built-in recipe reports accuracy, in percent, which is maximized: leave `metric` out"
     allowed = {"name": ACCURACY.name, "goal": ACCURACY.goal, "scale": 1.0, "unit": ACCURACY.unit}
@@ -247,7 +257,7 @@ def _budget_problems(checked: Checked[StudyFile], space: SearchSpace | None) -> 
 
 
 def _rung_problems(checked: Checked[StudyFile]) -> list[Problem]:
-    rungs, epochs = checked.sound("search", "rungs") or (), checked.sound("training", "epochs")
+    rungs, epochs = checked.sound("search", "rungs") or (), epochs_of(checked)
     problem = checked.document.problem
     problems = []
     for at, rung in enumerate(rungs):

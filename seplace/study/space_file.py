@@ -43,15 +43,19 @@ def load_space(place: str | Path) -> SearchSpace:
     document, problems = read_document(path)
     space = None
     if document is not None:
-        space, more = space_of(document, name=name_of(path.name))
+        space, more = space_of(document, name=name_of(path.name), needs_logits=False)
         problems += more
     if space is None or problems:
         refuse(problems)
     return space
 
 
-def space_of(document: Document, *, name: str, is_copy: bool = False) -> tuple[SearchSpace | None, list[Problem]]:
+def space_of(
+    document: Document, *, name: str, is_copy: bool = False, needs_logits: bool = True
+) -> tuple[SearchSpace | None, list[Problem]]:
     """Return the space that a document describes, or None and all problems with it.
+
+    Unless `needs_logits`, as with a training of the user's own, their networks may return anything.
 
     The signatures of the user's own modules say whether they have a ratio. A copy in a results folder (`is_copy`) is
     read without importing them: they have one where ratios are given, as before version 0.11. Raises DataError for a
@@ -72,11 +76,14 @@ def space_of(document: Document, *, name: str, is_copy: bool = False) -> tuple[S
                 got=spelled(name),
             )
         )
-    backbone = _backbone(checked, problems)
+    backbone = _backbone(checked, problems, needs_logits=needs_logits)
     granularity: Granularity = checked.sound("granularity") or "stage"
     if backbone is not None:
         backbone = replace(backbone, granularity=granularity)
-    named = [_backbone(checked, problems, "variants", at) for at in range(len(checked.sound("variants") or ()))]
+    named = [
+        _backbone(checked, problems, "variants", at, needs_logits=needs_logits)
+        for at in range(len(checked.sound("variants") or ()))
+    ]
     variants = [replace(variant, granularity=granularity) for variant in named if variant is not None]
     bases = _choice_blocks(checked, backbone, problems)
     stages = [StageReader(checked, base, problems, is_copy=is_copy).choices() for base in bases]
@@ -146,7 +153,9 @@ class SpaceFile(Section):
     """The choices of each stage, one entry a stage; write either this or `choices`."""
 
 
-def _backbone(checked: Checked[SpaceFile], problems: list[Problem], *keys: str | int) -> Backbone | None:
+def _backbone(
+    checked: Checked[SpaceFile], problems: list[Problem], *keys: str | int, needs_logits: bool
+) -> Backbone | None:
     keys = keys or ("backbone",)
     text = checked.sound(*keys)
     if text is None:
@@ -155,7 +164,7 @@ def _backbone(checked: Checked[SpaceFile], problems: list[Problem], *keys: str |
         return None
     blocks = checked.sound("blocks") or ()
     try:
-        return describe(text, blocks=tuple(blocks))
+        return describe(text, blocks=tuple(blocks), needs_logits=needs_logits)
     except NoBlocksToName as error:
         problems.append(checked.document.problem(("blocks",), str(error), at_key=True))
     except InvalidBlocks as error:

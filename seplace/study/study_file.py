@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, PlainValidator, TypeAdapter
+from pydantic import ConfigDict, Field, PlainValidator, TypeAdapter, WrapValidator
 from pydantic_core import PydanticCustomError
 
 from seplace.files.schema import Count, Natural, NotNegative, Pixels, Positive, Schema, Section
 from seplace.files.yaml_reader import NUMBER
 from seplace.metric import Goal, Metric, column_of, test_name_of
+from seplace.study.own_training import OWN_KEYS, OwnTraining
 from seplace.study.recipe import Recipe
 
 _LISTED = 64
@@ -38,6 +39,14 @@ def _flag_or_auto(value: object) -> object:
     if value == "auto" or isinstance(value, bool):
         return value
     raise PydanticCustomError("flag_or_auto", "must be true, false or auto")
+
+
+def _recipe_or_own(value: object, _either: object) -> Recipe | OwnTraining:
+    is_own = isinstance(value, OwnTraining) or (isinstance(value, dict) and not OWN_KEYS.isdisjoint(value))
+    return OwnTraining.model_validate(value) if is_own else Recipe.model_validate(value)
+
+
+_Training = Annotated[Recipe | OwnTraining, WrapValidator(_recipe_or_own)]
 
 
 class DataSection(Section):
@@ -68,7 +77,8 @@ class EvaluatorSection(Section):
     """What returns the result of a training."""
 
     name: str
-    """The evaluator: stand_alone, which trains, tabular, which looks results up, or `package.module:object`."""
+    """The evaluator: stand_alone, which trains, lightning, which trains a module of your own, tabular, which looks
+    results up, or `package.module:object`."""
     folder: str | None = None
     """The results folder that `tabular` answers from, relative to the study file or to the current folder."""
 
@@ -185,11 +195,11 @@ class StudyFile(Section):
     """The version of the file format, 1."""
     space: str
     """The search space: the name of a shipped one, or the path of a file, relative to the study file."""
-    data: DataSection
-    """Which images are used, and how the training split is divided."""
-    training: Recipe
-    """How networks are trained."""
-    evaluator: EvaluatorSection = EvaluatorSection(name="stand_alone")
+    data: DataSection | None = None
+    """Which images are used, and how the training split is divided; required, but for a training of your own."""
+    training: _Training
+    """How networks are trained: the built-in recipe, or a LightningModule of your own."""
+    evaluator: EvaluatorSection | None = None
     """What returns the result of a training; by default the training itself."""
     objective: ObjectiveSection
     """What is compared: a metric against a cost."""

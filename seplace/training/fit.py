@@ -244,7 +244,8 @@ def _mixed_precision(recipe: Recipe, device: torch.device) -> list[MixedPrecisio
 
 
 @contextmanager
-def _naming_out_of_memory() -> Iterator[None]:
+def naming_out_of_memory() -> Iterator[None]:
+    """Raise TrainingFailed (`oom`) where memory runs out."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
@@ -253,7 +254,7 @@ def _naming_out_of_memory() -> Iterator[None]:
         raise
 
 
-@_naming_out_of_memory()
+@naming_out_of_memory()
 def train(
     network: nn.Module,
     *,

@@ -93,7 +93,7 @@ def changed(text: str, change: tuple[str, str]) -> str:
 
 def of_network(module, text: str) -> dict:
     identity = identity_of_backbone(
-        describe(f"{module(text)}:build[image_size=16,in_channels=1]"), num_classes=4, in_channels=1, side=16
+        describe(f"{module(text)}:build[image_size=16,in_channels=1]"), num_classes=4, shape=(1, 16, 16)
     )
     return {"backbone nets:build": json.loads(json.dumps(identity, allow_nan=False))}
 

@@ -225,7 +225,7 @@ def test_a_long_study_keeps_what_it_says(tmp_path: Path) -> None:
         pytest.param(
             "objective:",
             "evaluator: {name: tabula}\nobjective:",
-            "13:19: evaluator.name: unknown evaluator; known: stand_alone, tabular (got 'tabula'). "
+            "13:19: evaluator.name: unknown evaluator; known: stand_alone, lightning, tabular (got 'tabula'). "
             "Did you mean 'tabular'?",
             id="evaluator",
         ),

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from seplace.backbones import BACKBONES
 from seplace.backbones.backbone import Backbone, NoBlocksToName, parse_options, text_of
 from seplace.backbones.foreign.describing import describe_blocks
-from seplace.backbones.foreign.logits import TakesLogits, logits_of
+from seplace.backbones.foreign.logits import AS_RETURNED, TakesLogits, logits_of
 from seplace.backbones.foreign.traced import TracedBackbone
 from seplace.errors import InputError, InvalidBlocks, UserCodeError
 from seplace.user_code import describe_error, is_out_of_memory, user_errors
@@ -72,16 +72,23 @@ def describe_import(name: str, options: str, blocks: tuple[str, ...] = ()) -> Ba
                 f"{name}[image_size=32]: {describe_error(error)}"
             ) from error
         built_for = required.get("num_classes", parameters["num_classes"].default if "num_classes" in takes else None)
-        logits, num_classes = logits_of(
-            text,
-            network,
-            images,
-            description.output,
-            built_for=built_for,
-            rebuild=(lambda classes: function(**{**arguments, **channels, "num_classes": classes}))
-            if "num_classes" in takes
-            else None,
-        )
+        no_logits = ""
+        try:
+            logits, num_classes = logits_of(
+                text,
+                network,
+                images,
+                description.output,
+                built_for=built_for,
+                rebuild=(lambda classes: function(**{**arguments, **channels, "num_classes": classes}))
+                if "num_classes" in takes
+                else None,
+            )
+        except UserCodeError:
+            raise
+        except InputError as error:  # a training of the user's own may take what it returns
+            logits, no_logits = AS_RETURNED, str(error)
+            num_classes = built_for if isinstance(built_for, int) and built_for > 0 else 1
         if "num_classes" not in takes and _passes_classes_on(function, parameters, arguments, images, logits):
             takes = ("num_classes", *takes)
         return TracedBackbone(
@@ -97,6 +104,7 @@ def describe_import(name: str, options: str, blocks: tuple[str, ...] = ()) -> Ba
             in_channels=in_channels,
             takes=takes,
             logits=logits,
+            no_logits=no_logits,
             note=logits.note(text),
         )
 

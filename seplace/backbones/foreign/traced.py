@@ -39,6 +39,8 @@ class TracedBackbone(Backbone):
     """Those of `num_classes` and `in_channels` that the function takes."""
     logits: TakesLogits = AS_RETURNED
     """The place of the logits in the network's output."""
+    no_logits: str = ""
+    """Why the built-in recipe cannot train the network, where it does not return logits."""
 
     def build(self, *, num_classes: int, in_channels: int = 3) -> nn.Module:
         """Build the plain network with empty slots in its blocks; its function draws the weights.

@@ -99,7 +99,7 @@ def page_of(study: Reported) -> Page:
     recommended = sorted((rank, at) for at, rank in enumerate(points.columns["recommended"]) if rank)
     return Page(
         name=config.name,
-        subject=f"attention on {space.backbone.text}{others}, {config.data.name}",
+        subject=f"attention on {space.backbone.text}{others}, {config.data_name}",
         state=_state(study),
         advice=advice.sentence,
         next=advice.next,

@@ -52,7 +52,7 @@ def data_of(config: StudyConfig, images: Mapping[str, Any]) -> DataSummary:
     counts = published.get("classes", {})
     examples, no_examples = examples_of(config, images=published.get("images"))
     return DataSummary(
-        name=config.data.name,
+        name=config.data_name,
         splits=tuple(_splits(images)),
         classes=tuple((name, counts.get(name)) for name in classes[:_CLASSES]),
         more_classes=max(len(classes) - _CLASSES, 0),
@@ -79,7 +79,7 @@ def _split(label: str, use: Mapping[str, Any]) -> SplitRow:
     place = use.get("place") or ""
     each = f"{use['fewest']:,}" if use["fewest"] == use["most"] else f"{use['fewest']:,} to {use['most']:,}"
     held_out = f"held out of {place or 'the training split'}" if use.get("is_held_out") else place
-    left_out = f"{use['left_out']:,} left out: not usable" if use.get("left_out") else ""
+    left_out = f"{use['left_out']:,} left out, they cannot be used" if use.get("left_out") else ""
     sizes = ""
     if "smallest" in use:
         smallest, largest = ("×".join(map(str, use[name])) for name in ("smallest", "largest"))
@@ -89,8 +89,10 @@ def _split(label: str, use: Mapping[str, Any]) -> SplitRow:
 
 
 def _facts(config: StudyConfig, images: Mapping[str, Any]) -> list[tuple[str, str]]:
-    data = config.data
     facts = []
+    if config.own_training is not None:
+        return [("network input", "×".join(map(str, images["input"])))] if "input" in images else []
+    data = config.data
     if "channels" in images:
         side, channels = images["image_size"], images["channels"]
         facts.append(("network input", f"{channels}×{side}×{side}"))

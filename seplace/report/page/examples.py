@@ -45,9 +45,11 @@ def examples_of(config: StudyConfig, *, images: int | None) -> tuple[tuple[Examp
 
     `images` is the number of images of the published training split, None where it is not known.
     """
-    data = config.data
+    if config.own_training is not None:
+        return (), "No images are shown: reading these data would run code of your own."
     if config.evaluator.name != "stand_alone":
         return (), f"No images are shown: the evaluator {config.evaluator.name} reads none."
+    data = config.data
     if DATASETS.is_external(data.name):
         return (), "No images are shown: reading this data set would run code of your own."
     if data.name not in _QUICK:

@@ -1,0 +1,156 @@
+"""The evaluator that trains each network with a LightningModule of the user's own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from seplace.costs.table import CostTable
+from seplace.errors import TrainingFailed, UserCodeError
+from seplace.evaluators.own_networks import OwnNetworks
+from seplace.evaluators.own_timing import estimate_own_training
+from seplace.evaluators.stand_alone import checkpoint_path
+from seplace.evaluators.study_costs import count_costs, time_placements
+from seplace.evaluators.weights import read_beside, read_weights, serialize_weights, write_beside
+from seplace.files.atomic import sha256_of, write_atomically
+from seplace.files.versions import versions
+from seplace.placement import Placement
+from seplace.results.evaluation import Evaluation, Job, Tested
+from seplace.study.config import StudyConfig
+from seplace.training.checkpoints import Checkpoint
+from seplace.training.devices import device_name, release_memory, resolve_device, share_memory, use_device
+from seplace.training.own_fit import fit_own, test_own
+
+
+def make(config: StudyConfig, folder: Path, *, worker: int) -> OwnTrainings:
+    """Return the evaluator of a worker on its device; sets torch's threads and its GPU for this whole process."""
+    torch.set_num_threads(config.run.threads)
+    device = resolve_device(config.run.accelerator, worker)
+    use_device(torch.device(device))
+    return OwnTrainings(config, folder, device=device)
+
+
+class OwnTrainings:
+    """Trains the networks of one study on one device, as the user's own module does.
+
+    The trained weights are kept in `folder/weights`, unfinished trainings in `folder/checkpoints`.
+    """
+
+    def __init__(self, config: StudyConfig, folder: Path, *, device: str) -> None:
+        self.config = config
+        self.folder = folder
+        self.networks = OwnNetworks(config, device=device)
+        self._has_folder = False
+
+    def describe_images(self) -> dict[str, Any]:
+        """Return what a network needs to be built again; the user's module and data are made once, to be checked."""
+        self.networks.check_parts()
+        return self.networks.describe()
+
+    def cost_table(self) -> CostTable:
+        """Count every choice of the space and of the baselines."""
+        return count_costs(self.networks)
+
+    def latencies(self, placements: Sequence[Placement]) -> dict[str, dict[str, Any]]:
+        """Time placements, one input a pass, interleaved with the plain backbone; by the text of the placement."""
+        return time_placements(self.networks, placements)
+
+    def estimate_seconds(self, placement: Placement) -> float:
+        """Estimate the time of one training from a few timed steps."""
+        return estimate_own_training(self.networks, placement)
+
+    def share_device(self, *, among: int) -> None:
+        """Take only a share of the memory of a GPU on which other processes train too."""
+        share_memory(self.networks.device, among=among)
+
+    def evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:
+        """Train one placement on one seed; a training that fails by itself is an evaluation too.
+
+        A job with fewer epochs than the training is its start: it leaves a checkpoint, from which a longer job
+        continues, and no weights.
+        """
+        evaluation = self._evaluate(job, on_epoch=on_epoch)
+        if evaluation.reason == "oom":  # only now does no frame of the error hold the tensors
+            release_memory(self.networks.device)
+        return evaluation
+
+    def _evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:
+        start = time.perf_counter()
+        if not self._has_folder:  # later it is not made anew, should its disk be away
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._has_folder = True
+        whole = replace(job, epochs=self.config.training.epochs)
+        checkpoint = Checkpoint(path=checkpoint_path(self.folder / "checkpoints", whole))
+        without_result = Evaluation(
+            placement=job.placement,
+            seed=job.seed,
+            epochs=job.epochs,
+            state="failed",
+            device=device_name(self.networks.device),
+            threads=torch.get_num_threads(),
+            versions=versions(),
+        )
+        try:
+            network = self.networks.build(job.placement, seed=job.seed)
+            fit = fit_own(
+                network,
+                training=self.networks.training,
+                metric=self.config.metric,
+                seed=job.seed,
+                device=self.networks.device,
+                checkpoint=checkpoint,
+                on_epoch=on_epoch,
+                until=job.epochs,
+            )
+        except (TrainingFailed, UserCodeError) as error:
+            reason = error.reason if isinstance(error, TrainingFailed) else "error"
+            if reason != "oom":  # it is a result: nobody goes on from there
+                checkpoint.path.unlink(missing_ok=True)
+            if isinstance(error, UserCodeError) and job.placement.is_plain and job.seed == 0:
+                raise  # nothing else would do better
+            seconds = time.perf_counter() - start
+            return replace(without_result, seconds=seconds, reason=reason, message=str(error))
+        last = fit.curve[-1]
+        result = replace(
+            without_result,
+            state="complete",
+            value=last.value,
+            curve=tuple(point.to_record() for point in fit.curve),
+            batches=fit.batches,
+        )
+        if job != whole:
+            return replace(result, seconds=time.perf_counter() - start)
+        file_name = f"{job.file_name}.safetensors"
+        weights = serialize_weights(network)
+        write_atomically(self.folder / "weights" / file_name, weights, parents=False)
+        write_beside(self.folder, file_name, fit.beside)
+        return replace(
+            result,
+            seconds=time.perf_counter() - start,
+            weights=file_name,
+            weights_sha256=sha256_of(weights),
+        )
+
+    def test(self, evaluation: Evaluation) -> Tested:
+        """Return the metric of a trained network on the test data."""
+        value = test_own(
+            self.trained(evaluation),
+            read_beside(self.folder, evaluation),
+            training=self.networks.training,
+            metric=self.config.metric,
+            seed=evaluation.seed,
+            device=self.networks.device,
+        )
+        return Tested(value=value)
+
+    def trained(self, evaluation: Evaluation) -> nn.Module:
+        """Return the network of an evaluation with its trained weights, on this device, in eval mode."""
+        network = self.networks.build(evaluation.placement, seed=evaluation.seed)
+        network.load_state_dict(read_weights(self.folder, evaluation))
+        return network.to(self.networks.device).eval()

@@ -1,0 +1,12 @@
+"""Lightning, for trainings of the user's own; importing it tells nothing of its own deprecations."""
+
+import logging
+import warnings
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import pytorch_lightning as lightning
+
+logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+
+__all__ = ["lightning"]

@@ -1,0 +1,185 @@
+"""The training of a module of the user's own with Lightning's Trainer, and its test."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seplace.errors import MissingTestSplit, TrainingFailed, UserCodeError
+from seplace.metric import Metric
+from seplace.seeds import derive_seed
+from seplace.study.own_training import OwnTraining
+from seplace.training.allocator import keep_freed_memory
+from seplace.training.checkpoints import Checkpoint, read_checkpoint, resume_point
+from seplace.training.door import lightning
+from seplace.training.fit import AtomicCheckpoints, naming_out_of_memory
+from seplace.training.own_loaders import SeededLoaders
+from seplace.training.own_parts import has_loader, make_callbacks, make_data, make_module, state_beside
+from seplace.training.own_random import own_random_state, seed_all
+from seplace.training.own_watch import OwnPoint, Reached, Watch, epochs_in, read_metric
+from seplace.user_code import user_errors
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnFit:
+    """What a training of the user's own gave; the network that went into it is trained."""
+
+    curve: tuple[OwnPoint, ...]
+    batches: str | None
+    """The digest of its first batches."""
+    beside: Mapping[str, Tensor]
+    """The state of the module beside that of its network."""
+
+
+@naming_out_of_memory()
+def fit_own(
+    network: nn.Module,
+    *,
+    training: OwnTraining,
+    metric: Metric,
+    seed: int,
+    device: torch.device,
+    checkpoint: Checkpoint | None,
+    on_epoch: Callable[[int], None],
+    until: int | None = None,
+) -> OwnFit:
+    """Train a network on `device` as the user's own module does, with what is drawn following from `seed`.
+
+    Args:
+        network: The network; after the last epoch it is on the CPU, with its trained weights.
+        training: The training of the user's own.
+        metric: What is read after each validation.
+        seed: The seed of the training; the global random state is as before at the end.
+        device: The device of the training.
+        checkpoint: The file of an unfinished training, from which this one continues to the same numbers; it is deleted
+            after the last epoch.
+        on_epoch: Is called with the number of each trained epoch.
+        until: The last epoch of this job, by default that of the training. A shorter job has the schedule of the whole
+            training, and leaves its checkpoint.
+
+    Raises:
+        TrainingFailed: The metric or a loss is not finite (`diverged`), or memory ran out (`oom`).
+        UserCodeError: The user's own code failed, does not log the metric, or stopped the training.
+
+    """
+    epochs = training.epochs
+    until = epochs if until is None else until
+    if device.type == "cpu":
+        keep_freed_memory()
+    resume, content = _checkpoint_of(checkpoint)
+    with own_random_state(derive_seed(seed, "own training")), quiet():
+        module = make_module(training, network)
+        seed_all(derive_seed(seed, "own data"))
+        data = make_data(training)
+        loaders = SeededLoaders(data.train_dataloader, seed=seed)
+        data.train_dataloader = loaders  # type: ignore[method-assign]
+        watch = Watch(
+            metric=metric,
+            epochs=epochs,
+            until=until,
+            seed=seed,
+            loaders=loaders,
+            checkpoint=checkpoint,
+            on_epoch=on_epoch,
+        )
+        if content is not None:
+            watch.take_up(content)
+            if epochs_in(content) >= until:  # it is beyond this job: its curve has the earlier epochs
+                return OwnFit(curve=_until(watch.curve, until), batches=watch.batches, beside={})
+        trainer = make_trainer(training, device=device, callbacks=[watch, *make_callbacks(training)])
+        with user_errors(f"{training.module} fails"):
+            try:
+                trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
+            except Reached:
+                return OwnFit(curve=_until(watch.curve, until), batches=watch.batches, beside={})
+    if trainer.current_epoch < epochs:
+        raise UserCodeError(
+            f"the training stopped after {trainer.current_epoch} of its {epochs} epochs: a callback or the module set "
+            "trainer.should_stop, and a search compares trainings of equal length; leave early stopping out"
+        )
+    if not watch.curve or watch.curve[-1].epoch != epochs:
+        raise UserCodeError(
+            f"{training.data} gave no validation batches after epoch {epochs}: there is no {metric.name}"
+        )
+    if checkpoint is not None:
+        checkpoint.path.unlink(missing_ok=True)
+    return OwnFit(curve=tuple(watch.curve), batches=watch.batches, beside=state_beside(module, network))
+
+
+@naming_out_of_memory()
+def test_own(
+    network: nn.Module,
+    beside: Mapping[str, Tensor],
+    *,
+    training: OwnTraining,
+    metric: Metric,
+    seed: int,
+    device: torch.device,
+) -> float:
+    """Return the metric of a trained network on the test data, in its unit; `beside` is the rest of its module's state.
+
+    Raises MissingTestSplit where the data have no test loader.
+    """
+    with own_random_state(derive_seed(seed, "own training")), quiet():
+        module = make_module(training, network)
+        seed_all(derive_seed(seed, "own data"))
+        data = make_data(training)
+        if not has_loader(data, "test_dataloader") or type(module).test_step is lightning.LightningModule.test_step:
+            raise MissingTestSplit(f"{training.data} has no test_dataloader, or {training.module} no test_step")
+        with user_errors(f"{training.module} cannot be tested"):
+            module.load_state_dict({**module.state_dict(), **beside})
+            trainer = make_trainer(training, device=device, callbacks=make_callbacks(training))
+            trainer.test(module, datamodule=data, verbose=False)
+            value = read_metric(trainer, metric.test_name, module, when="in its test")
+    if not math.isfinite(value):
+        raise TrainingFailed("diverged", f"{metric.test_name} is {value}")
+    return metric.value_of(value)
+
+
+def make_trainer(
+    training: OwnTraining, *, device: torch.device, callbacks: list[lightning.Callback], **limits: Any
+) -> lightning.Trainer:
+    """Make the Trainer of a training on a device, with the study's arguments and what the search owns."""
+    arguments = {"num_sanity_val_steps": 0} | training.trainer.arguments() | limits
+    arguments.pop("devices", None)
+    with user_errors("training.trainer: Lightning refuses these arguments"):
+        return lightning.Trainer(
+            **arguments,
+            accelerator="gpu" if device.type == "cuda" else "cpu",
+            devices=[device.index or 0] if device.type == "cuda" else 1,
+            callbacks=callbacks,
+            plugins=[AtomicCheckpoints()],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+
+
+def _checkpoint_of(checkpoint: Checkpoint | None) -> tuple[Any, dict[str, Any] | None]:
+    path, _ = resume_point(checkpoint)
+    return path, None if path is None else read_checkpoint(path)
+
+
+def _until(curve: list[OwnPoint], until: int) -> tuple[OwnPoint, ...]:
+    return tuple(point for point in curve if point.epoch <= until)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Leave out what Lightning advises in each of hundreds of trainings."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=".*`isinstance.*LeafSpec.*")
+        warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")
+        warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
+        warnings.filterwarnings("ignore", message=".*`log_every_n_steps`.*")
+        warnings.filterwarnings("ignore", message=".*GPU available but not used.*")
+        yield

@@ -1,0 +1,124 @@
+"""The parts of a training that are the user's own: the module, its data and the callbacks, made anew each time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from seplace.errors import InputError, UserCodeError
+from seplace.study.own_rules import KINDS
+from seplace.study.own_training import OwnTraining
+from seplace.study.parameters import Parameters, routed
+from seplace.training.door import lightning
+from seplace.user_code import user_errors
+from seplace.user_modules import resolve
+
+_STOPPING = (lightning.callbacks.EarlyStopping, lightning.callbacks.Timer)
+
+
+def options_of(training: OwnTraining) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the options that go to the module, and those that go to the data."""
+    module = Parameters.of(resolve(training.module, kind=KINDS["module"]), leading=1)
+    data = Parameters.of(resolve(training.data, kind=KINDS["data"]), leading=0)
+    for_module, for_data = routed(training.options, module, data)
+    return for_module, for_data
+
+
+def make_module(training: OwnTraining, network: nn.Module) -> lightning.LightningModule:
+    """Call the factory with a network. Raises UserCodeError where it fails, or does not train that network."""
+    factory = resolve(training.module, kind=KINDS["module"])
+    what = f"training module {training.module}"
+    with user_errors(f"{what} cannot be made of the network {type(network).__name__}"):
+        module = factory(network, **options_of(training)[0])
+    if not isinstance(module, lightning.LightningModule):
+        raise UserCodeError(f"{what} returns {_kind_of(module)}, not a LightningModule{_of_other_package(module)}")
+    if not any(each is network for each in module.modules()):
+        raise UserCodeError(
+            f"{what} does not hold the network that it is given, so that its attention would not be trained: keep it "
+            "as an attribute, self.network = network, and no copy of it"
+        )
+    return module
+
+
+def make_data(training: OwnTraining) -> lightning.LightningDataModule:
+    """Call what makes the data. Raises UserCodeError where it fails, or has no loader of validation data."""
+    what = f"training data {training.data}"
+    with user_errors(f"{what} cannot be made"):
+        data = resolve(training.data, kind=KINDS["data"])(**options_of(training)[1])
+    if not isinstance(data, lightning.LightningDataModule):
+        raise UserCodeError(f"{what} returns {_kind_of(data)}, not a LightningDataModule{_of_other_package(data)}")
+    for name, purpose in (("train_dataloader", "train on"), ("val_dataloader", "compare placements by")):
+        if not has_loader(data, name):
+            raise UserCodeError(f"{what} has no {name}: there is nothing to {purpose}")
+    return data
+
+
+def has_loader(data: lightning.LightningDataModule, name: str) -> bool:
+    """Return whether a data module defines one of its loaders."""
+    return getattr(type(data), name) is not getattr(lightning.LightningDataModule, name)
+
+
+def make_callbacks(training: OwnTraining) -> list[lightning.Callback]:
+    """Make the callbacks of a study.
+
+    Raises UserCodeError for what is no callback, and InputError for what stops a training.
+    """
+    callbacks: list[lightning.Callback] = []
+    for each in training.callbacks:
+        with user_errors(f"callback {each.path} cannot be made"):
+            (options,) = routed(each.options, Parameters.of(resolve(each.path, kind=KINDS["callback"]), leading=0))
+            callback = resolve(each.path, kind=KINDS["callback"])(**options)
+        if not isinstance(callback, lightning.Callback):
+            hint = _of_other_package(callback)
+            raise UserCodeError(f"callback {each.path} returns {_kind_of(callback)}, not a Lightning callback{hint}")
+        refuse_callback(callback, each.path)
+        callbacks.append(callback)
+    return callbacks
+
+
+def refuse_callback(callback: lightning.Callback, name: str) -> None:
+    """Raise InputError for a callback that stops trainings, or writes checkpoints."""
+    if isinstance(callback, _STOPPING):
+        raise InputError(
+            f"callback {name}: {type(callback).__name__} stops a training early, and a search compares trainings of "
+            "equal length; leave it out (rungs of the search stop what does not pay)"
+        )
+    if isinstance(callback, lightning.callbacks.Checkpoint):
+        raise InputError(
+            f"callback {name}: {type(callback).__name__} writes checkpoints, which the search does itself; leave it out"
+        )
+
+
+def example_shape(module: lightning.LightningModule) -> tuple[int, ...] | None:
+    """Return the shape (C, H, W) of one input of a module's `example_input_array`; None where it has none."""
+    example = module.example_input_array
+    if not isinstance(example, Tensor) or example.ndim != 4:
+        return None
+    return tuple(example.shape[1:])
+
+
+def paths_of(module: nn.Module, network: nn.Module) -> list[str]:
+    """Return the paths at which a module holds a network."""
+    return [path for path, each in module.named_modules(remove_duplicate=False) if each is network]
+
+
+def state_beside(module: nn.Module, network: nn.Module) -> dict[str, Tensor]:
+    """Return the state of a module that is not that of its network, such as the weights of a head."""
+    inside = tuple(f"{path}." for path in paths_of(module, network))
+    return {
+        name: value.detach().cpu()
+        for name, value in module.state_dict().items()
+        if not name.startswith(inside) and isinstance(value, Tensor)
+    }
+
+
+def _kind_of(value: object) -> str:
+    return "None" if value is None else f"a {type(value).__name__}"
+
+
+def _of_other_package(value: object) -> str:
+    """Return a hint where a class is Lightning's, but of its other package."""
+    if any(each.__module__.startswith("lightning.") for each in type(value).__mro__):
+        return " of pytorch_lightning, with which seplace trains: import from there in place of lightning.pytorch"
+    return ""

@@ -1,0 +1,144 @@
+"""Trainings of a user's own: any optimisation, to the same numbers after an interruption, with failures by name."""
+
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from seplace.errors import InputError, TrainingFailed, UserCodeError
+from seplace.metric import Metric
+from seplace.study.own_training import OwnTraining
+from seplace.training.checkpoints import Checkpoint
+from seplace.training.own_fit import fit_own
+from tests.own_task import CLASSES
+
+HERE = "tests.own_task"
+CPU = torch.device("cpu")
+MIOU = Metric(name="val_accuracy", goal="maximize", scale=100, unit="%", label="accuracy", test_name="test_accuracy")
+ERROR = Metric(name="val/loss", goal="minimize", label="loss", test_name="test/loss")
+
+
+def training(module: str = "Classifier", *, epochs: int = 3, **changes) -> OwnTraining:
+    values = {"module": f"{HERE}:{module}", "data": f"{HERE}:Data", "trainer": {"max_epochs": epochs}}
+    return OwnTraining.model_validate(values | changes)
+
+
+def network(channels: int = 4) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return nn.Sequential(
+            nn.Conv2d(3, channels, 3),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(channels, CLASSES),
+        )
+
+
+def fit(given: OwnTraining, *, metric: Metric = MIOU, seed: int = 0, start: nn.Module | None = None, **more):
+    more = {"checkpoint": None, "on_epoch": lambda _: None} | more
+    net = start or network()
+    return net, fit_own(net, training=given, metric=metric, seed=seed, device=CPU, **more)
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize(("module", "metric"), [("Classifier", MIOU), ("TwoOptimizers", ERROR)])
+def test_a_training_that_goes_on_ends_with_the_same_numbers(module, metric, tmp_path):
+    def killed(epoch: int) -> None:
+        if epoch == 3:
+            raise Killed
+
+    before = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state()
+    given = training(module, epochs=4)
+    epochs = []
+    whole, one = fit(given, metric=metric, on_epoch=epochs.append)
+    assert epochs == [point.epoch for point in one.curve] == [1, 2, 3, 4]
+    assert random.getstate() == before[0]
+    assert np.random.get_state()[1].tolist() == before[1]
+    assert torch.equal(torch.get_rng_state(), before[2])
+
+    checkpoint = Checkpoint(path=tmp_path / "a.ckpt", every_seconds=0)
+    _, rung = fit(given, metric=metric, checkpoint=checkpoint, until=1)
+    assert rung.curve == one.curve[:1]
+    with pytest.raises((Killed, UserCodeError)):
+        fit(given, metric=metric, checkpoint=checkpoint, on_epoch=killed)
+    resumed, other = fit(given, metric=metric, checkpoint=checkpoint)
+    assert other.curve == one.curve
+    assert other.batches == one.batches
+    assert not checkpoint.path.exists()
+    for mine, theirs in ((whole.state_dict(), resumed.state_dict()), (one.beside, other.beside)):
+        assert mine.keys() == theirs.keys()
+        assert all(torch.equal(mine[name], theirs[name]) for name in mine)
+    assert bool(one.beside) == (module == "TwoOptimizers")
+
+
+def test_networks_of_one_seed_see_the_same_batches_and_another_seed_others():
+    given = training(epochs=1)
+    digests = [fit(given, seed=seed, start=network(channels))[1].batches for seed, channels in ((0, 4), (0, 6), (1, 4))]
+    assert digests[0] == digests[1] != digests[2]
+
+
+@pytest.mark.parametrize(
+    ("changes", "metric", "said"),
+    [
+        pytest.param(
+            {},
+            replace(MIOU, name="val_acuracy"),
+            r"no 'val_acuracy' in validation. Did you mean 'val_accuracy'\? "
+            r"\(logged: train_loss, val_accuracy, val_loss\)",
+            id="a metric that is not logged",
+        ),
+        pytest.param(
+            {"options": {"how": "refuses"}},
+            MIOU,
+            r"made of the network Sequential: ValueError: the network has no decoder \(own_task.py:\d+\)",
+            id="refused",
+        ),
+        pytest.param({"options": {"how": "copies"}}, MIOU, "does not hold the network", id="another network"),
+        pytest.param(
+            {"options": {"how": "stops"}},
+            MIOU,
+            "stopped after 2 of its 3 epochs: a callback or the module set",
+            id="stops",
+        ),
+        pytest.param({"module": "no_module"}, MIOU, "returns a Sequential, not a LightningModule", id="no module"),
+        pytest.param(
+            {"data": f"{HERE}:WithoutValidation"},
+            MIOU,
+            "has no val_dataloader: there is nothing to compare",
+            id="no validation",
+        ),
+        pytest.param({"callbacks": (f"{HERE}:Stops",)}, MIOU, "Stops stops a training early", id="early stopping"),
+        pytest.param(
+            {"trainer": {"max_epochs": 3, "gradient_clip_val": 1.0, "detect_anomaly": True, "val_check_interval": 9}},
+            MIOU,
+            "val_check_interval",
+            id="refused by Lightning",
+        ),
+    ],
+)
+def test_what_cannot_be_trained_is_named(changes, metric, said):
+    given = {"module": "Broken"} | changes if "options" in changes else changes
+    with pytest.raises(InputError, match=said):
+        fit(training(**given), metric=metric)
+
+
+@pytest.mark.parametrize(
+    ("how", "metric", "reason", "said"),
+    [
+        ("loss", MIOU, "diverged", "the training loss became nan in epoch 1"),
+        ("value", replace(MIOU, name="val_accuracy_of_none"), "diverged", "val_accuracy_of_none became nan in epoch 1"),
+        ("memory", MIOU, "oom", "memory ran out: CUDA out of memory"),
+    ],
+)
+def test_a_failed_training_has_its_name(how, metric, reason, said):
+    with pytest.raises(TrainingFailed, match=said) as caught:
+        fit(training("Broken", options={"how": how}), metric=metric)
+    assert caught.value.reason == reason
