@@ -32,7 +32,7 @@ class BatchMixer:
         """Return the images, and the share of each class in each label, (B, classes) of float32.
 
         Args:
-            images: The images of a batch, (B, C, H, W), normalized.
+            images: The images of a batch, (B, C, H, W), normalized; they may be overwritten.
             labels: Their classes, (B,) of int64.
             epoch: The epoch, from 0.
             number: The number of the batch in the epoch, from 0.
@@ -49,7 +49,6 @@ class BatchMixer:
         if self.cutmix is not None and which < self.cutmix.probability:
             share = random.beta(self.cutmix.alpha, self.cutmix.alpha)
             top, bottom, left, right = cut_box(random, share, height=images.shape[2], width=images.shape[3])
-            images = images.clone()
             images[:, :, top:bottom, left:right] = images[order, :, top:bottom, left:right]
             cut = (bottom - top) * (right - left) / (images.shape[2] * images.shape[3])
             return images, _mean(shares, order, 1 - cut)
@@ -58,7 +57,7 @@ class BatchMixer:
 
 def _mean(values: Tensor, order: Tensor, share: float) -> Tensor:
     """Return λ x + (1 - λ) x', eq. 1 of mixup (Zhang et al., arXiv:1710.09412)."""
-    return share * values + (1 - share) * values.index_select(0, order)
+    return values.index_select(0, order).lerp_(values, share)
 
 
 def cut_box(random: np.random.Generator, share: float, *, height: int, width: int) -> tuple[int, int, int, int]:
