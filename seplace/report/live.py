@@ -29,8 +29,11 @@ _WIDEST = 100
 _LABEL = 9
 _BARS = "▁▂▃▄▅▆▇█"
 _MOST_BARS = 12
-_RIGHT = 45
-"""The columns of the figures of a training, to the right of its placement."""
+_RIGHT = 26
+"""The columns to the right of a placement, but for those of its loss."""
+_LOSS = 19
+_NO_LOSS = 7
+"""The columns of the loss of a training, and those of a failure where the placements need its room."""
 
 
 class CalmLive(Live):
@@ -59,6 +62,7 @@ class LiveView:
         self._progress: Progress | None = None
         self._last: deque[Evaluation] = deque(maxlen=_LAST)
         self._finished = 0
+        self._room_of_loss = _LOSS
         self.height = 0
         """The lines that were drawn last."""
 
@@ -96,9 +100,15 @@ class LiveView:
         yield self._bar(progress, width)
         yield from self._standing(progress, width)
         rows = max(min(_LAST, height - 7), 1)
+        if any(len(str(each.placement)) > _room(width, _LOSS) for each in self._last):
+            self._room_of_loss = _NO_LOSS  # from here on, so that columns do not move back and forth
         for at in range(rows):
             label = "last" if at == 0 else ""
-            yield _training(label, self._last[at], width) if at < len(self._last) else Text(label, style="dim")
+            yield (
+                _training(label, self._last[at], width, self._room_of_loss)
+                if at < len(self._last)
+                else Text(label, style="dim")
+            )
 
     def _bar(self, progress: Progress, width: int) -> Text:
         left = self._clock.left(progress)
@@ -134,23 +144,41 @@ def _line(label: str, text: str, width: int) -> Text:
     return Text.assemble((f"{label:<{_LABEL}}", "dim"), shown, " …" if rest else "", no_wrap=True)
 
 
-def _training(label: str, evaluation: Evaluation, width: int) -> Text:
-    """Return the line of a training: placement, seed, accuracy, how the training loss fell, and its time."""
-    room = max(width - _LABEL - _RIGHT, 10)
-    name, *rest = folded(str(evaluation.placement), room - 2, is_name=True)
-    name += " …" if rest else ""
+def _room(width: int, room_of_loss: int) -> int:
+    return max(width - _LABEL - _RIGHT - room_of_loss, 10)
+
+
+def _training(label: str, evaluation: Evaluation, width: int, room_of_loss: int) -> Text:
+    """Return the line of a training: placement, seed, accuracy, how the training loss fell, and its time.
+
+    The loss is left out where long names take its room.
+    """
+    room = _room(width, room_of_loss)
+    name = cut_name(str(evaluation.placement), room)
     if evaluation.state == "failed":
         figures = f"failed: {evaluation.reason}"
     else:
-        figures = f"{evaluation.value or 0:6.2f} %  {_loss(evaluation):<19}"
+        figures = f"{evaluation.value or 0:6.2f} %  {_loss(evaluation) if room_of_loss == _LOSS else ''}"
     return Text.assemble(
         (f"{label:<{_LABEL}}", "dim"),
         f"{name:<{room}}",
         (f" {f'seed {evaluation.seed}':<7} ", "dim"),
-        (f"{figures:<29}", "red" if evaluation.state == "failed" else ""),
+        (f"{figures:<{room_of_loss + 10}}", "red" if evaluation.state == "failed" else ""),
         f"{duration(evaluation.seconds):>6}",
         no_wrap=True,
     )
+
+
+def cut_name(name: str, width: int) -> str:
+    """Return the text of a placement, or its first and last stages around a … where it is longer than `width`."""
+    if len(name) <= width:
+        return name
+    first, *stages = name.split("-")
+    last: list[str] = []
+    while stages and len("-".join([first, "…", stages[-1], *last])) <= width:
+        last.insert(0, stages.pop())
+    shown = "-".join([first, "…", *last])
+    return shown if len(shown) <= width else f"{name[: width - 1]}…"
 
 
 def _loss(evaluation: Evaluation) -> str:

@@ -12,7 +12,7 @@ from seplace.metric import ACCURACY
 from seplace.placement import Placement
 from seplace.report.console import OutsideConsole, is_live
 from seplace.report.json_lines import JsonLines
-from seplace.report.live import CalmLive, LiveView, bars
+from seplace.report.live import CalmLive, LiveView, bars, cut_name
 from seplace.report.progress import ProgressLines, progress_bar
 from seplace.results.evaluation import Evaluation
 from seplace.search.progress import Progress, Standing
@@ -76,11 +76,24 @@ def test_the_live_view_fits_and_keeps_its_height(width: int) -> None:
             "4 placements, hypervolume 0.6123 (observed; the end has estimates)",
             "7, 1 failed",
             "2 of 2 busy, 3 waiting",
-            "96.90 %  █▄▃▂▂▁▁▁ loss 0.312",
+            "96.90 %",
             "failed: diverged",
         ):
             assert words in shown, words
     assert view.end == "digits: 2 trainings in 2 min, 5 known before, 1 failed"
+
+
+def test_long_names_take_the_room_of_the_loss_and_show_both_ends() -> None:
+    view = LiveView(now=lambda: 0.0)
+    view.show(some_progress(news=(trained("none-eca-none"),)))
+    assert "96.90 %  █▄▃▂▂▁▁▁ loss 0.312" in "\n".join(seen(view, width=80))
+    alike = ("se4.parallel-eca.parallel-none", "se4.parallel-eca.parallel-eca.parallel")
+    view.show(some_progress(news=tuple(map(trained, alike))))
+    text = "\n".join(seen(view, width=80))
+    assert all(f"{name} " in text for name in alike)
+    assert "loss" not in text
+    assert cut_name("se4.parallel-eca-none-cbam8.parallel", 29) == "se4.parallel-…-cbam8.parallel"
+    assert cut_name("se4.parallel-eca-none-cbam8.parallel", 9) == "se4.para…"
 
 
 def test_the_live_view_is_drawn_over_itself_and_the_terminal_restored() -> None:
