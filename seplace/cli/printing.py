@@ -67,7 +67,8 @@ def show_front(study: Results) -> None:
         show("")
         has_test = not study.test_note
         about = study.measured if has_test else f"{study.measured}; no test split"
-        title = f"{study.config.name}: front, and below the line the baselines that are not on it ({about})"
+        beside = "" if study.front["on_front"].all() else ", and below the line the baselines that are not on it"
+        title = f"{study.config.name}: front{beside} ({about})"
         has_images = study.has_test_images
         table = front_table(study.front, cost=study.cost, title=title, has_test=has_test, has_test_images=has_images)
         show(table)

@@ -34,6 +34,8 @@ _SMALL_PARTS = re.compile(r"[^.:,_\[(]*[.:,_\[(]|.+")
 
 
 _ENDLESS = 10_000
+_LINED = box.Box("    \n    \n ── \n    \n ── \n    \n    \n    \n")
+"""Lines below the headings and between sections, and none between columns."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +147,7 @@ class _Grid:
         Without `widths` all columns are shown, and nothing is folded but bounds below their values.
         """
         own = list(range(len(self.columns))) if widths is None else list(widths)
-        table = Table(header_style="bold", box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
+        table = Table(header_style="bold", box=_LINED, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
         for at in own:
             column = self.columns[at]
             table.add_column(Text(_narrow_heading(column)), justify="left" if column.is_text else "right", no_wrap=True)

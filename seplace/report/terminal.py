@@ -171,7 +171,7 @@ def effects_table(effects: pd.DataFrame, *, kind: str, title: str) -> FittedTabl
     ]
     notes = [
         Note(text=f"effect: over no attention in the stage, {_ESTIMATE}"),
-        Note(text="● and bold: its sign is known at 95 %"),
+        *[Note(text="● and bold: its sign is known at 95 %")] * any(row.is_bold for row in rows),
     ]
     return FittedTable(columns=columns, rows=rows, title=title, notes=notes, is_long=True)
 

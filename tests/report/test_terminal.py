@@ -116,6 +116,8 @@ def test_a_narrow_terminal_cuts_nothing(width, gains, hidden):
     for placement in (*FRONT["placement"], "SE everywhere"):
         assert any(placement in line for line in text)
     assert any(gains in line for line in text)
+    best, beside = (next(at for at, line in enumerate(text) if name in line) for name in FRONT["placement"][1:])
+    assert any(set(line) == {"─"} for line in text[best:beside])  # the line of the title
     shown = " ".join(text[text.index(next(line for line in text if "a wider terminal also shows" in line)) :])
     assert all(heading in shown for heading in hidden)
     assert "seeds" not in shown
@@ -128,6 +130,9 @@ def test_effects_have_the_probability_of_their_sign():
     text = "\n".join(printed(effects_table(effects, kind="choice", title="a study")))
     assert "P(effect > 0)" in text
     assert "│ all   │ se4    │ +0.50 [+0.10, +0.90] │          98 % │" in text
+    assert "● and bold: its sign is known" in text
+    unsure = printed(effects_table(effects.assign(p_positive=0.7), kind="choice", title="a study"))
+    assert not any("● and bold" in line for line in unsure)
 
 
 def test_simulated_searches_have_their_regret_beside_the_expected_one():
