@@ -115,7 +115,7 @@ def main() -> None:
     try:
         app(prog_name="seplace")  # also as `python -m seplace`
     except Interrupted as error:
-        complain(f"\n{error}; everything finished is kept. Resume with: {' '.join(_command())}")
+        complain(f"\n{error}; everything finished is kept. Resume with:\n  {' '.join(_command())}")
         sys.exit(error.exit_code)
     except InvalidStudy as error:
         complain(str(error))  # located problems, one a line, as editors and compilers have them

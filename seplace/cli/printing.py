@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import sys
+import textwrap
 from typing import TYPE_CHECKING
 
 import typer
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
 
     from seplace.api import Results
     from seplace.results.advice import Advice
+
+
+_HANG = 2
+"""The columns by which the folded lines of a complaint are indented."""
 
 
 def show(content: object) -> None:
@@ -39,8 +45,22 @@ def show_sentences(text: str, *, indent: int = 0, style: str = "") -> None:
 
 
 def complain(text: str) -> None:
-    """Print a line on the error stream, above a live view if there is one."""
-    print(printable(text), file=sys.stderr)
+    """Print a text on the error stream, above a live view if there is one.
+
+    In a terminal its lines are folded between words, but for those that are indented, as commands are, or have a word
+    that would be broken, such as a long path.
+    """
+    lines = printable(text).split("\n")
+    if sys.stderr.isatty():
+        width = shutil.get_terminal_size().columns
+        lines = [each for line in lines for each in _folded_if_words_fit(line, width)]
+    print("\n".join(lines), file=sys.stderr)
+
+
+def _folded_if_words_fit(line: str, width: int) -> list[str]:
+    if len(line) <= width or line.startswith(" ") or max(map(len, line.split())) > width - _HANG:
+        return [line]
+    return textwrap.wrap(line, width, subsequent_indent=" " * _HANG, break_long_words=False, break_on_hyphens=False)
 
 
 def show_data(table: pd.DataFrame, output: Format) -> bool:

@@ -48,7 +48,7 @@ def test_a_signal_stops_a_run_that_can_go_on(tmp_path, signum, executor, evaluat
         code, output = run.end(seconds=10)
         assert time.monotonic() - start < 10
     oracle.after(code, wanted=128 + signum)
-    resume = f"Resume with: seplace run {study} --results {tmp_path / 'out'}"
+    resume = f"Resume with:   seplace run {study} --results {tmp_path / 'out'}"
     assert resume in output.replace("\n", " ")
     assert "Traceback" not in output
     assert oracle.complete
@@ -69,5 +69,5 @@ def test_a_signal_stops_a_comparison_and_its_searches(tmp_path, signum):
         command.process.send_signal(signum)
         code, output = command.end(seconds=10)
     assert code == 128 + signum, output
-    assert "Resume with: seplace simulate usual" in output.replace("\n", " ")
+    assert "Resume with:   seplace simulate usual" in output.replace("\n", " ")
     assert "Traceback" not in output
