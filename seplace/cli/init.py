@@ -40,7 +40,7 @@ def init(
     if (file := next((place for place in (output, *output.parents) if is_file(place)), None)) is not None:
         raise InputError(f"--output {output}: {file} is a file; name a folder")
     there = [output / name for name in _FILES if (output / name).exists()]
-    if there and not force:
+    if there and not force and folder.is_dir():  # that there is no such folder is said first
         names = " and ".join(map(str, there))
         raise InputError(
             f"{names} {'are' if len(there) > 1 else 'is'} there already: --force overwrites, --output writes elsewhere"

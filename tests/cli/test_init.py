@@ -47,3 +47,6 @@ def test_a_wrong_folder_writes_nothing(cli, tmp_path):
     assert code == 3
     assert "nothing is not a folder; wanted: the folder with train/<class>/<image files>" in errors
     assert not (tmp_path / "out").exists()
+    (tmp_path / "study.yaml").write_text("mine")
+    assert "nothing is not a folder" in cli("init", tmp_path / "nothing", "--output", tmp_path)[2]
+    assert (tmp_path / "study.yaml").read_text() == "mine"
