@@ -150,8 +150,13 @@ def test_links_lead_somewhere(page: str) -> None:
 # --------------------------------------------------------------------------------------------------------------------
 # Commands
 
-SCENARIOS = {"my commands": "README.md", "tour": "studies/README.md", "bench": "search_spaces/README.md"}
-"""Blocks of commands that the tests below run in order, and their pages."""
+SCENARIOS = {
+    "my commands": "README.md",
+    "tour": "studies/README.md",
+    "my study": "studies/README.md",
+    "bench": "search_spaces/README.md",
+}
+"""Blocks of commands that the tests below, and those of the examples, run in order, and their pages."""
 
 
 def test_every_command_is_run() -> None:
@@ -280,7 +285,7 @@ def test_the_sampler_in_an_optuna_study() -> None:
 def test_every_python_block_is_run() -> None:
     run_by = {
         "README.md": ("python",),
-        "studies/README.md": ("optuna", "detector"),
+        "studies/README.md": ("my_task.py", "optuna", "detector"),
         "search_spaces/README.md": ("space", "own module", "own module checked", "own network"),
         "seplace/README.md": ("testing",),
     }

@@ -229,7 +229,7 @@ def _study(name: str) -> Row:
         "trainings": f"{search['trainings']}{more}" if "trainings" in search else f"{search.get('hours')} h",
         "question": question,
         "space": values.get("space"),
-        "data": (values.get("data") or {}).get("name"),
+        "data": (values.get("data") or {}).get("name") or (values.get("training") or {}).get("data"),
         "sampler": search.get("sampler", "effects"),
     }
 
@@ -237,12 +237,18 @@ def _study(name: str) -> Row:
 def _space(name: str) -> Row:
     from seplace.study.space_file import load_space
 
+    values, about = _file("search_spaces", name)
+    if BACKBONES.is_external(str(values.get("backbone")).partition("[")[0]):
+        gate = values.get("gate") or {}
+        backbone = f"…:{values['backbone'].partition(':')[2]}"
+        own = {"placements": None, "backbone": backbone, "about": about, "granularity": "stage"}
+        return {"space": name, **own, "init": gate.get("init"), "variants": []}  # its stages are found by running code
     space = load_space(name)
     return {
         "space": name,
         "placements": len(space),
         "backbone": space.backbone.text,
-        "about": _file("search_spaces", name)[1],
+        "about": about,
         "granularity": space.backbone.granularity,
         "init": space.gate.init,
         "variants": [variant.text for variant in space.variants],

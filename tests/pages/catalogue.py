@@ -94,7 +94,7 @@ def _studies() -> str:
             [
                 f"[`{name}`]({name}.yaml)",
                 space,
-                f"`{config.data.name}`",
+                f"`{config.data_name}`",
                 f"`{search.sampler}`",
                 f"{search.trainings}{confirm}",
                 _comment("studies", name),

@@ -30,6 +30,7 @@ HEAD = "schema: 1\nbackbone: cifar_resnet8\ngate: {init: paper}\n"
         ("negative-control", 4**3),
         ("cifar-resnet8-table", 5**3),
         ("digits-ablation", (1 + 3 + 8) ** 3),
+        ("digits-canvas", 4**3),
         ("cifar-ablation", (1 + 4 + 8) ** 3),
     ],
 )
