@@ -296,3 +296,14 @@ def test_every_python_block_is_run() -> None:
 def test_a_tabular_evaluator_as_it_is_written() -> None:
     written = yaml.safe_load(marked("studies/README.md", "tabular"))
     assert load_study("cifar10-table-search").evaluator.model_dump() == written["evaluator"]
+
+
+def test_a_recipe_as_it_is_written(tmp_path: Path) -> None:
+    written = yaml.safe_load(marked("studies/README.md", "recipe"))["training"]
+    study = yaml.safe_load(write_study(tmp_path, data={"train_images": None}).read_text())
+    study["training"] = written | {"batch_size": 64}  # the digits are fewer than a batch
+    path = tmp_path / "written.yaml"
+    path.write_text(yaml.safe_dump(study))
+    recipe = load_study(path).training
+    assert (recipe.momentum, recipe.betas, recipe.precision) == (None, (0.9, 0.999), "bf16")
+    assert sum(mixing.probability for mixing in (recipe.mixup, recipe.cutmix) if mixing is not None) == 1

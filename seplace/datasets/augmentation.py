@@ -28,7 +28,7 @@ class RandAugment(Section):
     layers: Annotated[int, Field(ge=1, le=16)]
     """The number of operations that an image passes one after the other, N in the paper."""
     magnitude: Annotated[int, Field(ge=0, le=30)]
-    """How strong they are, M in the paper: from 0 to 30, as torchvision counts."""
+    """Their strength, M in the paper, from 0 to 30 as in torchvision; a 9 of timm, which counts to 10, is 27 here."""
 
 
 class Mixing(Section):

@@ -1,7 +1,8 @@
 """RandAugment (Cubuk et al., arXiv:1909.13719): each image passes some operations that are drawn for it alone.
 
 The operations and their strengths are those of the paper as torchvision has them: fourteen, each as likely as the
-others, one of them the identity; a magnitude M from 0 to 30 is the share m = M / 30 of the strongest.
+others, one of them the identity; a magnitude M from 0 to 30 is the share m = M / 30 of the strongest. The authors' own
+code and timm count from 0 to 10, so that a 9 there is 27 here.
 
 | operation                                | strength                                                                  |
 | ---------------------------------------- | ------------------------------------------------------------------------- |
