@@ -22,12 +22,18 @@ def compare(
         ),
     ],
     output_format: FormatOption = Format.table,
+    plot: Annotated[Path | None, typer.Option(help="Also write a figure (.png, .svg or .pdf).")] = None,
 ) -> None:
     """Compare two studies: whether the placement that wins in one wins in the other."""
     from seplace.api import Results
     from seplace.report.comparison_table import comparison_table
 
     comparison = Results.load(results).compare_with(Results.load(other))
+    if plot is not None:
+        from seplace.report.figures.comparison import plot_comparison
+        from seplace.report.figures.saving import save_figure
+
+        save_figure(plot_comparison(comparison), plot)
     if show_data(comparison.table, output_format):
         return
     for sentence in comparison.sentences:

@@ -12,6 +12,7 @@ from seplace.errors import DataError, InputError
 from seplace.metric import ACCURACY, Metric
 from seplace.placement import Placement
 from seplace.report.comparison_table import comparison_table
+from seplace.report.figures.comparison import plot_comparison
 from seplace.results.comparison import Comparison, Side
 from seplace.space import SearchSpace
 from tests.effects.toy import SMALL, WIDER, cost_table_of, observed, space_with
@@ -119,6 +120,15 @@ def test_the_table_has_winners_recommended_placements_and_baselines(alike: Compa
     for name, gain in (("one", 1.0), ("other", 0.4)):
         row = table.loc[str(SE)]
         assert row[f"gain_{name}_lower"] < gain < row[f"gain_{name}_upper"]
+
+
+def test_the_figure_has_both_gains_and_both_winners(alike: Comparison, opposed: Comparison):
+    (axes,) = plot_comparison(alike).axes
+    assert axes.get_xlabel() == "gain in points of accuracy (first)"
+    assert axes.get_ylabel() == "gain in mm of error (other)"
+    for comparison, winners in ((alike, 1), (opposed, 2)):
+        figure = plot_comparison(comparison, width="single")
+        assert len(figure.axes[0].containers) == winners
 
 
 @pytest.mark.parametrize("width", [80, 120])
