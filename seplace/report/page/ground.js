@@ -107,7 +107,7 @@ document.addEventListener("click", async (event) => {
 });
 
 function command(text) {
-  return el("div", { class: "command" }, el("code", {}, text),
+  return el("div", { class: "command" }, el("code", {}, text.split(" ").flatMap((word, at) => (at ? [" ", el("span", {}, word)] : [el("span", {}, word)]))),
     el("button", { type: "button", class: "copy", "data-copy": text }, "Copy"));
 }
 

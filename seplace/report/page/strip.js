@@ -48,7 +48,7 @@ function showDetail(at, axis, isKept) {
       el("span", { class: "bounds" }, `${quantity(one.extra[at], true)}${share}`));
   }
   if (known(columns.p_front[at])) add("P(non-dominated)", percent(columns.p_front[at]));
-  add("seeds", columns.n[at] ? String(columns.n[at]) : "not trained, foreseen");
+  add("seeds", columns.n[at] ? String(columns.n[at]) : "not trained, predicted");
   if (known(columns.test_gain[at]) && columns.baseline[at] !== "plain") {
     const error = columns.test_gain_se[at];
     add("gain on the test split", `${fixed(columns.test_gain[at], 2, true)}${known(error) ? ` \u00b1 ${fixed(error, 2)}` : ""}`);
