@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from seplace.api.tables import ResultsTables
 from seplace.results.advice import advice, command_of, failed
+from seplace.results.pairing import pairing_note
 from seplace.results.provenance import provenance_of
 from seplace.results.verdict import (
     claim_of,
@@ -72,7 +73,7 @@ class ResultsConclusions(ResultsTables):
             confirm_seeds=0 if confirm is None else confirm.seeds,
             is_to_be_confirmed=confirm is not None and confirm.seeds > 1 and not self._is_over,
         )
-        return " ".join(each for each in (said, self.test_note) if each)
+        return " ".join(each for each in (said, pairing_note(self.rows), self.test_note) if each)
 
     @cached_property
     def advice(self) -> Advice:
@@ -89,7 +90,7 @@ class ResultsConclusions(ResultsTables):
             folder=self.folder,
             run=self._run,
             is_over=self._is_over,
-            epochs=self.config.training.epochs if self.config.evaluator.name == "stand_alone" else 0,
+            epochs=self.config.training.epochs if self.config.trains else 0,
             confirm_trainings=0 if confirm is None else confirm.trainings,
             confirm_seeds=0 if confirm is None else confirm.seeds,
         )

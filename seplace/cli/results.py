@@ -119,7 +119,7 @@ def _tell_what_to_do(study: Results) -> None:
         )
     known = study.recommended.to_dict("records")
     untrained = next((row["placement"] for row in known if not row["n"] and row["gain"] >= 0), None)
-    trains = study.config.evaluator.name == "stand_alone" and study.advice.kind != "stop"
+    trains = study.config.trains and study.advice.kind != "stop"
     if untrained is not None and trains:
         alone = " (which alone seldom changes the verdict)" if nothing_is_shown else ""
         show_sentences(f"To train {untrained}, the first of them that was not trained{alone}:")

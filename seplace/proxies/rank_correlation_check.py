@@ -93,6 +93,10 @@ def rank_correlation_table(
     """
     from seplace.evaluators.study_networks import StudyNetworks
 
+    if config.own_training is not None:
+        raise InputError(
+            f"{config.name}: proxies score networks by labeled images, which its training of your own does not show"
+        )
     for name in proxies:
         PROXIES.entry(name)  # refuses an unknown name before any work
     known = trained_placements(evaluations, config.metric, epochs=config.training.epochs)

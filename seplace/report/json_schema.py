@@ -38,6 +38,8 @@ def schema_of(kind: str) -> Json:
     made = {"$schema": _DIALECT, "title": f"seplace {kind}", **made}
     made["properties"]["schema"] = {"const": SCHEMA, "description": made["properties"]["schema"]["description"]}
     (_add_names_of_study if kind == "study" else _add_names_of_space)(made["properties"], made["$defs"])
+    if kind == "study":
+        made["anyOf"] = [{"required": ["data"]}, {"properties": {"training": {"required": ["module"]}}}]
     if kind == "space":
         made["oneOf"] = [_with("choices", "object"), _with("stages", "array")]
     return made
@@ -52,9 +54,10 @@ def names_by_key(kind: str) -> dict[str, list[str]]:
 def _named_keys(block: Json, blocks: Json, *, prefix: str) -> Iterator[tuple[str, list[str]]]:
     for key, inside in block["properties"].items():
         options = [inside, *inside.get("anyOf", ())]
-        inner = next((each["$ref"].rpartition("/")[2] for each in options if "$ref" in each), None)
-        if inner is not None:
-            yield from _named_keys(blocks[inner], blocks, prefix=f"{prefix}{key}.")
+        inner = [each["$ref"].rpartition("/")[2] for each in options if "$ref" in each]
+        if inner:
+            for name in inner:
+                yield from _named_keys(blocks[name], blocks, prefix=f"{prefix}{key}.")
             continue
         names = [str(name) for each in options for name in each.get("enum", ())]
         names += [str(each["const"]) for each in options if "const" in each]

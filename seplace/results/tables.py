@@ -16,6 +16,7 @@ from seplace.files.plain_text import printable
 from seplace.interval import UNKNOWN, Interval
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation, EvaluationKey
+from seplace.results.pairing import unpaired_keys
 from seplace.results.summaries import PlacementSummary, mean_and_error
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ def evaluations_frame(evaluations: Sequence[Evaluation], metric: Metric) -> pd.D
     import pandas as pd
 
     has_top5 = any(row.top5_accuracy is not None for row in evaluations)
+    orders_itself = any(row.batches is not None for row in evaluations)
+    unpaired = unpaired_keys(evaluations)
     return pd.DataFrame(
         [
             {
@@ -63,6 +66,7 @@ def evaluations_frame(evaluations: Sequence[Evaluation], metric: Metric) -> pd.D
                 "seed": row.seed,
                 "epochs": row.epochs,
                 "state": row.state,
+                **({"paired": row.key not in unpaired} if orders_itself else {}),
                 metric.column: row.value,
                 **({"top5_accuracy": row.top5_accuracy} if has_top5 else {}),
                 **({"cross_entropy": row.cross_entropy} if metric.is_accuracy else {}),

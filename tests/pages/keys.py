@@ -17,11 +17,11 @@ _NOUNS = {int: "whole number", float: "number", str: "text", bool: "`true` or `f
 _SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 
 
-def _model(annotation: object) -> type[BaseModel] | None:
-    """Return the model inside an annotation, such as X of an optional X or of a list of X."""
+def _models(annotation: object) -> list[type[BaseModel]]:
+    """Return the models inside an annotation, such as X of an optional X or of a list of X."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for each in get_args(annotation) if (found := _model(each)) is not None), None)
+        return [annotation]
+    return [found for each in get_args(annotation) for found in _models(each)]
 
 
 def _bounds(metadata: tuple[Any, ...]) -> str:
@@ -42,8 +42,10 @@ def _value(annotation: object, metadata: tuple[Any, ...] = ()) -> str:
     if origin is Annotated:
         return _value(inside[0], inside[1:])
     if origin in (Union, types.UnionType) and any(get_origin(each) is Literal for each in inside):
-        return " or ".join(_value(each) for each in inside)
-    if origin in (Union, types.UnionType):
+        return " or ".join(_value(each) for each in inside if each is not type(None))
+    if origin in (Union, types.UnionType) and {int, float} <= set(inside):
+        return "number"
+    if origin in (Union, types.UnionType) and len(_models(annotation)) < 2:
         return _value(next(each for each in inside if each is not type(None)), metadata)
     if origin is Literal:
         return " or ".join(f"`{each}`" for each in inside)
@@ -53,8 +55,10 @@ def _value(annotation: object, metadata: tuple[Any, ...] = ()) -> str:
         return f"list of: {_value(inside[0])}"
     if origin is dict:
         return f"names, each with a {_value(inside[1])}"
-    if (model := _model(annotation)) is not None:
-        return f"block, see [below](#{_anchor(model)})"
+    if models := _models(annotation):
+        return "block, see " + " or ".join(f"[below](#{_anchor(model)})" for model in models)
+    if annotation is Any:
+        return "value"
     bounds = _bounds(metadata)
     if annotation is int and bounds == f"≥ {SCHEMA}, ≤ {SCHEMA}":
         return f"`{SCHEMA}`"
@@ -99,11 +103,9 @@ def blocks_of(model: type[BaseModel]) -> list[tuple[str, type[BaseModel]]]:
     """
     found: dict[type[BaseModel], str] = {}
     for name, info in model.model_fields.items():
-        inner = _model(info.annotation)
-        if inner is None:
-            continue
-        for key, block in [(name, inner), *((f"{name}.{key}", block) for key, block in blocks_of(inner))]:
-            found[block] = f"{found[block]}`, `{key}" if block in found else key
+        for inner in _models(info.annotation):
+            for key, block in [(name, inner), *((f"{name}.{key}", block) for key, block in blocks_of(inner))]:
+                found[block] = f"{found[block]}`, `{key}" if block in found else key
     return [(name, block) for block, name in found.items()]
 
 
