@@ -2,6 +2,8 @@
 
 import copy
 import itertools
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -17,6 +19,7 @@ from seplace.models import insert
 from seplace.placement import StageChoice
 from tests.adopted import STAGES, adopted, each_network, is_gate, outputs
 from tests.foreign import NETWORKS, GoogLeNet, images, trained_like
+from tests.marks import in_the_long_form
 
 
 def offered(name: str) -> list[str]:
@@ -34,9 +37,17 @@ def offered(name: str) -> list[str]:
     return [placement for placement in placements if "cbam4" in placement]
 
 
-each_offer = pytest.mark.parametrize(
-    ("name", "placement"), [(name, text) for name in NETWORKS for text in offered(name)]
-)
+def offers() -> Iterator[Any]:
+    """The short form has each network and each attachment once."""
+    seen: set[str] = set()
+    for name in NETWORKS:
+        for placement in offered(name):
+            attachment = next(choice for choice in placement.split("-") if choice != "none")
+            yield (in_the_long_form if {name, attachment} <= seen else pytest.param)(name, placement)
+            seen |= {name, attachment}
+
+
+each_offer = pytest.mark.parametrize(("name", "placement"), list(offers()))
 
 
 @each_offer

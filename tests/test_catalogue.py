@@ -29,6 +29,7 @@ from seplace.costs.counting import count_operators
 from seplace.exporters.source_code import source_text
 from seplace.models import build
 from seplace.placement import Placement, StageChoice
+from tests.marks import in_the_long_form
 from tests.networks import choice_of, takes
 
 NARROW = 0.125
@@ -169,7 +170,15 @@ def test_every_module_does_so_in_every_block(name: str, attachment: str) -> None
             check(backbone, placement, is_counted=False)
 
 
-@pytest.mark.parametrize("name", sorted({*ONLY_DEEPER, "preact_resnet110", "preact_resnet164", "inception_resnet_v2"}))
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        if name in ("cifar_resnet20", "resnet34", "resnet101_v1", "wrn28_10", "vgg19_bn")
+        else in_the_long_form(name)
+        for name in sorted({*ONLY_DEEPER, "preact_resnet110", "preact_resnet164", "inception_resnet_v2"})
+    ],
+)
 def test_it_does_so_at_its_full_depth(name: str) -> None:
     backbone = narrow(name)
     choices = []

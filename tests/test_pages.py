@@ -193,6 +193,8 @@ def make_small(draft: Path) -> None:
     study["training"] |= {"epochs": 1, "batch_size": 4, "warmup_epochs": 0}
     study["search"] |= {"trainings": 8}
     study["confirm"] |= {"trainings": 1}
+    if "run" in study:
+        study["run"] |= {"workers": 1}  # each worker takes longer to start than all trainings
     draft.write_text(yaml.safe_dump(study))
 
 

@@ -1,4 +1,3 @@
-import functools
 import json
 import subprocess
 import sys
@@ -11,13 +10,14 @@ import pytest
 import torch
 from rich.console import Console
 
-from seplace.bench.compare import compare_placements, compare_published, read_cases
+from seplace.bench.compare import compare_placements, read_cases
 from seplace.bench.measuring import Timing
 from seplace.cli import main
 from seplace.costs import COSTS
 from seplace.errors import InputError
 from seplace.report.bench_tables import counts_table, measured_table, published_notes, published_table
 from seplace.report.figures.bench import plot_bench
+from tests.bench.released import released
 from tests.networks import placed, shaped_network_of
 
 SMALL, OTHER = "cifar_resnet8[width=0.25]", "resnet18[width=0.125]"
@@ -175,11 +175,6 @@ def shown(content: object, width: int) -> str:
     console = Console(width=width, file=StringIO(), highlight=False)
     console.print(content, markup=False)
     return console.file.getvalue()
-
-
-@functools.cache
-def released() -> list[dict]:
-    return compare_published(["released"])
 
 
 @pytest.mark.parametrize("width", [80, 200])

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from seplace.backbones.describe import describe
-from seplace.bench.compare import compare_published
 from seplace.bench.conventions import (
     CBAM_GIGA,
     CBAM_PARAMS,
@@ -25,6 +24,7 @@ from seplace.bench.conventions import (
 from seplace.bench.measuring import Counts, Subject
 from seplace.bench.published import DIFFERENCES, FIGURES, SOURCES, Figure, figures
 from seplace.errors import UnknownName
+from tests.bench.released import released
 from tests.marks import in_the_long_form
 from tests.networks import placed
 
@@ -263,7 +263,7 @@ def test_figures_are_chosen_by_source() -> None:
 
 
 def test_a_comparison_has_all_columns() -> None:
-    rows = compare_published(["released"])
+    rows = released()
     assert len(rows) == 23
     assert rows[0] == {
         "source": "released",

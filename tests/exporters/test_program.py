@@ -28,6 +28,7 @@ from seplace.files.atomic import sha256_of
 from seplace.placement import StageChoice
 from tests import foreign
 from tests.exporters.networks import trained_network
+from tests.marks import in_the_long_form
 from tests.networks import GATES, choice_of, placed, takes
 
 FOREIGN = "tests.foreign:basic_resnet[image_size=32]"
@@ -98,7 +99,9 @@ def test_program_of_each_gate_gives_equal_logits(placement):
     assert_equal_logits(torch.export.load(io.BytesIO(content)).module(), trained)
 
 
-@pytest.mark.parametrize("name", ["mobilenet", "shufflenet", "vgg", "googlenet", "convnext"])
+@pytest.mark.parametrize(
+    "name", ["vgg", "googlenet", "convnext", in_the_long_form("mobilenet"), in_the_long_form("shufflenet")]
+)
 def test_program_of_a_network_of_the_user_gives_equal_logits(name):
     text = f"tests.foreign:{foreign.NETWORKS[name].__name__}[image_size=32]"
     trained = trained_network(text, str(placed(text, "se4")), image_size=32, num_classes=5)
