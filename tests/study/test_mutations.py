@@ -66,9 +66,9 @@ def outcome(read: Callable[[], object]) -> str:
 @pytest.mark.filterwarnings("ignore:.*worker")  # what a plan of more workers than there is room for says
 def test_a_mutated_file_is_sound_or_refused(tmp_path: Path) -> None:
     shipped = {kind: texts_of(kind) for kind in ("studies", "search_spaces")}
-    ends = collections.Counter(read_mutation(seed, tmp_path, shipped) == "sound" for seed in range(30))
+    ends = collections.Counter(read_mutation(seed, tmp_path, shipped) == "sound" for seed in range(15))
     assert ends[True] >= 1
-    assert ends[False] >= 15
+    assert ends[False] >= 8
 
 
 def filled(head: str, item: str, tail: str) -> str:
