@@ -9,8 +9,15 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from seplace.arrays import Floats
+    from seplace.interval import Interval
+
+_PERCENT_DIGITS = 2
 
 Goal = Literal["maximize", "minimize"]
 
@@ -40,6 +47,8 @@ class Metric:
     lower: float | None = None
     upper: float | None = None
     """The bounds of the value, in its unit; None where it has none."""
+    digits: int | None = None
+    """The decimals with which values and gains are shown; None until some are known."""
 
     @property
     def is_accuracy(self) -> bool:
@@ -68,6 +77,14 @@ class Metric:
         """1 where it is maximized, -1 where it is minimized."""
         return 1.0 if self.is_maximized else -1.0
 
+    def scores(self, values: Floats) -> Floats:
+        """Return the scores of values."""
+        return self.sign * values
+
+    def losses(self, values: Floats) -> Floats:
+        """Return the losses of values: smaller is better."""
+        return (self.best_score or 0.0) - self.scores(values)
+
     @property
     def best_score(self) -> float | None:
         """The score that none exceeds; None where there is none."""
@@ -84,10 +101,87 @@ class Metric:
         """Return what a score lacks to the best one; its negative where there is no best one."""
         return (self.best_score or 0.0) - score
 
+    def with_digits_for(self, values: Sequence[float]) -> Metric:
+        """Return the metric with decimals that fit the spread of values: three digits of a standard deviation."""
+        if self.digits is not None or not values:
+            return self
+        mean = sum(values) / len(values)
+        spread = math.sqrt(sum((value - mean) ** 2 for value in values) / len(values))
+        return replace(self, digits=_decimals(spread, significant=3) if spread > 0 else _decimals(mean, significant=4))
+
+    def spec(self, value: float, *, signed: bool = False) -> str:
+        """Return the format of numbers like a value, such as `.2f`, or `+.2f` where they are differences."""
+        digits = _decimals(value, significant=4) if self.digits is None else self.digits
+        return f"{'+' * signed}.{digits}f"
+
+    def number(self, value: float, *, signed: bool = False) -> str:
+        """Return a value without its unit, or a difference with its sign; never -0.00."""
+        return format(value, self.spec(value, signed=signed).replace(".", "z."))
+
     def text(self, value: float) -> str:
         """Return a value with its unit: `81.25 %`, `3.141 mm`, `0.6123`."""
-        digits = 2 if self.unit == "%" else digits_of(value)
-        return f"{value:.{digits}f} {self.unit}".rstrip()
+        return f"{self.number(value)} {self.unit}".rstrip()
+
+    def gain(self, gain: float, *, signed: bool = True) -> str:
+        """Return a gain with its unit: `+1.20 points`, `+0.31 mm`."""
+        return f"{self.number(gain, signed=signed)} {self.gain_unit}".rstrip()
+
+    def interval(self, interval: Interval, *, signed: bool = False) -> str:
+        """Return an estimate with its bounds, without a unit; empty where it is not known."""
+        return format(interval, self.spec(interval.value, signed=signed))
+
+    def plus_minus(self, value: float, error: float, *, signed: bool = False) -> str:
+        """Return `81.00 ± 0.25`; the value alone if its error is NaN, empty if the value is NaN."""
+        if math.isnan(value):
+            return ""
+        text, spec = self.number(value, signed=signed), self.spec(value)
+        return text if math.isnan(error) else f"{text} ± {format(error, spec)}"
+
+    def rough(self, gain: float) -> str:
+        """Return a gain with its unit and two digits: `1.3 points`, `0.42 points`, `0.031 mm`."""
+        digits = 1 if gain >= 0.95 and self.unit == "%" else max(_decimals(gain, significant=2), 0)
+        number = f"{gain:.{digits}f}" if gain >= 0.95 else f"{gain:.2g}"
+        return f"{number} {self.gain_unit}".rstrip()
+
+    @property
+    def gain_unit(self) -> str:
+        """The unit of gains: points of a percentage; may be empty."""
+        return "points" if self.unit == "%" else self.unit
+
+    @property
+    def in_gain_unit(self) -> str:
+        """`in points`, `in mm`, or nothing, with a space before it."""
+        return f" in {self.gain_unit}" if self.gain_unit else ""
+
+    @property
+    def in_unit(self) -> str:
+        """`in %`, `in mm`, or nothing, with a space before it."""
+        return f" in {self.unit}" if self.unit else ""
+
+    @property
+    def heading(self) -> str:
+        """The heading of a column: `accuracy %`, `error mm`, `IoU`."""
+        return f"{self.label} {self.unit}".rstrip()
+
+    @property
+    def test_heading(self) -> str:
+        """The heading of a column for the test split: `test %`, `test mm`, `test IoU`."""
+        return f"test {self.unit or self.label}"
+
+    @property
+    def in_parentheses(self) -> str:
+        """`Accuracy (%)`, `MIoU (%)`, `Error (mm)`, `IoU`: the heading of a table or an axis in print."""
+        return f"{self.title} ({self.unit})" if self.unit else self.title
+
+    @property
+    def title(self) -> str:
+        """The label as a sentence begins with it."""
+        return f"{self.label[:1].upper()}{self.label[1:]}"
+
+    @property
+    def samples(self) -> str:
+        """What the splits of the data consist of, in words."""
+        return "images" if self.is_accuracy else "samples"
 
     @property
     def test_column(self) -> str:
@@ -108,15 +202,21 @@ ACCURACY = Metric(
     test_name="test_accuracy",
     lower=0.0,
     upper=100.0,
+    digits=_PERCENT_DIGITS,
 )
 """The metric of the built-in recipe: the share of images that are classified right, in percent."""
 
 
-def digits_of(value: float) -> int:
-    """Return the decimals with which a value has four significant digits, at most eight."""
+def digits_of(unit: str) -> int | None:
+    """Return the decimals of values in a unit; None where they depend on the values."""
+    return _PERCENT_DIGITS if unit == "%" else None
+
+
+def _decimals(value: float, *, significant: int) -> int:
+    """Return the decimals with which a value has some significant digits, at most eight."""
     if not math.isfinite(value) or value == 0:
         return 2
-    return min(max(3 - math.floor(math.log10(abs(value))), 0), 8)
+    return min(max(significant - 1 - math.floor(math.log10(abs(value))), 0), 8)
 
 
 def column_of(name: str) -> str:

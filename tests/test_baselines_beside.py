@@ -79,7 +79,7 @@ def test_the_front_is_that_of_the_space_and_the_plain_backbone() -> None:
 def test_a_study_that_began_before_keeps_its_front_and_picks_of_its_space() -> None:
     found = table(ABOVE, is_front_of_space=False)
     assert found[found["on_front"]]["placement"].tolist() == [PLAIN, SE, CBAM]
-    assert front_of_candidates(found, SPACE, cost="flops")["placement"].tolist() == [PLAIN, ECA]
+    assert front_of_candidates(found, SPACE, ACCURACY, cost="flops")["placement"].tolist() == [PLAIN, ECA]
 
 
 def test_the_verdict_is_about_the_space() -> None:

@@ -106,8 +106,8 @@ class ResultsConclusions(ResultsTables):
 
     @property
     def measured(self) -> str:
-        """What the estimates are about: accuracy on new images, or validation accuracy where these are not known."""
-        return measured(self.estimates) if self._views is None else self._views.measured
+        """What the estimates are about: the metric on new images, or on the validation split where not known."""
+        return measured(self.metric, self.estimates) if self._views is None else self._views.measured
 
     def claim(self, placement: Placement) -> str:
         """Return a sentence: whether a trained placement is better than the plain backbone, and by how much."""
@@ -134,7 +134,7 @@ class ResultsConclusions(ResultsTables):
         """Two sentences: whether the test split agrees with the estimated gains of the front; empty where not known."""
         if self._views is not None:
             return self._views.test_check
-        return "" if self.gap is None else gap_sentence(self.gap)
+        return "" if self.gap is None else gap_sentence(self.gap, self.metric)
 
     @property
     def outlook(self) -> str:
@@ -173,6 +173,7 @@ class ResultsConclusions(ResultsTables):
             return
         trained, on_front = self.trained_and_on_front
         views = Views(
+            metric=self.metric.column,
             front=self.front,
             verdict=self.verdict,
             advice=self.advice,

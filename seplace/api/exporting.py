@@ -35,7 +35,7 @@ def export_network(
         config, placements = results.live_config, results.placements
         of_weights, source = results.both_splits.of_weights(evaluation), results.folder
     else:
-        recipe = trained_set(results.folder, trained, results.config.metric)
+        recipe = trained_set(results.folder, trained, results.metric)
         evaluation = recipe.first_of(results.placement_of(pick))
         config = replace(results.live_config, trained_on=recipe.trained_on)
         placements = trained_frame([recipe])
@@ -46,6 +46,7 @@ def export_network(
     network = network_of_study(
         evaluation,
         config=config,
+        metric=results.metric,
         placements=placements,
         of_weights=of_weights,
         images=results.images,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from seplace.costs.table import CostTable
+    from seplace.metric import Metric
     from seplace.placement import Placement
     from seplace.results.evaluation import Evaluation
     from seplace.results.stored import StoredEvaluations
@@ -91,7 +92,7 @@ class StoredResults:
     @cached_property
     def both_splits(self) -> BothSplits:
         """The trainings that were scored on the test split."""
-        return BothSplits(self.rows, metric=self.config.metric, tests=self._tests, images=self._test_images)
+        return BothSplits(self.rows, metric=self.metric, tests=self._tests, images=self._test_images)
 
     @property
     def finished(self) -> bool:
@@ -133,6 +134,14 @@ class StoredResults:
         """The baselines of the study, by name."""
         return self.config.search_space.baselines | self._own_baselines
 
+    @cached_property
+    def metric(self) -> Metric:
+        """The metric of the study, with the decimals that its values need."""
+        metric = self.config.metric
+        if metric.digits is not None:
+            return metric
+        return metric.with_digits_for([row.value for row in self.rows if row.value is not None])
+
     @property
     def unit(self) -> str:
         """The unit of the study's cost axis; for the user's own cost the unit noted when the study ran."""
@@ -143,22 +152,22 @@ class StoredResults:
     @cached_property
     def evaluations(self) -> pd.DataFrame:
         """One row for each evaluation: placement, stages, seed, scores, costs, seconds, device."""
-        return evaluations_frame(self.rows, self.config.metric)
+        return evaluations_frame(self.rows, self.metric)
 
     @cached_property
     def rungs(self) -> pd.DataFrame:
         """One row for each training at a rung; these are in no other table."""
-        return rungs_frame(self.rung_rows, self.rows, self.config.metric)
+        return rungs_frame(self.rung_rows, self.rows, self.metric)
 
     @cached_property
     def curves(self) -> pd.DataFrame:
         """One row for each scored epoch of a training: placement, seed, epochs, epoch, scores, training loss."""
-        return curves_frame(self.rows, self.rung_rows, metric=self.config.metric)
+        return curves_frame(self.rows, self.rung_rows, metric=self.metric)
 
     @cached_property
     def trained_sets(self) -> dict[str, TrainedSet]:
         """The recipes beside the study's own that `train` has trained networks by, by name."""
-        return trained_sets(self.folder, self.config.metric)
+        return trained_sets(self.folder, self.metric)
 
     @property
     def trained(self) -> pd.DataFrame:

@@ -55,7 +55,7 @@ class ResultsTables(StoredResults):
             design,
             self.rows,
             self.cost,
-            metric=self.config.metric,
+            metric=self.metric,
             is_front_of_space=self._is_front_of_space,
             named=self.baselines.values(),
         )
@@ -86,7 +86,7 @@ class ResultsTables(StoredResults):
                 estimates, priced_space, failed=[row.placement for row in self.rows if row.value is None]
             ),
             estimates,
-            metric=self.config.metric,
+            metric=self.metric,
             cost_table=self.cost_table,
             evaluations=self.rows,
             latencies=self.latencies,
@@ -95,7 +95,7 @@ class ResultsTables(StoredResults):
     @cached_property
     def placements(self) -> pd.DataFrame:
         """One row for each placement that was trained, cheapest first."""
-        return self._placements_of(summarize(self.rows, self.config.metric))
+        return self._placements_of(summarize(self.rows, self.metric))
 
     def _placements_of(self, summaries: Sequence[PlacementSummary]) -> pd.DataFrame:
         marks = self.baselines
@@ -118,7 +118,7 @@ class ResultsTables(StoredResults):
             return front_frame(self.placements)
         shown = {*estimates.front, *self.baselines.values()}
         return front_frame(
-            self._placements_of([row for row in summarize(self.rows, self.config.metric) if row.placement in shown])
+            self._placements_of([row for row in summarize(self.rows, self.metric) if row.placement in shown])
         )
 
     @cached_property
@@ -174,13 +174,13 @@ class ResultsTables(StoredResults):
             recommended=[Placement.parse(text) for text in self._recommended()["placement"]],
             cost=self.cost,
             cost_table=self.cost_table,
-            metric=self.config.metric,
+            metric=self.metric,
         )
 
     def _compared(self, lists: Mapping[str, Sequence[Placement]]) -> pd.DataFrame:
         from seplace.results.ablation import ablation_frame
 
-        return ablation_frame(lists, self.placements, self.cost_table)
+        return ablation_frame(lists, self.placements, self.cost_table, self.metric)
 
     @cached_property
     def proxies(self) -> pd.DataFrame:
@@ -197,7 +197,7 @@ class ResultsTables(StoredResults):
             rows = ledger.evaluations()
         estimates = self.estimates
         means = {} if estimates is None else {each: estimates.means[at] for each, at in estimates.position.items()}
-        return history_frame(rows, cost=self.cost, metric=self.config.metric, means=means)
+        return history_frame(rows, cost=self.cost, metric=self.metric, means=means)
 
     def placement_of(self, choice: str) -> Placement:
         """Return a placement of the space or a baseline by its text, or plain, another baseline, or a front point.
@@ -223,6 +223,7 @@ class ResultsTables(StoredResults):
             choice,
             self.placements,
             self.config.search_space,
+            self.metric,
             cost=self.cost,
             flops_under=flops_under,
             folder=self.folder,

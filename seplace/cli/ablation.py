@@ -31,4 +31,4 @@ def ablation(
         return
     from seplace.report.ablation_table import ablation_table
 
-    show(ablation_table(table, name=study.config.name, data=study.config.data_name))
+    show(ablation_table(table, study.metric, name=study.config.name, data=study.config.data_name))

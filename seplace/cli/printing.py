@@ -90,7 +90,9 @@ def show_front(study: Results) -> None:
         beside = "" if study.front["on_front"].all() else ", and below the line the baselines that are not on it"
         title = f"{study.config.name}: front{beside} ({about})"
         has_images = study.has_test_images
-        table = front_table(study.front, cost=study.cost, title=title, has_test=has_test, has_test_images=has_images)
+        table = front_table(
+            study.front, study.metric, cost=study.cost, title=title, has_test=has_test, has_test_images=has_images
+        )
         show(table)
         if study.test_check:
             show_sentences(study.test_check)

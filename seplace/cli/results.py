@@ -99,7 +99,7 @@ def recommend(results: ResultsArgument, output: FormatOption = Format.table, as_
         show("")
         title = f"{study.config.name}: recommended front, in the order of what each adds ({study.measured})"
         names = {str(placement): name for name, placement in study.baselines.items()}
-        show(recommended_table(study.recommended, cost=study.cost, title=title, baselines=names))
+        show(recommended_table(study.recommended, study.metric, cost=study.cost, title=title, baselines=names))
         show("")
         _tell_what_to_do(study)
     else:
@@ -111,7 +111,7 @@ def _tell_what_to_do(study: Results) -> None:
     nothing_is_shown = study.advice.kind in ("stop", "train", "images")
     show_sentences(
         "The order is that of a purchase: if you can afford k of these placements, the first k together are expected "
-        "to make the best front. It is no order of accuracy, and it claims no more than the verdict above."
+        f"to make the best front. It is no order of {study.metric.label}, and it claims no more than the verdict above."
     )
     if nothing_is_shown:
         show_sentences(
@@ -152,18 +152,21 @@ def effects(
     for kind in dict.fromkeys(table["kind"]):
         if kind not in ("pair", "proxy"):
             show("")
-            title = f"{study.config.name}: effect of each {kind} on accuracy, averaged over the rest of the space"
-            show(effects_table(table, kind=kind, title=title))
+            what = f"effect of each {kind} on {study.metric.label}"
+            title = f"{study.config.name}: {what}, averaged over the rest of the space"
+            show(effects_table(table, study.metric, kind=kind, title=title))
     pairs = table[table["kind"] == "pair"].to_dict("records")
     show("")
     for pair in pairs:
-        show_sentences(f"interaction: {pair['name']}: {Interval.of_row(pair, 'effect'):+.2f} points beyond their sum")
+        effect = study.metric.interval(Interval.of_row(pair, "effect"), signed=True)
+        beyond = f"{study.metric.gain_unit} beyond their sum".lstrip()
+        show_sentences(f"interaction: {pair['name']}: {effect} {beyond}")
     if not pairs:
         show_sentences("no two modules are shown to interact (at 95 %)")
     if len(study.proxies):
         show("")
         title = f"{study.config.name}: effect of each proxy's score, beside the effects of the choices"
-        show(proxies_table(study.proxies, title=title))
+        show(proxies_table(study.proxies, study.metric, title=title))
 
 
 def noise(results: ResultsArgument, output: FormatOption = Format.table, as_json: JsonOption = False) -> None:
@@ -174,9 +177,9 @@ def noise(results: ResultsArgument, output: FormatOption = Format.table, as_json
 
     output = format_of(output, as_json=as_json)
     study = Results.load(results)
-    table = noise_frame(study.rows, study.config.metric)
+    table = noise_frame(study.rows, study.metric)
     if not show_data(table, output):
-        show(noise_table(table, title=study.config.name))
+        show(noise_table(table, study.metric, title=study.config.name))
 
 
 def export(

@@ -116,7 +116,7 @@ def train(
         from seplace.report.trained_table import trained_table
 
         title = f"{now.config.name}: trained for {epochs or length} epochs on {on.value}"
-        show(trained_table(table, cost=now.cost, title=title))
+        show(trained_table(table, now.metric, cost=now.cost, title=title))
     _show_failures(now, [row for row in now.trained_sets[name].rows if row.state == "failed"])
     pick = shlex.quote(str(chosen))
     show(f"to export it: seplace export {shlex.quote(str(results))} --pick {pick} --trained {name}")
@@ -126,18 +126,19 @@ def _show_in_study(study: Results, placement: str, output: Format) -> None:
     """Print what is known of a placement whose trainings joined the study's."""
     from seplace.interval import Interval
     from seplace.placement import Placement
-    from seplace.report.numbers import plus_minus
 
     table = study.placements
     row = table[table["placement"] == placement] if len(table) else table
     if show_data(row, output):
         return
     failed = [each for each in study.failed if str(each.placement) == placement]
+    metric = study.metric
     for each in row.to_dict("records"):
-        test = plus_minus(each["test_accuracy"], each["test_accuracy_se"])
+        value = metric.interval(Interval.of_row(each, metric.column))
+        test = metric.plus_minus(each[metric.test_column], each[f"{metric.test_column}_se"])
         show(
-            f"{placement}: n = {each['n']}, accuracy {Interval.of_row(each, 'accuracy'):.2f} %"
-            + (f", test accuracy {test} %" if test else "")
+            f"{placement}: n = {each['n']}, {metric.label} {value} {metric.unit}".rstrip()
+            + (f", test {metric.label} {test} {metric.unit}".rstrip() if test else "")
         )
     _show_failures(study, failed)
     show_sentences(study.claim(Placement.parse(placement)))

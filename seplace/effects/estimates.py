@@ -21,6 +21,7 @@ from seplace.effects.design import Design
 from seplace.effects.images import ImageVariance
 from seplace.effects.model import Observation, Posterior, images_of
 from seplace.interval import Interval
+from seplace.metric import ACCURACY, Metric
 from seplace.placement import Placement
 
 MOST = 5000
@@ -49,14 +50,18 @@ class Estimates:
         observations: Sequence[Observation],
         costs: Mapping[Placement, float],
         *,
+        metric: Metric = ACCURACY,
         beside: Collection[Placement] = (),
         named: Collection[Placement] = (),
     ) -> None:
         """Learn from at least one observation; `costs` are those of the observed placements.
 
+        The `metric` says what the scores are of, for those who show them.
+
         Placements `beside` the space are compared with the others, and never on the front. Where very many are
         observed, only those that may be on a front have estimates, and `named` ones.
         """
+        self.metric = metric
         self.beside = frozenset(beside)
         self._observations = observations
         self.images = images_of(design, observations)
@@ -78,7 +83,7 @@ class Estimates:
         self.levels = self.posterior.levels if self._among is None else self.posterior.levels[self._among]
         self._drawn_from = deepcopy(self.posterior.random)
         self.scores: Floats = self.posterior.sample_at(self.levels, _SAMPLES, among=self._among)
-        """(samples, placements), in percent."""
+        """(samples, placements)."""
 
     @property
     def trained(self) -> int:

@@ -11,6 +11,7 @@ from seplace.attention import ATTENTION
 
 if TYPE_CHECKING:
     from seplace.exporters.trained import TrainedNetwork
+    from seplace.metric import Metric
 
 _LONGEST = 200
 
@@ -32,7 +33,7 @@ def card_of(trained: TrainedNetwork) -> str:
             *(module for module in dict.fromkeys(modules) if module != "none"),
         ],
         "datasets": [data],
-        "metrics": ["accuracy"],
+        "metrics": [_type(trained.metric)],
         "model-index": [
             {
                 "name": name,
@@ -53,33 +54,43 @@ def card_of(trained: TrainedNetwork) -> str:
 
 
 def _metrics(trained: TrainedNetwork) -> dict[str, list[dict[str, Any]]]:
-    """Return the accuracies in percent by split, each named with its interval or standard error."""
+    """Return the values of the metric by split, each named with its interval or standard error."""
     known = {
         key: float(value)
         for key, value in trained.provenance.items()
         if isinstance(value, int | float) and math.isfinite(value)
     }
     found: dict[str, list[dict[str, Any]]] = {}
-    if "accuracy" in known:
+    metric = trained.metric
+    name, label = metric.column, metric.label
+    if name in known:
+        lower, upper = f"{name}_lower", f"{name}_upper"
         interval = (
-            f", 90 % credible interval {known['accuracy_lower']:.2f} to {known['accuracy_upper']:.2f}"
-            if {"accuracy_lower", "accuracy_upper"} <= known.keys()
+            f", 90 % credible interval {metric.number(known[lower])} to {metric.number(known[upper])}"
+            if {lower, upper} <= known.keys()
             else ""
         )
         seeds = f", n = {known['n']:g}" if "n" in known else ""
-        found["validation"] = [_metric(f"accuracy of the placement in %{interval}{seeds}", known["accuracy"])]
+        found["validation"] = [
+            _metric(metric, f"{label} of the placement{metric.in_unit}{interval}{seeds}", known[name])
+        ]
     for key, what in (
-        ("test_accuracy_of_these_weights", "accuracy of these weights"),
-        ("test_accuracy", "accuracy of the placement"),
+        (f"test_{name}_of_these_weights", f"{label} of these weights"),
+        (f"test_{name}", f"{label} of the placement"),
     ):
         if key in known:
-            error = f" ± {known[f'{key}_se']:.2f} (standard error)" if f"{key}_se" in known else ""
-            found.setdefault("test", []).append(_metric(f"{what} in %{error}", known[key]))
+            error = f" ± {metric.number(known[f'{key}_se'])} (standard error)" if f"{key}_se" in known else ""
+            found.setdefault("test", []).append(_metric(metric, f"{what}{metric.in_unit}{error}", known[key]))
     return found
 
 
-def _metric(name: str, value: float) -> dict[str, Any]:
-    return {"type": "accuracy", "name": name, "value": round(value, 4)}
+def _metric(metric: Metric, name: str, value: float) -> dict[str, Any]:
+    return {"type": _type(metric), "name": _text(name), "value": float(f"{value:.6g}")}
+
+
+def _type(metric: Metric) -> str:
+    """Return the type of a metric, as the hub names metrics."""
+    return metric.column
 
 
 def _text(text: str) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from seplace.exporters.form import Form
     from seplace.exporters.trained import TrainedNetwork
+    from seplace.metric import Metric
 
 _PLAIN_CODE = re.compile(r"[\w.:,=+\[\]-]+", re.ASCII)
 _MARKDOWN = re.compile(r"[\\`*\[\]<>|~&!#$]|(?<!\w)_|_(?!\w)|(?<=:)//|@")
@@ -80,6 +81,7 @@ def _prediction(trained: TrainedNetwork, form: Form) -> str:
             "returns the network, which takes images prepared as in the training."
         )
     noise = ", with noise added to their pixels" if "pixel_noise" in trained.provenance else ""
+    measured = "accuracies" if trained.metric.is_accuracy else "values"
     color = {"RGB": "color (RGB)", "L": "gray"}[steps.channel_order]
     return f"""\
 ```
@@ -91,7 +93,7 @@ It needs {form.needs}, and pillow to open images.
 `preprocess` turns an image upright by its EXIF orientation, makes it
 {color}, and resizes its center square to {steps.size}×{steps.size} pixels (bilinear, antialiased, by
 {steps.resampling}). Pixels are divided by {steps.divisor}; the mean is subtracted, and the rest divided by the
-deviation. The study measured its accuracies on images prepared like this{noise}.
+deviation. The study measured its {measured} on images prepared like this{noise}.
 
 ```python
 from predict import classify, load, preprocess
@@ -146,22 +148,29 @@ def _figures(trained: TrainedNetwork, *, params: int, size: str) -> list[tuple[s
         if isinstance(value, int | float) and math.isfinite(value)
     }
     rows = []
-    if "accuracy" in known:
+    metric = trained.metric
+    name, label = metric.column, escape(metric.label)
+    if name in known:
         trainings = f"n = {known['n']:g}" if "n" in known else "n not known"
-        has_interval = "accuracy_lower" in known and "accuracy_upper" in known
-        bounds = f"{known['accuracy_lower']:.2f} to {known['accuracy_upper']:.2f} %" if has_interval else ""
-        spread = f"90 % credible interval {bounds}, " if has_interval else "no interval, "
-        label = "accuracy of the placement, estimated" if has_interval else "validation accuracy"
-        rows.append((label, f"{known['accuracy']:.2f} % ({spread}{trainings})"))
+        has_interval = f"{name}_lower" in known and f"{name}_upper" in known
+        spread = "no interval, "
+        if has_interval:
+            upper = escape(metric.text(known[f"{name}_upper"]))
+            spread = f"90 % credible interval {metric.number(known[f'{name}_lower'])} to {upper}, "
+        what = f"{label} of the placement, estimated" if has_interval else f"validation {label}"
+        rows.append((what, f"{escape(metric.text(known[name]))} ({spread}{trainings})"))
     if {"gain", "gain_lower", "gain_upper"} <= known.keys() and not trained.placement.is_plain:
-        bounds = f"90 % credible interval {known['gain_lower']:+z.2f} to {known['gain_upper']:+z.2f}"
-        rows.append(("gain over the plain backbone", f"{known['gain']:+z.2f} points ({bounds})"))
+        bounds = _bounds(known, "gain", metric)
+        rows.append(("gain over the plain backbone", f"{escape(metric.gain(known['gain']))} ({bounds})"))
     name = "gain_vs_baseline"
     if {name, f"{name}_lower", f"{name}_upper"} <= known.keys() and "best_baseline" in trained.provenance:
-        bounds = f"90 % credible interval {known[f'{name}_lower']:+.2f} to {known[f'{name}_upper']:+.2f}"
+        bounds = _bounds(known, name, metric)
         rival = _cell(trained.provenance["best_baseline"])
         rows.append(
-            (f"gain over the best baseline that costs no more, {rival}", f"{known[name]:+.2f} points ({bounds})")
+            (
+                f"gain over the best baseline that costs no more, {rival}",
+                f"{escape(metric.gain(known[name]))} ({bounds})",
+            )
         )
     if "cross_entropy" in known:
         rows.append(("validation cross-entropy", f"{known['cross_entropy']:.4f} nats"))
@@ -170,34 +179,44 @@ def _figures(trained: TrainedNetwork, *, params: int, size: str) -> list[tuple[s
     return [*rows, ("FLOPs", flops), ("parameters", f"{params:,}")]
 
 
+def _bounds(known: Mapping[str, int | float], name: str, metric: Metric) -> str:
+    """Return the credible interval of a gain in words."""
+    lower, upper = (metric.number(known[f"{name}_{end}"], signed=True) for end in ("lower", "upper"))
+    return f"90 % credible interval {lower} to {upper}"
+
+
 def _test_figures(trained: TrainedNetwork, known: Mapping[str, int | float]) -> list[tuple[str, str]]:
     """Return the figures of the test split: of the weights, and of the placement, each with its standard error."""
     rows = []
     # Without the test images that each training got right, the errors are over seeds alone.
-    has_images = "test_accuracy_of_these_weights_se" in known
-    expected = "expected over seeds and new images" if has_images else "expected over seeds"
+    metric = trained.metric
+    of_weights, label = f"{metric.test_column}_of_these_weights", escape(metric.label)
+    has_images = f"{of_weights}_se" in known
+    expected = f"expected over seeds and new {metric.samples}" if has_images else "expected over seeds"
 
-    def shown(name: str, spec: str, unit: str) -> str:
-        error = f" ± {known[f'{name}_se']:.2f}" if f"{name}_se" in known else ""
-        return f"{known[name]:{spec}}{error} {unit}"
+    def shown(name: str, unit: str, *, signed: bool = False) -> str:
+        figure = metric.plus_minus(known[name], known.get(f"{name}_se", math.nan), signed=signed)
+        return escape(f"{figure} {unit}".rstrip())
 
-    if "test_accuracy_of_these_weights" in known:
-        figure = shown("test_accuracy_of_these_weights", ".2f", "%")
-        rows.append(("test accuracy of these weights", f"{figure} (± standard error of the test images)"))
-    if "test_accuracy" in known:
+    if of_weights in known:
+        error = f" (± standard error of the test {metric.samples})" if has_images or metric.is_accuracy else ""
+        rows.append((f"test {label} of these weights", f"{shown(of_weights, metric.unit)}{error}"))
+    if metric.test_column in known:
         seeds = f"n = {known['test_n']:g}; " if "test_n" in known else ""
-        figure = shown("test_accuracy", ".2f", "%")
-        rows.append(("test accuracy of the placement", f"{figure} ({seeds}{expected})"))
+        figure = shown(metric.test_column, metric.unit)
+        rows.append((f"test {label} of the placement", f"{figure} ({seeds}{expected})"))
     if "test_gain" in known and not trained.placement.is_plain:
         seeds = f"n = {known['test_pairs']:g}; " if "test_pairs" in known else ""
-        figure = shown("test_gain", "+.2f", "points")
+        figure = shown("test_gain", metric.gain_unit, signed=True)
         rows.append(("test gain over the plain backbone", f"{figure} ({seeds}{expected})"))
     return rows
 
 
 def _notes(trained: TrainedNetwork) -> str:
+    metric = trained.metric
+    values = "Accuracies" if metric.is_accuracy else f"Values of {escape(metric.label)}"
     notes = (
-        "Accuracies and gains that are not of the test split come from the validation split. "
+        f"{values} and gains that are not of the test split come from the validation split. "
         "One multiply-add is one FLOP."
     )
     n = trained.provenance.get("n")

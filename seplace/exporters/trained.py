@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from seplace import models
 from seplace.datasets.preprocessing import Preprocessing
 from seplace.errors import DataError, ExportMismatch, InputError
+from seplace.metric import ACCURACY, Metric
 from seplace.results.ledger_content import check_described
 
 if TYPE_CHECKING:
@@ -47,7 +48,12 @@ class TrainedNetwork:
     provenance: Mapping[str, str | int | float | None]
     """Where the weights come from, in the order to show: study, seed, epochs, n, accuracy with accuracy_lower and
     accuracy_upper (percent, expected over seeds and images), cross_entropy (nats), test_accuracy and test_gain with
-    their standard errors (`_se`), the test accuracy of these weights, versions, device, data, …"""
+    their standard errors (`_se`), the test accuracy of these weights, versions, device, data, …
+
+    Another metric has its own name in the place of accuracy.
+    """
+    metric: Metric = ACCURACY
+    """What the figures of `provenance` are of."""
 
     def __post_init__(self) -> None:
         if len(self.classes) != self.num_classes:
@@ -84,6 +90,7 @@ def network_of_study(
     evaluation: Evaluation,
     *,
     config: StudyConfig,
+    metric: Metric,
     placements: pd.DataFrame,
     of_weights: Figure,
     images: Mapping[str, Any],
@@ -92,8 +99,8 @@ def network_of_study(
     """Return the trained network of an evaluation, whose weights are in `folder`.
 
     `placements` is the table of the study's placements, or of those that were trained by another recipe; `of_weights`
-    is the test accuracy of these weights, `images` is the ledger's fact about the data. Raises MissingWeights or
-    CorruptResults where the weights are not there or were changed.
+    is the metric of these weights on the test split, `images` is the ledger's fact about the data. Raises
+    MissingWeights or CorruptResults where the weights are not there or were changed.
     """
     from seplace.evaluators.weights import read_weights
 
@@ -125,8 +132,9 @@ def network_of_study(
             "validation_images": images.get("validation_images"),
             **({"pixel_noise": noise} if noise else {}),
             **({} if config.trained_on == "train" else {"trained_on": config.trained_on}),
-            **_provenance_of(evaluation, placements, of_weights=of_weights),
+            **_provenance_of(evaluation, placements, metric, of_weights=of_weights),
         },
+        metric=metric,
     )
 
 
@@ -149,23 +157,24 @@ def _read_from(state: Mapping[str, Tensor], backbone: Backbone) -> dict[str, Any
 
 
 def _provenance_of(
-    evaluation: Evaluation, placements: pd.DataFrame, *, of_weights: Figure
+    evaluation: Evaluation, placements: pd.DataFrame, metric: Metric, *, of_weights: Figure
 ) -> dict[str, str | int | float | None]:
     """Return the results of a training, and those of its placement over all seeds."""
+    name = metric.column
     row = placements.loc[placements["placement"] == str(evaluation.placement)].iloc[0]
     return {
         "seed": evaluation.seed,
         "epochs": evaluation.epochs,
-        "accuracy_of_these_weights": evaluation.value,
-        "test_accuracy_of_these_weights": of_weights.value,
-        "test_accuracy_of_these_weights_se": of_weights.error,
+        f"{name}_of_these_weights": evaluation.value,
+        f"test_{name}_of_these_weights": of_weights.value,
+        f"test_{name}_of_these_weights_se": of_weights.error,
         **{
-            name: row[name].item()
-            for name in (
+            key: row[key].item()
+            for key in (
                 "n",
-                "accuracy",
-                "accuracy_lower",
-                "accuracy_upper",
+                name,
+                f"{name}_lower",
+                f"{name}_upper",
                 "cross_entropy",
                 "gain",
                 "gain_lower",
@@ -173,14 +182,14 @@ def _provenance_of(
                 "gain_vs_baseline",
                 "gain_vs_baseline_lower",
                 "gain_vs_baseline_upper",
-                "test_accuracy",
-                "test_accuracy_se",
+                f"test_{name}",
+                f"test_{name}_se",
                 "test_n",
                 "test_gain",
                 "test_gain_se",
                 "test_pairs",
             )
-            if name in row
+            if key in row
         },
         **({"best_baseline": str(row["best_baseline"])} if row.get("best_baseline") else {}),
         **evaluation.costs,

@@ -56,11 +56,15 @@ class Trained:
     """In nats, without the seed effects."""
 
 
-TARGETS: Mapping[str, Callable[[Trained], Mapping[int, float]]] = {
-    "accuracy": lambda trained: trained.score,
-    "-cross_entropy": lambda trained: trained.negative_cross_entropy,
-}
-"""The targets of the check, by name: a proxy should rank placements as the mean over seeds does."""
+Target = Callable[[Trained], Mapping[int, float]]
+"""What a proxy should rank placements by: the mean of it over seeds."""
+
+
+def targets_of(metric: Metric) -> dict[str, Target]:
+    """Return the targets of the check by name: the metric, with a minus where it is minimized, and cross-entropy."""
+    name = metric.column if metric.is_maximized else f"-{metric.column}"
+    of_images: dict[str, Target] = {"-cross_entropy": lambda trained: trained.negative_cross_entropy}
+    return {name: lambda trained: trained.score, **(of_images if metric.is_accuracy else {})}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +108,7 @@ def rank_correlation_table(
     networks = StudyNetworks(config, device=device)
     names = [name for name in dict.fromkeys(proxies) if name != FLOPS]
     scores = measure_scores(networks, trained, names, seed=seed, effort=effort, on_score=on_score)
-    return compare(trained, scores, seed=seed)
+    return compare(trained, scores, config.metric, seed=seed)
 
 
 def trained_placements(evaluations: Iterable[Evaluation], metric: Metric, *, epochs: int) -> list[Trained]:
@@ -187,8 +191,8 @@ def measure_scores(
     return measured
 
 
-def compare(trained: Sequence[Trained], scores: Sequence[Scores], *, seed: int) -> pd.DataFrame:
-    """Return a row for each proxy and target (TARGETS), FLOPs first.
+def compare(trained: Sequence[Trained], scores: Sequence[Scores], metric: Metric, *, seed: int) -> pd.DataFrame:
+    """Return a row for each proxy and target (`targets_of`), FLOPs first.
 
     Columns: proxy; against, the target; placements, and the number replicated on several seeds; tau, Kendall's tau-b
     with the mean of the target over seeds; ceiling, the tau that the true values would reach, NaN where no placement is
@@ -203,8 +207,8 @@ def compare(trained: Sequence[Trained], scores: Sequence[Scores], *, seed: int) 
     weights = bootstrap_weights(len(trained), resamples=_RESAMPLES, seed=derive_seed(seed, "bootstrap"))
     flops = signs([each.flops for each in trained])
     free = Scores(proxy=FLOPS, values=tuple(each.flops for each in trained), seconds=0.0, shared_seconds=0.0)
-    highest = {}
-    for target, values_of in TARGETS.items():
+    highest, targets = {}, targets_of(metric)
+    for target, values_of in targets.items():
         values = [values_of(each) for each in trained]
         highest[target] = Interval.of_resamples(
             ceiling(reliability(values, weights), [len(by_seed) for by_seed in values])
@@ -212,7 +216,7 @@ def compare(trained: Sequence[Trained], scores: Sequence[Scores], *, seed: int) 
     rows: list[dict[str, Any]] = []
     for score in (free, *scores):
         ranked = signs(score.values)
-        for target, values_of in TARGETS.items():
+        for target, values_of in targets.items():
             truth = signs([float(np.mean(list(values_of(each).values()))) for each in trained])
             tau = Interval.of_resamples(kendall(ranked, truth, weights))
             beyond = None

@@ -8,22 +8,24 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from seplace.report.fitted import Column, FittedTable, Note, Row
-from seplace.report.numbers import plus_minus, quantity
+from seplace.report.numbers import quantity
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from seplace.metric import Metric
+
 _PAPER = ("paper: top-1 error", "paper: top-5", "paper: gain")
 
 
-def ablation_table(table: pd.DataFrame, *, name: str, data: str) -> FittedTable:
+def ablation_table(table: pd.DataFrame, metric: Metric, *, name: str, data: str) -> FittedTable:
     """Return the listed placements of a study, list by list; `data` says on which images they were trained."""
-    has_test = bool(table["test_accuracy"].notna().all())
+    has_test = bool(table[metric.test_column].notna().all())
     columns = [
         Column(heading="", is_text=True),
-        Column(heading="accuracy %"),
+        Column(heading=metric.heading),
         Column(heading="gain vs plain"),
-        *([Column(heading="test accuracy %", spare=2), Column(heading="test gain")] if has_test else []),
+        *([Column(heading=f"test {metric.heading}", spare=2), Column(heading="test gain")] if has_test else []),
         Column(heading="seeds", spare=3),
         Column(heading="params", spare=1),
         Column(heading="MACs", spare=1),
@@ -34,13 +36,13 @@ def ablation_table(table: pd.DataFrame, *, name: str, data: str) -> FittedTable:
     records = [{str(name): value for name, value in record.items()} for record in table.to_dict("records")]
     for title, part in groupby(records, lambda record: str(record["list"])):
         rows += [Row(cells=[title, *blank], is_bold=True)] * bool(title)
-        rows += [Row(cells=_cells(record, has_test=has_test)) for record in part]
+        rows += [Row(cells=_cells(record, metric, has_test=has_test)) for record in part]
         rows[-1] = replace(rows[-1], ends_section=True)
     titles = {record["list"]: record["paper"] for record in records if record["paper"]}
     notes = [
         Note(
-            text="accuracy: mean over seeds, adjusted for seed effects (what a seed adds to all placements alike is "
-            "taken off), ± standard error of the adjusted values; the single trainings are in evaluations.csv"
+            text=f"{metric.label}: mean over seeds, adjusted for seed effects (what a seed adds to all placements "
+            "alike is taken off), ± standard error of the adjusted values; the single trainings are in evaluations.csv"
         ),
         Note(text="gain: mean difference to the plain backbone on the same seeds ± standard error"),
     ]
@@ -57,13 +59,17 @@ def ablation_table(table: pd.DataFrame, *, name: str, data: str) -> FittedTable:
     return FittedTable(columns=columns, rows=rows, title=title, notes=notes)
 
 
-def _cells(record: dict[str, Any], *, has_test: bool) -> list[str]:
-    test = [_figure(record, "test_accuracy"), _figure(record, "test_gain", signed=True)] if has_test else []
+def _cells(record: dict[str, Any], metric: Metric, *, has_test: bool) -> list[str]:
+    test = (
+        [_figure(record, metric, metric.test_column), _figure(record, metric, "test_gain", signed=True)]
+        if has_test
+        else []
+    )
     is_plain = record["label"] == "plain"
     return [
         f"  {record['label']}",
-        _figure(record, "accuracy"),
-        "" if is_plain else _figure(record, "gain", signed=True),
+        _figure(record, metric, metric.column),
+        "" if is_plain else _figure(record, metric, "gain", signed=True),
         *(test[:1] if is_plain else test),
         *([""] if is_plain and has_test else []),
         str(record["n"]) if record["n"] else "not trained",
@@ -75,9 +81,9 @@ def _cells(record: dict[str, Any], *, has_test: bool) -> list[str]:
     ]
 
 
-def _figure(record: dict[str, Any], name: str, *, signed: bool = False) -> str:
+def _figure(record: dict[str, Any], metric: Metric, name: str, *, signed: bool = False) -> str:
     value = record[name]
-    return "" if math.isnan(value) else plus_minus(value, record[f"{name}_se"], signed=signed)
+    return "" if math.isnan(value) else metric.plus_minus(value, record[f"{name}_se"], signed=signed)
 
 
 def _plain_number(value: float, *, signed: bool = False) -> str:

@@ -79,7 +79,12 @@ def front_html(results: StudyViews) -> str:
         return "<div>no training is complete yet</div>"
     has_test = not results.test_note
     table = front_table(
-        results.front, cost=results.cost, title="", has_test=has_test, has_test_images=results.has_test_images
+        results.front,
+        results.metric,
+        cost=results.cost,
+        title="",
+        has_test=has_test,
+        has_test_images=results.has_test_images,
     )
     return table_html(table)
 
@@ -87,7 +92,9 @@ def front_html(results: StudyViews) -> str:
 def recommended_html(results: StudyViews) -> str:
     """Return the recommended front of a study."""
     names = {str(placement): name for name, placement in results.baselines.items()}
-    return table_html(recommended_table(results.recommended, cost=results.cost, title="", baselines=names))
+    return table_html(
+        recommended_table(results.recommended, results.metric, cost=results.cost, title="", baselines=names)
+    )
 
 
 def _placement(text: str) -> str:

@@ -1,16 +1,8 @@
-"""Numbers as text: counts with a prefix, standard errors, durations."""
+"""Numbers as text: counts with a prefix, shares, durations."""
 
 from __future__ import annotations
 
 import math
-
-
-def plus_minus(value: float, error: float, *, signed: bool = False) -> str:
-    """Return `81.00 ± 0.25`; the value alone if its error is NaN, empty if the value is NaN."""
-    if math.isnan(value):
-        return ""
-    text = f"{value:+z.2f}" if signed else f"{value:z.2f}"
-    return text if math.isnan(error) else f"{text} ± {error:.2f}"
 
 
 def quantity(value: float, *, signed: bool = False) -> str:

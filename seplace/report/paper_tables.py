@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from seplace.errors import InputError, UnknownName
 from seplace.files.plain_text import printable
 from seplace.interval import LEVEL, Interval
-from seplace.report.numbers import plus_minus, quantity
+from seplace.report.numbers import quantity
 from seplace.report.study_views import StudyViews, backbones_of, better_of
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from seplace.metric import Metric
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -66,6 +68,7 @@ def front_as(study: StudyViews, form: str) -> str:
         raise InputError("no training is complete yet, so there is no front")
     table = paper_table(
         front,
+        study.metric,
         name=study.config.name,
         cost=study.cost,
         unit=study.unit,
@@ -79,6 +82,7 @@ def front_as(study: StudyViews, form: str) -> str:
 
 def paper_table(
     front: pd.DataFrame,
+    metric: Metric,
     *,
     name: str,
     cost: str,
@@ -100,25 +104,26 @@ def paper_table(
         ("Placement", [str(row["placement"]) for row in rows]),
         ("Baseline", [str(row["baseline"]) for row in rows]),
         ("n", [str(row["n"]) for row in rows]),
-        ("Accuracy (%)", [f"{Interval.of_row(row, 'accuracy'):.2f}" for row in rows]),
-        ("Gain", [_gain(row, "gain", better) for row in rows]),
+        (metric.in_parentheses, [metric.interval(Interval.of_row(row, metric.column)) for row in rows]),
+        ("Gain", [_gain(row, "gain", metric, better) for row in rows]),
     ]
     if has_rival:
-        columns.append(("Gain vs. baseline", [_gain(row, "gain_vs_baseline", None) for row in rows]))
+        columns.append(("Gain vs. baseline", [_gain(row, "gain_vs_baseline", metric, None) for row in rows]))
     columns.append((f"Extra {unit}", [quantity(row[f"extra_{cost}"], signed=True) for row in rows]))
     if has_test:
-        columns.append(("Test gain", ["" if _is_plain(row) else _test_gain(row) for row in rows]))
+        columns.append(("Test gain", ["" if _is_plain(row) else _test_gain(row, metric) for row in rows]))
     if not any(row["baseline"] for row in rows):
         del columns[1]
     level = f"{100 * LEVEL:.0f} %"
     said = [
-        f"{name}: attention placements on {backbone}. Above the line: the front of accuracy against {unit}, cheapest "
-        "first; below it: baselines that are not on the front.",
+        f"{name}: attention placements on {backbone}. Above the line: the front of {metric.label} against {unit}, "
+        "cheapest first; below it: baselines that are not on the front.",
         "A placement is one choice a stage: a module, its reduction ratio and its .attachment; none: no attention. "
         "n: training seeds.",
-        f"{measured[:1].upper()}{measured[1:]}, and the gain in points over the plain backbone"
+        f"{measured[:1].upper()}{measured[1:]}, and the gain{metric.in_gain_unit} over the plain backbone"
         + (", and over the best baseline that costs no more" if has_rival else "")
-        + f": posterior means with {level} credible intervals.",
+        + f": posterior means with {level} credible intervals."
+        + ("" if metric.is_maximized else f" A lower {metric.label} is better: a gain is positive where it is lower."),
     ]
     if rows:
         base = rows[0][cost] - rows[0][f"extra_{cost}"]
@@ -127,8 +132,8 @@ def paper_table(
         said.append(f"{_BETTER}: better than the plain backbone at 95 % for all compared placements together.")
     if has_test:
         said.append(
-            f"Test gain: mean over tested seeds ± standard error over seeds{' and new images' * has_test_images}; the "
-            "test split was read once."
+            "Test gain: mean over tested seeds ± standard error over "
+            f"seeds{f' and new {metric.samples}' * has_test_images}; the test split was read once."
         )
     return PaperTable(
         headings=[heading for heading, _ in columns],
@@ -190,15 +195,15 @@ def _is_plain(row: Any) -> bool:
     return bool(row["baseline"] == "plain")
 
 
-def _gain(row: Any, column: str, better: Collection[str] | None) -> str:
+def _gain(row: Any, column: str, metric: Metric, better: Collection[str] | None) -> str:
     if _is_plain(row):
         return ""
     mark = _BETTER if better is not None and row["placement"] in better else ""
-    return f"{Interval.of_row(row, column):+.2f}{mark}"
+    return f"{metric.interval(Interval.of_row(row, column), signed=True)}{mark}"
 
 
-def _test_gain(row: Any) -> str:
-    return plus_minus(row["test_gain"], row["test_gain_se"], signed=True)
+def _test_gain(row: Any, metric: Metric) -> str:
+    return metric.plus_minus(row["test_gain"], row["test_gain_se"], signed=True)
 
 
 def _latex(text: str) -> str:

@@ -47,7 +47,7 @@ def rank_correlation_view(rank_correlations: pd.DataFrame) -> FittedTable:
         f"({first['replicated']} on several seeds)",
         notes=[
             Note(
-                text="Kendall's tau-b [90 % bootstrap interval]; ceiling: the tau of the true accuracies under this "
+                text="Kendall's tau-b [90 % bootstrap interval]; ceiling: the tau of the true values under this "
                 "noise; beyond FLOPs: partial tau given FLOPs"
             )
         ],

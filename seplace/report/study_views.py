@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from seplace.effects.estimates import Estimates
     from seplace.gates.record import GateRecord
+    from seplace.metric import Metric
     from seplace.placement import Placement
     from seplace.results.advice import Advice
     from seplace.results.evaluation import Evaluation
@@ -25,6 +26,8 @@ class StudyViews(Protocol):
 
     @property
     def config(self) -> StudyConfig: ...  # noqa: D102
+    @property
+    def metric(self) -> Metric: ...  # noqa: D102
     @property
     def cost(self) -> str: ...  # noqa: D102
     @property

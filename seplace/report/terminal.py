@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from seplace.interval import Interval
 from seplace.report.fitted import Column, FittedTable, Note, Row
-from seplace.report.numbers import plus_minus, quantity
+from seplace.report.numbers import quantity
 from seplace.results.verdict import counted
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from seplace.metric import Metric
 
 _SURE = 0.95
 _MOST = 0.5
@@ -22,11 +24,16 @@ _PLACEMENT = Note(
     text="placement: one choice per stage, each a module, its reduction ratio and its .attachment; none: no attention"
 )
 _ESTIMATE = "posterior mean [90 % credible interval]"
-_WITHOUT_IMAGES = ", over seeds alone where it is not known which test images were right"
 
 
 def front_table(
-    front: pd.DataFrame, *, cost: str, title: str, has_test: bool = True, has_test_images: bool = True
+    front: pd.DataFrame,
+    metric: Metric,
+    *,
+    cost: str,
+    title: str,
+    has_test: bool = True,
+    has_test_images: bool = True,
 ) -> FittedTable:
     """Return the front, and below a line the baselines that are not on it, for a terminal.
 
@@ -39,12 +46,12 @@ def front_table(
         Column(heading="front"),
         Column(heading="P(non-dominated)", narrow_heading="P(non-\ndominated)", spare=4),
         Column(heading="seeds"),
-        Column(heading="accuracy %", spare=2),
+        Column(heading=metric.heading, spare=2),
         Column(heading="gain vs plain"),
         Column(heading="gain vs baseline", spare=3),
         Column(heading=cost, spare=1),
         Column(heading=f"extra {cost}"),
-        *([Column(heading="test %", spare=1), Column(heading="test gain", spare=3)] if has_test else []),
+        *([Column(heading=metric.test_heading, spare=1), Column(heading="test gain", spare=3)] if has_test else []),
     ]
     rows = []
     for at, row in enumerate(front.to_dict("records")):
@@ -55,16 +62,18 @@ def front_table(
             "●" if row["on_front"] else "",
             f"{100 * row['p_front']:.0f} %",
             str(row["n"]),
-            f"{Interval.of_row(row, 'accuracy'):.2f}",
-            "" if is_plain else f"{Interval.of_row(row, 'gain'):+.2f}",
-            "" if is_plain else f"{Interval.of_row(row, 'gain_vs_baseline'):+.2f}",
+            metric.interval(Interval.of_row(row, metric.column)),
+            "" if is_plain else metric.interval(Interval.of_row(row, "gain"), signed=True),
+            "" if is_plain else metric.interval(Interval.of_row(row, "gain_vs_baseline"), signed=True),
             quantity(row[cost]),
             quantity(row[f"extra_{cost}"], signed=True),
-            *(_test_cells(row) if has_test else []),
+            *(_test_cells(row, metric) if has_test else []),
         ]
         is_last_point = row["on_front"] and at + 1 < len(front) and not front["on_front"].iloc[at + 1]
         rows.append(Row(cells=cells, is_bold=row["on_front"], ends_section=is_last_point))
-    of_test = "mean over tested seeds ± standard error over seeds and new images"
+    of_test = f"mean over tested seeds ± standard error over seeds and new {metric.samples}"
+    if not has_test_images:
+        of_test += _without_samples(metric)
     notes = [
         _PLACEMENT,
         Note(text="● and bold: on the front; (in parentheses): the name of a baseline"),
@@ -72,22 +81,37 @@ def front_table(
             text="P(non-dominated): the probability that no other trained placement is better and costs no more",
             explains=["P(non-dominated)"],
         ),
-        Note(text=f"accuracy, gain vs plain: {_ESTIMATE}"),
+        Note(text=f"{metric.label}, gain vs plain: {_ESTIMATE}"),
+        *_direction(metric),
         Note(text="gain vs baseline: over the best baseline that costs no more", explains=["gain vs baseline"]),
         Note(
-            text=f"test %, test gain (vs plain): {of_test}{'' if has_test_images else _WITHOUT_IMAGES}",
-            explains=["test %", "test gain"],
+            text=f"{metric.test_heading}, test gain (vs plain): {of_test}",
+            explains=[metric.test_heading, "test gain"],
         ),
     ]
     return FittedTable(columns=columns, rows=rows, title=title, notes=notes)
 
 
-def _test_cells(row: dict[Hashable, Any]) -> list[str]:
-    gain = "" if row["baseline"] == "plain" else plus_minus(row["test_gain"], row["test_gain_se"], signed=True)
-    return [plus_minus(row["test_accuracy"], row["test_accuracy_se"]), gain]
+def _without_samples(metric: Metric) -> str:
+    known = "which test images were right" if metric.is_accuracy else f"what single test {metric.samples} have"
+    return f", over seeds alone where it is not known {known}"
 
 
-def recommended_table(recommended: pd.DataFrame, *, cost: str, title: str, baselines: Mapping[str, str]) -> FittedTable:
+def _direction(metric: Metric) -> list[Note]:
+    """Return the note that a metric is minimized."""
+    if metric.is_maximized:
+        return []
+    return [Note(text=f"a lower {metric.label} is better, and a gain is positive where it is lower")]
+
+
+def _test_cells(row: dict[Hashable, Any], metric: Metric) -> list[str]:
+    gain = "" if row["baseline"] == "plain" else metric.plus_minus(row["test_gain"], row["test_gain_se"], signed=True)
+    return [metric.plus_minus(row[metric.test_column], row[f"{metric.test_column}_se"]), gain]
+
+
+def recommended_table(
+    recommended: pd.DataFrame, metric: Metric, *, cost: str, title: str, baselines: Mapping[str, str]
+) -> FittedTable:
     """Return the recommended placements for a terminal, in their order; those with a negative gain are below a line.
 
     `baselines` are the names of baselines by placement.
@@ -97,7 +121,7 @@ def recommended_table(recommended: pd.DataFrame, *, cost: str, title: str, basel
         Column(heading="placement", is_text=True),
         Column(heading="(baseline)", is_text=True, is_below=True),
         Column(heading="trained"),
-        Column(heading="accuracy %", spare=2),
+        Column(heading=metric.heading, spare=2),
         Column(heading="gain vs plain"),
         Column(heading=cost, spare=1),
         Column(heading=f"extra {cost}"),
@@ -112,8 +136,8 @@ def recommended_table(recommended: pd.DataFrame, *, cost: str, title: str, basel
             row["placement"],
             f"({name})" if name else "",
             counted(row["n"], "seed") if row["n"] else "no",
-            f"{Interval.of_row(row, 'accuracy'):.2f}",
-            "" if name == "plain" else f"{Interval.of_row(row, 'gain'):+.2f}",
+            metric.interval(Interval.of_row(row, metric.column)),
+            "" if name == "plain" else metric.interval(Interval.of_row(row, "gain"), signed=True),
             quantity(row[cost]),
             quantity(row.get(f"extra_{cost}", math.nan), signed=True),
         ]
@@ -121,7 +145,8 @@ def recommended_table(recommended: pd.DataFrame, *, cost: str, title: str, basel
         rows.append(Row(cells=cells, is_bold=row["n"] > 0, ends_section=is_last_above))
     notes = [
         _PLACEMENT,
-        Note(text=f"accuracy, gain: {_ESTIMATE}; bold: trained; (in parentheses): the name of a baseline"),
+        Note(text=f"{metric.label}, gain: {_ESTIMATE}; bold: trained; (in parentheses): the name of a baseline"),
+        *_direction(metric),
         Note(text="#: the order of what each adds to the hypervolume, given those before it"),
     ]
     if lower:
@@ -134,7 +159,7 @@ def recommended_table(recommended: pd.DataFrame, *, cost: str, title: str, basel
     return FittedTable(columns=columns, rows=rows, title=title, notes=notes, is_long=True)
 
 
-def effects_table(effects: pd.DataFrame, *, kind: str, title: str) -> FittedTable:
+def effects_table(effects: pd.DataFrame, metric: Metric, *, kind: str, title: str) -> FittedTable:
     """Return the effects of one kind for a terminal; those whose sign is known with 95 % probability are marked.
 
     Times are left out where most are not known.
@@ -144,7 +169,7 @@ def effects_table(effects: pd.DataFrame, *, kind: str, title: str) -> FittedTabl
     columns = [
         Column(heading="stage", is_text=True),
         Column(heading=kind, is_text=True),
-        Column(heading="effect in points"),
+        Column(heading=f"effect{metric.in_gain_unit}"),
         Column(heading="P(effect > 0)", narrow_heading="P(effect\n> 0)"),
         Column(heading="sign known", narrow_heading="sign\nknown"),
         Column(heading="trainings", spare=3),
@@ -157,7 +182,7 @@ def effects_table(effects: pd.DataFrame, *, kind: str, title: str) -> FittedTabl
             cells=[
                 str(row["stage"] or "all"),
                 row["name"],
-                f"{Interval.of_row(row, 'effect'):+.2f}",
+                metric.interval(Interval.of_row(row, "effect"), signed=True),
                 f"{100 * row['p_positive']:.0f} %",
                 "●" if _is_sure(row["p_positive"]) else "",
                 f"{row['trainings']:.0f}",
@@ -171,6 +196,7 @@ def effects_table(effects: pd.DataFrame, *, kind: str, title: str) -> FittedTabl
     ]
     notes = [
         Note(text=f"effect: over no attention in the stage, {_ESTIMATE}"),
+        *([] if metric.is_maximized else [Note(text=f"a positive effect is better: a lower {metric.label}")]),
         *[Note(text="● and bold: its sign is known at 95 %")] * any(row.is_bold for row in rows),
     ]
     return FittedTable(columns=columns, rows=rows, title=title, notes=notes, is_long=True)
@@ -184,11 +210,12 @@ def _milliseconds(extra: float) -> str:
     return "" if math.isnan(extra) else f"{extra:+z.3f}"
 
 
-def proxies_table(proxies: pd.DataFrame, *, title: str) -> FittedTable:
+def proxies_table(proxies: pd.DataFrame, metric: Metric, *, title: str) -> FittedTable:
     """Return what the score of each proxy of a study is worth, for a terminal."""
+    per_sd = f"{metric.gain_unit or 'effect'} per sd"
     columns = [
         Column(heading="proxy", is_text=True),
-        Column(heading="points per sd"),
+        Column(heading=per_sd),
         Column(heading="P(effect > 0)", narrow_heading="P(effect\n> 0)"),
         Column(heading="R² by choices", spare=1),
         Column(heading="scored"),
@@ -199,7 +226,7 @@ def proxies_table(proxies: pd.DataFrame, *, title: str) -> FittedTable:
         Row(
             cells=[
                 row["proxy"],
-                f"{Interval.of_row(row, 'effect'):+.2f}",
+                metric.interval(Interval.of_row(row, "effect"), signed=True),
                 "" if math.isnan(row["p_positive"]) else f"{100 * row['p_positive']:.0f} %",
                 "" if math.isnan(row["fit"]) else f"{row['fit']:.2f}",
                 str(row["scored"]),
@@ -209,17 +236,18 @@ def proxies_table(proxies: pd.DataFrame, *, title: str) -> FittedTable:
         )
         for row in proxies.to_dict("records")
     ]
-    note = Note(text=f"points per sd: accuracy for one standard deviation of the score, {_ESTIMATE}")
+    better = metric.label if metric.is_maximized else f"a lower {metric.label}"
+    note = Note(text=f"{per_sd}: {better} for one standard deviation of the score, {_ESTIMATE}")
     return FittedTable(columns=columns, rows=rows, title=title, notes=[note])
 
 
-def noise_table(noise: pd.DataFrame, *, title: str) -> FittedTable:
-    """Return a noise report: one row for each quantity, accuracy and cross-entropy side by side."""
+def noise_table(noise: pd.DataFrame, metric: Metric, *, title: str) -> FittedTable:
+    """Return a noise report: one row for each quantity; accuracy and cross-entropy side by side."""
     size = f"{noise['placements'].iloc[0]} placements x {noise['seeds'].iloc[0]} seeds, 90 % intervals"
     columns = [
         Column(heading="quantity", is_text=True),
-        Column(heading="accuracy in points"),
-        Column(heading="cross-entropy in 0.01 nats"),
+        Column(heading=f"{metric.label}{metric.in_gain_unit}"),
+        *([Column(heading="cross-entropy in 0.01 nats")] if metric.is_accuracy else []),
     ]
     rows = []
     for quantity_name, values in noise.groupby("quantity", sort=False):
@@ -227,9 +255,16 @@ def noise_table(noise: pd.DataFrame, *, title: str) -> FittedTable:
         if "both" in by_score:
             cells = [f"{by_score['both']['value']:.2f}", ""]
         else:
-            cells = [f"{Interval.of_row(by_score[score], 'value'):.2f}" for score in ("accuracy", "cross_entropy")]
+            cells = [_noise_cell(row, metric) for row in by_score.values()]
         rows.append(Row(cells=[str(quantity_name), *cells]))
     return FittedTable(columns=columns, rows=rows, title=f"{title}: {size}")
+
+
+def _noise_cell(row: dict[Hashable, Any], metric: Metric) -> str:
+    """Return a quantity of a noise report: a standard deviation in the unit of its score, or a number without one."""
+    interval = Interval.of_row(row, "value")
+    is_of_metric = row["score"] == metric.column and str(row["quantity"]).startswith("sd ")
+    return metric.interval(interval) if is_of_metric else f"{interval:.2f}"
 
 
 def plain_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "") -> FittedTable:

@@ -12,33 +12,34 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from seplace.costs.table import CostTable
+    from seplace.metric import Metric
     from seplace.placement import Placement
 
 _OF_PLACEMENTS = {
     "n": "n",
-    "accuracy": "observed_accuracy",
-    "accuracy_se": "observed_accuracy_se",
+    "{}": "observed_{}",
+    "{}_se": "observed_{}_se",
     "gain": "observed_gain",
     "gain_se": "observed_gain_se",
     "gain_pairs": "gain_pairs",
-    "test_accuracy": "test_accuracy",
-    "test_accuracy_se": "test_accuracy_se",
+    "test_{}": "test_{}",
+    "test_{}_se": "test_{}_se",
     "test_gain": "test_gain",
     "test_gain_se": "test_gain_se",
 }
-"""The columns, and those of the table of placements that they are."""
+"""The columns, and those of the table of placements that they are; {} is the name of the metric."""
 
 
 def ablation_frame(
-    lists: Mapping[str, Sequence[Placement]], placements: pd.DataFrame, cost_table: CostTable
+    lists: Mapping[str, Sequence[Placement]], placements: pd.DataFrame, cost_table: CostTable, metric: Metric
 ) -> pd.DataFrame:
     """Return one row for each listed placement, in the order of the lists.
 
     list: the title of the list; placement; label: the choice where it stands in all stages, else the placement
     n: number of seeds, 0 where it was not trained
-    accuracy (validation, percent): mean over seeds, adjusted for seed effects, with the standard error of the adjusted
-        values; gain (over the plain backbone): mean of the differences on the same seed, with its standard error;
-        test_accuracy and test_gain where the test split was read
+    accuracy, or another metric by its name (validation): mean over seeds, adjusted for seed effects, with the standard
+        error of the adjusted values; gain (over the plain backbone): mean of the differences on the same seed, with its
+        standard error; test_accuracy and test_gain where the test split was read
     every counted cost and its extra over the plain backbone
     paper, paper_network, paper_top1_error, paper_top5_error (percent), paper_gain (lower top-1 error than the plain
         network, in points): of another network on other images, where a table of a paper has the title of the list
@@ -60,7 +61,9 @@ def ablation_frame(
                     "placement": text,
                     "label": label_of(placement),
                     **{
-                        name: own.get(source, 0 if name in ("n", "gain_pairs") else math.nan)
+                        name.format(metric.column): own.get(
+                            source.format(metric.column), 0 if name in ("n", "gain_pairs") else math.nan
+                        )
                         for name, source in _OF_PLACEMENTS.items()
                     },
                     **(costs := dict(cost_table.costs_of(placement))),

@@ -22,6 +22,7 @@ from seplace.results.verdict import ADVISED_SEEDS, LIMITED, confirming, counted,
 
 if TYPE_CHECKING:
     from seplace.effects.estimates import Estimates
+    from seplace.metric import Metric
     from seplace.study.config import StudyConfig
 
 Kind = Literal["take", "stop", "train", "images", "wait", "failed"]
@@ -29,6 +30,9 @@ Kind = Literal["take", "stop", "train", "images", "wait", "failed"]
 
 WORTH = 0.5
 """The gain in points from which attention is called worth its trouble: where none is larger, the advice is to stop."""
+
+WORTH_OF_NOISE = 0.5
+"""The same of a metric that is no percentage, in standard deviations of one training."""
 
 _LONGER = 3
 """The times of a study's epochs that a training of the placement to take is advised to have."""
@@ -124,26 +128,27 @@ def advice(
             lack = f"{'the plain backbone was' if is_plain else 'the other placements were'} trained on one seed alone"
         sentence = f"Too little is trained to tell: {lack}."
         return Advice(kind="train", sentence=sentence, next=_confirm(seeds, after=confirm_trainings, run=run))
-    most = _largest_gain(estimates, plain, trained)
-    if most < WORTH:
-        where = "on this validation split" if estimates.images is None else "on new images"
+    most, metric = _largest_gain(estimates, plain, trained), estimates.metric
+    worth = WORTH if metric.unit == "%" else WORTH_OF_NOISE * estimates.posterior.noise_sd
+    if most < worth:
+        where = "on this validation split" if estimates.images is None else f"on new {metric.samples}"
+        least = f"{worth:g} points" if metric.unit == "%" else metric.rough(worth)
         none = f"none of the {len(trained):,} trained placements gains"
         sentence = (
-            f"Attention does not pay here: with {100 * SURE:.0f} % probability {none} {WORTH:g} points or more "
+            f"Attention does not pay here: with {100 * SURE:.0f} % probability {none} {least} or more "
             f"{where}. Keep the plain backbone, and stop."
         )
         return Advice(kind="stop", sentence=sentence, take=plain, next=_export(folder, plain))
     open_still = (
-        f"with {100 * SURE:.0f} % probability no trained placement gains more than {_points(most)} points, but a gain "
+        f"with {100 * SURE:.0f} % probability no trained placement gains more than {_amount(most, metric)}, but a gain "
         "below that is neither shown nor ruled out. Until then keep the plain backbone."
     )
     best = _best(estimates, estimates.comparable_with(plain))
     if estimates.images is not None and estimates.share_of_images(best, plain) >= LIMITED:
         count = estimates.images.images
-        sentence = f"The {count:,} validation images are too few to tell: {open_still}"
-        step = Step(
-            what=f"begin a study with more validation images, such as {4 * count:,}; more seeds would hardly help"
-        )
+        sentence = f"The {count:,} validation {metric.samples} are too few to tell: {open_still}"
+        larger = f"more validation {metric.samples}, such as {4 * count:,}"
+        step = Step(what=f"begin a study with {larger}; more seeds would hardly help")
         return Advice(kind="images", sentence=sentence, next=(step,))
     sentence = f"Too little is trained to tell: {open_still}"
     more = max(seeds, 2 * estimates.seeds[plain])
@@ -182,14 +187,16 @@ def _take(
     epochs: int,
 ) -> Advice:
     """Return the advice to take the best of the placements that are surely better than the plain backbone."""
-    plain = baselines["plain"]
+    plain, metric = baselines["plain"], estimates.metric
+    verb, word, over = ("gains", "of", "over") if metric.is_maximized else ("has", "less", "than")
     best = _best(estimates, [each for each in surely if each not in estimates.beside] or surely)
     name = next((name for name, mark in baselines.items() if mark == best), "")
     gain = estimates.difference(best, plain)
     sentence = (
-        f"Take {best}{f' (the baseline {name})' * bool(name)}: it gains about {_points(gain.value)} points of "
-        f"{measured(estimates)} over the plain backbone ({100 * LEVEL:.0f} % credible interval "
-        f"{_points(gain.lower)} to {_points(gain.upper)}), {_for_cost(estimates, best, plain, cost=cost)}"
+        f"Take {best}{f' (the baseline {name})' * bool(name)}: it {verb} about {_amount(gain.value, metric)} "
+        f"{word} {measured(metric, estimates)} {over} the plain backbone ({100 * LEVEL:.0f} % credible interval "
+        f"{_number(gain.lower, metric)} to {_number(gain.upper, metric)}), "
+        f"{_for_cost(estimates, best, plain, cost=cost)}"
     )
     rival = estimates.best_no_dearer(best, [mark for mark in baselines.values() if mark != plain])
     if rival is not None and not name and best not in estimates.surely_better(rival):
@@ -197,7 +204,8 @@ def _take(
         sentence += f"; the baseline {called} ({rival}), which costs no more, may do as well"
     elif (cheap := _much_cheaper(estimates, surely, best, plain)) is not None:
         less = estimates.difference(cheap, plain)
-        sentence += f"; {cheap} gains about {_points(less.value)} {_for_cost(estimates, cheap, plain, cost=cost)}"
+        its = f"{_number(less.value, metric)}{'' if metric.is_maximized else ' less'}"
+        sentence += f"; {cheap} {verb} about {its} {_for_cost(estimates, cheap, plain, cost=cost)}"
     return Advice(
         kind="take", sentence=f"{sentence}.", take=best, next=(*_export(folder, best), *_train(folder, best, epochs))
     )
@@ -252,5 +260,12 @@ def _train(folder: Path, placement: Placement, epochs: int) -> tuple[Step, ...]:
     return (Step(what=what, command=shlex.join(command)),)
 
 
-def _points(value: float) -> str:
+def _amount(gain: float, metric: Metric) -> str:
+    """Return a gain with its unit."""
+    return f"{_number(gain, metric)} {metric.gain_unit}".rstrip()
+
+
+def _number(value: float, metric: Metric) -> str:
+    if metric.unit != "%":
+        return metric.number(value)
     return f"{value:.2f}" if abs(value) < 1 else f"{value:.1f}" if abs(value) < 10 else f"{value:.0f}"

@@ -18,7 +18,7 @@ import numpy as np
 from seplace.arrays import Floats
 from seplace.errors import DataError, InputError
 from seplace.interval import UNKNOWN, Interval
-from seplace.metric import Metric, digits_of
+from seplace.metric import Metric
 from seplace.placement import Placement
 from seplace.rank_correlation import kendall, signs
 from seplace.results.verdict import counted
@@ -55,13 +55,12 @@ class Side:
     @property
     def unit(self) -> str:
         """The unit of a gain and its metric, such as `points of mIoU`."""
-        return " of ".join(filter(None, ["points" if self.metric.unit == "%" else self.metric.unit, self.metric.label]))
+        return " of ".join(filter(None, [self.metric.gain_unit, self.metric.label]))
 
     @cached_property
     def format(self) -> str:
-        """The format of a gain: of four digits, and of two decimals in points."""
-        decimals = 2 if self.metric.unit == "%" else min(digits_of(self.gain(self.winner).value), 4)
-        return f"+.{decimals}f"
+        """The format of a gain."""
+        return self.metric.spec(self.gain(self.winner).value, signed=True)
 
     @property
     def plain(self) -> Placement:

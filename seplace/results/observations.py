@@ -70,7 +70,12 @@ def estimates_of(
     costs = {row.placement: row.costs[cost] for row in complete}
     beside = [placement for placement in costs if not is_candidate(placement, design.space)]
     return Estimates(
-        design, observations_of(evaluations, metric), costs, beside=beside if is_front_of_space else (), named=named
+        design,
+        observations_of(evaluations, metric),
+        costs,
+        metric=metric,
+        beside=beside if is_front_of_space else (),
+        named=named,
     )
 
 

@@ -16,6 +16,7 @@ from seplace.results.observations import is_candidate
 if TYPE_CHECKING:
     import pandas as pd
 
+    from seplace.metric import Metric
     from seplace.space import SearchSpace
 
 PICKS = ("best", "knee", "cheapest")
@@ -36,7 +37,14 @@ def check_pick(choice: str) -> None:
 
 
 def pick_placement(
-    choice: str, placements: pd.DataFrame, space: SearchSpace, *, cost: str, flops_under: float | None, folder: Path
+    choice: str,
+    placements: pd.DataFrame,
+    space: SearchSpace,
+    metric: Metric,
+    *,
+    cost: str,
+    flops_under: float | None,
+    folder: Path,
 ) -> Placement:
     """Return the placement of a pick: of a point of the front (PICKS), or of a text.
 
@@ -45,16 +53,16 @@ def pick_placement(
     check_pick(choice)
     if choice not in PICKS:
         return Placement.parse(choice)
-    points = front_of_candidates(placements, space, cost=cost)
+    points = front_of_candidates(placements, space, metric, cost=cost)
     if flops_under is not None and "flops" in points:
         points = points[points["flops"] <= flops_under]
     if not len(points):
         limit = "" if flops_under is None else f" under {flops_under:,.0f} FLOPs"
         raise InputError(f"{folder}: no placement on the front{limit}")
     positions: dict[str, int] = {
-        "best": int(points["accuracy"].to_numpy().argmax()),
+        "best": int(metric.scores(points[metric.column].to_numpy()).argmax()),
         "cheapest": 0,
-        "knee": knee_of(points, cost),
+        "knee": knee_of(points, metric, cost),
     }
     return Placement.parse(points["placement"].iloc[positions[choice]])
 
@@ -89,15 +97,18 @@ def trainable_placement(
     return placement
 
 
-def front_of_candidates(placements: pd.DataFrame, space: SearchSpace, *, cost: str) -> pd.DataFrame:
+def front_of_candidates(placements: pd.DataFrame, space: SearchSpace, metric: Metric, *, cost: str) -> pd.DataFrame:
     """Return the rows from which a front point is picked: the front and the plain backbone, cheapest first."""
     if placements.empty:
         return placements
     listed = [is_candidate(Placement.parse(text), space) for text in placements["placement"]]
-    ordered = placements[listed].sort_values([cost, "accuracy"], ascending=[True, False], kind="stable")
-    return ordered[ordered["accuracy"] > ordered["accuracy"].cummax().shift(fill_value=-np.inf)]
+    name, is_ascending = metric.column, [True, not metric.is_maximized]
+    ordered = placements[listed].sort_values([cost, name], ascending=is_ascending, kind="stable")
+    scores = metric.sign * ordered[name]
+    return ordered[scores > scores.cummax().shift(fill_value=-np.inf)]
 
 
-def knee_of(candidates: pd.DataFrame, cost: str) -> int:
+def knee_of(candidates: pd.DataFrame, metric: Metric, cost: str) -> int:
     """Return the position of the knee of a front, one row a point."""
-    return knee(np.stack([100 - candidates["accuracy"].to_numpy(), candidates[cost].to_numpy(dtype=float)], axis=1))
+    losses = metric.losses(candidates[metric.column].to_numpy())
+    return knee(np.stack([losses, candidates[cost].to_numpy(dtype=float)], axis=1))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from seplace.effects.covariates import Covariate
     from seplace.effects.estimates import Estimates
     from seplace.interval import Interval
+    from seplace.metric import Metric
     from seplace.placement import Placement
     from seplace.results.both_splits import Gap
 
@@ -109,16 +110,15 @@ def verdict(
         why = (_best_so_far(estimates, plain), _shown_by_trainings(estimates, plain))
         return " ".join(each for each in (first, *why, scope) if each)
     best = max(better, key=lambda placement: estimates.means[estimates.position[placement]])
-    gain = _gain(estimates.difference(best, plain), of=measured(estimates))
+    gain = _gain(estimates.difference(best, plain), estimates.metric, of=measured(estimates.metric, estimates))
     claims = [f"Placement {best} is better than the plain backbone at 95 %: {gain}."]
     rival = estimates.best_no_dearer(best, [mark for mark in baselines.values() if mark != plain])
     if rival is not None and best not in baselines.values():
         name = next(name for name, mark in baselines.items() if mark == rival)
         is_shown = best in estimates.surely_better(rival)
         said = "It is also better" if is_shown else "It is not shown to be better"
-        claims.append(
-            f"{said} than the best baseline that costs no more, {name}: {_gain(estimates.difference(best, rival))}."
-        )
+        lead = _gain(estimates.difference(best, rival), estimates.metric)
+        claims.append(f"{said} than the best baseline that costs no more, {name}: {lead}.")
     return " ".join([*claims, scope])
 
 
@@ -128,13 +128,15 @@ def claim_of(placement: Placement, estimates: Estimates, *, plain: Placement) ->
         return f"{placement} is the plain backbone."
     said = "is better" if placement in estimates.surely_better(plain) else "is not shown to be better"
     lacks = "" if placement in estimates.comparable_with(plain) else ", for want of a second seed"
-    gain = _gain(estimates.difference(placement, plain))
+    gain = _gain(estimates.difference(placement, plain), estimates.metric)
     return f"{placement} {said} than the plain backbone at 95 %{lacks}: {gain}."
 
 
-def measured(estimates: Estimates | None) -> str:
-    """Return which accuracy is estimated: that on new images where the variance over images is known."""
-    return "validation accuracy" if estimates is None or estimates.images is None else "accuracy on new images"
+def measured(metric: Metric, estimates: Estimates | None) -> str:
+    """Return what is estimated: the metric on new images where the variance over images is known."""
+    if estimates is None or estimates.images is None:
+        return f"validation {metric.label}"
+    return f"{metric.label} on new {metric.samples}"
 
 
 def _confirm(run: str, *, seeds: int, after: int) -> str:
@@ -157,15 +159,15 @@ def _best_so_far(estimates: Estimates, plain: Placement) -> str:
     others = [each for each in trained if each in compared] or trained
     if not others:
         return ""
-    best = max(others, key=lambda placement: estimates.means[estimates.position[placement]])
-    said = f"The highest estimate is that of {best}: {_gain(estimates.difference(best, plain))}."
+    best, metric = max(others, key=lambda placement: estimates.means[estimates.position[placement]]), estimates.metric
+    said = f"The highest estimate is that of {best}: {_gain(estimates.difference(best, plain), metric)}."
     if estimates.images is None or estimates.seeds[best] < estimates.FEWEST_SEEDS:
         return said
     if estimates.share_of_images(best, plain) < LIMITED:
         return said
     return (
-        f"{said} More seeds would hardly narrow this interval: the {estimates.images.images:,} validation images are "
-        "the limit, and four times as many would halve it."
+        f"{said} More seeds would hardly narrow this interval: the {estimates.images.images:,} validation "
+        f"{metric.samples} are the limit, and four times as many would halve it."
     )
 
 
@@ -173,16 +175,17 @@ def _shown_by_trainings(estimates: Estimates, plain: Placement) -> str:
     """Say how small a gain these trainings would have shown; empty where nothing was compared."""
     from seplace.effects.detectable import detectable_gain_of
 
-    least = detectable_gain_of(estimates, plain)
+    least, metric = detectable_gain_of(estimates, plain), estimates.metric
     if least is None:
         return ""
+    shown = f"{least:.1f} points" if metric.unit == "%" else metric.rough(least)
     by = "80 % power, for a typical placement by its own trainings"
-    return f"These trainings show gains of about {least:.1f} points or more ({by})."
+    return f"These trainings show gains of about {shown} or more ({by})."
 
 
 def _scope(estimates: Estimates, plain: Placement, *, shown: int) -> str:
     """Return how many placements a verdict is about, what its figures are about, and how much one training scatters."""
-    trained, compared = estimates.trained - 1, len(estimates.comparable_with(plain))
+    trained, compared, metric = estimates.trained - 1, len(estimates.comparable_with(plain)), estimates.metric
     are = "was" if compared == 1 else "were"
     said = f"{counted(compared, 'placement')} {are} compared with the plain backbone"
     if compared < trained:
@@ -190,21 +193,34 @@ def _scope(estimates: Estimates, plain: Placement, *, shown: int) -> str:
         others = counted(trained, "other placement")
         said = f"{compared} of the {others} {are} compared with the plain backbone, {with_seeds}"
     together = {0: "", 1: "; 1 is better at 95 %"}.get(shown, f"; with 95 % probability, {shown} are better at once")
-    noise = f"The standard deviation of one training is {estimates.posterior.noise_sd:.2f} points."
+    noise = f"The standard deviation of one training is {metric.gain(estimates.posterior.noise_sd, signed=False)}."
     return f"({said}{together}. {_about(estimates)} {noise})"
 
 
 def _about(estimates: Estimates) -> str:
-    """Say what images the figures are about."""
+    """Say what images, or other samples, the figures are about, and which sign of a gain is better."""
+    metric = estimates.metric
+    sign = "" if metric.is_maximized else f" {metric.title} is minimized: a positive gain is a lower {metric.label}."
     if estimates.images is None:
-        return "All figures are about this validation split alone: which images each training got right is not known."
-    return f"All figures are about new images; the {estimates.images.images:,} validation images are a sample of them."
+        unknown = "which images each training got right is not known"
+        if not metric.is_accuracy:
+            unknown = f"the values of single {metric.samples} are not known"
+        return f"All figures are about this validation split alone: {unknown}.{sign}"
+    known = f"the {estimates.images.images:,} validation {metric.samples} are a sample of them"
+    return f"All figures are about new {metric.samples}; {known}.{sign}"
 
 
-def _gain(gain: Interval, *, of: str = "") -> str:
-    """Return a gain in points with its credible interval."""
-    points = f"{gain.value:+z.2f} points{f' of {of}' if of else ''}"
-    return f"{points} (posterior mean; {100 * LEVEL:.0f} % credible interval {gain.lower:+z.2f} to {gain.upper:+z.2f})"
+def _gain(gain: Interval, metric: Metric, *, of: str = "") -> str:
+    """Return a gain in its unit with its credible interval."""
+    is_less = bool(of) and not metric.is_maximized  # `0.31 mm less error`
+    shown = f"{metric.gain(gain.value, signed=not is_less)}{f' {_of(metric)} {of}' if of else ''}"
+    bounds = f"{metric.number(gain.lower, signed=True)} to {metric.number(gain.upper, signed=True)}"
+    return f"{shown} (posterior mean; {100 * LEVEL:.0f} % credible interval {bounds})"
+
+
+def _of(metric: Metric) -> str:
+    """Return the word between a gain and what it is a gain of."""
+    return "of" if metric.is_maximized else "less"
 
 
 def regret_sentence(regret: Mapping[str, Any]) -> str:
@@ -222,21 +238,22 @@ def regret_sentence(regret: Mapping[str, Any]) -> str:
     )
 
 
-def gap_sentence(gap: Gap) -> str:
+def gap_sentence(gap: Gap, metric: Metric) -> str:
     """Say whether the estimated gains of the front agree with its test gains."""
-    between = gap.estimated
+    between, samples = gap.estimated, metric.samples
     fewest, most = gap.seeds
     seeds = counted(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
     found = (
-        f"Estimated gains of the front minus its gains on the test split: {between.value:+z.2f} points on average "
-        f"({100 * LEVEL:.0f} % interval {between.lower:+z.2f} to {between.upper:+z.2f}; "
+        f"Estimated gains of the front minus its gains on the test split: {metric.gain(between.value)} on average "
+        f"({100 * LEVEL:.0f} % interval {metric.number(between.lower, signed=True)} to "
+        f"{metric.number(between.upper, signed=True)}; "
         f"{counted(gap.points, 'front point')}, {seeds})."
     )
     if between.lower > 0:
-        return f"{found} The estimates are too high for images that the search never saw: rely on the test gains."
+        return f"{found} The estimates are too high for {samples} that the search never saw: rely on the test gains."
     if between.upper < 0:
-        return f"{found} The gains on images that the search never saw are larger than estimated."
-    return f"{found} Images that the search never saw do not contradict the estimates."
+        return f"{found} The gains on {samples} that the search never saw are larger than estimated."
+    return f"{found} {samples.capitalize()} that the search never saw do not contradict the estimates."
 
 
 def rungs_sentence(rungs: Mapping[str, Any]) -> str:

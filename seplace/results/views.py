@@ -24,20 +24,19 @@ NAME = "views.json"
 _TEXTS = ("object", "str")
 _KINDS = (*_TEXTS, "bool", "int64", "float64")
 """The types of columns that are read."""
-_OF_FRONT = {
+_OF_ALL = {
     **dict.fromkeys(("placement", "baseline", "best_baseline"), _TEXTS),
     "on_front": ("bool",),
     **dict.fromkeys(("n", "gain_pairs", "test_n", "test_pairs"), ("int64",)),
-    **{
-        f"{name}{suffix}": ("float64",)
-        for name in ("accuracy", "gain", "gain_vs_baseline")
-        for suffix in ("", "_lower", "_upper")
-    },
-    **dict.fromkeys(
-        ("p_front", "p_better", "test_accuracy", "test_accuracy_se", "test_gain", "test_gain_se"), ("float64",)
-    ),
+    **{f"{name}{suffix}": ("float64",) for name in ("gain", "gain_vs_baseline") for suffix in ("", "_lower", "_upper")},
+    **dict.fromkeys(("p_front", "p_better", "test_gain", "test_gain_se"), ("float64",)),
 }
-"""The types of the columns that every front has; all others are numbers, but for those of the stages."""
+"""The types of the columns that every front has, beside those of the metric.
+
+All others are numbers, but for those of the stages.
+"""
+_OF_METRIC = ("{}", "{}_lower", "{}_upper", "test_{}", "test_{}_se")
+"""The columns of the metric, by its name."""
 _MANY = 10**9
 """More than any number of placements that were trained."""
 
@@ -46,6 +45,8 @@ _MANY = 10**9
 class Views:
     """Views of the estimates of a study."""
 
+    metric: str
+    """The name of the column of the metric."""
     front: pd.DataFrame
     """The front, and the baselines that are not on it."""
     verdict: str
@@ -70,10 +71,11 @@ class Views:
             if not isinstance(content, dict) or (content.pop("of"), content.pop("seplace")) != (of, __version__):
                 return None
             stored = content.pop("front")
-            if not _is_front(stored):
+            if not _is_front(stored, content["metric"]):
                 return None
             columns = {name: pd.Series(values, dtype=kind) for name, (kind, values) in stored.items()}
-            for name, kind in (("verdict", str), ("measured", str), ("test_check", str), ("has_test_images", bool)):
+            texts = dict.fromkeys(("metric", "verdict", "measured", "test_check"), str)
+            for name, kind in {**texts, "has_test_images": bool}.items():
                 if type(content[name]) is not kind:
                     return None
             counts = content["trained"], content["on_front"]
@@ -94,13 +96,14 @@ class Views:
         write_atomically(folder / NAME, json.dumps(content, allow_nan=False) + "\n")
 
 
-def _is_front(columns: Mapping[str, Any]) -> bool:
-    """Return whether columns, each with its type and its values, are those of a front."""
-    if not columns.keys() >= _OF_FRONT.keys() or len({len(values) for _, values in columns.values()}) != 1:
+def _is_front(columns: Mapping[str, Any], metric: str) -> bool:
+    """Return whether columns, each with its type and its values, are those of a front with a metric."""
+    of_front = {**_OF_ALL, **{name.format(metric): ("float64",) for name in _OF_METRIC}}
+    if not columns.keys() >= of_front.keys() or len({len(values) for _, values in columns.values()}) != 1:
         return False
     for name, (kind, values) in columns.items():
-        may_be_text = name in ("variant", *_OF_FRONT) or name.startswith("stage")
-        if kind not in _OF_FRONT.get(name, _KINDS) or (kind in _TEXTS and not may_be_text):
+        may_be_text = name in ("variant", *of_front) or name.startswith("stage")
+        if kind not in of_front.get(name, _KINDS) or (kind in _TEXTS and not may_be_text):
             return False
         if kind in _TEXTS and not all(isinstance(each, str) for each in values):
             return False

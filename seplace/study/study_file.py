@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from seplace.files.schema import Count, Natural, NotNegative, Pixels, Positive, Schema, Section
 from seplace.files.yaml_reader import NUMBER
-from seplace.metric import Goal, Metric, column_of, test_name_of
+from seplace.metric import Goal, Metric, column_of, digits_of, test_name_of
 from seplace.study.own_training import OWN_KEYS, OwnTraining
 from seplace.study.recipe import Recipe
 
@@ -108,6 +108,7 @@ class MetricSection(Section):
             unit=self.unit,
             label=self.label or column_of(self.name),
             test_name=self.test_name or test_name_of(self.name),
+            digits=digits_of(self.unit),
         )
 
 

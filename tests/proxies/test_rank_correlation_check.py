@@ -12,7 +12,6 @@ from seplace.interval import Interval
 from seplace.metric import ACCURACY
 from seplace.placement import Placement
 from seplace.proxies.rank_correlation_check import (
-    TARGETS,
     Scores,
     Trained,
     compare,
@@ -55,8 +54,8 @@ def scored(name: str, values) -> Scores:
 
 
 def rows_of(trained: list[Trained], *scores: Scores) -> dict[str, dict]:
-    table = compare(trained, scores, seed=0)
-    assert table["against"].tolist() == list(TARGETS) * (1 + len(scores))
+    table = compare(trained, scores, ACCURACY, seed=0)
+    assert table["against"].tolist() == ["accuracy", "-cross_entropy"] * (1 + len(scores))
     return {row["proxy"]: row for row in table[table["against"] == "accuracy"].to_dict("records")}
 
 
@@ -195,7 +194,7 @@ def test_a_wrong_name_is_told_first(finished) -> None:
 
 def test_the_view_says_what_is_not_known() -> None:
     console = Console(width=200, record=True)
-    table = compare(study(seeds=1), [scored("constant", np.zeros(COUNT))], seed=0)
+    table = compare(study(seeds=1), [scored("constant", np.zeros(COUNT))], ACCURACY, seed=0)
     console.print(rank_correlation_view(table))
     text = console.export_text()
     assert "not known" in text

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from seplace.metric import ACCURACY
 from seplace.report.ablation_table import ablation_table
 
 
@@ -40,7 +41,7 @@ TABLE = pd.DataFrame([row("plain", n=3), row("se4", n=3, paper=22.28), row("se[s
 
 def printed(width: int) -> str:
     console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
-    console.print(ablation_table(TABLE, name="mine", data="digits"))
+    console.print(ablation_table(TABLE, ACCURACY, name="mine", data="digits"))
     return console.file.getvalue()
 
 

@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from seplace.interval import UNKNOWN, Interval
+from seplace.metric import ACCURACY
 from seplace.report.bench_tables import counts_table, measured_table, published_table
 from seplace.report.console import PipeConsole
 from seplace.report.fitted import FittedTable, folded, hung
@@ -133,11 +134,11 @@ def rungs() -> pd.DataFrame:
 
 
 TABLES = {
-    "front": lambda: front_table(placements(), cost="flops", title="a study: front"),
-    "recommend": lambda: recommended_table(placements(), cost="flops", title="a study", baselines={}),
-    "effects": lambda: effects_table(effects(), kind="choice", title="effect of each choice"),
-    "proxies": lambda: proxies_table(proxies(), title="effect of each proxy's score"),
-    "noise": lambda: noise_table(noise(), title="a study"),
+    "front": lambda: front_table(placements(), ACCURACY, cost="flops", title="a study: front"),
+    "recommend": lambda: recommended_table(placements(), ACCURACY, cost="flops", title="a study", baselines={}),
+    "effects": lambda: effects_table(effects(), ACCURACY, kind="choice", title="effect of each choice"),
+    "proxies": lambda: proxies_table(proxies(), ACCURACY, title="effect of each proxy's score"),
+    "noise": lambda: noise_table(noise(), ACCURACY, title="a study"),
     "plan": lambda: plain_table(["cost", "plain", "cheapest"], [["latency_ms", "12.5", "+3.894G"]], title="costs"),
     "bench": lambda: counts_table(counts()),
     "bench --latency": lambda: measured_table(counts()),

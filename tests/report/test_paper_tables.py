@@ -3,6 +3,7 @@ import re
 import pandas as pd
 import pytest
 
+from seplace.metric import ACCURACY
 from seplace.report.paper_tables import PaperTable, paper_table, to_latex, to_markdown
 
 LONG = "my_gates.of_a_long_name:GateThatIsHis4-none@mine:net[width=1.1]"
@@ -40,7 +41,7 @@ def table_of(rows: pd.DataFrame = ROWS, **changes) -> PaperTable:
         "better": {"none-se4"},
         "has_test_images": True,
     }
-    return paper_table(rows, **(options | changes))
+    return paper_table(rows, ACCURACY, **(options | changes))
 
 
 def test_the_caption_explains_every_column_and_mark():

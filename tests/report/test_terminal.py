@@ -5,7 +5,8 @@ import pytest
 from rich.console import Console
 
 from seplace.interval import UNKNOWN, Interval
-from seplace.report.numbers import duration, percent, plus_minus, quantity
+from seplace.metric import ACCURACY
+from seplace.report.numbers import duration, percent, quantity
 from seplace.report.simulation_tables import calibration_table, simulation_table
 from seplace.report.terminal import effects_table, front_table, recommended_table
 
@@ -45,7 +46,7 @@ FRONT = pd.DataFrame(
 
 
 def test_the_front_says_what_each_number_is():
-    text = printed(front_table(FRONT, cost="flops", title="a study"))
+    text = printed(front_table(FRONT, ACCURACY, cost="flops", title="a study"))
     heading = text[2]
     legend = " ".join(text[-6:])
     for words in (
@@ -78,19 +79,23 @@ def test_the_front_says_what_each_number_is():
 
 
 def test_errors_over_seeds_alone_are_not_said_to_be_over_images():
-    text = printed(front_table(FRONT, cost="flops", title="a study", has_test_images=False), width=300)
+    text = printed(front_table(FRONT, ACCURACY, cost="flops", title="a study", has_test_images=False), width=300)
     legend = " ".join(line.strip() for line in text[-2:])
     assert legend.endswith(", over seeds alone where it is not known which test images were right")
-    assert not any("over seeds alone" in line for line in printed(front_table(FRONT, cost="flops", title="a study")))
+    assert not any(
+        "over seeds alone" in line for line in printed(front_table(FRONT, ACCURACY, cost="flops", title="a study"))
+    )
 
 
 def test_a_study_without_a_test_split_has_no_column_for_it():
-    assert not any("test %" in line for line in printed(front_table(FRONT, cost="flops", title="", has_test=False)))
+    assert not any(
+        "test %" in line for line in printed(front_table(FRONT, ACCURACY, cost="flops", title="", has_test=False))
+    )
 
 
 def test_recommended_placements_have_their_order_and_those_that_lose_stand_below_a_line():
     several = FRONT.assign(n=[0, 1, 2], gain=[0.0, -0.4, 0.3])
-    table = recommended_table(several, cost="flops", title="a study", baselines={"none-none": "plain"})
+    table = recommended_table(several, ACCURACY, cost="flops", title="a study", baselines={"none-none": "plain"})
     text = printed(table)
     plain, worse, better = (next(line for line in text if f" {name} " in line) for name in FRONT["placement"])
     assert plain.startswith("│ 1 │ none-none │ (plain)")
@@ -99,7 +104,9 @@ def test_recommended_placements_have_their_order_and_those_that_lose_stand_below
     assert worse.startswith("│ 2 │ none-se4")
     assert text.index(plain) < text.index(better) < text.index(worse)
     assert "below the line: not expected to be better than the plain backbone" in " ".join(text)
-    assert "below the line" not in " ".join(printed(recommended_table(FRONT, cost="flops", title="", baselines={})))
+    assert "below the line" not in " ".join(
+        printed(recommended_table(FRONT, ACCURACY, cost="flops", title="", baselines={}))
+    )
 
 
 @pytest.mark.parametrize(
@@ -110,7 +117,7 @@ def test_recommended_placements_have_their_order_and_those_that_lose_stand_below
     ],
 )
 def test_a_narrow_terminal_cuts_nothing(width, gains, hidden):
-    text = printed(front_table(FRONT, cost="flops", title="a study"), width=width)
+    text = printed(front_table(FRONT, ACCURACY, cost="flops", title="a study"), width=width)
     assert all(len(line) <= width for line in text)
     assert not any("…" in line for line in text)
     for placement in (*FRONT["placement"], "SE everywhere"):
@@ -127,11 +134,11 @@ def test_effects_have_the_probability_of_their_sign():
     effects = pd.DataFrame(
         [{"kind": "choice", "stage": 0, "name": "se4", "p_positive": 0.98, "trainings": 4, "extra_latency_ms": 0.25}]
     ).assign(**Interval(value=0.5, lower=0.1, upper=0.9).columns("effect"))
-    text = "\n".join(printed(effects_table(effects, kind="choice", title="a study")))
+    text = "\n".join(printed(effects_table(effects, ACCURACY, kind="choice", title="a study")))
     assert "P(effect > 0)" in text
     assert "│ all   │ se4    │ +0.50 [+0.10, +0.90] │          98 % │" in text
     assert "● and bold: its sign is known" in text
-    unsure = printed(effects_table(effects.assign(p_positive=0.7), kind="choice", title="a study"))
+    unsure = printed(effects_table(effects.assign(p_positive=0.7), ACCURACY, kind="choice", title="a study"))
     assert not any("● and bold" in line for line in unsure)
 
 
@@ -151,7 +158,11 @@ def test_simulated_searches_have_their_regret_beside_the_expected_one():
 
 def test_numbers_as_text():
     nan = float("nan")
-    assert [plus_minus(81.0, 0.25), plus_minus(81.0, nan), plus_minus(nan, nan)] == ["81.00 ± 0.25", "81.00", ""]
+    assert [ACCURACY.plus_minus(81.0, 0.25), ACCURACY.plus_minus(81.0, nan), ACCURACY.plus_minus(nan, nan)] == [
+        "81.00 ± 0.25",
+        "81.00",
+        "",
+    ]
     assert [quantity(3_894_000_000), quantity(512, signed=True), quantity(0.25)] == ["3.894G", "+512", "0.25"]
     assert [quantity(2768.5, signed=True), percent(0.083), percent(2.88)] == ["+2,768", "8.3 %", "288 %"]
     assert [duration(0.314), duration(45), duration(720), duration(12_600)] == ["0.31 s", "45 s", "12 min", "3.5 h"]

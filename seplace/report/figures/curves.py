@@ -1,4 +1,4 @@
-"""The figure of learning curves: accuracy, cross-entropy and training loss against epochs."""
+"""The figure of learning curves: the metric, cross-entropy and training loss against epochs."""
 
 from __future__ import annotations
 
@@ -27,20 +27,25 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from seplace.metric import Metric
     from seplace.report.figures.front import Pick
-
-_PANELS = {
-    "accuracy": "validation accuracy in %",
-    "cross_entropy": "validation cross-entropy in nats",
-    "train_loss": "training loss in nats",
-}
 
 _FEW = 20
 """Of scored epochs, which are marked."""
 
 
+def curve_labels(metric: Metric) -> dict[str, str]:
+    """Return the labels of what is scored along a training, by the names of columns."""
+    direction = "" if metric.is_maximized else ", lower is better"
+    labels = {metric.column: f"validation {metric.label}{metric.in_unit}{direction}"}
+    if metric.is_accuracy:
+        labels["cross_entropy"] = "validation cross-entropy in nats"
+    return labels | {"train_loss": f"training loss{' in nats' * metric.is_accuracy}"}
+
+
 def plot_curves(
     curves: pd.DataFrame,
+    metric: Metric,
     *,
     title: str,
     plain: str,
@@ -55,10 +60,10 @@ def plot_curves(
     is the text of the plain backbone, `front` those of the front points.
     """
     style = style_of(width)
-    said = [title] if heading else []
+    said, names = [title] if heading else [], curve_labels(metric)
     if curves.empty:
-        return empty_figure(style, title if heading else "", x="epoch", y=_PANELS["accuracy"])
-    shown = [name for name in _PANELS if name in curves and curves[name].notna().any()]
+        return empty_figure(style, title if heading else "", x="epoch", y=names[metric.column])
+    shown = [name for name in names if name in curves and curves[name].notna().any()]
     figure = new_figure(style)
     across = len(shown) if style.width >= 5.0 else 1
     down = -(-len(shown) // across)
@@ -99,7 +104,7 @@ def plot_curves(
                 markersize=3.5 * style.scale,
                 zorder=4,
             )
-        labels(axes, style, y=_PANELS[name], width=1.0, height=0.8 * height)
+        labels(axes, style, y=names[name], width=1.0, height=0.8 * height)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         axes.yaxis.set_major_formatter(lambda value, _: number(round(value, 6), "g"))
     for axes in panels[len(shown) - across :]:

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from seplace.metric import Metric
+
 _SURE = 0.95
-_WHAT = "effect on accuracy in points, over no attention in the stage"
 _NAMES = 0.34
 """The share of a figure's width that names of choices may take."""
 _BAR = 0.09
@@ -42,7 +43,7 @@ _LEAST_SCALE = 0.5
 
 
 def plot_effects(
-    effects: pd.DataFrame, *, title: str, width: str | float | None = None, heading: bool = True
+    effects: pd.DataFrame, metric: Metric, *, title: str, width: str | float | None = None, heading: bool = True
 ) -> Figure:
     """Draw the effect of each choice with its 90 % credible interval: a panel for each stage, and one for backbones.
 
@@ -51,7 +52,7 @@ def plot_effects(
     style = style_of(width)
     table = _of_choices(effects)
     if table.empty:
-        return empty_figure(style, title if heading else "", x=_WHAT, y="")
+        return empty_figure(style, title if heading else "", x=_what(metric), y="")
     names = list(dict.fromkeys(table.loc[table["kind"] == "choice", "name"]))
     backbones = list(dict.fromkeys(table.loc[table["kind"] == "backbone", "name"]))
     stages = [stage for stage in dict.fromkeys(table["stage"]) if stage]
@@ -82,11 +83,13 @@ def plot_effects(
     ]
     body = sum(heights) + 0.35 * len(rows)
     said = [title] if heading else []
-    finish(figure, style, body=body, heading=said, legends=[(_WHAT.capitalize(), keys)], beside=False)
+    finish(figure, style, body=body, heading=said, legends=[(f"E{_what(metric)[1:]}", keys)], beside=False)
     return figure
 
 
-def plot_heat(effects: pd.DataFrame, *, title: str, width: str | float | None = None, heading: bool = True) -> Figure:
+def plot_heat(
+    effects: pd.DataFrame, metric: Metric, *, title: str, width: str | float | None = None, heading: bool = True
+) -> Figure:
     """Draw the effect of each choice in each stage as a color, with its number where there is room.
 
     A frame says that the sign is known with 95 % probability; cells of what the space does not offer are hatched.
@@ -100,7 +103,8 @@ def plot_heat(effects: pd.DataFrame, *, title: str, width: str | float | None = 
     values = np.full((len(names), len(stages)), math.nan)
     for row in table.to_dict("records"):
         values[names.index(row["name"]), stages.index(row["stage"])] = row["effect"]
-    end = max(float(np.nanmax(np.abs(values))), _LEAST_SCALE)
+    least = _LEAST_SCALE if metric.unit == "%" else 0.0
+    end = max(float(np.nanmax(np.abs(values))), least) or 1.0
     edges = np.concatenate([[0.0], np.cumsum([_height(text, style) * 1.15 for text in shown])])
     figure = new_figure(style)
     grid = figure.add_gridspec(2, 1, height_ratios=[float(edges[-1]), _BAR])
@@ -117,7 +121,7 @@ def plot_heat(effects: pd.DataFrame, *, title: str, width: str | float | None = 
     axes.set_yticks((edges[1:] + edges[:-1]) / 2, list(map(plain, shown)))
     axes.set_xlabel("stage", fontsize=style.text)
     bar = figure.colorbar(mesh, cax=figure.add_subplot(grid[1]), orientation="horizontal")
-    bar.set_label(wrapped(_WHAT, size=style.text, width=72 * 0.6 * style.width), fontsize=style.text)
+    bar.set_label(wrapped(_what(metric), size=style.text, width=72 * 0.6 * style.width), fontsize=style.text)
     bar.ax.tick_params(labelsize=style.small)
     power = 10.0 ** math.floor(math.log10(end))
     marked = max(step * power for step in (1, 2, 5) if step * power <= end)
@@ -135,8 +139,13 @@ def plot_heat(effects: pd.DataFrame, *, title: str, width: str | float | None = 
         legends=[("", keys)],
         beside=False,
     )
-    _cells(axes, table, names, stages, edges, style, end=end)
+    _cells(axes, table, names, stages, edges, style, metric, end=end)
     return figure
+
+
+def _what(metric: Metric) -> str:
+    better = "" if metric.is_maximized else " (positive is better)"
+    return f"effect on {metric.label}{metric.in_gain_unit}, over no attention in the stage{better}"
 
 
 def _of_choices(effects: pd.DataFrame) -> pd.DataFrame:
@@ -181,13 +190,24 @@ def _panel(
 
 
 def _cells(
-    axes: Axes, table: pd.DataFrame, names: list[str], stages: list[int], edges: Any, style: Style, *, end: float
+    axes: Axes,
+    table: pd.DataFrame,
+    names: list[str],
+    stages: list[int],
+    edges: Any,
+    style: Style,
+    metric: Metric,
+    *,
+    end: float,
 ) -> None:
     """Write the numbers of a heat map where they have room, frame what is known, and cross out what is not there."""
     spec = "+.1f" if end >= 1.0 else "+.2f"
+    if metric.unit != "%":
+        spec = metric.spec(end, signed=True)
     cell = axes.get_window_extent().width * 72 / axes.figure.dpi / len(stages)
     size = style.small
-    has_room = width_of("+0.00" if spec == "+.2f" else "+00.0", size=size, weight="bold") + 4.0 <= cell
+    widest = "+0.00" if spec == "+.2f" else "+00.0" if spec == "+.1f" else format(end, spec)
+    has_room = width_of(widest, size=size, weight="bold") + 4.0 <= cell
     held = set()
     for row in table.to_dict("records"):
         down, across = names.index(row["name"]), stages.index(row["stage"])

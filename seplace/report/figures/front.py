@@ -1,4 +1,4 @@
-"""The figure of a front: gain, or accuracy, against extra cost."""
+"""The figure of a front: the gain, or the metric itself, against extra cost."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from seplace.report.figures.front_view import FrontView, front_view, ticks_of
+from seplace.report.figures.front_view import FrontView, front_view, ticks_of, y_label
 from seplace.report.figures.layout import groups_of, number_text, place_labels
 from seplace.report.figures.style import (
     BLUE,
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from seplace.metric import Metric
 
 _NEAREST = 3.0
 """Between front points with numbers of their own, in points."""
@@ -61,6 +63,7 @@ class Pick:
 
 def plot_front(
     placements: pd.DataFrame,
+    metric: Metric,
     *,
     cost: str,
     unit: str,
@@ -75,9 +78,9 @@ def plot_front(
 ) -> Figure:
     """Draw the gain over the plain backbone, with its 90 % credible interval, against the extra cost.
 
-    `measured` says which accuracy the gain is of: that of the validation split, or that on new images.
-    With `absolute` the accuracy is drawn instead, and also where the plain backbone is not trained; the label of the
-    axis says so. The seed effects that placements share are in the interval of an accuracy, not in that of a gain.
+    `measured` says what the gain is of: the metric on the validation split, or on new images.
+    With `absolute` the metric is drawn instead, and also where the plain backbone is not trained; the label of the
+    axis says so. The seed effects that placements share are in the interval of a value, not in that of a gain.
 
     The front is a line with numbered points, filled for placements that are `better` than the plain backbone as the
     verdict says, and hollow for the others; a ring marks the `pick`. Baselines are marked, on the front or not;
@@ -88,10 +91,10 @@ def plot_front(
     """
     style = style_of(width)
     if placements.empty:
-        y = f"{measured} in %" if absolute else f"gain over plain, in points of {measured}"
+        y = y_label(metric, measured, is_gain=not absolute)
         return empty_figure(style, title if heading else "", x=f"extra {unit} over the plain backbone", y=y)
     view = front_view(
-        placements, cost=cost, unit=unit, measured=measured, verdict=verdict, absolute=absolute, better=better
+        placements, metric, cost=cost, unit=unit, measured=measured, verdict=verdict, absolute=absolute, better=better
     )
     figure = new_figure(style)
     axes = figure.add_subplot()
@@ -112,7 +115,7 @@ def plot_front(
     said = [title, *view.heading] if heading else []
     finish(figure, style, body=body, heading=said, legends=legends)
     _mark(axes, view, style)
-    _label(axes, view, style, pick=pick)
+    _label(axes, view, style, metric, pick=pick)
     return figure
 
 
@@ -268,7 +271,7 @@ def _mark(axes: Axes, view: FrontView, style: Style) -> None:
     axes.xaxis.set_major_locator(FixedLocator(sorted(tick for _, _, tick in chosen)))
 
 
-def _label(axes: Axes, view: FrontView, style: Style, *, pick: Pick | None) -> None:
+def _label(axes: Axes, view: FrontView, style: Style, metric: Metric, *, pick: Pick | None) -> None:
     """Write the numbers of front points, and the values of means beyond the axis; draw arrows where intervals go on."""
     figure = axes.figure
     bottom, top = view.limits
@@ -293,7 +296,10 @@ def _label(axes: Axes, view: FrontView, style: Style, *, pick: Pick | None) -> N
                 )
         if not bottom <= row["y"] <= top:
             end = bottom if row["y"] < bottom else top
-            texts.append((number(row["y"], "+.1f" if view.is_gain else ".1f"), (row["x"], end), INK))
+            spec = "+.1f" if view.is_gain else ".1f"
+            if metric.unit != "%":
+                spec = metric.spec(row["y"], signed=view.is_gain)
+            texts.append((number(row["y"], spec), (row["x"], end), INK))
     size = style.small
     sizes = np.array([(width_of(text, size=size) + 1.0, 1.1 * size) for text, _, _ in texts]).reshape(-1, 2)
     shown = points[points["on_front"] | (points["baseline"] != "")]

@@ -15,6 +15,8 @@ from seplace.results.verdict import counted
 if TYPE_CHECKING:
     import pandas as pd
 
+    from seplace.metric import Metric
+
 _NARROW_PERCENT = 5.0
 _MOST_NAMES = 40
 """Of front points in the legend, which shall not make the figure a strip."""
@@ -44,7 +46,7 @@ class FrontView:
     The intervals of very many others that are neither baselines nor on the front are left out: both ends are y.
     """
     is_gain: bool
-    """Whether y is the gain over the plain backbone; else it is the accuracy."""
+    """Whether y is the gain over the plain backbone; else it is the value of the metric."""
     limits: tuple[float, float]
     """The ends of the y axis."""
     log_from: float | None
@@ -70,6 +72,7 @@ class FrontView:
 
 def front_view(
     placements: pd.DataFrame,
+    metric: Metric,
     *,
     cost: str,
     unit: str,
@@ -85,7 +88,7 @@ def front_view(
     """
     is_known = bool(placements[["gain", "gain_lower", "gain_upper"]].notna().to_numpy().all())
     is_gain = is_known and not absolute
-    shown = "gain" if is_gain else "accuracy"
+    shown = "gain" if is_gain else metric.column
     extra = placements[f"extra_{cost}"].to_numpy(dtype=float)
     scale, prefix = _scale_of(np.abs(extra).max(initial=0.0))
     points = placements[["placement", "baseline", "on_front", "n"]].assign(
@@ -95,7 +98,7 @@ def front_view(
     others = ~points["on_front"] & (points["baseline"] == "")
     if has_many := int(others.sum()) > _MANY:
         points.loc[others, ["lower", "upper"]] = points.loc[others, ["y", "y"]].to_numpy()
-    limits = limits_of(points)
+    limits = limits_of(points, least=least_span_of(metric))
     points["is_better"] = points["placement"].isin(list(better or ()))
     log_from = log_from_of(points)
     plain = float(placements[cost].iloc[0] - extra[0])
@@ -115,7 +118,7 @@ def front_view(
         x_label=f"extra {prefix}{unit} over the plain backbone, "
         f"which has {plain / plain_scale:.4g} {plain_prefix}{unit}"
         + ("" if log_from is None else f" (log scale beyond {log_from:g})"),
-        y_label=_y_label(measured, is_gain=is_gain, is_known=is_known),
+        y_label=y_label(metric, measured, is_gain=is_gain, is_known=is_known),
         heading=tuple(heading),
         names=_names(points[points["on_front"]]),
         has_verdict=is_gain and better is not None,
@@ -155,8 +158,13 @@ def ticks_of(low: float, high: float, *, log_from: float) -> list[float]:
     return list(dict.fromkeys(float(f"{each:.6g}") for each in wanted if low <= each <= high))
 
 
-def limits_of(points: pd.DataFrame) -> tuple[float, float]:
-    """Return the ends of the y axis for points with y, lower and upper.
+def least_span_of(metric: Metric) -> float:
+    """Return the least span of an axis of values or gains: 0.2 points; of other metrics nothing is known of it."""
+    return _LEAST_SPAN if metric.unit == "%" else 0.0
+
+
+def limits_of(points: pd.DataFrame, *, least: float) -> tuple[float, float]:
+    """Return the ends of the y axis, at least a span apart, for points with y, lower and upper.
 
     All means and intervals are between them, unless some that are far from the rest would more than double the axis;
     the means of front points always are.
@@ -171,8 +179,9 @@ def limits_of(points: pd.DataFrame) -> tuple[float, float]:
     room = (_WORTH - 1) * (high - low)
     share = 1.0 if np.ptp(ends) <= high - low + room else 0.5
     low, high = float(ends[ends >= low - share * room].min()), float(ends[ends <= high + share * room].max())
-    if high - low < _LEAST_SPAN:
-        low, high = (low + high - _LEAST_SPAN) / 2, (low + high + _LEAST_SPAN) / 2
+    least = least or 1e-6 * max(abs(low), abs(high)) or 1.0
+    if high - low < least:
+        low, high = (low + high - least) / 2, (low + high + least) / 2
     margin = _MARGIN * (high - low)
     return low - margin, high + margin
 
@@ -194,10 +203,15 @@ def _trainings(placements: pd.DataFrame) -> str:
     return f"{counted(trainings, 'training')} of {counted(count, 'placement')}, {seeds}{' each' * (count > 1)} (n)"
 
 
-def _y_label(measured: str, *, is_gain: bool, is_known: bool) -> str:
+def y_label(metric: Metric, measured: str, *, is_gain: bool, is_known: bool = True) -> str:
+    """Return the label of an axis of gains, or of values; `is_known` says whether gains would be."""
     if is_gain:
-        return f"gain over plain, in points of {measured}"
-    return f"{measured} in %{'' if is_known else ' (plain is not trained)'}"
+        word = "of" if metric.is_maximized else "less"
+        return (
+            f"gain over plain, in {metric.gain_unit} {word} {measured}" if metric.gain_unit else f"gain in {measured}"
+        )
+    direction = "" if metric.is_maximized else ", lower is better"
+    return f"{measured}{metric.in_unit}{direction}{'' if is_known else ' (plain is not trained)'}"
 
 
 def _scale_of(value: float) -> tuple[float, str]:

@@ -26,12 +26,20 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from seplace.metric import Metric
+
 _X = "complete trainings"
-_Y = "hypervolume: accuracy of the front in %, averaged over the range of the cost"
+
+
+def hypervolume_label(metric: Metric) -> str:
+    """Return what a hypervolume is: the metric of a front, averaged."""
+    direction = "" if metric.is_maximized else " (lower is better)"
+    return f"hypervolume: {metric.label} of the front{metric.in_unit}, averaged over the range of the cost{direction}"
 
 
 def plot_history(
     history: pd.DataFrame,
+    metric: Metric,
     *,
     title: str,
     plain: float | None,
@@ -40,16 +48,16 @@ def plot_history(
 ) -> Figure:
     """Draw a table of `history_frame`: the hypervolume of the front against the number of trainings.
 
-    `plain` is the estimated accuracy of the plain backbone in percent, which is the hypervolume of it alone.
+    `plain` is the estimated value of the plain backbone, which is the hypervolume of it alone.
     """
-    style = style_of(width)
+    style, y_label = style_of(width), hypervolume_label(metric)
     if history.empty:
-        return empty_figure(style, title if heading else "", x=_X, y=_Y)
+        return empty_figure(style, title if heading else "", x=_X, y=y_label)
     figure = new_figure(style)
     axes = figure.add_subplot()
     dress(axes, style)
     body = 3.8 if style.is_wide else min(0.66 * style.width, 3.2)
-    labels(axes, style, x=_X, y=_Y, width=0.72 * style.width, height=0.82 * body)
+    labels(axes, style, x=_X, y=y_label, width=0.72 * style.width, height=0.82 * body)
     trainings = history["trainings"].to_numpy()
     dot = "o" if len(history) == 1 else ""  # a step has a length only between two
     keys: list[Line2D] = []
@@ -77,7 +85,7 @@ def plot_history(
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.yaxis.set_major_formatter(lambda value, _: number(round(value, 6), "g"))
     low, high = axes.get_ylim()
-    if high - low < 0.2:  # no figure enlarges differences that are smaller than anyone reports
+    if metric.unit == "%" and high - low < 0.2:  # no figure enlarges differences that are smaller than anyone reports
         axes.set_ylim((low + high) / 2 - 0.1, (low + high) / 2 + 0.1)
     said = [title] if heading else []
     finish(figure, style, body=body, heading=said, legends=[("", keys)])

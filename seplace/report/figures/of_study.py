@@ -48,11 +48,11 @@ def pick_of(study: StudyViews) -> Pick | None:
     take = study.advice.take
     if take is not None:
         return Pick(placement=str(take), name="take", reason="the advised placement")
-    points = front_of_candidates(study.placements, study.config.search_space, cost=study.cost)
-    points = points if points.empty else points[points["accuracy"].notna()]
+    points = front_of_candidates(study.placements, study.config.search_space, study.metric, cost=study.cost)
+    points = points if points.empty else points[points[study.metric.column].notna()]
     if not len(points):
         return None
-    text = str(points["placement"].iloc[knee_of(points, study.cost)])
+    text = str(points["placement"].iloc[knee_of(points, study.metric, study.cost)])
     return Pick(placement=text, name="knee", reason="the pick of export")
 
 
@@ -68,23 +68,24 @@ def _plot(study: StudyViews, kind: str, *, absolute: bool, width: str | float | 
     placements = study.placements if kind in ("front", "curves") else None
     if kind == "effects":
         title = f"{name}: effect of each choice, averaged over the rest of the space"
-        return plot_effects(study.effects, title=title, width=width, heading=heading)
+        return plot_effects(study.effects, study.metric, title=title, width=width, heading=heading)
     if kind == "heat":
         title = f"{name}: effect of each choice in each stage, averaged over the rest of the space"
-        return plot_heat(study.effects, title=title, width=width, heading=heading)
+        return plot_heat(study.effects, study.metric, title=title, width=width, heading=heading)
     plain = study.baselines["plain"]
     estimates = study.estimates
     if kind == "history":
         known = None if estimates is None else estimates.position.get(plain)
-        accuracy = None if estimates is None or known is None else float(estimates.means[known])
+        value = None if estimates is None or known is None else study.metric.value(float(estimates.means[known]))
         title = f"{name}: the front after each training"
-        return plot_history(study.history, title=title, plain=accuracy, width=width, heading=heading)
+        return plot_history(study.history, study.metric, title=title, plain=value, width=width, heading=heading)
     assert placements is not None
     if not placements.empty:
-        placements = placements[placements["accuracy"].notna()]  # of very many, some have no estimates
+        placements = placements[placements[study.metric.column].notna()]  # of very many, some have no estimates
     if kind == "curves":
         return plot_curves(
             study.curves,
+            study.metric,
             title=f"{name}: learning curves",
             plain=str(plain),
             front=set() if placements.empty else set(placements.loc[placements["on_front"], "placement"]),
@@ -94,6 +95,7 @@ def _plot(study: StudyViews, kind: str, *, absolute: bool, width: str | float | 
         )
     return plot_front(
         placements,
+        study.metric,
         cost=study.cost,
         unit=study.unit,
         title=f"{name}: attention placements on {backbones_of(study)}",

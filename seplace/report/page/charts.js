@@ -4,19 +4,19 @@ function drawHistory() {
   const found = DATA.hypervolume, x = Float64Array.from(found.trainings), mode = x.length < 60 ? "lines+markers" : "lines";
   const line = (y, name, paint, dash, symbol) => ({
     type: "scatter", mode, x, y, name, line: { color: paint, width: 2, dash, shape: "hv" },
-    marker: { size: 5, symbol, color: paint }, hovertemplate: `${name}: %{y:.2f} % after %{x} trainings<extra></extra>`,
+    marker: { size: 5, symbol, color: paint }, hovertemplate: `${name}: %{y:.${DATA.metric.digits}f} ${DATA.metric.unit} after %{x} trainings<extra></extra>`,
   });
   const traces = [
     line(found.observed_hypervolume, "as observed then", color("other"), "dot", "diamond"),
     line(found.hypervolume, "as known today", color("front"), "solid", "circle"),
   ];
   const legend = { showlegend: true, legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 12, color: color("soft") } } };
-  Plotly.react(byId("history-chart"), traces, { ...figureLayout({ label: "complete trainings" }, { label: "accuracy of the front, %" }, legend), hoverlabel: labelLook() }, SETTINGS);
+  Plotly.react(byId("history-chart"), traces, { ...figureLayout({ label: "complete trainings" }, { label: DATA.metric.of_front }, legend), hoverlabel: labelLook() }, SETTINGS);
 }
 
 const labelLook = () => ({ bgcolor: color("ink"), bordercolor: color("ink"), font: { color: color("bg"), family: color("sans"), size: 12 } });
 
-const SCORES = { value: "accuracy, %", cross_entropy: "cross-entropy, nats", train_loss: "training loss, nats" };
+const scoresOf = () => ({ value: DATA.metric.axis, cross_entropy: "cross-entropy, nats", train_loss: `training loss${DATA.metric.loss_unit}` });
 const CURVES = { score: "value" };
 
 function drawCurves() {
@@ -36,12 +36,12 @@ function drawCurves() {
     traces.push({ type: "scatter", mode: few ? "lines+markers" : "lines", x, y, name: names[group], opacity, line: { color: paint, width }, marker: { size: 4, symbol, color: paint }, hoverinfo: "none", connectgaps: false, customdata: rows.map((row, at) => (row ? DATA.curves.indexOf(row) : -1)) });
   }
   const legend = { showlegend: true, legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 12, color: color("soft") } } };
-  Plotly.react(byId("curve-chart"), traces, figureLayout({ label: "epoch", rangemode: "tozero" }, { label: SCORES[CURVES.score] }, legend), SETTINGS);
+  Plotly.react(byId("curve-chart"), traces, figureLayout({ label: "epoch", rangemode: "tozero" }, { label: scoresOf()[CURVES.score] }, legend), SETTINGS);
 }
 
 function startCharts() {
   drawHistory();
-  const scores = Object.keys(SCORES).filter((name) => DATA.curves.some((row) => row[name].some(known)));
+  const labels = scoresOf(), scores = Object.keys(labels).filter((name) => DATA.curves.some((row) => row[name].some(known)));
   if (!scores.length) {
     byId("curve-note").textContent = "The evaluator notes no learning curves.";
     byId("curve-chart").hidden = true;
@@ -49,7 +49,7 @@ function startCharts() {
   }
   byId("curve-controls").hidden = false;
   CURVES.score = scores[0];
-  choose(byId("curve-choice"), scores.map((name) => [name, SCORES[name].split(",")[0]]), CURVES.score, (name) => { CURVES.score = name; drawCurves(); });
+  choose(byId("curve-choice"), scores.map((name) => [name, labels[name].split(",")[0]]), CURVES.score, (name) => { CURVES.score = name; drawCurves(); });
   drawCurves();
   const shown = DATA.curves.length, all = DATA.curves_of;
   byId("curve-note").textContent = `${shown < all ? `${shown} of ${all} trainings` : `${all} trainings`}, scored after ${pointsOfCurves()}.`;
@@ -57,7 +57,7 @@ function startCharts() {
   chart.on("plotly_hover", (event) => {
     const point = event.points[0], row = DATA.curves[point.customdata];
     if (!row) return;
-    tip.replaceChildren(el("code", {}, row.placement), `seed ${row.seed}, epoch ${point.x}: ${fixed(point.y, 2)}${row.stopped ? ", stopped early" : ""}`);
+    tip.replaceChildren(el("code", {}, row.placement), `seed ${row.seed}, epoch ${point.x}: ${fixed(point.y, CURVES.score === "value" ? DATA.metric.digits : 2)}${row.stopped ? ", stopped early" : ""}`);
     tip.hidden = false;
     const box = tip.getBoundingClientRect();
     tip.style.left = `${Math.max(4, Math.min(event.event.clientX + 14, innerWidth - box.width - 6))}px`;

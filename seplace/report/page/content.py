@@ -21,6 +21,7 @@ from seplace.version import __version__
 if TYPE_CHECKING:
     import pandas as pd
 
+    from seplace.metric import Metric
     from seplace.placement import Placement
     from seplace.report.page.reported import Reported
     from seplace.results.advice import Step
@@ -66,6 +67,7 @@ class Page:
     cost: str
     cost_label: str
     measured: str
+    metric: Metric
     has_weights: bool
     effects: Effects
     rungs: tuple[tuple[int, int, int], ...]
@@ -77,6 +79,20 @@ class Page:
     version: str
     embedded: Mapping[str, Any]
     """What the scripts of the page read, as plain JSON types."""
+
+    @property
+    def digits(self) -> int:
+        """The decimals of values and gains."""
+        return 2 if self.metric.digits is None else self.metric.digits
+
+    @property
+    def least(self) -> str:
+        """The smallest gain that the trainings show; empty where that is not known."""
+        if self.seen is None or self.seen.detectable is None:
+            return ""
+        return (
+            f"{self.seen.detectable:.1f} points" if self.metric.unit == "%" else self.metric.rough(self.seen.detectable)
+        )
 
     @property
     def is_empty(self) -> bool:
@@ -92,7 +108,7 @@ def page_of(study: Reported) -> Page:
     best = _best(study, plain)
     rules = failure_rules_of(config)
     has_weights = (study.folder / "weights").is_dir()
-    seen = seen_of(study.estimates, study.rows, study.config.metric, plain=plain, best=advice.take or best)
+    seen = seen_of(study.estimates, study.rows, study.metric, plain=plain, best=advice.take or best)
     others = f" and {len(space.variants)} more" if space.variants else ""
     front = points.front
     baselines = [at for at, name in enumerate(points.columns["baseline"]) if name and at not in front]
@@ -110,10 +126,11 @@ def page_of(study: Reported) -> Page:
         points=points,
         front=tuple(points.row(at) for at in (*front, *baselines)),
         recommended=tuple(points.row(at) for _, at in recommended),
-        trained=trained_rows(study.trained),
+        trained=trained_rows(study.trained, study.metric),
         cost=study.cost,
         cost_label=next((axis.label for axis in points.axes if axis.is_objective), study.cost),
         measured=study.measured,
+        metric=study.metric,
         has_weights=has_weights,
         effects=effects_of(study.effects, cost=study.cost),
         rungs=tuple(stopped_at(study.rung_rows, study.rows)),
@@ -127,18 +144,9 @@ def page_of(study: Reported) -> Page:
     )
 
 
-def trained_rows(table: pd.DataFrame) -> tuple[Mapping[str, Any], ...]:
+def trained_rows(table: pd.DataFrame, metric: Metric) -> tuple[Mapping[str, Any], ...]:
     """Return the rows of the placements that were trained by another recipe, with None for what is not known."""
-    names = (
-        "accuracy",
-        "accuracy_se",
-        "gain",
-        "gain_se",
-        "test_accuracy",
-        "test_accuracy_se",
-        "test_gain",
-        "test_gain_se",
-    )
+    names = [f"{name}{end}" for name in (metric.column, "gain", metric.test_column, "test_gain") for end in ("", "_se")]
     rows = [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
     return tuple(row | {name: rounded(row[name]) for name in names} for row in rows)
 
@@ -200,10 +208,16 @@ def _numbers(study: Reported, points: Points, seen: Seen | None) -> list[tuple[s
         (f"{complete:,}", "trainings complete", f"{len(study.failed):,} failed, up to {seeds} seeds a placement"),
     ]
     if seen is not None:
-        found.append((f"{seen.noise:.2f}", "noise of one training", "standard deviation, in points"))
+        metric = study.metric
+        found.append((metric.number(seen.noise), "noise of one training", f"standard deviation{_in(metric)}"))
         if seen.detectable is not None:
-            found.append((f"{seen.detectable:.1f}", "smallest visible gain", "in points, with 80 % power"))
+            least = f"{seen.detectable:.1f}" if metric.unit == "%" else metric.number(seen.detectable)
+            found.append((least, "smallest visible gain", f"{_in(metric)}, with 80 % power".lstrip(", ")))
     return found
+
+
+def _in(metric: Metric) -> str:
+    return f",{metric.in_gain_unit}" if metric.gain_unit else ""
 
 
 def _embedded(study: Reported, points: Points, *, take: Placement | None, has_weights: bool) -> dict[str, Any]:
@@ -217,9 +231,10 @@ def _embedded(study: Reported, points: Points, *, take: Placement | None, has_we
         "folder": shlex.quote(str(study.folder)),
         "has_weights": has_weights,
         "measured": study.measured,
+        "metric": _metric(study.metric),
         "has_gain": points.has_gain,
         "take": None if take is None else points.position_of(str(take)),
-        "knee": _knee(points),
+        "knee": _knee(points, study.metric),
         "stages": len(space.choices),
         "granularity": space.backbone.granularity,
         "placement": points.placement,
@@ -234,13 +249,31 @@ def _embedded(study: Reported, points: Points, *, take: Placement | None, has_we
     }
 
 
-def _knee(points: Points) -> int | None:
+def _knee(points: Points, metric: Metric) -> int | None:
     """Return the position of the knee of the study's front."""
     front = points.front
     if not front:
         return None
     axis = next(axis for axis in points.axes if axis.is_objective)
-    return front[knee([(100 - points.columns["accuracy"][at], axis.total[at]) for at in front])]
+    values = points.columns[metric.column]
+    return front[knee([(metric.loss(metric.score(values[at])), axis.total[at]) for at in front])]
+
+
+def _metric(metric: Metric) -> dict[str, Any]:
+    """Return what the scripts show of the metric."""
+    direction = "" if metric.is_maximized else ", lower is better"
+    return {
+        "column": metric.column,
+        "test_column": metric.test_column,
+        "label": metric.label,
+        "unit": metric.unit,
+        "gain_unit": metric.gain_unit,
+        "digits": 2 if metric.digits is None else metric.digits,
+        "axis": f"{metric.label}{f', {metric.unit}' if metric.unit else ''}{direction}",
+        "gain_axis": f"gain over plain{f', {metric.gain_unit}' if metric.gain_unit else ''}",
+        "of_front": f"{metric.label} of the front{f', {metric.unit}' if metric.unit else ''}{direction}",
+        "loss_unit": ", nats" if metric.is_accuracy else "",
+    }
 
 
 def _trainings(study: Reported) -> dict[str, list[Any]]:
@@ -250,8 +283,8 @@ def _trainings(study: Reported) -> dict[str, list[Any]]:
         "placement": [str(row.placement) for row in rows],
         "seed": [row.seed for row in rows],
         "epochs": [row.epochs for row in rows],
-        "accuracy": [rounded(row.value) for row in rows],
-        "cross_entropy": [rounded(row.cross_entropy) for row in rows],
+        study.metric.column: [rounded(row.value) for row in rows],
+        **({"cross_entropy": [rounded(row.cross_entropy) for row in rows]} if study.metric.is_accuracy else {}),
         "seconds": [round(row.seconds, 1) for row in rows],
         "device": [row.device for row in rows],
         "state": [row.reason or row.state for row in rows],

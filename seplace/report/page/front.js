@@ -1,4 +1,4 @@
-// The front: accuracy against cost. Figures are drawn by plotly.js, text beside them is ours.
+// The front: the metric against cost. Figures are drawn by plotly.js, text beside them is ours.
 
 const FRONT = { axis: 0, isExtra: true, isGain: true, allIntervals: false, at: null, isKept: false };
 const FEW = 150; // others whose intervals are no carpet
@@ -39,7 +39,7 @@ const coarse = matchMedia("(pointer: coarse)").matches;
 const SETTINGS = { displaylogo: false, responsive: true, displayModeBar: coarse ? false : "hover", modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]] };
 
 function shownPoints() {
-  const axis = DATA.axes[FRONT.axis], name = FRONT.isGain ? "gain" : "accuracy", columns = DATA.columns;
+  const axis = DATA.axes[FRONT.axis], name = FRONT.isGain ? "gain" : DATA.metric.column, columns = DATA.columns;
   const xs = FRONT.isExtra ? axis.extra : axis.total, ys = columns[name];
   const points = [];
   for (let at = 0; at < ys.length; at++) if (known(xs[at]) && known(ys[at])) points.push(at);
@@ -103,8 +103,8 @@ function axisLabel(axis) {
 
 function drawFront() {
   const shown = shownPoints(), chart = byId("front-chart"), { traces, legend, isMany } = frontTraces(shown);
-  const y = FRONT.isGain ? "gain over plain, points" : "accuracy, %";
-  const take = DATA.take, marks = [], limits = DATA.limits[FRONT.isGain ? "gain" : "accuracy"];
+  const y = FRONT.isGain ? DATA.metric.gain_axis : DATA.metric.axis;
+  const take = DATA.take, marks = [], limits = DATA.limits[FRONT.isGain ? "gain" : DATA.metric.column];
   const beyond = shown.points.filter((at) => shown.ys[at] < limits[0] || shown.ys[at] > limits[1]).length;
   if (FRONT.isGain) marks.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: 0, y1: 0, line: { color: color("base"), width: 1.2, dash: "dash" }, layer: "below" });
   const notes = [];
@@ -115,7 +115,7 @@ function drawFront() {
   const layout = figureLayout({ label: axisLabel(shown.axis), ...ticks }, { label: y, range: limits.slice() }, { shapes: marks, annotations: notes });
   Plotly.react(chart, traces, layout, SETTINGS);
   byId("front-legend").replaceChildren(...legend.map(([shape, paint, isOpen, label]) => el("span", {}, mark(shape, paint, isOpen), label)));
-  const told = [], estimated = DATA.columns.accuracy.filter(known).length;
+  const told = [], estimated = DATA.columns[DATA.metric.column].filter(known).length;
   const unknown = DATA.placement.length - estimated, uncosted = estimated - shown.points.length;
   const counted = (number) => `${number.toLocaleString("en-US")} ${number === 1 ? "placement" : "placements"}`;
   if (!shown.axis.is_objective) told.push(`The search was for ${DATA.axes[0].label}; the front along ${shown.axis.label} is drawn over what it trained.`);
@@ -179,8 +179,8 @@ function placeRing() {
 }
 
 function showTip(event, at) {
-  const tip = byId("tip"), columns = DATA.columns, name = FRONT.isGain ? "gain" : "accuracy";
-  tip.replaceChildren(el("code", {}, DATA.placement[at]), `${fixed(columns[name][at], 2, FRONT.isGain)} ${FRONT.isGain ? "points" : "%"}`);
+  const tip = byId("tip"), columns = DATA.columns, metric = DATA.metric, name = FRONT.isGain ? "gain" : metric.column;
+  tip.replaceChildren(el("code", {}, DATA.placement[at]), `${fixed(columns[name][at], metric.digits, FRONT.isGain)} ${FRONT.isGain ? metric.gain_unit : metric.unit}`);
   tip.hidden = false;
   const box = tip.getBoundingClientRect();
   tip.style.left = `${Math.max(4, Math.min(event.clientX + 14, innerWidth - box.width - 6))}px`;

@@ -11,7 +11,7 @@ import numpy as np
 
 from seplace.pareto import front
 from seplace.placement import StageChoice
-from seplace.report.figures.front_view import limits_of
+from seplace.report.figures.front_view import least_span_of, limits_of
 from seplace.stage_strip import module_color
 
 if TYPE_CHECKING:
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 _LABELS = {"flops": "FLOPs", "macs": "MACs", "params": "parameters", "latency_ms": "latency"}
 _UNITS = {"flops": "FLOPs", "macs": "MACs", "params": "", "latency_ms": "ms"}
-_ESTIMATES = ("accuracy", "gain", "gain_vs_baseline")
+_ESTIMATES = ("{}", "gain", "gain_vs_baseline")
 _MEASURED = (
-    *("p_front", "p_better", "observed_accuracy", "observed_accuracy_se", "observed_gain", "observed_gain_se"),
-    *("cross_entropy", "test_accuracy", "test_accuracy_se", "test_gain", "test_gain_se"),
+    *("p_front", "p_better", "observed_{}", "observed_{}_se", "observed_gain", "observed_gain_se"),
+    *("cross_entropy", "test_{}", "test_{}_se", "test_gain", "test_gain_se"),
 )
+"""Columns of numbers; {} is the name of the metric."""
 _SIX = 6
 """Significant digits of a figure."""
 
@@ -62,7 +63,7 @@ class Points:
     choices: Mapping[str, Mapping[str, Any]]
     """By the text of a choice: `module`, `ratio`, `attachment`, and `color`, which is empty for no attention."""
     limits: Mapping[str, tuple[float, float]]
-    """The ends of the y axis for `gain` and `accuracy`: what is far from the rest may lie beyond."""
+    """The ends of the y axis for `gain` and the metric, by its name: what is far from the rest may lie beyond."""
     has_gain: bool
     """Whether the plain backbone was trained, so that gains over it are known."""
 
@@ -99,15 +100,17 @@ def points_of(study: Reported) -> Points:
         "best_baseline": [*(trained["best_baseline"] if len(trained) else ()), *[""] * count],
         "recommended": [rank.get(name, 0) for name in (*names, *(proposed[at] for at in others))],
     }
-    for name in (*(f"{name}{end}" for name in _ESTIMATES for end in ("", "_lower", "_upper")), *_MEASURED):
+    estimated = (f"{name}{end}" for name in _ESTIMATES for end in ("", "_lower", "_upper"))
+    for name in (each.format(study.metric.column) for each in (*estimated, *_MEASURED)):
         columns[name] = [*_numbers(trained, name), *_numbers(foreseen, name)]
     names += [proposed[at] for at in others]
+    least = least_span_of(study.metric)
     return Points(
         placement=names,
         columns=columns,
         axes=tuple(_axes(study, trained, foreseen)),
         choices=_choices(names),
-        limits={name: _limits(trained, name) for name in ("gain", "accuracy") if name in trained},
+        limits={name: _limits(trained, name, least) for name in ("gain", study.metric.column) if name in trained},
         has_gain=any(value is not None for value in columns["gain"]),
     )
 
@@ -146,18 +149,21 @@ def _front_along(study: Reported, trained: pd.DataFrame, cost: str) -> Sequence[
     """Return the positions of the trained candidates that no other dominates by posterior mean and another cost."""
     estimates = study.estimates
     beside = set() if estimates is None else set(map(str, estimates.beside))
-    is_known = trained["accuracy"].notna() & trained[cost].notna() & ~trained["placement"].isin(beside)
+    name = study.metric.column
+    is_known = trained[name].notna() & trained[cost].notna() & ~trained["placement"].isin(beside)
     positions = np.flatnonzero(is_known)
-    losses = np.stack([100 - trained["accuracy"].to_numpy()[positions], trained[cost].to_numpy()[positions]], axis=1)
-    return [int(at) for at in positions[front(losses)]] if len(positions) else []
+    losses = study.metric.losses(trained[name].to_numpy()[positions])
+    both = np.stack([losses, trained[cost].to_numpy()[positions]], axis=1)
+    return [int(at) for at in positions[front(both)]] if len(positions) else []
 
 
-def _limits(trained: pd.DataFrame, name: str) -> tuple[float, float]:
+def _limits(trained: pd.DataFrame, name: str, least: float) -> tuple[float, float]:
     points = trained[[name, f"{name}_lower", f"{name}_upper", "on_front"]].dropna()
     if points.empty:
         return -1.0, 1.0
-    low, high = limits_of(points.set_axis(["y", "lower", "upper", "on_front"], axis="columns"))
-    return round(low, 4), round(high, 4)
+    low, high = limits_of(points.set_axis(["y", "lower", "upper", "on_front"], axis="columns"), least=least)
+    digits = 4 if least else max(4, 2 - math.floor(math.log10(high - low)))
+    return round(low, digits), round(high, digits)
 
 
 def _choices(placements: Sequence[str]) -> dict[str, dict[str, Any]]:

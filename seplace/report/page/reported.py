@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from seplace.costs.table import CostTable
     from seplace.effects.estimates import Estimates
+    from seplace.metric import Metric
     from seplace.placement import Placement
     from seplace.results.advice import Advice
     from seplace.results.evaluation import Evaluation
@@ -54,6 +55,11 @@ class Reported(Protocol):
     @property
     def config(self) -> StudyConfig:
         """The study."""
+        ...
+
+    @property
+    def metric(self) -> Metric:
+        """The metric of the study, with its decimals."""
         ...
 
     @property

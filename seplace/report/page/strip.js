@@ -31,15 +31,15 @@ function commandFor(at) {
 }
 
 function showDetail(at, axis, isKept) {
-  const columns = DATA.columns, panel = byId("detail"), rows = [];
+  const columns = DATA.columns, panel = byId("detail"), rows = [], digits = DATA.metric.digits;
   const add = (label, ...value) => rows.push(el("div", {}, el("dt", {}, label), el("dd", {}, value)));
   if (columns.baseline[at] !== "plain" && known(columns.gain[at])) {
-    add("gain, points", interval(columns, "gain", at, 2, true));
+    add(DATA.metric.gain_unit ? `gain, ${DATA.metric.gain_unit}` : "gain", interval(columns, "gain", at, digits, true));
     if (known(columns.p_better[at])) add("P(better than plain)", percent(columns.p_better[at]));
   }
-  add("accuracy, %", interval(columns, "accuracy", at, 2, false));
+  add(DATA.metric.axis, interval(columns, DATA.metric.column, at, digits, false));
   if (columns.best_baseline[at] && columns.best_baseline[at] !== "plain") {
-    add(`over ${columns.best_baseline[at]}`, interval(columns, "gain_vs_baseline", at, 2, true));
+    add(`over ${columns.best_baseline[at]}`, interval(columns, "gain_vs_baseline", at, digits, true));
   }
   for (const one of DATA.axes) {
     if (!known(one.total[at])) continue;
@@ -51,7 +51,7 @@ function showDetail(at, axis, isKept) {
   add("seeds", columns.n[at] ? String(columns.n[at]) : "not trained, predicted");
   if (known(columns.test_gain[at]) && columns.baseline[at] !== "plain") {
     const error = columns.test_gain_se[at];
-    add("gain on the test split", `${fixed(columns.test_gain[at], 2, true)}${known(error) ? ` \u00b1 ${fixed(error, 2)}` : ""}`);
+    add("gain on the test split", `${fixed(columns.test_gain[at], digits, true)}${known(error) ? ` \u00b1 ${fixed(error, digits)}` : ""}`);
   }
   const [what, text] = commandFor(at);
   const stages = strip(DATA.placement[at]);

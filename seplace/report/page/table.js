@@ -4,13 +4,14 @@ const TABLE = { kind: "placements", sort: null, isDown: false, page: 0, allColum
 const PAGE = 50;
 
 function columnsOf(kind) {
-  const columns = DATA.columns;
+  const columns = DATA.columns, metric = DATA.metric, of = metric.column, digits = metric.digits;
   if (kind === "trainings") {
     const rows = DATA.trainings;
     return [
       { key: "placement", text: (at) => rows.placement[at], isName: true }, { key: "seed", value: (at) => rows.seed[at] },
       { key: "epochs", value: (at) => rows.epochs[at] }, { key: "state", text: (at) => rows.state[at] },
-      { key: "accuracy", value: (at) => rows.accuracy[at], digits: 2 }, { key: "cross_entropy", value: (at) => rows.cross_entropy[at], digits: 3 },
+      { key: of, value: (at) => rows[of][at], digits },
+      ...(rows.cross_entropy ? [{ key: "cross_entropy", value: (at) => rows.cross_entropy[at], digits: 3 }] : []),
       { key: "seconds", value: (at) => rows.seconds[at], digits: 1 }, { key: "device", text: (at) => rows.device[at] },
     ];
   }
@@ -22,16 +23,17 @@ function columnsOf(kind) {
   ]);
   return [
     { key: "placement", text: (at) => DATA.placement[at], isName: true },
-    bounds("gain", 2, true), costs[0], bounds("accuracy", 2, false), figure("p_front", 0, { label: "P(non-dominated)", isShare: true }),
+    bounds("gain", digits, true), costs[0], { ...bounds(of, digits, false), label: metric.label }, figure("p_front", 0, { label: "P(non-dominated)", isShare: true }),
     { key: "n", label: "seeds", value: (at) => columns.n[at] },
     { key: "mark", text: (at) => marksOf(at).join(", "), cell: (at) => tagsOf(at, DATA.axes[0]) },
     ...costs.slice(1),
     figure("p_better", 0, { label: "P(better)", isShare: true, isMore: true }),
-    { ...bounds("gain_vs_baseline", 2, true), label: "gain vs baseline", isMore: true },
+    { ...bounds("gain_vs_baseline", digits, true), label: "gain vs baseline", isMore: true },
     { key: "best_baseline", label: "best baseline", text: (at) => columns.best_baseline[at], isMore: true },
-    figure("test_gain", 2, { label: "test gain", isSigned: true, isMore: true }), figure("test_accuracy", 2, { label: "test accuracy", isMore: true }),
-    figure("observed_gain", 2, { label: "observed gain", isSigned: true, isMore: true }),
-    figure("observed_accuracy", 2, { label: "observed accuracy", isMore: true }), figure("cross_entropy", 3, { label: "cross-entropy", isMore: true }),
+    figure("test_gain", digits, { label: "test gain", isSigned: true, isMore: true }), figure(metric.test_column, digits, { label: `test ${metric.label}`, isMore: true }),
+    figure("observed_gain", digits, { label: "observed gain", isSigned: true, isMore: true }),
+    figure(`observed_${of}`, digits, { label: `observed ${metric.label}`, isMore: true }),
+    ...(columns.cross_entropy.some(known) ? [figure("cross_entropy", 3, { label: "cross-entropy", isMore: true })] : []),
     { key: "recommended", value: (at) => columns.recommended[at] || null, isMore: true },
   ];
 }
@@ -171,7 +173,7 @@ function startTable() {
     button.textContent = done ? "Copied" : "Not copied";
     setTimeout(() => { button.textContent = "Copy as CSV"; }, 1500);
   });
-  TABLE.sort = DATA.has_gain ? "gain" : "accuracy";
+  TABLE.sort = DATA.has_gain ? "gain" : DATA.metric.column;
   TABLE.isDown = true;
   drawTable();
 }

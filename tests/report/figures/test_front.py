@@ -3,6 +3,7 @@ import pytest
 from matplotlib.legend import Legend
 
 from seplace.errors import InputError
+from seplace.metric import ACCURACY
 from seplace.report.figures.effects import plot_effects
 from seplace.report.figures.front import Pick, plot_front
 from seplace.report.figures.saving import save_figure
@@ -30,7 +31,7 @@ TABLE = pd.DataFrame(
 
 def axes_of(table: pd.DataFrame, **options):
     return plot_front(
-        table, cost="flops", unit="FLOPs", measured="validation accuracy", title="a study", **options
+        table, ACCURACY, cost="flops", unit="FLOPs", measured="validation accuracy", title="a study", **options
     ).axes[0]
 
 
@@ -188,7 +189,7 @@ def test_the_axis_names_its_unit(factor, label):
 
 def test_latency_may_be_the_cost():
     table = TABLE.assign(latency_ms=[1.0, 1.1, 1.2, 1.3], extra_latency_ms=[0.0, 0.1, 0.2, 0.3])
-    axes = plot_front(table, cost="latency_ms", unit="ms", measured="validation accuracy", title="").axes[0]
+    axes = plot_front(table, ACCURACY, cost="latency_ms", unit="ms", measured="validation accuracy", title="").axes[0]
     assert axes.get_xlabel() == "extra ms over the plain backbone, which has 1 ms"
 
 
@@ -200,14 +201,14 @@ def test_one_placement_is_enough():
 def test_the_same_table_gives_the_same_file(tmp_path, suffix):
     for name in ("one", "other"):
         save_figure(
-            plot_front(TABLE, cost="flops", unit="FLOPs", measured="validation accuracy", title="a"),
+            plot_front(TABLE, ACCURACY, cost="flops", unit="FLOPs", measured="validation accuracy", title="a"),
             tmp_path / f"{name}.{suffix}",
         )
     assert (tmp_path / f"one.{suffix}").read_bytes() == (tmp_path / f"other.{suffix}").read_bytes()
 
 
 def test_a_figure_can_be_saved_twice(tmp_path):
-    figure = plot_front(TABLE, cost="flops", unit="FLOPs", measured="validation accuracy", title="a")
+    figure = plot_front(TABLE, ACCURACY, cost="flops", unit="FLOPs", measured="validation accuracy", title="a")
     for name in ("one.svg", "other.svg"):
         save_figure(figure, tmp_path / name)
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "other.svg").read_bytes()
@@ -216,7 +217,8 @@ def test_a_figure_can_be_saved_twice(tmp_path):
 def test_an_unknown_format_is_an_input_error(tmp_path):
     with pytest.raises(InputError, match=r"a\.xyz: figures are written as \.png, \.svg, \.pdf"):
         save_figure(
-            plot_front(TABLE, cost="flops", unit="FLOPs", measured="validation accuracy", title="a"), tmp_path / "a.xyz"
+            plot_front(TABLE, ACCURACY, cost="flops", unit="FLOPs", measured="validation accuracy", title="a"),
+            tmp_path / "a.xyz",
         )
 
 
@@ -231,7 +233,7 @@ def test_effects_have_a_panel_a_stage_and_a_color_a_module():
         ],
         columns=["kind", "stage", "name", "effect", "effect_lower", "effect_upper", "p_positive"],
     )
-    figure = plot_effects(table, title="a study")
+    figure = plot_effects(table, ACCURACY, title="a study")
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["stage 1", "stage 2", "backbone, over the first"]
     first = figure.axes[0]
     assert [label.get_text() for label in first.get_yticklabels()] == ["se4", "eca", "se8.parallel"]

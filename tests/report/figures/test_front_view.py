@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from seplace.metric import ACCURACY
 from seplace.report.figures.front_view import FrontView, front_view, headline, limits_of, ticks_of
 
 
@@ -31,6 +32,7 @@ def table(gains, half=0.5, *, extra=None, n=1) -> pd.DataFrame:
 def view_of(placements: pd.DataFrame, **options) -> FrontView:
     return front_view(
         placements,
+        ACCURACY,
         **{
             "cost": "flops",
             "unit": "FLOPs",
@@ -119,7 +121,7 @@ def test_the_headline_is_the_first_statement_without_figures(line, rest):
     ],
 )
 def test_limits(gains, half, low, high, why):
-    bottom, top = limits_of(view_of(table(gains, half)).points)
+    bottom, top = limits_of(view_of(table(gains, half)).points, least=0.2)
     margin = 0.05 * (high - low)
     assert (bottom, top) == pytest.approx((low - margin, high + margin), abs=1e-3), why
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from seplace.api import Results
+from seplace.metric import ACCURACY
 from seplace.report.figures.curves import plot_curves
 from seplace.report.figures.effects import plot_effects, plot_heat
 from seplace.report.figures.front import Pick, plot_front
@@ -61,6 +62,7 @@ def draw(table: pd.DataFrame, **options):
     pick = Pick(placement=last, name="knee", reason="the pick of export")
     return plot_front(
         table,
+        ACCURACY,
         cost="flops",
         unit="FLOPs",
         title=f"a study of {LONG}: attention placements on cifar_resnet8[width=0.5]",
@@ -89,11 +91,13 @@ def test_an_empty_study_is_drawn_as_one(kind, width):
     empty = pd.DataFrame()
     title = f"a study of {LONG}"
     figure = {
-        "front": lambda: plot_front(empty, cost="flops", unit="FLOPs", title=title, measured="a", width=width),
-        "effects": lambda: plot_effects(empty, title=title, width=width),
-        "heat": lambda: plot_heat(empty, title=title, width=width),
-        "history": lambda: plot_history(empty, title=title, plain=None, width=width),
-        "curves": lambda: plot_curves(empty, title=title, plain="none", front=[], pick=None, width=width),
+        "front": lambda: plot_front(
+            empty, ACCURACY, cost="flops", unit="FLOPs", title=title, measured="a", width=width
+        ),
+        "effects": lambda: plot_effects(empty, ACCURACY, title=title, width=width),
+        "heat": lambda: plot_heat(empty, ACCURACY, title=title, width=width),
+        "history": lambda: plot_history(empty, ACCURACY, title=title, plain=None, width=width),
+        "curves": lambda: plot_curves(empty, ACCURACY, title=title, plain="none", front=[], pick=None, width=width),
     }[kind]()
     assert flaws_of(figure) == []
     assert [text.get_text() for text in figure.axes[0].texts] == ["no training is complete yet"]
@@ -124,7 +128,7 @@ def test_texts_of_effects(choices, stages, width):
     columns = ["kind", "stage", "name", "effect", "effect_lower", "effect_upper", "p_positive"]
     table = pd.DataFrame(rows, columns=columns)
     for plot in (plot_effects, plot_heat):
-        assert flaws_of(plot(table, title=f"a study of {LONG}", width=width)) == []
+        assert flaws_of(plot(table, ACCURACY, title=f"a study of {LONG}", width=width)) == []
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from seplace.api import Results
 from seplace.interval import Interval
+from seplace.metric import ACCURACY
 from seplace.report.page.about import recipe_of
 from seplace.report.page.content import Page, page_of, trained_rows
 from seplace.report.page.course import curves_of, stopped_at
@@ -191,7 +192,7 @@ def test_trainings_by_another_recipe_have_a_table(finished) -> None:
     figures = {"accuracy": 81.5, "accuracy_se": 0.25, "gain": np.nan, "gain_se": np.nan, "test_accuracy": 80.0}
     figures |= {"test_accuracy_se": np.nan, "test_gain": -0.5, "test_gain_se": 0.1}
     row = {"placement": "none-se8-eca", "epochs": 200, "trained_on": "train", "n": 3, **figures}
-    (shown,) = trained_rows(pd.DataFrame([row]))
+    (shown,) = trained_rows(pd.DataFrame([row]), ACCURACY)
     assert shown["gain"] is None
     html = painted(replace(page_of(study), trained=(shown,)))
     assert "Trained by another recipe" in html
