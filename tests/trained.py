@@ -38,7 +38,7 @@ def write_table(
         for row in rows:
             ledger.add(row)
         for key, accuracy in (tests or {}).items():
-            ledger.add_test(key, value=accuracy, cross_entropy=1.5, correct=(test_images or {}).get(key))
+            ledger.add_test(key, value=accuracy, cross_entropy=1.5, samples=(test_images or {}).get(key))
     (folder / "study.yaml").write_text(config.source_text)
     (folder / "space.yaml").write_text(config.space_text)
     store_cost_table(folder / "costs.json", cost_table, key=config.cost_key())

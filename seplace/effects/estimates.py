@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from functools import cached_property
 from typing import ClassVar
 
@@ -23,6 +24,7 @@ from seplace.effects.model import Observation, Posterior, images_of
 from seplace.interval import Interval
 from seplace.metric import ACCURACY, Metric
 from seplace.placement import Placement
+from seplace.score_unit import ScoreUnit
 
 MOST = 5000
 """The most placements whose scores are drawn together: of 100,000 they would fill gigabytes."""
@@ -56,7 +58,7 @@ class Estimates:
     ) -> None:
         """Learn from at least one observation; `costs` are those of the observed placements.
 
-        The `metric` says what the scores are of, for those who show them.
+        The `metric` says what the scores are of; one of the user's own may have any scale.
 
         Placements `beside` the space are compared with the others, and never on the front. Where very many are
         observed, only those that may be on a front have estimates, and `named` ones.
@@ -73,6 +75,7 @@ class Estimates:
             random=np.random.default_rng(0),
             images=self.images,
             robust=True,
+            metric=metric,
         )
         observed = self.posterior.placements
         self._among = None if len(observed) <= MOST else self._promising(costs, {*self.beside, *named})
@@ -123,7 +126,7 @@ class Estimates:
 
         Estimates themselves are learned from scores.
         """
-        return guide_of(self.posterior.design, self._observations, images=self.images)
+        return guide_of(self.posterior.design, self._observations, images=self.images, metric=self.metric)
 
     @cached_property
     def _is_candidate(self) -> NDArray[np.bool_]:
@@ -226,11 +229,23 @@ class Estimates:
         return np.lexsort((-values, self.costs))
 
 
-def guide_of(design: Design, observations: Sequence[Observation], *, images: ImageVariance | None) -> Posterior:
+def guide_of(
+    design: Design, observations: Sequence[Observation], *, images: ImageVariance | None, metric: Metric = ACCURACY
+) -> Posterior:
     """Learn the posterior to choose placements by: about all images, from denoised scores, and not robust.
 
+    Scores of a metric of the user's own are in a unit of their own, so that choices are the same on every scale.
     On tabular benchmarks what a robust one recommends has a little less of the true hypervolume, and on landscapes no
     more: to doubt effects makes statements safe, and choices among placements not better.
     """
     random = np.random.default_rng(0)
-    return Posterior(design, denoised(design, observations), draws=_SCALES, random=random, images=images)
+    unit = ScoreUnit.of(metric, [each.score for each in observations])
+    counted = [replace(each, score=unit.count(each.score)) for each in observations]
+    return Posterior(
+        design,
+        denoised(design, counted),
+        draws=_SCALES,
+        random=random,
+        images=None if images is None else images.counted_in(unit),
+        metric=metric,
+    )

@@ -11,6 +11,8 @@ Placements differ in the columns of their design rows x. The covariance is poole
     Cov_i[c(p, s, i), c(q, t, i)] = base + columns * x(p) W x(q)' + placement * [p = q]     for s != t
 
 with a column's prior variance on the diagonal of W. The columns of backbones have a factor of their own.
+
+Where the metric is not accuracy, c(p, s, i) is the score of sample i, in place of 0 or 100 points.
 """
 
 from __future__ import annotations
@@ -23,9 +25,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from seplace.arrays import Floats, ImageBits
+from seplace.arrays import Floats
 from seplace.effects.design import Design
 from seplace.placement import Placement
+from seplace.sample_scores import Samples, SampleScores
+from seplace.score_unit import ScoreUnit
 
 _BLOCKS = 10
 """Blocks of images whose estimates give the standard errors."""
@@ -39,7 +43,10 @@ _IDENTIFIED = 1e-6
 
 @dataclass(frozen=True, kw_only=True)
 class ImageVariance:
-    """Variances of the errors of a split in points squared: variances over images, divided by their number."""
+    """Variances of the errors of a split in points squared: variances over images, divided by their number.
+
+    Of another metric than accuracy they are in the square of its unit, and the images are samples.
+    """
 
     images: int
     """The number of images."""
@@ -58,20 +65,34 @@ class ImageVariance:
         zeros = np.zeros(columns)
         return cls(images=0, base=0.0, columns=zeros, placement=0.0, training=0.0)
 
+    def counted_in(self, unit: ScoreUnit) -> ImageVariance:
+        """Return the same variances in the square of a unit of scores."""
+        if not unit.is_own:
+            return self
+        return ImageVariance(
+            images=self.images,
+            base=unit.variance(self.base),
+            columns=np.array([unit.variance(each) for each in self.columns.tolist()]),
+            placement=unit.variance(self.placement),
+            training=unit.variance(self.training),
+        )
+
     def difference(self, one: Floats, other: Floats) -> float:
         """Return the variance of the difference of two placements by their design rows (columns,)."""
         return float(self.columns @ (one - other) ** 2) + 2 * self.placement
 
 
 def image_variance(
-    design: Design, placements: Sequence[Placement], seeds: Sequence[int | None], correct: Sequence[ImageBits]
+    design: Design, placements: Sequence[Placement], seeds: Sequence[int | None], samples: Sequence[Samples]
 ) -> ImageVariance:
     """Estimate the variances from at least one training: its placement, its seed, and the images that it got right.
+
+    In place of the latter may be the score of each sample. Of one split all say the same.
 
     Each is the estimate plus one standard error, and at most its bound from trainings on one seed. Where no two seeds
     tell them apart, all that trainings on one seed disagree about is put down to the images.
     """
-    images = correct[0].count
+    images = samples[0].count
     weights = np.array([design.scales[kind].median ** 2 for kind in design.groups])
     weights[len(weights) - len(design.covariates) :] = 0.0
     is_backbone = np.array([kind == "backbone" for kind in design.groups])
@@ -80,7 +101,7 @@ def image_variance(
     unit = np.array([known[placement] for placement in placements])
     number = np.array([-1 - at if seed is None else seed for at, seed in enumerate(seeds)])
     pairs = _Pairs.of(
-        correct,
+        samples,
         shared=[
             np.ones((len(unit), len(unit))),
             (rows * np.where(is_backbone, 0.0, weights)) @ rows.T,
@@ -91,7 +112,7 @@ def image_variance(
     )
     found = pairs.components()
     factors = np.where(is_backbone, weights * found.backbone, weights * found.columns)
-    step = 100 / images
+    step = 0.0 if isinstance(samples[0], SampleScores) else 100 / images
     return ImageVariance(
         images=images,
         base=found.base / images,
@@ -135,17 +156,19 @@ class _Pairs:
     images: int
     covariances: Sequence[Floats]
     """(trainings, trainings) each, in points squared: of all images, then of each block of them."""
+    range_squared: float
+    """The square of the range of one image's result: 100 points, or that of a score by its standard deviation."""
 
     @classmethod
     def of(
         cls,
-        correct: Sequence[ImageBits],
+        samples: Sequence[Samples],
         *,
         shared: Sequence[Floats],
         same_placement: NDArray[np.bool_],
         same_seed: NDArray[np.bool_],
     ) -> _Pairs:
-        right = 100 * np.array([bits.unpacked() for bits in correct], dtype=np.float32)
+        right, unit = _results_of(samples)
         right -= right.mean(axis=1, keepdims=True)
         images = right.shape[1]
         freedom = images / max(images - 1, 1)
@@ -155,7 +178,8 @@ class _Pairs:
             same_placement=same_placement,
             same_seed=same_seed,
             images=images,
-            covariances=[np.float32(freedom / block.shape[1]) * (block @ block.T) for block in blocks],
+            covariances=[_squared(unit, np.float32(freedom / block.shape[1]) * (block @ block.T)) for block in blocks],
+            range_squared=1e4 if unit is None else 4 * unit**2,
         )
 
     def components(self) -> _Components:
@@ -174,7 +198,7 @@ class _Pairs:
         rest = variance - most_columns * self._mean_of(alone, 1) - most_backbone * self._mean_of(alone, 2)
         # On one seed: what all trainings share, without it what pairs of seeds share.
         common = next((each.value for each in (on_seed, base) if math.isfinite(each.error)), 0.0)
-        own = max(rest - max(common, 0.0), 1e4 * _UNSEEN / 2 / self.images)
+        own = max(rest - max(common, 0.0), self.range_squared * _UNSEEN / 2 / self.images)
         of_placement = placement.upper(own)
         return _Components(
             base=max(base.value if math.isfinite(base.error) else common, 0.0) or variance,
@@ -206,6 +230,24 @@ class _Pairs:
 
     def _mean_of(self, where: NDArray[np.bool_], part: int) -> float:
         return float(self.shared[part][where].mean())
+
+
+def _results_of(samples: Sequence[Samples]) -> tuple[NDArray[np.float32], float | None]:
+    """Return the results of all trainings (trainings, images), and their unit; None for points of accuracy.
+
+    Scores are in units of their standard deviation over samples, so that single precision serves them on any scale.
+    """
+    scores = [each.unpacked() for each in samples if isinstance(each, SampleScores)]
+    if len(scores) < len(samples):
+        return 100 * np.array([each.unpacked() for each in samples], dtype=np.float32), None
+    centred = [each - each.mean() for each in scores]
+    size = math.sqrt(float(np.mean([float(np.square(each).mean()) for each in centred]))) or 1.0
+    return np.array([each / size for each in centred], dtype=np.float32), size
+
+
+def _squared(unit: float | None, covariances: NDArray[np.float32]) -> Floats:
+    """Return covariances of results in the square of the metric's unit."""
+    return covariances if unit is None else unit**2 * covariances.astype(np.float64)  # type: ignore[return-value]
 
 
 def _bound(on_one_seed: _Estimate, on_different: _Estimate) -> float:

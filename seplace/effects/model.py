@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import chdtri
 
 from seplace.arrays import Floats, ImageBits
 from seplace.effects.design import SCALES, Design
 from seplace.effects.images import ImageVariance, image_variance
 from seplace.effects.level_tables import Tables
 from seplace.effects.regression import Columns, Draw, Regression, Residual, Scale
+from seplace.metric import ACCURACY, Metric
 from seplace.placement import Placement
+from seplace.sample_scores import Samples, SampleScores
+from seplace.score_unit import ScoreUnit
 
 _NOISE = Scale(median=0.6)
 _INTERCEPT_SD = 10.0
 
 _LEAST_SPREAD = 0.005
 """The least spread of scores, as a share of their mean: equal scores do not show that there is no noise."""
+
+_LEAST_POINTS = 1e-3
+"""The least spread of accuracies in points."""
+
+_CONFIDENCE = 0.99
+"""The confidence of the upper bound on the spread of scores, for metrics of the user's own."""
 
 _LEAST_SHARE = 0.03
 """The least share of the variance of scores that is taken not to come from the images."""
@@ -39,6 +50,13 @@ class Observation:
     """In nats, on the same images; None where it is not known."""
     correct: ImageBits | None = None
     """Which validation images it got right; None where that is not known."""
+    sample_scores: SampleScores | None = None
+    """The metric of each validation sample, where it is not accuracy; None where that is not known."""
+
+    @property
+    def samples(self) -> Samples | None:
+        """What is known of each validation sample."""
+        return self.sample_scores if self.correct is None else self.correct
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,18 +95,23 @@ class Surface:
 def images_of(design: Design, observations: Sequence[Observation]) -> ImageVariance | None:
     """Estimate the variance over images from the observations that say which images they got right; None without any.
 
-    Of splits of several sizes it is that of the latest.
+    Of splits of several sizes it is that of the latest. In place of images may be samples with scores.
     """
-    known = [(each, each.correct) for each in observations if each.correct is not None]
-    known = [(each, bits) for each, bits in known if bits.count == known[-1][1].count]
+    known = [(each, each.samples) for each in observations if each.samples is not None]
+    latest = known[-1][1] if known else None
+    known = [(each, samples) for each, samples in known if _is_like(samples, latest)]
     if not known:
         return None
     return image_variance(
         design,
         [each.placement for each, _ in known],
         [each.seed for each, _ in known],
-        [bits for _, bits in known],
+        [samples for _, samples in known],
     )
+
+
+def _is_like(samples: Samples, latest: Samples | None) -> bool:
+    return latest is not None and samples.count == latest.count and type(samples) is type(latest)
 
 
 class Posterior:
@@ -106,28 +129,33 @@ class Posterior:
         random: np.random.Generator,
         images: ImageVariance | None = None,
         robust: bool = False,
+        metric: Metric = ACCURACY,
     ) -> None:
         """Learn from at least one observation; `draws` sets of scales represent their posterior.
 
         With `images` it is about all images. For statements, a `robust` one lets seeds change the effects of choices,
-        and the plain backbone lie beside the sum of effects; to choose trainings by, it would take too long.
+        and the plain backbone lie beside the sum of effects; to choose trainings by, it would take too long. A `metric`
+        of the user's own may have any scale.
         """
         self.design = design
         self.random = random
-        scores = np.array([each.score for each in observations])
-        self._center = float(scores.mean())
+        unit = ScoreUnit.of(metric, [each.score for each in observations])
+        scores = unit.counts(np.array([each.score for each in observations]))
+        center = float(scores.mean())
+        self._center = unit.size * center
         self.placements = list(dict.fromkeys(each.placement for each in observations))
         """The observed placements, in order of appearance."""
         position = {placement: at for at, placement in enumerate(self.placements)}
         self._placement_of = np.array([position[each.placement] for each in observations])
         self.levels = design.levels(self.placements)
         self._position = {tuple(row): at for at, row in enumerate(self.levels.tolist())}
-        known = images or ImageVariance.none(len(design.groups))
+        known = ImageVariance.none(len(design.groups)) if images is None else images.counted_in(unit)
         rows = design.rows(self.levels)
         is_backbone = np.array([kind == "backbone" for kind in design.groups])  # with one seed images explain all
         explaining = np.where(is_backbone, 0.0, rows)[self._placement_of] if known.columns.any() else rows
-        self._unit_of_scale = _unit_of_scale(scores, known, explaining)
-        self._y = (scores - self._center) / self._unit_of_scale
+        spread = _spread_of(scores, known, explaining, metric)
+        self._unit_of_scale = unit.size * spread
+        self._y = (scores - center) / spread
         seeds = [each.seed for each in observations]
         by_seed, seed_kinds = design.seed_columns(self.levels[self._placement_of], seeds)
         if not robust:
@@ -148,15 +176,15 @@ class Posterior:
             group=np.array([-1, *map(self.kinds.index, names)]),
             scales=tuple(design.scales[kind] for kind in self.kinds),
             fixed_scale=_INTERCEPT_SD,
-            floors=floors / self._unit_of_scale**2,
+            floors=floors / spread**2,
         )
         regression = Regression(
             self._rows,
             self._y,
             self._placement_of,
             self._columns,
-            noise=Residual(prior=_NOISE, floor=known.training / self._unit_of_scale**2),
-            unit_effect=Residual(prior=SCALES["private"], floor=known.placement / self._unit_of_scale**2),
+            noise=Residual(prior=_NOISE, floor=known.training / spread**2),
+            unit_effect=Residual(prior=SCALES["private"], floor=known.placement / spread**2),
         )
         self.draws: list[Draw] = regression.draws(draws, random)
         self._weights = [draw.weight for draw in self.draws]
@@ -315,8 +343,15 @@ class Posterior:
         return private * residuals / total, np.sqrt(private * noise / total)
 
 
-def _unit_of_scale(scores: Floats, images: ImageVariance, rows: Floats) -> float:
+def _spread_of(scores: Floats, images: ImageVariance, rows: Floats, metric: Metric) -> float:
     """Return the spread of scores that their images do not explain: the unit of the priors' scales."""
     explained = float((images.columns * rows.var(axis=0)).sum()) + images.placement + images.training
-    spread = np.sqrt(max(scores.var() - explained, _LEAST_SHARE * max(scores.var(), explained)))
-    return max(float(spread), _LEAST_SPREAD * abs(float(scores.mean())), 1e-3)
+    spread = float(np.sqrt(max(scores.var() - explained, _LEAST_SHARE * max(scores.var(), explained))))
+    least = _LEAST_SPREAD * abs(float(scores.mean()))
+    if metric.is_accuracy:
+        return max(spread, least, _LEAST_POINTS)
+    if np.ptp(scores) > 0:
+        # A metric may be far from 0 on all placements: a share of its mean may exceed any spread that scores allow.
+        freedom = len(scores) - 1
+        least = min(least, float(np.std(scores, ddof=1)) * math.sqrt(freedom / float(chdtri(freedom, _CONFIDENCE))))
+    return max(spread, least) or 1.0

@@ -52,6 +52,7 @@ class OwnEvaluator:
                 value=float(tested.value if hasattr(tested, "value") else tested.accuracy),
                 cross_entropy=None if tested.cross_entropy is None else float(tested.cross_entropy),
                 correct=tested.correct,
+                sample_scores=getattr(tested, "sample_scores", None),  # not in a Score of before 0.16
                 top5_accuracy=None if tested.top5_accuracy is None else float(tested.top5_accuracy),
             )
 

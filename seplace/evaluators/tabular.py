@@ -8,11 +8,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seplace.arrays import ImageBits
 from seplace.errors import DataError, MissingTestSplit, MissingWeights
 from seplace.evaluators.study_costs import counted_choices
 from seplace.evaluators.tabular_benchmark import TabularBenchmark
 from seplace.files.yaml_reader import Document, Problem, read_document, refuse, spelled
 from seplace.results.evaluation import Tested
+from seplace.sample_scores import SampleScores
 from seplace.study.config import StudyConfig, differences
 
 if TYPE_CHECKING:
@@ -47,7 +49,15 @@ class TabularEvaluator:
             return row
         curve = tuple(point for point in row.curve if (point["epoch"] or 0) <= job.epochs)
         seconds = row.seconds * job.epochs / row.epochs
-        early = replace(row, epochs=job.epochs, curve=curve, seconds=seconds, correct=None, top5_accuracy=None)
+        early = replace(
+            row,
+            epochs=job.epochs,
+            curve=curve,
+            seconds=seconds,
+            correct=None,
+            sample_scores=None,
+            top5_accuracy=None,
+        )
         if row.state == "failed":
             return early
         return replace(early, value=curve[-1]["value"], cross_entropy=curve[-1]["cross_entropy"])
@@ -62,10 +72,12 @@ class TabularEvaluator:
                 f"{self.table.folder}: no test score of {evaluation.placement}, seed {evaluation.seed}"
             )
         value, cross_entropy = self.table.tests[evaluation.key]
+        samples = self.table.test_images.get(evaluation.key)
         return Tested(
             value=value,
             cross_entropy=cross_entropy,
-            correct=self.table.test_images.get(evaluation.key),
+            correct=samples if isinstance(samples, ImageBits) else None,
+            sample_scores=samples if isinstance(samples, SampleScores) else None,
             top5_accuracy=self.table.test_top5.get(evaluation.key),
         )
 

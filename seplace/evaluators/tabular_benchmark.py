@@ -14,10 +14,10 @@ from seplace.results.ledger import ledger_of_results
 from seplace.study.config import STUDY_FACTS, load_results_study
 
 if TYPE_CHECKING:
-    from seplace.arrays import ImageBits
     from seplace.costs.table import CostTable
     from seplace.placement import Placement
     from seplace.results.evaluation import Evaluation, EvaluationKey, TestValues
+    from seplace.sample_scores import Samples
     from seplace.study.config import StudyConfig
 
 
@@ -32,7 +32,7 @@ class TabularBenchmark:
     """Every training, failed ones included."""
     tests: Mapping[EvaluationKey, TestValues]
     """The metric in its unit and the cross-entropy in nats on the test split, where it was read."""
-    test_images: Mapping[EvaluationKey, ImageBits]
+    test_images: Mapping[EvaluationKey, Samples]
     """Which images of the test split were right, where it is known."""
     test_top5: Mapping[EvaluationKey, float]
     """Top-5 accuracy in percent on the test split, where it is known."""

@@ -19,16 +19,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from seplace.arrays import Floats, ImageBits
+from seplace.arrays import Floats
 from seplace.interval import Interval
 from seplace.results.pairing import unpaired_keys
 from seplace.results.summaries import mean_and_error
+from seplace.sample_scores import SampleScores, points_of
 
 if TYPE_CHECKING:
     from seplace.metric import Metric
     from seplace.placement import Placement
     from seplace.results.evaluation import Evaluation, EvaluationKey, TestValues
+    from seplace.sample_scores import Samples
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +62,8 @@ class Gap:
     it. With a 90 % interval of both splits."""
 
 
-_Scores = Mapping[int, tuple[float, ImageBits | None]]
-"""The score and the images that were right, where known, by seed: of a placement on one split."""
+_Scores = Mapping[int, tuple[float, "Samples | None"]]
+"""The score, and what is known of each image, by seed: of a placement on one split."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -69,8 +72,8 @@ class _Sample:
 
     values: Floats
     """(seeds,), in percent or points."""
-    images: Floats | None
-    """(seeds, images), whose means over images are the values; None where they are not known."""
+    images: Floats | NDArray[np.float32] | None
+    """(seeds, images), whose means over images are the values but for their sign; None where they are not known."""
 
     def __sub__(self, other: _Sample) -> _Sample:
         images = None if self.images is None or other.images is None else self.images - other.images
@@ -153,22 +156,25 @@ class BothSplits:
         *,
         metric: Metric,
         tests: Mapping[EvaluationKey, TestValues],
-        images: Mapping[EvaluationKey, ImageBits],
+        images: Mapping[EvaluationKey, Samples],
     ) -> None:
-        """Take trainings, what the test split gave by key, and the test images that each got right."""
+        """Take trainings, what the test split gave by key, and what is known of the test images.
+
+        The latter is which of them each training got right, or the metric of each.
+        """
         rows = [row for row in evaluations if row.key in tests and row.value is not None]
         self._unpaired = unpaired_keys(rows)
-        has_images = len({bits.count for bits in images.values()}) == 1  # else the split was not always the same
+        has_images = len({each.count for each in images.values()}) == 1  # else the split was not always the same
         self.metric = metric
-        self._validation: dict[Placement, dict[int, tuple[float, ImageBits | None]]] = defaultdict(dict)
-        self._test: dict[Placement, dict[int, tuple[float, ImageBits | None]]] = defaultdict(dict)
+        self._validation: dict[Placement, dict[int, tuple[float, Samples | None]]] = defaultdict(dict)
+        self._test: dict[Placement, dict[int, tuple[float, Samples | None]]] = defaultdict(dict)
         for row in rows:
             assert row.value is not None
-            self._validation[row.placement][row.seed] = (metric.score(row.value), row.correct)
+            self._validation[row.placement][row.seed] = (metric.score(row.value), row.samples)
             right = images.get(row.key) if has_images else None
             self._test[row.placement][row.seed] = (metric.score(tests[row.key][0]), right)
         self.has_images = all(right is not None for scores in self._test.values() for _, right in scores.values())
-        """Whether it is known of every tested training which test images it got right."""
+        """Whether it is known of every tested training which test images it got right, or the metric of each."""
         self.plain = next((placement for placement in self._test if placement.is_plain), None)
         """The plain backbone; None where it was not tested."""
 
@@ -186,8 +192,11 @@ class BothSplits:
     def of_weights(self, evaluation: Evaluation) -> Figure:
         """Return the metric of the weights of one training on the test split, with the standard error of the images."""
         score, images = self._test.get(evaluation.placement, {}).get(evaluation.seed, (math.nan, None))
-        share = score / 100
-        error = math.nan if images is None else 100 * math.sqrt(share * (1 - share) / images.count)
+        if isinstance(images, SampleScores):
+            error = math.sqrt(float(images.unpacked().var(ddof=1)) / images.count) if images.count > 1 else math.nan
+        else:
+            share = score / 100
+            error = math.nan if images is None else 100 * math.sqrt(share * (1 - share) / images.count)
         return Figure(value=self.metric.value(score), error=error, seeds=1)
 
     def observed_gap(self, placement: Placement) -> Figure:
@@ -291,7 +300,7 @@ class BothSplits:
 
 def _sample(scores: _Scores) -> _Sample:
     ordered = [scores[seed] for seed in sorted(scores)]
-    images = [100 * bits.unpacked().astype(np.float32) for _, bits in ordered if bits is not None]
+    images: list[Floats | NDArray[np.float32]] = [points_of(samples) for _, samples in ordered if samples is not None]
     return _Sample(
         values=np.array([score for score, _ in ordered], dtype=np.float64),
         images=np.array(images) if images and len(images) == len(ordered) and len(images[0]) > 1 else None,

@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Self
 
-from seplace.arrays import ImageBits, check_correct
+from seplace.arrays import ImageBits
 from seplace.files.atomic import safe_name
 from seplace.files.former_words import current_record, former_placement
 from seplace.placement import Placement
 from seplace.results.ledger_content import check_record
+from seplace.sample_scores import Samples, SampleScores, check_samples
 
 EvaluationKey = tuple[str, int, int]
 """(placement, seed, epochs): the key of an evaluation, unique in a ledger."""
@@ -61,12 +62,19 @@ class Tested:
     """In nats; None where the task is not classification."""
     correct: ImageBits | None = None
     """Which images it classified right; None where that is not known."""
+    sample_scores: SampleScores | None = None
+    """The metric of each sample, where it is not accuracy; None where that is not known."""
     top5_accuracy: float | None = None
     """In percent; None for five classes or fewer, and where it is not known."""
 
+    @property
+    def samples(self) -> Samples | None:
+        """What is known of each sample: whether it was classified right, or its score."""
+        return self.sample_scores if self.correct is None else self.correct
+
     def __post_init__(self) -> None:
-        """Raise TypeError or ValueError where `correct` is no bits of images, or their accuracy is another."""
-        check_correct(self.correct, self.value)
+        """Raise TypeError or ValueError where `correct` or `sample_scores` are something else, or have another mean."""
+        check_samples(self.correct, self.sample_scores, self.value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +93,11 @@ class Evaluation:
     """Which validation images it got right, in the same order for all trainings of a study.
 
     None before version 0.13, at a rung, and where the evaluator does not say.
+    """
+    sample_scores: SampleScores | None = None
+    """The metric of each validation sample, where it is not accuracy, in the same order for all trainings of a study.
+
+    Its mean is the value. None at a rung, and where the evaluator does not say.
     """
     top5_accuracy: float | None = None
     """Validation top-5 accuracy in percent; None for five classes or fewer, at a rung, and where it is not known."""
@@ -109,8 +122,13 @@ class Evaluation:
     """
 
     def __post_init__(self) -> None:
-        """Raise TypeError or ValueError where `correct` is no bits of images, or their accuracy is another."""
-        check_correct(self.correct, self.value)
+        """Raise TypeError or ValueError where `correct` or `sample_scores` are something else, or have another mean."""
+        check_samples(self.correct, self.sample_scores, self.value)
+
+    @property
+    def samples(self) -> Samples | None:
+        """What is known of each validation sample: whether it was classified right, or its score."""
+        return self.sample_scores if self.correct is None else self.correct
 
     @property
     def key(self) -> EvaluationKey:
@@ -130,9 +148,11 @@ class Evaluation:
             del record["top5_accuracy"]  # as records before version 0.15
         if self.batches is None:
             del record["batches"]
+        del record["sample_scores"]  # as records before version 0.16
         return record | {
             "placement": str(self.placement),
             "correct": None if self.correct is None else self.correct.to_record(),
+            **({} if self.sample_scores is None else {"sample_scores": self.sample_scores.to_record()}),
             "curve": tuple(map(dict, self.curve)),
             "costs": dict(self.costs),
             "versions": dict(self.versions),
@@ -146,11 +166,12 @@ class Evaluation:
         """
         record = current_record(record)
         check_record(record)
-        bits = record.get("correct")
+        bits, scores = record.get("correct"), record.get("sample_scores")
         values = {
             "placement": read(record["placement"]),
             "curve": tuple(record["curve"]),
             "correct": None if bits is None else ImageBits.from_record(bits),
+            "sample_scores": None if scores is None else SampleScores.from_record(scores),
             "device": record.get("device") or "",
         }
         return cls(**{**record, **values})

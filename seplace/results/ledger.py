@@ -11,7 +11,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from seplace.arrays import ImageBits
 from seplace.errors import CorruptResults, DataError, InputError, UserCodeError
 from seplace.files.atomic import DiskFull, is_file, keep_back_up
 from seplace.files.check_sums import COLUMNS, add_missing_sums, damage_in, keep_sums, tables_in
@@ -30,6 +29,7 @@ from seplace.results.ledger_schema import (
     version_of,
 )
 from seplace.results.stored import StoredEvaluations, without_collector
+from seplace.sample_scores import Samples, samples_from_record
 from seplace.version import __version__
 
 _Table = Literal["evaluations", "rungs", "failures"]
@@ -230,15 +230,18 @@ class Ledger:
         *,
         value: float,
         cross_entropy: float | None,
-        correct: ImageBits | None = None,
+        samples: Samples | None = None,
         top5_accuracy: float | None = None,
     ) -> None:
-        """Commit the metric and the cross-entropy of a network on the test split, and which images it got right."""
+        """Commit the metric and the cross-entropy of a network on the test split, and what is known of its samples.
+
+        The latter are the images that it got right, or the score of each.
+        """
         statements: list[_Statement] = [("INSERT INTO tests VALUES (?, ?, ?, ?, ?)", (*key, value, cross_entropy))]
         if cross_entropy is None:
             statements = [("INSERT INTO test_values VALUES (?, ?, ?, ?)", (*key, value))]
-        if correct is not None:
-            images = json.dumps(correct.to_record())
+        if samples is not None:
+            images = json.dumps(samples.to_record())
             statements.append(("INSERT INTO test_images VALUES (?, ?, ?, ?)", (*key, images)))
         if top5_accuracy is not None:
             statements.append(_stated(_TOP5 + "/".join(map(str, key)), top5_accuracy))
@@ -254,13 +257,16 @@ class Ledger:
                 raise CorruptResults(f"{self.path}: the test score of {str(key)[:200]} cannot be read")
         return {(placement, seed, epochs): (value, loss) for placement, seed, epochs, value, loss in rows}
 
-    def test_images(self) -> dict[EvaluationKey, ImageBits]:
-        """Return which images of the test split were right, where it is known; ledgers before 0.13 know of none."""
+    def test_images(self) -> dict[EvaluationKey, Samples]:
+        """Return which images of the test split were right, or the score of each sample, where it is known.
+
+        Ledgers before 0.13 know of none.
+        """
         if not tables_in(self._connection, ["test_images"]):
             return {}
         rows = self._read("SELECT * FROM test_images ORDER BY rowid")
         try:
-            return {tuple(key): ImageBits.from_record(read_json(record)) for *key, record in rows}
+            return {tuple(key): samples_from_record(read_json(record)) for *key, record in rows}
         except (ValueError, TypeError, KeyError) as error:
             raise CorruptResults(f"{self.path}: the images of a test cannot be read ({error})") from error
 

@@ -33,6 +33,7 @@ def observation_of(evaluation: Evaluation, metric: Metric, *, is_paired: bool = 
         score=metric.score(evaluation.value),
         cross_entropy=evaluation.cross_entropy,
         correct=evaluation.correct,
+        sample_scores=evaluation.sample_scores,
     )
 
 

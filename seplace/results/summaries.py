@@ -18,6 +18,7 @@ from seplace.pareto import front, hypervolume, reference_cost
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation
 from seplace.results.pairing import unpaired_keys
+from seplace.score_unit import ScoreUnit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +141,11 @@ def front_of(summaries: Sequence[PlacementSummary], cost: str) -> list[Placement
     """Return the non-dominated placements by mean score and cost, cheapest first."""
     if not summaries:
         return []
-    mask = front(losses_of(summaries, cost))
+    losses = losses_of(summaries, cost)
+    unit = ScoreUnit.of(summaries[0].metric, [row.score for row in summaries])
+    if unit.is_own:  # so that equal means are equal on every scale
+        losses[:, 0] = [-unit.count(row.score) for row in summaries]
+    mask = front(losses)
     candidates = [row for row, on_front in zip(summaries, mask, strict=True) if on_front]
     return sorted(candidates, key=lambda row: (row.costs[cost], str(row.placement)))
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from seplace.arrays import ImageBits
 from seplace.errors import DataError, InputError, UnknownName
 from seplace.files.atomic import is_file
 from seplace.results.both_splits import BothSplits
@@ -22,6 +21,7 @@ from seplace.results.evaluation import Evaluation, EvaluationKey, TestValues
 from seplace.results.ledger import Ledger
 from seplace.results.summaries import mean_and_error, summarize
 from seplace.results.tables import evaluations_frame, paired_gain, stage_columns
+from seplace.sample_scores import Samples
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +56,7 @@ class TrainedSet:
     metric: Metric
     tests: Mapping[EvaluationKey, TestValues]
     """The metric in its unit, and the cross-entropy in nats, on the test split."""
-    test_images: Mapping[EvaluationKey, ImageBits]
+    test_images: Mapping[EvaluationKey, Samples]
 
     @classmethod
     def read(cls, folder: Path, metric: Metric) -> Self:
@@ -110,7 +110,11 @@ class TrainedSet:
         if row is None:
             known = ", ".join(dict.fromkeys(str(each.placement) for each in self.rows)) or "nothing yet"
             raise InputError(f"{placement} was not trained by {self.name} (trained: {known})")
-        return row if self.has_validation else replace(row, value=None, cross_entropy=None, correct=None)
+        return (
+            row
+            if self.has_validation
+            else replace(row, value=None, cross_entropy=None, correct=None, sample_scores=None)
+        )
 
     @property
     def has_validation(self) -> bool:

@@ -89,7 +89,7 @@ class EffectsProposals(JointSampler):
         posterior = None
         if history.observations:
             observations = [*denoised(self.task.design, history.observations), *history.stopped]
-            posterior = Posterior(self.task.design, observations, draws=scales, random=random)
+            posterior = Posterior(self.task.design, observations, draws=scales, random=random, metric=self.task.metric)
         return _Fit(history=history, priced_space=priced_space, posterior=posterior)
 
     def _shared_fit(self, study: Study, number: int, batch: Batch, *, scales: int, random: np.random.Generator) -> _Fit:

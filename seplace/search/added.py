@@ -39,6 +39,7 @@ def at_rung(whole: Evaluation, epochs: int) -> Evaluation | None:
         value=point["value"],
         cross_entropy=point["cross_entropy"],
         correct=None,
+        sample_scores=None,
         curve=tuple(each for each in whole.curve if (each["epoch"] or 0) <= epochs),
         seconds=whole.seconds * epochs / whole.epochs,
         weights=None,

@@ -25,6 +25,7 @@ from seplace.samplers.history import History, history_in
 from seplace.samplers.joint import JointSampler
 from seplace.samplers.parameters import Parameters
 from seplace.samplers.task import CROSS_ENTROPY, REPEATED, SCORE, SEED, STOPPED, Task
+from seplace.score_unit import ScoreUnit
 from seplace.search.finished_trial import CONSTRAINT, FinishedTrial
 from seplace.seeds import derive_seed
 from seplace.user_code import user_errors_if
@@ -68,6 +69,8 @@ class Proposals:
         self.finished: list[FinishedTrial | None] = []
         """The finished proposals by number, and what was known before; None for those that are not finished."""
         self.began = datetime.now(UTC)
+        self.unit: ScoreUnit | None = None
+        """What the sampler sees scores in; that of the first score that is not 0, which it is then told."""
         self.least: float | None = None
         """The least score that was told."""
 
@@ -96,8 +99,9 @@ class Proposals:
             started=started,
             ended=ended,
         )
+        self._set_unit(training.score)
         if self.reads_study:
-            self.study.add_trial(trial_of(finished, self.parameters))
+            self.study.add_trial(trial_of(self._counted(finished), self.parameters))
         self.finished.append(None)
         self._note(self.next_number - 1, finished)
 
@@ -194,24 +198,44 @@ class Proposals:
         attributes: Mapping[str, Any],
     ) -> None:
         asked = self.asked.pop(number)
-        own, system = {PLACEMENT: str(asked.placement), **attributes}, _named(constraints)
-        if asked.trial is not None:
-            for name, value in constraints.items():
-                asked.trial.set_constraint(name, value)
-            for name, value in attributes.items():
-                asked.trial.set_user_attr(name, value)
-            state = TrialState.FAIL if values is None else None
-            trial = self.study.tell(asked.trial, values, state=state, skip_if_finished=True)
-            own, system = trial.user_attrs, trial.system_attrs
         finished = FinishedTrial(
             placement=asked.placement,
             values=values,
-            attributes=own,
-            system_attributes=system,
+            attributes={PLACEMENT: str(asked.placement), **attributes},
+            system_attributes=_named(constraints),
             started=asked.started,
             ended=asked.ended or datetime.now(UTC),
         )
+        if values is not None:
+            self._set_unit(values[0])
+        if asked.trial is not None:
+            told = self._counted(finished)
+            for name, value in constraints.items():
+                asked.trial.set_constraint(name, value)
+            for name in attributes:
+                asked.trial.set_user_attr(name, told.attributes[name])
+            state = TrialState.FAIL if values is None else None
+            trial = self.study.tell(asked.trial, told.values, state=state, skip_if_finished=True)
+            finished = replace(
+                finished,
+                attributes={**trial.user_attrs, **finished.attributes},
+                system_attributes=trial.system_attrs,
+            )
         self._note(number, finished)
+
+    def _set_unit(self, score: float) -> None:
+        if self.unit is None and (score != 0 or self.task.metric.is_accuracy):
+            self.unit = ScoreUnit.of(self.task.metric, [score])
+
+    def _counted(self, finished: FinishedTrial) -> FinishedTrial:
+        """Return a finished proposal as the sampler sees it, with its scores in the sampler's unit."""
+        if self.unit is None or finished.values is None:
+            return finished
+        score, *others = finished.values
+        own = finished.attributes
+        if own.get(SCORE) is not None:
+            own = {**own, SCORE: self.unit.count(own[SCORE])}
+        return replace(finished, values=(self.unit.count(score), *others), attributes=own)
 
     def _note(self, number: int, finished: FinishedTrial) -> None:
         self.finished[number] = finished
@@ -220,12 +244,14 @@ class Proposals:
 
     @property
     def history(self) -> History:
-        """The results so far."""
+        """The results so far, as the sampler sees them: scores are counted in `unit`."""
         trials = (
             self.study.get_trials(deepcopy=False)
             if self.reads_study
             else (
-                trial_of(each, self.parameters, number) for number, each in enumerate(self.finished) if each is not None
+                trial_of(self._counted(each), self.parameters, number)
+                for number, each in enumerate(self.finished)
+                if each is not None
             )
         )
         return history_in(trials, self.task, before=self.next_number)

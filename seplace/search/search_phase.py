@@ -439,13 +439,17 @@ class SearchPhase:
             for placement, seeds in self.ended.items()
             for seed in seeds
         ]
+        # A trial has no room for what its training got right.
+        images = images_of(design, observations_of(ended, self.task.metric))
+        if images is not None and self.proposals.unit is not None:
+            images = images.counted_in(self.proposals.unit)
         posterior = Posterior(
             design,
             denoised(design, history.observations),
             draws=_DRAWS,
             random=np.random.default_rng(0),
-            # A trial has no room for what its training got right.
-            images=images_of(design, observations_of(ended, self.task.metric)),
+            images=images,
+            metric=self.task.metric,
         )
         return expected_regret(posterior, self.task.priced_space_by(history.costs), closed=history.failed)
 

@@ -62,7 +62,7 @@ def read_test(
                 evaluation.key,
                 value=tested.value,
                 cross_entropy=tested.cross_entropy,
-                correct=tested.correct,
+                samples=tested.samples,
                 top5_accuracy=tested.top5_accuracy,
             )
         on_done()

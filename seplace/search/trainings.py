@@ -167,13 +167,17 @@ class Trainings:
 
     def _refuse_other_images(self, returned: Evaluation) -> None:
         """Raise UserCodeError where an evaluation says of other images than the validation images what was right."""
-        if returned.correct is None:
+        if returned.samples is None:
             return
         images = (self.ledger.fact("images") or {}).get("validation_images")
-        if images is not None and returned.correct.count != images:
+        if images is not None and returned.samples.count != images:
+            is_bits = returned.correct is not None
+            said = "the evaluator says in correct of" if is_bits else "sample_scores has numbers of"
+            of_each = "images whether they are right" if is_bits else "samples"
+            noun = "images" if is_bits else "samples"
             raise UserCodeError(
-                f"{returned.placement}, seed {returned.seed}: the evaluator says in correct of "
-                f"{returned.correct.count:,} images whether they are right, and there are {images:,} validation images"
+                f"{returned.placement}, seed {returned.seed}: {said} {returned.samples.count:,} {of_each}, and there "
+                f"are {images:,} validation {noun}"
             )
 
     def _commit(self, returned: Evaluation) -> Evaluation:

@@ -82,7 +82,7 @@ def test_the_images_that_were_right_are_read_back(tmp_path):
         for row in (known, unknown):
             ledger.add(row)
             correct = None if row is unknown else RIGHT
-            ledger.add_test(row.key, value=RIGHT.accuracy, cross_entropy=0.1, correct=correct)
+            ledger.add_test(row.key, value=RIGHT.accuracy, cross_entropy=0.1, samples=correct)
     with Ledger(tmp_path / "ledger.sqlite", read_only=True) as ledger:
         assert ledger.evaluations() == [known, unknown]
         assert ledger.tests().keys() == {known.key, unknown.key}
@@ -94,7 +94,7 @@ def test_a_ledger_of_0_12_knows_no_images_and_goes_on_with_them(tmp_path):
     old, new = (evaluation(seed, value=RIGHT.accuracy, correct=RIGHT) for seed in (0, 1))
     with Ledger(path) as ledger:
         ledger.add(old)
-        ledger.add_test(old.key, value=RIGHT.accuracy, cross_entropy=0.1, correct=RIGHT)
+        ledger.add_test(old.key, value=RIGHT.accuracy, cross_entropy=0.1, samples=RIGHT)
     make_of_0_12(path)
     data = path.read_bytes()
     with Ledger(path, read_only=True) as ledger:
@@ -112,7 +112,7 @@ def test_a_ledger_of_0_12_knows_no_images_and_goes_on_with_them(tmp_path):
 def test_images_of_a_test_that_cannot_be_read_are_named(tmp_path, record):
     path = tmp_path / "ledger.sqlite"
     with Ledger(path) as ledger:
-        ledger.add_test(evaluation().key, value=RIGHT.accuracy, cross_entropy=0.1, correct=RIGHT)
+        ledger.add_test(evaluation().key, value=RIGHT.accuracy, cross_entropy=0.1, samples=RIGHT)
     alter(path, "UPDATE test_images SET correct = ?", record)
     with Ledger(path, read_only=True) as ledger, pytest.raises(CorruptResults, match="the images of a test cannot be"):
         ledger.test_images()
@@ -276,7 +276,7 @@ def written_of_all_kinds(path: Path) -> None:
     with Ledger(path) as ledger:
         ledger.add_rung(evaluation(0, epochs=1))
         ledger.add(evaluation(7, value=RIGHT.accuracy, correct=RIGHT))
-        ledger.add_test(evaluation(7).key, value=RIGHT.accuracy, cross_entropy=0.1, correct=RIGHT)
+        ledger.add_test(evaluation(7).key, value=RIGHT.accuracy, cross_entropy=0.1, samples=RIGHT)
         ledger.add(FAILED)
         ledger.add(evaluation(9), instead_of=FAILED)
         ledger.add_failure(FAILED)
