@@ -7,7 +7,7 @@ import binascii
 import math
 import zlib
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,7 +83,7 @@ def samples_from_record(record: dict[str, int | str]) -> Samples:
     return SampleScores.from_record(record) if "scores" in record else ImageBits.from_record(record)
 
 
-def points_of(samples: Samples) -> Floats | NDArray[np.float32]:
+def points_of(samples: Samples) -> NDArray[np.floating[Any]]:
     """Return what each sample adds to the metric (samples,), in its unit: 0 or 100 where it was classified."""
     if isinstance(samples, SampleScores):
         return samples.unpacked()

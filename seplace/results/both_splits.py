@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +72,7 @@ class _Sample:
 
     values: Floats
     """(seeds,), in percent or points."""
-    images: Floats | NDArray[np.float32] | None
+    images: NDArray[np.floating[Any]] | None
     """(seeds, images), whose means over images are the values but for their sign; None where they are not known."""
 
     def __sub__(self, other: _Sample) -> _Sample:
@@ -300,7 +300,7 @@ class BothSplits:
 
 def _sample(scores: _Scores) -> _Sample:
     ordered = [scores[seed] for seed in sorted(scores)]
-    images: list[Floats | NDArray[np.float32]] = [points_of(samples) for _, samples in ordered if samples is not None]
+    images = [points_of(samples) for _, samples in ordered if samples is not None]
     return _Sample(
         values=np.array([score for score, _ in ordered], dtype=np.float64),
         images=np.array(images) if images and len(images) == len(ordered) and len(images[0]) > 1 else None,

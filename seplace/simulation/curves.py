@@ -12,7 +12,6 @@ import numpy as np
 from seplace.effects.estimates import guide_of
 from seplace.effects.model import images_of
 from seplace.effects.recommend import recommended_front
-from seplace.metric import ACCURACY
 from seplace.results.observations import estimates_of, observations_of
 from seplace.results.summaries import front_of, summarize
 
@@ -74,9 +73,10 @@ def hypervolumes(problem: SearchProblem, replayed: Replay, checkpoints: Sequence
             continue
         pairs = zip(replayed.evaluations, replayed.spent, strict=True)
         history = [evaluation for evaluation, spent in pairs if spent <= trainings]
-        observed = [row.placement for row in front_of(summarize(history, ACCURACY), problem.cost)]
-        observations = observations_of(history, ACCURACY)
-        posterior = guide_of(replayed.design, observations, images=images_of(replayed.design, observations))
+        observed = [row.placement for row in front_of(summarize(history, problem.metric), problem.cost)]
+        observations = observations_of(history, problem.metric)
+        images = images_of(replayed.design, observations)
+        posterior = guide_of(replayed.design, observations, images=images, metric=problem.metric)
         recommended = problem.placements(recommended_front(posterior, problem.priced_space, closed=()))
         for name, placements in ((OBSERVED, observed), (POSTERIOR, recommended)):
             rows.append(
@@ -93,7 +93,7 @@ def hypervolumes(problem: SearchProblem, replayed: Replay, checkpoints: Sequence
 def calibration(problem: SearchProblem, replayed: Replay, *, trainings: int) -> Calibration:
     """Compare the estimates after some trainings, of the trained front and of all placements, with the truth."""
     space, evaluations = problem.space, replayed.evaluations[:trainings]
-    estimates = estimates_of(replayed.design, evaluations, problem.cost, metric=ACCURACY, is_front_of_space=False)
+    estimates = estimates_of(replayed.design, evaluations, problem.cost, metric=problem.metric, is_front_of_space=False)
     true = {placement: float(problem.truth[space.index(placement)]) for placement in estimates.placements}
     plain = next(placement for placement in estimates.placements if placement.is_plain)
     true_gains = {placement: true[placement] - true[plain] for placement in true}
@@ -102,7 +102,7 @@ def calibration(problem: SearchProblem, replayed: Replay, *, trainings: int) -> 
     gains = {placement: estimates.difference(placement, plain) for placement in compared}
     errors = {placement: gains[placement].value - true_gains[placement] for placement in compared}
     front = [placement for placement in estimates.front if placement != plain]
-    summaries = summarize(evaluations, ACCURACY)
+    summaries = summarize(evaluations, problem.metric)
     observed = [(row.placement, row.score) for row in front_of(summaries, problem.cost)]
     observed_plain = next(row.score for row in summaries if row.placement == plain)
     claimed = estimates.surely_better(plain)

@@ -12,8 +12,10 @@ import numpy as np
 from seplace.arrays import Floats, ImageBits
 from seplace.effects.design import Design
 from seplace.effects.priced_space import Candidates, PricedSpace, cost_tables
+from seplace.metric import ACCURACY, Metric
 from seplace.pareto import hypervolume
 from seplace.results.evaluation import Evaluation, Job
+from seplace.sample_scores import SampleScores
 
 if TYPE_CHECKING:
     from seplace.costs.table import CostTable
@@ -34,11 +36,15 @@ class SearchProblem:
     lowest: float
     """The reference accuracy of hypervolumes; the reference cost is that of the dearest candidate."""
     observe: Callable[[Placement, int], float]
-    """The validation accuracy of the training of a placement on a seed, in percent."""
+    """The score on the validation split of the training of a placement on a seed: accuracy in percent."""
+    metric: Metric = ACCURACY
+    """What trainings report; all that a problem says beside are its scores, of which larger is better."""
     cross_entropy: Callable[[Placement, int], float] | None = None
     """The validation cross-entropy of the same training, in nats; None where the problem has none."""
     correct: Callable[[Placement, int], ImageBits] | None = None
     """Which validation images the same training classifies right; None where the accuracy is that on all images."""
+    sample_scores: Callable[[Placement, int], SampleScores] | None = None
+    """The value of another metric for each validation sample of the same training, or None."""
     length: int
     """The epochs of a training."""
     early: Callable[[Placement, int, int], float]
@@ -89,10 +95,11 @@ class SearchProblem:
             seed=seed,
             epochs=job.epochs,
             state="complete",
-            value=self.observe(placement, seed) if is_whole else early[job.epochs],
+            value=self.metric.value(self.observe(placement, seed) if is_whole else early[job.epochs]),
             cross_entropy=self.cross_entropy(placement, seed) if is_whole and self.cross_entropy else None,
             correct=self.correct(placement, seed) if is_whole and self.correct else None,
-            curve=tuple({"epoch": epoch, "value": accuracy} for epoch, accuracy in early.items()),
+            sample_scores=self.sample_scores(placement, seed) if is_whole and self.sample_scores else None,
+            curve=tuple({"epoch": epoch, "value": self.metric.value(score)} for epoch, score in early.items()),
         )
 
     def make(self, worker: int) -> SearchProblem:  # noqa: ARG002 - all workers live in the same problem

@@ -109,6 +109,7 @@ def task_in(problem: SearchProblem, phases: Phases, *, seed: int) -> Task:
         space=problem.space,
         cost_table=problem.cost_table,
         cost=problem.cost,
+        metric=problem.metric,
         seeds=_within(problem, phases.seeds),
         seed=seed,
     )

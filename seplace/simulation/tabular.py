@@ -116,6 +116,7 @@ class CompleteBenchmark:
             truth=truth,
             lowest=float(truth.min()),
             observe=lambda placement, seed: train(placement, seed, self.epochs),
+            metric=config.metric,
             cross_entropy=None if np.isnan(self.cross_entropies).any() else lose,
             seeds=seeds,
             length=self.epochs,
