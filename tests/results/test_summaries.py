@@ -13,7 +13,7 @@ def test_a_summary_holds_the_complete_seeds_of_a_placement():
     found = summarize([*rows(plain=[80, 82], se=[81]), evaluation(PLAIN, 2, None), evaluation(ECA, 0, None)], ACCURACY)
     # Seed 0 is a point below the average of both, so 81 on seed 0 alone is worth 82.
     assert [(str(each.placement), each.n) for each in found] == [(PLAIN, 2), (SE, 1)]
-    assert [each.value for each in found] == pytest.approx([81.0, 82.0])
+    assert [each.metric.value(each.score) for each in found] == pytest.approx([81.0, 82.0])
     assert found[0].scores == {0: 80, 1: 82}
     assert found[0].costs == {"flops": 1000, "params": 100}
 
