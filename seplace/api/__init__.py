@@ -6,7 +6,7 @@ draws, trains and writes.
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -211,8 +211,9 @@ class Results(ResultsConclusions):
         """Write the tables, the figures, the page and the provenance; all can be made again from the ledger."""
         from seplace.api.writing import note_in_optuna_file, write_tables
 
-        drawings = {"front": self.plot, "effects": self.plot_effects} if figures else {}
-        write_tables(self, figures={name: partial(self._draw, plot) for name, plot in drawings.items()})
+        # Each is drawn once for all its files: drawing takes longer than all else at the end of a short study.
+        drawings = {kind: cache(partial(self.plot, kind=kind)) for kind in ("front", "effects")} if figures else {}
+        write_tables(self, figures={kind: partial(self._draw, drawing) for kind, drawing in drawings.items()})
         self._keep_views()
         note_in_optuna_file(self)
         if figures:
@@ -220,9 +221,11 @@ class Results(ResultsConclusions):
 
             write_page_or_warn(self, self.folder / NAME)
 
-    def _draw(self, plot: Callable[[Path], Figure], path: Path) -> None:
+    def _draw(self, drawing: Callable[[], Figure], path: Path) -> None:
         if len(self.placements):
-            plot(path)
+            from seplace.report.figures.saving import save_figure
+
+            save_figure(drawing(), path)
 
 
 def load(folder: str | Path) -> Results:
