@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from seplace.costs.table import CostTable
 from seplace.errors import TrainingFailed, UserCodeError
@@ -25,7 +25,7 @@ from seplace.results.evaluation import Evaluation, Job, Tested
 from seplace.study.config import StudyConfig
 from seplace.training.checkpoints import Checkpoint
 from seplace.training.devices import device_name, release_memory, resolve_device, share_memory, use_device
-from seplace.training.own_fit import fit_own, test_own
+from seplace.training.own_fit import fit_own, test_own, validation_inputs
 
 
 def make(config: StudyConfig, folder: Path, *, worker: int) -> OwnTrainings:
@@ -148,6 +148,19 @@ class OwnTrainings:
             device=self.networks.device,
         )
         return Tested(value=value)
+
+    def validated(self, evaluation: Evaluation, *, most_images: int) -> tuple[nn.Module, Tensor]:
+        """Return a trained network, and the inputs (N, C, H, W) that its module gives it in validation, on the CPU."""
+        network = self.trained(evaluation)
+        inputs = validation_inputs(
+            network,
+            read_beside(self.folder, evaluation),
+            training=self.networks.training,
+            seed=evaluation.seed,
+            device=self.networks.device,
+            most=most_images,
+        )
+        return network, inputs
 
     def trained(self, evaluation: Evaluation) -> nn.Module:
         """Return the network of an evaluation with its trained weights, on this device, in eval mode."""

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import torch
 
-from seplace.errors import InputError
 from seplace.evaluators.stand_alone import StandAlone
-from seplace.gates.over_images import LabeledImages, evenly_spaced, gates_over
+from seplace.gates.over_images import LabeledImages, evenly_spaced, gates_over, gates_over_inputs
 from seplace.gates.record import GateRecord
 from seplace.results.evaluation import Evaluation
 from seplace.study.config import StudyConfig
@@ -23,10 +22,7 @@ def gates_of_study(
     weights are not there or were changed, and DataError where the images are not.
     """
     if config.own_training is not None:
-        raise InputError(
-            "gates are measured over labeled images, which a training of your own does not show: export the network, "
-            "and give its images by folder: seplace gates EXPORT --data FOLDER"
-        )
+        return _of_own_training(evaluation, config=config, folder=folder, most_images=most_images, device=device)
     trained = StandAlone(config, folder, device=device)
     images = trained.networks.images
     count = len(images.validation)
@@ -49,4 +45,25 @@ def gates_of_study(
             placement=placement.on_backbone,
             gate=space.gate,
             device=torch.device(device),
+        )
+
+
+def _of_own_training(
+    evaluation: Evaluation, *, config: StudyConfig, folder: Path, most_images: int, device: str
+) -> GateRecord:
+    """Measure the gates over the inputs that the user's module gives the network in validation, without classes."""
+    from seplace.evaluators.lightning import OwnTrainings
+
+    trained = OwnTrainings(config, folder, device=device)
+    space, placement = config.search_space, evaluation.placement
+    network, inputs = trained.validated(evaluation, most_images=most_images)
+    with trained.networks.user_errors_in(placement, f"the gates of {placement} cannot be measured"):
+        return gates_over_inputs(
+            inputs,
+            network,
+            backbone=space.backbone_of(placement),
+            placement=placement.on_backbone,
+            gate=space.gate,
+            device=torch.device(device),
+            text=f"{len(inputs):,} inputs of the network in validation on {config.data_name}",
         )

@@ -82,6 +82,42 @@ def gates_over(
     )
 
 
+def gates_over_inputs(
+    inputs: torch.Tensor,
+    network: nn.Module,
+    *,
+    backbone: Backbone,
+    placement: Placement,
+    gate: GateOptions,
+    device: torch.device,
+    text: str,
+) -> GateRecord:
+    """Measure the gates over inputs (N, C, H, W) as the network takes them; their classes are not known.
+
+    As examples the inputs are shown between their least and their largest value.
+    """
+    labels = np.zeros(len(inputs), dtype=np.int64)
+    examples = _examples(labels)
+    shown = inputs[torch.from_numpy(examples)].float()
+    low, high = shown.amin(), shown.amax()
+    pixels = (255 * (shown - low) / (high - low).clamp(min=1e-12)).round().to(torch.uint8).numpy()
+    batches = [(some.to(device), some) for some in torch.split(inputs, _BATCH_SIZE)]
+    return GateRecord(
+        backbone=backbone.text,
+        placement=str(placement),
+        noun=backbone.granularity,
+        images=text,
+        classes=(),
+        labels=labels,
+        gates=measure_gates(
+            network.to(device), batches, backbone=backbone, placement=placement, gate=gate, examples=examples
+        ),
+        others=not_gates(placement, noun=backbone.granularity),
+        examples=pixels if pixels.shape[1] in (1, 3) else pixels[:, :1],
+        example_classes=(),
+    )
+
+
 def _examples(labels: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the numbers of the first image of each of some classes; of one class, of the first images."""
     first = np.sort(np.unique(labels, return_index=True)[1])

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from seplace.errors import MissingTestSplit, TrainingFailed, UserCodeError
+from seplace.errors import InputError, MissingTestSplit, TrainingFailed, UserCodeError
 from seplace.metric import Metric
 from seplace.seeds import derive_seed
 from seplace.study.own_training import OwnTraining
@@ -141,6 +141,43 @@ def test_own(
     if not math.isfinite(value):
         raise TrainingFailed("diverged", f"{metric.test_name} is {value}")
     return metric.value_of(value)
+
+
+@naming_out_of_memory()
+def validation_inputs(
+    network: nn.Module,
+    beside: Mapping[str, Tensor],
+    *,
+    training: OwnTraining,
+    seed: int,
+    device: torch.device,
+    most: int,
+) -> Tensor:
+    """Return at most `most` inputs (N, C, H, W) that a trained network gets in validation, on the CPU.
+
+    Raises InputError where its first argument is not a batch of maps.
+    """
+    seen: list[Tensor] = []
+
+    def keep(_network: nn.Module, given: tuple[Any, ...]) -> None:
+        if not given or not isinstance(given[0], Tensor) or given[0].ndim != 4:
+            raise InputError(f"{training.module} gives the network something else than one batch of maps (N, C, H, W)")
+        seen.append(given[0].detach().cpu())
+        if sum(map(len, seen)) >= most:
+            raise Reached
+
+    with own_random_state(derive_seed(seed, "own training")), quiet():
+        module = make_module(training, network)
+        seed_all(derive_seed(seed, "own data"))
+        data = make_data(training)
+        trainer = make_trainer(training, device=device, callbacks=make_callbacks(training))
+        hook = network.register_forward_pre_hook(keep)
+        with user_errors(f"{training.module} cannot be validated"):
+            module.load_state_dict({**module.state_dict(), **beside})
+            with suppress(Reached):
+                trainer.validate(module, datamodule=data, verbose=False)
+        hook.remove()
+    return torch.cat(seen)[:most]
 
 
 def make_trainer(

@@ -1,14 +1,18 @@
 """The evaluator of trainings of a user's own, and a study with one from its file to its front."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import seplace
-from seplace.errors import MissingWeights
+from seplace.errors import InputError, MissingWeights, StudyChanged
 from seplace.evaluators.lightning import make
+from seplace.evaluators.study_gates import gates_of_study
 from seplace.placement import Placement
 from seplace.results.evaluation import Job
+from seplace.search.plan import make_plan
+from seplace.search.run_study import run_study
 from seplace.study.config import load_study
 from tests.study_texts import write
 
@@ -32,6 +36,11 @@ objective:
   cost: flops
 search: {sampler: exhaustive, trainings: 8, seeds: 1, seed: 0}
 """
+TWO_OPTIMIZERS = (
+    STUDY.replace("Classifier", "TwoOptimizers")
+    .replace('{name: val_accuracy, goal: maximize, scale: 100, unit: "%"}', "{name: val/loss, goal: minimize}")
+    .replace("classes: 3", "classes: 3\n  input: [3, 8, 8]")
+)
 PLAIN, ECA = Placement.parse("none-none-none"), Placement.parse("eca-none-none")
 
 
@@ -41,31 +50,38 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def evaluator(folder: Path, text: str = STUDY):
-    return make(load_study(write(folder, text)), folder / "results", worker=0)
+def evaluator(folder: Path, text: str = STUDY, *, results: str = "results"):
+    return make(load_study(write(folder, text)), folder / results, worker=0)
 
 
 def test_a_study_runs_from_its_file_to_its_front(folder):
-    study = write(folder, STUDY)
-    results = seplace.run(study, folder=folder / "results", observer=lambda _: None)
-    assert len(results.evaluations) == 8
-    assert set(results.evaluations["state"]) == {"complete"}
-    front = results.front
-    assert {"placement", "flops"} <= set(front.columns)
-    assert (folder / "results" / "report.html").exists()
-    again = seplace.run(study, folder=folder / "results", observer=lambda _: None)
-    assert again.evaluations.equals(results.evaluations)
+    config = load_study(write(folder, STUDY))
+    run_study(config, folder / "results", observer=lambda _: None)
+    results = seplace.load(folder / "results")
+    assert len(results.rows) == 8
+    assert {row.state for row in results.rows} == {"complete"}
+    assert len({row.batches for row in results.rows}) == 1
+    assert results.front["test_accuracy"].notna().all()
+    assert {len(row.curve) for row in results.rows} == {2}
+    other = load_study(write(folder, STUDY), settings=("training.options.lr=0.3",))
+    with pytest.raises(StudyChanged, match=r"training.options.lr: 0.1 -> 0.3"):
+        run_study(other, folder / "results", observer=lambda _: None)
 
 
-def test_the_weights_of_module_and_network_are_kept(folder):
-    text = STUDY.replace("Classifier", "TwoOptimizers").replace(
-        '{name: val_accuracy, goal: maximize, scale: 100, unit: "%"}', "{name: val/loss, goal: minimize}"
-    )
-    there = evaluator(folder, text.replace("classes: 3", "classes: 3\n  input: [3, 8, 8]"))
-    row = there.evaluate(Job(placement=ECA, seed=0, epochs=2), on_epoch=lambda _: None)
-    assert row.state == "complete"
+def test_a_training_at_a_rung_goes_on_and_its_weights_are_kept_beside_those_of_the_module(folder):
+    whole = Job(placement=ECA, seed=0, epochs=2)
+    there, apart = evaluator(folder, TWO_OPTIMIZERS), evaluator(folder, TWO_OPTIMIZERS, results="apart")
+    rung = there.evaluate(replace(whole, epochs=1), on_epoch=lambda _: None)
+    assert (rung.state, rung.weights, len(rung.curve)) == ("complete", None, 1)
+    row, other = (each.evaluate(whole, on_epoch=lambda _: None) for each in (there, apart))
+    assert row.curve == other.curve
+    assert row.curve[:1] == rung.curve
+    assert row.weights_sha256 == other.weights_sha256
     assert row.value == row.curve[-1]["value"]
-    assert there.test(row).value > 0
+    assert there.test(row) == apart.test(other)
+    record = gates_of_study(row, config=there.config, folder=there.folder, most_images=20, device="cpu")
+    assert record.images == "20 inputs of the network in validation on tests.own_task:Data"
+    assert len(record.gates) == 1
     (there.folder / "weights" / f"{row.weights}.beside").unlink()
     with pytest.raises(MissingWeights, match="beside the network"):
         there.test(row)
@@ -73,12 +89,22 @@ def test_the_weights_of_module_and_network_are_kept(folder):
 
 def test_costs_are_those_of_the_network_or_of_the_module(folder):
     network = evaluator(folder).cost_table()
-    module = evaluator(folder, STUDY.replace("classes: 3", "classes: 3\n  cost_of: module")).cost_table()
-    assert network.costs_of(ECA) == module.costs_of(ECA)
-    text = STUDY.replace("Classifier", "TwoOptimizers").replace("classes: 3", "classes: 3\n  input: [3, 8, 8]")
-    with_head = evaluator(folder, text.replace("input:", "cost_of: module\n  input:")).cost_table()
+    with_head = evaluator(folder, TWO_OPTIMIZERS.replace("classes: 3", "classes: 3\n  cost_of: module")).cost_table()
     assert with_head.costs_of(PLAIN)["params"] == network.costs_of(PLAIN)["params"] + 12
     assert (
         with_head.costs_of(ECA)["flops"] - with_head.costs_of(PLAIN)["flops"]
         == network.costs_of(ECA)["flops"] - network.costs_of(PLAIN)["flops"]
     )
+
+
+def test_a_plan_counts_costs_times_steps_and_finds_a_metric_that_is_not_logged(folder):
+    plan = make_plan(load_study(write(folder, STUDY)), folder / "results", with_batch=True)
+    assert plan.estimate is not None
+    assert plan.estimate.training > 0
+    assert plan.images["input"] == [3, 8, 8]
+    wrong = load_study(write(folder, STUDY.replace("val_accuracy", "val_acuracy")))
+    with pytest.raises(InputError, match=r"logs no 'val_acuracy' in validation. Did you mean 'val_accuracy'\?"):
+        make_plan(wrong, folder / "wrong", with_batch=True)
+    nothing = load_study(write(folder, TWO_OPTIMIZERS.replace("  input: [3, 8, 8]\n", "")))
+    with pytest.raises(InputError, match=r"training.input is missing: the shape \[channels, height, width\]"):
+        make_plan(nothing, folder / "nothing", with_batch=True)
