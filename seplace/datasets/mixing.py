@@ -1,6 +1,6 @@
 """mixup and CutMix: batches in which each image is mixed with another one, and its label in the same proportion.
 
-A batch has one λ, drawn from Beta(α, α), and one random order of its images, each of which is mixed with the one that
+A batch has one λ, drawn from Beta(α, α), and one random order of its images; each image is mixed with the one that
 takes its place, as in the code of both papers. The random numbers depend on the seed, the epoch and the number of the
 batch alone.
 """

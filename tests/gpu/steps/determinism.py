@@ -1,6 +1,8 @@
-"""The same training twice, in fp32 and in bf16: equal to the bit, or how far off; and how long it takes."""
+"""The same training twice, in each precision and augmented: equal to the bit, or how far off; and how long it takes."""
 
+import importlib.util
 import time
+from typing import Any
 
 import torch
 
@@ -11,6 +13,15 @@ from seplace.study.config import load_study
 from tests.gpu.figures import Figure, Setting
 from tests.gpu.trainings import DEAREST, resnet20
 
+AUGMENTED: dict[str, Any] = {
+    "gradient_clip_norm": 1.0,
+    "crop_padding": 0,
+    "random_resized_crop": {"scale": [0.3, 1.0]},
+    "mixup": {"alpha": 0.2, "probability": 0.5},
+    "cutmix": {"alpha": 1.0, "probability": 0.5},
+}
+OPERATIONS: dict[str, Any] = {"randaugment": {"layers": 2, "magnitude": 9}}
+
 
 def run(setting: Setting) -> None:
     if setting.accelerator == "gpu":
@@ -19,15 +30,16 @@ def run(setting: Setting) -> None:
             Figure(what="TF32 in matrix products", value=str(torch.backends.cuda.matmul.allow_tf32)),
             Figure(what="cuDNN measures its algorithms", value=str(torch.backends.cudnn.benchmark)),
         )
-    for precision in ("fp32", "bf16"):
-        _twice(setting, precision, precision)
+    for precision in ("fp32", "bf16", "fp16") if setting.accelerator == "gpu" else ("fp32", "bf16"):
+        _twice(setting, precision, {"precision": precision})
+    _twice(setting, "augmented", AUGMENTED | (OPERATIONS if importlib.util.find_spec("kornia") is not None else {}))
     if setting.accelerator == "gpu":
         torch.backends.cudnn.deterministic = True
-        _twice(setting, "fp32", "fp32 with deterministic cuDNN")
+        _twice(setting, "fp32 with deterministic cuDNN", {"precision": "fp32"})
 
 
-def _twice(setting: Setting, precision: str, name: str) -> None:
-    study = resnet20(setting, name=name.replace(" ", "-"), training={"precision": precision})
+def _twice(setting: Setting, name: str, training: dict[str, Any]) -> None:
+    study = resnet20(setting, name=name.replace(" ", "-"), training=training)
     config = load_study(study)
     job = Job(placement=DEAREST, seed=0, epochs=config.training.epochs)
     weights, accuracies, seconds = [], [], []
