@@ -269,9 +269,10 @@ def _metric(metric: Metric) -> dict[str, Any]:
         "unit": metric.unit,
         "gain_unit": metric.gain_unit,
         "digits": 2 if metric.digits is None else metric.digits,
-        "axis": f"{metric.label}{f', {metric.unit}' if metric.unit else ''}{direction}",
-        "gain_axis": f"gain over plain{f', {metric.gain_unit}' if metric.gain_unit else ''}",
-        "of_front": f"{metric.label} of the front{f', {metric.unit}' if metric.unit else ''}{direction}",
+        "heading": ", ".join(filter(None, [metric.label, metric.unit])),
+        "axis": f"{', '.join(filter(None, [metric.label, metric.unit]))}{direction}",
+        "gain_axis": ", ".join(filter(None, ["gain over plain", metric.gain_unit])),
+        "of_front": f"{', '.join(filter(None, [f'{metric.label} of the front', metric.unit]))}{direction}",
         "loss_unit": ", nats" if metric.is_accuracy else "",
     }
 

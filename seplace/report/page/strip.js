@@ -37,7 +37,7 @@ function showDetail(at, axis, isKept) {
     add(DATA.metric.gain_unit ? `gain, ${DATA.metric.gain_unit}` : "gain", interval(columns, "gain", at, digits, true));
     if (known(columns.p_better[at])) add("P(better than plain)", percent(columns.p_better[at]));
   }
-  add(DATA.metric.axis, interval(columns, DATA.metric.column, at, digits, false));
+  add(DATA.metric.heading, interval(columns, DATA.metric.column, at, digits, false));
   if (columns.best_baseline[at] && columns.best_baseline[at] !== "plain") {
     add(`over ${columns.best_baseline[at]}`, interval(columns, "gain_vs_baseline", at, digits, true));
   }
