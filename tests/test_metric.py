@@ -3,6 +3,8 @@
 import math
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -14,10 +16,15 @@ from seplace.report.notebook import results_html
 from seplace.report.page.content import page_of
 from seplace.report.page.paint import painted
 from seplace.report.paper_tables import front_as
+from seplace.report.power import power_lines
 from seplace.results.tables import to_csv
+from seplace.search.power import power_of
 from seplace.study.config import load_study
 from tests.own_metric import ERROR, PUBLISHED, SHARE, millimetres, with_metric
 from tests.studies import write_study
+
+if TYPE_CHECKING:
+    from seplace.search.plan import Plan
 
 MM = Metric(name="val_error", goal="minimize", unit="mm", label="error", test_name="test_error")
 
@@ -106,11 +113,19 @@ def test_nothing_that_is_shown_speaks_of_accuracy(error: Results) -> None:
         "verdict": error.verdict + error.advice.sentence + error.outlook,
     }
     for name, text in texts.items():
-        found = re.findall(r".{30}(?:accurac|points\b(?! with)|new images|validation images).{30}", text, flags=re.IGNORECASE)
+        found = re.findall(
+            r".{30}(?:accurac|points\b(?! with)|new images|validation images).{30}", text, flags=re.IGNORECASE
+        )
         assert found == [], name
         assert "depth error" in text, name
     assert "Depth error (mm)" in texts["markdown"]
     assert "depth error mm" in texts["page"]
+
+
+def test_a_pilot_says_what_can_be_shown(error: Results) -> None:
+    lines = power_lines(cast("Plan", SimpleNamespace(power=power_of(error.config, {}, pilot=error.folder))))
+    assert re.match(r"gains over plain of about 0\.0\d+ mm or more can be shown on this validation split", lines[0])
+    assert re.search(r"\(17 degrees of freedom\): one training scatters by 0\.02\d mm$", lines[1])
 
 
 @pytest.mark.parametrize("kind", ["front", "effects", "heat", "history", "curves"])

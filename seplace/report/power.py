@@ -9,6 +9,7 @@ from seplace.effects.detectable import POWER
 from seplace.results.verdict import confirmation, counted
 
 if TYPE_CHECKING:
+    from seplace.results.pilot import Pilot
     from seplace.search.plan import Plan
     from seplace.search.power import Power
 
@@ -21,6 +22,8 @@ _MORE_IMAGES, _MORE_SEEDS = 4, 2
 def power_lines(plan: Plan) -> list[str]:
     """Return the smallest gain that a study can show, the assumptions, and what to change where it is not small."""
     power = plan.power
+    if not power.metric.is_accuracy and power.pilot is not None and power.noise is not None:
+        return _on_split(power, power.pilot, power.noise)
     if power.images is None:
         return [f"the smallest gain that this study can show is not known: {_missing(plan)}"]
     gain = power.gain()
@@ -37,6 +40,20 @@ def power_lines(plan: Plan) -> list[str]:
             f"  usual gains are tenths of a point to 1 point. {ways_to_see_more(power, is_exhaustive=is_exhaustive)}"
         )
     return lines
+
+
+def _on_split(power: Power, pilot: Pilot, noise: float) -> list[str]:
+    """Return the smallest gain with a metric of the user's own, whose noise a pilot alone can say."""
+    rough, more = power.metric.rough, _MORE_SEEDS * power.seeds
+    then = "with that change, " if power.obstacle else ""
+    return [
+        f"{then}gains over plain of about {rough(power.gain_on_split())} or more can be shown on this validation split "
+        f"({100 * POWER:.0f} % power at the verdict's 95 %): {counted(power.seeds, 'seed')} a placement in the end, "
+        f"about {counted(power.compared, 'placement')} compared; {more} seeds each would show "
+        f"{rough(power.gain_on_split(seeds=more))}",
+        f"  measured in {power.pilot_folder} ({counted(pilot.freedom, 'degree')} of freedom): one training scatters by "
+        f"{rough(noise)}",
+    ]
 
 
 def _missing(plan: Plan) -> str:

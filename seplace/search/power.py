@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from seplace.search.pilot import load_pilot, validation_images_of
 from seplace.study.listed import first_of_each
 
 if TYPE_CHECKING:
+    from seplace.metric import Metric
     from seplace.results.pilot import Pilot
     from seplace.study.config import StudyConfig
 
@@ -36,7 +38,7 @@ class Power:
     """What a study can show: the numbers that its smallest detectable gain follows from, and where they come from."""
 
     images: int | None
-    """Validation images; None where the data were not looked at."""
+    """Validation images; None where the data were not looked at, and where the metric is not of single images."""
     most_images: int | None
     """The most validation images that the data set leaves room for; None where that is not known."""
     seeds: int
@@ -46,6 +48,7 @@ class Power:
     scatter: Scatter
     pilot: Pilot | None
     pilot_folder: Path | None
+    metric: Metric
     obstacle: str
     """Why the study may end without a verdict at 95 %, and what to change, as sentences; empty if all is well."""
 
@@ -55,6 +58,16 @@ class Power:
         assert of_images is not None, "the number of validation images is known"
         error = self.scatter.error(images=of_images, seeds=seeds or self.seeds)
         return detectable_gain(error, compared=self.compared)
+
+    @property
+    def noise(self) -> float | None:
+        """The standard deviation of one training of a pilot in the unit of the metric; None without a pilot."""
+        return None if self.pilot is None else 100 * self.pilot.noise
+
+    def gain_on_split(self, *, seeds: int | None = None) -> float:
+        """Return the smallest gain, on this validation split, that is called better; a pilot says the noise."""
+        assert self.noise is not None, "there is a pilot"
+        return detectable_gain(self.noise * math.sqrt(2 / (seeds or self.seeds)), compared=self.compared)
 
     @property
     def least_gain(self) -> float:
@@ -79,13 +92,14 @@ def power_of(config: StudyConfig, images: Mapping[str, Any], *, pilot: Path | No
     measured, of_pilot = (None, None) if pilot is None else load_pilot(pilot, config, images)
     seeds, obstacle = _seeds_of(config)
     return Power(
-        images=validation_images_of(config, images),
+        images=validation_images_of(config, images) if config.metric.is_accuracy else None,
         most_images=_most_images(config, images),
         seeds=seeds,
         compared=_compared(config),
         scatter=scatter_of(measured, images=of_pilot),
         pilot=measured,
         pilot_folder=pilot,
+        metric=config.metric,
         obstacle=obstacle,
     )
 
