@@ -40,6 +40,8 @@ class Wanted:
     """(B,)"""
     numbers: Floats | None = None
     """The numbers that their random crops are drawn with, (B, *BOX_NUMBERS); None takes their center squares."""
+    flips: NDArray[np.bool_] | None = None
+    """Which of them are mirrored, (B,); None mirrors no image."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,4 +196,5 @@ def _decode(
 ) -> None:
     for at in positions:
         numbers = None if wanted.numbers is None else wanted.numbers[at : at + 1]
-        images.decode_into(pixels[at], int(wanted.indices[at]), crop=crop, numbers=numbers)
+        flips = wanted.flips is not None and bool(wanted.flips[at])
+        images.decode_into(pixels[at], int(wanted.indices[at]), crop=crop, numbers=numbers, flips=flips)

@@ -235,10 +235,10 @@ def orientation_of(image: Image.Image) -> int:
         return 1
 
 
-def decode_image(source: bytes | str, *, image_size: int | None) -> NDArray[np.uint8]:
-    """Return an image as (H, W, C), its center square resized to `image_size`, with or without it in full.
+def decode_image(source: bytes | str, *, image_size: int | None, flips: bool = False) -> NDArray[np.uint8]:
+    """Return an image as (H, W, C): its center square resized to `image_size`, or all of it where that is None.
 
-    Raises DamagedImages, which does not name the image.
+    With `flips` it is mirrored. Raises DamagedImages, which does not name the image.
     """
     with opened_image(source) as opened:
         image = _plain(upright(opened))
@@ -246,11 +246,15 @@ def decode_image(source: bytes | str, *, image_size: int | None) -> NDArray[np.u
             side = min(image.size)
             left, top = (image.width - side) // 2, (image.height - side) // 2
             image = _resized(image, image_size, box=(left, top, left + side, top + side))
-        return _pixels(image)
+        return _pixels(image, flips=flips)
 
 
 def decode_crop(
-    source: bytes | str, *, image_size: int, box_of: Callable[[int, int], tuple[int, int, int, int]]
+    source: bytes | str,
+    *,
+    image_size: int,
+    box_of: Callable[[int, int], tuple[int, int, int, int]],
+    flips: bool = False,
 ) -> NDArray[np.uint8]:
     """Return a part of an image, resized, as (H, W, C).
 
@@ -262,6 +266,7 @@ def decode_crop(
         source: The bytes, or the path of the file.
         image_size: The side of the result in pixels.
         box_of: Returns the top, left, height and width of the part, given the height and width of the upright image.
+        flips: Whether the part is mirrored.
 
     Raises:
         DamagedImages: It cannot be decoded; the error does not name it.
@@ -288,7 +293,7 @@ def decode_crop(
             min((left + across) * right, image.width),
             min((top + down) * below, image.height),
         )
-        return _pixels(_resized(image, image_size, box=box))
+        return _pixels(_resized(image, image_size, box=box), flips=flips)
 
 
 def _plain(image: Image.Image) -> Image.Image:
@@ -306,6 +311,9 @@ def _resized(image: Image.Image, side: int, *, box: tuple[float, float, float, f
     return image.resize((side, side), Resampling.BILINEAR, box=box)
 
 
-def _pixels(image: Image.Image) -> NDArray[np.uint8]:
-    pixels = np.array(image, dtype=np.uint8)
+def _pixels(image: Image.Image, *, flips: bool) -> NDArray[np.uint8]:
+    """Return an image as (H, W, C), which may not be written to."""
+    from PIL.Image import Transpose
+
+    pixels = np.asarray(image.transpose(Transpose.FLIP_LEFT_RIGHT) if flips else image, dtype=np.uint8)
     return pixels if pixels.ndim == 3 else pixels[:, :, None]

@@ -119,11 +119,15 @@ class BatchLoader:
         self._ahead: DecodeAhead | None = None
         self._crops_files = False
         """Whether random resized crops are taken while files are decoded, and not from tensors."""
+        self._flips_files = False
+        """Whether images are flipped while files are decoded: where no crop of tensors comes first."""
         if isinstance(split.images, np.ndarray):
             self._stored = self._laid_out(torch.from_numpy(split.images))
         else:
             crop = self._augmentation.random_resized_crop
             self._crops_files = crop is not None and split.images.are_larger
+            crops_tensors = self._augmentation.crop_padding > 0 or (crop is not None and not self._crops_files)
+            self._flips_files = self._augmentation.flip and not crops_tensors
             self._ahead = DecodeAhead(
                 split.images,
                 self._wanted,
@@ -159,19 +163,13 @@ class BatchLoader:
         if self._shuffle_seed is None:
             yield from self._in_order()
             return
-        draws = _EpochDraws.of(
-            self._count,
-            seed=self._shuffle_seed,
-            epoch=self._epoch,
-            augmentation=self._augmentation,
-            shape=self._shape,
-        ).to(self._device)
+        draws = self._draws(self._shuffle_seed, self._epoch).to(self._device)
         for batch, stored, places in self._stored_parts(draws.order):
             images = self._cropped(stored, places, draws, batch)
             positions = np.arange(batch.start, batch.stop)
             if self._augmentation.random_resized_crop is not None and not self._crops_files:
                 images = self._random_parts(images, positions, crop=self._augmentation.random_resized_crop)
-            if self._augmentation.flip:
+            if self._augmentation.flip and not self._flips_files:
                 images = self._flipped(images, draws.flip[batch])
             if self._augmentation.randaugment is not None:
                 images = self._randaugmented(images, positions, options=self._augmentation.randaugment)
@@ -202,15 +200,18 @@ class BatchLoader:
         parts = (self._shard.part_of(start, min(start + self.batch_size, count)) for start in starts)
         return [part for part in parts if part.start < part.stop]
 
-    def _stored_parts(self, order: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
-        """Yield for each batch its positions, the images that have it, laid out, and its places in these."""
+    def _draws(self, seed: int, epoch: int) -> _EpochDraws:
+        return _EpochDraws.of(self._count, seed=seed, epoch=epoch, augmentation=self._augmentation, shape=self._shape)
+
+    def _stored_parts(self, order: Tensor) -> Iterator[tuple[slice, Tensor, Tensor | None]]:
+        """Yield the positions of each batch, images laid out, and its places in them; None takes all in order."""
         if self._ahead is None:
             assert self._stored is not None
             for part in self._parts():
                 yield part, self._stored, order[part]
             return
         for part, decoded in zip(self._parts(), self._ahead.batches(self._epoch), strict=True):
-            yield part, self._laid_out(decoded.permute(0, 3, 1, 2)), self._range(len(decoded))
+            yield part, self._laid_out(decoded.permute(0, 3, 1, 2)), None
 
     def _wanted(self, epoch: int) -> Iterator[Wanted]:
         """Yield the images of each batch that is decoded."""
@@ -219,11 +220,12 @@ class BatchLoader:
             for part in self._parts():
                 yield Wanted(np.arange(part.start, part.stop))
             return
-        order = _order(self._count, seed=seed, epoch=epoch).numpy()
+        draws = self._draws(seed, epoch)
+        order, flips = draws.order.numpy(), draws.flip.numpy().astype(np.bool_)
         uniforms = Uniforms(seed=seed, purpose="crop", epoch=epoch, shape=BOX_NUMBERS)
         for part in self._parts():
             numbers = uniforms.at(np.arange(part.start, part.stop)) if self._crops_files else None
-            yield Wanted(order[part], numbers)
+            yield Wanted(order[part], numbers, flips[part] if self._flips_files else None)
 
     def _as_row(self, per_channel: Tensor) -> Tensor:
         _, height, width = self._shape
@@ -262,9 +264,10 @@ class BatchLoader:
     def _range(self, count: int) -> Tensor:
         return torch.arange(count, device=self._device)
 
-    def _cropped(self, stored: Tensor, places: Tensor, draws: _EpochDraws, batch: slice) -> Tensor:
+    def _cropped(self, stored: Tensor, places: Tensor | None, draws: _EpochDraws, batch: slice) -> Tensor:
         if not self._augmentation.crop_padding:
-            return stored.index_select(0, places)
+            return stored if places is None else stored.index_select(0, places)
+        places = self._range(len(stored)) if places is None else places
         channels, height, width = self._shape
         image, padded_row = stored[0].numel(), stored.stride(1 if self._channels_last else 2)
         step = channels if self._channels_last else 1
@@ -346,10 +349,11 @@ class _EpochDraws:
     @classmethod
     def of(cls, count: int, *, seed: int, epoch: int, augmentation: Augmentation, shape: tuple[int, int, int]) -> Self:
         """Draw the numbers of an epoch, also those of augmentations that are off, so that the others do not change."""
+        order = torch.Generator().manual_seed(derive_seed(seed, "order", epoch))
         random = torch.Generator().manual_seed(derive_seed(seed, "augment", epoch))
         offsets = 2 * augmentation.crop_padding + 1
         return cls(
-            order=_order(count, seed=seed, epoch=epoch),
+            order=torch.randperm(count, generator=order),
             top=torch.randint(offsets, (count,), generator=random),
             left=torch.randint(offsets, (count,), generator=random),
             flip=torch.randint(2, (count,), generator=random),
@@ -359,7 +363,3 @@ class _EpochDraws:
 
     def to(self, device: torch.device) -> Self:
         return type(self)(**{name: values.to(device) for name, values in vars(self).items()})
-
-
-def _order(count: int, *, seed: int, epoch: int) -> Tensor:
-    return torch.randperm(count, generator=torch.Generator().manual_seed(derive_seed(seed, "order", epoch)))

@@ -31,12 +31,12 @@ class SentImages:
 
     @classmethod
     def pack(cls, images: ImageSet) -> Self:
-        """Return a set without its test split. Raises DataError where its images do not fit into the memory."""
+        """Return a set without its test split. Raises DataError where its images are not held in memory."""
         train, validation = images.train.images, images.validation.images
         if not (isinstance(train, np.ndarray) and isinstance(validation, np.ndarray)):
             raise DataError(
-                f"data set {images.name}: a machine does not have it, and it is too large to be sent there: "
-                "copy it to the same folder on each machine, or share the folder"
+                f"data set {images.name}: a machine does not have it, and its images are not held in memory, from "
+                "where they would be sent (data: in_memory): copy it to the same folder on each machine, or share that"
             )
         return cls(
             name=images.name,

@@ -63,6 +63,7 @@ class StreamedImages:
         *,
         crop: RandomResizedCrop | None = None,
         numbers: Floats | None = None,
+        flips: bool = False,
     ) -> None:
         """Decode one image into `pixels` (H, W, C): its center square, or a random part of the whole file.
 
@@ -71,21 +72,24 @@ class StreamedImages:
             index: The image.
             crop: The parts that may be drawn.
             numbers: The numbers that the part is drawn with, of shape (1, *BOX_NUMBERS); None takes the center square.
+            flips: Whether the image is mirrored.
 
         Raises:
             DataError: The image cannot be decoded, or its file is another than when it was first read.
 
         """
         source, row = self.sources[index], int(self.indices[index])
+        flips_first = flips and not self.noise.std  # the noise belongs to places of the image
         self._check(index)
         try:
             if crop is None or numbers is None:
-                image = decode_image(source, image_size=self.image_size)
+                image = decode_image(source, image_size=self.image_size, flips=flips_first)
             else:
                 image = decode_crop(
                     source,
                     image_size=self.image_size,
                     box_of=lambda height, width: _box(numbers, crop, height=height, width=width),
+                    flips=flips_first,
                 )
         except DamagedImages as error:
             raise DamagedImages((f"{self.encoded.where(row)}: {error}",)) from error
@@ -99,7 +103,7 @@ class StreamedImages:
         pixels[...] = image
         if self.noise.std:
             noisy = self.noise.added(pixels.transpose(2, 0, 1)[None], self.indices[index : index + 1])
-            pixels[...] = noisy[0].transpose(1, 2, 0)
+            pixels[...] = noisy[0].transpose(1, 2, 0)[:, :: -1 if flips else 1]
 
     def _check(self, index: int) -> None:
         """Raise DataError where a file is gone, or is another than when it was first read."""
@@ -157,10 +161,11 @@ class JoinedImages:
         *,
         crop: RandomResizedCrop | None = None,
         numbers: Floats | None = None,
+        flips: bool = False,
     ) -> None:
         """Decode one image into `pixels` (H, W, C); see `StreamedImages.decode_into`."""
         inside, at = (self.first, index) if index < len(self.first) else (self.second, index - len(self.first))
-        inside.decode_into(pixels, at, crop=crop, numbers=numbers)
+        inside.decode_into(pixels, at, crop=crop, numbers=numbers, flips=flips)
 
 
 def _box(numbers: Floats, crop: RandomResizedCrop, *, height: int, width: int) -> tuple[int, int, int, int]:

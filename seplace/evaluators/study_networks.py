@@ -121,9 +121,10 @@ class StudyNetworks:
         if isinstance(images.train.images, np.ndarray):
             return []
         side, count = images.image_size, len(images.train) + len(images.validation)
-        size = count * images.channels * side**2 / 1e9
+        size = count * images.channels * side**2
+        shown = f"{size / 1e9:,.1f} GB" if size >= 1e8 else f"{size / 1e6:,.1f} MB"
         return [
-            f"images are decoded anew in each epoch, ahead of the training; in memory they would take {size:.3g} GB "
+            f"images are decoded anew in each epoch, ahead of the training; in memory they would take {shown} "
             "(data: in_memory)"
         ]
 

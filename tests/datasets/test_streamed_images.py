@@ -15,6 +15,7 @@ from seplace.datasets.decoding import decode_crop, decode_image
 from seplace.datasets.image_set import ImageSet, load_image_set
 from seplace.datasets.loader import BatchLoader, Shard
 from seplace.datasets.raw_set import ArrayImages, RawSet
+from seplace.datasets.sent import SentImages
 from seplace.datasets.streamed_images import StreamedImages
 from seplace.datasets.uniforms import Uniforms
 from seplace.errors import DamagedImages, DataError, InputError
@@ -148,6 +149,20 @@ def test_training_on_both_splits(tmp_path):
         assert torch.equal(labels, same)
 
 
+@pytest.mark.parametrize("noise", [0.0, 0.1])
+def test_images_are_flipped_as_in_memory_while_they_are_decoded(tmp_path, noise):
+    make_folder(tmp_path)
+    flips = Augmentation(crop_padding=0, flip=True, cutout=0)
+    memory, streamed = (
+        loader(load(tmp_path, in_memory=in_memory, noise=noise), augmentation=flips) for in_memory in (True, False)
+    )
+    assert streamed._flips_files
+    for (one, labels), (other, same) in zip(memory, streamed, strict=True):
+        assert torch.equal(one, other)
+        assert torch.equal(labels, same)
+    streamed.close()
+
+
 def test_a_file_that_vanishes_or_changes_is_named(tmp_path):
     images = load(make_folder(tmp_path), in_memory=False)
     batches = loader(images)
@@ -164,6 +179,11 @@ def test_a_file_that_vanishes_or_changes_is_named(tmp_path):
     with pytest.raises(DataError, match=rf"{changed}: has changed during this run"):
         list(batches)
     changed.write_bytes(content)
+
+
+def test_no_images_are_sent_to_a_machine_without_the_files(tmp_path):
+    with pytest.raises(DataError, match=r"are not held in memory, from where they would be sent \(data: in_memory\)"):
+        SentImages.pack(load(make_folder(tmp_path), in_memory=False))
 
 
 def test_damaged_images_are_found_before_training(tmp_path):
