@@ -76,6 +76,23 @@ class Classifier(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": scheduler}
 
 
+class Scored(Classifier):
+    """Offers the score of each sample: right or not."""
+
+    def on_validation_epoch_start(self):
+        self.sample_scores = []
+
+    on_test_epoch_start = on_validation_epoch_start
+
+    def validation_step(self, batch, batch_idx):
+        super().validation_step(batch, batch_idx)
+        self.sample_scores.append((self(batch[0]).argmax(1) == batch[1]).float())
+
+    def test_step(self, batch, batch_idx):
+        super().test_step(batch, batch_idx)
+        self.sample_scores.append((self(batch[0]).argmax(1) == batch[1]).float())
+
+
 class TwoOptimizers(pl.LightningModule):
     """Manual optimisation: the network and a head of its own have an optimizer each; the error is minimized."""
 

@@ -135,11 +135,12 @@ class OwnTrainings:
             seconds=time.perf_counter() - start,
             weights=file_name,
             weights_sha256=sha256_of(weights),
+            sample_scores=fit.samples,
         )
 
     def test(self, evaluation: Evaluation) -> Tested:
         """Return the metric of a trained network on the test data."""
-        value = test_own(
+        tested = test_own(
             self.trained(evaluation),
             read_beside(self.folder, evaluation),
             training=self.networks.training,
@@ -147,7 +148,7 @@ class OwnTrainings:
             seed=evaluation.seed,
             device=self.networks.device,
         )
-        return Tested(value=value)
+        return Tested(value=tested.value, sample_scores=tested.samples)
 
     def validated(self, evaluation: Evaluation, *, most_images: int) -> tuple[nn.Module, Tensor]:
         """Return a trained network, and the inputs (N, C, H, W) that its module gives it in validation, on the CPU."""

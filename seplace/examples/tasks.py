@@ -51,10 +51,15 @@ class Segmentation(pl.LightningModule):
         self.log("val_miou", scores.mean(), batch_size=len(scores))
         self.sample_scores += scores.tolist()
 
+    def on_test_epoch_start(self) -> None:
+        """Begin the scores of all test images."""
+        self.sample_scores = []
+
     def test_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002 - Lightning's
         """Score test images."""
         scores = self.scores(batch)
         self.log("test_miou", scores.mean(), batch_size=len(scores))
+        self.sample_scores += scores.tolist()
 
     def scores(self, batch: Batch) -> Tensor:
         """Return the mean IoU of each image (N,)."""
@@ -92,10 +97,15 @@ class Presence(pl.LightningModule):
         self.log("val_jaccard", scores.mean(), batch_size=len(scores))
         self.sample_scores += scores.tolist()
 
+    def on_test_epoch_start(self) -> None:
+        """Begin the scores of all test images."""
+        self.sample_scores = []
+
     def test_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002 - Lightning's
         """Score test images."""
         scores = self.scores(batch)
         self.log("test_jaccard", scores.mean(), batch_size=len(scores))
+        self.sample_scores += scores.tolist()
 
     def scores(self, batch: Batch) -> Tensor:
         """Return the Jaccard index of each image (N,)."""

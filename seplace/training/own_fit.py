@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from seplace.errors import InputError, MissingTestSplit, TrainingFailed, UserCodeError
 from seplace.metric import Metric
+from seplace.sample_scores import SampleScores
 from seplace.seeds import derive_seed
 from seplace.study.own_training import OwnTraining
 from seplace.training.allocator import keep_freed_memory
@@ -23,6 +24,7 @@ from seplace.training.fit import AtomicCheckpoints, naming_out_of_memory
 from seplace.training.own_loaders import SeededLoaders
 from seplace.training.own_parts import has_loader, make_callbacks, make_data, make_module, state_beside
 from seplace.training.own_random import own_random_state, seed_all
+from seplace.training.own_samples import read_sample_scores
 from seplace.training.own_watch import OwnPoint, Reached, Watch, epochs_in, read_metric
 from seplace.user_code import user_errors
 
@@ -36,6 +38,18 @@ class OwnFit:
     """The digest of its first batches."""
     beside: Mapping[str, Tensor]
     """The state of the module beside that of its network."""
+    samples: SampleScores | None = None
+    """The score of each validation sample after the last epoch; None where the module does not offer it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnTest:
+    """A trained network on the test data."""
+
+    value: float
+    """The metric, in its unit."""
+    samples: SampleScores | None
+    """The score of each test sample; None where the module does not offer it."""
 
 
 @naming_out_of_memory()
@@ -110,7 +124,12 @@ def fit_own(
         )
     if checkpoint is not None:
         checkpoint.path.unlink(missing_ok=True)
-    return OwnFit(curve=tuple(watch.curve), batches=watch.batches, beside=state_beside(module, network))
+    return OwnFit(
+        curve=tuple(watch.curve),
+        batches=watch.batches,
+        beside=state_beside(module, network),
+        samples=watch.samples,
+    )
 
 
 @naming_out_of_memory()
@@ -122,8 +141,8 @@ def test_own(
     metric: Metric,
     seed: int,
     device: torch.device,
-) -> float:
-    """Return the metric of a trained network on the test data, in its unit; `beside` is the rest of its module's state.
+) -> OwnTest:
+    """Return the metric of a trained network on the test data; `beside` is the rest of its module's state.
 
     Raises MissingTestSplit where the data have no test loader.
     """
@@ -138,9 +157,10 @@ def test_own(
             trainer = make_trainer(training, device=device, callbacks=make_callbacks(training))
             trainer.test(module, datamodule=data, verbose=False)
             value = read_metric(trainer, metric.test_name, module, when="in its test")
-    if not math.isfinite(value):
-        raise TrainingFailed("diverged", f"{metric.test_name} is {value}")
-    return metric.value_of(value)
+            if not math.isfinite(value):
+                raise TrainingFailed("diverged", f"{metric.test_name} is {value}")
+            samples = read_sample_scores(trainer, module, metric=metric, name=metric.test_name, reported=value)
+    return OwnTest(value=metric.value_of(value), samples=samples)
 
 
 @naming_out_of_memory()

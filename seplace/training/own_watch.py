@@ -14,11 +14,13 @@ from torch import Tensor
 
 from seplace.errors import TrainingFailed, UserCodeError, did_you_mean
 from seplace.metric import Metric
+from seplace.sample_scores import SampleScores
 from seplace.training.batch_digest import BatchDigest
 from seplace.training.checkpoints import Checkpoint, CorruptCheckpoint, read_checkpoint
 from seplace.training.door import lightning
 from seplace.training.own_loaders import SeededLoaders, generator_states, seed_epoch
 from seplace.training.own_parts import refuse_callback
+from seplace.training.own_samples import read_sample_scores
 
 _DIGESTED = 3
 """The first batches of a training whose content is compared with that of the plain backbone on the same seed."""
@@ -69,6 +71,8 @@ class Watch(lightning.Callback):
         self.curve: list[OwnPoint] = []
         self.batches: str | None = None
         """The digest of the first batches; None before the end of the first epoch."""
+        self.samples: SampleScores | None = None
+        """The score of each sample in the latest validation, where the module offers it."""
         self._digest = BatchDigest()
         self._latest: float | None = None
         self._loss: Tensor | None = None
@@ -132,10 +136,12 @@ class Watch(lightning.Callback):
         """Read the metric. Raises UserCodeError where it was not logged, and TrainingFailed where it is not finite."""
         if trainer.sanity_checking:
             return
-        self._latest = read_metric(trainer, self.metric.name, pl_module, when="in validation")
+        name = self.metric.name
+        self._latest = reported = read_metric(trainer, name, pl_module, when="in validation")
         if not math.isfinite(self._latest):
             epoch = trainer.current_epoch + 1
-            raise TrainingFailed("diverged", f"{self.metric.name} became {self._latest} in epoch {epoch}")
+            raise TrainingFailed("diverged", f"{name} became {self._latest} in epoch {epoch}")
+        self.samples = read_sample_scores(trainer, pl_module, metric=self.metric, name=name, reported=reported)
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002 - Lightning's
         """Add a point to the curve. Raises TrainingFailed where the training loss is not finite."""

@@ -10,7 +10,9 @@ from seplace.errors import InputError, MissingWeights, StudyChanged
 from seplace.evaluators.lightning import make
 from seplace.evaluators.study_gates import gates_of_study
 from seplace.placement import Placement
+from seplace.results.both_splits import BothSplits
 from seplace.results.evaluation import Job
+from seplace.results.ledger import Ledger
 from seplace.search.plan import make_plan
 from seplace.search.run_study import run_study
 from seplace.study.config import load_study
@@ -85,6 +87,28 @@ def test_a_training_at_a_rung_goes_on_and_its_weights_are_kept_beside_those_of_t
     (there.folder / "weights" / f"{row.weights}.beside").unlink()
     with pytest.raises(MissingWeights, match="beside the network"):
         there.test(row)
+
+
+def test_scores_of_single_samples_are_kept_of_both_splits(folder):
+    there = evaluator(folder, STUDY.replace("Classifier", "Scored"))
+    early = there.evaluate(Job(placement=ECA, seed=0, epochs=1), on_epoch=lambda _: None)
+    assert early.sample_scores is None, "a training that stopped at a rung keeps none"
+    row = there.evaluate(Job(placement=ECA, seed=0, epochs=2), on_epoch=lambda _: None)
+    assert row.sample_scores is not None
+    assert (row.sample_scores.count, row.sample_scores.mean) == (30, pytest.approx(row.value))
+    tested = there.test(row)
+    assert tested.sample_scores is not None
+    assert (tested.sample_scores.count, tested.sample_scores.mean) == (24, pytest.approx(tested.value))
+    with Ledger(folder / "ledger.sqlite") as ledger:
+        ledger.add(row)
+        ledger.add_test(row.key, value=tested.value, cross_entropy=None, samples=tested.samples)
+        assert ledger.evaluations() == [row]
+        assert ledger.test_images() == {row.key: tested.sample_scores}
+    metric = there.config.metric
+    tests = {row.key: (tested.value, None)}
+    figure = BothSplits([row], metric=metric, tests=tests, images={row.key: tested.sample_scores}).of_weights(row)
+    share = tested.value / 100
+    assert figure.error == pytest.approx(100 * (share * (1 - share) / 23) ** 0.5)
 
 
 def test_costs_are_those_of_the_network_or_of_the_module(folder):
