@@ -20,7 +20,7 @@ def flat() -> torch.Tensor:
 
 def test_mixup_weighs_images_and_labels_alike():
     shares = []
-    for number in range(300):
+    for number in range(120):
         images, labels = mixer(Mixing(alpha=0.4)).mixed(flat(), LABELS, epoch=1, number=number)
         assert (images == images[:, :1, :1, :1]).all()
         assert torch.allclose(labels.sum(dim=1), torch.ones(COUNT))
@@ -28,14 +28,14 @@ def test_mixup_weighs_images_and_labels_alike():
         mixed = labels[0, 0] < 1  # the first image is the only one of its class
         shares.append(float(labels[0, 0]) if mixed else np.nan)
     # Of Beta(α, α) the mean is 1/2 and the variance 1 / (4 (2 α + 1)); one in six is paired with itself.
-    assert np.isnan(shares).mean() == pytest.approx(1 / 6, abs=0.07)
-    assert np.nanmean(shares) == pytest.approx(0.5, abs=0.09)
-    assert np.nanvar(shares) == pytest.approx(1 / (4 * 1.8), rel=0.15)
+    assert np.isnan(shares).mean() == pytest.approx(1 / 6, abs=0.1)
+    assert np.nanmean(shares) == pytest.approx(0.5, abs=0.12)
+    assert np.nanvar(shares) == pytest.approx(1 / (4 * 1.8), rel=0.25)
 
 
 def test_cutmix_counts_the_pixels_of_each_label():
     areas = []
-    for number in range(300):
+    for number in range(120):
         images, labels = mixer(cutmix=Mixing(alpha=1.0)).mixed(flat(), LABELS, epoch=0, number=number)
         torch.testing.assert_close(labels @ torch.arange(10.0), images.mean(dim=(1, 2, 3)))
         cut = (images != flat()).any(dim=1)
@@ -63,7 +63,7 @@ def test_a_box_is_the_root_of_its_share_wide_and_clipped():
 def test_probabilities_are_shares_of_the_batches():
     both = mixer(Mixing(alpha=1.0, probability=0.3), Mixing(alpha=1.0, probability=0.5))
     found = {"mixed": 0, "cut": 0, "left alone": 0}
-    for number in range(1000):
+    for number in range(400):
         images, labels = both.mixed(flat(), LABELS, epoch=0, number=number)
         assert labels.dtype == torch.float32
         if torch.equal(images, flat()):  # or nothing was cut out, or a batch was mixed with itself
@@ -71,8 +71,8 @@ def test_probabilities_are_shares_of_the_batches():
             assert torch.equal(labels, torch.nn.functional.one_hot(LABELS, CLASSES).float())
         else:
             found["mixed" if (images == images[:, :, :1, :1]).all() else "cut"] += 1
-    assert found["mixed"] == pytest.approx(300, abs=60)
-    assert found["cut"] == pytest.approx(500, abs=75)
+    assert found["mixed"] == pytest.approx(120, abs=36)
+    assert found["cut"] == pytest.approx(200, abs=45)
 
 
 def test_a_batch_is_mixed_by_seed_epoch_and_number():
