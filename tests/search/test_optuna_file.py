@@ -3,12 +3,14 @@
 import sqlite3
 import time
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 
 import optuna
 import pytest
 
 from seplace.effects.model import Observation
+from seplace.metric import Metric
 from seplace.search import optuna_rows
 from seplace.search.optuna_file import OptunaFile
 from seplace.search.proposals import Proposals
@@ -41,6 +43,22 @@ def trials_in(path) -> list[tuple[object, ...]]:
     study = optuna.load_study(study_name=None, storage=f"sqlite:///{path}", sampler=optuna.samplers.RandomSampler())
     assert study.metric_names == ["accuracy", "flops"]
     return [tuple(getattr(trial, name) for name in SHOWN) for trial in study.get_trials()]
+
+
+def test_the_file_has_values_of_a_metric_that_is_minimized_and_the_sampler_its_scores(tmp_path) -> None:
+    metric = Metric(name="val_error", goal="minimize", unit="mm", label="error", test_name="test_error")
+    proposals = Proposals(replace(task_of(), metric=metric), sampler="random", name="told", workers=1)
+    plain = next(iter(proposals.task.space))
+    training = Observation(placement=plain, seed=0, score=-2.5)
+    proposals.add_known(training, cost=5, constraints={"training failed": -1.0}, label="plain")
+    assert proposals.history.observations[0].score < 0
+    OptunaFile(tmp_path / "optuna.db").update(proposals)
+    study = optuna.load_study(study_name=None, storage=f"sqlite:///{tmp_path / 'optuna.db'}")
+    assert [each.name for each in study.directions] == ["MINIMIZE", "MINIMIZE"]
+    assert study.metric_names == ["error", "flops"]
+    assert (study.trials[0].values, study.trials[0].user_attrs["error"]) == ([2.5, 5.0], 2.5)
+    OptunaFile(tmp_path / "optuna.db").update(proposals)
+    assert len(study.trials) == 1  # nothing is written twice
 
 
 @pytest.mark.parametrize("sampler", ["random", "nsga2"])
