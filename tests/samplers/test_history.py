@@ -159,9 +159,9 @@ def test_learns_from_single_trainings_where_trials_have_them(monkeypatch):
     """A trial's value may be a mean over seeds; its attributes hold the seed and accuracy of its own training."""
     seen = []
 
-    def noted(design, observations, *, draws, random):
+    def noted(design, observations, *, draws, random, metric):
         seen.append([(str(each.placement), each.seed, each.score) for each in observations])
-        return Posterior(design, observations, draws=draws, random=random)
+        return Posterior(design, observations, draws=draws, random=random, metric=metric)
 
     monkeypatch.setattr(effects_module, "Posterior", noted)
     task = task_of()
@@ -176,9 +176,9 @@ def test_learns_from_single_trainings_where_trials_have_them(monkeypatch):
 def test_proposes_by_denoised_accuracies(monkeypatch):
     seen = []
 
-    def noted(design, observations, *, draws, random):
+    def noted(design, observations, *, draws, random, metric):
         seen.append(observations)
-        return Posterior(design, observations, draws=draws, random=random)
+        return Posterior(design, observations, draws=draws, random=random, metric=metric)
 
     monkeypatch.setattr(effects_module, "Posterior", noted)
     task = task_of()
