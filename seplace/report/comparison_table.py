@@ -33,7 +33,7 @@ def comparison_table(comparison: Comparison) -> FittedTable:
         cells = [row["placement"], f"({row['mark']})"]
         for name, (_, side) in sides.items():
             is_plain = row["placement"] == str(side.plain)
-            cells.append("" if is_plain else f"{Interval.of_row(row, f'gain_{name}'):{side.format}}")
+            cells.append("" if is_plain else side.number(Interval.of_row(row, f"gain_{name}")))
             cells.append(str(row[f"n_{name}"] or "–"))
         cells += [quantity(extra[at], signed=True) for _, extra in costs]
         rows.append(Row(cells=cells, is_bold=row["placement"] in winners))

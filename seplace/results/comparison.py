@@ -57,11 +57,6 @@ class Side:
         """The unit of a gain and its metric, such as `points of mIoU`."""
         return " of ".join(filter(None, [self.metric.gain_unit, self.metric.label]))
 
-    @cached_property
-    def format(self) -> str:
-        """The format of a gain."""
-        return self.metric.spec(self.gain(self.winner).value, signed=True)
-
     @property
     def plain(self) -> Placement:
         """The plain backbone."""
@@ -97,9 +92,13 @@ class Side:
         costs, plain = (self.cost_table.costs_of(each) for each in (placement, self.plain))
         return costs[self.cost] - plain[self.cost] if self.cost in costs else math.nan
 
+    def number(self, gain: Interval) -> str:
+        """Return a gain with its interval, without a unit."""
+        return self.metric.interval(gain, signed=True)
+
     def said(self, gain: Interval) -> str:
         """Return a gain with its unit."""
-        return f"{gain:{self.format}} {self.unit}"
+        return f"{self.number(gain)} {self.unit}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,7 +214,7 @@ class Comparison:
 def _carried(source: Side, target: Side) -> str:
     """Say what the winner of one study gains in the other, beside the winner of that."""
     winner, own = source.winner, target.winner
-    of_own = f"{own}, gains {target.gain(own):{target.format}}"
+    of_own = f"{own}, gains {target.number(target.gain(own))}"
     if winner == source.plain:
         unit = target.unit
         return f"The winner of {source.name} is the plain backbone; in {target.name} its own winner, {of_own} {unit}."
@@ -231,7 +230,7 @@ def _carried(source: Side, target: Side) -> str:
         verdict = "the two cannot be told apart there"
     else:
         verdict = f"the {'latter' if lead.value > 0 else 'former'} is better there"
-    return f"{gained}, where its own winner, {of_own}: {verdict} (difference {lead:{target.format}})."
+    return f"{gained}, where its own winner, {of_own}: {verdict} (difference {target.number(lead)})."
 
 
 def _space_problem(one: Side, other: Side) -> str:
