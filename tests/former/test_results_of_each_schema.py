@@ -1,8 +1,8 @@
 """Results of each ledger schema, from the version that wrote it: read, upgraded with a back-up, gone on with.
 
 The folders in `results_of_each_schema` are those of a tiny study each, which the version of its name ran: 0.1.0 wrote
-schema 1 (no rungs, no check sums), 0.11.0 schema 2 (other words), 0.12.0 schema 3, 0.13.0 schema 4. Weights, figures
-and the tables that are not compared are left out.
+schema 1 (no rungs, no check sums), 0.11.0 schema 2 (other words), 0.12.0 schema 3, 0.13.0 schema 4 (no metric but
+accuracy), 0.16.0 schema 5. Weights, figures and the tables that are not compared are left out.
 """
 
 import csv
@@ -19,7 +19,7 @@ from seplace.results.ledger import Ledger
 from seplace.results.ledger_schema import SCHEMA_VERSION
 
 FORMER = Path(__file__).parent / "results_of_each_schema"
-SCHEMAS = {"0.1.0": 1, "0.11.0": 2, "0.12.0": 3, "0.13.0": 4}
+SCHEMAS = {"0.1.0": 1, "0.11.0": 2, "0.12.0": 3, "0.13.0": 4, "0.16.0": 5}
 """The schema that each of these versions wrote."""
 
 
