@@ -204,7 +204,7 @@ def _about(estimates: Estimates) -> str:
     if estimates.images is None:
         unknown = "which images each training got right is not known"
         if not metric.is_accuracy:
-            unknown = f"the values of single {metric.samples} are not known"
+            unknown = f"the values of single {metric.samples} are not known, since the training offers no sample_scores"
         return f"All figures are about this validation split alone: {unknown}.{sign}"
     known = f"the {estimates.images.images:,} validation {metric.samples} are a sample of them"
     return f"All figures are about new {metric.samples}; {known}.{sign}"

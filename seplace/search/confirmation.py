@@ -31,6 +31,9 @@ _DECIDED = 0.1
 _NEGLIGIBLE = 0.05
 """The standard deviation in points, so far as seeds can lower it, that needs no more trainings, even in a tie."""
 
+_NEGLIGIBLE_SHARE = 0.03
+"""The same for a metric of the user's own, as a share of the standard deviation of the estimates over placements."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Question:
@@ -106,6 +109,7 @@ def _questions(
     }
     doubts |= dict.fromkeys(urgent, 1.0)
     noise = estimates.posterior.noise_sd**2
+    negligible = _NEGLIGIBLE if estimates.metric.is_accuracy else _NEGLIGIBLE_SHARE * float(np.std(estimates.means))
     # What all placements share, such as the effects of seeds, decides nothing.
     relative = estimates.scores - estimates.scores.mean(axis=1, keepdims=True)
     questions = []
@@ -117,7 +121,7 @@ def _questions(
             variance = float(np.var(relative[:, at])) * (1 - _share_of_images(estimates, placement, baselines))
         learned = np.sqrt(variance / (variance + noise))
         is_urgent = placement in urgent
-        if is_urgent or (doubt >= _DECIDED and (at is None or variance > _NEGLIGIBLE**2)):
+        if is_urgent or (doubt >= _DECIDED and (at is None or variance > negligible**2)):
             questions.append(_Question(placement=placement, is_urgent=is_urgent, worth=float(doubt * learned)))
     return sorted(questions, key=lambda each: (not each.is_urgent, -each.worth, str(each.placement)))
 

@@ -43,6 +43,8 @@ def problem_of(name: str, *, number: int) -> SearchProblem:
     else:
         raise UnknownName("landscape or results folder of a tabular benchmark", stem, LANDSCAPES)
     images = _images(name, given)
+    if images is not None and not problem.metric.is_accuracy:
+        raise InputError(f"{name!r}: images are classified right or not, and the metric is {problem.metric.label}")
     return problem if images is None else with_images(problem, images=images, seed=number)
 
 
