@@ -74,7 +74,7 @@ def status(results: ResultsArgument) -> None:
 
 
 def front(results: ResultsArgument, output: FrontFormatOption = FrontFormat.table, as_json: JsonOption = False) -> None:
-    """Print the front of accuracy against cost, and the baselines beside it."""
+    """Print the front of the metric against cost, and the baselines beside it."""
     from seplace.api import Results
 
     output = format_of(output, as_json=as_json)

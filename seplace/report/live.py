@@ -17,9 +17,11 @@ from seplace.files.plain_text import printable
 from seplace.report.fitted import folded
 from seplace.report.numbers import duration
 from seplace.report.pace import Clock, count, left_text
+from seplace.report.progress_text import hypervolume_text
 from seplace.results.verdict import counted
 
 if TYPE_CHECKING:
+    from seplace.metric import Metric
     from seplace.results.evaluation import Evaluation
     from seplace.search.progress import Progress
 
@@ -29,6 +31,8 @@ _WIDEST = 100
 _LABEL = 9
 _BARS = "▁▂▃▄▅▆▇█"
 _MOST_BARS = 12
+_VALUE = 8
+"""The columns of a value; where its unit does not fit it is left out."""
 _RIGHT = 26
 """The columns to the right of a placement, but for those of its loss."""
 _LOSS = 19
@@ -105,7 +109,7 @@ class LiveView:
         for at in range(rows):
             label = "last" if at == 0 else ""
             yield (
-                _training(label, self._last[at], width, self._room_of_loss)
+                _training(label, self._last[at], progress.metric, width, self._room_of_loss)
                 if at < len(self._last)
                 else Text(label, style="dim")
             )
@@ -127,7 +131,7 @@ class LiveView:
             seeds = f"{'mean of ' * (standing.best_seeds > 1)}{counted(standing.best_seeds, 'seed')}"
             best = f"{progress.metric.text(standing.best_value)}  {standing.best} ({seeds})"
             size = counted(standing.front_size, "placement")
-            front = f"{size}, hypervolume {standing.hypervolume:.4f} (observed; the end has estimates)"
+            front = f"{size}, {hypervolume_text(progress.metric, standing)} (observed; the end has estimates)"
         busy = min(progress.running, progress.workers)
         waiting = progress.running - busy
         trained = f"{progress.trained:,}{f', {progress.failed} failed' if progress.failed else ''}"
@@ -148,8 +152,8 @@ def _room(width: int, room_of_loss: int) -> int:
     return max(width - _LABEL - _RIGHT - room_of_loss, 10)
 
 
-def _training(label: str, evaluation: Evaluation, width: int, room_of_loss: int) -> Text:
-    """Return the line of a training: placement, seed, accuracy, how the training loss fell, and its time.
+def _training(label: str, evaluation: Evaluation, metric: Metric, width: int, room_of_loss: int) -> Text:
+    """Return the line of a training: placement, seed, the metric, how the training loss fell, and its time.
 
     The loss is left out where long names take its room.
     """
@@ -158,7 +162,10 @@ def _training(label: str, evaluation: Evaluation, width: int, room_of_loss: int)
     if evaluation.state == "failed":
         figures = f"failed: {evaluation.reason}"
     else:
-        figures = f"{evaluation.value or 0:6.2f} %  {_loss(evaluation) if room_of_loss == _LOSS else ''}"
+        value = 0.0 if evaluation.value is None else evaluation.value
+        shown = metric.text(value)
+        shown = shown if len(shown) <= _VALUE else metric.number(value)
+        figures = f"{shown:>{_VALUE}}  {_loss(evaluation) if room_of_loss == _LOSS else ''}"
     return Text.assemble(
         (f"{label:<{_LABEL}}", "dim"),
         f"{name:<{room}}",

@@ -17,7 +17,15 @@ def standing(progress: Progress) -> str:
     if front is None:
         return f"{progress.trained:,} known"
     failed = f", {progress.failed} failed" if progress.failed else ""
-    return f"front {front.front_size}, hypervolume {front.hypervolume:.4f}{_best(progress.metric, front)}{failed}"
+    return (
+        f"front {front.front_size}, {hypervolume_text(progress.metric, front)}{_best(progress.metric, front)}{failed}"
+    )
+
+
+def hypervolume_text(metric: Metric, front: Standing) -> str:
+    """Return the hypervolume of a front: a share of the box, or the metric that it has on average."""
+    is_share = metric.best_score is not None and metric.worst_score is not None
+    return f"hypervolume {f'{front.hypervolume:.4f}' if is_share else metric.text(front.hypervolume)}"
 
 
 def _best(metric: Metric, front: Standing) -> str:
