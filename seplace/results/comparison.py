@@ -77,16 +77,6 @@ class Side:
         gains[:, [placements.index(each) for each in known]] = scores[:, :-1] - scores[:, -1:]
         return gains
 
-    def gain(self, placement: Placement) -> Interval:
-        """Return the estimate of a gain over the plain backbone."""
-        gains = self.gains([placement])[:, 0]
-        return UNKNOWN if np.isnan(gains).any() else Interval.of_draws(gains)
-
-    def difference(self, one: Placement, other: Placement) -> Interval:
-        """Return the estimate of one placement minus another."""
-        gains = self.gains([one, other])
-        return Interval.of_draws(gains[:, 0] - gains[:, 1])
-
     def extra_cost(self, placement: Placement) -> float:
         """Return what a placement costs over the plain backbone; NaN for a cost that is measured, not counted."""
         costs, plain = (self.cost_table.costs_of(each) for each in (placement, self.plain))
@@ -128,19 +118,27 @@ class Comparison:
         """
         import pandas as pd
 
-        marks = self._marks()
         rows: list[dict[str, Any]] = [
-            {"placement": str(placement), "mark": ", ".join(named)} for placement, named in marks.items()
+            {"placement": str(placement), "mark": ", ".join(named)} for placement, named in self._marks.items()
         ]
         for side, name in ((self.one, "one"), (self.other, "other")):
-            draws = side.gains(list(marks))
-            for at, (row, placement) in enumerate(zip(rows, marks, strict=True)):
-                gain = UNKNOWN if np.isnan(draws[:, at]).any() else Interval.of_draws(draws[:, at])
-                row |= gain.columns(f"gain_{name}")
+            for row, placement in zip(rows, self._marks, strict=True):
+                row |= self.gain(placement, side).columns(f"gain_{name}")
                 row |= {f"n_{name}": side.estimates.seeds.get(placement, 0)}
                 row |= {f"extra_{name}": side.extra_cost(placement)}
         return pd.DataFrame(rows).sort_values(["extra_one", "gain_one"], kind="stable", ignore_index=True)
 
+    def gain(self, placement: Placement, side: Side) -> Interval:
+        """Return the estimate of a listed placement's gain over the plain backbone in one of the studies."""
+        gains = self._draws[side is self.other][:, self._position[placement]]
+        return UNKNOWN if np.isnan(gains).any() else Interval.of_draws(gains)
+
+    def difference(self, one: Placement, other: Placement, side: Side) -> Interval:
+        """Return the estimate of one listed placement minus another in one of the studies."""
+        draws, position = self._draws[side is self.other], self._position
+        return Interval.of_draws(draws[:, position[one]] - draws[:, position[other]])
+
+    @cached_property
     def _marks(self) -> dict[Placement, list[str]]:
         """Return the placements of the table, each with why it is there; A is the first study, and B the other."""
         sides = {"A": self.one, "B": self.other}
@@ -156,6 +154,15 @@ class Comparison:
             if any(placement in side.estimates.position for side in sides.values()):
                 marks[placement].append(name)
         return marks
+
+    @cached_property
+    def _position(self) -> dict[Placement, int]:
+        return {placement: at for at, placement in enumerate(self._marks)}
+
+    @cached_property
+    def _draws(self) -> list[Floats]:
+        """The draws of the gains of all listed placements in both studies, so that every number is of the same."""
+        return [side.gains(list(self._marks)) for side in (self.one, self.other)]
 
     @cached_property
     def candidates(self) -> list[Placement]:
@@ -196,9 +203,32 @@ class Comparison:
         if one.winner == other.winner:
             if one.winner == one.plain:
                 return ["In neither study is any placement estimated above the plain backbone."]
-            gains = " and ".join(f"{side.said(side.gain(side.winner))} in {side.name}" for side in (one, other))
+            gains = " and ".join(f"{side.said(self.gain(side.winner, side))} in {side.name}" for side in (one, other))
             return [f"Both studies have the same winner, {one.winner}: it gains {gains}."]
-        return [_carried(one, other), _carried(other, one)]
+        return [self._carried(one, other), self._carried(other, one)]
+
+    def _carried(self, source: Side, target: Side) -> str:
+        """Say what the winner of one study gains in the other, beside the winner of that."""
+        winner, own = source.winner, target.winner
+        of_own = f"{own}, gains {target.number(self.gain(own, target))}"
+        if winner == source.plain:
+            unit = target.unit
+            return (
+                f"The winner of {source.name} is the plain backbone; in {target.name} its own winner, {of_own} {unit}."
+            )
+        there = " (not trained there)" if winner not in target.estimates.position else ""
+        gained = (
+            f"The winner of {source.name}, {winner} ({source.said(self.gain(winner, source))}), gains "
+            f"{target.said(self.gain(winner, target))} in {target.name}{there}"
+        )
+        if own == target.plain:
+            return f"{gained}, where the plain backbone wins: nothing is estimated above it."
+        lead = self.difference(own, winner, target)
+        if 0 in lead:
+            verdict = "the two cannot be told apart there"
+        else:
+            verdict = f"{own if lead.value > 0 else winner} is better there"
+        return f"{gained}, where its own winner, {of_own}: {verdict} (difference {target.number(lead)})."
 
     def _ranks(self) -> str:
         said = "they rank placements alike" if self.tau.lower > 0 else "whether they rank placements alike is not shown"
@@ -209,28 +239,6 @@ class Comparison:
             f"Kendall's tau between the estimates of both studies: {self.tau:+.2f} over {whole} "
             f"{len(self.candidates):,} candidates, {self.in_both:,} of them trained in both: {said}."
         )
-
-
-def _carried(source: Side, target: Side) -> str:
-    """Say what the winner of one study gains in the other, beside the winner of that."""
-    winner, own = source.winner, target.winner
-    of_own = f"{own}, gains {target.number(target.gain(own))}"
-    if winner == source.plain:
-        unit = target.unit
-        return f"The winner of {source.name} is the plain backbone; in {target.name} its own winner, {of_own} {unit}."
-    there = " (not trained there)" if winner not in target.estimates.position else ""
-    gained = (
-        f"The winner of {source.name}, {winner} ({source.said(source.gain(winner))}), gains "
-        f"{target.said(target.gain(winner))} in {target.name}{there}"
-    )
-    if own == target.plain:
-        return f"{gained}, where the plain backbone wins: nothing is estimated above it."
-    lead = target.difference(own, winner)
-    if 0 in lead:
-        verdict = "the two cannot be told apart there"
-    else:
-        verdict = f"the {'latter' if lead.value > 0 else 'former'} is better there"
-    return f"{gained}, where its own winner, {of_own}: {verdict} (difference {target.number(lead)})."
 
 
 def _space_problem(one: Side, other: Side) -> str:

@@ -61,7 +61,7 @@ def plot_comparison(comparison: Comparison, *, width: str | float | None = None,
     )
     keys.append(key(style, "plain backbone, or another baseline", marker="s", size=5.0, hollow=True))
     for placement, of, color in _winners(comparison):
-        across, up = (side.gain(placement) for side in (one, other))
+        across, up = (comparison.gain(placement, side) for side in (one, other))
         axes.errorbar(
             across.value,
             up.value,
