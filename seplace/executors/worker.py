@@ -1,27 +1,17 @@
-"""A worker process: its start, and the loop that runs in it.
-
-It is a new Python process, since CUDA does not survive a fork. It does not run the user's main module again, so that
-scripts without a main guard and notebooks work.
-"""
+"""A worker process: its start, and the loop that runs in it."""
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
-import threading
-import time
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from multiprocessing.spawn import get_executable
 
+from seplace.child_process import end_with, start_process
 from seplace.datasets.decoding import limit_threads
-from seplace.errors import DeviceFailed, DeviceUnavailable, SeplaceError, TrainingFailed
+from seplace.errors import DeviceFailed, SeplaceError, TrainingFailed
 from seplace.executors.executor import Evaluates, Maker, evaluate_job, share_device
 from seplace.machine import usable_cores
 from seplace.placement import Placement
@@ -33,17 +23,6 @@ READY, DONE = "ready", "done"
 
 BEGUN = 0
 """The number of epochs that a worker sends when it begins a job."""
-
-_FOLLOW_SECONDS = 0.5
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-"""The variables that libraries read their number of threads from when they are imported."""
-# Ctrl-C reaches the whole process group: the parent handles it and ends its workers itself.
-_PROGRAM = (
-    "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); "
-    "from multiprocessing.connection import Connection; connection = Connection(int(sys.argv[1])); "
-    "sys.path[:], sys.argv[:] = connection.recv(); "
-    "from seplace.executors.worker import work; work(connection)"
-)
 
 
 @dataclass(frozen=True)
@@ -68,34 +47,15 @@ def begin(
     any other as the text of its traceback, and ends the worker. So does a failure of its GPU, without a message. Raises
     DeviceUnavailable if the process cannot be started.
     """
-    ours, theirs = Pipe()
-    warned = [f"-W{option}" for option in sys.warnoptions]
-    command = [get_executable(), "-P", *warned, "-c", _PROGRAM, str(theirs.fileno())]
-    try:
-        process = subprocess.Popen(
-            command,
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            env=os.environ | dict.fromkeys(_THREADS, str(threads)),  # also of what no setting of torch reaches
-        )
-    except OSError as error:
-        ours.close()
-        raise DeviceUnavailable(f"a worker process cannot be started ({error.strerror})") from error
-    finally:
-        theirs.close()
-    with suppress(OSError):  # a process that dies at once is noticed during the wait
-        ours.send((sys.path, sys.argv))
-        ours.send((os.getpid(), maker, number, sharing, workers))
-    return process, ours
+    return start_process("seplace.executors.worker", "work", (maker, number, sharing, workers), threads=threads)
 
 
 def work(connection: Connection) -> None:
     """Evaluate jobs until the parent closes the connection."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         parent, maker, number, sharing, workers = connection.recv()
+        end_with(parent)
         limit_threads(usable_cores() // workers)
-        threading.Thread(target=_follow, args=(parent,), daemon=True).start()
         evaluator = _made(maker, number, sharing)
         while True:
             job = connection.recv()
@@ -148,10 +108,3 @@ def _step(evaluator: Evaluates, job: Stepping, connection: Connection) -> None:
     if hasattr(evaluator, "train_in_windows"):
         evaluator.train_in_windows(job.placement, next_window=next_window, on_window=connection.send)
     connection.send(DONE)
-
-
-def _follow(parent: int) -> None:
-    """End this process when its parent ends."""
-    while os.getppid() == parent:
-        time.sleep(_FOLLOW_SECONDS)
-    os._exit(1)
