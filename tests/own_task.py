@@ -1,5 +1,7 @@
 """Trainings of a user's own for tests, in the style of Lightning's examples: tiny networks on random images."""
 
+import os
+
 import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
@@ -91,6 +93,18 @@ class Scored(Classifier):
     def test_step(self, batch, batch_idx):
         super().test_step(batch, batch_idx)
         self.sample_scores.append((self(batch[0]).argmax(1) == batch[1]).float())
+
+
+class FailsOnSecondDevice(Classifier):
+    def __init__(self, network: nn.Module, how: str):
+        super().__init__(network)
+        self.how = how
+
+    def on_train_epoch_end(self):
+        if self.global_rank == 1:
+            if self.how == "exit":
+                os._exit(7)
+            raise ValueError("only here")
 
 
 class TwoOptimizers(pl.LightningModule):

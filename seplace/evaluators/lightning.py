@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from seplace.costs.table import CostTable
 from seplace.errors import TrainingFailed, UserCodeError
 from seplace.evaluators.own_networks import OwnNetworks
+from seplace.evaluators.own_ranks import fit_on_devices
 from seplace.evaluators.own_timing import estimate_own_training
 from seplace.evaluators.stand_alone import checkpoint_path
 from seplace.evaluators.study_costs import count_costs, time_placements
@@ -25,13 +26,13 @@ from seplace.results.evaluation import Evaluation, Job, Tested
 from seplace.study.config import StudyConfig
 from seplace.training.checkpoints import Checkpoint
 from seplace.training.devices import device_name, release_memory, resolve_device, share_memory, use_device
-from seplace.training.own_fit import fit_own, test_own, validation_inputs
+from seplace.training.own_fit import OwnFit, fit_own, test_own, validation_inputs
 
 
 def make(config: StudyConfig, folder: Path, *, worker: int) -> OwnTrainings:
     """Return the evaluator of a worker on its device; sets torch's threads and its GPU for this whole process."""
     torch.set_num_threads(config.run.threads)
-    device = resolve_device(config.run.accelerator, worker)
+    device = resolve_device(config.run.accelerator, worker, devices=config.devices)
     use_device(torch.device(device))
     return OwnTrainings(config, folder, device=device)
 
@@ -97,17 +98,7 @@ class OwnTrainings:
             versions=versions(),
         )
         try:
-            network = self.networks.build(job.placement, seed=job.seed)
-            fit = fit_own(
-                network,
-                training=self.networks.training,
-                metric=self.config.metric,
-                seed=job.seed,
-                device=self.networks.device,
-                checkpoint=checkpoint,
-                on_epoch=on_epoch,
-                until=job.epochs,
-            )
+            network, fit = self._fit(job, checkpoint=checkpoint, on_epoch=on_epoch)
         except (TrainingFailed, UserCodeError) as error:
             reason = error.reason if isinstance(error, TrainingFailed) else "error"
             if reason != "oom":  # it is a result: nobody goes on from there
@@ -137,6 +128,22 @@ class OwnTrainings:
             weights_sha256=sha256_of(weights),
             sample_scores=fit.samples,
         )
+
+    def _fit(self, job: Job, *, checkpoint: Checkpoint, on_epoch: Callable[[int], None]) -> tuple[nn.Module, OwnFit]:
+        if self.config.devices > 1:
+            return fit_on_devices(self.networks, job, checkpoint=checkpoint, on_epoch=on_epoch)
+        network = self.networks.build(job.placement, seed=job.seed)
+        fit = fit_own(
+            network,
+            training=self.networks.training,
+            metric=self.config.metric,
+            seed=job.seed,
+            device=self.networks.device,
+            checkpoint=checkpoint,
+            on_epoch=on_epoch,
+            until=job.epochs,
+        )
+        return network, fit
 
     def test(self, evaluation: Evaluation) -> Tested:
         """Return the metric of a trained network on the test data."""

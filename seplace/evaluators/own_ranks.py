@@ -6,17 +6,18 @@ network; an error of any ends all.
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
 import torch
-from safetensors.torch import load
+from safetensors.torch import load, save
 
 from seplace.child_process import end_with, start_process
 from seplace.datasets.decoding import limit_threads
@@ -31,6 +32,7 @@ from seplace.training.checkpoints import Checkpoint, resume_point
 from seplace.training.devices import use_device
 from seplace.training.own_fit import OwnFit, fit_own
 from seplace.training.ranks import Rank, free_port
+from seplace.user_modules import USER_MODULES, find_user_modules
 
 _POLL_SECONDS = 0.5
 _LISTEN_SECONDS = 2.0
@@ -56,6 +58,8 @@ class _Work:
 @dataclass(frozen=True, kw_only=True)
 class _Trained:
     fit: OwnFit
+    """Without the state beside the network; tensors are sent as bytes, since their sender ends."""
+    beside: bytes
     weights: bytes
 
 
@@ -110,7 +114,7 @@ def _fit(
         trained = _result(processes, on_epoch=on_epoch, kills_before=kills)
     network = networks.build(job.placement, seed=job.seed)
     network.load_state_dict(load(trained.weights))
-    return network, trained.fit
+    return network, replace(trained.fit, beside=load(trained.beside))
 
 
 @contextmanager
@@ -123,7 +127,7 @@ def _processes(works: list[_Work], *, threads: int) -> Iterator[list[tuple[subpr
                 start_process(
                     "seplace.evaluators.own_ranks",
                     "run_rank",
-                    (work,),
+                    (USER_MODULES.to_record(), pickle.dumps(work)),
                     threads=threads,
                     variables=work.rank.variables(),
                 )
@@ -176,8 +180,10 @@ def _death(code: int, *, kills_before: int) -> TrainingFailed:
 
 def run_rank(connection: Connection) -> None:
     """Train as one of the processes that the parent has started, and send what became of it."""
-    parent, work = connection.recv()
+    parent, own_modules, content = connection.recv()
     end_with(parent)
+    find_user_modules(own_modules)  # before objects of theirs are unpickled
+    work: _Work = pickle.loads(content)
     limit_threads(usable_cores() // work.rank.of)
     torch.set_num_threads(work.config.run.threads)
     try:
@@ -205,7 +211,8 @@ def _train(work: _Work, connection: Connection) -> None:
         rank=work.rank,
     )
     if is_first:
-        connection.send(_Trained(fit=fit, weights=serialize_weights(network)))
+        beside = save({name: value.contiguous() for name, value in fit.beside.items()})
+        connection.send(_Trained(fit=replace(fit, beside={}), beside=beside, weights=serialize_weights(network)))
 
 
 def _ignore(epoch: Any) -> None:

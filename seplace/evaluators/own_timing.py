@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from seplace.errors import DeviceUnavailable, TrainingFailed
@@ -31,4 +33,5 @@ def estimate_own_training(networks: OwnNetworks, placement: Placement) -> float:
                 f"{placement}: a batch of {networks.training.data} does not fit here: {error}"
             ) from error
         raise
+    probed = replace(probed, steps=math.ceil(probed.steps / networks.training.devices))  # each takes its share
     return probed.seconds(networks.training.epochs, every=networks.training.trainer.check_val_every_n_epoch or 1)

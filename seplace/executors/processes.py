@@ -85,13 +85,14 @@ class Processes:
 
     @cached_property
     def _devices(self) -> int:
-        """The number of devices that the workers take in turn."""
-        run, is_ours = self.maker.config.run, self.maker.config.trains
+        """The number of devices, or of groups of devices, that the workers take in turn."""
+        config = self.maker.config
+        run, is_ours = config.run, config.trains
         if len(self.workers) == 1 or not is_ours or run.accelerator == "cpu":
             return 1
         from seplace.training.devices import gpus_of
 
-        return max(gpus_of(run.accelerator), 1)
+        return max(gpus_of(run.accelerator) // config.devices, 1)
 
     def _neighbors(self, worker: _Worker) -> list[_Worker]:
         """Return the other workers on the device of a worker."""

@@ -44,7 +44,7 @@ class Ray:
         self.maker = maker
         self.on_progress = on_progress
         self.jobs = Jobs(max_retries=max_retries, timeout_minutes=maker.config.run.timeout_minutes)
-        self.cluster = Cluster(maker.config.run, workers=workers)
+        self.cluster = Cluster(maker.config.run, workers=workers, devices=maker.config.devices)
         self.pool: list[_Worker] = []
         self._count = workers
         self._crew: Crew | None = None
@@ -114,7 +114,7 @@ class Ray:
         crew = Crew(self.maker, self.cluster, gpus=self.cluster.gpus_of_training())
         self._crew = crew
         self.cluster.refuse_if_nothing_fits(gpus=crew.gpus)
-        cpus = self.maker.config.run.threads
+        cpus = self.cluster.cpus
         self.pool = [_Worker(Actor(number, crew, {}, cpus=cpus, gpus=crew.gpus)) for number in range(self._count)]
         self._since = time.monotonic()
 

@@ -68,12 +68,18 @@ def address_of(run: RunSection) -> str | None:
 class Cluster:
     """A cluster that trainings run on; it is joined on the first use."""
 
-    def __init__(self, run: RunSection, *, workers: int) -> None:
-        """Raise MissingPackage where Ray is not installed, and InputError for a malformed address."""
+    def __init__(self, run: RunSection, *, workers: int, devices: int = 1) -> None:
+        """Take the number of workers, and that of the devices of one training.
+
+        Raises MissingPackage where Ray is not installed, and InputError for a malformed address.
+        """
         if importlib.util.find_spec("ray") is None:
             raise MissingPackage("executor ray needs the package ray: pip install 'seplace[ray]'")
         self.run = run
         self.workers = workers
+        self.devices = devices
+        self.cpus = run.threads * devices
+        """The processors that a training holds."""
         self.address = address_of(run)
         if self.address is not None and "://" in self.address:
             raise InputError(
@@ -150,7 +156,7 @@ class Cluster:
                 quiet["_temp_dir"] = str(self._scratch.path)
             own = {
                 "address": "local",
-                "num_cpus": self.workers * self.run.threads,
+                "num_cpus": self.workers * self.cpus,
                 "num_gpus": 0 if self.run.accelerator == "cpu" else None,
                 "object_store_memory": _OBJECT_STORE,
             }
@@ -187,19 +193,17 @@ class Cluster:
     # What the cluster has; in the thread of Ray
 
     def gpus_of_training(self) -> float:
-        """Return the share of a GPU that a training holds; 0 for trainings on processors."""
+        """Return the GPUs that a training holds, or its share of one; 0 for trainings on processors."""
         import ray
 
         has_gpus = ray.cluster_resources().get("GPU", 0.0) > 0
         if self.run.accelerator == "cpu" or (self.run.accelerator == "auto" and not has_gpus):
             return 0.0
-        return self.run.gpus or 1.0
+        return float(self.devices) if self.devices > 1 else self.run.gpus or 1.0
 
     def refuse_if_nothing_fits(self, *, gpus: float) -> None:
         """Raise ClusterUnavailable if no machine of the cluster is large enough for a training."""
-        if not any(
-            node.get("CPU", 0.0) >= self.run.threads and node.get("GPU", 0.0) >= gpus for node in self.resources()
-        ):
+        if not any(node.get("CPU", 0.0) >= self.cpus and node.get("GPU", 0.0) >= gpus for node in self.resources()):
             raise ClusterUnavailable(
                 f"no machine of the Ray cluster is large enough for a training: it needs {self.wanted(gpus)}"
             )
@@ -208,15 +212,15 @@ class Cluster:
         """Return how many trainings the machines of the cluster have room for, were nothing else on them."""
         gpus = self.gpus_of_training()
         return sum(
-            int(min([node.get("CPU", 0.0) // self.run.threads, *([node.get("GPU", 0.0) // gpus] if gpus else [])]))
+            int(min([node.get("CPU", 0.0) // self.cpus, *([node.get("GPU", 0.0) // gpus] if gpus else [])]))
             for node in self.resources()
         )
 
     def wanted(self, gpus: float) -> str:
         """Return the resources of one training in words."""
-        threads = self.run.threads
         of_gpu = "" if not gpus else " and a GPU" if gpus == 1 else f" and {gpus:g} of a GPU"
-        return f"{threads} CPU{'s' if threads > 1 else ''}{of_gpu}"
+        of_gpu = f" and {gpus:g} GPUs" if gpus > 1 else of_gpu
+        return f"{self.cpus} CPU{'s' if self.cpus > 1 else ''}{of_gpu}"
 
     def resources(self) -> list[dict[str, float]]:
         """Return the resources of each machine that is alive, as it was started with."""
@@ -225,12 +229,12 @@ class Cluster:
         return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
-def room_of(run: RunSection, *, cores: int, gpus: int) -> int:
+def room_of(run: RunSection, *, devices: int, cores: int, gpus: int) -> int:
     """Return how many trainings the cluster of a study has room for; one of its own has the cores and GPUs of here."""
     if address_of(run) is None:
-        each = run.gpus or 1.0
-        return int(min(cores // run.threads, gpus / each) if gpus else cores // run.threads)
-    cluster = Cluster(run, workers=1)
+        each, threads = float(devices) if devices > 1 else run.gpus or 1.0, run.threads * devices
+        return int(min(cores // threads, gpus / each) if gpus else cores // threads)
+    cluster = Cluster(run, workers=1, devices=devices)
     try:
         return cluster.call(cluster.room)
     finally:

@@ -177,7 +177,9 @@ def _at_once(config: StudyConfig, *, gpus: int | None) -> tuple[int, str]:
         return config.workers, ""
     if gpus and run.executor == "ray":
         gpus = int(gpus / (run.gpus or 1.0))
-    return at_once(run.executor, workers=config.workers, threads=run.threads, gpus=gpus)
+    if gpus:
+        gpus = max(gpus // config.devices, 1)
+    return at_once(run.executor, workers=config.workers, threads=run.threads * config.devices, gpus=gpus)
 
 
 def _is_elsewhere(config: StudyConfig) -> bool:

@@ -118,7 +118,7 @@ def _of_cluster(config: StudyConfig) -> WorkerCount:
     from seplace.training.devices import gpus_of
 
     gpus = 0 if config.run.accelerator == "cpu" else gpus_of("auto")
-    room = min(max(room_of(config.run, cores=usable_cores(), gpus=gpus), 1), MAX_PARALLEL)
+    room = min(max(room_of(config.run, devices=config.devices, cores=usable_cores(), gpus=gpus), 1), MAX_PARALLEL)
     return replace(_one("as many as the Ray cluster has room for"), number=room)
 
 

@@ -133,6 +133,11 @@ class StudyConfig:
         return self.file.evaluator or EvaluatorSection(name=trains)
 
     @property
+    def devices(self) -> int:
+        """The number of devices that one training takes."""
+        return 1 if self.own_training is None else self.own_training.devices
+
+    @property
     def trains(self) -> bool:
         """Whether seplace trains here, by the recipe or with the user's own module."""
         return self.evaluator.name in ("stand_alone", "lightning")

@@ -52,7 +52,7 @@ def own_training_problems(checked: Checked[StudyFile]) -> list[Problem]:
         for keys, path, _ in _paths(checked)
         if not is_import_path(path)
     ]
-    return [*problems, *_unvalidated(checked), *_without_proxies(checked)]
+    return [*problems, *_unvalidated(checked), *_of_several_devices(checked), *_without_proxies(checked)]
 
 
 def _unvalidated(checked: Checked[StudyFile]) -> Iterator[Problem]:
@@ -69,6 +69,17 @@ def _unvalidated(checked: Checked[StudyFile]) -> Iterator[Problem]:
         if isinstance(rung, int) and rung % every:
             rule = f"must be an epoch that is validated, a multiple of check_val_every_n_epoch: {every}"
             yield checked.document.problem(("search", "rungs", at), rule, got=spelled(rung))
+
+
+def _of_several_devices(checked: Checked[StudyFile]) -> Iterator[Problem]:
+    keys: Keys = (*_TRAINER, "strategy")
+    devices, strategy = checked.sound(*_TRAINER, "devices") or 1, checked.sound(*keys)
+    if devices == 1 and strategy is not None:
+        yield checked.document.problem(keys, "is that of several devices: give `devices` too", got=spelled(strategy))
+    share = checked.sound("run", "gpus")
+    if devices > 1 and share is not None and share < 1:
+        rule = f"is the share of a training on one GPU, and this one takes {devices} devices; leave it out"
+        yield checked.document.problem(("run", "gpus"), rule, got=spelled(share))
 
 
 def _without_proxies(checked: Checked[StudyFile]) -> Iterator[Problem]:

@@ -14,6 +14,8 @@ from seplace.study.recipe import Recipe
 
 _LISTED = 64
 _MOST_EPOCHS = 1_000_000
+_MOST_DEVICES = 64
+"""The most devices of one training; they are all on one machine."""
 
 Option = str | int | float | bool | None | tuple[Any, ...] | dict[str, Any]
 """A value that a factory of the user's own takes: plain YAML."""
@@ -62,7 +64,6 @@ class TrainerSection(Section):
 
     refused: ClassVar[Mapping[str, str]] = {
         "accelerator": f"{_OF_RUN}: `accelerator` there",
-        "strategy": "is not taken: one device trains a placement",
         "num_nodes": "is not taken: a placement is trained on one machine, and several placements at once",
         "logger": f"{_OF_RUN}: `loggers` there",
         "callbacks": "stands beside `trainer`: `training.callbacks`, import paths",
@@ -107,8 +108,12 @@ class TrainerSection(Section):
         | None
     ) = None
     """The precision; by default 32-true."""
-    devices: Annotated[int, Field(ge=1, le=1)] | None = None
-    """The number of devices that train one placement, 1; which one is said by `run`."""
+    devices: Annotated[int, Field(ge=1, le=_MOST_DEVICES)] | None = None
+    """The number of devices that train one placement together, by default 1; which ones, follows from `run`."""
+    strategy: (
+        Literal["ddp", "ddp_spawn", "ddp_find_unused_parameters_true", "ddp_spawn_find_unused_parameters_true"] | None
+    ) = None
+    """How several devices train one placement, by default `ddp`. Their processes are started by the search."""
     accumulate_grad_batches: Count | None = None
     """The batches whose gradients are added up before a step."""
     gradient_clip_val: NotNegative | None = None
@@ -145,6 +150,11 @@ class TrainerSection(Section):
     """Whether batch norm is over all devices."""
     reload_dataloaders_every_n_epochs: Natural | None = None
     """The epochs after which data loaders are made anew; by default they are kept."""
+
+    @property
+    def process_strategy(self) -> str:
+        """The strategy of processes that were started for Lightning."""
+        return (self.strategy or "ddp").replace("_spawn", "")
 
     def arguments(self) -> dict[str, Any]:
         """Return what the study gives, by Lightning's names."""
@@ -204,6 +214,11 @@ class OwnTraining(Section):
     def epochs(self) -> int:
         """The epochs of every training."""
         return self.trainer.max_epochs
+
+    @property
+    def devices(self) -> int:
+        """The number of devices that train one placement together."""
+        return self.trainer.devices or 1
 
     @property
     def check_epochs(self) -> tuple[int, ...]:

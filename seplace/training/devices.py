@@ -14,10 +14,17 @@ CONTEXT_BYTES = 600_000_000
 """The memory of a GPU that CUDA and its libraries take for one process, beside that of torch's allocator; about."""
 
 
-def resolve_device(accelerator: str, worker: int) -> str:
-    """Return the torch device of a worker; workers take GPUs in turn. Raises DeviceUnavailable without a GPU."""
+def resolve_device(accelerator: str, worker: int, *, devices: int = 1) -> str:
+    """Return the torch device of a worker, the first of those that one training takes.
+
+    Workers take the GPUs in turn. Raises DeviceUnavailable where there are fewer than one training takes.
+    """
     gpus = gpus_of(accelerator)
-    return f"cuda:{worker % gpus}" if gpus else "cpu"
+    if 0 < gpus < devices:
+        raise DeviceUnavailable(
+            f"training.trainer.devices: {devices} are more than the {gpus} GPUs that torch sees here"
+        )
+    return f"cuda:{worker % (gpus // devices) * devices}" if gpus else "cpu"
 
 
 def gpus_of(accelerator: str) -> int:

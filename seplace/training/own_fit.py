@@ -26,6 +26,7 @@ from seplace.training.own_parts import has_loader, make_callbacks, make_data, ma
 from seplace.training.own_random import own_random_state, seed_all
 from seplace.training.own_samples import read_sample_scores
 from seplace.training.own_watch import OwnPoint, Reached, Watch, epochs_in, read_metric
+from seplace.training.ranks import Rank
 from seplace.user_code import user_errors
 
 
@@ -63,6 +64,7 @@ def fit_own(
     checkpoint: Checkpoint | None,
     on_epoch: Callable[[int], None],
     until: int | None = None,
+    rank: Rank | None = None,
 ) -> OwnFit:
     """Train a network on `device` as the user's own module does, with what is drawn following from `seed`.
 
@@ -77,6 +79,8 @@ def fit_own(
         on_epoch: Is called with the number of each trained epoch.
         until: The last epoch of this job, by default that of the training. A shorter job has the schedule of the whole
             training, and leaves its checkpoint.
+        rank: Which of the processes this one is that train the network together, each on a device from `device` on;
+            None where one device trains it.
 
     Raises:
         TrainingFailed: The metric or a loss is not finite (`diverged`), or memory ran out (`oom`).
@@ -92,13 +96,12 @@ def fit_own(
         module = make_module(training, network)
         seed_all(derive_seed(seed, "own data"))
         data = make_data(training)
-        loaders = SeededLoaders(data.train_dataloader, seed=seed)
+        loaders = SeededLoaders(data.train_dataloader, seed=seed, stream=_stream(training, rank))
         data.train_dataloader = loaders  # type: ignore[method-assign]
         watch = Watch(
             metric=metric,
             epochs=epochs,
             until=until,
-            seed=seed,
             loaders=loaders,
             checkpoint=checkpoint,
             on_epoch=on_epoch,
@@ -107,7 +110,7 @@ def fit_own(
             watch.take_up(content)
             if epochs_in(content) >= until:  # it is beyond this job: its curve has the earlier epochs
                 return OwnFit(curve=_until(watch.curve, until), batches=watch.batches, beside={})
-        trainer = make_trainer(training, device=device, callbacks=[watch, *make_callbacks(training)])
+        trainer = make_trainer(training, device=device, rank=rank, callbacks=[watch, *make_callbacks(training)])
         with user_errors(f"{training.module} fails"):
             try:
                 trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
@@ -122,7 +125,7 @@ def fit_own(
         raise UserCodeError(
             f"{training.data} gave no validation batches after epoch {epochs}: there is no {metric.name}"
         )
-    if checkpoint is not None:
+    if checkpoint is not None and trainer.is_global_zero:
         checkpoint.path.unlink(missing_ok=True)
     return OwnFit(
         curve=tuple(watch.curve),
@@ -201,16 +204,27 @@ def validation_inputs(
 
 
 def make_trainer(
-    training: OwnTraining, *, device: torch.device, callbacks: list[lightning.Callback], **limits: Any
+    training: OwnTraining,
+    *,
+    device: torch.device,
+    callbacks: list[lightning.Callback],
+    rank: Rank | None = None,
+    **limits: Any,
 ) -> lightning.Trainer:
-    """Make the Trainer of a training on a device, with the study's arguments and what the search owns."""
+    """Make the Trainer of a training on a device, with the study's arguments and what the search owns.
+
+    With a `rank` it trains on several devices, of which `device` is the first.
+    """
     arguments = {"num_sanity_val_steps": 0} | training.trainer.arguments() | limits
-    arguments.pop("devices", None)
+    for name in ("devices", "strategy"):
+        arguments.pop(name, None)
+    count, first = rank.of if rank is not None else 1, device.index or 0
     with user_errors("training.trainer: Lightning refuses these arguments"):
         return lightning.Trainer(
             **arguments,
             accelerator="gpu" if device.type == "cuda" else "cpu",
-            devices=[device.index or 0] if device.type == "cuda" else 1,
+            devices=[*range(first, first + count)] if device.type == "cuda" else count,
+            strategy="auto" if rank is None else training.trainer.process_strategy,
             callbacks=callbacks,
             plugins=[AtomicCheckpoints()],
             logger=False,
@@ -218,6 +232,13 @@ def make_trainer(
             enable_progress_bar=False,
             enable_model_summary=False,
         )
+
+
+def _stream(training: OwnTraining, rank: Rank | None) -> int:
+    """Return the stream of random numbers of a device: its own, unless the user's own samplers must draw alike."""
+    if rank is None or training.trainer.use_distributed_sampler is False:
+        return 0
+    return rank.number
 
 
 def _checkpoint_of(checkpoint: Checkpoint | None) -> tuple[Any, dict[str, Any] | None]:

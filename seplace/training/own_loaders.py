@@ -12,11 +12,6 @@ from seplace.seeds import derive_seed
 from seplace.training.own_random import seed_all
 
 
-def seed_epoch(seed: int, epoch: int) -> None:
-    """Seed everything that an epoch draws: the order of the data, augmentation, dropout."""
-    seed_all(derive_seed(seed, "own epoch", epoch))
-
-
 class SeededLoaders:
     """Stands in the place of a data module's `train_dataloader`: the global random state is that of the epoch.
 
@@ -24,9 +19,11 @@ class SeededLoaders:
     epoch begins. A generator of the user's own in a loader goes on where it was.
     """
 
-    def __init__(self, original: Any, *, seed: int) -> None:
+    def __init__(self, original: Any, *, seed: int, stream: int) -> None:
+        """Take the loaders of a data module, and the stream of random numbers: each device draws from its own."""
         self.__wrapped__ = original
         self.seed = seed
+        self.stream = stream
         self.epoch = 0
         """The number of epochs that are done when the loaders are made."""
         self.generators: list[Any] | None = None
@@ -34,12 +31,17 @@ class SeededLoaders:
 
     def __call__(self) -> Any:
         """Return the loaders of the data module."""
-        seed_epoch(self.seed, self.epoch)
+        self.begin(self.epoch)
         loaders = self.__wrapped__()
         for generator, state in zip(generators_of(loaders), self.generators or (), strict=False):
             generator.set_state(state)
-        seed_epoch(self.seed, self.epoch)
+        self.begin(self.epoch)
         return loaders
+
+    def begin(self, epoch: int) -> None:
+        """Seed everything that an epoch draws: the order of the data, augmentation, dropout."""
+        self.epoch = epoch
+        seed_all(derive_seed(self.seed, "own epoch", epoch, *([self.stream] if self.stream else [])))
 
 
 def generator_states(loaders: Any) -> list[Any]:

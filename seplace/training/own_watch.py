@@ -18,7 +18,7 @@ from seplace.sample_scores import SampleScores
 from seplace.training.batch_digest import BatchDigest
 from seplace.training.checkpoints import Checkpoint, CorruptCheckpoint, read_checkpoint
 from seplace.training.door import lightning
-from seplace.training.own_loaders import SeededLoaders, generator_states, seed_epoch
+from seplace.training.own_loaders import SeededLoaders, generator_states
 from seplace.training.own_parts import refuse_callback
 from seplace.training.own_samples import read_sample_scores
 
@@ -27,6 +27,8 @@ _DIGESTED = 3
 _HPARAMS = ("hyper_parameters", "hparams_", "datamodule_hyper_parameters", "datamodule_hparams_")
 """The beginnings of what Lightning stores to make a module anew, which is not needed: the study makes it."""
 _STATE = "seplace_training"
+_ROUNDING = 1e-6
+"""By how much, as a share, devices may differ in a metric that they have averaged."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +58,6 @@ class Watch(lightning.Callback):
         metric: Metric,
         epochs: int,
         until: int,
-        seed: int,
         loaders: SeededLoaders,
         checkpoint: Checkpoint | None,
         on_epoch: Callable[[int], None],
@@ -64,7 +65,6 @@ class Watch(lightning.Callback):
         self.metric = metric
         self.epochs = epochs
         self.until = until
-        self.seed = seed
         self.loaders = loaders
         self.checkpoint = checkpoint
         self.on_epoch = on_epoch
@@ -100,8 +100,7 @@ class Watch(lightning.Callback):
             self._save(trainer, is_due=done == self.until)
             if done == self.until:
                 raise Reached
-            seed_epoch(self.seed, done)
-            self.loaders.epoch = done
+            self.loaders.begin(done)
         self._is_first_epoch = False
         self._loss, self._steps = None, 0
 
@@ -138,6 +137,8 @@ class Watch(lightning.Callback):
             return
         name = self.metric.name
         self._latest = reported = read_metric(trainer, name, pl_module, when="in validation")
+        if trainer.world_size > 1:
+            refuse_unequal(self._latest, name, pl_module)
         if not math.isfinite(self._latest):
             epoch = trainer.current_epoch + 1
             raise TrainingFailed("diverged", f"{name} became {self._latest} in epoch {epoch}")
@@ -146,7 +147,7 @@ class Watch(lightning.Callback):
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002 - Lightning's
         """Add a point to the curve. Raises TrainingFailed where the training loss is not finite."""
         epoch = trainer.current_epoch + 1
-        loss = None if self._loss is None else float(self._loss) / self._steps
+        loss = None if self._loss is None else float(trainer.strategy.reduce(self._loss)) / self._steps
         if loss is not None and not math.isfinite(loss):
             raise TrainingFailed("diverged", f"the training loss became {loss} in epoch {epoch}")
         if epoch == 1:
@@ -185,15 +186,17 @@ class Watch(lightning.Callback):
         checkpoint = self.checkpoint
         if checkpoint is None:
             return
-        if is_due or time.monotonic() - self._last_saved >= checkpoint.every_seconds:
+        is_due = is_due or time.monotonic() - self._last_saved >= checkpoint.every_seconds
+        if trainer.strategy.broadcast(is_due):  # all devices save together, when the first one says so
             trainer.save_checkpoint(checkpoint.path)
             self._last_saved = time.monotonic()
-            if not self._was_read_back:
+            if not self._was_read_back and trainer.is_global_zero:
                 self._read_back(checkpoint)
+            self._was_read_back = True
+            self.checkpoint = trainer.strategy.broadcast(self.checkpoint)
 
     def _read_back(self, checkpoint: Checkpoint) -> None:
         """Warn where the user's own state cannot be read again: its classes are not run by what reads a checkpoint."""
-        self._was_read_back = True
         try:
             read_checkpoint(checkpoint.path)
         except CorruptCheckpoint:
@@ -210,6 +213,20 @@ class Watch(lightning.Callback):
 def epochs_in(content: dict[str, Any]) -> int:
     """Return the epochs that a checkpoint has behind it."""
     return int(content[_STATE]["epochs"])
+
+
+def refuse_unequal(value: float, name: str, module: lightning.LightningModule) -> None:
+    """Raise UserCodeError where the devices that train together have logged different values of a metric."""
+    gathered = module.all_gather(torch.tensor(value, dtype=torch.float64))
+    assert isinstance(gathered, Tensor)
+    values = gathered.flatten().tolist()
+    least, most = min(values), max(values)
+    if any(map(math.isnan, values)) or most - least <= _ROUNDING * max(abs(least), abs(most)):
+        return
+    raise UserCodeError(
+        f"{type(module).__name__} logs another {name!r} on each device (from {least:.6g} to {most:.6g}): log it with "
+        "sync_dist=True, or log a metric of torchmetrics"
+    )
 
 
 def read_metric(trainer: lightning.Trainer, name: str, module: lightning.LightningModule, *, when: str) -> float:
