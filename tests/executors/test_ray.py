@@ -17,7 +17,7 @@ import pytest
 from seplace.datasets.image_set import load_image_set
 from seplace.datasets.sent import SentImages
 from seplace.errors import ClusterUnavailable, InputError, MissingPackage, MissingTestSplit
-from seplace.executors.ray_cluster import Cluster, address_of
+from seplace.executors.ray_cluster import Cluster, address_of, room_of
 from seplace.executors.ray_worker import Mirror
 from seplace.files.atomic import write_atomically
 from seplace.files.scratch import Scratch
@@ -77,6 +77,16 @@ def test_a_cluster_that_does_not_fit_is_one_line(said, message):
     cluster = Cluster(RunSection(executor="ray", address="a:1"), workers=1)
     assert cluster.reason(ConnectionError(said)).startswith(message)
     cluster.leave(lambda: None)
+
+
+def test_a_training_on_several_devices_holds_all_of_them():
+    cluster = Cluster(RunSection(executor="ray", threads=3), workers=1, devices=2)
+    assert cluster.wanted(0.0) == "6 CPUs"
+    assert cluster.wanted(2.0) == "6 CPUs and 2 GPUs"
+    cluster.leave(lambda: None)
+    run = RunSection(executor="ray", threads=2)
+    assert room_of(run, devices=2, cores=16, gpus=6) == 3
+    assert room_of(run, devices=2, cores=16, gpus=0) == 4
 
 
 def test_ray_is_needed_only_by_its_executor(monkeypatch):

@@ -41,6 +41,14 @@ def test_the_device_of_a_worker(
     assert resolve_device(accelerator, worker) == device
 
 
+def test_trainings_of_several_devices_take_groups_of_gpus_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpus(monkeypatch, 5)
+    assert [resolve_device("gpu", worker, devices=2) for worker in range(3)] == ["cuda:0", "cuda:2", "cuda:0"]
+    assert resolve_device("cpu", 0, devices=8) == "cpu"
+    with pytest.raises(DeviceUnavailable, match="8 are more than the 5 GPUs"):
+        resolve_device("auto", 0, devices=8)
+
+
 def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     gpus(monkeypatch, 0)
     with pytest.raises(DeviceUnavailable, match="use accelerator cpu, or auto"):
