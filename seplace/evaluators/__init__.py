@@ -2,8 +2,8 @@
 
 An entry is called as `make(config, folder, *, worker)`, with the study, the folder of its results and the number of a
 worker, and returns an `Evaluator` (`seplace.evaluators.evaluator`). An evaluation may say which validation images its
-training got right (`correct`, a `seplace.arrays.ImageBits`): without it, what a study concludes is about its validation
-images alone.
+training got right (`correct`, a `seplace.arrays.ImageBits`), or the metric of each sample (`sample_scores`, a
+`seplace.sample_scores.SampleScores`): without either, what a study concludes is about its validation split alone.
 """
 
 from seplace.evaluators.entry import EvaluatorEntry

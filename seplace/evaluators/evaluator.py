@@ -19,11 +19,12 @@ class Evaluator(Protocol):
 
         The evaluation's `value` is the study's metric in its unit. A whole training of a classifier may say in
         `correct` which validation images it got right: one bit for each, in an order that is the same for all
-        trainings, whose share is the accuracy. Estimates are about new images only where it does.
+        trainings, whose share is the accuracy. Of another metric it may say in `sample_scores` the value of each
+        validation sample, whose mean is the metric. Estimates are about new images, or samples, only where it does.
         """
 
     def test(self, evaluation: Evaluation) -> Tested:
-        """Return the metric of a trained network on the test split, with `correct` where the images are known.
+        """Return the metric of a trained network on the test split, with `correct` or `sample_scores`.
 
         Raises MissingWeights where it cannot be known, and MissingTestSplit where there is no test split.
         """

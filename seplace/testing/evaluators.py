@@ -64,7 +64,7 @@ class Case:
 
 def scores_of(evaluation: Evaluation) -> tuple[object, ...]:
     """Return what must be the same for the same job."""
-    return evaluation.value, evaluation.cross_entropy, evaluation.curve, evaluation.correct
+    return evaluation.value, evaluation.cross_entropy, evaluation.curve, evaluation.samples
 
 
 def answers_a_job(case: Case) -> None:
@@ -82,7 +82,7 @@ def answers_a_job(case: Case) -> None:
         found = (last["epoch"], last["value"], last["cross_entropy"])
         wanted = (EPOCHS, evaluation.value, evaluation.cross_entropy)
         expect(found == wanted, f"{where}: its curve ends with {found}, wanted: {wanted}")
-        images = None if evaluation.correct is None else evaluation.correct.count
+        images = None if evaluation.samples is None else evaluation.samples.count
         is_right = images in (None, _VALIDATION_IMAGES)
         expect(is_right, f"{where} says of {images} images which are correct, wanted: {_VALIDATION_IMAGES}")
         expect(pickle.loads(pickle.dumps(evaluation)) == evaluation, f"{where} cannot be sent to another process")

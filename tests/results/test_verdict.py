@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from seplace.arrays import ImageBits
-from seplace.metric import ACCURACY
+from seplace.metric import ACCURACY, Metric
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation
 from seplace.results.observations import estimates_of
 from seplace.results.verdict import claim_of, confirming, regret_sentence, rungs_sentence, verdict
+from seplace.sample_scores import SampleScores
 from tests.results.test_evaluation import CBAM, ECA, PLAIN, SE, evaluation, rows
 from tests.results.test_tables import BASE, DESIGN, MARKS, above
 
@@ -167,3 +168,26 @@ def test_a_placement_is_claimed_to_be_better_or_not():
     better, alike = (claim_of(Placement.parse(text), estimates, plain=plain) for text in (SE, ECA))
     assert better.startswith(f"{SE} is better than the plain backbone at 95 %: +")
     assert alike.startswith(f"{ECA} is not shown to be better than the plain backbone at 95 %: ")
+
+
+def test_scores_of_samples_let_a_verdict_be_about_new_samples():
+    metric = Metric(name="val_iou", goal="maximize", label="IoU", test_name="test_iou")
+    random = np.random.default_rng(0)
+    hard = random.random(80) * 0.5
+    trained = []
+    for seed in range(3):
+        for placement, gain in ((PLAIN, 0.0), (SE, 0.2), (ECA, 0.01)):
+            scores = SampleScores.of(hard + gain + 0.1 * random.random(80))
+            trained.append(replace(evaluation(placement, seed, scores.mean), sample_scores=scores))
+    for rows_of, about in (
+        (trained, "All figures are about new samples; the 80 validation samples are a sample of them."),
+        (
+            [replace(row, sample_scores=None) for row in trained],
+            "All figures are about this validation split alone: the values of single samples are not known, since the "
+            "training offers no sample_scores.",
+        ),
+    ):
+        estimates = estimates_of(DESIGN, rows_of, "flops", metric=metric, is_front_of_space=True)
+        sentence = verdict(estimates, {"plain": Placement.parse(PLAIN)}, run=RUN)
+        assert sentence.startswith(f"Placement {SE} is better than the plain backbone at 95 %: +0.")
+        assert about in sentence

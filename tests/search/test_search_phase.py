@@ -140,9 +140,9 @@ def test_a_mean_is_of_the_processed_results_whatever_has_finished(tmp_path, monk
     means: dict[int, float] = {}
     tell = Proposals.tell
 
-    def note(proposals, number, *, accuracy, **others):
-        means[number] = accuracy
-        tell(proposals, number, score=accuracy, **others)
+    def note(proposals, number, *, score, **others):
+        means[number] = score
+        tell(proposals, number, score=score, **others)
 
     monkeypatch.setattr(Proposals, "tell", note)
     twice = Placement.parse("eca-none-none")
