@@ -28,9 +28,14 @@ def readme_text(trained: TrainedNetwork, *, form: Form, params: int, version: st
         description = f"the backbone {backbone} without attention (placement {placement})"
     else:
         description = f"the backbone {backbone} with the attention placement {placement}, a choice for each stage"
-    return f"""# An image classifier: {backbone}, {placement}
+    if trained.module:
+        title = "A network"
+        purpose = f"It was trained by the LightningModule {_code(trained.module)} on inputs of {size}."
+    else:
+        title, purpose = "An image classifier", f"It tells {trained.num_classes} classes of {size} images apart."
+    return f"""# {title}: {backbone}, {placement}
 
-It tells {trained.num_classes} classes of {size} images apart.
+{purpose}
 It is {description}.
 Trained and exported with seplace {escape(version)}.
 
@@ -75,6 +80,12 @@ apply to them. Cite seplace {escape(version)} as its CITATION.cff says, and the 
 def _prediction(trained: TrainedNetwork, form: Form) -> str:
     """Return how to tell the class of an image, and what an image goes through."""
     steps = trained.preprocessing
+    if trained.module:
+        return (
+            "What the network takes and returns is as in the training, whose module and data are not part of this "
+            f"folder: hand the network to {_code(trained.module)}, or prepare inputs as its data do. `load()` of "
+            "predict.py returns the network; predict.py itself prepares no images."
+        )
     if steps is None:
         return (
             "The study did not record how it prepared its images, so predict.py cannot prepare others. Its `load()` "

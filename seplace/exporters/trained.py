@@ -54,6 +54,8 @@ class TrainedNetwork:
     """
     metric: Metric = ACCURACY
     """What the figures of `provenance` are of."""
+    module: str = ""
+    """The import path of the LightningModule that trained it; empty for the built-in recipe."""
 
     def __post_init__(self) -> None:
         if len(self.classes) != self.num_classes:
@@ -124,6 +126,7 @@ def network_of_study(
         classes=tuple(images["classes"]),
         preprocessing=Preprocessing.of_study(images, data=config.data_name),
         state=state,
+        module="" if config.own_training is None else config.own_training.module,
         flops=int(evaluation.costs["flops"]) if has_costs else None,
         provenance={
             "study": config.name,
