@@ -28,8 +28,16 @@ def main(folder: str, loader: str, images: str, logits: str) -> None:
     torch.set_num_threads(1)
     network = LOADERS[loader](Path(folder)) if loader in LOADERS else from_code(Path(folder), loader)
     with torch.inference_mode():
-        save_file({name: network(batch.clone()).contiguous() for name, batch in load_file(images).items()}, logits)
+        save_file({name: as_one(network(batch.clone())) for name, batch in load_file(images).items()}, logits)
     examine(Path(folder))
+
+
+def as_one(output: Any) -> Tensor:
+    """Return what a network returns as one tensor: several maps, as of a segmentation network, one behind the other."""
+    if isinstance(output, Tensor):
+        return output.contiguous()
+    parts = list(output.values()) if isinstance(output, dict) else list(output)
+    return torch.cat([as_one(each).flatten(1) for each in parts], dim=1)
 
 
 def report(folder: str, image: str, written: str) -> None:
@@ -55,7 +63,7 @@ def examine(folder: Path) -> dict[str, Any]:
     images = [each.permute(1, 2, 0) for each in check["images"]]
     with torch.inference_mode():
         batch = torch.stack([predict.preprocess(each) for each in images]) if is_prepared else check["images"] / 255
-        found, expected = network(batch), check["logits"]
+        found, expected = as_one(network(batch)), check["logits"]
     if found.shape != expected.shape:
         raise ValueError(f"logits of shape {tuple(found.shape)}, recorded: {tuple(expected.shape)}")
     difference, scale = float((found - expected).abs().max()), max(1.0, float(expected.abs().max()))

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from seplace.exporters import predict
 from seplace.exporters.form import Form
+from seplace.exporters.fresh_process import as_one
 from seplace.exporters.trained import TrainedNetwork
 from seplace.exporters.verify import as_in_a_fresh_process
 
@@ -56,5 +57,5 @@ def check_images(trained: TrainedNetwork, network: nn.Module) -> bytes:
     shape = (_IMAGES, trained.in_channels, side, side)
     images = torch.randint(256, shape, generator=generator, dtype=torch.uint8)
     with as_in_a_fresh_process(), torch.inference_mode():
-        logits = network(input_of(images, trained))
-    return safetensors.torch.save({"images": images, "logits": logits.contiguous()})
+        logits = as_one(network(input_of(images, trained)))
+    return safetensors.torch.save({"images": images, "logits": logits})

@@ -19,6 +19,7 @@ from seplace.errors import ExportMismatch
 from seplace.exporters import fresh_process
 from seplace.exporters.code_check import check_code
 from seplace.exporters.form import Form
+from seplace.exporters.fresh_process import as_one
 from seplace.exporters.trained import TrainedNetwork
 
 _MODULE_NAME = "_seplace_exported_model"
@@ -124,7 +125,7 @@ def _check_logits(
         for count in batches
     }
     with as_in_a_fresh_process(), torch.inference_mode():
-        expected = {name: network(batch) for name, batch in images.items()}
+        expected = {name: as_one(network(batch)) for name, batch in images.items()}
     if not all(bool(logits.isfinite().all()) for logits in expected.values()):
         raise ExportMismatch("the trained network's logits are not finite, so there is nothing to compare")
     found = _logits_in_fresh_process(folder, loader, images, timeout_seconds=seconds)
