@@ -132,3 +132,29 @@ def test_a_plan_counts_costs_times_steps_and_finds_a_metric_that_is_not_logged(f
     nothing = load_study(write(folder, TWO_OPTIMIZERS.replace("  input: [3, 8, 8]\n", "")))
     with pytest.raises(InputError, match=r"training.input is missing: the shape \[channels, height, width\]"):
         make_plan(nothing, folder / "nothing", with_batch=True)
+
+
+class Stopped(Exception):
+    pass
+
+
+@pytest.mark.long
+def test_a_study_with_rungs_ends_the_same_whether_or_not_it_was_interrupted(folder):
+    text = TWO_OPTIMIZERS.replace("max_epochs: 2", "max_epochs: 3").replace(
+        "{sampler: exhaustive, trainings: 8, seeds: 1, seed: 0}", "{trainings: 12, seeds: 2, seed: 0, rungs: [1]}"
+    )
+    config = load_study(write(folder, text))
+    run_study(config, folder / "whole", observer=lambda _: None)
+
+    def stop(progress) -> None:
+        if progress.phase == "search":
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        run_study(config, folder / "parts", observer=stop)
+    run_study(config, folder / "parts", observer=lambda _: None)
+    whole, parts = (seplace.load(folder / name) for name in ("whole", "parts"))
+    assert [(row.key, row.value, row.curve) for row in whole.rows] == [
+        (row.key, row.value, row.curve) for row in parts.rows
+    ]
+    assert len(whole.rows) >= 12
