@@ -9,19 +9,19 @@ from seplace.costs.stored import _sum_of
 from seplace.files.check_sums import COLUMNS, add_missing_sums, row_sum, tables_in
 
 
-def _forget_other_metrics(connection: sqlite3.Connection) -> None:
+def _write_accuracies(connection: sqlite3.Connection) -> None:
     """Give evaluations the words of before version 0.16, which knew accuracy alone."""
     for table in tables_in(connection, ("evaluations", "rungs", "failures")):
         connection.execute(f"UPDATE {table} SET record = replace(record, '\"value\":', '\"accuracy\":')")
-    connection.execute("DROP TABLE IF EXISTS test_values")
 
 
 def make_of_0_12(path: Path) -> None:
     """Turn a ledger into one of version 0.12: nothing in it says of an image whether it was right."""
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE evaluations SET record = json_remove(record, '$.correct')")
-        _forget_other_metrics(connection)
+        _write_accuracies(connection)
         connection.execute("DROP TABLE test_images")
+        connection.execute("DROP TABLE test_values")
         connection.execute("UPDATE facts SET value = '3' WHERE key = 'schema_version'")
         connection.execute("DELETE FROM sums")
         for table in tables_in(connection, COLUMNS):
@@ -34,7 +34,8 @@ def make_of_0_10(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DROP TABLE IF EXISTS sums")
         connection.execute("DROP TABLE IF EXISTS failures")
-        _forget_other_metrics(connection)
+        connection.execute("DROP TABLE IF EXISTS test_values")
+        _write_accuracies(connection)
         without = "UPDATE evaluations SET record = json_remove(record, '$.correct')"
         connection.execute(f"{without} WHERE json_valid(record) AND json_type(record) = 'object'")
         connection.execute("UPDATE facts SET value = '1' WHERE key = 'schema_version'")
@@ -51,9 +52,8 @@ def make_of_0_11(folder: Path) -> None:
     """Give the results of a study the words of version 0.11: its files, its ledger and its Optuna study."""
     with closing(sqlite3.connect(folder / "ledger.sqlite")) as connection, connection:
         connection.execute("DELETE FROM sums")
-        _forget_other_metrics(connection)
-        for table in tables_in(connection, COLUMNS):
-            columns = COLUMNS[table]
+        _write_accuracies(connection)
+        for table, columns in COLUMNS.items():
             for column in columns:
                 renamed = f"UPDATE {table} SET {column} = replace({column}, 'native', 'paper')"
                 connection.execute(f"{renamed} WHERE typeof({column}) = 'text'")
