@@ -202,7 +202,7 @@ def check_trials(
             assert proposals.get(number, placement if not is_complete else None) == placement
         if "accuracy" in trial.user_attrs:
             row = known[placement, trial.user_attrs["seed"]]
-            assert trial.user_attrs["accuracy"] == row["accuracy"]
+            assert trial.user_attrs["accuracy"] == row["value"]
             assert trial.values[1] in row["costs"].values()
     assert max(Counter(said).values(), default=1) == 1, "a proposal has two trials that hold"
     if is_complete:
