@@ -270,10 +270,10 @@ def test_python_of_other_pages(page: str, marker: str) -> None:
     exec(compile(marked(page, marker), page, "exec", dont_inherit=True), {"__name__": "notebook"})
 
 
-def test_the_first_page_names_what_is_stable() -> None:
+def test_the_page_on_the_package_names_what_is_stable() -> None:
     import seplace
 
-    stable = PAGES["README.md"].read_text().partition("Stable are the names")[2].partition("Everything else")[0]
+    stable = PAGES["seplace/README.md"].read_text().partition("Stable are the names")[2].partition("which stand")[0]
     assert set(re.findall(r"`(\w+)`", stable)) == set(seplace.__all__)
 
 
