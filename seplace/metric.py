@@ -87,13 +87,13 @@ class Metric:
 
     @property
     def best_score(self) -> float | None:
-        """The score that none exceeds; None where there is none."""
+        """The largest score that is possible; None where the metric has no bound there."""
         bound = self.upper if self.is_maximized else self.lower
         return None if bound is None else self.score(bound)
 
     @property
     def worst_score(self) -> float | None:
-        """The score that none falls below; None where there is none."""
+        """The smallest score that is possible; None where the metric has no bound there."""
         bound = self.lower if self.is_maximized else self.upper
         return None if bound is None else self.score(bound)
 

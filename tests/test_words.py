@@ -35,6 +35,7 @@ ALLOWED = {
     "seplace/files/former_words.py: yardsticks?": "reads files of versions 0.10 and 0.11",
     "seplace/files/former_words.py: believe[sd]?|believing|beliefs?": "reads files of versions 0.10 and 0.11",
     "seplace/files/former_words.py: worlds?": "reads files of versions 0.10 and 0.11",
+    "seplace/training/rank.py: worlds?": "a variable of torch",
     "seplace/files/former_words.py: members?": "reads files of versions 0.10 and 0.11",
     "seplace/files/former_words.py: prices?|pricing|priced(?![ _-]?spaces?)": "reads files of versions 0.10 and 0.11",
     "seplace/datasets/cifar.py: members?": "a file in an archive, as Python's tarfile calls it",

@@ -31,7 +31,7 @@ from seplace.study.config import StudyConfig
 from seplace.training.checkpoints import Checkpoint, resume_point
 from seplace.training.devices import use_device
 from seplace.training.own_fit import OwnFit, fit_own
-from seplace.training.ranks import Rank, free_port
+from seplace.training.rank import Rank, free_port
 from seplace.user_modules import USER_MODULES, find_user_modules
 
 _POLL_SECONDS = 0.5

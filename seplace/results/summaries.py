@@ -1,6 +1,6 @@
 """Evaluations by placement: means over seeds, adjusted for seed effects, and the front of these means.
 
-Values of the metric become scores here, of which larger is better, where evaluations become arrays.
+Values of the metric become scores, where larger is better, as evaluations become arrays.
 """
 
 from __future__ import annotations

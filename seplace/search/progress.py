@@ -79,6 +79,6 @@ def standing_of(
 
 
 def _share(value: float, metric: Metric) -> float:
-    """Return where a value lies between the bounds of its metric; the value itself where there are none."""
+    """Return where a value lies between the bounds of its metric; the value itself where it has no bounds."""
     worst, best = metric.worst_score, metric.best_score
     return value if worst is None or best is None else (metric.score(value) - worst) / (best - worst)

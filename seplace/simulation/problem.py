@@ -38,7 +38,7 @@ class SearchProblem:
     observe: Callable[[Placement, int], float]
     """The score on the validation split of the training of a placement on a seed: accuracy in percent."""
     metric: Metric = ACCURACY
-    """What trainings report; all that a problem says beside are its scores, of which larger is better."""
+    """What trainings report; everything else that a problem says is a score, where larger is better."""
     cross_entropy: Callable[[Placement, int], float] | None = None
     """The validation cross-entropy of the same training, in nats; None where the problem has none."""
     correct: Callable[[Placement, int], ImageBits] | None = None

@@ -26,7 +26,7 @@ from seplace.training.own_parts import has_loader, make_callbacks, make_data, ma
 from seplace.training.own_random import own_random_state, seed_all
 from seplace.training.own_samples import read_sample_scores
 from seplace.training.own_watch import OwnPoint, Reached, Watch, epochs_in, read_metric
-from seplace.training.ranks import Rank
+from seplace.training.rank import Rank
 from seplace.user_code import user_errors
 
 
@@ -213,7 +213,7 @@ def make_trainer(
 ) -> lightning.Trainer:
     """Make the Trainer of a training on a device, with the study's arguments and what the search owns.
 
-    With a `rank` it trains on several devices, of which `device` is the first.
+    With a `rank` it trains on several devices; `device` is the first of them.
     """
     arguments = {"num_sanity_val_steps": 0} | training.trainer.arguments() | limits
     for name in ("devices", "strategy"):

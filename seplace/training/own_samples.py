@@ -36,7 +36,7 @@ def read_sample_scores(
     """
     of = f"{type(module).__name__}.sample_scores"
     found = getattr(module, "sample_scores", None)
-    if trainer.world_size > 1 or found is None:
+    if trainer.num_devices > 1 or found is None:
         return None
     if callable(found):
         with user_errors(f"{of} fails"):

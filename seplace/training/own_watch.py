@@ -137,7 +137,7 @@ class Watch(lightning.Callback):
             return
         name = self.metric.name
         self._latest = reported = read_metric(trainer, name, pl_module, when="in validation")
-        if trainer.world_size > 1:
+        if trainer.num_devices > 1:
             refuse_unequal(self._latest, name, pl_module)
         if not math.isfinite(self._latest):
             epoch = trainer.current_epoch + 1
