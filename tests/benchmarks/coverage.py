@@ -152,7 +152,7 @@ def _observations(known: KnownSet, block: slice, seeds: Sequence[int], *, with_i
         Observation(
             placement=placement,
             seed=seed,
-            value=100 * float(right[seed, block].mean()),
+            score=100 * float(right[seed, block].mean()),
             correct=ImageBits.of(right[seed, block]) if with_images else None,
         )
         for placement, right in zip(PLACEMENTS, known.validation, strict=True)
