@@ -17,6 +17,9 @@ from seplace.arrays import Floats, ImageBits, check_correct
 TOLERANCE = 1e-3
 """The largest difference of a metric to the mean of its samples, as a share of their root mean square."""
 
+MOST = 20_000_000
+"""The most samples: a ledger of unknown origin may claim any number of them, and compressed zeros take no room."""
+
 _BYTES = 4
 
 
@@ -33,6 +36,8 @@ class SampleScores:
         """Raise ValueError where the bytes hold something else than `count` finite numbers."""
         if self.count < 1:
             raise ValueError("there are scores of no sample")
+        if self.count > MOST:
+            raise ValueError(f"there are scores of {self.count:,} samples, and at most {MOST:,} are kept")
         if not np.isfinite(self.unpacked()).all():
             raise ValueError("the score of a sample is not finite")
 

@@ -9,7 +9,7 @@ from seplace.arrays import ImageBits
 from seplace.placement import Placement
 from seplace.results import evaluation as results
 from seplace.results.evaluation import Evaluation
-from seplace.sample_scores import SampleScores, points_of, samples_from_record
+from seplace.sample_scores import MOST, SampleScores, points_of, samples_from_record
 
 NUMBERS = np.random.default_rng(0).random(1000)
 SCORES = SampleScores.of(NUMBERS)
@@ -45,6 +45,7 @@ def test_bits_stay_bits():
         ({"count": 9, "scores": SCORES.to_record()["scores"]}, "do not hold a number for each of 9"),
         ({"count": 0, "scores": SCORES.to_record()["scores"]}, "no sample"),
         (SampleScores.of(np.zeros(2)).to_record() | {"count": -1}, "no sample"),
+        (SampleScores.of(np.zeros(2)).to_record() | {"count": MOST + 1}, "at most 20,000,000 are kept"),
     ],
 )
 def test_a_damaged_record_is_refused(record, message):
