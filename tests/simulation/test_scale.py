@@ -51,7 +51,7 @@ def study(problem: SearchProblem, sampler: str, phases: Phases):
     [
         ("effects", SHORT, [(1 / 25.4, MINIMIZED)]),
         *(
-            in_the_long_form(sampler, WHOLE, [(100.0,), (1e-4,), (1 / 25.4,), (1.0, MINIMIZED), (100.0, MINIMIZED)])
+            in_the_long_form(sampler, WHOLE, [(100.0,), (1e-4, MINIMIZED)])
             for sampler in ("effects", "gp", "nsga2", "random", "tpe", "tpe_factors", "tpe_ordered")
         ),
         in_the_long_form("effects", RUNGS, [(100.0,), (1e-4, MINIMIZED)]),
