@@ -69,6 +69,6 @@ def train_table(folder: Path, *, seeds: int) -> Path:
         rows,
         cost_table=evaluator.cost_table(),
         facts={"images": evaluator.describe_images()},
-        tests={key: score.accuracy for key, score in scores.items()},
+        tests={key: score.value for key, score in scores.items()},
         test_images={key: score.correct for key, score in scores.items() if score.correct is not None},
     )

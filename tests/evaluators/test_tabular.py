@@ -274,7 +274,7 @@ def test_a_rung_at_which_the_table_was_not_scored_is_refused(made) -> None:
     study = made(epochs=4, training={"epochs": 4}, search={"rungs": [1, 3]})
     (problem,) = problems_of(study)
     assert problem.endswith(
-        "search.rungs[2]: the tabular benchmark table has the accuracy of none-none-none after 1 and 4 epochs (got 3)"
+        "search.rungs[2]: the tabular benchmark table has the scores of none-none-none after 1 and 4 epochs (got 3)"
     )
 
 
