@@ -7,6 +7,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import pytorch_lightning as lightning
 
-logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+for package in ("pytorch_lightning", "lightning_fabric"):
+    logging.getLogger(package).setLevel(logging.ERROR)
 
 __all__ = ["lightning"]

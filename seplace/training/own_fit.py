@@ -260,4 +260,6 @@ def quiet() -> Iterator[None]:
         warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
         warnings.filterwarnings("ignore", message=".*`log_every_n_steps`.*")
         warnings.filterwarnings("ignore", message=".*GPU available but not used.*")
+        warnings.filterwarnings("ignore", message=".*when logging on epoch level in distributed setting.*")
+        warnings.filterwarnings("ignore", message=".*all_gather is deprecated.*")
         yield
