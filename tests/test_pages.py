@@ -222,7 +222,7 @@ def test_a_tour_of_all_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     spaces = shipped.shipped("search_spaces")
     monkeypatch.setattr(shipped, "shipped", lambda kind: studies if kind == "studies" else spaces)
     (tmp_path / "results").mkdir()
-    for name in ("positive-control", "negative-control"):
+    for name in ("digits-segmentation", "digits-presence"):
         (tmp_path / "results" / name).symlink_to(ROOT / "results" / name)
     monkeypatch.chdir(tmp_path)
     ran = commands(marked("studies/README.md", "tour"))

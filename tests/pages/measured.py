@@ -281,8 +281,28 @@ def _verdict() -> str:
     return "\n".join(["```text", *lines, "```"])
 
 
-SLOW = ("noise",)
-"""Tables that take longer to make than a test of the short form may; the bootstrap of their intervals does."""
+def _comparison(one: str, other: str) -> str:
+    """Return what `seplace compare` prints of two studies: its sentences, and a row a placement."""
+    from seplace.api import Results
+
+    comparison = Results.load(RESULTS / one).compare_with(Results.load(RESULTS / other))
+    lines = [line for sentence in comparison.sentences for line in textwrap.wrap(sentence, 110)]
+    rows = []
+    for row in comparison.table.to_dict("records"):
+        gains = [
+            _interval(pd.Series(row), name) if "plain" not in row["mark"].split(", ") else ""
+            for name in ("gain_one", "gain_other")
+        ]
+        seeds = [str(row[name] or "–") for name in ("n_one", "n_other")]
+        rows.append(
+            [f"`{row['placement']}`", row["mark"], gains[0], seeds[0], gains[1], seeds[1], f"{row['extra_one']:+,}"]
+        )
+    heads = ["placement", f"A: {one}, B: {other}", "gain in A", "seeds", "gain in B", "seeds", "extra FLOPs"]
+    return "\n".join(["```text", *lines, "```", "", markdown_table(heads, rows)])
+
+
+SLOW = ("noise", "comparison")
+"""Tables that take longer to make than a test of the short form may: the bootstrap of intervals, posterior samples."""
 
 MAKERS = {
     "searches": lambda: _runs(
@@ -325,5 +345,6 @@ MAKERS = {
         "positive-control", "none-none-eca", "none-none-cbam16", "none-none-se16", "eca-eca-eca", "se8-se16-se16"
     ),
     "noise": _noise,
+    "comparison": lambda: _comparison("digits-segmentation", "digits-presence"),
     "verdict": _verdict,
 }
