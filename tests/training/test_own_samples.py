@@ -14,8 +14,8 @@ METRIC = Metric(name="val_miou", goal="maximize", scale=100, unit="%", label="mI
 NUMBERS = [0.25, 0.75, 0.5]
 
 
-def read(offered, *, reported: float = 0.5, world_size: int = 1):
-    trainer, module = SimpleNamespace(world_size=world_size), SimpleNamespace(sample_scores=offered)
+def read(offered, *, reported: float = 0.5, num_devices: int = 1):
+    trainer, module = SimpleNamespace(num_devices=num_devices), SimpleNamespace(sample_scores=offered)
     return read_sample_scores(trainer, module, metric=METRIC, name="val_miou", reported=reported)
 
 
@@ -42,12 +42,12 @@ def test_a_module_may_say_that_they_are_not_known(offered):
 
 
 def test_a_module_may_offer_none():
-    trainer, module = SimpleNamespace(world_size=1), SimpleNamespace()
+    trainer, module = SimpleNamespace(num_devices=1), SimpleNamespace()
     assert read_sample_scores(trainer, module, metric=METRIC, name="val_miou", reported=0.5) is None
 
 
 def test_each_of_several_devices_has_some_of_the_samples_only():
-    assert read(NUMBERS, world_size=2) is None
+    assert read(NUMBERS, num_devices=2) is None
 
 
 @pytest.mark.parametrize(
