@@ -150,6 +150,37 @@ class TwoOptimizers(pl.LightningModule):
         return [first, second], schedulers
 
 
+class Lazy(Classifier):
+    """Makes its head in one of the hooks that Lightning has for it, and draws weights anew in the same."""
+
+    def __init__(self, network: nn.Module, hook: str):
+        super().__init__(network)
+        self.hook, self.head = hook, None
+
+    def forward(self, x):
+        return self.head(self.network(x))
+
+    def setup(self, stage: str) -> None:
+        self._make("setup")
+
+    def configure_model(self) -> None:
+        self._make("configure_model")
+
+    def _make(self, hook: str) -> None:
+        if hook == self.hook and self.head is None:
+            self.head = nn.Linear(CLASSES, CLASSES)
+            nn.init.normal_(next(self.network.parameters()))
+
+    def on_validation_epoch_end(self):
+        self.log("val_weights", self._weights())
+
+    def on_test_epoch_end(self):
+        self.log("test_weights", self._weights())
+
+    def _weights(self):
+        return sum(next(each.parameters()).detach().sum() for each in (self.network, self.head))
+
+
 class Broken(Classifier):
     """Fails in a way that it is told."""
 

@@ -25,6 +25,7 @@ from seplace.training.own_loaders import SeededLoaders
 from seplace.training.own_parts import has_loader, make_callbacks, make_data, make_module, state_beside
 from seplace.training.own_random import own_random_state, seed_all
 from seplace.training.own_samples import read_sample_scores
+from seplace.training.own_trained import TakesTrained
 from seplace.training.own_watch import OwnPoint, Reached, Watch, epochs_in, read_metric
 from seplace.training.rank import Rank
 from seplace.user_code import user_errors
@@ -149,6 +150,7 @@ def test_own(
 
     Raises MissingTestSplit where the data have no test loader.
     """
+    trained = TakesTrained(network, beside)
     with own_random_state(derive_seed(seed, "own training")), quiet():
         module = make_module(training, network)
         seed_all(derive_seed(seed, "own data"))
@@ -156,8 +158,7 @@ def test_own(
         if not has_loader(data, "test_dataloader") or type(module).test_step is lightning.LightningModule.test_step:
             raise MissingTestSplit(f"{training.data} has no test_dataloader, or {training.module} no test_step")
         with user_errors(f"{training.module} cannot be tested"):
-            module.load_state_dict({**module.state_dict(), **beside})
-            trainer = make_trainer(training, device=device, callbacks=make_callbacks(training))
+            trainer = make_trainer(training, device=device, callbacks=[trained, *make_callbacks(training)])
             trainer.test(module, datamodule=data, verbose=False)
             value = read_metric(trainer, metric.test_name, module, when="in its test")
             if not math.isfinite(value):
@@ -189,16 +190,15 @@ def validation_inputs(
         if sum(map(len, seen)) >= most:
             raise Reached
 
+    trained = TakesTrained(network, beside)
     with own_random_state(derive_seed(seed, "own training")), quiet():
         module = make_module(training, network)
         seed_all(derive_seed(seed, "own data"))
         data = make_data(training)
-        trainer = make_trainer(training, device=device, callbacks=make_callbacks(training))
+        trainer = make_trainer(training, device=device, callbacks=[trained, *make_callbacks(training)])
         hook = network.register_forward_pre_hook(keep)
-        with user_errors(f"{training.module} cannot be validated"):
-            module.load_state_dict({**module.state_dict(), **beside})
-            with suppress(Reached):
-                trainer.validate(module, datamodule=data, verbose=False)
+        with user_errors(f"{training.module} cannot be validated"), suppress(Reached):
+            trainer.validate(module, datamodule=data, verbose=False)
         hook.remove()
     return torch.cat(seen)[:most]
 

@@ -11,8 +11,9 @@ from torch import nn
 from seplace.errors import InputError, TrainingFailed, UserCodeError
 from seplace.metric import Metric
 from seplace.study.own_training import OwnTraining
+from seplace.training import own_fit
 from seplace.training.checkpoints import Checkpoint
-from seplace.training.own_fit import fit_own
+from seplace.training.own_fit import fit_own, validation_inputs
 from tests.own_task import CLASSES
 
 HERE = "tests.own_task"
@@ -77,6 +78,19 @@ def test_a_training_that_goes_on_ends_with_the_same_numbers(module, metric, tmp_
         assert mine.keys() == theirs.keys()
         assert all(torch.equal(mine[name], theirs[name]) for name in mine)
     assert bool(one.beside) == (module == "TwoOptimizers")
+
+
+@pytest.mark.parametrize("hook", ["setup", "configure_model"])
+def test_what_is_made_in_a_hook_is_tested_with_its_trained_state(hook):
+    given = training("Lazy", epochs=1, options={"hook": hook})
+    metric = Metric(name="val_weights", goal="maximize", label="weights", test_name="test_weights")
+    net, trained = fit(given, metric=metric)
+    assert set(trained.beside) == {"head.weight", "head.bias"}
+    of = {"training": given, "seed": 0, "device": CPU}
+    assert own_fit.test_own(net, trained.beside, metric=metric, **of).value == trained.curve[-1].value
+    start = net[0].weight.clone()
+    assert validation_inputs(net, trained.beside, most=20, **of).shape == (20, 3, 8, 8)
+    assert torch.equal(net[0].weight, start)
 
 
 def test_networks_of_one_seed_see_the_same_batches_and_another_seed_others():
