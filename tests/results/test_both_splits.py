@@ -186,7 +186,7 @@ def test_the_gap_is_said_with_its_interval(estimate, says):
         dict.fromkeys(PLACEMENTS[1:], np.full(9, estimate)), noise_sd=0.3
     )
     assert gap is not None
-    said = gap_sentence(gap)
+    said = gap_sentence(gap, ACCURACY)
     begins = "Estimated gains of the front minus its gains on the test split: "
     assert said.startswith(f"{begins}{gap.estimated.value:+.2f} points on average (90 % interval ")
     assert "; 2 front points, 1 to 2 seeds). " in said
