@@ -10,6 +10,7 @@ from seplace.results.advice import advice, command_of, failed
 from seplace.results.pairing import pairing_note
 from seplace.results.provenance import provenance_of
 from seplace.results.verdict import (
+    alike_sentence,
     claim_of,
     gap_sentence,
     measured,
@@ -134,12 +135,16 @@ class ResultsConclusions(ResultsTables):
         """Two sentences: whether the test split agrees with the estimated gains of the front; empty where not known."""
         if self._views is not None:
             return self._views.test_check
-        return "" if self.gap is None else gap_sentence(self.gap, self.metric)
+        if self.gap is None or alike_sentence(self.estimates):
+            return ""
+        return gap_sentence(self.gap, self.metric)
 
     @property
     def outlook(self) -> str:
         """The expected hypervolume regret of the recommended front, as sentences; empty before the search has ended."""
-        return "" if self._regret is None else regret_sentence(self._regret)
+        if self._regret is None or (self._views is None and alike_sentence(self.estimates)):
+            return ""
+        return regret_sentence(self._regret)
 
     @property
     def rungs_note(self) -> str:

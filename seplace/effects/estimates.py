@@ -32,6 +32,9 @@ MOST = 5000
 SURE = 0.95
 """The probability at which a verdict calls a placement better, for all comparisons together."""
 
+_ALIKE = 3
+"""The fewest trainings that are told to have given the same value: two may by chance."""
+
 _SCALES = 24
 _SAMPLES = 2000
 
@@ -92,6 +95,18 @@ class Estimates:
     def trained(self) -> int:
         """The number of placements that were trained, with estimates or without."""
         return len(self.posterior.placements)
+
+    @cached_property
+    def only_value(self) -> float | None:
+        """The value of a metric of the user's own that all of some trainings gave exactly; None where they differ."""
+        known = {each.score for each in self._observations}
+        is_told = not self.metric.is_accuracy and len(known) == 1 and len(self._observations) >= _ALIKE
+        return self.metric.value(known.pop()) if is_told else None
+
+    @property
+    def trainings(self) -> int:
+        """The number of trainings that the estimates are of."""
+        return len(self._observations)
 
     @property
     def has_all(self) -> bool:

@@ -18,7 +18,7 @@ from seplace.effects.estimates import SURE
 from seplace.files.shipped import shipped
 from seplace.interval import LEVEL
 from seplace.placement import Placement
-from seplace.results.verdict import ADVISED_SEEDS, LIMITED, confirming, counted, measured
+from seplace.results.verdict import ADVISED_SEEDS, LIMITED, alike_sentence, confirming, counted, measured
 
 if TYPE_CHECKING:
     from seplace.effects.estimates import Estimates
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from seplace.study.config import StudyConfig
 
 Kind = Literal["take", "stop", "train", "images", "wait", "failed"]
-"""Take a placement; stop; train more; use more images; wait for the end; the plain backbone failed."""
+"""Take a placement; stop; train more; use more images; wait for the end, or the metric; the plain backbone failed."""
 
 WORTH = 0.5
 """The gain in points from which attention is called worth its trouble: where none is larger, the advice is to stop."""
@@ -110,6 +110,10 @@ def advice(
     if estimates is None or plain not in estimates.position:
         sentence = "Nothing can be advised yet: the plain backbone has not been trained."
         return Advice(kind="wait", sentence=sentence, next=(again,))
+    if alike := alike_sentence(estimates):
+        sentence = f"Nothing can be advised: {alike[0].lower()}{alike[1:]}"
+        step = Step(what="see what each training gave", command=shlex.join(["seplace", "report", str(folder)]))
+        return Advice(kind="wait", sentence=sentence, next=(step,))
     surely = estimates.surely_better(plain)
     if not is_over:
         sentence = "Too early to tell: the study has not come to its end."

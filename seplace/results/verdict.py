@@ -87,7 +87,11 @@ def verdict(
     plain = baselines["plain"]
     if estimates is None or plain not in estimates.position:
         return "The plain backbone has not been trained yet, so nothing can be compared with it."
-    if len(estimates.placements) > 1 and not estimates.comparable_with(plain):
+    if alike := alike_sentence(estimates):
+        return alike
+    if estimates.trained == 1:
+        return f"No verdict yet: no other placement has been trained. {_about(estimates)}"
+    if not estimates.comparable_with(plain):
         remedy = (
             _CONFIRMED_LATER
             if is_to_be_confirmed
@@ -122,10 +126,24 @@ def verdict(
     return " ".join([*claims, scope])
 
 
+def alike_sentence(estimates: Estimates | None) -> str:
+    """Say that all trainings gave the same value, in which case nothing else is said of them; empty where they differ.
+
+    It is only said of a metric of the user's own, which may be a wrong one.
+    """
+    if estimates is None or estimates.only_value is None:
+        return ""
+    metric, count = estimates.metric, counted(estimates.trainings, "training")
+    value = f"{metric.label} {estimates.only_value:.7g} {metric.unit}".rstrip()
+    return f"All {count} gave the same value, {value}: check the metric, {metric.name}."
+
+
 def claim_of(placement: Placement, estimates: Estimates, *, plain: Placement) -> str:
     """Say whether one trained placement is better than the plain backbone at 95 %, as the verdict means it."""
     if placement == plain:
         return f"{placement} is the plain backbone."
+    if alike := alike_sentence(estimates):
+        return alike
     said = "is better" if placement in estimates.surely_better(plain) else "is not shown to be better"
     lacks = "" if placement in estimates.comparable_with(plain) else ", for want of a second seed"
     gain = _gain(estimates.difference(placement, plain), estimates.metric)

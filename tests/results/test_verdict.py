@@ -1,11 +1,14 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from seplace.arrays import ImageBits
+from seplace.effects.estimates import Estimates
 from seplace.metric import ACCURACY, Metric
 from seplace.placement import Placement
+from seplace.results.advice import advice
 from seplace.results.evaluation import Evaluation
 from seplace.results.observations import estimates_of
 from seplace.results.verdict import claim_of, confirming, regret_sentence, rungs_sentence, verdict
@@ -14,6 +17,7 @@ from tests.results.test_evaluation import CBAM, ECA, PLAIN, SE, evaluation, rows
 from tests.results.test_tables import BASE, DESIGN, MARKS, above
 
 RUN = "seplace run toy"
+OWN = Metric(name="val_x", goal="maximize", label="x", test_name="test_x")
 
 
 def said(evaluations: list[Evaluation], *, names: tuple[str, ...] = tuple(MARKS)) -> str:
@@ -191,3 +195,29 @@ def test_scores_of_samples_let_a_verdict_be_about_new_samples():
         sentence = verdict(estimates, {"plain": Placement.parse(PLAIN)}, run=RUN)
         assert sentence.startswith(f"Placement {SE} is better than the plain backbone at 95 %: +0.")
         assert about in sentence
+
+
+def of_a_metric(values: dict[str, list[float]]) -> Estimates:
+    evaluations = rows(**values)
+    estimates = estimates_of(DESIGN, evaluations, "flops", metric=OWN, is_front_of_space=True)
+    assert estimates is not None
+    return estimates
+
+
+def test_equal_values_of_a_metric_are_told_in_one_sentence_and_nothing_else_is():
+    estimates = of_a_metric({"plain": [1e6, 1e6], "se": [1e6, 1e6]})
+    sentence = "All 4 trainings gave the same value, x 1000000: check the metric, val_x."
+    assert verdict(estimates, {"plain": Placement.parse(PLAIN)}, run=RUN) == sentence
+    assert claim_of(Placement.parse(SE), estimates, plain=Placement.parse(PLAIN)) == sentence
+    made = advice(estimates, {"plain": Placement.parse(PLAIN)}, cost="flops", folder=Path("x"), run=RUN, is_over=True)
+    assert made.sentence == f"Nothing can be advised: a{sentence[1:]}"
+    assert of_a_metric({"plain": [1e6, 1e6], "se": [1e6, 2e6]}).only_value is None
+    assert of_a_metric({"plain": [1e6, 1e6]}).only_value is None  # two may be alike by chance
+    assert said(rows(plain=[50.0, 50.0], se=[50.0, 50.0])).startswith("No placement is better")
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_the_plain_backbone_alone_is_no_verdict_and_its_noise_is_not_told(seeds: int):
+    sentence = said(rows(plain=BASE[:seeds]))
+    assert sentence.startswith("No verdict yet: no other placement has been trained. All figures are about")
+    assert "standard deviation" not in sentence

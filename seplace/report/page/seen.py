@@ -44,8 +44,8 @@ class Seen:
 def seen_of(
     estimates: Estimates | None, rows: Sequence[Evaluation], metric: Metric, *, plain: Placement, best: Placement | None
 ) -> Seen | None:
-    """Return what a study could see; None before any training is complete."""
-    if estimates is None:
+    """Return what a study could see; None before the second training, and where all are equal."""
+    if estimates is None or estimates.trainings == 1 or estimates.only_value is not None:
         return None
     knows_plain = plain in estimates.position
     found, residual, shape = _components(rows, metric)
