@@ -198,10 +198,13 @@ class Broken(Classifier):
         if self.how == "stops" and self.current_epoch == 1:
             self.trainer.should_stop = True
         loss = super().training_step(batch, batch_idx)
+        self.log("val_of_training", loss)
         return loss * float("nan") if self.how == "loss" else loss
 
     def validation_step(self, batch, batch_idx):
         super().validation_step(batch, batch_idx)
+        if self.current_epoch == 0:
+            self.log("val_at_first", 1.0)
         if self.how == "value":
             self.log("val_accuracy_of_none", float("nan"))
 

@@ -20,7 +20,7 @@ from seplace.training.fit import naming_out_of_memory
 from seplace.training.own_fit import make_trainer, quiet
 from seplace.training.own_parts import make_callbacks, make_data, make_module
 from seplace.training.own_random import own_random_state
-from seplace.training.own_watch import read_metric
+from seplace.training.own_watch import forget_metric, read_metric
 from seplace.user_code import user_errors
 
 _STEPS, _VALIDATED = 12, 6
@@ -70,6 +70,9 @@ class _Timer(lightning.Callback):
         self.steps.append(self._lap())
         if self._last - self._begun > _SECONDS:
             trainer.should_stop = True
+
+    def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002 - Lightning's
+        forget_metric(trainer, self.metric.name)
 
     def on_validation_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002 - Lightning's
         self._lap()

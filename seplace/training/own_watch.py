@@ -131,16 +131,20 @@ class Watch(lightning.Callback):
             self._loss.add_(loss.detach().reshape(()))
             self._steps += 1
 
+    def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002 - Lightning's
+        """Forget the metric of the validation before this one."""
+        forget_metric(trainer, self.metric.name)
+
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Read the metric. Raises UserCodeError where it was not logged, and TrainingFailed where it is not finite."""
         if trainer.sanity_checking:
             return
-        name = self.metric.name
-        self._latest = reported = read_metric(trainer, name, pl_module, when="in validation")
+        name, epoch = self.metric.name, trainer.current_epoch + 1
+        when = "in validation" if epoch == 1 else f"in the validation of epoch {epoch}"
+        self._latest = reported = read_metric(trainer, name, pl_module, when=when)
         if trainer.num_devices > 1:
             refuse_unequal(self._latest, name, pl_module)
         if not math.isfinite(self._latest):
-            epoch = trainer.current_epoch + 1
             raise TrainingFailed("diverged", f"{name} became {self._latest} in epoch {epoch}")
         self.samples = read_sample_scores(trainer, pl_module, metric=self.metric, name=name, reported=reported)
 
@@ -227,6 +231,11 @@ def refuse_unequal(value: float, name: str, module: lightning.LightningModule) -
         f"{type(module).__name__} logs another {name!r} on each device (from {least:.6g} to {most:.6g}): log it with "
         "sync_dist=True, or log a metric of torchmetrics"
     )
+
+
+def forget_metric(trainer: lightning.Trainer, name: str) -> None:
+    """Forget what a metric was before a validation: Lightning keeps it, also where a training step has logged it."""
+    trainer.callback_metrics.pop(name, None)
 
 
 def read_metric(trainer: lightning.Trainer, name: str, module: lightning.LightningModule, *, when: str) -> float:

@@ -110,6 +110,18 @@ def test_networks_of_one_seed_see_the_same_batches_and_another_seed_others():
             id="a metric that is not logged",
         ),
         pytest.param(
+            {"options": {"how": "forgets"}},
+            replace(MIOU, name="val_at_first"),
+            r"no 'val_at_first' in the validation of epoch 2.*\(logged: train_loss, val_accuracy",
+            id="a metric of an earlier validation",
+        ),
+        pytest.param(
+            {"options": {"how": "forgets"}},
+            replace(MIOU, name="val_of_training"),
+            r"no 'val_of_training' in validation.*\(logged: train_loss, ",
+            id="a metric of the training steps",
+        ),
+        pytest.param(
             {"options": {"how": "refuses"}},
             MIOU,
             r"made of the network Sequential: ValueError: the network has no decoder \(own_task.py:\d+\)",
