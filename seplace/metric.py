@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 
 _PERCENT_DIGITS = 2
 
+MOST_DECIMALS = 8
+"""The most decimals of a number that is shown; with more, small ones are in powers of ten."""
+SMALL = 1e-3
+"""The size below which a number is small."""
+_ROUNDING = 1e-12
+"""The relative spread of values that is none but rounding."""
+
 Goal = Literal["maximize", "minimize"]
 
 _TAKEN = re.compile(
@@ -107,11 +114,19 @@ class Metric:
             return self
         mean = sum(values) / len(values)
         spread = math.sqrt(sum((value - mean) ** 2 for value in values) / len(values))
-        return replace(self, digits=_decimals(spread, significant=3) if spread > 0 else _decimals(mean, significant=4))
+        is_known = spread > _ROUNDING * abs(mean)
+        return replace(self, digits=_decimals(spread, significant=3) if is_known else _decimals(mean, significant=4))
 
     def spec(self, value: float, *, signed: bool = False) -> str:
-        """Return the format of numbers like a value, such as `.2f`, or `+.2f` where they are differences."""
+        """Return the format of numbers like a value, such as `.2f`, or `+.2f` where they are differences.
+
+        Where they need more decimals than are read, small ones are in powers of ten: `.2e`.
+        """
         digits = _decimals(value, significant=4) if self.digits is None else self.digits
+        if digits > MOST_DECIMALS and abs(value) < SMALL:
+            if value == 0:
+                return f"{'+' * signed}.0f"
+            return f"{'+' * signed}.{min(max(math.floor(math.log10(abs(value))) + digits, 1), 4)}e"
         return f"{'+' * signed}.{digits}f"
 
     def number(self, value: float, *, signed: bool = False) -> str:
@@ -134,7 +149,7 @@ class Metric:
         """Return `81.00 ± 0.25`; the value alone if its error is NaN, empty if the value is NaN."""
         if math.isnan(value):
             return ""
-        text, spec = self.number(value, signed=signed), self.spec(value)
+        text, spec = self.number(value, signed=signed), self.spec(value or error)
         return text if math.isnan(error) else f"{text} ± {format(error, spec)}"
 
     def rough(self, gain: float) -> str:
@@ -213,10 +228,10 @@ def digits_of(unit: str) -> int | None:
 
 
 def _decimals(value: float, *, significant: int) -> int:
-    """Return the decimals with which a value has some significant digits, at most eight."""
+    """Return the decimals with which a value has some significant digits."""
     if not math.isfinite(value) or value == 0:
         return 2
-    return min(max(significant - 1 - math.floor(math.log10(abs(value))), 0), 8)
+    return max(significant - 1 - math.floor(math.log10(abs(value))), 0)
 
 
 def column_of(name: str) -> str:

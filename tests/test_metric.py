@@ -1,23 +1,28 @@
 """A metric of the user's own runs through everything that says accuracy otherwise."""
 
+import json
 import math
 import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
+import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from seplace.api import Results
 from seplace.errors import InvalidStudy
+from seplace.interval import Interval
 from seplace.metric import ACCURACY, Metric, column_of
 from seplace.metric import test_name_of as name_on_test_split
+from seplace.report.figures.style import write_ticks
 from seplace.report.notebook import results_html
 from seplace.report.page.content import page_of
-from seplace.report.page.paint import painted
+from seplace.report.page.paint import painted, plain, signed
 from seplace.report.paper_tables import front_as
 from seplace.report.power import power_lines
-from seplace.results.tables import to_csv
+from seplace.results.tables import to_csv, to_json
 from seplace.search.power import power_of
 from seplace.study.config import load_study
 from tests.own_metric import ERROR, PUBLISHED, SHARE, millimetres, with_metric
@@ -70,6 +75,32 @@ def test_numbers_have_the_decimals_that_their_spread_needs() -> None:
         "+0.00 points",
         ACCURACY,
     )
+
+
+def test_what_decimals_would_show_as_zero_is_in_powers_of_ten() -> None:
+    tiny, near = MM.with_digits_for([1.1e-10, 1.3e-10]), MM.with_digits_for([0.5, 0.5 + 2e-9])
+    assert (tiny.text(1.2346e-10), tiny.gain(-3.4e-12), tiny.gain(0.0)) == ("1.235e-10 mm", "-3.4e-12 mm", "+0 mm")
+    assert tiny.plus_minus(0.0, 3.4e-12) == "0 ± 3.4e-12"
+    assert tiny.interval(Interval(value=1e-12, lower=-1e-13, upper=2e-12), signed=True) == (
+        "+1.0e-12 [-1.0e-13, +2.0e-12]"
+    )
+    assert (near.text(0.5), near.gain(1.5e-9)) == ("0.50000000000 mm", "+1.50e-09 mm")
+    assert MM.with_digits_for([0.1] * 3).text(0.1) == "0.1000 mm"  # a sum of them is not three times as much
+    page = (signed(3.4e-12, 12), plain(1.5e-10, 12), plain(0.0, 12))
+    assert page == ("+3.40e\N{MINUS SIGN}12", "1.50e\N{MINUS SIGN}10", "0.000000000000")
+
+
+def test_numbers_in_json_have_their_significant_digits() -> None:
+    table = pd.DataFrame({"placement": ["none"], "n": [1], "x": [1.53333333333e-10], "gain": [math.nan]})
+    assert json.loads(to_json(table, MM)) == [{"placement": "none", "n": 1, "x": 1.533333333e-10, "gain": None}]
+    assert to_json(table, ACCURACY) == table.to_json(orient="records", indent=1)
+
+
+def test_ticks_of_small_numbers_are_no_zeros() -> None:
+    axes = Figure().add_subplot()
+    axes.set_ylim(-1e-10, 1e-10)
+    write_ticks(axes.yaxis)
+    assert [axes.yaxis.major.formatter(each, 0) for each in (5e-11, 1e-25)] == ["5e\N{MINUS SIGN}11", "0"]
 
 
 def test_tables_have_its_values_and_gains_are_positive_where_it_is_better(error: Results) -> None:

@@ -12,11 +12,13 @@ import typer
 
 from seplace.cli.options import Format
 from seplace.files.plain_text import printable
+from seplace.metric import ACCURACY
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from seplace.api import Results
+    from seplace.metric import Metric
     from seplace.results.advice import Advice
 
 
@@ -63,12 +65,12 @@ def _folded_if_words_fit(line: str, width: int) -> list[str]:
     return textwrap.wrap(line, width, subsequent_indent=" " * _HANG, break_long_words=False, break_on_hyphens=False)
 
 
-def show_data(table: pd.DataFrame, output: Format) -> bool:
-    """Print a table as JSON or CSV if the output format says so; return whether it did."""
-    from seplace.results.tables import to_csv
+def show_data(table: pd.DataFrame, output: Format, *, metric: Metric = ACCURACY) -> bool:
+    """Print a table, of a metric, as JSON or CSV if the output format says so; return whether it did."""
+    from seplace.results.tables import to_csv, to_json
 
     if output is Format.json:
-        typer.echo(table.to_json(orient="records", indent=1))
+        typer.echo(to_json(table, metric))
     elif output is Format.csv:
         typer.echo(to_csv(table), nl=False)
     if output is not Format.table and table.empty:

@@ -81,7 +81,7 @@ def front(results: ResultsArgument, output: FrontFormatOption = FrontFormat.tabl
     study = Results.load(results)
     if output in (FrontFormat.latex, FrontFormat.markdown):
         typer.echo(study.front_as(output.value), nl=False)
-    elif not show_data(study.front, Format(output.value)):
+    elif not show_data(study.front, Format(output.value), metric=study.metric):
         show_front(study)
 
 
@@ -92,7 +92,7 @@ def recommend(results: ResultsArgument, output: FormatOption = Format.table, as_
 
     output = format_of(output, as_json=as_json)
     study = Results.load(results)
-    if show_data(study.recommended, output):
+    if show_data(study.recommended, output, metric=study.metric):
         return
     if len(study.recommended):
         show_sentences(study.verdict)
@@ -143,7 +143,7 @@ def effects(
     table = study.effects
     if plot is not None:
         study.plot_effects(plot)
-    if show_data(table, output):
+    if show_data(table, output, metric=study.metric):
         return
     if table.empty:
         show("no training is complete yet, so no effect is known")
@@ -178,7 +178,7 @@ def noise(results: ResultsArgument, output: FormatOption = Format.table, as_json
     output = format_of(output, as_json=as_json)
     study = Results.load(results)
     table = noise_frame(study.rows, study.metric)
-    if not show_data(table, output):
+    if not show_data(table, output, metric=study.metric):
         show(noise_table(table, study.metric, title=study.config.name))
 
 

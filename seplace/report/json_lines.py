@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from seplace.report.pace import Clock
+from seplace.results.tables import to_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,7 +77,7 @@ class JsonLines:
 
     def outcome(self, results: Results, *, exported: Path | None) -> None:
         """Write the outcome of a run."""
-        front = json.loads(results.front.to_json(orient="records"))
+        front = json.loads(to_json(results.front, results.metric))
         self._event(
             "outcome",
             {

@@ -7,6 +7,7 @@ evaluations.
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -45,6 +46,21 @@ def to_csv(table: pd.DataFrame) -> str:
     if not len(table.columns):
         return ""
     return table.rename(columns=quoted).map(quoted).to_csv(index=False, float_format="%.6g")
+
+
+def to_json(table: pd.DataFrame, metric: Metric) -> str:
+    """Return a table of a study as JSON; numbers of a metric of the user's own have all their significant digits."""
+    if metric.is_accuracy:
+        return str(table.to_json(orient="records", indent=1))
+    rows = [{name: _plain(value) for name, value in row.items()} for row in table.to_dict("records")]
+    return json.dumps(rows, indent=1, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of a table as a type of JSON; None for what is not known."""
+    if isinstance(value, float):
+        return float(f"{value:.10g}") if math.isfinite(value) else None
+    return value
 
 
 def evaluations_frame(evaluations: Sequence[Evaluation], metric: Metric) -> pd.DataFrame:

@@ -16,8 +16,8 @@ from seplace.report.figures.style import (
     key,
     labels,
     new_figure,
-    number,
     style_of,
+    write_ticks,
 )
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def plot_comparison(comparison: Comparison, *, width: str | float | None = None,
     labels(axes, style, x=x_label, y=y_label, width=0.6 * style.width, height=0.8 * height)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(7))
-        axis.set_major_formatter(lambda value, _: number(round(value, 6), "+g"))
+        write_ticks(axis, "+g")
     said = [f"{one.name} and {other.name}: the same placements in both", *comparison.sentences[-1:]] if heading else []
     finish(figure, style, body=height, heading=said, legends=[("", keys)])
     return figure

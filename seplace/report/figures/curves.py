@@ -17,8 +17,8 @@ from seplace.report.figures.style import (
     key,
     labels,
     new_figure,
-    number,
     style_of,
+    write_ticks,
 )
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def plot_curves(
             )
         labels(axes, style, y=names[name], width=1.0, height=0.8 * height)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        axes.yaxis.set_major_formatter(lambda value, _: number(round(value, 6), "g"))
+        write_ticks(axes.yaxis)
     for axes in panels[len(shown) - across :]:
         axes.set_xlabel("epoch", fontsize=style.text)
     keys = [

@@ -23,6 +23,7 @@ from seplace.report.figures.style import (
     style_of,
     width_of,
     wrapped,
+    write_ticks,
 )
 from seplace.stage_strip import module_color, module_of
 
@@ -185,7 +186,7 @@ def _panel(
     axes.set_ylim(float(edges[-1]), 0.0)
     axes.set_yticks(list(middles.values()), [plain(shown[name]) for name in names] if has_names else [""] * len(names))
     axes.tick_params(axis="y", length=0)
-    axes.xaxis.set_major_formatter(lambda value, _: number(round(value, 6), "g"))
+    write_ticks(axes.xaxis)
     axes.locator_params(axis="x", nbins=5)
 
 

@@ -30,6 +30,7 @@ from seplace.report.figures.style import (
     plain,
     style_of,
     width_of,
+    write_ticks,
 )
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def plot_front(
         height=0.8 * body,
     )
     axes.set_ylim(*view.limits)
-    axes.yaxis.set_major_formatter(lambda value, _: number(round(value, 6), "g"))
+    write_ticks(axes.yaxis)
     legends = _draw(axes, view, style, pick=pick)
     _scale(axes, view)
     said = [title, *view.heading] if heading else []

@@ -18,8 +18,8 @@ from seplace.report.figures.style import (
     key,
     labels,
     new_figure,
-    number,
     style_of,
+    write_ticks,
 )
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def plot_history(
         axes.axhline(plain, color=ORANGE, linestyle="--", linewidth=1.2 * style.scale, zorder=1)
         keys.append(key(style, "plain backbone alone", linestyle="--", color=ORANGE))
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axes.yaxis.set_major_formatter(lambda value, _: number(round(value, 6), "g"))
+    write_ticks(axes.yaxis)
     low, high = axes.get_ylim()
     if metric.unit == "%" and high - low < 0.2:  # no figure enlarges differences that are smaller than anyone reports
         axes.set_ylim((low + high) / 2 - 0.1, (low + high) / 2 + 0.1)

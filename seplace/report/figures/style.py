@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any, Literal
 
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
@@ -29,6 +30,8 @@ _NARROWEST, _WIDEST = 2.5, 40.0
 _SCREEN = 10.0
 _FINE, _HINTED = 4, 1.04
 """The dots a point at which texts are measured, and how much wider hinting makes them at few."""
+_ROUNDING = 1e-9
+"""The part of the range of an axis that is nothing but rounding."""
 _MARGIN = 4.0
 """Around what a figure shows, in points."""
 
@@ -97,6 +100,16 @@ def number(value: float, spec: str) -> str:
     """Return a number with a true minus sign; what rounds to zero has no sign."""
     text = format(value, spec)
     return text.replace("-", "\N{MINUS SIGN}") if float(text) else text.lstrip("+-")
+
+
+def write_ticks(axis: Axis, spec: str = "g") -> None:
+    """Write the numbers at the ticks of an axis; what is nothing but rounding beside its range is 0."""
+
+    def text(value: float, _: float) -> str:
+        low, high = axis.get_view_interval()
+        return number(0.0 if abs(value) < _ROUNDING * abs(high - low) else value, spec)
+
+    axis.set_major_formatter(text)
 
 
 @cache

@@ -27,7 +27,8 @@ const trueMinus = (text) => text.replace(/-/g, "\u2212");
 
 function fixed(value, digits, signed) {
   if (!known(value)) return "\u2013";
-  const text = value.toFixed(digits);
+  const small = digits > 8 && value !== 0 && Math.abs(value) < 1e-3;
+  const text = small ? value.toExponential(2) : value.toFixed(digits);
   if (!/[1-9]/.test(text)) return text.replace("-", "");
   return trueMinus((signed && value > 0 ? "+" : "") + text);
 }

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from seplace.errors import MissingPackage
 from seplace.files.plain_text import printable
+from seplace.metric import MOST_DECIMALS, SMALL
 from seplace.report.numbers import quantity
 
 if TYPE_CHECKING:
@@ -80,13 +81,20 @@ def signed(value: float | None, digits: int = 2) -> str:
     """Return a number with its sign and a true minus, zero without; an en dash where it is not known."""
     if value is None:
         return "\N{EN DASH}"
-    text = f"{value:+.{digits}f}".replace("-", _MINUS)
+    text = _fixed(value, digits, "+").replace("-", _MINUS)
     return text if any(character in "123456789" for character in text) else text[1:]
 
 
 def plain(value: float | None, digits: int = 2) -> str:
     """Return a number; an en dash where it is not known."""
-    return "\N{EN DASH}" if value is None else f"{value:,.{digits}f}".replace("-", _MINUS)
+    return "\N{EN DASH}" if value is None else _fixed(value, digits, ",").replace("-", _MINUS)
+
+
+def _fixed(value: float, digits: int, option: str) -> str:
+    """Return a number with some decimals; where they are more than are read, a small one in a power of ten."""
+    if digits > MOST_DECIMALS and 0 < abs(value) < SMALL:
+        return f"{value:{option}.2e}"
+    return f"{value:{option}.{digits}f}"
 
 
 def quantity_of(value: float | None, *, is_signed: bool = False) -> str:
