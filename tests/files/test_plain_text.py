@@ -9,6 +9,7 @@ from seplace.cli import main
 from seplace.cli.printing import show
 from seplace.errors import UserCodeError
 from seplace.files.plain_text import printable
+from seplace.metric import ACCURACY
 from seplace.report.console import OutsideConsole
 from seplace.report.figures.effects import plot_effects
 from seplace.report.figures.front import plot_front
@@ -71,7 +72,7 @@ def test_messages_of_other_code_are_printable(monkeypatch, capsys, is_warning):
 def test_titles_of_figures_are_printable_and_no_formulas(tmp_path):
     for draw in (
         lambda title: plot_front(
-            pd.DataFrame(), cost="flops", unit="FLOPs", measured="validation accuracy", title=title
+            pd.DataFrame(), ACCURACY, cost="flops", unit="FLOPs", measured="validation accuracy", title=title
         ),
         empty_effects,
     ):

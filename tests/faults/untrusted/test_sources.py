@@ -9,8 +9,13 @@ import seplace
 PACKAGE = Path(seplace.__file__).parent
 
 CALLS = {
-    # Between a run and its own workers.
-    ("pickle", "loads"): {"executors/executor.py", "executors/ray_worker.py", "testing/evaluators.py"},
+    # Between a run and its own workers, and between a worker and the processes of its devices.
+    ("pickle", "loads"): {
+        "evaluators/own_ranks.py",
+        "executors/executor.py",
+        "executors/ray_worker.py",
+        "testing/evaluators.py",
+    },
     ("pickle", "load"): set(),
     ("yaml", "load"): set(),
     ("yaml", "unsafe_load"): set(),
