@@ -9,7 +9,6 @@ from seplace.evaluators import EVALUATORS
 from seplace.testing import evaluators
 from seplace.testing.evaluators import Case
 
-
 OF_THE_RECIPE = [name for name in EVALUATORS if name != "lightning"]
 """The suite's case trains by the built-in recipe; `test_lightning.py` has a training of one's own."""
 

@@ -82,4 +82,4 @@ def test_titles_of_figures_are_printable_and_no_formulas(tmp_path):
 
 
 def empty_effects(title):
-    return plot_effects(pd.DataFrame(), title=title)
+    return plot_effects(pd.DataFrame(), ACCURACY, title=title)
