@@ -115,7 +115,8 @@ def _inside(unit: Stage, path: str) -> Stage:
 def time_placements(networks: Networks, placements: Sequence[Placement]) -> dict[str, dict[str, Any]]:
     """Time placements, one image a pass, interleaved with the plain backbone; by the text of the placement.
 
-    The measured costs of the user's own that the study needs are measured, too.
+    An extra is over the plain backbone in the same rounds, which is timed there once. The measured costs of the user's
+    own that the study needs are measured, too.
     """
     from seplace.costs.latency import REPEATS, measure_latencies
     from seplace.models import holds_own_code
@@ -126,13 +127,16 @@ def time_placements(networks: Networks, placements: Sequence[Placement]) -> dict
     latencies: dict[str, dict[str, Any]] = {}
     for start in range(0, len(placements), _TIMED_TOGETHER):
         some = placements[start : start + _TIMED_TOGETHER]
-        built = [networks.untrained(placement) for placement in (plain, *some)]
+        timed = list(dict.fromkeys([plain, *some]))
+        built = [networks.untrained(placement) for placement in timed]
         space = networks.config.search_space
         is_own = any(holds_own_code(space.backbone_of(placement), placement) for placement in some)
         with user_errors_if(is_own, "a network that holds code of your own cannot be timed"):
             measured = measure_latencies(built, networks.example)
         own = {name: _measured(name, built, networks.example) for name in names}
-        for at, (placement, latency) in enumerate(zip(some, measured[1:], strict=True), start=1):
+        for placement in some:
+            at = timed.index(placement)
+            latency = measured[at]
             latencies[str(placement)] = {
                 **latency.columns("latency_ms"),
                 "extra_latency_ms": latency.value - measured[0].value,

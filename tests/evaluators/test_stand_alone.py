@@ -2,6 +2,7 @@ import importlib.metadata
 import importlib.util
 import json
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 
 from seplace.errors import DeviceUnavailable, MissingPackage, TrainingFailed
 from seplace.evaluators.stand_alone import StandAlone, make
+from seplace.interval import Interval
 from seplace.placement import Placement
 from seplace.proxies.untrained import minibatch
 from seplace.results.evaluation import Evaluation, Job
@@ -150,3 +152,18 @@ def test_a_training_names_the_version_of_what_augmented_its_images(tmp_path: Pat
     found = evaluator.evaluate(job, on_epoch=lambda _: None)
     assert found.state == "complete"
     assert found.versions["kornia"] == importlib.metadata.version("kornia")
+
+
+def test_the_plain_backbone_takes_nothing_more_than_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = load_study(write_study(tmp_path))
+    milliseconds = (Interval(value=1.5 + at, lower=1.0, upper=9.0) for at in count())  # no two measurements are equal
+
+    def measured(networks: list[torch.nn.Module], _: torch.Tensor) -> list[Interval]:
+        return [next(milliseconds) for _ in networks]
+
+    monkeypatch.setattr("seplace.costs.latency.measure_latencies", measured)
+    texts = ("none-se4-none", "none-none-none", "none-none-eca")
+    found = StandAlone(config, tmp_path / "out", device="cpu").latencies([*map(Placement.parse, texts)])
+    assert list(found) == [*texts]
+    assert [row["extra_latency_ms"] for row in found.values()] == [1.0, 0.0, 2.0]
+    assert [row["latency_ms"] for row in found.values()] == [2.5, 1.5, 3.5]
