@@ -181,6 +181,20 @@ class Lazy(Classifier):
         return sum(next(each.parameters()).detach().sum() for each in (self.network, self.head))
 
 
+class Leaves(Classifier):
+    """Changes what belongs to the whole process."""
+
+    def setup(self, stage: str) -> None:
+        os.chdir("/")
+        os.environ["SEPLACE_TEST"] = "left"
+        del os.environ["SEPLACE_TEST_OTHER"]
+        torch.set_default_dtype(torch.float64)
+        torch.set_num_threads(torch.get_num_threads() + 1)
+
+    def on_fit_end(self) -> None:
+        torch.set_grad_enabled(False)
+
+
 class Broken(Classifier):
     """Fails in a way that it is told."""
 

@@ -45,7 +45,7 @@ class OwnTrainings:
 
     def __init__(self, config: StudyConfig, folder: Path, *, device: str) -> None:
         self.config = config
-        self.folder = folder
+        self.folder = folder.absolute()  # the user's code may change the current folder in a training
         self.networks = OwnNetworks(config, device=device)
         self._has_folder = False
 

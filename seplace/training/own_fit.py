@@ -23,8 +23,8 @@ from seplace.training.door import lightning
 from seplace.training.fit import AtomicCheckpoints, naming_out_of_memory
 from seplace.training.own_loaders import SeededLoaders
 from seplace.training.own_parts import has_loader, make_callbacks, make_data, make_module, state_beside
-from seplace.training.own_random import own_random_state, seed_all
 from seplace.training.own_samples import read_sample_scores
+from seplace.training.own_state import own_state, seed_all
 from seplace.training.own_trained import TakesTrained
 from seplace.training.own_watch import OwnPoint, Reached, Watch, epochs_in, read_metric
 from seplace.training.rank import Rank
@@ -93,7 +93,7 @@ def fit_own(
     if device.type == "cpu":
         keep_freed_memory()
     resume, content = _checkpoint_of(checkpoint)
-    with own_random_state(derive_seed(seed, "own training")), quiet():
+    with own_state(training, derive_seed(seed, "own training")), quiet():
         module = make_module(training, network)
         seed_all(derive_seed(seed, "own data"))
         data = make_data(training)
@@ -151,7 +151,7 @@ def test_own(
     Raises MissingTestSplit where the data have no test loader.
     """
     trained = TakesTrained(network, beside)
-    with own_random_state(derive_seed(seed, "own training")), quiet():
+    with own_state(training, derive_seed(seed, "own training")), quiet():
         module = make_module(training, network)
         seed_all(derive_seed(seed, "own data"))
         data = make_data(training)
@@ -191,7 +191,7 @@ def validation_inputs(
             raise Reached
 
     trained = TakesTrained(network, beside)
-    with own_random_state(derive_seed(seed, "own training")), quiet():
+    with own_state(training, derive_seed(seed, "own training")), quiet():
         module = make_module(training, network)
         seed_all(derive_seed(seed, "own data"))
         data = make_data(training)

@@ -9,7 +9,7 @@ import torch
 from torch.utils._pytree import tree_leaves
 
 from seplace.seeds import derive_seed
-from seplace.training.own_random import seed_all
+from seplace.training.own_state import seed_all
 
 
 class SeededLoaders:

@@ -19,7 +19,7 @@ from seplace.training.door import lightning
 from seplace.training.fit import naming_out_of_memory
 from seplace.training.own_fit import make_trainer, quiet
 from seplace.training.own_parts import make_callbacks, make_data, make_module
-from seplace.training.own_random import own_random_state
+from seplace.training.own_state import own_state
 from seplace.training.own_watch import forget_metric, read_metric
 from seplace.user_code import user_errors
 
@@ -91,7 +91,7 @@ def probe(network: nn.Module, *, training: OwnTraining, metric: Metric, device: 
     """Train and validate a few batches. Raises UserCodeError where the user's own code fails or logs no metric."""
     given = training.trainer
     begun = time.perf_counter()
-    with own_random_state(derive_seed(0, "probe")), quiet():
+    with own_state(training, derive_seed(0, "probe")), quiet():
         module = make_module(training, network)
         data = make_data(training)
         timer = _Timer(metric, device)

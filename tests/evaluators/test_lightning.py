@@ -89,6 +89,15 @@ def test_a_training_at_a_rung_goes_on_and_its_weights_are_kept_beside_those_of_t
         there.test(row)
 
 
+def test_results_are_written_where_they_belong_though_a_training_changes_the_folder(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("SEPLACE_TEST_OTHER", "")
+    there = make(load_study(write(folder, STUDY.replace("Classifier", "Leaves"))), Path("results"), worker=0)
+    row = there.evaluate(Job(placement=PLAIN, seed=0, epochs=1), on_epoch=lambda _: None)
+    assert row.state == "complete"
+    assert [path.suffix for path in (folder / "results" / "checkpoints").iterdir()] == [".ckpt"]
+
+
 def test_scores_of_single_samples_are_kept_of_both_splits(folder):
     there = evaluator(folder, STUDY.replace("Classifier", "Scored"))
     early = there.evaluate(Job(placement=ECA, seed=0, epochs=1), on_epoch=lambda _: None)

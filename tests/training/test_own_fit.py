@@ -1,7 +1,9 @@
 """Trainings of a user's own: any optimisation, to the same numbers after an interruption, with failures by name."""
 
+import os
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -91,6 +93,20 @@ def test_what_is_made_in_a_hook_is_tested_with_its_trained_state(hook):
     start = net[0].weight.clone()
     assert validation_inputs(net, trained.beside, most=20, **of).shape == (20, 3, 8, 8)
     assert torch.equal(net[0].weight, start)
+
+
+def test_a_training_leaves_the_process_as_it_was(monkeypatch):
+    monkeypatch.setenv("SEPLACE_TEST_OTHER", "kept")
+
+    def state() -> tuple:
+        of_torch = torch.get_default_dtype(), torch.get_num_threads(), torch.is_grad_enabled()
+        return Path.cwd(), dict(os.environ), *of_torch, torch.are_deterministic_algorithms_enabled()
+
+    before = state()
+    given = training("Leaves", epochs=1, trainer={"max_epochs": 1, "deterministic": True})
+    first, second = (fit(given)[1] for _ in range(2))
+    assert state() == before
+    assert first.curve == second.curve
 
 
 def test_networks_of_one_seed_see_the_same_batches_and_another_seed_others():
