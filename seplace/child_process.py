@@ -21,6 +21,7 @@ from typing import Any
 from seplace.errors import DeviceUnavailable
 
 _FOLLOW_SECONDS = 0.5
+_STDERR = 2
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 """The variables that libraries read their number of threads from when they are imported."""
 # Ctrl-C reaches the whole process group: the parent handles it and ends its children itself.
@@ -56,6 +57,7 @@ def start_process(
             [get_executable(), "-P", *warned, "-c", program, str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
+            stdout=_STDERR,  # what the user's code prints there: a run's own output has results alone
             env=os.environ | dict.fromkeys(_THREADS, str(threads)) | (variables or {}),
         )
     except OSError as error:

@@ -39,6 +39,12 @@ class Data(pl.LightningDataModule):
         return DataLoader(self.test, self.batch_size)
 
 
+class OtherValidation(Data):
+    def setup(self, stage: str) -> None:
+        super().setup(stage)
+        self.val = images(30, 9)
+
+
 class Classifier(pl.LightningModule):
     """Automatic optimisation, torchmetrics and a scheduler, as in Lightning's tutorials."""
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import nullcontext, redirect_stdout
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -161,18 +164,20 @@ def run(
         check_pick(export)  # before hours of training, not after
     if as_json and quiet:
         raise InputError("--json and --quiet: give one of them")
-    log = JsonLines(typer.echo) if as_json else None
+    log = JsonLines(partial(typer.echo, file=sys.stdout)) if as_json else None
     observer: Observer | None = log.show if log is not None else _ignore if quiet else None
     exported: Path | None = None
     try:
-        finished = running.run(
-            study,
-            folder=results,
-            overrides=overrides,
-            settings=settings or (),
-            observer=observer,
-            retry_failed=retry_failed,
-        )
+        # What code of the user's own prints must not stand between the lines.
+        with redirect_stdout(sys.stderr) if as_json else nullcontext():
+            finished = running.run(
+                study,
+                folder=results,
+                overrides=overrides,
+                settings=settings or (),
+                observer=observer,
+                retry_failed=retry_failed,
+            )
         is_shown = log is None and not quiet
         if is_shown:
             show_outcome(finished)

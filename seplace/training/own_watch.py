@@ -115,6 +115,18 @@ class Watch(lightning.Callback):
         if batch_idx < _DIGESTED and trainer.current_epoch == 0:
             self._digest.add(batch)
 
+    def on_validation_batch_start(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,  # noqa: ARG002 - Lightning's
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,  # noqa: ARG002 - Lightning's
+    ) -> None:
+        """Note the content of the first batches that are validated: placements are compared on the same ones."""
+        if batch_idx < _DIGESTED and trainer.current_epoch == 0 and not trainer.sanity_checking:
+            self._digest.add(batch)
+
     def on_train_batch_end(
         self,
         trainer: lightning.Trainer,  # noqa: ARG002 - Lightning's

@@ -176,11 +176,13 @@ def test_a_run_prints_json_or_nothing_on_demand(cli, finished, monkeypatch, opti
 
     def run(_study, *, observer, **_):
         observer(some_progress(news=(results.rows[0],)))
+        if option == "--json":
+            print("of the user's own code")
         return results
 
     monkeypatch.setattr(running, "run", run)
     code, output, errors = cli("run", "tiny", option)
-    assert (code, errors) == (0, "")
+    assert (code, errors) == (0, "of the user's own code\n" if option == "--json" else "")
     events = [json.loads(line) for line in output.splitlines()]
     if option == "--quiet":
         assert not events

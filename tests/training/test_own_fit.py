@@ -113,6 +113,8 @@ def test_networks_of_one_seed_see_the_same_batches_and_another_seed_others():
     given = training(epochs=1)
     digests = [fit(given, seed=seed, start=network(channels))[1].batches for seed, channels in ((0, 4), (0, 6), (1, 4))]
     assert digests[0] == digests[1] != digests[2]
+    validated_on_others = training(epochs=1, data=f"{HERE}:OtherValidation")
+    assert fit(validated_on_others)[1].batches != digests[0]
 
 
 @pytest.mark.parametrize(
