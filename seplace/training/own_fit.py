@@ -122,6 +122,11 @@ def fit_own(
             f"the training stopped after {trainer.current_epoch} of its {epochs} epochs: a callback or the module set "
             "trainer.should_stop, and a search compares trainings of equal length; leave early stopping out"
         )
+    if module.automatic_optimization and not watch.had_loss:
+        raise UserCodeError(
+            f"{training.module} was not trained: its training_step returned None in every step; return the loss, or "
+            "set self.automatic_optimization = False where training_step itself steps the optimizers"
+        )
     if not watch.curve or watch.curve[-1].epoch != epochs:
         raise UserCodeError(
             f"{training.data} gave no validation batches after epoch {epochs}: there is no {metric.name}"

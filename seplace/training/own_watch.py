@@ -73,6 +73,8 @@ class Watch(lightning.Callback):
         """The digest of the first batches; None before the end of the first epoch."""
         self.samples: SampleScores | None = None
         """The score of each sample in the latest validation, where the module offers it."""
+        self.had_loss = False
+        """Whether any step of the training so far gave a loss."""
         self._digest = BatchDigest()
         self._latest: float | None = None
         self._loss: Tensor | None = None
@@ -142,6 +144,7 @@ class Watch(lightning.Callback):
                 self._loss = torch.zeros((), device=loss.device)
             self._loss.add_(loss.detach().reshape(()))
             self._steps += 1
+            self.had_loss = True
 
     def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002 - Lightning's
         """Forget the metric of the validation before this one."""
@@ -186,6 +189,7 @@ class Watch(lightning.Callback):
         checkpoint[_STATE] = {
             "epochs": trainer.current_epoch,
             "batches": self.batches,
+            "had_loss": self.had_loss,
             "metrics": {name: float(value) for name, value in trainer.callback_metrics.items()},
             "generators": generator_states(trainer.train_dataloader),
         }
@@ -194,7 +198,7 @@ class Watch(lightning.Callback):
         """Take up the training of a checkpoint."""
         state = content[_STATE]
         self.curve = [OwnPoint(**point) for point in content["curve"]]
-        self.batches = state["batches"]
+        self.batches, self.had_loss = state["batches"], state["had_loss"]
         self._known = state["metrics"]
         self.loaders.epoch, self.loaders.generators = state["epochs"], state["generators"]
 

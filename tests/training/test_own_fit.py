@@ -152,6 +152,13 @@ def test_networks_of_one_seed_see_the_same_batches_and_another_seed_others():
             "stopped after 2 of its 3 epochs: a callback or the module set",
             id="stops",
         ),
+        pytest.param(
+            {"options": {"how": "returns nothing"}},
+            MIOU,
+            "Broken was not trained: its training_step returned None in every step; return the loss",
+            id="no loss",
+            marks=pytest.mark.filterwarnings("ignore:.training_step. returned .None.:UserWarning"),
+        ),
         pytest.param({"module": "no_module"}, MIOU, "returns a Sequential, not a LightningModule", id="no module"),
         pytest.param(
             {"data": f"{HERE}:WithoutValidation"},
