@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -68,8 +69,8 @@ def describe_import(name: str, options: str, blocks: tuple[str, ...] = ()) -> Ba
             if is_out_of_memory(error):
                 raise
             raise UserCodeError(
-                f"backbone {text} cannot be run on an image of {side}x{side} pixels, whose size can be given as in "
-                f"{name}[image_size=32]: {describe_error(error)}"
+                f"backbone {text} cannot be run on an image of {_what_can_be_given(text, side, in_channels, error)}: "
+                f"{describe_error(error)}"
             ) from error
         built_for = required.get("num_classes", parameters["num_classes"].default if "num_classes" in takes else None)
         no_logits = ""
@@ -117,6 +118,15 @@ def _defaults(parameters: Mapping[str, inspect.Parameter]) -> dict[str, str | in
         if isinstance(parameter.default, str | int | float) and key != "num_classes"
     }
     return {"image_size": 224, "in_channels": 3} | own
+
+
+def _what_can_be_given(text: str, side: int, in_channels: int, error: BaseException) -> str:
+    """Return which property of an image a network may not take, and how another is given."""
+    wanted = re.search(rf"to have (\d+) channels, but got {in_channels} channels", str(error))
+    if wanted is not None:
+        options = f"{text[:-1]}," if text.endswith("]") else f"{text}["
+        return f"{in_channels} channels, whose number can be given as in {options}in_channels={wanted[1]}]"
+    return f"{side}x{side} pixels, whose size can be given as in {text.partition('[')[0]}[image_size=32]"
 
 
 def _passes_classes_on(

@@ -107,6 +107,10 @@ def of_one_size(num_classes: int = 2) -> nn.Module:
     return of_a_size(num_classes)
 
 
+def of_one_channel() -> nn.Module:
+    return nn.Conv2d(1, 4, 3)
+
+
 def broken(depth: int = 1) -> nn.Module:
     raise RuntimeError(f"no {depth}")
 
@@ -158,6 +162,11 @@ def test_a_function_may_take_the_size_of_images() -> None:
             id="raises",
         ),
         pytest.param(f"{HERE}:of_one_size", r"on an image of 224x224 pixels, .*image_size=32\]: ", id="another size"),
+        pytest.param(
+            f"{HERE}:of_one_channel[image_size=32]",
+            r"image of 3 channels, whose number can be given as in .*:of_one_channel\[image_size=32,in_channels=1\]: ",
+            id="other channels",
+        ),
         pytest.param(f"{HERE}:segmenter", "does not map images .* to logits", id="no classifier"),
         pytest.param(f"{HERE}:blockless", "Sequential: no blocks found", id="no blocks"),
         pytest.param(f"{HERE}:number", "it returned a int, not a torch module", id="no network"),
