@@ -40,7 +40,9 @@ def comparison_table(comparison: Comparison) -> FittedTable:
     units = "; ".join(f"{letter}: {side.name}, in {side.unit}" for letter, side in sides.values())
     notes = [
         Note(text=f"gain over the plain backbone, posterior mean [90 % credible interval]; {units}"),
-        Note(text="bold: the winners; seeds –: not trained in that study, estimated from the effects of its choices"),
+        Note(
+            text="bold: the best of each study; seeds –: not trained there, estimated from the effects of its choices"
+        ),
     ]
     title = f"{comparison.one.name} (A) and {comparison.other.name} (B): the same placements in both"
     return FittedTable(columns=columns, rows=rows, title=title, notes=notes)

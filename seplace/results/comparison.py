@@ -64,10 +64,18 @@ class Side:
 
     @cached_property
     def winner(self) -> Placement:
-        """The front point with the highest estimate; the plain backbone where nothing is estimated above it."""
+        """The front point with the highest estimate; the plain backbone where nothing is estimated above it.
+
+        It is called so where it `has_won`, and else the best.
+        """
         estimates = self.estimates
         front = [*estimates.front, self.plain]
         return max(front, key=lambda placement: estimates.means[estimates.position[placement]])
+
+    @cached_property
+    def has_won(self) -> bool:
+        """Whether the winner is shown to be better than the plain backbone at 95 %, as the verdict means it."""
+        return self.winner in self.estimates.surely_better(self.plain)
 
     def gains(self, placements: Sequence[Placement]) -> Floats:
         """Return draws of gains over the plain backbone: (samples, placements); NaN for what is not known here."""
@@ -108,6 +116,11 @@ class Comparison:
                 f"be carried over: {problem}"
             )
 
+    @property
+    def metric(self) -> Metric:
+        """The metric by which the table is written: accuracy where both studies have it."""
+        return self.other.metric if self.one.metric.is_accuracy else self.one.metric
+
     @cached_property
     def table(self) -> pd.DataFrame:
         """One row a placement, cheapest first: the winners, what both recommend, and the trained baselines.
@@ -144,7 +157,8 @@ class Comparison:
         sides = {"A": self.one, "B": self.other}
         marks: dict[Placement, list[str]] = defaultdict(list)
         for verb, chosen in (
-            ("wins", {name: [side.winner] for name, side in sides.items()}),
+            ("wins", {name: [side.winner] for name, side in sides.items() if side.has_won}),
+            ("best in", {name: [side.winner] for name, side in sides.items() if not side.has_won}),
             ("recommended by", {name: side.recommended for name, side in sides.items()}),
         ):
             for placement in dict.fromkeys(each for some in chosen.values() for each in some):
@@ -204,23 +218,30 @@ class Comparison:
             if one.winner == one.plain:
                 return ["In neither study is any placement estimated above the plain backbone."]
             gains = " and ".join(f"{side.said(self.gain(side.winner, side))} in {side.name}" for side in (one, other))
-            return [f"Both studies have the same winner, {one.winner}: it gains {gains}."]
+            shown = [side.name for side in (one, other) if side.has_won]
+            if len(shown) == 2:
+                return [f"Both studies have the same winner, {one.winner}: it gains {gains}."]
+            where = f"only {shown[0]} shows" if shown else "neither shows"
+            return [
+                f"Both studies have the same best placement, {one.winner}, which {where} to be better than the plain "
+                f"backbone: it gains {gains}."
+            ]
         return [self._carried(one, other), self._carried(other, one)]
 
     def _carried(self, source: Side, target: Side) -> str:
         """Say what the winner of one study gains in the other, beside the winner of that."""
         winner, own = source.winner, target.winner
         of_own = f"{own}, gains {target.number(self.gain(own, target))}"
+        its = "its own winner" if target.has_won else "its own best"
         if winner == source.plain:
             unit = target.unit
-            return (
-                f"The winner of {source.name} is the plain backbone; in {target.name} its own winner, {of_own} {unit}."
-            )
+            return f"The winner of {source.name} is the plain backbone; in {target.name} {its}, {of_own} {unit}."
         there = " (not trained there)" if winner not in target.estimates.position else ""
-        gained = (
-            f"The winner of {source.name}, {winner} ({source.said(self.gain(winner, source))}), gains "
-            f"{target.said(self.gain(winner, target))} in {target.name}{there}"
-        )
+        of_winner = f"{winner} ({source.said(self.gain(winner, source))})"
+        gained = f"The winner of {source.name}, {of_winner},"
+        if not source.has_won:
+            gained = f"The best of {source.name}, {of_winner}, is not shown to be better than the plain backbone; it"
+        gained += f" gains {target.said(self.gain(winner, target))} in {target.name}{there}"
         if own == target.plain:
             return f"{gained}, where the plain backbone wins: nothing is estimated above it."
         lead = self.difference(own, winner, target)
@@ -228,7 +249,7 @@ class Comparison:
             verdict = "the two cannot be told apart there"
         else:
             verdict = f"{own if lead.value > 0 else winner} is better there"
-        return f"{gained}, where its own winner, {of_own}: {verdict} (difference {target.number(lead)})."
+        return f"{gained}, where {its}, {of_own}: {verdict} (difference {target.number(lead)})."
 
     def _ranks(self) -> str:
         said = "they rank placements alike" if self.tau.lower > 0 else "whether they rank placements alike is not shown"

@@ -1,4 +1,5 @@
 import io
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,12 +9,13 @@ from rich.console import Console
 
 from seplace.effects.design import Design
 from seplace.effects.estimates import Estimates
-from seplace.errors import DataError, InputError
+from seplace.errors import DataError, InputError, UnwritableFolder
 from seplace.interval import Interval
 from seplace.metric import ACCURACY, Metric
 from seplace.placement import Placement
 from seplace.report.comparison_table import comparison_table
 from seplace.report.figures.comparison import plot_comparison
+from seplace.report.figures.saving import refuse_unwritable
 from seplace.results.comparison import Comparison, Side
 from seplace.space import SearchSpace
 from tests.effects.toy import SMALL, WIDER, cost_table_of, observed, space_with
@@ -26,6 +28,13 @@ def effects(placement: Placement, *, of_se: float, of_eca: float) -> float:
     """Scores to which each SE and each ECA adds."""
     names = [choice.name for choice in placement.choices]
     return 50.0 + of_se * names.count("se") + of_eca * names.count("eca")
+
+
+def at_one_seed(known: Estimates) -> Estimates:
+    """The first training of each placement alone."""
+    first = {each.placement: each for each in reversed(known._observations)}
+    costs = dict(zip(known.placements, known.costs, strict=True))
+    return Estimates(Design(SMALL), list(first.values()), costs)
 
 
 def side(
@@ -110,6 +119,31 @@ def test_two_studies_of_the_same_noise_are_not_taken_to_agree():
     assert abs(tau.value) < 0.3
 
 
+def test_what_is_not_shown_to_be_better_than_plain_does_not_win():
+    once = replace(FIRST, name="once", estimates=at_one_seed(FIRST.estimates))
+    both = Comparison(one=once, other=FIRST)
+    assert both.sentences[0].startswith(
+        f"Both studies have the same best placement, {ECA}, which only first shows to be better than the plain backbone"
+    )
+    assert "best in A" in both.table.set_index("placement").loc[str(ECA), "mark"]
+    other = side("opposed", of_se=2.0, of_eca=-1.0)
+    there, back, _ = Comparison(one=once, other=other).sentences
+    assert there.startswith(f"The best of once, {ECA} (+")
+    assert " of accuracy), is not shown to be better than the plain backbone; it gains -" in there
+    assert f" in once, where its own best, {ECA}, gains +" in back
+
+
+def test_a_figure_that_cannot_be_written_is_refused_before_anything_is_read(tmp_path: Path):
+    from seplace.cli.compare import compare
+
+    for path, error in ((tmp_path / "x.xyz", InputError), (tmp_path / "made.png", UnwritableFolder)):
+        (tmp_path / "made.png").mkdir(exist_ok=True)
+        with pytest.raises(error, match=path.name):
+            compare(tmp_path / "nowhere", tmp_path / "nowhere", plot=path)
+    with pytest.raises(UnwritableFolder, match=r"x\.png: no figure can be written there"):
+        refuse_unwritable(Path("/proc/x.png"))
+
+
 def test_the_table_has_winners_recommended_placements_and_baselines(alike: Comparison):
     table = alike.table.set_index("placement")
     assert Interval.of_row(table.loc[str(SE)].to_dict(), "gain_other") == alike.gain(SE, alike.other)
@@ -163,6 +197,8 @@ def test_the_command_says_it_of_two_folders(capsys: pytest.CaptureFixture[str]):
     results = Path(__file__).resolve().parents[2] / "results"
     compare(results / "positive-control", results / "negative-control", output_format=Format.csv)
     header, *rows = capsys.readouterr().out.splitlines()
+    compare(results / "positive-control", results / "negative-control", as_json=True)
+    assert len(json.loads(capsys.readouterr().out)) == len(rows)
     assert header.startswith("placement,mark,gain_one,gain_one_lower")
     assert len(rows) > 10
     with pytest.raises(InputError, match="pilot-32px do not choose among the same placements"):

@@ -31,7 +31,7 @@ _BODY = 0.5
 
 
 def plot_comparison(comparison: Comparison, *, width: str | float | None = None, heading: bool = True) -> Figure:
-    """Draw the estimated gains of all candidates, the baselines, and both winners with their intervals.
+    """Draw the estimated gains of all candidates, the baselines, and the best of each study with their intervals.
 
     Winners are crosses of two 90 % credible intervals, that of the first study blue, that of the other orange, and one
     of both black.
@@ -73,7 +73,9 @@ def plot_comparison(comparison: Comparison, *, width: str | float | None = None,
             color=color,
             zorder=4,
         )
-        keys.append(key(style, f"{placement}, which wins {of}, with 90 % intervals", marker="o", size=6.0, color=color))
+        keys.append(
+            key(style, f"{placement}, the best of {of}, with 90 % intervals", marker="o", size=6.0, color=color)
+        )
     height = _BODY * style.width
     x_label, y_label = (f"gain in {side.unit} ({side.name})" for side in (one, other))
     labels(axes, style, x=x_label, y=y_label, width=0.6 * style.width, height=0.8 * height)
@@ -86,7 +88,7 @@ def plot_comparison(comparison: Comparison, *, width: str | float | None = None,
 
 
 def _winners(comparison: Comparison) -> list[tuple[Placement, str, str]]:
-    """Return each winner, the names of the studies that it wins, and its color."""
+    """Return the best of each study, the names of the studies, and its color."""
     one, other = comparison.one, comparison.other
     if one.winner == other.winner:
         return [(one.winner, f"{one.name} and {other.name}", INK)]

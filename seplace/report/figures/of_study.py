@@ -12,7 +12,7 @@ from seplace.report.figures.effects import plot_effects, plot_heat
 from seplace.report.figures.front import Pick, plot_front
 from seplace.report.figures.gates import plot_gates
 from seplace.report.figures.history import plot_history
-from seplace.report.figures.saving import save_figure
+from seplace.report.figures.saving import refuse_unwritable, save_figure
 from seplace.report.figures.style import empty_figure, style_of
 from seplace.report.study_views import StudyViews, backbones_of, better_of
 from seplace.results.picks import front_of_candidates, knee_of
@@ -34,6 +34,8 @@ def plot_study(
     """Draw a figure of a study; save it too where a path is given. `pick` is the network whose gates are drawn."""
     if kind not in KINDS:
         raise UnknownName("kind of figure", kind, KINDS)
+    if path is not None:
+        refuse_unwritable(path)
     if kind == "gates":
         figure = _plot_gates(study, pick, width=width, heading=heading)
     else:
