@@ -27,7 +27,7 @@ def ablation(
 
     study = Results.load(results)
     table = study.compare(*placements) if placements else study.ablation
-    if show_data(table, output_format):
+    if show_data(table, output_format, metric=study.metric):
         return
     from seplace.report.ablation_table import ablation_table
 

@@ -110,7 +110,7 @@ def train(
     name = name_of_recipe(epochs=epochs or length, trained_on=on.value)
     table = now.trained
     table = table[table["trained"] == name] if len(table) else table
-    if show_data(table, output):
+    if show_data(table, output, metric=now.metric):
         return
     if len(table):
         from seplace.report.trained_table import trained_table
@@ -129,7 +129,7 @@ def _show_in_study(study: Results, placement: str, output: Format) -> None:
 
     table = study.placements
     row = table[table["placement"] == placement] if len(table) else table
-    if show_data(row, output):
+    if show_data(row, output, metric=study.metric):
         return
     failed = [each for each in study.failed if str(each.placement) == placement]
     metric = study.metric

@@ -38,6 +38,7 @@ _LATEX = {
     "†": r"$^{\dagger}$",
     "\N{MINUS SIGN}": "$-$",
 }
+_POWER = r"(?:e[-+]\d+)?"
 _MARKDOWN = re.compile(r"([\\`*_{}#|<>~$]|\](?=\())")
 _MOST = 34
 """The longest placement on one line of a LaTeX table."""
@@ -223,16 +224,23 @@ def _cell(text: str) -> str:
     """Return a cell with its numbers in mathematics, for true minus signs, and its interval in a smaller size."""
     if " ± " in text:
         value, error = text.split(" ± ")
-        return f"${value} \\pm {error}$"
+        return f"${_powers(value)} \\pm {_powers(error)}$"
     found = re.fullmatch(
-        r"(?P<value>[-+]?[\d.,]+)(?: \[(?P<low>[-+]?[\d.]+), (?P<high>[-+]?[\d.]+)\])?(?P<mark>†?)", text
+        rf"(?P<value>[-+]?[\d.,]+{_POWER})"
+        rf"(?: \[(?P<low>[-+]?[\d.]+{_POWER}), (?P<high>[-+]?[\d.]+{_POWER})\])?(?P<mark>†?)",
+        text,
     )
     if found is None:
         return re.sub(r"^([-+][\d.,]+)", r"$\1$", _latex(text))
-    value = f"${found['value']}$".replace(",", "{,}")
+    value = f"${_powers(found['value'])}$".replace(",", "{,}")
     if found["low"] is not None:
-        value += f" {{\\scriptsize [${found['low']}$, ${found['high']}$]}}"
+        value += f" {{\\scriptsize [${_powers(found['low'])}$, ${_powers(found['high'])}$]}}"
     return value + _latex(found["mark"])
+
+
+def _powers(number: str) -> str:
+    """Return a number of mathematics, `1.2e-10` as a product with a power of ten."""
+    return re.sub(r"e([-+]\d+)$", lambda found: f" \\cdot 10^{{{int(found[1])}}}", number)
 
 
 def _markdown(text: str) -> str:

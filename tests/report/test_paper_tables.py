@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from seplace.metric import ACCURACY
-from seplace.report.paper_tables import PaperTable, paper_table, to_latex, to_markdown
+from seplace.report.paper_tables import PaperTable, _cell, paper_table, to_latex, to_markdown
 
 LONG = "my_gates.of_a_long_name:GateThatIsHis4-none@mine:net[width=1.1]"
 ROWS = pd.DataFrame(
@@ -105,3 +105,9 @@ def test_markdown_is_a_table_and_names_are_text():
     assert lines[5].startswith("| *not on the front:* |")
     assert lines[8].startswith("a\\_study & more: attention placements")
     assert "-0.00" not in "".join(lines)
+
+
+def test_small_numbers_are_products_with_a_power_of_ten_in_latex():
+    made = _cell("+1.2e-10 [-3.0e-12, +2.4e-10]")
+    assert made == r"$+1.2 \cdot 10^{-10}$ {\scriptsize [$-3.0 \cdot 10^{-12}$, $+2.4 \cdot 10^{-10}$]}"
+    assert _cell("1.2e-10 ± 3.4e-12") == r"$1.2 \cdot 10^{-10} \pm 3.4 \cdot 10^{-12}$"
