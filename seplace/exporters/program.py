@@ -11,12 +11,18 @@ from torch import fx, nn
 from seplace.errors import InputError
 from seplace.exporters.folder import refuse_foreign, write_folder
 from seplace.exporters.form import Form
+from seplace.exporters.readme import code_text
 from seplace.exporters.trained import TrainedNetwork
 from seplace.exporters.verify import verify_program
 
 
 def _sections(trained: TrainedNetwork) -> str:
     channels, side = trained.in_channels, trained.image_size
+    trains = (
+        f"\n{code_text(trained.module)} takes this `network` to train, validate and test it.\n"
+        if trained.module
+        else ""
+    )
     return f"""
 ## Train it further
 
@@ -42,7 +48,7 @@ network = seplace.create_model(
 network.load_state_dict(load_file("model.safetensors"))
 network.train()
 ```
-
+{trains}
 With a network of the backbone at hand, `yours`, in place of `create_model`:
 
     adopted = seplace.adopt(yours, torch.zeros(1, {channels}, {side}, {side}))
@@ -56,17 +62,34 @@ PROGRAM = Form(
     content="the network with its weights, a program of torch.export for torch alone",
     verified=f"""\
 Before this folder was written, a fresh Python without seplace loaded the network from it and gave equal
-logits for several numbers of images. It takes any number of images of this one size, and is for inference alone.
+outputs for several numbers of images. It takes any number of images of this one size, and is for inference alone.
 It was written with torch {torch.__version__}; another version may not read it.""",
     loading="""\
 import torch
 
 network = torch.export.load("model.pt2").module()""",
     load='''\
+class Program(torch.nn.Module):
+    """The program, as a module for inference alone: its weights are frozen, and train() and eval() change nothing."""
+
+    def __init__(self, program: torch.nn.Module) -> None:
+        super().__init__()
+        self.program = program.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> Program:
+        """Note the mode alone; a program refuses it, and Lightning sets it before it validates or tests."""
+        self.training = mode
+        return self
+
+    def forward(self, images: Tensor) -> Any:
+        """Return what the network gives."""
+        return self.program(images)
+
+
 @functools.cache
-def load() -> Callable[[Tensor], Tensor]:
+def load() -> Program:
     """Return the network, which is for inference alone."""
-    return torch.export.load(HERE / "model.pt2").module()''',
+    return Program(torch.export.load(HERE / "model.pt2").module())''',
     sections=_sections,
 )
 

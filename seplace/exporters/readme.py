@@ -23,14 +23,14 @@ _MARKDOWN = re.compile(r"[\\`*\[\]<>|~&!#$]|(?<!\w)_|_(?!\w)|(?<=:)//|@")
 def readme_text(trained: TrainedNetwork, *, form: Form, params: int, version: str) -> str:
     """Return the page in GitHub's Markdown; `version` is seplace's."""
     size = f"{trained.in_channels}×{trained.image_size}×{trained.image_size}"
-    backbone, placement = _code(trained.backbone.text), _code(str(trained.placement))
+    backbone, placement = code_text(trained.backbone.text), code_text(str(trained.placement))
     if trained.placement.is_plain:
         description = f"the backbone {backbone} without attention (placement {placement})"
     else:
         description = f"the backbone {backbone} with the attention placement {placement}, a choice for each stage"
     if trained.module:
         title = "A network"
-        purpose = f"It was trained by the LightningModule {_code(trained.module)} on inputs of {size}."
+        purpose = f"It was trained by the LightningModule {code_text(trained.module)} on inputs of {size}."
     else:
         title, purpose = "An image classifier", f"It tells {trained.num_classes} classes of {size} images apart."
     return f"""# {title}: {backbone}, {placement}
@@ -43,9 +43,7 @@ Trained and exported with seplace {escape(version)}.
 | ------------------- | ------------------------------------------------------------------------- |
 | {f"`{form.network_file}`":<19} | {form.content:<73} |
 | `model.safetensors` | its weights                                                               |
-{_extra_rows(form)}| `predict.py`        | tells the class of an image; `preprocess` and `load` for code of your own |
-| `check.safetensors` | two images and their logits, for `seplace verify`                         |
-| `config.json`       | classes in the order of the logits, preprocessing, provenance, check sums |
+{_extra_rows(form)}{_rows_beside(trained)}
 
 {form.verified}
 
@@ -72,7 +70,7 @@ Trained and exported with seplace {escape(version)}.
 
 ## License and citation
 
-The code is part of seplace, under the MIT license. The weights were learned from the data named above, whose terms
+{_code_license(trained)} The weights were learned from the data named above, whose terms
 apply to them. Cite seplace {escape(version)} as its CITATION.cff says, and the papers of the backbone and the modules.
 """
 
@@ -81,11 +79,7 @@ def _prediction(trained: TrainedNetwork, form: Form) -> str:
     """Return how to tell the class of an image, and what an image goes through."""
     steps = trained.preprocessing
     if trained.module:
-        return (
-            "What the network takes and returns is as in the training, whose module and data are not part of this "
-            f"folder: hand the network to {_code(trained.module)}, or prepare inputs as its data do. `load()` of "
-            "predict.py returns the network; predict.py itself prepares no images."
-        )
+        return _use_in_module(trained, form)
     if steps is None:
         return (
             "The study did not record how it prepared its images, so predict.py cannot prepare others. Its `load()` "
@@ -114,9 +108,37 @@ logits = load()(preprocess("photo.jpg")[None])
 ```"""
 
 
+def _use_in_module(trained: TrainedNetwork, form: Form) -> str:
+    """Return how the network comes back into the LightningModule that trained it."""
+    text = (
+        "What the network takes and returns is as in the training. Its data, and its module with all that it holds "
+        "beside the network, are not part of this folder, and predict.py prepares no images. `load()` of predict.py "
+    )
+    if form.arrays != "torch":
+        return f"{text}returns the network as a function of a batch of inputs."
+    text += f"returns the network for inference, which {code_text(trained.module)} takes to validate and to test it"
+    place, _, name = trained.module.partition(":")
+    if not (name.isidentifier() and all(each.isidentifier() for each in place.split("."))):
+        return f"{text}."
+    return f"""\
+{text}:
+
+```python
+import pytorch_lightning as pl
+
+from predict import load
+from {place} import {name}
+
+module = {name}(load())  # and its options
+trainer = pl.Trainer(logger=False)  # then trainer.test(module, data)
+```"""
+
+
 def _normalization(trained: TrainedNetwork, form: Form, *, shape: str) -> str:
     """Return the code that makes logits; where the study recorded no statistics, of images as it fed them."""
     steps = trained.preprocessing
+    if trained.module:
+        return f"output = network(images)  # of images of shape ({shape}), prepared as in the training"
     if steps is None:
         return f"logits = network(images)  # of shape ({shape}), normalized as in the training, which is not recorded"
     array, shaped = {"torch": ("torch.tensor", "view"), "numpy": ("numpy.array", "reshape")}[form.arrays]
@@ -126,6 +148,28 @@ pixels = {form.arrays}.zeros(({one}))  # yours: in 0 … 255, of shape ({shape})
 mean = {array}({list(steps.mean)}).{shaped}(-1, 1, 1)
 std = {array}({list(steps.std)}).{shaped}(-1, 1, 1)
 logits = network((pixels / 255 - mean) / std)"""
+
+
+def _rows_beside(trained: TrainedNetwork) -> str:
+    """Return the rows of the files that show the network at work."""
+    if trained.module:
+        return """\
+| `predict.py`        | `load` gives the network to code of your own                              |
+| `check.safetensors` | two inputs and what the network gives for them, for `seplace verify`      |
+| `config.json`       | backbone, placement, provenance, check sums                               |"""
+    return """\
+| `predict.py`        | tells the class of an image; `preprocess` and `load` for code of your own |
+| `check.safetensors` | two images and their logits, for `seplace verify`                         |
+| `config.json`       | classes in the order of the logits, preprocessing, provenance, check sums |"""
+
+
+def _code_license(trained: TrainedNetwork) -> str:
+    if trained.backbone.is_own:
+        return (
+            f"The code of {code_text(trained.backbone.text)} is its author's; attention and predict.py are part of "
+            "seplace, under the MIT license."
+        )
+    return "The code is part of seplace, under the MIT license."
 
 
 def _extra_rows(form: Form) -> str:
@@ -138,7 +182,8 @@ def escape(text: str) -> str:
     return _MARKDOWN.sub(lambda match: "".join(f"\\{char}" for char in match.group()), one_line)
 
 
-def _code(text: str) -> str:
+def code_text(text: str) -> str:
+    """Return an import path or a placement as code, where Markdown shows it as it is."""
     return f"`{text}`" if _PLAIN_CODE.fullmatch(text) else escape(text)
 
 
@@ -228,7 +273,7 @@ def _notes(trained: TrainedNetwork) -> str:
     values = "Accuracies" if metric.is_accuracy else f"Values of {escape(metric.label)}"
     notes = (
         f"{values} and gains that are not of the test split come from the validation split. "
-        "One multiply-add is one FLOP."
+        "One multiply-add is one FLOP; element-wise operators and norms count too."
     )
     n = trained.provenance.get("n")
     if isinstance(n, int) and n > 1:

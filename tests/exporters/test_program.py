@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.utils.data import DataLoader, TensorDataset
 
 import seplace
 from seplace.backbones.describe import describe
@@ -23,9 +24,11 @@ from seplace.exporters.code_check import UnexportableCode
 from seplace.exporters.folder import weights
 from seplace.exporters.fresh_process import LOADERS
 from seplace.exporters.program import PROGRAM, export_program, program_of
+from seplace.exporters.readme import readme_text
 from seplace.exporters.source import export_source
 from seplace.files.atomic import sha256_of
 from seplace.placement import StageChoice
+from seplace.training.own_fit import quiet
 from tests import foreign
 from tests.exporters.networks import trained_network
 from tests.marks import in_the_long_form
@@ -163,6 +166,27 @@ def test_the_readme_comes_back_to_a_network_that_trains(folder, trained, monkeyp
     exec(textwrap.dedent(code), scope)
     scope["network"].load_state_dict(trained.state)
     assert torch.equal(scope["network"].eval()(images(2, 32)), own(images(2, 32)))
+
+
+def test_a_module_of_lightning_validates_and_tests_a_program(folder, trained, monkeypatch):
+    own = replace(trained, module="tests.own_task:Classifier")
+    page = readme_text(own, form=PROGRAM, params=5, version="1")
+    code = re.search(r"## Predict\n.*?```python\n(.*?)```", page, flags=re.DOTALL).group(1)
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, "predict", raising=False)
+    scope = {}
+    exec(code, scope)
+    monkeypatch.delitem(sys.modules, "predict")
+    module, batch = scope["module"], images(4, 32)
+    labels = trained.build()(batch).argmax(1)
+    with quiet():
+        (found,) = scope["trainer"].test(module, DataLoader(TensorDataset(batch, labels)), verbose=False)
+    assert found == {"test_accuracy": 1.0}
+    assert module.train().network.training
+    assert not any(each.requires_grad for each in module.network.parameters())
+    assert "class of an image" not in page
+    assert f"The code of `{FOREIGN}` is its author's" in page
+    assert "`tests.own_task:Classifier` takes this `network` to train" in page
 
 
 @pytest.mark.parametrize(
