@@ -287,7 +287,7 @@ def test_the_sampler_in_an_optuna_study() -> None:
 def test_every_python_block_is_run() -> None:
     run_by = {
         "README.md": ("python",),
-        "studies/README.md": ("my_task.py", "optuna", "detector"),
+        "studies/README.md": ("my_task.py", "my network", "sample scores", "optuna", "detector"),
         "search_spaces/README.md": ("space", "own module", "own module checked", "own network"),
         "seplace/README.md": ("testing",),
     }
