@@ -24,7 +24,7 @@ MOST_DECIMALS = 8
 SMALL = 1e-3
 """The size below which a number is small."""
 _ROUNDING = 1e-12
-"""The relative spread of values that is none but rounding."""
+"""The relative spread of values that rounding alone gives."""
 
 Goal = Literal["maximize", "minimize"]
 

@@ -33,7 +33,7 @@ SURE = 0.95
 """The probability at which a verdict calls a placement better, for all comparisons together."""
 
 _ALIKE = 3
-"""The fewest trainings that are told to have given the same value: two may by chance."""
+"""The fewest trainings of which it is said that they gave the same value: two may by chance."""
 
 _SCALES = 24
 _SAMPLES = 2000
@@ -100,8 +100,8 @@ class Estimates:
     def only_value(self) -> float | None:
         """The value of a metric of the user's own that all of some trainings gave exactly; None where they differ."""
         known = {each.score for each in self._observations}
-        is_told = not self.metric.is_accuracy and len(known) == 1 and len(self._observations) >= _ALIKE
-        return self.metric.value(known.pop()) if is_told else None
+        is_worth_saying = not self.metric.is_accuracy and len(known) == 1 and len(self._observations) >= _ALIKE
+        return self.metric.value(known.pop()) if is_worth_saying else None
 
     @property
     def trainings(self) -> int:
