@@ -33,7 +33,7 @@ SURE = 0.95
 """The probability at which a verdict calls a placement better, for all comparisons together."""
 
 _ALIKE = 3
-"""The fewest trainings of which it is said that they gave the same value: two may by chance."""
+"""The fewest trainings whose equal values are worth a sentence: two may be alike by chance."""
 
 _SCALES = 24
 _SAMPLES = 2000
