@@ -118,6 +118,7 @@ class TwoOptimizers(pl.LightningModule):
 
     def __init__(self, network: nn.Module, lr: float = 0.05):
         super().__init__()
+        self.save_hyperparameters()  # also of the network, as many do
         self.automatic_optimization = False
         self.network = network
         self.head = nn.Linear(CLASSES, CLASSES)

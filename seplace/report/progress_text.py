@@ -23,9 +23,12 @@ def standing(progress: Progress) -> str:
 
 
 def hypervolume_text(metric: Metric, front: Standing) -> str:
-    """Return the hypervolume of a front: a share of the box, or the metric that it has on average."""
-    is_share = metric.best_score is not None and metric.worst_score is not None
-    return f"hypervolume {f'{front.hypervolume:.4f}' if is_share else metric.text(front.hypervolume)}"
+    """Return the hypervolume of a front: a share of the box, or the metric that it has on average over the costs."""
+    if metric.best_score is not None and metric.worst_score is not None:
+        return f"hypervolume {front.hypervolume:.4f}"
+    better = "higher" if metric.goal == "maximize" else "lower"
+    known = metric.text(front.hypervolume) if front.front_size else "not known yet"
+    return f"mean {metric.label} over costs {known} ({better} is better)"
 
 
 def _best(metric: Metric, front: Standing) -> str:

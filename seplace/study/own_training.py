@@ -63,9 +63,9 @@ class TrainerSection(Section):
     """Arguments of Lightning's Trainer, by its own names and with its defaults; those of the search are left out."""
 
     refused: ClassVar[Mapping[str, str]] = {
-        "accelerator": f"{_OF_RUN}: `accelerator` there",
+        "accelerator": f"{_OF_RUN}: write `run: {{accelerator: cpu}}`",
         "num_nodes": "is not taken: a placement is trained on one machine, and several placements at once",
-        "logger": f"{_OF_RUN}: `loggers` there",
+        "logger": f"{_OF_RUN}: write `run: {{loggers: [csv]}}`",
         "callbacks": "stands beside `trainer`: `training.callbacks`, import paths",
         "default_root_dir": f"{_OF_THE_SEARCH}: files of trainings are in the results folder",
         "enable_checkpointing": f"{_OF_THE_SEARCH}: it writes checkpoints itself, and goes on from them",

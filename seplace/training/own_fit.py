@@ -267,4 +267,6 @@ def quiet() -> Iterator[None]:
         warnings.filterwarnings("ignore", message=".*GPU available but not used.*")
         warnings.filterwarnings("ignore", message=".*when logging on epoch level in distributed setting.*")
         warnings.filterwarnings("ignore", message=".*all_gather is deprecated.*")
+        warnings.filterwarnings("ignore", message=".*is an instance of `nn.Module` and is already saved.*")
+        warnings.filterwarnings("ignore", message=".*removed from hparams because it cannot be pickled.*")
         yield

@@ -29,7 +29,7 @@ def make_module(training: OwnTraining, network: nn.Module) -> lightning.Lightnin
     """Call the factory with a network. Raises UserCodeError where it fails, or does not train that network."""
     factory = resolve(training.module, kind=KINDS["module"])
     what = f"training module {training.module}"
-    with user_errors(f"{what} cannot be made of the network {type(network).__name__}"):
+    with user_errors(f"{what} cannot be made of the network {type(network).__name__}{_receiving(factory)}"):
         module = factory(network, **options_of(training)[0])
     if not isinstance(module, lightning.LightningModule):
         raise UserCodeError(f"{what} returns {_kind_of(module)}, not a LightningModule{_of_other_package(module)}")
@@ -111,6 +111,12 @@ def state_beside(module: nn.Module, network: nn.Module) -> dict[str, Tensor]:
         for name, value in module.state_dict().items()
         if not name.startswith(inside) and isinstance(value, Tensor)
     }
+
+
+def _receiving(factory: Any) -> str:
+    """Return which parameter of a factory gets the network; in a module that was not changed it means another thing."""
+    names = Parameters.of(factory, leading=0).names
+    return f", which its first parameter `{names[0]}` gets" if names else ""
 
 
 def _kind_of(value: object) -> str:

@@ -8,12 +8,13 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from seplace.metric import ACCURACY
+from seplace.metric import ACCURACY, Metric
 from seplace.placement import Placement
 from seplace.report.console import OutsideConsole, is_live
 from seplace.report.json_lines import JsonLines
 from seplace.report.live import CalmLive, LiveView, bars, cut_name
 from seplace.report.progress import ProgressLines, progress_bar
+from seplace.report.progress_text import standing
 from seplace.results.evaluation import Evaluation
 from seplace.search.progress import Progress, Standing
 
@@ -133,6 +134,14 @@ def test_a_log_and_a_dumb_terminal_get_lines(monkeypatch, capsys, is_terminal, t
     assert ("\x1b[?25l" in errors) == is_redrawn
     if not is_redrawn:
         assert errors == "search 3/60, front 4, hypervolume 0.6123, best 97.32 % of none-se8-none (2 seeds)\n"
+
+
+def test_the_mean_of_a_minimized_metric_is_called_so() -> None:
+    metric = Metric(name="val_loss", goal="minimize", label="loss", test_name="test_loss", digits=3)
+    shown = some_progress(metric=metric)
+    assert ", mean loss over costs 0.612 (lower is better), best" in standing(shown)
+    nothing = replace(shown.standing, front_size=0, hypervolume=0.0, best_value=None, best=None)
+    assert standing(replace(shown, standing=nothing)) == "front 0, mean loss over costs not known yet (lower is better)"
 
 
 def test_lines_are_written_for_each_phase_and_say_why_the_best_falls() -> None:

@@ -87,7 +87,7 @@ def test_a_study_with_a_training_of_its_own(folder):
             id="clock",
         ),
         pytest.param(
-            "gradient_clip_val: 1", "logger: false", "belongs to the block `run`: `loggers` there", id="loggers"
+            "gradient_clip_val: 1", "logger: false", "belongs to the block `run`: write `run: {loggers: ", id="loggers"
         ),
         pytest.param("32-true", "half", "training.trainer.precision: must be one of 32-true, 16-mixed", id="precision"),
         pytest.param(

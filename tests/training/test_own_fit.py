@@ -142,7 +142,8 @@ def test_networks_of_one_seed_see_the_same_batches_and_another_seed_others():
         pytest.param(
             {"options": {"how": "refuses"}},
             MIOU,
-            r"made of the network Sequential: ValueError: the network has no decoder \(own_task.py:\d+\)",
+            r"made of the network Sequential, which its first parameter `network` gets: "
+            r"ValueError: the network has no decoder \(own_task.py:\d+\)",
             id="refused",
         ),
         pytest.param({"options": {"how": "copies"}}, MIOU, "does not hold the network", id="another network"),
