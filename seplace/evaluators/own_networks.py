@@ -17,6 +17,7 @@ from seplace.models import build, holds_own_code
 from seplace.placement import Placement, StageChoice
 from seplace.study.config import StudyConfig
 from seplace.study.own_training import OwnTraining
+from seplace.training.own_fit import quiet
 from seplace.training.own_parts import example_shape, make_data, make_module, paths_of
 from seplace.training.own_state import own_state
 from seplace.user_code import user_errors_if
@@ -56,7 +57,7 @@ class OwnNetworks:
         plain = Placement.uniform(StageChoice(), len(self.config.search_space.choices))
         backbone = self.config.search_space.backbone_of(plain)
         network = self._built(plain, seed=0, in_channels=getattr(backbone, "in_channels", 3))
-        with own_state(self.training, 0):
+        with own_state(self.training, 0), quiet():
             shape = example_shape(make_module(self.training, network))
         if shape is None:
             raise InputError(
@@ -69,7 +70,7 @@ class OwnNetworks:
         """Make the module of the plain backbone, and the data, once; raises UserCodeError where that fails."""
         plain = Placement.uniform(StageChoice(), len(self.config.search_space.choices))
         network = self.build(plain, seed=0)
-        with own_state(self.training, 0):
+        with own_state(self.training, 0), quiet():
             make_module(self.training, network)
             make_data(self.training)
 
@@ -104,7 +105,7 @@ class OwnNetworks:
         """Return what is costed, the network or its module, and the path at which it holds the network."""
         if self.training.cost_of == "network":
             return network, ""
-        with own_state(self.training, 0):
+        with own_state(self.training, 0), quiet():
             module = make_module(self.training, network)
         return module, paths_of(module, network)[0]
 
