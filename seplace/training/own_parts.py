@@ -72,21 +72,21 @@ def make_callbacks(training: OwnTraining) -> list[lightning.Callback]:
         if not isinstance(callback, lightning.Callback):
             hint = _of_other_package(callback)
             raise UserCodeError(f"callback {each.path} returns {_kind_of(callback)}, not a Lightning callback{hint}")
-        refuse_callback(callback, each.path)
+        refuse_callback(callback, f"training.callbacks: {each.path}")
         callbacks.append(callback)
     return callbacks
 
 
 def refuse_callback(callback: lightning.Callback, name: str) -> None:
-    """Raise InputError for a callback that stops trainings, or writes checkpoints."""
+    """Raise InputError for a callback that stops trainings, or writes checkpoints; `name` says where it comes from."""
     if isinstance(callback, _STOPPING):
         raise InputError(
-            f"callback {name}: {type(callback).__name__} stops a training early, and a search compares trainings of "
+            f"{name}: {type(callback).__name__} stops a training early, and a search compares trainings of "
             "equal length; leave it out (rungs of the search stop what does not pay)"
         )
     if isinstance(callback, lightning.callbacks.Checkpoint):
         raise InputError(
-            f"callback {name}: {type(callback).__name__} writes checkpoints, which the search does itself; leave it out"
+            f"{name}: {type(callback).__name__} writes checkpoints, which the search does itself; leave it out"
         )
 
 

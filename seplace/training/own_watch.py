@@ -88,7 +88,7 @@ class Watch(lightning.Callback):
     def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Refuse the callbacks of the module itself that stop a training."""
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
-            refuse_callback(callback, f"of {type(pl_module).__name__}.configure_callbacks")
+            refuse_callback(callback, f"callback of {type(pl_module).__name__}.configure_callbacks")
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002 - Lightning's
         """Begin an epoch anew where a training goes on: its checkpoint lies between two epochs."""
