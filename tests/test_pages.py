@@ -198,7 +198,7 @@ def make_small(draft: Path) -> None:
     draft.write_text(yaml.safe_dump(study))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_search_on_ones_own_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_folder(tmp_path / "my-images", train=12, test=2, classes=2, test_name="test")
     shutil.copy(next((tmp_path / "my-images" / "test").glob("*/*.png")), tmp_path / "photo.jpg")

@@ -51,6 +51,7 @@ def test_a_users_own_module_takes_part_in_a_study(tmp_path: Path) -> None:
     assert "--help" not in seplace("bench", "cifar_resnet8", "my_gates:Spread-none-none", cwd=folder)
 
 
+@pytest.mark.long
 def test_a_users_own_module_passes_the_suite(tmp_path: Path) -> None:
     (tmp_path / "my_gates.py").write_text(block("own module"))
     subprocess.run([sys.executable, "-c", block("own module checked")], cwd=tmp_path, check=True)

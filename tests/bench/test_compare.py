@@ -293,6 +293,7 @@ def test_the_command_measures_under_the_conditions_of_its_options(cli) -> None:
     assert {(row["batch"], row["repeats"]) for row in rows} == {(3, 2)}
 
 
+@pytest.mark.long
 def test_published_figures_on_the_command_line(cli, monkeypatch: pytest.MonkeyPatch) -> None:
     code, output, _ = cli("--published", "released", "--format", "csv")
     assert code == 0

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 VICTIM = ("none-eca-none", 0, 2)
 
 
+@pytest.mark.long
 def test_a_training_whose_worker_is_killed_again_and_again_is_tried_again(tmp_path, seplace):
     """From its checkpoint, as often as the study says, and once more at its end; the next run repeats it."""
     study, folder = write_quick(tmp_path, run={"executor": "processes", "max_retries": 1}), tmp_path / "out"

@@ -80,6 +80,7 @@ def test_a_study_does_not_go_on_with_another_network_of_the_same_name(tmp_path, 
     assert (folder / "costs.json").read_bytes() == priced
 
 
+@pytest.mark.long
 def test_costs_are_those_of_the_network_as_it_is(tmp_path, write_network):
     def params() -> int:
         plan = make_plan(load_study(written(tmp_path, 8)), tmp_path / "out", with_batch=True)

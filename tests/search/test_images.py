@@ -23,6 +23,7 @@ def bits_in(folder) -> dict:
         return {row.key: row.correct for row in ledger.evaluations()}
 
 
+@pytest.mark.long
 def test_an_interrupted_study_knows_the_images_that_an_uninterrupted_one_knows(tmp_path):
     study = write(tmp_path, trainings=8, training={"epochs": 2})
     go(study, tmp_path / "whole")

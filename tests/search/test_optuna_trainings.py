@@ -31,6 +31,7 @@ def keys_of(trials):
     return sorted(trial.user_attrs["training"] for trial in trials)
 
 
+@pytest.mark.long
 def test_every_training_is_there_once_however_the_run_ended(tmp_path, toy, monkeypatch):
     toy.length, toy.rungs = 9, (3,)
     toy.failing = {"eca-eca-eca": "diverged"}

@@ -32,6 +32,7 @@ def study(folder: Path, cost: str, *, limits: dict[str, float] | None = None, ex
     )
 
 
+@pytest.mark.long
 def test_costs_of_the_users_own_go_all_the_way(tmp_path: Path) -> None:
     cost, limits, unit = f"{OWN}:energy", {f"{OWN}:convolutions": 10.0}, "mJ"
     path = study(tmp_path, cost, limits=limits, executor=f"{OWN}:OneByOne")

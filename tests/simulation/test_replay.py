@@ -170,6 +170,7 @@ def test_a_benchmark_of_failures_is_refused(tmp_path):
         tabular_problem(folder, seed=0)
 
 
+@pytest.mark.long
 def test_a_comparison_goes_on_where_it_was_interrupted(tmp_path):
     one, two = (Repetition(problem="usual", sampler="random", number=number) for number in range(2))
     first = Comparison(tmp_path, SHORT)
