@@ -247,6 +247,7 @@ def _results_of(samples: Sequence[Samples]) -> tuple[NDArray[np.float32], float 
 
 def _squared(unit: float | None, covariances: NDArray[np.float32]) -> Floats:
     """Return covariances of results in the square of the metric's unit."""
+    # Those of accuracy stay in float32, so that its results are what they were to the last digit.
     return covariances if unit is None else unit**2 * covariances.astype(np.float64)  # type: ignore[return-value]
 
 
