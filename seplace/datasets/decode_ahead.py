@@ -195,6 +195,6 @@ def _decode(
     crop: RandomResizedCrop | None,
 ) -> None:
     for at in positions:
-        numbers = None if wanted.numbers is None else wanted.numbers[at : at + 1]
+        numbers = None if wanted.numbers is None else wanted.numbers[at]
         flips = wanted.flips is not None and bool(wanted.flips[at])
         images.decode_into(pixels[at], int(wanted.indices[at]), crop=crop, numbers=numbers, flips=flips)

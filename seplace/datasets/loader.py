@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seplace.datasets.augmentation import Augmentation, RandAugment, RandomResizedCrop
-from seplace.datasets.crop_boxes import BOX_NUMBERS, crop_boxes
+from seplace.datasets.crop_boxes import BOX_NUMBERS, crop_box
 from seplace.datasets.decode_ahead import DecodeAhead, Wanted
 from seplace.datasets.decoding import decode_threads
 from seplace.datasets.image_set import Split
@@ -282,8 +282,7 @@ class BatchLoader:
     def _random_parts(self, images: Tensor, positions: NDArray[np.int64], *, crop: RandomResizedCrop) -> Tensor:
         _, height, width = self._shape
         numbers = self._uniforms("crop", BOX_NUMBERS).at(positions)
-        heights, widths = np.full(len(positions), height), np.full(len(positions), width)
-        boxes = torch.from_numpy(crop_boxes(numbers, heights, widths, crop=crop))
+        boxes = torch.tensor([crop_box(each, height=height, width=width, crop=crop) for each in numbers])
         return self._as_stored(resized_parts(self._as_batch(images), boxes))
 
     def _randaugmented(self, images: Tensor, positions: NDArray[np.int64], *, options: RandAugment) -> Tensor:

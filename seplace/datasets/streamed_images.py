@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from seplace.arrays import Floats
 from seplace.datasets.augmentation import RandomResizedCrop
-from seplace.datasets.crop_boxes import crop_boxes
+from seplace.datasets.crop_boxes import crop_box
 from seplace.datasets.decoding import decode_crop, decode_image, decode_images
 from seplace.datasets.pixel_noise import PixelNoise
 from seplace.datasets.raw_set import EncodedImages
@@ -71,7 +71,7 @@ class StreamedImages:
             pixels: Where the image is written.
             index: The image.
             crop: The parts that may be drawn.
-            numbers: The numbers that the part is drawn with, of shape (1, *BOX_NUMBERS); None takes the center square.
+            numbers: The numbers that the part is drawn with, of shape BOX_NUMBERS; None takes the center square.
             flips: Whether the image is mirrored.
 
         Raises:
@@ -88,7 +88,7 @@ class StreamedImages:
                 image = decode_crop(
                     source,
                     image_size=self.image_size,
-                    box_of=lambda height, width: _box(numbers, crop, height=height, width=width),
+                    box_of=lambda height, width: crop_box(numbers, height=height, width=width, crop=crop),
                     flips=flips_first,
                 )
         except DamagedImages as error:
@@ -166,8 +166,3 @@ class JoinedImages:
         """Decode one image into `pixels` (H, W, C); see `StreamedImages.decode_into`."""
         inside, at = (self.first, index) if index < len(self.first) else (self.second, index - len(self.first))
         inside.decode_into(pixels, at, crop=crop, numbers=numbers, flips=flips)
-
-
-def _box(numbers: Floats, crop: RandomResizedCrop, *, height: int, width: int) -> tuple[int, int, int, int]:
-    top, left, down, across = crop_boxes(numbers, np.array([height]), np.array([width]), crop=crop)[0].tolist()
-    return top, left, down, across

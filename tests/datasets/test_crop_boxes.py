@@ -6,9 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seplace.datasets.augmentation import RandomResizedCrop
-from seplace.datasets.crop_boxes import BOX_NUMBERS, crop_boxes
+from seplace.datasets.crop_boxes import BOX_NUMBERS, crop_box
 
-USUAL = RandomResizedCrop()
 RISING = {
     "scale": st.tuples(st.floats(0.01, 1), st.floats(0.01, 1)).map(sorted).map(tuple),
     "ratio": st.tuples(st.floats(0.1, 10), st.floats(0.1, 10)).map(sorted).map(tuple),
@@ -18,7 +17,7 @@ RISING = {
 def boxes(count: int, crop: RandomResizedCrop, *, height: int, width: int, seed: int = 0) -> np.ndarray:
     """Return top, left, height and width of the boxes of images of one size, (4, N)."""
     numbers = np.random.default_rng(seed).random((count, *BOX_NUMBERS))
-    return crop_boxes(numbers, np.full(count, height), np.full(count, width), crop=crop).T
+    return np.array([crop_box(each, height=height, width=width, crop=crop) for each in numbers]).T
 
 
 @settings(max_examples=25)
@@ -50,12 +49,12 @@ def test_areas_ratios_and_places_are_uniform():
 
 def test_the_first_of_ten_that_fits_is_taken():
     """The first box is wider than its square, the second fits: half of the area, as high as it is wide."""
-    numbers = np.full((1, *BOX_NUMBERS), 0.5)
-    numbers[0, 0] = (1.0, 1.0)
-    numbers[0, 1] = ((0.5 - 0.08) / 0.92, 0.5)
-    numbers[0, -1] = (0.0, 0.999)
-    found = crop_boxes(numbers, np.array([100]), np.array([100]), crop=RandomResizedCrop(ratio=(0.5, 2.0)))
-    assert found.tolist() == [[0, 29, 71, 71]]  # √(100² / 2) = 70.7, and 30 places from left to right
+    numbers = np.full(BOX_NUMBERS, 0.5)
+    numbers[0] = (1.0, 1.0)
+    numbers[1] = ((0.5 - 0.08) / 0.92, 0.5)
+    numbers[-1] = (0.0, 0.999)
+    found = crop_box(numbers, height=100, width=100, crop=RandomResizedCrop(ratio=(0.5, 2.0)))
+    assert found == (0, 29, 71, 71)  # √(100² / 2) = 70.7, and 30 places from left to right
 
 
 @pytest.mark.parametrize(
@@ -69,11 +68,3 @@ def test_the_first_of_ten_that_fits_is_taken():
 def test_the_largest_box_in_the_center_where_none_fits(height, width, ratio, box):
     crop = RandomResizedCrop(scale=(1.0, 1.0), ratio=ratio)
     assert boxes(1, crop, height=height, width=width)[:, 0].tolist() == box
-
-
-def test_a_box_depends_on_its_own_numbers_and_size_alone():
-    numbers = np.random.default_rng(5).random((30, *BOX_NUMBERS))
-    heights, widths = np.arange(200, 230), np.arange(100, 130)
-    together = crop_boxes(numbers, heights, widths, crop=USUAL)
-    alone = [crop_boxes(numbers[[n]], heights[[n]], widths[[n]], crop=USUAL)[0] for n in range(30)]
-    assert np.array_equal(together, alone)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from seplace.datasets import decoding, image_parquet, image_set
 from seplace.datasets.augmentation import Augmentation, RandomResizedCrop
-from seplace.datasets.crop_boxes import BOX_NUMBERS, crop_boxes
+from seplace.datasets.crop_boxes import BOX_NUMBERS, crop_box
 from seplace.datasets.decoding import decode_crop, decode_image
 from seplace.datasets.image_set import ImageSet, load_image_set
 from seplace.datasets.loader import BatchLoader, Shard
@@ -268,8 +268,8 @@ def test_random_crops_are_cut_from_the_files_by_seed_epoch_and_position(tmp_path
     mean, std = (np.array(values)[:, None, None] for values in (images.mean, images.std))
     for position, row in enumerate(order.tolist()):
         whole = Image.open(images.train.images.sources[row])
-        size = (np.array([each]) for each in (whole.height, whole.width))
-        top, left, down, across = crop_boxes(numbers[position : position + 1], *size, crop=USUAL)[0].tolist()
-        part = whole.resize((6, 6), Image.Resampling.BILINEAR, box=(left, top, left + across, top + down))
+        box = crop_box(numbers[position], height=whole.height, width=whole.width, crop=USUAL)
+        corners = (box.left, box.top, box.left + box.width, box.top + box.height)
+        part = whole.resize((6, 6), Image.Resampling.BILINEAR, box=corners)
         wanted = (np.asarray(part).transpose(2, 0, 1) / 255 - mean) / std
         assert np.allclose(epochs[0][position].numpy(), wanted, atol=1e-4)
