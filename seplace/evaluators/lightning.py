@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +10,17 @@ import torch
 from torch import Tensor, nn
 
 from seplace.costs.table import CostTable
-from seplace.errors import TrainingFailed, UserCodeError
+from seplace.evaluators.job_training import JobTraining, Trained
 from seplace.evaluators.own_networks import OwnNetworks
 from seplace.evaluators.own_ranks import fit_on_devices
 from seplace.evaluators.own_timing import estimate_own_training
-from seplace.evaluators.stand_alone import checkpoint_path
 from seplace.evaluators.study_costs import count_costs, time_placements
-from seplace.evaluators.weights import read_beside, read_weights, serialize_weights, write_beside
-from seplace.files.atomic import sha256_of, write_atomically
-from seplace.files.versions import versions
+from seplace.evaluators.weights import read_beside, read_weights
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation, Job, Tested
 from seplace.study.config import StudyConfig
 from seplace.training.checkpoints import Checkpoint
-from seplace.training.devices import device_name, release_memory, resolve_device, share_memory, use_device
+from seplace.training.devices import resolve_device, share_memory, use_device
 from seplace.training.own_fit import OwnFit, fit_own, test_own, validation_inputs
 
 
@@ -38,16 +33,13 @@ def make(config: StudyConfig, folder: Path, *, worker: int) -> OwnTrainings:
 
 
 class OwnTrainings:
-    """Trains the networks of one study on one device, as the user's own module does.
-
-    The trained weights are kept in `folder/weights`, unfinished trainings in `folder/checkpoints`.
-    """
+    """Trains the networks of one study on one device, as the user's own module does; its files are `JobTraining`'s."""
 
     def __init__(self, config: StudyConfig, folder: Path, *, device: str) -> None:
         self.config = config
         self.folder = folder.absolute()  # the user's code may change the current folder in a training
         self.networks = OwnNetworks(config, device=device)
-        self._has_folder = False
+        self._training = JobTraining(self.folder, epochs=config.training.epochs, device=self.networks.device)
 
     def describe_images(self) -> dict[str, Any]:
         """Return what a network needs to be built again; the user's module and data are made once, to be checked."""
@@ -71,63 +63,20 @@ class OwnTrainings:
         share_memory(self.networks.device, among=among)
 
     def evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:
-        """Train one placement on one seed; a training that fails by itself is an evaluation too.
+        """Train one placement on one seed; see `JobTraining.evaluate`."""
 
-        A job with fewer epochs than the training is its start: it leaves a checkpoint, from which a longer job
-        continues, and no weights.
-        """
-        evaluation = self._evaluate(job, on_epoch=on_epoch)
-        if evaluation.reason == "oom":  # only now does no frame of the error hold the tensors
-            release_memory(self.networks.device)
-        return evaluation
-
-    def _evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:
-        start = time.perf_counter()
-        if not self._has_folder:  # later it is not made anew, should its disk be away
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._has_folder = True
-        whole = replace(job, epochs=self.config.training.epochs)
-        checkpoint = Checkpoint(path=checkpoint_path(self.folder / "checkpoints", whole))
-        without_result = Evaluation(
-            placement=job.placement,
-            seed=job.seed,
-            epochs=job.epochs,
-            state="failed",
-            device=device_name(self.networks.device),
-            threads=torch.get_num_threads(),
-            versions=versions(),
-        )
-        try:
+        def train_job(checkpoint: Checkpoint) -> Trained:
             network, fit = self._fit(job, checkpoint=checkpoint, on_epoch=on_epoch)
-        except (TrainingFailed, UserCodeError) as error:
-            reason = error.reason if isinstance(error, TrainingFailed) else "error"
-            if reason != "oom":  # it is a result: nobody goes on from there
-                checkpoint.path.unlink(missing_ok=True)
-            if isinstance(error, UserCodeError) and job.placement.is_plain and job.seed == 0:
-                raise  # nothing else would do better
-            seconds = time.perf_counter() - start
-            return replace(without_result, seconds=seconds, reason=reason, message=str(error))
-        last = fit.curve[-1]
-        result = replace(
-            without_result,
-            state="complete",
-            value=last.value,
-            curve=tuple(point.to_record() for point in fit.curve),
-            batches=fit.batches,
-        )
-        if job != whole:
-            return replace(result, seconds=time.perf_counter() - start)
-        file_name = f"{job.file_name}.safetensors"
-        weights = serialize_weights(network)
-        write_atomically(self.folder / "weights" / file_name, weights, parents=False)
-        write_beside(self.folder, file_name, fit.beside)
-        return replace(
-            result,
-            seconds=time.perf_counter() - start,
-            weights=file_name,
-            weights_sha256=sha256_of(weights),
-            sample_scores=fit.samples,
-        )
+            return Trained(
+                network=network,
+                value=fit.curve[-1].value,
+                curve=tuple(point.to_record() for point in fit.curve),
+                batches=fit.batches,
+                sample_scores=fit.samples,
+                beside=fit.beside,
+            )
+
+        return self._training.evaluate(job, train_job)
 
     def _fit(self, job: Job, *, checkpoint: Checkpoint, on_epoch: Callable[[int], None]) -> tuple[nn.Module, OwnFit]:
         if self.config.devices > 1:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +11,17 @@ from torch import nn
 
 from seplace.costs.table import CostTable
 from seplace.datasets.decoding import use_threads
-from seplace.errors import TrainingFailed, UserCodeError
+from seplace.evaluators.job_training import JobTraining, Trained
 from seplace.evaluators.stepping import Window, train_in_windows
 from seplace.evaluators.study_costs import count_costs, time_placements
 from seplace.evaluators.study_networks import StudyNetworks
 from seplace.evaluators.timing import estimate_training
-from seplace.evaluators.weights import read_weights, serialize_weights
-from seplace.files.atomic import sha256_of, write_atomically
-from seplace.files.versions import versions
+from seplace.evaluators.weights import read_weights
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation, Job, Tested
 from seplace.study.config import StudyConfig
 from seplace.training.checkpoints import Checkpoint
-from seplace.training.devices import device_name, release_memory, resolve_device, share_memory, use_device
+from seplace.training.devices import resolve_device, share_memory, use_device
 from seplace.training.fit import CurvePoint, train
 from seplace.training.score import Score, measure_score
 
@@ -42,16 +37,18 @@ def make(config: StudyConfig, folder: Path, *, worker: int) -> StandAlone:
 
 
 class StandAlone:
-    """Trains and scores the networks of one study on one device.
-
-    The trained weights are kept in `folder/weights`, unfinished trainings in `folder/checkpoints`.
-    """
+    """Trains and scores the networks of one study on one device; its files are those of `JobTraining`."""
 
     def __init__(self, config: StudyConfig, folder: Path, *, device: str) -> None:
         self.config = config
         self.folder = folder
         self.networks = StudyNetworks(config, device=device)
-        self._has_folder = False
+        self._training = JobTraining(
+            folder,
+            epochs=config.recipe.epochs,
+            device=self.networks.device,
+            packages=("kornia",) if config.recipe.randaugment is not None else (),
+        )
 
     def describe_images(self) -> dict[str, Any]:
         """Return what a trained network needs to know of its data; see `StudyNetworks.describe_images`."""
@@ -86,41 +83,16 @@ class StandAlone:
             train_in_windows(self.networks, placement, next_window=next_window, on_window=on_window)
 
     def evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:
-        """Train one placement on one seed; a training that fails by itself is an evaluation too.
+        """Train one placement on one seed; see `JobTraining.evaluate`."""
 
-        A job with fewer epochs than the recipe is the start of its training: it leaves a checkpoint, from which a
-        longer job continues, and no weights.
-        """
-        evaluation = self._evaluate(job, on_epoch=on_epoch)
-        if evaluation.reason == "oom":  # only now does no frame of the error hold the tensors
-            release_memory(self.networks.device)
-        return evaluation
-
-    def _evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:
-        start = time.perf_counter()
-        if not self._has_folder:  # later it is not made anew, should its disk be away
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._has_folder = True
-        recipe = self.config.recipe
-        whole = replace(job, epochs=recipe.epochs)
-        checkpoint = Checkpoint(path=checkpoint_path(self.folder / "checkpoints", whole))
-        without_result = Evaluation(
-            placement=job.placement,
-            seed=job.seed,
-            epochs=job.epochs,
-            state="failed",
-            device=device_name(self.networks.device),
-            threads=torch.get_num_threads(),
-            versions=versions(*(["kornia"] if recipe.randaugment is not None else [])),
-        )
-        try:
+        def train_job(checkpoint: Checkpoint) -> Trained:
             with (
                 self.networks.user_errors_in(job.placement, "code of your own failed"),
                 self.networks.training_batches(seed=job.seed) as batches,
             ):
                 network, curve = train(
                     self.networks.trainable(job.placement, seed=job.seed),
-                    recipe=recipe,
+                    recipe=self.config.recipe,
                     batches=batches,
                     validation=self.networks.validation_batches,
                     device=self.networks.device,
@@ -129,34 +101,16 @@ class StandAlone:
                     until=job.epochs,
                     scored=self.config.scored_epochs,
                 )
-        except (TrainingFailed, UserCodeError) as error:
-            reason = error.reason if isinstance(error, TrainingFailed) else "error"
-            if reason != "oom":  # it is a result: nobody goes on from there
-                checkpoint.path.unlink(missing_ok=True)
-            if isinstance(error, UserCodeError) and job.placement.is_plain and job.seed == 0:
-                raise  # nothing else would do better
-            seconds = time.perf_counter() - start
-            return replace(without_result, seconds=seconds, reason=reason, message=str(error))
-        result = replace(
-            without_result,
-            state="complete",
-            value=curve[-1].accuracy,
-            cross_entropy=curve[-1].cross_entropy,
-            correct=curve[-1].correct,
-            top5_accuracy=curve[-1].top5_accuracy,
-            curve=tuple(map(_as_evaluated, curve)),
-        )
-        if job != whole:
-            return replace(result, seconds=time.perf_counter() - start)
-        file_name = f"{job.file_name}.safetensors"
-        weights = serialize_weights(network)
-        write_atomically(self.folder / "weights" / file_name, weights, parents=False)
-        return replace(
-            result,
-            seconds=time.perf_counter() - start,
-            weights=file_name,
-            weights_sha256=sha256_of(weights),
-        )
+            return Trained(
+                network=network,
+                value=curve[-1].accuracy,
+                curve=tuple(map(_as_evaluated, curve)),
+                cross_entropy=curve[-1].cross_entropy,
+                correct=curve[-1].correct,
+                top5_accuracy=curve[-1].top5_accuracy,
+            )
+
+        return self._training.evaluate(job, train_job)
 
     def test(self, evaluation: Evaluation) -> Tested:
         """Score the trained network of an evaluation on the test split."""
@@ -187,14 +141,3 @@ def tested_of(score: Score) -> Tested:
 def _as_evaluated(point: CurvePoint) -> dict[str, float | None]:
     """Return a point of a learning curve as evaluations have it: accuracy is the metric."""
     return {"value" if key == "accuracy" else key: value for key, value in point.to_record().items()}
-
-
-def checkpoint_path(folder: Path, job: Job) -> Path:
-    """Return the path of a job's checkpoint; a checkpoint of an earlier version is renamed to it."""
-    path = folder / f"{job.file_name}.ckpt"
-    for name in job.former_file_names:
-        earlier = path.with_name(f"{name}.ckpt")
-        with contextlib.suppress(OSError):  # most have none, and a name may be too long for there ever to have been one
-            if earlier != path and not path.exists():
-                earlier.replace(path)
-    return path
