@@ -14,6 +14,7 @@ from seplace.evaluators.job_training import JobTraining, Trained
 from seplace.evaluators.own_networks import OwnNetworks
 from seplace.evaluators.own_ranks import fit_on_devices
 from seplace.evaluators.own_timing import estimate_own_training
+from seplace.evaluators.stepping import StepWindows, Window
 from seplace.evaluators.study_costs import count_costs, time_placements
 from seplace.evaluators.weights import read_beside, read_weights
 from seplace.placement import Placement
@@ -22,6 +23,7 @@ from seplace.study.config import StudyConfig
 from seplace.training.checkpoints import Checkpoint
 from seplace.training.devices import resolve_device, share_memory, use_device
 from seplace.training.own_fit import OwnFit, fit_own, test_own, validation_inputs
+from seplace.training.own_steps import train_own_steps
 
 
 def make(config: StudyConfig, folder: Path, *, worker: int) -> OwnTrainings:
@@ -61,6 +63,22 @@ class OwnTrainings:
     def share_device(self, *, among: int) -> None:
         """Take only a share of the memory of a GPU on which other processes train too."""
         share_memory(self.networks.device, among=among)
+
+    def train_in_windows(
+        self,
+        placement: Placement,
+        *,
+        next_window: Callable[[], float | None],
+        on_window: Callable[[Window], None],
+    ) -> None:
+        """Train a placement in windows of time; see `seplace.evaluators.stepping`."""
+        windows = StepWindows(next_window=next_window, on_window=on_window, device=self.networks.device)
+        train_own_steps(
+            self.networks.build(placement, seed=0),
+            training=self.networks.training,
+            device=self.networks.device,
+            stepped=windows.stepped,
+        )
 
     def evaluate(self, job: Job, *, on_epoch: Callable[[int], None]) -> Evaluation:
         """Train one placement on one seed; see `JobTraining.evaluate`."""

@@ -40,22 +40,60 @@ class Window:
     """The memory that is left: of the GPU if it trains on one, else of the machine; None where not known."""
 
 
-class WindowedBatches:
-    """Batches without end: some to warm up, and then as many as each window of time has room for."""
+class StepWindows:
+    """Counts training steps: some to warm up, and then as many as each window of time has room for."""
 
     def __init__(
         self,
-        batches: BatchLoader,
         *,
         next_window: Callable[[], float | None],
         on_window: Callable[[Window], None],
         device: torch.device,
     ) -> None:
         """Take functions: one returns the seconds of the next window, or None at the end; one takes each window."""
-        self.batches = batches
         self.next_window = next_window
         self.on_window = on_window
         self.device = device
+        self._warm = 0
+        self._steps = 0
+        self._start = 0.0
+        self._seconds: float | None = None
+
+    def stepped(self) -> bool:
+        """Count a step. Returns False where there is no further window."""
+        if self._warm < _WARM_UP:
+            self._warm += 1
+            return self._warm < _WARM_UP or self._begin()
+        assert self._seconds is not None
+        self._steps += 1
+        if self._steps < _FEWEST or time.perf_counter() - self._start < self._seconds:
+            return True
+        self._end()
+        return self._begin()
+
+    def _begin(self) -> bool:
+        from seplace.training.devices import synchronize
+
+        synchronize(self.device)
+        self._seconds = self.next_window()
+        self._steps, self._start = 0, time.perf_counter()
+        return self._seconds is not None
+
+    def _end(self) -> None:
+        from seplace.training.devices import free_memory, held_memory, synchronize
+
+        synchronize(self.device)
+        elapsed = time.perf_counter() - self._start
+        held, free = held_memory(self.device), free_memory(self.device)
+        self.on_window(Window(steps=self._steps, seconds=elapsed, held_bytes=held, free_bytes=free))
+
+
+class WindowedBatches:
+    """Batches without end, until there is no further window."""
+
+    def __init__(self, batches: BatchLoader, windows: StepWindows) -> None:
+        self.batches = batches
+        self.windows = windows
 
     def __len__(self) -> int:
         return _ENDLESS
@@ -64,25 +102,12 @@ class WindowedBatches:
         """Do nothing: all is one epoch."""
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        from seplace.training.devices import free_memory, held_memory, synchronize
-
-        batches = self._without_end()
-        yield from itertools.islice(batches, _WARM_UP)
-        synchronize(self.device)
-        while (seconds := self.next_window()) is not None:
-            steps, start = 0, time.perf_counter()
-            while steps < _FEWEST or time.perf_counter() - start < seconds:
-                yield next(batches)  # the step before has been taken when the next batch is asked for
-                steps += 1
-            synchronize(self.device)
-            elapsed = time.perf_counter() - start
-            held, free = held_memory(self.device), free_memory(self.device)
-            self.on_window(Window(steps=steps, seconds=elapsed, held_bytes=held, free_bytes=free))
-
-    def _without_end(self) -> Iterator[tuple[Tensor, Tensor]]:
         for epoch in itertools.count():
             self.batches.set_epoch(epoch)
-            yield from self.batches
+            for batch in self.batches:
+                yield batch
+                if not self.windows.stepped():  # the step has been taken when the next batch is asked for
+                    return
 
 
 def train_in_windows(
@@ -114,7 +139,9 @@ def train_in_windows(
         train(
             network,
             recipe=recipe.model_copy(update=gentle),
-            batches=WindowedBatches(batches, next_window=next_window, on_window=on_window, device=networks.device),
+            batches=WindowedBatches(
+                batches, StepWindows(next_window=next_window, on_window=on_window, device=networks.device)
+            ),
             validation=[],
             device=networks.device,
             checkpoint=None,

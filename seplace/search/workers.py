@@ -99,8 +99,10 @@ def choose_workers(
         return _one(f"executor {config.run.executor} is not of this machine, so it is not measured: give a number")
     if config.run.executor == "ray":
         return _of_cluster(config)
-    if config.evaluator.name != "stand_alone":
+    if config.evaluator.name not in ("stand_alone", "lightning"):
         return _one(f"the evaluator {config.evaluator.name} is not measured: give a number if more pay")
+    if config.devices > 1:
+        return _one("trainings on several devices are not measured: give a number if there is room for more")
     from seplace.executors.packing import measure_packing, numbers_to_try
     from seplace.training.devices import gpus_of
 

@@ -89,6 +89,15 @@ def test_a_training_at_a_rung_goes_on_and_its_weights_are_kept_beside_those_of_t
         there.test(row)
 
 
+def test_a_training_in_windows_begins_again_where_it_ends(folder):
+    """Two epochs of three steps; the scheduler of the plateau needs a validation."""
+    seconds, windows = iter([0.001, 0.001, 0.001, 0.001, None]), []
+    there = evaluator(folder, STUDY.replace("Classifier", "Plateau"))
+    there.train_in_windows(ECA, next_window=lambda: next(seconds), on_window=windows.append)
+    assert [each.steps for each in windows] == [2, 2, 2, 2]
+    assert all(each.seconds > 0.001 and each.held_bytes > 10**7 for each in windows)
+
+
 def test_results_are_written_where_they_belong_though_a_training_changes_the_folder(folder, monkeypatch):
     monkeypatch.chdir(folder)
     monkeypatch.setenv("SEPLACE_TEST_OTHER", "")

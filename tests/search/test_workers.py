@@ -20,6 +20,7 @@ from seplace.search.workers import WorkerCount, choose_workers, with_workers
 from seplace.study.config import load_study
 from tests.search.toy import left_in
 from tests.studies import write_small_space, write_study
+from tests.study_texts import write
 
 SENTENCE = "workers: 3 (measured: 1 -> 310, 2 -> 540, 4 -> 530 steps/s)"
 COUNT = WorkerCount(number=3, rates={1: 310.0, 2: 540.2, 4: 530.0}, held_bytes=10**9, limit="")
@@ -155,6 +156,36 @@ def test_what_the_executors_measure_is_what_is_told(tmp_path, monkeypatch):
     count = choose_workers(config, None, Placement.parse("none-none-none"), on_progress=lambda: None)
     assert tried == [[1, 2, 4, 5]]
     assert count.sentence == "workers: 1 (measured: 1 -> 10, 2 -> 10.1 steps/s; the memory of 4 is not there)"
+
+
+@pytest.mark.parametrize(
+    ("trainer", "numbers", "sentence"),
+    [
+        ("", [[1, 2, 4]], "workers: 2 (measured: 1 -> 10, 2 -> 19 steps/s)"),
+        (
+            ", devices: 2",
+            [],
+            "workers: 1 (trainings on several devices are not measured: give a number if there is room for more)",
+        ),
+    ],
+)
+def test_trainings_of_the_users_own_are_measured_too(trainer, numbers, sentence, tmp_path, monkeypatch):
+    text = (
+        "schema: 1\nspace: digits-canvas\n"
+        "training: {module: seplace.examples.tasks:segmentation, data: seplace.examples.canvas:DigitsCanvas, "
+        f"trainer: {{max_epochs: 2{trainer}}}, input: [1, 48, 48]}}\n"
+        "objective: {metric: {name: val_miou, goal: maximize}, cost: flops}\n"
+        "run: {workers: auto, accelerator: cpu}\nsearch: {trainings: 10, seeds: 1, seed: 0}\n"
+    )
+    tried = []
+    monkeypatch.setattr(
+        packing, "measure_packing", lambda *_, numbers, **__: tried.append(numbers) or Packing(rates={1: 10.0, 2: 19.0})
+    )
+    monkeypatch.setattr(workers, "usable_cores", lambda: 4)
+    config = load_study(write(tmp_path, text))
+    count = choose_workers(config, None, Placement.parse("none-none-none"), on_progress=lambda: None)
+    assert tried == numbers
+    assert count.sentence == sentence
 
 
 def test_a_training_in_windows(tmp_path):

@@ -1,0 +1,57 @@
+"""The training steps of a module of the user's own, one after the other for as long as they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import torch
+from torch import nn
+
+from seplace.seeds import derive_seed
+from seplace.study.own_training import OwnTraining
+from seplace.training.door import lightning
+from seplace.training.fit import naming_out_of_memory
+from seplace.training.own_fit import make_trainer, quiet
+from seplace.training.own_parts import make_callbacks, make_data, make_module
+from seplace.training.own_state import own_state
+from seplace.user_code import user_errors
+
+
+class _Enough(Exception):
+    """No further step is asked for."""
+
+
+class _Steps(lightning.Callback):
+    def __init__(self, stepped: Callable[[], bool]) -> None:
+        self.stepped = stepped
+        self.count = 0
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        self.count += 1
+        if not self.stepped():
+            raise _Enough
+
+
+@naming_out_of_memory()
+def train_own_steps(
+    network: nn.Module, *, training: OwnTraining, device: torch.device, stepped: Callable[[], bool]
+) -> None:
+    """Train until `stepped`, which is called after each step, returns False.
+
+    A batch is validated in each epoch, since a scheduler may wait for a metric. A training that ends before begins
+    again. Raises UserCodeError where the user's own code fails, and TrainingFailed (`oom`) where memory runs out.
+    """
+    with own_state(training, derive_seed(0, "steps")), quiet():
+        module, data = make_module(training, network), make_data(training)
+        steps = _Steps(stepped)
+        with user_errors(f"{training.module} fails"), suppress(_Enough):
+            while True:
+                before = steps.count
+                trainer = make_trainer(
+                    training, device=device, callbacks=[steps, *make_callbacks(training)], limit_val_batches=1
+                )
+                trainer.fit(module, datamodule=data)
+                if steps.count == before:
+                    return  # it has no batches
