@@ -15,7 +15,8 @@ from seplace.evaluators.tabular_benchmark import TabularBenchmark
 from seplace.files.yaml_reader import Document, Problem, read_document, refuse, spelled
 from seplace.results.evaluation import Tested
 from seplace.sample_scores import SampleScores
-from seplace.study.config import StudyConfig, differences
+from seplace.study.config import StudyConfig
+from seplace.study.differences import differences
 
 if TYPE_CHECKING:
     from seplace.costs.table import CostTable

@@ -15,7 +15,7 @@ from seplace.files.atomic import is_file, write_atomically
 from seplace.files.yaml_reader import read_document
 from seplace.placement import Placement
 from seplace.results.ledger import Ledger
-from seplace.study.config import differences
+from seplace.study.differences import differences
 from seplace.study.recipe import Recipe
 from seplace.study.space_record import space_record
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from seplace.errors import DataError, InputError
 from seplace.results.ledger import ledger_of_results
 from seplace.results.pilot import Pilot, pilot_of
-from seplace.study.config import STUDY_FACTS, differences, load_results_study
+from seplace.study.config import STUDY_FACTS, load_results_study
+from seplace.study.differences import differences
 
 if TYPE_CHECKING:
     from seplace.study.config import StudyConfig

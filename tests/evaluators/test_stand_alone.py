@@ -15,7 +15,8 @@ from seplace.interval import Interval
 from seplace.placement import Placement
 from seplace.proxies.untrained import minibatch
 from seplace.results.evaluation import Evaluation, Job
-from seplace.study.config import differences, load_study
+from seplace.study.config import load_study
+from seplace.study.differences import differences
 from tests.studies import write_study
 
 RESULTS_OF_0_1 = Path(__file__).resolve().parents[2] / "results" / "cifar10-resnet8"

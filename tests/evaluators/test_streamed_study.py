@@ -18,7 +18,8 @@ from seplace.evaluators.stand_alone import StandAlone, make
 from seplace.evaluators.study_networks import StudyNetworks
 from seplace.placement import Placement
 from seplace.results.evaluation import Evaluation, Job
-from seplace.study.config import StudyConfig, differences, load_study
+from seplace.study.config import StudyConfig, load_study
+from seplace.study.differences import differences
 from tests.studies import write_study
 
 PLACEMENT = Placement.parse("none-none-se4")

@@ -23,7 +23,8 @@ from seplace.results.evaluation import Evaluation, Job
 from seplace.results.ledger import Ledger
 from seplace.search.plan import make_plan
 from seplace.search.run_study import run_study
-from seplace.study.config import differences, load_study
+from seplace.study.config import load_study
+from seplace.study.differences import differences
 from tests.search.toy import left_in
 from tests.studies import write_small_space, write_study
 from tests.trained import placements_of, write_table

@@ -9,7 +9,8 @@ from seplace.files.former_words import current_outcome, rename_trials
 from seplace.placement import Placement, StageChoice
 from seplace.results.ledger import Ledger
 from seplace.space import SearchSpace
-from seplace.study.config import differences, load_study
+from seplace.study.config import load_study
+from seplace.study.differences import differences
 from seplace.study.space_file import load_space
 from tests.studies import write_study
 

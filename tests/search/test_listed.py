@@ -5,7 +5,8 @@ import pytest
 
 from seplace.api import Results
 from seplace.errors import InputError, InvalidPlacement
-from seplace.study.config import differences, load_study
+from seplace.study.config import load_study
+from seplace.study.differences import differences
 from tests.search.toy import go, keys_in, left_in
 from tests.studies import write_small_space, write_study
 from tests.study_texts import TINY_SPACE, problems_of, replaced, write

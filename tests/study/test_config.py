@@ -10,7 +10,8 @@ import pytest
 from seplace.attention import ATTENTION
 from seplace.backbones.sites import Site, Stage
 from seplace.errors import CorruptResults, DataError, InputError, InvalidStudy, UnknownName
-from seplace.study.config import StudyConfig, differences, load_results_study, load_study
+from seplace.study.config import StudyConfig, load_results_study, load_study
+from seplace.study.differences import differences
 from seplace.study.space_record import space_record
 from tests.study_texts import STUDY, TINY_SPACE, problems_of, replaced, write
 

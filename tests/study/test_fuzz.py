@@ -28,7 +28,8 @@ from seplace.files.former_words import current_placement
 from seplace.files.shipped import shipped
 from seplace.files.yaml_reader import MAX_BYTES
 from seplace.placement import Placement
-from seplace.study.config import StudyConfig, differences, load_study
+from seplace.study.config import StudyConfig, load_study
+from seplace.study.differences import differences
 from seplace.study.space_file import load_space
 from tests.marks import in_the_long_form
 from tests.mutations import mutated, mutated_placement, texts_of

@@ -1,6 +1,7 @@
 import pytest
 
-from seplace.study.config import differences, load_study
+from seplace.study.config import load_study
+from seplace.study.differences import differences
 from tests.study_texts import STUDY, problems_of, replaced, write
 
 ADAMW = replaced("momentum: 0.9", "optimizer: adamw")

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from seplace.errors import InputError, InvalidStudy
-from seplace.study.config import differences, load_study
+from seplace.study.config import load_study
+from seplace.study.differences import differences
 from tests.study_texts import STUDY, write
 
 WITH_COMMENTS = STUDY.replace("  epochs: 3\n", "  epochs: 3  # few\n").replace("schema: 1\n", "# Ours\nschema: 1\n")
