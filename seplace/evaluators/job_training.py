@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -36,6 +36,8 @@ class Trained:
     sample_scores: SampleScores | None = None
     beside: Mapping[str, Tensor] | None = None
     """The state of the user's own module beside its network; None where there is no such module."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """The versions of packages that trained it, beside those that are known before."""
 
 
 class JobTraining:
@@ -108,6 +110,7 @@ class JobTraining:
             top5_accuracy=trained.top5_accuracy,
             curve=trained.curve,
             batches=trained.batches,
+            versions={**without_result.versions, **trained.versions},
         )
         if job == whole:
             result = self._kept(result, job, trained)

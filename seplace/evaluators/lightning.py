@@ -92,6 +92,7 @@ class OwnTrainings:
                 batches=fit.batches,
                 sample_scores=fit.samples,
                 beside=fit.beside,
+                versions=fit.versions,
             )
 
         return self._training.evaluate(job, train_job)

@@ -18,7 +18,7 @@ from seplace.placement import Placement, StageChoice
 from seplace.study.config import StudyConfig
 from seplace.study.own_training import OwnTraining
 from seplace.training.own_fit import quiet
-from seplace.training.own_parts import example_shape, make_data, make_module, paths_of
+from seplace.training.own_parts import example_shape, make_data, make_module, package_of_module, paths_of
 from seplace.training.own_state import own_state
 from seplace.user_code import user_errors_if
 
@@ -71,8 +71,8 @@ class OwnNetworks:
         plain = Placement.uniform(StageChoice(), len(self.config.search_space.choices))
         network = self.build(plain, seed=0)
         with own_state(self.training, 0), quiet():
-            make_module(self.training, network)
-            make_data(self.training)
+            module = make_module(self.training, network)
+            make_data(self.training, package_of_module(module))
 
     def num_classes_of(self, placement: Placement) -> int:
         """Return the classes that a network is built for: the study's, or the backbone's own."""

@@ -120,11 +120,12 @@ def _use_in_module(trained: TrainedNetwork, form: Form) -> str:
     place, _, name = trained.module.partition(":")
     if not (name.isidentifier() and all(each.isidentifier() for each in place.split("."))):
         return f"{text}."
+    package = "lightning.pytorch" if "version_lightning" in trained.provenance else "pytorch_lightning"
     return f"""\
 {text}:
 
 ```python
-import pytorch_lightning as pl
+import {package} as pl
 
 from predict import load
 from {place} import {name}

@@ -6,7 +6,8 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -19,13 +20,20 @@ from seplace.seeds import derive_seed
 from seplace.study.own_training import OwnTraining
 from seplace.training.allocator import keep_freed_memory
 from seplace.training.checkpoints import Checkpoint, read_checkpoint, resume_point
-from seplace.training.door import lightning
+from seplace.training.door import fitting, lightning, versions_beside
 from seplace.training.fit import AtomicCheckpoints, naming_out_of_memory
 from seplace.training.own_loaders import SeededLoaders
-from seplace.training.own_parts import has_loader, make_callbacks, make_data, make_module, state_beside
+from seplace.training.own_parts import (
+    has_loader,
+    make_callbacks,
+    make_data,
+    make_module,
+    package_of_module,
+    state_beside,
+)
 from seplace.training.own_samples import read_sample_scores
 from seplace.training.own_state import own_state, seed_all
-from seplace.training.own_trained import TakesTrained
+from seplace.training.own_trained import TakesTrained, cloned_state
 from seplace.training.own_watch import OwnPoint, Reached, Watch, epochs_in, read_metric
 from seplace.training.rank import Rank
 from seplace.user_code import user_errors
@@ -42,6 +50,8 @@ class OwnFit:
     """The state of the module beside that of its network."""
     samples: SampleScores | None = None
     """The score of each validation sample after the last epoch; None where the module does not offer it."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """The versions of packages that trained it, beside those that seplace requires."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,11 +105,12 @@ def fit_own(
     resume, content = _checkpoint_of(checkpoint)
     with own_state(training, derive_seed(seed, "own training")), quiet():
         module = make_module(training, network)
+        package = package_of_module(module)
         seed_all(derive_seed(seed, "own data"))
-        data = make_data(training)
+        data = make_data(training, package)
         loaders = SeededLoaders(data.train_dataloader, seed=seed, stream=_stream(training, rank))
         data.train_dataloader = loaders  # type: ignore[method-assign]
-        watch = Watch(
+        watch = fitting(Watch, package.Callback)(
             metric=metric,
             epochs=epochs,
             until=until,
@@ -110,13 +121,13 @@ def fit_own(
         if content is not None:
             watch.take_up(content)
             if epochs_in(content) >= until:  # it is beyond this job: its curve has the earlier epochs
-                return OwnFit(curve=_until(watch.curve, until), batches=watch.batches, beside={})
-        trainer = make_trainer(training, device=device, rank=rank, callbacks=[watch, *make_callbacks(training)])
+                return _start(watch, package)
+        trainer = make_trainer(training, package, device=device, rank=rank, first=watch)
         with user_errors(f"{training.module} fails"):
             try:
                 trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
             except Reached:
-                return OwnFit(curve=_until(watch.curve, until), batches=watch.batches, beside={})
+                return _start(watch, package)
     if trainer.current_epoch < epochs:
         raise UserCodeError(
             f"the training stopped after {trainer.current_epoch} of its {epochs} epochs: a callback or the module set "
@@ -138,6 +149,7 @@ def fit_own(
         batches=watch.batches,
         beside=state_beside(module, network),
         samples=watch.samples,
+        versions=versions_beside(package),
     )
 
 
@@ -155,15 +167,17 @@ def test_own(
 
     Raises MissingTestSplit where the data have no test loader.
     """
-    trained = TakesTrained(network, beside)
+    weights = cloned_state(network)
     with own_state(training, derive_seed(seed, "own training")), quiet():
         module = make_module(training, network)
+        package = package_of_module(module)
+        trained = fitting(TakesTrained, package.Callback)(network, weights, beside)
         seed_all(derive_seed(seed, "own data"))
-        data = make_data(training)
-        if not has_loader(data, "test_dataloader") or type(module).test_step is lightning.LightningModule.test_step:
+        data = make_data(training, package)
+        if not has_loader(data, "test_dataloader") or type(module).test_step is package.LightningModule.test_step:
             raise MissingTestSplit(f"{training.data} has no test_dataloader, or {training.module} no test_step")
         with user_errors(f"{training.module} cannot be tested"):
-            trainer = make_trainer(training, device=device, callbacks=[trained, *make_callbacks(training)])
+            trainer = make_trainer(training, package, device=device, first=trained)
             trainer.test(module, datamodule=data, verbose=False)
             value = read_metric(trainer, metric.test_name, module, when="in its test")
             if not math.isfinite(value):
@@ -195,12 +209,14 @@ def validation_inputs(
         if sum(map(len, seen)) >= most:
             raise Reached
 
-    trained = TakesTrained(network, beside)
+    weights = cloned_state(network)
     with own_state(training, derive_seed(seed, "own training")), quiet():
         module = make_module(training, network)
+        package = package_of_module(module)
+        trained = fitting(TakesTrained, package.Callback)(network, weights, beside)
         seed_all(derive_seed(seed, "own data"))
-        data = make_data(training)
-        trainer = make_trainer(training, device=device, callbacks=[trained, *make_callbacks(training)])
+        data = make_data(training, package)
+        trainer = make_trainer(training, package, device=device, first=trained)
         hook = network.register_forward_pre_hook(keep)
         with user_errors(f"{training.module} cannot be validated"), suppress(Reached):
             trainer.validate(module, datamodule=data, verbose=False)
@@ -210,33 +226,37 @@ def validation_inputs(
 
 def make_trainer(
     training: OwnTraining,
+    package: ModuleType,
     *,
     device: torch.device,
-    callbacks: list[lightning.Callback],
+    first: lightning.Callback,
     rank: Rank | None = None,
     **limits: Any,
 ) -> lightning.Trainer:
-    """Make the Trainer of a training on a device, with the study's arguments and what the search owns.
+    """Make the Trainer of a package of Lightning's on a device, with the study's arguments and what the search owns.
 
-    With a `rank` it trains on several devices; `device` is the first of them.
+    The callback of the search, `first`, stands before those of the study. With a `rank` it trains on several devices;
+    `device` is the first of them.
     """
     arguments = {"num_sanity_val_steps": 0} | training.trainer.arguments() | limits
     for name in ("devices", "strategy"):
         arguments.pop(name, None)
-    count, first = rank.of if rank is not None else 1, device.index or 0
+    callbacks = [first, *make_callbacks(training, package)]
+    count, index = rank.of if rank is not None else 1, device.index or 0
     with user_errors("training.trainer: Lightning refuses these arguments"):
-        return lightning.Trainer(
+        trainer: lightning.Trainer = package.Trainer(
             **arguments,
             accelerator="gpu" if device.type == "cuda" else "cpu",
-            devices=[*range(first, first + count)] if device.type == "cuda" else count,
+            devices=[*range(index, index + count)] if device.type == "cuda" else count,
             strategy="auto" if rank is None else training.trainer.process_strategy,
             callbacks=callbacks,
-            plugins=[AtomicCheckpoints()],
+            plugins=[fitting(AtomicCheckpoints, package.plugins.CheckpointIO)()],
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
         )
+    return trainer
 
 
 def _stream(training: OwnTraining, rank: Rank | None) -> int:
@@ -251,8 +271,14 @@ def _checkpoint_of(checkpoint: Checkpoint | None) -> tuple[Any, dict[str, Any] |
     return path, None if path is None else read_checkpoint(path)
 
 
-def _until(curve: list[OwnPoint], until: int) -> tuple[OwnPoint, ...]:
-    return tuple(point for point in curve if point.epoch <= until)
+def _start(watch: Watch, package: ModuleType) -> OwnFit:
+    """Return what the start of a longer training gave, until the last epoch of its job."""
+    return OwnFit(
+        curve=tuple(point for point in watch.curve if point.epoch <= watch.until),
+        batches=watch.batches,
+        beside={},
+        versions=versions_beside(package),
+    )
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 from torch import Tensor, nn
@@ -10,11 +11,11 @@ from seplace.errors import InputError, UserCodeError
 from seplace.study.own_rules import KINDS
 from seplace.study.own_training import OwnTraining
 from seplace.study.parameters import Parameters, routed
-from seplace.training.door import lightning
+from seplace.training.door import lightning, loaded_packages, package_of
 from seplace.user_code import user_errors
 from seplace.user_modules import resolve
 
-_STOPPING = (lightning.callbacks.EarlyStopping, lightning.callbacks.Timer)
+_STOPPING = ("EarlyStopping", "Timer")
 
 
 def options_of(training: OwnTraining) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -31,60 +32,78 @@ def make_module(training: OwnTraining, network: nn.Module) -> lightning.Lightnin
     what = f"training module {training.module}"
     with user_errors(f"{what} cannot be made of the network {type(network).__name__}{_receiving(factory)}"):
         module = factory(network, **options_of(training)[0])
-    if not isinstance(module, lightning.LightningModule):
-        raise UserCodeError(f"{what} returns {_kind_of(module)}, not a LightningModule{_of_other_package(module)}")
+    if package_of(module, "LightningModule") is None:
+        raise UserCodeError(f"{what} returns {_kind_of(module)}, not a LightningModule")
     if not any(each is network for each in module.modules()):
         raise UserCodeError(
             f"{what} does not hold the network that it is given, so that its attention would not be trained: keep it "
             "as an attribute, self.network = network, and no copy of it"
         )
-    return module
+    made: lightning.LightningModule = module
+    return made
 
 
-def make_data(training: OwnTraining) -> lightning.LightningDataModule:
-    """Call what makes the data. Raises UserCodeError where it fails, or has no loader of validation data."""
+def package_of_module(module: lightning.LightningModule) -> ModuleType:
+    """Return the package of Lightning's that a module derives from: that of its whole training."""
+    package = package_of(module, "LightningModule")
+    assert package is not None
+    return package
+
+
+def make_data(training: OwnTraining, package: ModuleType) -> lightning.LightningDataModule:
+    """Call what makes the data of a training, whose module is of a package of Lightning's.
+
+    Raises UserCodeError where it fails, has no loader of validation data, or is of another package.
+    """
     what = f"training data {training.data}"
     with user_errors(f"{what} cannot be made"):
         data = resolve(training.data, kind=KINDS["data"])(**options_of(training)[1])
-    if not isinstance(data, lightning.LightningDataModule):
-        raise UserCodeError(f"{what} returns {_kind_of(data)}, not a LightningDataModule{_of_other_package(data)}")
+    own_package = package_of(data, "LightningDataModule")
+    if own_package is None:
+        raise UserCodeError(f"{what} returns {_kind_of(data)}, not a LightningDataModule")
+    _refuse_two(training, package, what, own_package)
     for name, purpose in (("train_dataloader", "train on"), ("val_dataloader", "compare placements by")):
         if not has_loader(data, name):
             raise UserCodeError(f"{what} has no {name}: there is nothing to {purpose}")
-    return data
+    made: lightning.LightningDataModule = data
+    return made
 
 
 def has_loader(data: lightning.LightningDataModule, name: str) -> bool:
     """Return whether a data module defines one of its loaders."""
-    return getattr(type(data), name) is not getattr(lightning.LightningDataModule, name)
+    package = package_of(data, "LightningDataModule")
+    assert package is not None
+    return getattr(type(data), name) is not getattr(package.LightningDataModule, name)
 
 
-def make_callbacks(training: OwnTraining) -> list[lightning.Callback]:
-    """Make the callbacks of a study.
+def make_callbacks(training: OwnTraining, package: ModuleType) -> list[lightning.Callback]:
+    """Make the callbacks of a study, whose module is of a package of Lightning's.
 
-    Raises UserCodeError for what is no callback, and InputError for what stops a training.
+    Raises UserCodeError for what is no callback or of another package, and InputError for what stops a training.
     """
     callbacks: list[lightning.Callback] = []
     for each in training.callbacks:
         with user_errors(f"callback {each.path} cannot be made"):
             (options,) = routed(each.options, Parameters.of(resolve(each.path, kind=KINDS["callback"]), leading=0))
             callback = resolve(each.path, kind=KINDS["callback"])(**options)
-        if not isinstance(callback, lightning.Callback):
-            hint = _of_other_package(callback)
-            raise UserCodeError(f"callback {each.path} returns {_kind_of(callback)}, not a Lightning callback{hint}")
+        own_package = package_of(callback, "Callback")
+        if own_package is None:
+            raise UserCodeError(f"callback {each.path} returns {_kind_of(callback)}, not a Lightning callback")
         refuse_callback(callback, f"training.callbacks: {each.path}")
+        _refuse_two(training, package, f"callback {each.path}", own_package)
         callbacks.append(callback)
     return callbacks
 
 
 def refuse_callback(callback: lightning.Callback, name: str) -> None:
     """Raise InputError for a callback that stops trainings, or writes checkpoints; `name` says where it comes from."""
-    if isinstance(callback, _STOPPING):
+    shelves = [package.callbacks for package in loaded_packages()]
+    if isinstance(callback, tuple(getattr(shelf, name) for shelf in shelves for name in _STOPPING)):
         raise InputError(
             f"{name}: {type(callback).__name__} stops a training early, and a search compares trainings of "
             "equal length; leave it out (rungs of the search stop what does not pay)"
         )
-    if isinstance(callback, lightning.callbacks.Checkpoint):
+    if isinstance(callback, tuple(shelf.Checkpoint for shelf in shelves)):
         raise InputError(
             f"{name}: {type(callback).__name__} writes checkpoints, which the search does itself; leave it out"
         )
@@ -123,8 +142,10 @@ def _kind_of(value: object) -> str:
     return "None" if value is None else f"a {type(value).__name__}"
 
 
-def _of_other_package(value: object) -> str:
-    """Return a hint where a class is Lightning's, but of its other package."""
-    if any(each.__module__.startswith("lightning.") for each in type(value).__mro__):
-        return " of pytorch_lightning, with which seplace trains: import from there in place of lightning.pytorch"
-    return ""
+def _refuse_two(training: OwnTraining, package: ModuleType, part: str, own_package: ModuleType) -> None:
+    """Raise UserCodeError for a part that is not of the package of the module."""
+    if own_package is not package:
+        raise UserCodeError(
+            f"training module {training.module} is of {package.__name__}, and {part} of {own_package.__name__}: these "
+            "packages do not know each other's classes; import the same one for all parts of a training"
+        )

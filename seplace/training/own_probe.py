@@ -15,10 +15,10 @@ from seplace.metric import Metric
 from seplace.seeds import derive_seed
 from seplace.study.own_training import OwnTraining
 from seplace.training.devices import synchronize
-from seplace.training.door import lightning
+from seplace.training.door import fitting, lightning
 from seplace.training.fit import naming_out_of_memory
 from seplace.training.own_fit import make_trainer, quiet
-from seplace.training.own_parts import make_callbacks, make_data, make_module
+from seplace.training.own_parts import make_data, make_module, package_of_module
 from seplace.training.own_state import own_state
 from seplace.training.own_watch import forget_metric, read_metric
 from seplace.user_code import user_errors
@@ -93,12 +93,14 @@ def probe(network: nn.Module, *, training: OwnTraining, metric: Metric, device: 
     begun = time.perf_counter()
     with own_state(training, derive_seed(0, "probe")), quiet():
         module = make_module(training, network)
-        data = make_data(training)
-        timer = _Timer(metric, device)
+        package = package_of_module(module)
+        data = make_data(training, package)
+        timer = fitting(_Timer, package.Callback)(metric, device)
         trainer = make_trainer(
             training,
+            package,
             device=device,
-            callbacks=[timer, *make_callbacks(training)],
+            first=timer,
             max_epochs=1,
             limit_train_batches=_fewer(given.limit_train_batches, _STEPS),
             limit_val_batches=_fewer(given.limit_val_batches, _VALIDATED),

@@ -11,10 +11,10 @@ from torch import nn
 
 from seplace.seeds import derive_seed
 from seplace.study.own_training import OwnTraining
-from seplace.training.door import lightning
+from seplace.training.door import fitting, lightning
 from seplace.training.fit import naming_out_of_memory
 from seplace.training.own_fit import make_trainer, quiet
-from seplace.training.own_parts import make_callbacks, make_data, make_module
+from seplace.training.own_parts import make_data, make_module, package_of_module
 from seplace.training.own_state import own_state
 from seplace.user_code import user_errors
 
@@ -44,14 +44,14 @@ def train_own_steps(
     again. Raises UserCodeError where the user's own code fails, and TrainingFailed (`oom`) where memory runs out.
     """
     with own_state(training, derive_seed(0, "steps")), quiet():
-        module, data = make_module(training, network), make_data(training)
-        steps = _Steps(stepped)
+        module = make_module(training, network)
+        package = package_of_module(module)
+        data = make_data(training, package)
+        steps = fitting(_Steps, package.Callback)(stepped)
         with user_errors(f"{training.module} fails"), suppress(_Enough):
             while True:
                 before = steps.count
-                trainer = make_trainer(
-                    training, device=device, callbacks=[steps, *make_callbacks(training)], limit_val_batches=1
-                )
+                trainer = make_trainer(training, package, device=device, first=steps, limit_val_batches=1)
                 trainer.fit(module, datamodule=data)
                 if steps.count == before:
                     return  # it has no batches

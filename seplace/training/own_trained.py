@@ -10,16 +10,21 @@ from torch import Tensor, nn
 from seplace.training.door import lightning
 
 
+def cloned_state(network: nn.Module) -> dict[str, Tensor]:
+    """Return a copy of the state of a network, which its module may change when it is made."""
+    return {name: value.clone() for name, value in network.state_dict().items()}
+
+
 class TakesTrained(lightning.Callback):
     """Gives a module its trained state when a test or a validation begins; stands first among the callbacks.
 
     As where Lightning reads a checkpoint: `setup` and `configure_model` may make a head, or draw weights anew, before.
     """
 
-    def __init__(self, network: nn.Module, beside: Mapping[str, Tensor]) -> None:
-        """Take the network, as it is trained, and the state of the module beside it."""
+    def __init__(self, network: nn.Module, weights: Mapping[str, Tensor], beside: Mapping[str, Tensor]) -> None:
+        """Take the network, its trained state, and the state of the module beside it."""
         self.network = network
-        self.weights = {name: value.clone() for name, value in network.state_dict().items()}
+        self.weights = weights
         self.beside = beside
 
     def on_test_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002 - Lightning's

@@ -5,27 +5,33 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
+import lightning.pytorch
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from seplace.errors import InputError, TrainingFailed, UserCodeError
+from seplace.errors import InputError, MissingPackage, TrainingFailed, UserCodeError
 from seplace.metric import Metric
 from seplace.study.own_training import OwnTraining
-from seplace.training import own_fit
+from seplace.training import door, own_fit
 from seplace.training.checkpoints import Checkpoint
 from seplace.training.own_fit import fit_own, validation_inputs
 from tests.own_task import CLASSES
 
 HERE = "tests.own_task"
+OF_LIGHTNING = {"module": "tests.own_lightning_task:Classifier", "data": "tests.own_lightning_task:Data"}
 CPU = torch.device("cpu")
 MIOU = Metric(name="val_accuracy", goal="maximize", scale=100, unit="%", label="accuracy", test_name="test_accuracy")
 ERROR = Metric(name="val/loss", goal="minimize", label="loss", test_name="test/loss")
 
 
 def training(module: str = "Classifier", *, epochs: int = 3, **changes) -> OwnTraining:
-    values = {"module": f"{HERE}:{module}", "data": f"{HERE}:Data", "trainer": {"max_epochs": epochs}}
+    values = {
+        "module": module if ":" in module else f"{HERE}:{module}",
+        "data": f"{HERE}:Data",
+        "trainer": {"max_epochs": epochs},
+    }
     return OwnTraining.model_validate(values | changes)
 
 
@@ -80,6 +86,60 @@ def test_a_training_that_goes_on_ends_with_the_same_numbers(module, metric, tmp_
         assert mine.keys() == theirs.keys()
         assert all(torch.equal(mine[name], theirs[name]) for name in mine)
     assert bool(one.beside) == (module == "TwoOptimizers")
+
+
+def test_a_training_of_either_package_gives_the_same_numbers_and_goes_on(tmp_path, caplog):
+    given = training(epochs=2, **OF_LIGHTNING)
+    net, fitted = fit(given)
+    other, of_other = fit(training(epochs=2))
+    assert fitted.curve == of_other.curve
+    assert all(torch.equal(*both) for both in zip(net.state_dict().values(), other.state_dict().values(), strict=True))
+    assert (fitted.versions, of_other.versions) == ({"lightning": lightning.pytorch.__version__}, {})
+    of = {"metric": MIOU, "seed": 0, "device": CPU}
+    tests = [
+        own_fit.test_own(each, trained.beside, training=by, **of).value
+        for each, trained, by in ((net, fitted, given), (other, of_other, training()))
+    ]
+    assert tests[0] == tests[1] > 0
+
+    with_state = training(epochs=2, **OF_LIGHTNING, callbacks=("tests.own_lightning_task:Decays",))
+    checkpoint = Checkpoint(path=tmp_path / "a.ckpt", every_seconds=0)
+    whole = fit(with_state)[1]
+    fit(with_state, checkpoint=checkpoint, until=1)
+    assert fit(with_state, checkpoint=checkpoint)[1].curve == whole.curve != fitted.curve
+    assert not caplog.records, "Lightning's advice is left out"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"module": OF_LIGHTNING["module"]},
+            "module tests.own_lightning_task:Classifier is of lightning.pytorch, and training data tests.own_task:Data "
+            "of pytorch_lightning",
+        ),
+        (
+            {"data": OF_LIGHTNING["data"]},
+            "module tests.own_task:Classifier is of pytorch_lightning, and training data tests.own_lightning_task:Data "
+            "of lightning.pytorch",
+        ),
+        (
+            {"callbacks": ("tests.own_lightning_task:Decays",)},
+            "is of pytorch_lightning, and callback tests.own_lightning_task:Decays of lightning.pytorch",
+        ),
+        (OF_LIGHTNING | {"callbacks": ("tests.own_lightning_task:Stops",)}, "Stops stops a training early"),
+    ],
+)
+def test_the_parts_of_a_training_are_of_one_package(changes, said):
+    with pytest.raises(InputError, match=said):
+        fit(training(**changes))
+
+
+def test_a_package_that_is_too_old_is_told_with_what_to_install(monkeypatch):
+    monkeypatch.setattr(lightning.pytorch, "__version__", "2.5.1")
+    door.prepare.cache_clear()
+    with pytest.raises(MissingPackage, match=r"lightning.pytorch 2.5.1 is too old.* pip install 'lightning>=2.6'"):
+        fit(training(**OF_LIGHTNING))
 
 
 @pytest.mark.parametrize("hook", ["setup", "configure_model"])
