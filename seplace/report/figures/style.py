@@ -6,9 +6,10 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Literal
 
+import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
@@ -32,6 +33,7 @@ _FINE, _HINTED = 4, 1.04
 """The dots a point at which texts are measured, and how much wider hinting makes them at few."""
 _ROUNDING = 1e-9
 """The part of the range of an axis that is nothing but rounding."""
+_NO_LAYOUT: dict[Any, Any] = {"figure.autolayout": False, "figure.constrained_layout.use": False}
 _MARGIN = 4.0
 """Around what a figure shows, in points."""
 
@@ -117,6 +119,7 @@ def _renderer() -> Any:
     return RendererAgg(8, 8, 72 * _FINE)  # type: ignore[no-untyped-call]  # matplotlib does not annotate it
 
 
+@lru_cache(maxsize=4096)
 def width_of(text: str, *, size: float, weight: str = "normal") -> float:
     """Return the width of the widest line of a text in points, whatever the dots an inch that it is drawn with."""
     font = FontProperties(size=size, weight=weight)
@@ -126,6 +129,8 @@ def width_of(text: str, *, size: float, weight: str = "normal") -> float:
 
 def wrapped(text: str, *, size: float, width: float, indent: str = "", weight: str = "normal") -> str:
     """Return a text in lines of at most `width` points: broken at spaces, before a backbone, else between parts."""
+    if "\n" not in text and width_of(text.rstrip(), size=size, weight=weight) <= width:
+        return text.rstrip()
     lines = [""]
     for piece in _PIECES.findall(text):
         rest = piece
@@ -230,7 +235,8 @@ def finish(
     figure.draw_without_rendering()  # lays the axes out
     if any([_refitted(axes, style) for axes in figure.axes]):
         figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    with matplotlib.rc_context(_NO_LAYOUT):  # "none" would leave a place holder, for which each file is drawn twice
+        figure.set_layout_engine(None)
 
 
 def _refitted(axes: Axes, style: Style) -> bool:

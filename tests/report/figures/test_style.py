@@ -1,7 +1,8 @@
 import pytest
 
 from seplace.errors import InputError
-from seplace.report.figures.style import NotebookFigure, number, style_of, width_of, wrapped
+from seplace.report.figures.saving import save_figure
+from seplace.report.figures.style import NotebookFigure, empty_figure, number, style_of, width_of, wrapped
 
 
 @pytest.mark.parametrize(
@@ -65,3 +66,11 @@ def test_a_notebook_shows_a_figure_sharp():
     picture, size = NotebookFigure(figsize=(2.0, 1.0))._repr_png_()
     assert picture[:4] == b"\x89PNG"
     assert int.from_bytes(picture[16:20], "big") == 2 * size["width"] == 384
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.svg"])
+def test_a_file_is_drawn_once(tmp_path, monkeypatch, name):
+    figure, draw, drawn = empty_figure(style_of("single"), "a study", x="cost", y="gain"), NotebookFigure.draw, []
+    monkeypatch.setattr(NotebookFigure, "draw", lambda self, renderer: (drawn.append(1), draw(self, renderer)))
+    save_figure(figure, tmp_path / name)
+    assert len(drawn) == 1
