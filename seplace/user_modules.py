@@ -11,8 +11,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from seplace.errors import InputError, did_you_mean
+from seplace.errors import InputError, MissingPackage, did_you_mean
 from seplace.user_code import describe_error
+
+_TORCHVISION = "torchvision::"
+"""The beginning of the names of its operators, which torch does not find where the two do not fit."""
 
 
 def is_import_path(name: str) -> bool:
@@ -21,7 +24,11 @@ def is_import_path(name: str) -> bool:
 
 
 def resolve(path: str, *, kind: str) -> Any:
-    """Import `package.module:object` and return the object; InputError names `kind` and the part that is missing."""
+    """Import `package.module:object` and return the object; InputError names `kind` and the part that is missing.
+
+    Raises MissingPackage where an installed torchvision that does not fit torch breaks the import, as it does those of
+    Lightning and torchmetrics.
+    """
     module_name, _, attribute = path.partition(":")
     if not all(part.isidentifier() for part in (*module_name.split("."), *attribute.split("."))):
         raise InputError(f"{kind} {path!r}: an import path is package.module:object")
@@ -32,7 +39,13 @@ def resolve(path: str, *, kind: str) -> Any:
     except (Exception, SystemExit) as error:  # the module is the user's, or a library that does not fit the others
         if isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}."):
             raise InputError(f"{kind} {path!r}: no module named {error.name!r} can be imported") from error
-        raise InputError(f"{kind} {path!r}: {module_name} cannot be imported: {describe_error(error)}") from error
+        message = f"{kind} {path!r}: {module_name} cannot be imported: {describe_error(error)}"
+        if _TORCHVISION in str(error):
+            raise MissingPackage(
+                f"{message}: the installed torchvision does not fit torch; install the one that fits, "
+                "or uninstall it where your code does not use it"
+            ) from error
+        raise InputError(message) from error
     try:
         return pkgutil.resolve_name(path)
     except AttributeError as error:

@@ -5,7 +5,7 @@ from typing import Self
 
 import pytest
 
-from seplace.errors import InputError, UnknownName
+from seplace.errors import InputError, MissingPackage, UnknownName
 from seplace.registry import Entry, Registry
 
 
@@ -111,6 +111,15 @@ def test_a_module_that_fails_on_import_is_told_by_name(shelf, tmp_path, monkeypa
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(InputError, match=r"imported: RuntimeError: operator other::nms does not exist \(\w+\.py:1\)"):
         shelf["seplace_failing_entry:thing"]
+
+
+def test_a_torchvision_that_does_not_fit_is_told_as_the_environments(shelf, tmp_path, monkeypatch) -> None:
+    text = "raise RuntimeError('operator torchvision::nms does not exist')\n"
+    (tmp_path / "seplace_beside_vision.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(MissingPackage, match=r"nms does not exist .*torchvision does not fit") as caught:
+        shelf["seplace_beside_vision:thing"]
+    assert caught.value.exit_code == 3
 
 
 @pytest.mark.parametrize("name", ["2nd", "a-b", "a b", "né", ""])

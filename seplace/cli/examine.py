@@ -27,7 +27,7 @@ class Finding:
 def examine() -> list[Finding]:
     """Return the findings about Python, packages, devices and precisions."""
     findings = [Finding(subject="python", state=f"{platform.python_version()} on {platform.platform()}")]
-    findings += [_package(name) for name in _PACKAGES]
+    findings += [*(_package(name) for name in _PACKAGES), *_lightning()]
     findings += [_package(name, advice=f"needed for encoded images: pip install {name}") for name in _OPTIONAL]
     findings += [_package("kornia", advice="needed for randaugment: pip install 'seplace[augment]'")]
     findings += [_package("ray", advice="needed for executor ray: pip install 'seplace[ray]'")]
@@ -40,6 +40,14 @@ def _package(name: str, *, advice: str = "pip install . in a checkout of seplace
         return Finding(subject=name, state=importlib.metadata.version(name))
     except importlib.metadata.PackageNotFoundError:
         return Finding(subject=name, state="not installed", advice=advice)
+
+
+def _lightning() -> list[Finding]:
+    """Return the version of Lightning's other package, which trainings of the user's own may import, if it is there."""
+    try:
+        return [Finding(subject="lightning", state=importlib.metadata.version("lightning"))]
+    except importlib.metadata.PackageNotFoundError:
+        return []
 
 
 def _torchvision() -> list[Finding]:
@@ -56,7 +64,8 @@ def _torchvision() -> list[Finding]:
         Finding(
             subject="torchvision",
             state=f"cannot be imported: {last_line}",
-            advice="it breaks `import pytorch_lightning` too, and seplace does not need it: pip uninstall torchvision",
+            advice="it breaks the import of Lightning too: install the one that fits torch, or, as seplace does not "
+            "need it: pip uninstall torchvision",
         )
     ]
 

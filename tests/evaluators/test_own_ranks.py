@@ -36,15 +36,18 @@ def test_two_devices_train_one_network(tmp_path):
 
 
 @pytest.mark.long
-def test_two_devices_go_on_to_the_same_numbers(tmp_path):
-    whole = evaluator(tmp_path).evaluate(ECA, on_epoch=lambda _: None)
-    parts = evaluator(tmp_path, name="parts")
+@pytest.mark.parametrize("task", ["own_task", "own_lightning_task"])
+def test_two_devices_go_on_to_the_same_numbers(tmp_path, task):
+    text = ON_TWO.replace("own_task", task)
+    whole = evaluator(tmp_path, text).evaluate(ECA, on_epoch=lambda _: None)
+    parts = evaluator(tmp_path, text, name="parts")
     start = parts.evaluate(replace(ECA, epochs=1), on_epoch=lambda _: None)
     assert list(parts.folder.glob("checkpoints/*.ckpt"))
     rest = parts.evaluate(ECA, on_epoch=lambda _: None)
     assert start.curve[0] == whole.curve[0]
     assert (rest.curve, rest.weights_sha256) == (whole.curve, whole.weights_sha256)
     assert not list(parts.folder.glob("checkpoints/*"))
+    assert ("lightning" in whole.versions) == (task == "own_lightning_task")
 
 
 @pytest.mark.long
