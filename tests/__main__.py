@@ -10,10 +10,14 @@ import tempfile
 import time
 from pathlib import Path
 
+import pytest
+
 QUICK = (("ruff", "check"), ("ruff", "format", "--check", "--quiet"))
 BESIDE = (("mypy",), ("lint-imports",))
 """Checks of one core each, which run while the tests begin."""
-TESTS = ("pytest", "-n", "2", "--dist", "worksteal", "-q")
+TESTS = ("pytest", "-n", "2", "--dist", "worksteal", "-q", "--assert=plain")
+EXPLAINED = ("pytest", "--last-failed", "--last-failed-no-failures=none", "-q")
+"""Says of each assertion that failed what was compared; preparing all of them for it takes each worker 6 s."""
 
 parser = argparse.ArgumentParser(prog="python -m tests", description=__doc__)
 parser.add_argument("--long", action="store_true", help="run the tests marked long as well")
@@ -60,5 +64,8 @@ with tempfile.TemporaryDirectory(dir=IN_MEMORY if has_room else None, ignore_cle
     for command in beside:
         announce(*command)
         print((Path(folder) / command[0]).read_text(), end="", flush=True)
+    if tests.returncode == pytest.ExitCode.TESTS_FAILED:
+        announce(*EXPLAINED)
+        subprocess.run(program(*EXPLAINED, *own), check=False)
 
 sys.exit(next((code for code in codes if code), 0))
