@@ -75,8 +75,8 @@ def prepare(package: types.ModuleType) -> None:
     if version is not None and tuple(map(int, version.groups())) < _OLDEST:
         oldest = ".".join(map(str, _OLDEST))
         raise MissingPackage(
-            f"{package.__name__} {package.__version__} is too old, trainings need {oldest} or later: "
-            f"pip install 'lightning>={oldest}'"
+            f"{package.__name__} {package.__version__} is too old: a training needs {oldest} or later "
+            f"(pip install 'lightning>={oldest}')"
         )
     _quieten(package.__name__)
 

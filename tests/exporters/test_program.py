@@ -168,8 +168,11 @@ def test_the_readme_comes_back_to_a_network_that_trains(folder, trained, monkeyp
     assert torch.equal(scope["network"].eval()(images(2, 32)), own(images(2, 32)))
 
 
-def test_a_module_of_lightning_validates_and_tests_a_program(folder, trained, monkeypatch):
-    own = replace(trained, module="tests.own_task:Classifier")
+@pytest.mark.parametrize(
+    ("task", "recorded"), [("own_task", {}), ("own_lightning_task", {"version_lightning": "2.6.6"})]
+)
+def test_a_module_of_lightning_validates_and_tests_a_program(folder, trained, monkeypatch, task, recorded):
+    own = replace(trained, module=f"tests.{task}:Classifier", provenance={**trained.provenance, **recorded})
     page = readme_text(own, form=PROGRAM, params=5, version="1")
     code = re.search(r"## Predict\n.*?```python\n(.*?)```", page, flags=re.DOTALL).group(1)
     monkeypatch.syspath_prepend(folder)
@@ -186,7 +189,7 @@ def test_a_module_of_lightning_validates_and_tests_a_program(folder, trained, mo
     assert not any(each.requires_grad for each in module.network.parameters())
     assert "class of an image" not in page
     assert f"The code of `{FOREIGN}` is its author's" in page
-    assert "`tests.own_task:Classifier` takes this `network` to train" in page
+    assert f"`tests.{task}:Classifier` takes this `network` to train" in page
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,7 @@ def test_the_parts_of_a_training_are_of_one_package(changes, said):
 def test_a_package_that_is_too_old_is_told_with_what_to_install(monkeypatch):
     monkeypatch.setattr(lightning.pytorch, "__version__", "2.5.1")
     door.prepare.cache_clear()
-    with pytest.raises(MissingPackage, match=r"lightning.pytorch 2.5.1 is too old.* pip install 'lightning>=2.6'"):
+    with pytest.raises(MissingPackage, match=r"lightning.pytorch 2.5.1 is too old: .*pip install 'lightning>=2.6'"):
         fit(training(**OF_LIGHTNING))
 
 
