@@ -21,6 +21,7 @@ from seplace.attention.signature import CHANNELS, Signature, signature_of
 from seplace.backbones.backbone import Backbone, Granularity
 from seplace.backbones.describe import describe
 from seplace.backbones.foreign.slotted import slotted
+from seplace.backbones.foreign.traced import as_returned
 from seplace.errors import InputError, InvalidPlacement, UserCodeError, whole_number
 from seplace.placement import Placement
 from seplace.seeds import derive_seed
@@ -41,6 +42,7 @@ def create_model(
     init: Init = "paper",
     min_hidden: int = 1,
     granularity: Granularity | None = None,
+    only_logits: bool = True,
 ) -> nn.Module:
     """Return a network with the attention modules of a placement in it, untrained, on the CPU, in training mode.
 
@@ -65,6 +67,8 @@ def create_model(
         min_hidden: The least number of hidden units of a module with a reduction ratio.
         granularity: `block` for a placement with one choice a block, `stage` for one choice a stage; None takes that
             of the backbone, which is `stage` for a name.
+        only_logits: Whether a network of your own that returns more than its logits, such as a tuple with the output of
+            an auxiliary head, returns these alone. False is for networks of a training of your own.
 
     Raises:
         UnknownName: There is no such backbone; the message names the nearest.
@@ -94,7 +98,7 @@ def create_model(
     _check_length(chosen, described)
     check_placement(described, chosen, init=init)
     return build(
-        described,
+        described if only_logits else as_returned(described),
         chosen,
         gate=gate,
         num_classes=described.num_classes if classes is None else classes,

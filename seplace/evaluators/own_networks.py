@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import torch
 from torch import nn
 
-from seplace.backbones.foreign.logits import AS_RETURNED
-from seplace.backbones.foreign.traced import TracedBackbone
+from seplace.backbones.foreign.traced import as_returned
 from seplace.errors import DataError, InputError
 from seplace.models import build, holds_own_code
 from seplace.placement import Placement, StageChoice
@@ -85,10 +83,8 @@ class OwnNetworks:
     def _built(self, placement: Placement, *, seed: int, in_channels: int) -> nn.Module:
         space = self.config.search_space
         backbone = space.backbone_of(placement)
-        if isinstance(backbone, TracedBackbone):
-            backbone = replace(backbone, logits=AS_RETURNED)
         return build(
-            backbone,
+            as_returned(backbone),
             placement,
             gate=space.gate,
             num_classes=self.num_classes_of(placement),

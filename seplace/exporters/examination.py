@@ -24,6 +24,7 @@ from seplace.datasets.preprocessing import Preprocessing
 from seplace.errors import ExportMismatch, InputError
 from seplace.exporters import fresh_process, predict
 from seplace.exporters.code_check import check_code
+from seplace.exporters.trained import shape_of
 from seplace.exporters.verify import load_code
 from seplace.files.atomic import sha256_of
 
@@ -67,11 +68,14 @@ def examine_export(folder: Path) -> Iterator[Finding]:
     yield Finding("network", True, "loaded in a fresh Python that cannot import seplace")
     difference = found["difference"]
     text = "equal to those recorded, to the bit" if not difference else f"those recorded, to {difference:.1e}"
-    yield Finding("logits", True, text)
+    yield Finding("outputs" if found["outputs"] else "logits", True, text)
     yield _params(found["params"], config)
     yield _caught("FLOPs", lambda: _flops(folder, config))
     yield _preprocessing(found.get("input"), config)
-    if found["class"] is None:
+    if found["outputs"]:
+        shapes = ", ".join(map(str, map(tuple, found["outputs"])))
+        yield Finding("predict", True, f"predict.py gives outputs of shape {shapes} for two inputs")
+    elif found["class"] is None:
         yield Finding("predict", None, "the preprocessing of images is not recorded")
     else:
         name, probability = found["class"]
@@ -151,7 +155,7 @@ def _caught_report(folder: Path, config: dict[str, Any]) -> dict[str, Any] | Fin
             )
         except subprocess.CalledProcessError as error:
             reason = (error.stderr.strip() or f"exit status {error.returncode}").splitlines()[-1]
-            subject = "logits" if "logits" in reason else "network"
+            subject = next((each for each in ("logits", "outputs") if each in reason), "network")
             return Finding(subject, False, reason.removeprefix("ValueError: "))
         except subprocess.TimeoutExpired:
             return Finding("network", False, f"no answer in {_SECONDS:g} s")
@@ -173,8 +177,8 @@ def _flops(folder: Path, config: dict[str, Any]) -> Finding:
     if not (folder / "model.py").exists():
         return Finding("FLOPs", None, f"{wanted:,} recorded; the network in this form is not counted again")
     network = load_code((folder / "model.py").read_text(encoding="utf-8")).build().eval()
-    side = config["image_size"]
-    found = int(COSTS["flops"].measure(network, torch.zeros(1, config["in_channels"], side, side)))
+    shape = shape_of(config["in_channels"], config["image_size"])
+    found = int(COSTS["flops"].measure(network, torch.zeros(1, *shape)))
     return Finding("FLOPs", found == wanted, f"{found:,}" + ("" if found == wanted else f", recorded: {wanted:,}"))
 
 
@@ -201,7 +205,8 @@ def _image(config: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.uint8]]:
 def _preprocessing(found: Any, config: dict[str, Any]) -> Finding:
     """Compare an image as predict.py prepares it with the same image as a data set of seplace has it."""
     if config["preprocessing"] is None:
-        return Finding("preprocess", None, "not recorded")
+        of_data = "the data of the training prepare their inputs themselves"
+        return Finding("preprocess", None, of_data if config.get("module") else "not recorded")
     if found is None:
         return Finding("preprocess", None, "not compared: opening images needs pillow")
     steps = Preprocessing.of_record(config["preprocessing"])

@@ -13,11 +13,11 @@ from types import MappingProxyType
 from typing import Any
 
 import safetensors.torch
-from torch import nn
+from torch import Tensor, nn
 
 from seplace.costs import COSTS
 from seplace.errors import InputError, UnwritableFolder
-from seplace.exporters.form import Form
+from seplace.exporters.form import BESIDE, Form
 from seplace.exporters.prediction import check_images, predict_text
 from seplace.exporters.readme import readme_text
 from seplace.exporters.trained import TrainedNetwork
@@ -42,7 +42,7 @@ def refuse_foreign(folder: Path, form: Form) -> None:
         raise UnwritableFolder(f"{folder}: no folder can be made there ({error.strerror})") from error
     if not names:
         return
-    foreign = sorted(names.difference(form.files, {"__pycache__"}))
+    foreign = sorted(names.difference(form.files, {BESIDE, "__pycache__"}))
     if foreign:
         raise InputError(f"{folder} holds {foreign[0]!r}, which is no part of such an export: choose another folder")
     try:
@@ -91,15 +91,16 @@ def write_folder(
     files: dict[str, bytes] = {
         form.network_file: content,
         "model.safetensors": weights(trained),
+        **({BESIDE: _serialize(trained.beside, trained)} if trained.beside else {}),
         **extras,
-        "predict.py": predict_text(form).encode(),
+        "predict.py": predict_text(form, is_own=bool(trained.module)).encode(),
         "check.safetensors": check_images(trained, network),
         "README.md": (card + readme_text(trained, form=form, params=params, version=__version__)).encode(),
     }
     files["config.json"] = _config(trained, form=form, params=params, files=files, more=config).encode()
     with _sibling(folder) as temporary:
-        for name in form.files:
-            write_atomically(temporary / name, files[name])
+        for name, data in files.items():
+            write_atomically(temporary / name, data)
         verify(temporary, trained)
         if folder.exists():
             with _sibling(folder) as earlier:
@@ -116,7 +117,11 @@ def write_folder(
 
 def weights(trained: TrainedNetwork) -> bytes:
     """Return the weights in the safetensors format, the same bytes for the same weights."""
-    tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in trained.state.items()}
+    return _serialize(trained.state, trained)
+
+
+def _serialize(state: Mapping[str, Tensor], trained: TrainedNetwork) -> bytes:
+    tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in state.items()}
     data = safetensors.torch.save(tensors, {"format": "pt", "placement": str(trained.placement)})
     # The library writes the metadata in a random order, so the header, after its length, is written anew.
     start = 8 + int.from_bytes(data[:8], "little")
@@ -141,6 +146,7 @@ def _config(
         "num_classes": trained.num_classes,
         "in_channels": trained.in_channels,
         "image_size": trained.image_size,
+        **({"module": trained.module} if trained.module else {}),
         "preprocessing": None if trained.preprocessing is None else trained.preprocessing.to_record(),
         "classes": trained.classes,
         "flops": trained.flops,

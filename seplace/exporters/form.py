@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 SHOWN = ("predict.py", "check.safetensors")
 """The files of every form that show the network at work."""
 
+BESIDE = "module.safetensors"
+"""The file of what the module of a training of the user's own holds beside the network, where it holds anything."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Form:

@@ -7,7 +7,7 @@ import importlib.util
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -36,8 +36,24 @@ def as_one(output: Any) -> Tensor:
     """Return what a network returns as one tensor: several maps, as of a segmentation network, one behind the other."""
     if isinstance(output, Tensor):
         return output.contiguous()
-    parts = list(output.values()) if isinstance(output, dict) else list(output)
-    return torch.cat([as_one(each).flatten(1) for each in parts], dim=1)
+    tensors = list(_tensors_of(output))
+    if all(each.ndim and len(each) == len(tensors[0]) for each in tensors):
+        return torch.cat([each.reshape(len(each), -1) for each in tensors], dim=1)
+    return torch.cat([each.flatten() for each in tensors])
+
+
+def _tensors_of(output: Any) -> Iterator[Tensor]:
+    """Yield the tensors of an output in their order; an entry may be None."""
+    if isinstance(output, Tensor):
+        yield output
+    elif isinstance(output, Mapping):
+        for each in output.values():
+            yield from _tensors_of(each)
+    elif isinstance(output, list | tuple):
+        for each in output:
+            yield from _tensors_of(each)
+    elif output is not None:
+        raise ValueError(f"the network returns a {type(output).__name__}, not tensors")
 
 
 def report(folder: str, image: str, written: str) -> None:
@@ -54,26 +70,35 @@ def examine(folder: Path) -> dict[str, Any]:
     """Load the network by predict.py, and compare its logits of the images in check.safetensors with those there.
 
     Returns the largest `difference` and the largest logit (`scale`), the number of `params` where the network has any,
-    and the likeliest `class` of the first image. Raises ValueError where the logits are other ones.
+    and the likeliest `class` of the first image, or the shapes of the `outputs` of a network that is no classifier.
+    Raises ValueError where the logits are other ones.
     """
     sys.path.insert(0, str(folder))
     predict = importlib.import_module("predict")
     network, check = predict.load(), load_file(folder / "check.safetensors")
     is_prepared = predict.read_config()["preprocessing"] is not None
-    images = [each.permute(1, 2, 0) for each in check["images"]]
+    what = "outputs" if "outputs" in check else "logits"
+    outputs = None
     with torch.inference_mode():
-        batch = torch.stack([predict.preprocess(each) for each in images]) if is_prepared else check["images"] / 255
-        found, expected = as_one(network(batch)), check["logits"]
+        if what == "outputs":
+            outputs = predict.predict(check["inputs"])
+            found = as_one(outputs)
+        else:
+            images = [each.permute(1, 2, 0) for each in check["images"]]
+            batch = torch.stack([predict.preprocess(each) for each in images]) if is_prepared else check["images"] / 255
+            found = as_one(network(batch))
+    expected = check[what]
     if found.shape != expected.shape:
-        raise ValueError(f"logits of shape {tuple(found.shape)}, recorded: {tuple(expected.shape)}")
+        raise ValueError(f"{what} of shape {tuple(found.shape)}, recorded: {tuple(expected.shape)}")
     difference, scale = float((found - expected).abs().max()), max(1.0, float(expected.abs().max()))
     if not difference <= TOLERANCE * scale:
-        raise ValueError(f"predict.py gives other logits than those recorded (by up to {difference:.2g})")
+        raise ValueError(f"predict.py gives other {what} than those recorded (by up to {difference:.2g})")
     return {
         "difference": difference,
         "scale": scale,
         "params": sum(each.numel() for each in network.parameters()) if isinstance(network, nn.Module) else None,
         "class": predict.classify(images[0], top=1)[0] if is_prepared else None,
+        "outputs": None if outputs is None else [tuple(each.shape) for _, each in predict.tensors_of(outputs)],
     }
 
 
@@ -98,14 +123,20 @@ def from_program(folder: Path) -> nn.Module:
     return network
 
 
-def from_onnx(folder: Path) -> Callable[[Tensor], Tensor]:
+def from_onnx(folder: Path) -> Callable[[Tensor], Any]:
     """Return the network of an ONNX file in ONNX Runtime, with one thread."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(folder / "model.onnx", options, providers=["CPUExecutionProvider"])
-    return lambda images: torch.from_numpy(session.run(["logits"], {"images": images.numpy()})[0])
+    (images,) = session.get_inputs()
+
+    def network(batch: Tensor) -> Any:
+        found = [torch.from_numpy(each) for each in session.run(None, {images.name: batch.numpy()})]
+        return found if len(found) > 1 else found[0]
+
+    return network
 
 
 def from_code(folder: Path, code: str) -> Callable[[Tensor], Tensor]:
@@ -118,7 +149,7 @@ def from_code(folder: Path, code: str) -> Callable[[Tensor], Tensor]:
     return network
 
 
-LOADERS: dict[str, Callable[[Path], Callable[[Tensor], Tensor]]] = {
+LOADERS: dict[str, Callable[[Path], Callable[[Tensor], Any]]] = {
     "model.py": from_source,
     "model.pt2": from_program,
     "model.onnx": from_onnx,

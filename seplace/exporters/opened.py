@@ -12,6 +12,7 @@ from safetensors.torch import load as load_safetensors
 
 from seplace.attention.options import GateOptions
 from seplace.backbones.describe import describe
+from seplace.backbones.foreign.traced import as_returned
 from seplace.datasets.preprocessing import Preprocessing
 from seplace.errors import CorruptResults, InputError, SeplaceError
 from seplace.exporters.trained import TrainedNetwork
@@ -41,20 +42,23 @@ def open_export(folder: Path) -> TrainedNetwork:
         if sha256_of(data) != config["sha256"]["model.safetensors"]:
             raise CorruptResults(f"{path}: the weights are not those that were written (SHA-256 differs)")
         steps = config.get("preprocessing")
+        backbone = replace(
+            describe(config["backbone"], needs_logits=False), granularity=config.get("granularity", "stage")
+        )
+        module, size = config.get("module", ""), config["image_size"]
         return TrainedNetwork(
-            backbone=replace(
-                describe(config["backbone"], needs_logits=False), granularity=config.get("granularity", "stage")
-            ),
+            backbone=as_returned(backbone) if module else backbone,
             placement=Placement.parse(config["placement"]),
             gate=GateOptions(init=config["gate"]["init"], min_hidden=config["gate"]["min_hidden"]),
             num_classes=config["num_classes"],
             in_channels=config["in_channels"],
-            image_size=config["image_size"],
+            image_size=tuple(size) if isinstance(size, list) else size,
             classes=tuple(config["classes"]),
             preprocessing=None if steps is None else Preprocessing.of_record(steps),
             state=load_safetensors(data),
             flops=config["flops"],
             provenance=config["provenance"],
+            module=module,
         )
     except SeplaceError:
         raise

@@ -1,6 +1,6 @@
-"""The files of an export that show it at work: predict.py, and images with their logits.
+"""The files of an export that show it at work: predict.py, and images with their logits, or inputs with outputs.
 
-predict.py is the text of the module beside this one, whose function `load` each form replaces.
+predict.py is the text of a module beside this one, whose function `load` each form replaces.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from seplace.exporters import predict
+from seplace.exporters import predict, predict_outputs
 from seplace.exporters.form import Form
 from seplace.exporters.fresh_process import as_one
 from seplace.exporters.trained import TrainedNetwork
@@ -22,9 +22,13 @@ from seplace.exporters.verify import as_in_a_fresh_process
 _IMAGES = 2
 
 
-def predict_text(form: Form) -> str:
-    """Return the text of predict.py, which loads the network as the form does."""
-    text = Path(predict.__file__).read_text(encoding="utf-8")
+def predict_text(form: Form, *, is_own: bool = False) -> str:
+    """Return the text of predict.py, which loads the network as the form does.
+
+    That of a training of the user's own (`is_own`) shows outputs, and not classes.
+    """
+    path = predict_outputs.__file__ if is_own else predict.__file__
+    text = Path(path).read_text(encoding="utf-8")
     (load,) = (each for each in ast.parse(text).body if isinstance(each, ast.FunctionDef) and each.name == "load")
     lines = text.replace("It needs torch,", f"It needs {form.needs},").splitlines()
     assert load.end_lineno is not None
@@ -51,10 +55,17 @@ def input_of(pixels: Tensor, trained: TrainedNetwork) -> Tensor:
 
 
 def check_images(trained: TrainedNetwork, network: nn.Module) -> bytes:
-    """Return a safetensors file of `images` (N, C, H, W) of uint8 and their `logits` (N, classes)."""
-    side = trained.image_size
+    """Return a safetensors file of `images` (N, C, H, W) of uint8 and their `logits` (N, classes).
+
+    Of a training of the user's own these are `inputs`, random numbers as data are that are normalized, and `outputs`.
+    """
     generator = torch.Generator().manual_seed(0)
-    shape = (_IMAGES, trained.in_channels, side, side)
+    shape = (_IMAGES, *trained.input_shape)
+    if trained.module:
+        inputs = torch.randn(shape, generator=generator)
+        with as_in_a_fresh_process(), torch.inference_mode():
+            outputs = as_one(network(inputs))
+        return safetensors.torch.save({"inputs": inputs, "outputs": outputs})
     images = torch.randint(256, shape, generator=generator, dtype=torch.uint8)
     with as_in_a_fresh_process(), torch.inference_mode():
         logits = as_one(network(input_of(images, trained)))

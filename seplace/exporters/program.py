@@ -10,19 +10,21 @@ from torch import fx, nn
 
 from seplace.errors import InputError
 from seplace.exporters.folder import refuse_foreign, write_folder
-from seplace.exporters.form import Form
+from seplace.exporters.form import BESIDE, Form
 from seplace.exporters.readme import code_text
 from seplace.exporters.trained import TrainedNetwork
 from seplace.exporters.verify import verify_program
 
 
 def _sections(trained: TrainedNetwork) -> str:
-    channels, side = trained.in_channels, trained.image_size
+    channels, height, width = trained.input_shape
     trains = (
-        f"\n{code_text(trained.module)} takes this `network` to train, validate and test it.\n"
+        f"\n{code_text(trained.module)} takes this `network` to train, validate and test it"
+        f"{f', with its own state in `{BESIDE}` as above' if trained.beside else ''}.\n"
         if trained.module
         else ""
     )
+    as_returned = "\n    only_logits=False," if trained.module else ""
     return f"""
 ## Train it further
 
@@ -43,7 +45,7 @@ network = seplace.create_model(
     num_classes=config["num_classes"],
     in_channels=config["in_channels"],
     granularity=config["granularity"],
-    **config["gate"],
+    **config["gate"],{as_returned}
 )
 network.load_state_dict(load_file("model.safetensors"))
 network.train()
@@ -51,7 +53,7 @@ network.train()
 {trains}
 With a network of the backbone at hand, `yours`, in place of `create_model`:
 
-    adopted = seplace.adopt(yours, torch.zeros(1, {channels}, {side}, {side}))
+    adopted = seplace.adopt(yours, torch.zeros(1, {channels}, {height}, {width}))
     network = adopted.insert(config["placement"], granularity=config["granularity"], **config["gate"])
 """
 
@@ -105,7 +107,7 @@ def export_program(trained: TrainedNetwork, folder: Path) -> Path:
     refuse_foreign(folder, PROGRAM)
     network = trained.build()
     try:
-        content = program_of(network, in_channels=trained.in_channels, image_size=trained.image_size)
+        content = program_of(network, shape=trained.input_shape)
     except Exception as error:  # the forward is the user's
         reason = next(iter(str(error).strip().splitlines()), "")
         raise InputError(
@@ -116,10 +118,13 @@ def export_program(trained: TrainedNetwork, folder: Path) -> Path:
     return write_folder(trained, folder, form=PROGRAM, network=network, content=content, verify=verify_program)
 
 
-def program_of(network: nn.Module, *, in_channels: int, image_size: int) -> bytes:
-    """Return a network in eval mode as a program for any number of images, the same bytes for the same network."""
+def program_of(network: nn.Module, *, shape: tuple[int, int, int]) -> bytes:
+    """Return a network in eval mode as a program for any number of images of a shape (C, H, W).
+
+    The same network gives the same bytes.
+    """
     # A single image would be taken for a constant of the program.
-    images = torch.zeros(2, in_channels, image_size, image_size)
+    images = torch.zeros(2, *shape)
     program = torch.export.export(network, (images,), dynamic_shapes=({0: torch.export.Dim("images")},))
     for module in program.graph_module.modules():
         if isinstance(module, fx.GraphModule):

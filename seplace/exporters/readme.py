@@ -9,20 +9,25 @@ import math
 import re
 from typing import TYPE_CHECKING
 
+from seplace.exporters.form import BESIDE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from torch import Tensor
 
     from seplace.exporters.form import Form
     from seplace.exporters.trained import TrainedNetwork
     from seplace.metric import Metric
 
+_NAMED = 8
 _PLAIN_CODE = re.compile(r"[\w.:,=+\[\]-]+", re.ASCII)
 _MARKDOWN = re.compile(r"[\\`*\[\]<>|~&!#$]|(?<!\w)_|_(?!\w)|(?<=:)//|@")
 
 
 def readme_text(trained: TrainedNetwork, *, form: Form, params: int, version: str) -> str:
     """Return the page in GitHub's Markdown; `version` is seplace's."""
-    size = f"{trained.in_channels}×{trained.image_size}×{trained.image_size}"
+    size = "×".join(map(str, trained.input_shape))
     backbone, placement = code_text(trained.backbone.text), code_text(str(trained.placement))
     if trained.placement.is_plain:
         description = f"the backbone {backbone} without attention (placement {placement})"
@@ -30,7 +35,8 @@ def readme_text(trained: TrainedNetwork, *, form: Form, params: int, version: st
         description = f"the backbone {backbone} with the attention placement {placement}, a choice for each stage"
     if trained.module:
         title = "A network"
-        purpose = f"It was trained by the LightningModule {code_text(trained.module)} on inputs of {size}."
+        module = code_text(trained.module)
+        purpose = f"The LightningModule {module} trained it on inputs (channels × height × width) of {size}."
     else:
         title, purpose = "An image classifier", f"It tells {trained.num_classes} classes of {size} images apart."
     return f"""# {title}: {backbone}, {placement}
@@ -45,7 +51,7 @@ Trained and exported with seplace {escape(version)}.
 | `model.safetensors` | its weights                                                               |
 {_extra_rows(form)}{_rows_beside(trained)}
 
-{form.verified}
+{form.verified.replace("logits", "outputs") if trained.module else form.verified}
 
 ## Figures
 
@@ -109,37 +115,68 @@ logits = load()(preprocess("photo.jpg")[None])
 
 
 def _use_in_module(trained: TrainedNetwork, form: Form) -> str:
-    """Return how the network comes back into the LightningModule that trained it."""
-    text = (
-        "What the network takes and returns is as in the training. Its data, and its module with all that it holds "
-        "beside the network, are not part of this folder, and predict.py prepares no images. `load()` of predict.py "
-    )
-    if form.arrays != "torch":
-        return f"{text}returns the network as a function of a batch of inputs."
-    text += f"returns the network for inference, which {code_text(trained.module)} takes to validate and to test it"
+    """Return how to see what the network returns, and how it comes back into the LightningModule that trained it."""
+    module = code_text(trained.module)
+    data = code_text(str(trained.provenance.get("data", "")))
+    text = f"""\
+```
+python predict.py input.npy --output output.pt
+```
+
+It prints the shapes and ranges of what the network returns for an input, and saves it. It needs {form.needs}, and NumPy
+for .npy files. Inputs are floating-point numbers (C, H, W) or (N, C, H, W), .npy or .pt. How the training prepared them
+(size, order of channels, mean, deviation) is known to its data, {data}, and not recorded here: predict.py takes no
+image files.
+
+```python
+from predict import load, predict
+
+output = predict(inputs)  # without gradients; load() is the network itself
+```
+
+What its numbers mean is known to {module}, which made loss and metric of them, and is not part of this folder."""
+    if trained.beside:
+        text += f"""
+**Outside of the network**, in `{BESIDE}`, is what the module holds beside it: {_named(trained.beside)}."""
     place, _, name = trained.module.partition(":")
-    if not (name.isidentifier() and all(each.isidentifier() for each in place.split("."))):
-        return f"{text}."
+    if form.arrays != "torch" or not (name.isidentifier() and all(each.isidentifier() for each in place.split("."))):
+        return text
     package = "lightning.pytorch" if "version_lightning" in trained.provenance else "pytorch_lightning"
+    reading, putting = "", ""
+    if trained.beside:
+        reading = "from safetensors.torch import load_file\n"
+        putting = f"""\
+unexpected = module.load_state_dict(load_file("{BESIDE}"), strict=False).unexpected_keys
+assert not unexpected, f"no place yet for {{unexpected}}: let the module make its parts first"
+"""
     return f"""\
-{text}:
+{text}
+
+Where its code can be imported, it takes the network to validate and to test it:
 
 ```python
 import {package} as pl
-
+{reading}
 from predict import load
 from {place} import {name}
 
 module = {name}(load())  # and its options
-trainer = pl.Trainer(logger=False)  # then trainer.test(module, data)
+{putting}trainer = pl.Trainer(logger=False)  # then trainer.test(module, data)
 ```"""
+
+
+def _named(state: Mapping[str, Tensor]) -> str:
+    """Return the names and shapes of tensors, of many the first ones."""
+    shown = [f"{code_text(name)} {tuple(each.shape)}" for name, each in sorted(state.items())[:_NAMED]]
+    more = len(state) - len(shown)
+    return ", ".join([*shown, *([f"and {more} more"] if more else [])])
 
 
 def _normalization(trained: TrainedNetwork, form: Form, *, shape: str) -> str:
     """Return the code that makes logits; where the study recorded no statistics, of images as it fed them."""
     steps = trained.preprocessing
     if trained.module:
-        return f"output = network(images)  # of images of shape ({shape}), prepared as in the training"
+        return f"output = network(inputs)  # of shape ({shape}), prepared as in the training"
     if steps is None:
         return f"logits = network(images)  # of shape ({shape}), normalized as in the training, which is not recorded"
     array, shaped = {"torch": ("torch.tensor", "view"), "numpy": ("numpy.array", "reshape")}[form.arrays]
@@ -154,10 +191,12 @@ logits = network((pixels / 255 - mean) / std)"""
 def _rows_beside(trained: TrainedNetwork) -> str:
     """Return the rows of the files that show the network at work."""
     if trained.module:
-        return """\
-| `predict.py`        | `load` gives the network to code of your own                              |
+        beside = f"| `{BESIDE}` | {f'what {code_text(trained.module)} holds beside the network':<73} |\n"
+        return f"""\
+{beside if trained.beside else ""}\
+| `predict.py`        | shows and saves what it returns; `load` for code of your own              |
 | `check.safetensors` | two inputs and what the network gives for them, for `seplace verify`      |
-| `config.json`       | backbone, placement, provenance, check sums                               |"""
+| `config.json`       | backbone, placement, shape of an input, provenance, check sums            |"""
     return """\
 | `predict.py`        | tells the class of an image; `preprocess` and `load` for code of your own |
 | `check.safetensors` | two images and their logits, for `seplace verify`                         |
@@ -232,7 +271,8 @@ def _figures(trained: TrainedNetwork, *, params: int, size: str) -> list[tuple[s
     if "cross_entropy" in known:
         rows.append(("validation cross-entropy", f"{known['cross_entropy']:.4f} nats"))
     rows += _test_figures(trained, known)
-    flops = "not known" if trained.flops is None else f"{trained.flops:,} for an image of {size}"
+    one = "an input" if trained.module else "an image"
+    flops = "not known" if trained.flops is None else f"{trained.flops:,} for {one} of {size}"
     return [*rows, ("FLOPs", flops), ("parameters", f"{params:,}")]
 
 
@@ -276,6 +316,9 @@ def _notes(trained: TrainedNetwork) -> str:
         f"{values} and gains that are not of the test split come from the validation split. "
         "One multiply-add is one FLOP; element-wise operators and norms count too."
     )
+    if trained.module:
+        better = "higher" if metric.is_maximized else "lower"
+        notes = f"A {better} {escape(metric.label)} is better, and a gain over 0 is one. {notes}"
     n = trained.provenance.get("n")
     if isinstance(n, int) and n > 1:
         seed = _cell(trained.provenance.get("seed"))

@@ -12,7 +12,7 @@ from seplace.exporters.verify import verify
 
 
 def _sections(trained: TrainedNetwork) -> str:
-    channels, side = trained.in_channels, trained.image_size
+    channels, height, width = trained.input_shape
     backbone = (
         ""
         if trained.backbone.is_own
@@ -29,15 +29,16 @@ from predict import read_weights
 
 backbone = build(features_only=True)
 load_weights(backbone, read_weights("model.safetensors"))
-maps = backbone(torch.zeros(1, {channels}, {side}, {side}))
+maps = backbone(torch.zeros(1, {channels}, {height}, {width}))
 print(backbone.channels, backbone.strides, [tuple(each.shape) for each in maps])
 ```
 """
     )
+    other = "outputs the last layer" if trained.module else "classes the classifier"
     return f"""
 ## Train it further
 
-With another number of classes the classifier is drawn anew, and all else keeps its weights.
+With another number of {other} is drawn anew, and all else keeps its weights.
 
 ```python
 from model import build, load_weights

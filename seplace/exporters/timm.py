@@ -251,10 +251,9 @@ def _pooled_channels(network: nn.Module, trained: TrainedNetwork) -> int:
     before: Any = network.get_submodule("head" if hasattr(network, "head") else "stages")
     last = before[-1] if isinstance(before, nn.ModuleList) else before
     handle = last.register_forward_hook(lambda *given: seen.append(given[-1].shape[1]))
-    side = trained.image_size
     try:
         with torch.inference_mode():
-            network(torch.zeros(1, trained.in_channels, side, side))
+            network(torch.zeros(1, *trained.input_shape))
     finally:
         handle.remove()
     return seen[0]

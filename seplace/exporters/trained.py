@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from seplace import models
+from seplace.backbones.foreign.traced import as_returned
+from seplace.costs import COSTS
 from seplace.datasets.preprocessing import Preprocessing
 from seplace.errors import DataError, ExportMismatch, InputError
+from seplace.exporters import exporter_for
 from seplace.metric import ACCURACY, Metric
 from seplace.results.ledger_content import check_described
 
@@ -35,10 +40,11 @@ class TrainedNetwork:
     gate: GateOptions
     num_classes: int
     in_channels: int
-    image_size: int
-    """Side in pixels of the images that it was trained on, and that its FLOPs are counted for."""
+    image_size: int | tuple[int, int]
+    """Side in pixels of the images that it was trained on, and that its FLOPs are counted for; height and width where
+    these differ."""
     classes: tuple[str, ...]
-    """Names in the order of the logits."""
+    """Names in the order of the logits; empty of a training of the user's own, whose network may return anything."""
     preprocessing: Preprocessing | None
     """What an image goes through before the network; None where that is not known."""
     state: Mapping[str, Tensor] = field(repr=False)
@@ -56,17 +62,29 @@ class TrainedNetwork:
     """What the figures of `provenance` are of."""
     module: str = ""
     """The import path of the LightningModule that trained it; empty for the built-in recipe."""
+    beside: Mapping[str, Tensor] = field(default_factory=dict, repr=False)
+    """The trained state that this module holds beside the network, such as the weights of a head."""
 
     def __post_init__(self) -> None:
-        if len(self.classes) != self.num_classes:
+        if len(self.classes) != self.num_classes and not (self.module and not self.classes):
             raise InputError(f"{self.num_classes} classes need as many names (got {len(self.classes)})")
         if self.preprocessing is not None and self.preprocessing.channels != self.in_channels:
             raise InputError(
                 f"images of {self.preprocessing.channels} channels do not fit a network of {self.in_channels}"
             )
 
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """The shape (C, H, W) of an input."""
+        return shape_of(self.in_channels, self.image_size)
+
     def preprocessing_for(self, form: str) -> Preprocessing:
         """Return the preprocessing, which an export in this form describes; raises InputError where it is not known."""
+        if self.module:
+            raise InputError(
+                f"the form {form} is for image classifiers and describes what an image goes through before them, which "
+                f"only the data of {self.module} knows: export as {exporter_for(self.backbone)} or onnx"
+            )
         if self.preprocessing is None:
             raise InputError(f"the form {form} describes what an image goes through, which this study did not record")
         return self.preprocessing
@@ -88,6 +106,12 @@ class TrainedNetwork:
         return network.eval()
 
 
+def shape_of(channels: int, image_size: int | Sequence[int]) -> tuple[int, int, int]:
+    """Return the shape (C, H, W) of an input by its side, or its height and width."""
+    height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
+    return channels, height, width
+
+
 def network_of_study(
     evaluation: Evaluation,
     *,
@@ -104,10 +128,38 @@ def network_of_study(
     is the metric of these weights on the test split, `images` is the ledger's fact about the data. Raises
     MissingWeights or CorruptResults where the weights are not there or were changed.
     """
-    from seplace.evaluators.weights import read_weights
+    from seplace.evaluators.weights import read_beside, read_weights
 
     space = config.search_space
     backbone, state = space.backbone_of(evaluation.placement), read_weights(folder, evaluation)
+    provenance = {
+        "study": config.name,
+        "data": config.data_name,
+        **_amounts_of(config, images),
+        **({} if config.trained_on == "train" else {"trained_on": config.trained_on}),
+        **_provenance_of(evaluation, placements, metric, of_weights=of_weights),
+    }
+    if config.own_training is not None:
+        shape = _known_input(images, folder)
+        return _with_flops_of_network(
+            TrainedNetwork(
+                backbone=as_returned(backbone),
+                placement=evaluation.placement.on_backbone,
+                gate=space.gate,
+                num_classes=config.own_training.classes or backbone.num_classes,
+                in_channels=shape[0],
+                image_size=shape[1] if shape[1] == shape[2] else shape[1:],
+                classes=(),
+                preprocessing=None,
+                state=state,
+                flops=int(evaluation.costs["flops"]) if "flops" in evaluation.costs else None,
+                provenance=provenance,
+                metric=metric,
+                module=config.own_training.module,
+                beside=read_beside(folder, evaluation),
+            ),
+            config.own_training.cost_of,
+        )
     has_costs = "flops" in evaluation.costs and "image_size" in images
     if not {"classes", "channels", "image_size"} <= images.keys():
         images = {**_read_from(state, backbone), **images}
@@ -115,7 +167,6 @@ def network_of_study(
         check_described(images)
     except ValueError as error:
         raise DataError(f"{folder}: nothing to export: too little is known of its images ({error})") from error
-    noise = 0.0 if config.own_training is not None else config.data.noise
     return TrainedNetwork(
         backbone=backbone,
         placement=evaluation.placement.on_backbone,
@@ -126,19 +177,36 @@ def network_of_study(
         classes=tuple(images["classes"]),
         preprocessing=Preprocessing.of_study(images, data=config.data_name),
         state=state,
-        module="" if config.own_training is None else config.own_training.module,
         flops=int(evaluation.costs["flops"]) if has_costs else None,
-        provenance={
-            "study": config.name,
-            "data": config.data_name,
-            "training_images": images.get("training_images"),
-            "validation_images": images.get("validation_images"),
-            **({"pixel_noise": noise} if noise else {}),
-            **({} if config.trained_on == "train" else {"trained_on": config.trained_on}),
-            **_provenance_of(evaluation, placements, metric, of_weights=of_weights),
-        },
+        provenance=provenance,
         metric=metric,
     )
+
+
+def _amounts_of(config: StudyConfig, images: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how many images there were, and their noise; the data of the user's own say neither."""
+    if config.own_training is not None:
+        return {}
+    return {
+        "training_images": images.get("training_images"),
+        "validation_images": images.get("validation_images"),
+        **({"pixel_noise": config.data.noise} if config.data.noise else {}),
+    }
+
+
+def _known_input(images: Mapping[str, Any], folder: Path) -> tuple[int, int, int]:
+    match images.get("input"):
+        case [int(channels), int(height), int(width)] if min(channels, height, width) >= 1:
+            return channels, height, width
+    raise DataError(f"{folder}: nothing to export: the shape of an input is not known")
+
+
+def _with_flops_of_network(trained: TrainedNetwork, cost_of: str) -> TrainedNetwork:
+    """Return a network with its own FLOPs, where the study counted those of the module that trained it."""
+    if cost_of == "network" or trained.flops is None:
+        return trained
+    flops = int(COSTS["flops"].measure(trained.build(), torch.zeros(1, *trained.input_shape)))
+    return replace(trained, flops=flops, provenance={**trained.provenance, "cost_of": cost_of})
 
 
 def _read_from(state: Mapping[str, Tensor], backbone: Backbone) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def check_costs(exported: nn.Module, network: nn.Module, trained: TrainedNetwork
 def _check_flops(network: nn.Module, trained: TrainedNetwork) -> None:
     if trained.flops is None:
         return
-    image = torch.zeros(1, trained.in_channels, trained.image_size, trained.image_size)
+    image = torch.zeros(1, *trained.input_shape)
     flops = COSTS["flops"].measure(network, image)
     if flops != trained.flops:
         raise ExportMismatch(f"the exported network takes {flops:,} FLOPs, the table says {trained.flops:,}")
@@ -118,10 +118,9 @@ def _check_logits(
 
     The `tolerance` is absolute for logits up to 1, and relative beyond; 0 asks for equal bits.
     """
-    side = trained.image_size
     generator = torch.Generator().manual_seed(0)
     images = {
-        f"images_{count}": torch.randn(count, trained.in_channels, side, side, generator=generator, dtype=torch.float32)
+        f"images_{count}": torch.randn(count, *trained.input_shape, generator=generator, dtype=torch.float32)
         for count in batches
     }
     with as_in_a_fresh_process(), torch.inference_mode():

@@ -98,7 +98,7 @@ def test_every_gate_and_every_attachment_is_in_a_program():
 @pytest.mark.parametrize("placement", ROUNDS)
 def test_program_of_each_gate_gives_equal_logits(placement):
     trained = trained_network(placement=placement)
-    content = program_of(trained.build(), in_channels=3, image_size=16)
+    content = program_of(trained.build(), shape=(3, 16, 16))
     assert_equal_logits(torch.export.load(io.BytesIO(content)).module(), trained)
 
 
@@ -108,7 +108,7 @@ def test_program_of_each_gate_gives_equal_logits(placement):
 def test_program_of_a_network_of_the_user_gives_equal_logits(name):
     text = f"tests.foreign:{foreign.NETWORKS[name].__name__}[image_size=32]"
     trained = trained_network(text, str(placed(text, "se4")), image_size=32, num_classes=5)
-    content = program_of(trained.build(), in_channels=3, image_size=32)
+    content = program_of(trained.build(), shape=(3, 32, 32))
     assert_equal_logits(torch.export.load(io.BytesIO(content)).module(), trained)
     assert str(Path(foreign.__file__).parent).encode() not in content
     assert str(Path(torch.__file__).parent).encode() not in content
@@ -174,7 +174,7 @@ def test_the_readme_comes_back_to_a_network_that_trains(folder, trained, monkeyp
 def test_a_module_of_lightning_validates_and_tests_a_program(folder, trained, monkeypatch, task, recorded):
     own = replace(trained, module=f"tests.{task}:Classifier", provenance={**trained.provenance, **recorded})
     page = readme_text(own, form=PROGRAM, params=5, version="1")
-    code = re.search(r"## Predict\n.*?```python\n(.*?)```", page, flags=re.DOTALL).group(1)
+    code = re.search(r"```python\n(import \S+ as pl.*?)```", page, flags=re.DOTALL).group(1)
     monkeypatch.syspath_prepend(folder)
     monkeypatch.delitem(sys.modules, "predict", raising=False)
     scope = {}

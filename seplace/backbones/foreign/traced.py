@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import nn
 
@@ -75,6 +75,11 @@ class TracedBackbone(Backbone):
         """Give slots to the blocks of a plain network, in place. Raises InputError where a block has changed."""
         for path in add_slots(network, _sites_of(self.stages)):
             raise InputError(f"backbone {self.text}: {path} is not the block that it was when it was traced")
+
+
+def as_returned(backbone: Backbone) -> Backbone:
+    """Return a backbone whose network returns all that its own forward returns, as in a training of the user's own."""
+    return replace(backbone, logits=AS_RETURNED) if isinstance(backbone, TracedBackbone) else backbone
 
 
 def _sites_of(stages: Iterable[Stage]) -> list[TracedSite]:
