@@ -98,7 +98,7 @@ def make_callbacks(training: OwnTraining, package: ModuleType) -> list[lightning
 def refuse_callback(callback: lightning.Callback, name: str) -> None:
     """Raise InputError for a callback that stops trainings, or writes checkpoints; `name` says where it comes from."""
     shelves = [package.callbacks for package in loaded_packages()]
-    if isinstance(callback, tuple(getattr(shelf, name) for shelf in shelves for name in _STOPPING)):
+    if isinstance(callback, tuple(getattr(shelf, each) for shelf in shelves for each in _STOPPING)):
         raise InputError(
             f"{name}: {type(callback).__name__} stops a training early, and a search compares trainings of "
             "equal length; leave it out (rungs of the search stop what does not pay)"
