@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,35 @@ def pytest_collection_finish() -> None:
     """Spare the garbage collector a million objects that stay to the end: a tenth of the time went into them."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)  # it runs thirty times as often by default, and each time finds next to nothing
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _brief() -> Iterator[None]:
+    """Read Optuna's scripts once, and time networks in a few rounds.
+
+    For each new file Optuna reads the forty scripts of its versions three times. A network is timed in 30 rounds; no
+    test of a run asks how long it takes, and 3 fill its columns as well.
+    """
+    from optuna.storages._rdb.storage import _VersionManager
+
+    from seplace.costs.latency import measure_latencies
+
+    scripts: list[Any] = []
+
+    def script(manager: Any) -> Any:
+        if not scripts:
+            scripts.append(read(manager))
+        return scripts[0]
+
+    def measure(networks: Any, images: Any, *, repeats: int = 3, warmup: int = 1) -> Any:
+        return measure_latencies(networks, images, repeats=repeats, warmup=warmup)
+
+    read = _VersionManager._create_alembic_script
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_VersionManager, "_create_alembic_script", script)
+        patch.setattr("seplace.costs.latency.measure_latencies", measure)
+        yield
 
 
 @pytest.fixture(autouse=True)

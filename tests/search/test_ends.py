@@ -25,12 +25,6 @@ class Signal:
         signal.raise_signal(signal.SIGTERM)
 
 
-@pytest.fixture(autouse=True)
-def _figures(monkeypatch):
-    """A figure takes longer than all else here."""
-    monkeypatch.setattr("seplace.api.Results._draw", lambda _results, _plot, path: path.touch())
-
-
 @pytest.mark.parametrize("error", [Stop(), DataError("the disk is gone"), TooManyFailures("all"), Interrupted(15)])
 def test_a_run_that_ends_early_leaves_its_tables(tmp_path, toy, monkeypatch, error):
     evaluate = toy.evaluate
