@@ -53,12 +53,16 @@ def is_deep(backbone: str) -> bool:
     return backbone.startswith(DEEP)
 
 
+RATIOS = ("se2", "se4", "se8")
+"""Ratios of the tables beside 16 and 32: of the same operators, on other widths."""
+
+
 NETWORKS = sorted({(figure.backbone, figure.placement) for figure in FIGURES})
 
 
 @pytest.mark.parametrize(
     ("backbone", "placement"),
-    [in_the_long_form(*network) if is_deep(network[0]) else network for network in NETWORKS],
+    [in_the_long_form(*network) if is_deep(network[0]) or network[1] in RATIOS else network for network in NETWORKS],
 )
 def test_the_figures_of_a_network_are_equal_or_differ_as_stated(backbone: str, placement: str) -> None:
     for figure in FIGURES:
@@ -67,8 +71,9 @@ def test_the_figures_of_a_network_are_equal_or_differ_as_stated(backbone: str, p
         assert_equal_or_differs_as_stated(figure)
 
 
-def test_the_parameters_of_deep_networks_are_equal_or_differ_as_stated() -> None:
-    figures = [figure for figure in FIGURES if is_deep(figure.backbone) and figure.convention.quantity == "params"]
+def test_the_parameters_of_deep_networks_and_other_ratios_are_equal_or_differ_as_stated() -> None:
+    parameters = [figure for figure in FIGURES if figure.convention.quantity == "params"]
+    figures = [figure for figure in parameters if is_deep(figure.backbone) or figure.placement in RATIOS]
     assert {figure.backbone.partition("_")[0] for figure in figures} >= {"resnet101", "resnet152", "senet154"}
     for figure in figures:
         assert_equal_or_differs_as_stated(figure)
