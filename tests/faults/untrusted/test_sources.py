@@ -1,6 +1,7 @@
 """What no line of seplace may do with what comes from outside, held against the source."""
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,14 +47,16 @@ RUNS = {
 """What runs text as code: code of seplace's own or of the user's network, and what was just exported."""
 
 
-def trees() -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted(PACKAGE.rglob("*.py")):
-        yield path.relative_to(PACKAGE).as_posix(), ast.parse(path.read_text())
+@functools.cache
+def nodes() -> list[tuple[str, list[ast.AST]]]:
+    """Return all that stands in each file; parsing and walking them takes longer than all tests here."""
+    paths = sorted(PACKAGE.rglob("*.py"))
+    return [(path.relative_to(PACKAGE).as_posix(), list(ast.walk(ast.parse(path.read_text())))) for path in paths]
 
 
 def calls() -> Iterator[tuple[str, ast.Call]]:
-    for name, tree in trees():
-        yield from ((name, node) for node in ast.walk(tree) if isinstance(node, ast.Call))
+    for name, inside in nodes():
+        yield from ((name, node) for node in inside if isinstance(node, ast.Call))
 
 
 def test_what_unpickles_extracts_or_opens_a_storage_is_listed():
@@ -85,10 +88,10 @@ def test_the_trainer_of_lightning_resumes_with_weights_only():
 
 
 def test_no_storage_of_optuna_takes_an_address_or_unpickles():
-    for name, tree in trees():
-        names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-        names |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-        names |= {each.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for each in node.names}
+    for name, inside in nodes():
+        names = {node.id for node in inside if isinstance(node, ast.Name)}
+        names |= {node.attr for node in inside if isinstance(node, ast.Attribute)}
+        names |= {each.name for node in inside if isinstance(node, ast.ImportFrom) for each in node.names}
         assert not names & STORAGES, name
         assert "CmaEsSampler" not in names, name
 
