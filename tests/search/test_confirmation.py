@@ -13,16 +13,16 @@ BASELINES = {str(placement) for placement in baselines(describe("cifar_resnet8[w
 
 @pytest.mark.usefixtures("no_optuna_file")
 def test_confirmation_is_paired_with_the_plain_backbone_and_bounded_by_seeds(tmp_path, toy):
-    path = write_study(tmp_path, search={"trainings": 20}, confirm={"seeds": 4, "trainings": 200})
+    path = write_study(tmp_path, search={"trainings": 12}, confirm={"seeds": 3, "trainings": 200})
     go(path, tmp_path / "out")
-    confirming = toy.trained[20:]
+    confirming = toy.trained[12:]
     seeds = {text: {seed for other, seed, _ in toy.trained if other == text} for text, _, _ in toy.trained}
     assert confirming
-    assert {len(each) for each in seeds.values()} <= {1, 2, 3, 4}
+    assert {len(each) for each in seeds.values()} <= {1, 2, 3}
     assert {seed for _, seed, _ in confirming} <= seeds["none-none-none"]
     # The accuracies of this toy are so noisy that most of the front stays in doubt to the last seed.
     candidates = read_on_test_split(tmp_path / "out") - BASELINES
-    assert max(len(seeds[text]) for text in candidates) == 4
+    assert max(len(seeds[text]) for text in candidates) == 3
     assert min(len(seeds[text]) for text in candidates) > 1
 
 
