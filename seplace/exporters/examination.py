@@ -66,14 +66,14 @@ def examine_export(folder: Path) -> Iterator[Finding]:
         yield found
         return
     yield Finding("network", True, "loaded in a fresh Python that cannot import seplace")
-    difference = found["difference"]
+    difference, outputs = found["difference"], found.get("outputs")
     text = "equal to those recorded, to the bit" if not difference else f"those recorded, to {difference:.1e}"
-    yield Finding("outputs" if found["outputs"] else "logits", True, text)
+    yield Finding("outputs" if outputs else "logits", True, text)
     yield _params(found["params"], config)
     yield _caught("FLOPs", lambda: _flops(folder, config))
     yield _preprocessing(found.get("input"), config)
-    if found["outputs"]:
-        shapes = ", ".join(map(str, map(tuple, found["outputs"])))
+    if outputs:
+        shapes = ", ".join(str(tuple(each)) for each in outputs)
         yield Finding("predict", True, f"predict.py gives outputs of shape {shapes} for two inputs")
     elif found["class"] is None:
         yield Finding("predict", None, "the preprocessing of images is not recorded")

@@ -27,6 +27,11 @@ def gates_of_export(folder: Path, *, data: Path, most_images: int, device: str) 
 
     """
     trained = open_export(folder)
+    if trained.module:
+        raise InputError(
+            f"{folder}: only the data of {trained.module} knows how an input of this network is prepared: measure its "
+            "gates where it was trained, by `seplace gates RESULTS`"
+        )
     if trained.preprocessing is None:
         raise InputError(f"{folder}: what an image goes through before this network is not known")
     images = images_of_folder(data, classes=trained.classes, steps=trained.preprocessing, most=most_images)

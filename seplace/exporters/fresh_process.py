@@ -118,7 +118,10 @@ def from_program(folder: Path) -> nn.Module:
     """Load the program of the folder; raises ValueError unless its weights equal those in model.safetensors."""
     network = torch.export.load(folder / "model.pt2").module()
     weights, beside = network.state_dict(), load_file(folder / "model.safetensors")
-    if weights.keys() != beside.keys() or not all(torch.equal(weights[name], beside[name]) for name in weights):
+    # Weights of a training in double precision are stored as they are, and computed with as the network is built.
+    if weights.keys() != beside.keys() or not all(
+        torch.equal(each, beside[name].to(each.dtype)) for name, each in weights.items()
+    ):
         raise ValueError("model.pt2 and model.safetensors hold other weights")
     return network
 

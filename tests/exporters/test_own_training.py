@@ -3,6 +3,7 @@
 import importlib
 import json
 import re
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,8 @@ from seplace.errors import DataError, InputError
 from seplace.evaluators.lightning import make
 from seplace.exporters import fresh_process
 from seplace.exporters.examination import examine_export
+from seplace.exporters.export_gates import gates_of_export
+from seplace.exporters.folder import weights
 from seplace.exporters.huggingface import export_huggingface
 from seplace.exporters.onnx import export_onnx
 from seplace.exporters.opened import open_export
@@ -215,6 +218,19 @@ def test_predict_shows_and_saves_outputs_and_says_what_it_does_not_take(predict,
 def test_forms_for_image_classifiers_say_why_they_are_not_for_it(there, tmp_path):
     with pytest.raises(InputError, match=r"which only the data of .*:Task knows: export as program or onnx"):
         export_huggingface(there[0], tmp_path / "export")
+
+
+def test_gates_are_measured_where_inputs_are_prepared(folder, tmp_path):
+    with pytest.raises(InputError, match=r"only the data of .*:Task knows .* by `seplace gates RESULTS`"):
+        gates_of_export(folder, data=tmp_path, most_images=1, device="cpu")
+
+
+def test_weights_of_a_training_in_double_precision_are_those_of_the_program(there, folder, tmp_path):
+    trained, _ = there
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    double = {name: each.double() if each.is_floating_point() else each for name, each in trained.state.items()}
+    (copy / "model.safetensors").write_bytes(weights(replace(trained, state=double)))
+    assert fresh_process.LOADERS["model.pt2"](copy)
 
 
 @pytest.mark.long
