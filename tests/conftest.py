@@ -4,7 +4,9 @@ import os
 import random
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +29,16 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _brief() -> Iterator[None]:
-    """Read Optuna's scripts once, and time networks in a few rounds.
+    """Read Optuna's scripts once, time networks in a few rounds, and trace them on a short stack.
 
     For each new file Optuna reads the forty scripts of its versions three times. A network is timed in 30 rounds; no
-    test of a run asks how long it takes, and 3 fill its columns as well.
+    test of a run asks how long it takes, and 3 fill its columns as well. For each operator torch notes all functions
+    that are running, and pytest's are sixty: in a thread of its own a count takes three quarters of the time.
     """
+    import torch
     from optuna.storages._rdb.storage import _VersionManager
 
+    from seplace.costs.counting import _traced
     from seplace.costs.latency import measure_latencies
 
     scripts: list[Any] = []
@@ -46,10 +51,19 @@ def _brief() -> Iterator[None]:
     def measure(networks: Any, images: Any, *, repeats: int = 3, warmup: int = 1) -> Any:
         return measure_latencies(networks, images, repeats=repeats, warmup=warmup)
 
+    def traced(network: Any, images: Any) -> Any:
+        def trace() -> Any:
+            with torch.no_grad():
+                return _traced(network, images)
+
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            return thread.submit(copy_context().run, trace).result()
+
     read = _VersionManager._create_alembic_script
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_VersionManager, "_create_alembic_script", script)
         patch.setattr("seplace.costs.latency.measure_latencies", measure)
+        patch.setattr("seplace.costs.counting._traced", traced)
         yield
 
 
