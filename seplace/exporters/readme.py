@@ -135,6 +135,9 @@ output = predict(inputs)  # without gradients; load() is the network itself
 ```
 
 What its numbers mean is known to {module}, which made loss and metric of them, and is not part of this folder."""
+    if "precision" in trained.provenance:
+        precision = code_text(str(trained.provenance["precision"]))
+        text += f" The training had precision {precision}; here it computes in single precision, to other roundings."
     if trained.beside:
         text += f"""
 **Outside of the network**, in `{BESIDE}`, is what the module holds beside it: {_named(trained.beside)}."""

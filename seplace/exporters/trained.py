@@ -184,9 +184,10 @@ def network_of_study(
 
 
 def _amounts_of(config: StudyConfig, images: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how many images there were, and their noise; the data of the user's own say neither."""
+    """Return how many images there were, and their noise; of a training of the user's own its precision alone."""
     if config.own_training is not None:
-        return {}
+        precision = config.own_training.trainer.precision
+        return {} if precision is None or str(precision).startswith("32") else {"precision": str(precision)}
     return {
         "training_images": images.get("training_images"),
         "validation_images": images.get("validation_images"),

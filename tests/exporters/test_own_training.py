@@ -48,7 +48,7 @@ space: ./space.yaml
 training:
   module: tests.exporters.test_own_training:Task
   data: tests.exporters.test_own_training:Data
-  trainer: {max_epochs: 1}
+  trainer: {max_epochs: 1, precision: bf16-mixed}
   input: [5, 8, 12]
   cost_of: module
 objective:
@@ -171,6 +171,7 @@ def test_the_page_says_nothing_of_classes_and_comes_back_to_the_error_of_the_stu
     page = (folder / "README.md").read_text()
     assert re.findall(r"(?i)class\w*|accurac\w+|logits\b", page) == ["classes", "classes", "logits"], "arguments alone"
     assert "is what the module holds beside it: `head.bias` (1,), `head.weight` (1, 8, 1, 1)." in page
+    assert "had precision `bf16-mixed`; here it computes in single precision" in page
     assert "A lower mean error is better" in page
     assert f"{trained.flops:,} for an input of 5×8×12" in page
     blocks = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
@@ -183,7 +184,7 @@ def test_the_page_says_nothing_of_classes_and_comes_back_to_the_error_of_the_stu
     module = scope["module"].eval()
     with torch.inference_mode():
         inputs, targets = Data().test_dataloader().dataset[:]
-        assert float((module(inputs) - targets).abs().mean()) == pytest.approx(error, rel=1e-5)
+        assert float((module(inputs) - targets).abs().mean()) == pytest.approx(error, rel=0.02)
 
 
 def test_predict_shows_and_saves_outputs_and_says_what_it_does_not_take(predict, tmp_path, monkeypatch, capsys):
