@@ -143,9 +143,9 @@ def folder(there, tmp_path_factory) -> Path:
 def predict(folder, monkeypatch):
     """The module predict.py of the export."""
     monkeypatch.syspath_prepend(folder)
-    monkeypatch.delitem(sys.modules, "predict", raising=False)
+    sys.modules.pop("predict", None)
     yield importlib.import_module("predict")
-    monkeypatch.delitem(sys.modules, "predict")
+    sys.modules.pop("predict")
 
 
 def test_the_network_returns_all_that_its_forward_returns(there, folder, predict):
