@@ -5,6 +5,8 @@ import functools
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 import seplace
 
 PACKAGE = Path(seplace.__file__).parent
@@ -29,7 +31,7 @@ CALLS = {
     ("tarfile", "extractall"): set(),
     ("shutil", "unpack_archive"): set(),
     ("zipfile", "ZipFile"): set(),
-    ("np", "load"): set(),
+    ("np", "load"): {"exporters/predict_outputs.py"},
     ("joblib", "load"): set(),
     ("marshal", "loads"): set(),
     ("storages", "RDBStorage"): {"search/study_in_file.py"},
@@ -76,12 +78,20 @@ def test_torch_loads_weights_only_and_says_so():
         for name, call in calls()
         if ast.unparse(call.func) == "torch.load"
     ]
-    assert [name for name, _ in loads] == ["training/checkpoints.py"]
+    assert [name for name, _ in loads] == ["exporters/predict_outputs.py", "training/checkpoints.py"]
     assert all(keywords["weights_only"] == "True" for _, keywords in loads)
 
 
-def test_the_trainer_of_lightning_resumes_with_weights_only():
-    fits = [call for name, call in calls() if name == "training/fit.py" and ast.unparse(call.func) == "trainer.fit"]
+def test_numpy_loads_no_pickles_and_says_so():
+    loads = [call for _, call in calls() if ast.unparse(call.func) == "np.load"]
+    assert all(
+        {each.arg: ast.unparse(each.value) for each in call.keywords}["allow_pickle"] == "False" for call in loads
+    )
+
+
+@pytest.mark.parametrize("file", ["training/fit.py", "training/own_fit.py"])
+def test_the_trainer_of_lightning_resumes_with_weights_only(file):
+    fits = [call for name, call in calls() if name == file and ast.unparse(call.func) == "trainer.fit"]
     assert fits
     for call in fits:
         assert {each.arg: ast.unparse(each.value) for each in call.keywords}["weights_only"] == "True"
