@@ -187,6 +187,19 @@ class Ledger:
         moves = [statement for evaluation in failed for statement in _moved(evaluation)]
         self._write(*moves, ("DELETE FROM proposals WHERE number > ?", (last_proposal,)))
 
+    @property
+    def has_results(self) -> bool:
+        """Whether a training is complete, or has reached a rung."""
+        tables = [table for table in ("evaluations", "rungs") if tables_in(self._connection, [table])]
+        query = "SELECT 1 FROM {} WHERE json_extract(record, '$.state') = 'complete' LIMIT 1"
+        return any(self._read(query.format(table)) for table in tables)
+
+    def begin_anew(self) -> None:
+        """Forget all but the version of the ledger, in one transaction."""
+        kept = ("schema_version", WRITER)
+        emptied = [(f"DELETE FROM {table}", ()) for table in COLUMNS if table != "facts"]
+        self._write(*emptied, (f"DELETE FROM facts WHERE key NOT IN ({', '.join('?' * len(kept))})", kept))
+
     def failures(self) -> list[Evaluation]:
         """Return the failed attempts that were repeated, in order; ledgers before 0.11 have none."""
         return self._evaluations_in("failures")

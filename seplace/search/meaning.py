@@ -15,6 +15,7 @@ from seplace.files.atomic import is_file, write_atomically
 from seplace.files.yaml_reader import read_document
 from seplace.placement import Placement
 from seplace.results.ledger import Ledger
+from seplace.search.scoring import PROXY
 from seplace.study.differences import differences
 from seplace.study.recipe import Recipe
 from seplace.study.space_record import space_record
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
 
 
 def refuse_changes(config: StudyConfig, folder: Path, ledger: Ledger) -> None:
-    """Raise StudyChanged, key by key, if `folder` belongs to a study with another meaning."""
+    """Raise StudyChanged, key by key, if `folder` belongs to a study with another meaning and has results of it."""
     if changes := _changed_values(config, ledger):
-        raise other_meaning(folder, changes)
+        _begin_anew(folder, ledger, changes)
 
 
 def describe_parts(
@@ -36,8 +37,8 @@ def describe_parts(
 ) -> tuple[dict[str, Any], Identity]:
     """Return descriptions of the data and of the user's own code.
 
-    Raises StudyChanged if they are not those that the study began with. A finished study needs neither: its results can
-    be read without its images.
+    Raises StudyChanged if they are not those that the study began with, and there are results of it. A finished study
+    needs neither: its results can be read without its images.
     """
     known, identity = ledger.fact("images"), ledger.fact("identity")
     try:
@@ -48,7 +49,8 @@ def describe_parts(
         return known, identity or {}
     now = identity_of(config, images)
     if changes := _built_otherwise(ledger, images, now):
-        raise other_meaning(folder, changes)
+        _begin_anew(folder, ledger, changes)
+        return images, now
     # The first description stays; a later version adds what an earlier one did not describe.
     return images | (known or {}), now | (identity or {})
 
@@ -59,7 +61,28 @@ def changes_since(config: StudyConfig, folder: Path, images: Mapping[str, Any], 
     if not is_file(path):
         return []
     with Ledger(path, read_only=True) as ledger:
-        return _changed_values(config, ledger) or _built_otherwise(ledger, images, identity)
+        changes = _changed_values(config, ledger) or _built_otherwise(ledger, images, identity)
+        return [] if _is_empty(folder, ledger) else changes
+
+
+def _is_empty(folder: Path, ledger: Ledger) -> bool:
+    """Return whether a folder has neither a result, nor the score of a proxy, nor a checkpoint to go on from."""
+    return not (ledger.has_results or ledger.facts(PROXY) or any((folder / "checkpoints").glob("*")))
+
+
+def _begin_anew(folder: Path, ledger: Ledger, changes: list[str]) -> None:
+    """Make an empty folder anew, as after an error in the user's own code that is mended now, and warn of it.
+
+    Raises StudyChanged where there is something to keep.
+    """
+    if not _is_empty(folder, ledger):
+        raise other_meaning(folder, changes)
+    warnings.warn(
+        f"no training in {folder} is complete, so the study begins anew with what has changed: {'; '.join(changes)}",
+        stacklevel=3,
+    )
+    (folder / "optuna.db").unlink(missing_ok=True)
+    ledger.begin_anew()
 
 
 def _changed_values(config: StudyConfig, ledger: Ledger) -> list[str]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-_SCORE, _SHARED = "score/{}/", "proxy/"
+_SCORE, PROXY = "score/{}/", "proxy/"
 """Keys of the ledger's facts: the score of a placement; the time and the failure of what all placements share."""
 
 
@@ -77,13 +77,13 @@ def placements_to_score(
 def score(name: str, placements: Sequence[Placement], *, ledger: Ledger, make: Callable[[], Proxy]) -> Iterator[None]:
     """Let a proxy score the placements that the ledger lacks. Yields once a placement."""
     known = ledger.facts(_SCORE.format(name))
-    shared: dict[str, Any] = ledger.fact(_SHARED + name) or {"seconds": 0.0, "reason": ""}
+    shared: dict[str, Any] = ledger.fact(PROXY + name) or {"seconds": 0.0, "reason": ""}
     proxy: Proxy | None = None
     if not shared["reason"] and any(str(placement) not in known for placement in placements):
         start = time.perf_counter()
         proxy, reason = _tried(make, fatal=(InputError,))
         shared = {"seconds": shared["seconds"] + time.perf_counter() - start, "reason": reason}
-        ledger.set_fact(_SHARED + name, shared)
+        ledger.set_fact(PROXY + name, shared)
     for placement in placements:
         if proxy is not None and str(placement) not in known:
             ledger.set_fact(_SCORE.format(name) + str(placement), _scored(proxy, placement))
@@ -93,7 +93,7 @@ def score(name: str, placements: Sequence[Placement], *, ledger: Ledger, make: C
 def proxy_records(ledger: Ledger) -> dict[str, ProxyRecord]:
     """Return the scores of all proxies in a ledger, in the order of their names."""
     records = {}
-    for name, shared in ledger.facts(_SHARED).items():
+    for name, shared in ledger.facts(PROXY).items():
         facts = ledger.facts(_SCORE.format(name))
         records[name] = ProxyRecord(
             scores={Placement.parse(text): fact["score"] for text, fact in facts.items() if fact["score"] is not None},

@@ -433,6 +433,34 @@ def test_a_changed_study_is_refused_key_by_key(tmp_path, toy, changes, line):
     assert len(toy.trained) == 10
 
 
+def test_a_folder_without_a_complete_training_takes_the_changed_study(tmp_path, toy):
+    """As after an error in the user's own code, which is mended then."""
+    study = write_study(tmp_path)
+    toy.failing = {str(placement): "error" for placement in load_study(study).search_space.baselines.values()}
+    with pytest.raises(TooManyFailures):
+        go(study, tmp_path / "out")
+    toy.failing = {}
+    changed = write_study(tmp_path, training={"learning_rate": 0.2})
+    with pytest.warns(UserWarning, match=r"begins anew with what has changed: training\.learning_rate: 0\.1 -> 0\.2$"):
+        go(changed, tmp_path / "out")
+    go(changed, tmp_path / "fresh")
+    assert left_in(tmp_path / "out") == left_in(tmp_path / "fresh")
+    with Ledger(tmp_path / "out" / "ledger.sqlite", read_only=True) as ledger:
+        assert {row.state for row in ledger.evaluations()} == {"complete"}
+    with pytest.raises(StudyChanged):
+        go(write_study(tmp_path), tmp_path / "out")
+
+
+def test_a_checkpoint_is_kept_from_a_changed_study(tmp_path, toy):
+    toy.stop_after = 0
+    with pytest.raises(Stop):
+        go(write_study(tmp_path), tmp_path / "out")
+    (tmp_path / "out" / "checkpoints").mkdir()
+    (tmp_path / "out" / "checkpoints" / "a.ckpt").write_bytes(b"an epoch")
+    with pytest.raises(StudyChanged):
+        go(write_study(tmp_path, training={"learning_rate": 0.2}), tmp_path / "out")
+
+
 @pytest.mark.usefixtures("no_optuna_file")
 def test_where_it_runs_may_change(tmp_path, toy):
     go(write_study(tmp_path), tmp_path / "out")
