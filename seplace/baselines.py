@@ -55,8 +55,7 @@ def baselines(backbone: Backbone, *, variants: Sequence[Backbone] = ()) -> dict[
             StageChoice(module, min(_RATIO, unit.widths["serial"]) if has_ratio else None) for unit in units
         )
         named[f"{label} everywhere"] = Placement(choices)
-        if last < len(units):  # with a single stage it would be the same
-            named[f"{label} in the last stage"] = Placement((*plain.choices[:-last], *choices[-last:]))
+        named[f"{label} in the last stage"] = Placement((*plain.choices[:-last], *choices[-last:]))
     for variant in variants:
         named[f"plain on {variant.text}"] = Placement.uniform(StageChoice(), len(units), variant=variant.text)
     return named

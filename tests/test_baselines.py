@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 
 import seplace
@@ -28,12 +26,6 @@ def test_a_narrow_stage_gets_the_greatest_ratio_that_leaves_a_hidden_unit():
     marks = baselines(describe("cifar_resnet8[width=0.25]"))  # 4, 8 and 16 channels
     assert str(marks["SE everywhere"]) == "se4-se8-se16"
     assert str(marks["CBAM in the last stage"]) == "none-none-cbam16"
-
-
-def test_of_a_network_with_one_stage_each_is_there_once():
-    whole = describe("cifar_resnet8")
-    marks = baselines(replace(whole, stages=whole.stages[-1:]))
-    assert [str(placement) for placement in marks.values()] == ["none", "se16", "cbam16", "eca"]
 
 
 @pytest.mark.parametrize("name", BACKBONES)

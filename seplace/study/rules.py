@@ -234,18 +234,14 @@ def _budget_problems(checked: Checked[StudyFile], space: SearchSpace | None) -> 
     if space is None or trainings is None:
         return []
     first = len(space.baselines)
-    if trainings < first:
-        rule = f"must be at least {first}, the number of baselines, which are trained first"
-        return [document.problem(("search", "trainings"), rule, got=spelled(trainings))]
-    if seeds is None:
-        return []
     listed = _listed(checked, space)
-    if listed is None:
-        return []
     candidates = listed or space
     beside = sum(placement not in candidates for placement in space.baselines.values())
-    most = len(candidates) * seeds + beside
-    if trainings <= most:
+    most = len(candidates) * seeds + beside if seeds is not None and listed is not None else max(first, trainings)
+    if trainings < first <= most:
+        rule = f"must be at least {first}, the number of baselines, which are trained first"
+        return [document.problem(("search", "trainings"), rule, got=spelled(trainings))]
+    if trainings <= most:  # of a small space they may be fewer than the baselines, some of which have two names then
         return []
     others = f" and one of each of {beside:,} baselines beside it" if beside else ""
     what, has = ("list", "the list") if listed else ("space", f"space {space.name}")

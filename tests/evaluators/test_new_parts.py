@@ -45,7 +45,7 @@ def frozen_study(folder: Path, name: str) -> Path:
         "choices: {modules: [none, se, eca], ratios: [4], attachments: [serial]}\n"
     )
     return write_study(
-        folder, space="./space.yaml", training={"freeze": "backbone"}, search={"trainings": 5, "seeds": 1}
+        folder, space="./space.yaml", training={"freeze": "backbone"}, search={"trainings": 7, "seeds": 1}
     )
 
 

@@ -391,3 +391,15 @@ def test_every_key_is_described_in_a_sentence(section):
                 each for each in inside if isinstance(each, type) and issubclass(each, Section) and each not in seen
             ]
     assert len(seen) > 2
+
+
+def test_a_small_space_may_have_fewer_trainings_than_names_of_baselines(tmp_path: Path, monkeypatch) -> None:
+    """A network of one stage has some baselines under two names."""
+    two = TINY_SPACE.replace("[none, eca]", "[none]").replace("[8]", "[16]")
+    write(tmp_path, two, "space.yaml")
+    text = STUDY.replace("space: digits-resnet8", "space: ./space.yaml")
+    space = load_study(write(tmp_path, text), settings=("search.trainings=8", "search.seeds=2")).search_space
+    own = list(space.baselines.values())
+    monkeypatch.setattr(type(space), "baselines", {str(name): own[name // 2] for name in range(7)})
+    config = load_study(write(tmp_path, text), settings=("search.trainings=5", "search.seeds=1"))
+    assert (len(space), config.search.trainings) == (2, 5)
