@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from seplace.interval import LEVEL
@@ -99,7 +99,7 @@ def verdict(
         )
         lack = f"{_one_seed(estimates, plain)}, and what a seed does to one training is not known before the second"
         missing = f"No verdict yet: {lack}. {remedy}"
-        return " ".join(filter(None, [missing, _best_so_far(estimates, plain), _about(estimates)]))
+        return " ".join(filter(None, [missing, _best_so_far(estimates, plain, baselines), _about(estimates)]))
     surely = estimates.surely_better(plain)
     better = [placement for placement in surely if placement not in estimates.beside]
     scope = _scope(estimates, plain, shown=len(surely))
@@ -111,7 +111,7 @@ def verdict(
         )
     if not better:
         first = "No placement is better than the plain backbone at 95 %."
-        why = (_best_so_far(estimates, plain), _shown_by_trainings(estimates, plain))
+        why = (_best_so_far(estimates, plain, baselines), _shown_by_trainings(estimates, plain))
         return " ".join(each for each in (first, *why, scope) if each)
     best = max(better, key=lambda placement: estimates.means[estimates.position[placement]])
     gain = _gain(estimates.difference(best, plain), estimates.metric, of=measured(estimates.metric, estimates))
@@ -170,23 +170,61 @@ def _one_seed(estimates: Estimates, plain: Placement) -> str:
     return "no other placement was trained on a second seed"
 
 
-def _best_so_far(estimates: Estimates, plain: Placement) -> str:
-    """Say which candidate has the largest gain, and what would narrow its interval; empty without candidates."""
+def _best_so_far(estimates: Estimates, plain: Placement, baselines: Mapping[str, Placement]) -> str:
+    """Say which candidate has the largest gain, and what would narrow its interval; empty without candidates.
+
+    Placements that have larger estimates, and are no candidates or lack a seed, are named as well.
+    """
     trained = [each for each in estimates.placements if each != plain and each not in estimates.beside]
     compared = set(estimates.comparable_with(plain))
     others = [each for each in trained if each in compared] or trained
     if not others:
         return ""
-    best, metric = max(others, key=lambda placement: estimates.means[estimates.position[placement]]), estimates.metric
-    said = f"The highest estimate is that of {best}: {_gain(estimates.difference(best, plain), metric)}."
-    if estimates.images is None or estimates.seeds[best] < estimates.FEWEST_SEEDS:
-        return said
-    if estimates.share_of_images(best, plain) < LIMITED:
-        return said
-    return (
-        f"{said} More seeds would hardly narrow this interval: the {estimates.images.images:,} validation "
-        f"{metric.samples} are the limit, and four times as many would halve it."
-    )
+    best, metric = max(others, key=lambda placement: _mean(estimates, placement)), estimates.metric
+    higher = [
+        each for each in estimates.placements if each != plain and _mean(estimates, each) > _mean(estimates, best)
+    ]
+    gain = _gain(estimates.difference(best, plain), metric)
+    said = f"The highest estimate is that of {best}: {gain}."
+    if higher:
+        has_seeds = best in compared
+        is_of_space = any(each in compared or not has_seeds for each in higher)
+        among = f"{' of the space' * is_of_space}{' with at least two seeds' * has_seeds}"
+        said = f"Of the placements{among}, {best} has the highest estimate: {gain}."
+    is_limited = estimates.images is not None and estimates.seeds[best] >= estimates.FEWEST_SEEDS
+    if estimates.images is not None and is_limited and estimates.share_of_images(best, plain) >= LIMITED:
+        said += (
+            f" More seeds would hardly narrow this interval: the {estimates.images.images:,} validation "
+            f"{metric.samples} are the limit, and four times as many would halve it."
+        )
+    lacking = [each for each in higher if estimates.seeds[each] < estimates.FEWEST_SEEDS]
+    known = [each for each in higher if each not in lacking]
+    outside = _estimated_higher(known, estimates, plain, baselines, lacks=" outside the space")
+    seed = _estimated_higher(lacking, estimates, plain, baselines, lacks=" on one seed: another seed would tell")
+    return " ".join(filter(None, [said, outside, seed]))
+
+
+def _estimated_higher(
+    placements: Sequence[Placement],
+    estimates: Estimates,
+    plain: Placement,
+    baselines: Mapping[str, Placement],
+    *,
+    lacks: str,
+) -> str:
+    """Say that placements are estimated higher than the best of those that count, and what they lack for that."""
+    if not placements:
+        return ""
+    highest = max(placements, key=lambda placement: _mean(estimates, placement))
+    name = next((f" ({name})" for name, mark in baselines.items() if mark == highest), "")
+    more = f" and {counted(len(placements) - 1, 'other')}" if len(placements) > 1 else ""
+    gain = estimates.metric.gain(estimates.difference(highest, plain).value)
+    shown = f"{'up to ' * bool(more)}{gain}"
+    return f"{highest}{name}{more} {'are' if more else 'is'} estimated higher ({shown}),{lacks}."
+
+
+def _mean(estimates: Estimates, placement: Placement) -> float:
+    return float(estimates.means[estimates.position[placement]])
 
 
 def _shown_by_trainings(estimates: Estimates, plain: Placement) -> str:

@@ -77,6 +77,27 @@ def on_images(placement: str, seed: int, right: np.ndarray) -> Evaluation:
     return replace(evaluation(placement, seed, 100 * right.mean()), correct=ImageBits.of(right))
 
 
+def test_an_estimate_that_is_higher_and_not_compared_is_named_beside_the_highest_of_the_compared():
+    close = rows(plain=BASE, se=above(0.0, noise=0.6), eca=above(-0.2, noise=0.5))
+    lone = evaluation(CBAM, 0, BASE[0] + 3.0)
+    marks = {name: Placement.parse(text) for name, text in {**MARKS, "CBAM everywhere": CBAM}.items()}
+    for outside in ((), (CBAM,)):
+        estimates = estimates_of(DESIGN, [*close, lone], "flops", metric=ACCURACY, is_front_of_space=True)
+        estimates.beside = frozenset(map(Placement.parse, outside))
+        sentence = verdict(estimates, marks, run=RUN)
+        assert "The highest estimate is" not in sentence
+        assert f" Of the placements with at least two seeds, {SE} has the highest estimate: " in sentence
+        assert f" {CBAM} (CBAM everywhere) is estimated higher (+" in sentence
+        assert " points), on one seed: another seed would tell. These trainings show" in sentence
+    seeds = [evaluation(CBAM, 1, BASE[1] - 0.5), evaluation(CBAM, 2, BASE[2] - 0.5)]
+    estimates = estimates_of(DESIGN, [*close, lone, *seeds], "flops", metric=ACCURACY, is_front_of_space=True)
+    estimates.beside = frozenset({Placement.parse(CBAM)})
+    sentence = verdict(estimates, {"plain": Placement.parse(PLAIN)}, run=RUN)
+    assert f" Of the placements of the space with at least two seeds, {SE} has the highest estimate: " in sentence
+    assert f" {CBAM} is estimated higher (+" in sentence
+    assert " points), outside the space. " in sentence
+
+
 def some_images(*, gain: float, seeds: int, images: int = 400) -> list[Evaluation]:
     """Trainings on images of which half are hard; a gain is the share of them that a placement gets right beside."""
     random = np.random.default_rng(3)
