@@ -136,7 +136,9 @@ def advice(
     worth = WORTH if metric.unit == "%" else WORTH_OF_NOISE * estimates.posterior.noise_sd
     if most < worth:
         where = "on this validation split" if estimates.images is None else f"on new {metric.samples}"
-        least = f"{worth:g} points" if metric.unit == "%" else metric.rough(worth)
+        least = f"{metric.rough(worth)} (half the standard deviation of one training)"
+        if metric.unit == "%":
+            least = f"{worth:g} points (the least that seplace calls worth its trouble)"
         none = f"none of the {len(trained):,} trained placements gains"
         sentence = (
             f"Attention does not pay here: with {100 * SURE:.0f} % probability {none} {least} or more "

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from seplace.api import Results
-from seplace.metric import ACCURACY
+from seplace.metric import ACCURACY, Metric
 from seplace.placement import Placement
 from seplace.results.advice import WORTH, Advice, advice
 from seplace.results.evaluation import Evaluation
@@ -47,13 +47,20 @@ def test_a_baseline_that_costs_no_more_is_named_beside_it() -> None:
     assert made.sentence.endswith("), which costs no more, may do as well.")
 
 
-def test_small_gains_that_are_known_well_are_a_reason_to_stop() -> None:
+def test_small_gains_that_are_known_well_are_a_reason_to_stop(monkeypatch) -> None:
     made = advised(rows(plain=BASE, se=above(0.02), eca=above(-0.02), cbam=above(0.01)))
     assert (made.kind, made.take) == ("stop", Placement.parse(PLAIN))
     assert made.sentence.startswith(
         "Attention does not pay here: with 95 % probability none of the 3 trained placements"
     )
-    assert f"{WORTH:g}" in made.sentence
+    assert f" gains {WORTH:g} points (the least that seplace calls worth its trouble) or more on " in made.sentence
+    metric = Metric(name="val_error", goal="minimize", label="error", test_name="test_error", unit="mm")
+    small = rows(plain=[5.1, 4.9, 5.2, 4.8], se=[5.0, 5.0, 5.1, 4.9])
+    estimates = estimates_of(DESIGN, small, "flops", metric=metric, is_front_of_space=True)
+    marks = {"plain": Placement.parse(PLAIN)}
+    monkeypatch.setattr("seplace.results.advice.WORTH_OF_NOISE", 5.0)
+    made = advice(estimates, marks, cost="flops", folder=FOLDER, run=RUN, is_over=True)
+    assert " mm (half the standard deviation of one training) or more on this validation split. " in made.sentence
 
 
 def test_what_is_neither_shown_nor_ruled_out_needs_more_trainings_or_images() -> None:
