@@ -9,7 +9,7 @@ pipe has no width: it gets all columns, without lines between them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rich import box
@@ -68,6 +68,15 @@ class Note:
     text: str
     explains: Sequence[str] = ()
     """The headings of these columns; by default it is about the table."""
+    named: Sequence[str] = ()
+    """What the line calls each of them, if it begins with those that are shown."""
+
+    def line(self, shown: Collection[str]) -> str:
+        """Return the line below a table that shows columns with some headings; empty where it explains none of them."""
+        if not self.explains:
+            return self.text
+        names = [name for heading, name in zip(self.explains, self.named, strict=False) if heading in shown]
+        return f"{', '.join(names)}{': ' * bool(names)}{self.text}" if set(self.explains) & set(shown) else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +102,7 @@ class FittedTable:
         else:
             lines, hidden = grid.fitted(options.max_width)
         shown = {column.heading for column in columns} - set(hidden)
-        legend = [note.text for note in self.notes if not note.explains or shown & set(note.explains)]
+        legend = [line for note in self.notes if (line := note.line(shown))]
         if hidden:
             legend.append(f"a wider terminal also shows {', '.join(hidden)}")
         yield from _lines([self.title] if self.title else [], console, options, style="bold")

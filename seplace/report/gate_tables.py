@@ -51,15 +51,23 @@ def gates_table(record: GateRecord) -> FittedTable:
         ]
         rows.append(Row(cells=cells, ends_section=is_last))
     notes = (
-        "mean and 5-95 % range over images and channels; sd between channels, images and positions",
-        "by class: share of the variance between images that is between their classes, corrected for chance; ns: not "
-        "shown (permutation, 1 %)",
-        "dead: percent of channels whose gate is 0, or one value for all images; saturated: at its upper bound, or "
-        "where it started",
+        Note(
+            text="mean and 5-95 % range over images and channels; sd between "
+            + ("channels, images and positions" if has_maps else "channels and images")
+        ),
+        Note(
+            text="by class: share of the variance between images that is between their classes, corrected for chance; "
+            "ns: not shown (permutation, 1 %)",
+            explains=["by class"],
+        ),
+        Note(
+            text="dead: percent of channels whose gate is 0, or one value for all images; saturated: at its upper "
+            "bound, or where it started"
+        ),
     )
     return FittedTable(
         columns=columns,
         rows=rows,
         title=f"gates of {record.placement} on {record.backbone}, over {record.images}",
-        notes=[Note(text=note) for note in notes],
+        notes=notes,
     )

@@ -23,6 +23,11 @@ _MOST = 0.5
 _PLACEMENT = Note(
     text="placement: one choice per stage, each a module, its reduction ratio and its .attachment; none: no attention"
 )
+_UNTIMED = Note(
+    text="empty where a choice was not timed: those of the front and of the baselines are",
+    named=["extra ms"],
+    explains=["extra ms"],
+)
 _ESTIMATE = "posterior mean [90 % credible interval]"
 
 
@@ -81,12 +86,17 @@ def front_table(
             text="P(non-dominated): the probability that no other trained placement is better and costs no more",
             explains=["P(non-dominated)"],
         ),
-        Note(text=f"{metric.label}, gain vs plain: {_ESTIMATE}"),
+        Note(
+            text=_ESTIMATE,
+            explains=[metric.heading, "gain vs plain"],
+            named=[metric.label, "gain vs plain"],
+        ),
         *_direction(metric),
         Note(text="gain vs baseline: over the best baseline that costs no more", explains=["gain vs baseline"]),
         Note(
-            text=f"{metric.test_heading}, test gain (vs plain): {of_test}",
+            text=of_test,
             explains=[metric.test_heading, "test gain"],
+            named=[metric.test_heading, "test gain (vs plain)"],
         ),
     ]
     return FittedTable(columns=columns, rows=rows, title=title, notes=notes)
@@ -198,6 +208,7 @@ def effects_table(effects: pd.DataFrame, metric: Metric, *, kind: str, title: st
         Note(text=f"effect: over no attention in the stage, {_ESTIMATE}"),
         *([] if metric.is_maximized else [Note(text=f"a positive effect is better: a lower {metric.label}")]),
         *[Note(text="● and bold: its sign is known at 95 %")] * any(row.is_bold for row in rows),
+        *[_UNTIMED] * bool(has_times and shown["extra_latency_ms"].isna().any()),
     ]
     return FittedTable(columns=columns, rows=rows, title=title, notes=notes, is_long=True)
 

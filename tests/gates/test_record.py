@@ -1,8 +1,12 @@
+import io
+
 import numpy as np
 import pytest
+from rich.console import Console
 
 from seplace.gates.classes import class_share
 from seplace.gates.conclusions import conclusions
+from seplace.report.gate_tables import gates_table
 from tests.gates.toy import LABELS, gate, noise, record
 
 
@@ -91,6 +95,12 @@ def test_both_parts_of_a_gate_are_in_one_sentence():
 def test_without_classes_only_images_are_spoken_of():
     sentence = conclusions(record(gate(noise()), labels=np.zeros(60, dtype=np.int64), classes=()))[0]
     assert "the classes of the images are not known" in sentence
+    for labels, is_known in ((LABELS, True), (np.zeros(60, dtype=np.int64), False)):
+        console = Console(file=io.StringIO(), width=120)
+        console.print(gates_table(record(gate(noise()), labels=labels)))
+        legend = " ".join(console.file.getvalue().split())
+        assert ("by class: share of the variance" in legend) == is_known
+        assert "sd between channels and images" in legend
 
 
 def test_a_plain_network_has_no_gates():

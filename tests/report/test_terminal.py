@@ -128,6 +128,12 @@ def test_a_narrow_terminal_cuts_nothing(width, gains, hidden):
     shown = " ".join(text[text.index(next(line for line in text if "a wider terminal also shows" in line)) :])
     assert all(heading in shown for heading in hidden)
     assert "seeds" not in shown
+    legend = " ".join(text)
+    # Columns that are left out are not explained.
+    assert "test %, test gain (vs plain): " not in legend
+    assert ("test gain (vs plain): mean over" in legend) == ("test gain" not in hidden)
+    assert "accuracy, gain vs plain: " not in legend
+    assert "gain vs plain: posterior mean" in legend
 
 
 def test_effects_have_the_probability_of_their_sign():
@@ -138,6 +144,11 @@ def test_effects_have_the_probability_of_their_sign():
     assert "P(effect > 0)" in text
     assert "│ all   │ se4    │ +0.50 [+0.10, +0.90] │          98 % │" in text
     assert "● and bold: its sign is known" in text
+    assert "extra ms" in text
+    assert "not timed" not in text
+    some = pd.concat([effects, effects, effects.assign(extra_latency_ms=float("nan"))])
+    text = "\n".join(printed(effects_table(some, ACCURACY, kind="choice", title="a study")))
+    assert "extra ms: empty where a choice was not timed: those of the front and of the baselines are" in text
     unsure = printed(effects_table(effects.assign(p_positive=0.7), ACCURACY, kind="choice", title="a study"))
     assert not any("● and bold" in line for line in unsure)
 
