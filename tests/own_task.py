@@ -85,7 +85,11 @@ class Classifier(pl.LightningModule):
 
 
 class Plateau(Classifier):
-    """Its scheduler waits for a metric of the validation."""
+    """Its scheduler waits for a metric of the validation, and it can be trained once only."""
+
+    def configure_model(self):
+        assert not hasattr(self, "is_configured")
+        self.is_configured = True
 
     def configure_optimizers(self):
         optimizer = torch.optim.SGD(self.parameters(), lr=self.hparams.lr, momentum=0.9)
@@ -253,3 +257,10 @@ class WithoutValidation(pl.LightningDataModule):
 class Stops(pl.callbacks.EarlyStopping):
     def __init__(self):
         super().__init__("val_loss")
+
+
+class Longer(pl.Callback):
+    """Trains an epoch more, as averages of weights do."""
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        trainer.fit_loop.max_epochs += 1

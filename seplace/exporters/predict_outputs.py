@@ -87,16 +87,21 @@ def read_inputs(path: Path) -> Any:
     """Return the array or tensor of a file."""
     if path.suffix not in (".npy", ".pt"):
         raise ValueError("no image is prepared here: give the input, prepared as in the training, as .npy or .pt")
-    if path.suffix == ".npy":
-        import numpy as np
-
-        return np.load(path, allow_pickle=False)
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except OSError:
+        if path.suffix == ".npy":
+            import numpy as np
+
+            with path.open("rb") as file:
+                inputs = np.load(file, allow_pickle=False)
+        else:
+            inputs = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, ModuleNotFoundError):
         raise
     except Exception as error:  # a file may be damaged in many ways
-        raise ValueError(f"no tensor of torch can be read from it ({type(error).__name__})") from error
+        raise ValueError(f"no array can be read from it ({type(error).__name__})") from error
+    if not hasattr(inputs, "ndim") or getattr(inputs, "layout", torch.strided) != torch.strided:
+        raise ValueError(f"it holds no array or dense tensor, but a {type(inputs).__name__}")
+    return inputs
 
 
 def save(output: Any, path: Path) -> None:
@@ -117,6 +122,8 @@ def main() -> None:
     given = parser.parse_args()
     if given.output is not None and given.output.suffix not in (".npy", ".pt"):
         parser.error(f"--output is a .npy or .pt file (got {given.output})")
+    if given.output is not None and given.output.resolve() == given.input.resolve():
+        parser.error("--output is the input: it would be replaced")
     try:
         output = predict(read_inputs(given.input))
     except ModuleNotFoundError as error:

@@ -243,7 +243,8 @@ def make_trainer(
         arguments.pop(name, None)
     callbacks = [first, *make_callbacks(training, package)]
     count, index = rank.of if rank is not None else 1, device.index or 0
-    with user_errors("training.trainer: Lightning refuses these arguments"):
+    given = "training.trainer and training.callbacks" if training.callbacks else "training.trainer"
+    with user_errors(f"{given}: Lightning refuses them beside what the search sets (no logger, no progress bar)"):
         trainer: lightning.Trainer = package.Trainer(
             **arguments,
             accelerator="gpu" if device.type == "cuda" else "cpu",

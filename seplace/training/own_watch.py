@@ -99,6 +99,11 @@ class Watch(lightning.Callback):
         """Write a checkpoint between two epochs, and seed what the next one draws."""
         done = trainer.current_epoch
         if not self._is_first_epoch:
+            if done == self.epochs:
+                raise UserCodeError(
+                    f"the training goes on after its {self.epochs} epochs: a callback or the module has set "
+                    "trainer.max_epochs, and a search compares trainings of equal length; leave it out"
+                )
             self._save(trainer, is_due=done == self.until)
             if done == self.until:
                 raise Reached

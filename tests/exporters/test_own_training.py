@@ -212,8 +212,14 @@ def test_predict_shows_and_saves_outputs_and_says_what_it_does_not_take(predict,
     assert "with 5 channels (got (1, 1, 8, 12))" in said(tmp_path / "gray.npy")
     np.save(tmp_path / "square.npy", np.zeros((5, 8, 8), np.float32))
     assert "takes inputs (C, H, W) of (5, 8, 12), not of (5, 8, 8)" in said(tmp_path / "square.npy")
-    (tmp_path / "damaged.pt").write_bytes(b"PK")
-    assert "no tensor of torch" in said(tmp_path / "damaged.pt")
+    for name, content in (("damaged.pt", b"PK"), ("empty.npy", b""), ("zip.npy", b"PK\x03\x04")):
+        (tmp_path / name).write_bytes(content)
+        assert "no array can be read from it" in said(tmp_path / name)
+    torch.save({"x": one}, tmp_path / "batch.pt")
+    assert "holds no array or dense tensor, but a dict" in said(tmp_path / "batch.pt")
+    torch.save(one.to_sparse(), tmp_path / "sparse.pt")
+    assert "but a Tensor" in said(tmp_path / "sparse.pt")
+    assert said(tmp_path / "two.pt", "--output", tmp_path / "two.pt") == "2"
 
 
 def test_forms_for_image_classifiers_say_why_they_are_not_for_it(there, tmp_path):

@@ -234,6 +234,15 @@ def test_networks_of_one_seed_see_the_same_batches_and_another_seed_others():
             id="early stopping",
         ),
         pytest.param(
+            {"callbacks": (f"{HERE}:Longer",)}, MIOU, "goes on after its 3 epochs: a callback", id="a longer training"
+        ),
+        pytest.param(
+            {"callbacks": ("pytorch_lightning.callbacks:TQDMProgressBar",)},
+            MIOU,
+            "training.trainer and training.callbacks: Lightning refuses them",
+            id="a progress bar",
+        ),
+        pytest.param(
             {"trainer": {"max_epochs": 3, "gradient_clip_val": 1.0, "detect_anomaly": True, "val_check_interval": 9}},
             MIOU,
             "val_check_interval",
