@@ -241,7 +241,7 @@ def _budget_problems(checked: Checked[StudyFile], space: SearchSpace | None) -> 
     if trainings < first <= most:
         rule = f"must be at least {first}, the number of baselines, which are trained first"
         return [document.problem(("search", "trainings"), rule, got=spelled(trainings))]
-    if trainings <= most:  # of a small space they may be fewer than the baselines, some of which have two names then
+    if trainings <= most:  # fewer than the baselines in a small space of one stage: some have two names
         return []
     others = f" and one of each of {beside:,} baselines beside it" if beside else ""
     what, has = ("list", "the list") if listed else ("space", f"space {space.name}")

@@ -90,7 +90,7 @@ def test_a_training_at_a_rung_goes_on_and_its_weights_are_kept_beside_those_of_t
 
 
 def test_a_training_in_windows_begins_again_where_it_ends(folder):
-    """Two epochs of three steps; the scheduler of the plateau needs a validation, and the module is made once a training."""
+    """Two epochs of three steps; its scheduler needs a validation, and a module can be trained once only."""
     seconds, windows = iter([0.001, 0.001, 0.001, 0.001, None]), []
     there = evaluator(folder, STUDY.replace("Classifier", "Plateau"))
     there.train_in_windows(ECA, next_window=lambda: next(seconds), on_window=windows.append)
