@@ -71,7 +71,7 @@ class JsonLines:
                 "hypervolume": None if front is None else front.hypervolume,
                 "best": best,
                 "seconds": round(self._clock.seconds, 3),
-                "seconds_left": None if left is None else round(left, 1),
+                "seconds_left": None if left is None else round(left.phase, 1),
             },
         )
 

@@ -16,7 +16,7 @@ from rich.text import Text
 from seplace.files.plain_text import printable
 from seplace.report.fitted import folded
 from seplace.report.numbers import duration
-from seplace.report.pace import Clock, count, left_text
+from seplace.report.pace import Clock, count
 from seplace.report.progress_text import hypervolume_text
 from seplace.results.verdict import counted
 
@@ -116,7 +116,7 @@ class LiveView:
 
     def _bar(self, progress: Progress, width: int) -> Text:
         left = self._clock.left(progress)
-        texts = [count(progress), left_text(left) if progress.done < progress.total else ""]
+        texts = [count(progress), left.text if left is not None and progress.done < progress.total else ""]
         right = "  ".join(filter(None, texts))
         room = max(width - max(len(right), 28) - 2, 10)
         full = int(room * progress.done / progress.total) if progress.total else 0
@@ -129,7 +129,8 @@ class LiveView:
         best, front = "", ""
         if standing is not None and standing.best_value is not None:
             seeds = f"{'mean of ' * (standing.best_seeds > 1)}{counted(standing.best_seeds, 'seed')}"
-            best = f"{progress.metric.text(standing.best_value)}  {standing.best} ({seeds})"
+            where = "in the space, " * standing.is_of_space
+            best = f"{progress.metric.text(standing.best_value)}  {standing.best} ({where}{seeds})"
             size = counted(standing.front_size, "placement")
             front = f"{size}, {hypervolume_text(progress.metric, standing)} (observed; the end has estimates)"
         busy = min(progress.running, progress.workers)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from seplace.report.notebook import text_html
 from seplace.report.numbers import duration
-from seplace.report.pace import Clock, count, left_text
+from seplace.report.pace import Clock, count
 from seplace.report.progress_text import standing
 from seplace.results.verdict import counted
 
@@ -54,8 +54,9 @@ class NotebookProgress:
         progress = self._progress
         if progress is None:
             return "<div>preparing …</div>"
-        left = left_text(self._clock.left(progress)) if progress.done < progress.total else ""
-        times = ", ".join(filter(None, [f"{duration(self._clock.seconds)} so far", left]))
+        left = self._clock.left(progress)
+        rest = left.text if left is not None and progress.done < progress.total else ""
+        times = ", ".join(filter(None, [f"{duration(self._clock.seconds)} so far", rest]))
         trained = f"{counted(self._finished, 'training')} of this run"
         return (
             f"<div><b>{text_html(progress.study)}</b>: {text_html(progress.phase)} "

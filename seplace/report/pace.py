@@ -1,9 +1,10 @@
-"""How far a phase of a run is, and how long it will still take."""
+"""How far a phase of a run is, and how long it and the run will still take."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from seplace.report.numbers import duration
@@ -22,8 +23,23 @@ def count(progress: Progress) -> str:
     return f"{int(progress.done)}/{math.ceil(progress.total)}"
 
 
+@dataclass(frozen=True)
+class Left:
+    """What is left of a run at the pace of its phase so far, in seconds."""
+
+    phase: float
+    run: float | None
+    """Of all trainings, those of a confirmation included; None where it is not known how many follow."""
+
+    @property
+    def text(self) -> str:
+        """`about 12 min left`, of the run where that is known."""
+        seconds = self.phase if self.run is None else self.run
+        return f"about {duration(max(seconds, 1.0))} left{' in this phase' * (self.run is None)}"
+
+
 class Clock:
-    """How long a run has taken, and how long its phase will still take."""
+    """How long a run has taken, and how long it will still take."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -36,17 +52,14 @@ class Clock:
         """The seconds of this run."""
         return self._now() - self._begin
 
-    def left(self, progress: Progress) -> float | None:
-        """Return the seconds until the end of the phase at its pace so far; None while that is not known."""
+    def left(self, progress: Progress) -> Left | None:
+        """Return what is left at the pace of the phase so far; None while that is not known."""
         if progress.phase != self._phase[0]:
             self._phase = (progress.phase, self._now(), progress.done)
         _, begin, before = self._phase
         done = progress.done - before
         if done <= 0 or done < _ENOUGH * progress.total:
             return None
-        return (self._now() - begin) * (progress.total - progress.done) / done
-
-
-def left_text(seconds: float | None) -> str:
-    """Return `about 12 min left`, or nothing while it is not known."""
-    return "" if seconds is None else f"about {duration(max(seconds, 1.0))} left"
+        pace = (self._now() - begin) / done
+        rest = progress.total - progress.done
+        return Left(pace * rest, None if progress.later is None else pace * (rest + progress.later))

@@ -34,4 +34,5 @@ def hypervolume_text(metric: Metric, front: Standing) -> str:
 def _best(metric: Metric, front: Standing) -> str:
     if front.best_value is None:
         return ""
-    return f", best {metric.text(front.best_value)} of {front.best} ({counted(front.best_seeds, 'seed')})"
+    where = " in the space" * front.is_of_space
+    return f", best{where} {metric.text(front.best_value)} of {front.best} ({counted(front.best_seeds, 'seed')})"

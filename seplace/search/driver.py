@@ -266,6 +266,16 @@ class Driver:
         self.phase, self.done, self.total = phase, 0, total
         self._standing_due = 0.0
 
+    def _later(self) -> float | None:
+        """Return the most trainings after this phase; None before any training, and before or in hours of search."""
+        budget = self.budget
+        confirmed = float(budget.confirm_trainings)
+        if self.phase == "baselines" and budget.trainings is not None:
+            return max(budget.trainings - self.total, 0) + confirmed
+        if self.phase == "search" and (budget.trainings is not None or not confirmed):
+            return confirmed
+        return 0.0 if self.phase in ("confirm", "retry", "test") else None
+
     def _show(self, done: float) -> None:
         self.done = done
         self._report()
@@ -281,7 +291,13 @@ class Driver:
         if self._standing[0] != len(results) and begin >= self._standing_due:
             is_of_space, space = self.trainings.is_front_of_space, self.task.space
             rows = [row for row in results.values() if not is_of_space or is_candidate(row.placement, space)]
-            standing = standing_of(rows, self.task.cost, self.costs.range_of(self.task.cost), metric=self.task.metric)
+            standing = standing_of(
+                rows,
+                self.task.cost,
+                self.costs.range_of(self.task.cost),
+                metric=self.task.metric,
+                is_of_space=len(rows) < len(results),
+            )
             self._standing = (len(results), standing)
             now = time.monotonic()
             self._standing_due = now + (now - begin) / _STANDING_SHARE
@@ -296,6 +312,7 @@ class Driver:
                 phase=self.phase,
                 done=min(self.done + running, self.total),
                 total=self.total,
+                later=self._later(),
                 trained=len(results),
                 failed=self.trainings.failed,
                 running=self.executor.running,

@@ -211,6 +211,7 @@ class _Shown:
                 phase=self.phase,
                 done=min(self.done + running, self.total),
                 total=self.total,
+                later=0.0,
                 trained=len(self.trainings.results),
                 failed=self.trainings.failed,
                 running=self.trainings.executor.running,

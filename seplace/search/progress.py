@@ -27,6 +27,8 @@ class Standing:
     """The placement with the best mean, adjusted for seed effects; it may change with any training."""
     best_seeds: int
     """The seeds of that placement."""
+    is_of_space: bool = False
+    """Whether trained baselines outside the space are left out, as no candidates of the front."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +43,8 @@ class Progress:
     """Trainings finished in this phase, plus the finished part of those that run."""
     total: float
     """Trainings that this phase needs; 1 for a budget in hours, whose `done` is the share that has passed."""
+    later: float | None
+    """The most trainings of the phases that follow, in the trainings of this one; None where that is not known."""
     trained: int
     failed: int
     running: int
@@ -61,7 +65,12 @@ Observer = Callable[[Progress], None]
 
 
 def standing_of(
-    evaluations: Iterable[Evaluation], cost: str, cost_range: tuple[float, float] | None, *, metric: Metric
+    evaluations: Iterable[Evaluation],
+    cost: str,
+    cost_range: tuple[float, float] | None,
+    *,
+    metric: Metric,
+    is_of_space: bool = False,
 ) -> Standing:
     """Return the quality of the front of some evaluations; without a cost range, that of the evaluations is used."""
     summaries = summarize(evaluations, metric)
@@ -75,6 +84,7 @@ def standing_of(
         best_value=best.own_value,
         best=best.placement,
         best_seeds=best.n,
+        is_of_space=is_of_space,
     )
 
 

@@ -96,6 +96,7 @@ def progress_of(done: float, *, phase: str = "search") -> Progress:
         phase=phase,
         done=done,
         total=10,
+        later=0,
         trained=int(done),
         failed=0,
         running=1,

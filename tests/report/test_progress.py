@@ -37,6 +37,7 @@ def some_progress(*, best: float = 97.316, **changes: object) -> Progress:
         phase="search",
         done=0,
         total=60,
+        later=0,
         trained=7,
         failed=0,
         running=5,
@@ -82,6 +83,34 @@ def test_the_live_view_fits_and_keeps_its_height(width: int) -> None:
         ):
             assert words in shown, words
     assert view.end == "digits: 2 trainings in 2 min, 5 known before, 1 failed"
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_time_left_is_that_of_the_run_or_said_to_be_of_the_phase(width: int) -> None:
+    clock = [0.0]
+    for later, said in (
+        (0, "5/7  about 40 s left"),
+        (21, "5/7  about 8 min left"),
+        (None, "5/7  about 40 s left in this phase"),
+    ):
+        clock[0] = 0.0
+        view = LiveView(now=lambda: clock[0])
+        view.show(some_progress(phase="baselines", total=7, later=later))
+        seen(view, width=width)
+        clock[0] = 100.0
+        view.show(some_progress(phase="baselines", done=5, total=7, later=later))
+        bar = seen(view, width=width)[1]
+        assert bar.endswith(f"  {said}")
+        assert cell_len(bar) <= min(width, 100)
+
+
+def test_the_best_of_the_space_is_called_so_where_baselines_outside_it_were_trained() -> None:
+    view = LiveView(now=lambda: 0.0)
+    progress = some_progress()
+    progress = replace(progress, standing=replace(progress.standing, is_of_space=True))
+    view.show(progress)
+    assert "best     97.32 %  none-se8-none (in the space, mean of 2 seeds)" in seen(view, width=80)
+    assert standing(progress).endswith(", best in the space 97.32 % of none-se8-none (2 seeds)")
 
 
 def test_long_names_take_the_room_of_the_loss_and_show_both_ends() -> None:

@@ -210,8 +210,14 @@ def test_a_study_of_hours_that_ran_out_keeps_its_optuna_study(tmp_path, toy, mon
         return evaluate(job, on_epoch=on_epoch)
 
     toy.evaluate = take_five_minutes
-    shares = []
-    go(path, tmp_path / "out", observer=lambda news: shares.append((news.phase, news.done, clock[0] / 3600)))
+    shares, later = [], {}
+
+    def observe(news):
+        shares.append((news.phase, news.done, clock[0] / 3600))
+        later[news.phase] = news.later
+
+    go(path, tmp_path / "out", observer=observe)
+    assert later == {"baselines": None, "search": 0, "test": 0}  # hours are not counted in trainings
     # During the search, progress is the share of its hour that has passed; the baselines come before.
     assert all(done <= now - 7 * 300 / 3600 + 1e-9 for phase, done, now in shares if phase == "search")
     first = numbers_of(tmp_path / "out")
@@ -484,6 +490,11 @@ def test_progress_counts_up_to_the_whole(tmp_path):
         assert done[-1] == [news.total for news in seen if news.phase == phase][-1]
     assert all(0 <= news.done <= news.total for news in seen)
     assert seen[-1].trained == 25
+    # 10 trainings of baselines and search, and up to 15 that confirm.
+    left = {news.phase: news.total - news.done + news.later for news in reversed(seen)}
+    assert left == {"baselines": 25, "search": 18, "confirm": 15, "test": seen[-1].total}
+    # Six of the seven baselines are outside the space, and stay out of the best.
+    assert seen[-1].standing.is_of_space
     assert 0 < seen[-1].standing.hypervolume < 1
 
 
