@@ -245,6 +245,26 @@ class Broken(Classifier):
             self.log("val_accuracy_of_none", float("nan"))
 
 
+class Unchanged(pl.LightningModule):
+    """Builds its network itself, as before seplace."""
+
+    def __init__(self, optimizer: str = "sgd", weight_decay: float = 0.0):
+        super().__init__()
+        self.network = nn.Linear(1, 1)
+
+
+def of_a_rate(lr: float, weight_decay: float = 0.0) -> pl.LightningModule:
+    return Classifier(nn.Linear(1, 1), lr)
+
+
+def by_another_name(x: nn.Module, lr: float = 0.05) -> pl.LightningModule:
+    return Classifier(x, lr)
+
+
+def by_name_alone(*, network: nn.Module, lr: float = 0.05) -> pl.LightningModule:
+    return Classifier(network, lr)
+
+
 def no_module(network: nn.Module) -> nn.Module:
     return network
 

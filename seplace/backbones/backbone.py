@@ -45,6 +45,11 @@ class Backbone:
     left_out: tuple[str, ...] = ()
     """Modules of such a network that look like blocks and are not, a sentence each."""
 
+    @property
+    def fixed(self) -> Mapping[str, int]:
+        """Those of `num_classes` and `in_channels` that the network cannot have otherwise, with their numbers."""
+        return {}
+
     @cached_property
     def units(self) -> tuple[Stage, ...]:
         """The parts with one choice each: the stages, or the single blocks."""
@@ -101,6 +106,9 @@ def text_of(name: str, options: Mapping[str, Any], defaults: Mapping[str, Any]) 
     return f"{name}[{inside}]" if inside else name
 
 
+_CLASSES = ": the number of classes is `training.classes` in a study with a training of your own, else that of the data"
+
+
 def parse_options(name: str, text: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
     """Read `key=value,…`, with the keys of `defaults` and values of their types. Raises InputError."""
     options: dict[str, Any] = {}
@@ -108,9 +116,8 @@ def parse_options(name: str, text: str, defaults: Mapping[str, Any]) -> dict[str
         key, equals, value = part.partition("=")
         if key not in defaults or not equals:
             known = ", ".join(defaults) or "none"
-            raise InputError(
-                f"backbone {name}: unknown option {quoted(part)}{did_you_mean(key, defaults)} (known: {known})"
-            )
+            meant = _CLASSES if key == "num_classes" else did_you_mean(key, defaults)
+            raise InputError(f"backbone {name}: unknown option {quoted(part)}{meant} (known: {known})")
         kind = type(defaults[key])
         try:
             options[key] = kind(value)

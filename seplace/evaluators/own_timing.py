@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import warnings
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,12 +14,17 @@ from seplace.training.own_probe import probe
 if TYPE_CHECKING:
     from seplace.evaluators.own_networks import OwnNetworks
     from seplace.placement import Placement
+    from seplace.training.own_probe import Probed
+
+_LISTED = 3
+"""The most shapes of inputs that are named."""
 
 
 def estimate_own_training(networks: OwnNetworks, placement: Placement) -> float:
     """Return the seconds of one training: its set-up, and its steps as a short one took them.
 
-    The user's module is validated once, so that a metric that it does not log is known before any training. Raises
+    The user's module is validated once, so that a metric that it does not log is known before any training. Warns where
+    the metric is not finite, and where the network is given other inputs than costs are counted for. Raises
     DeviceUnavailable where a batch does not fit into the memory.
     """
     try:
@@ -33,5 +40,31 @@ def estimate_own_training(networks: OwnNetworks, placement: Placement) -> float:
                 f"{placement}: a batch of {networks.training.data} does not fit here: {error}"
             ) from error
         raise
+    for note in (*_of_the_metric(networks, probed), *_of_inputs(networks, probed)):
+        warnings.warn(note, stacklevel=2)
     probed = replace(probed, steps=math.ceil(probed.steps / networks.training.devices))  # each takes its share
     return probed.seconds(networks.training.epochs, every=networks.training.trainer.check_val_every_n_epoch or 1)
+
+
+def _of_the_metric(networks: OwnNetworks, probed: Probed) -> Iterator[str]:
+    """Yield what a metric means that is not finite; a few steps may be too few for a finite one."""
+    if not math.isfinite(probed.value):
+        yield (
+            f"{networks.config.metric.name} was {probed.value} in the validation of this plan, after "
+            f"{probed.timed} steps: a run fails each training in which a validation gives that, as diverged, and ends "
+            "where it is the plain backbone's"
+        )
+
+
+def _of_inputs(networks: OwnNetworks, probed: Probed) -> Iterator[str]:
+    """Yield that the network is never given an input as costs are counted for; those of a module may be others."""
+    counted = networks.input_shape
+    if networks.training.cost_of != "network" or not probed.shapes or counted in probed.shapes:
+        return
+    shapes = sorted(probed.shapes)
+    listed = " and ".join(" x ".join(map(str, shape)) for shape in shapes[:_LISTED])
+    more = ", among others" if len(shapes) > _LISTED else ""
+    said = "training.input" if networks.training.input else "the module's example_input_array"
+    yield (
+        f"your data give the network {listed}{more}, and {said} is {list(counted)}: costs are counted for the latter"
+    )

@@ -139,9 +139,10 @@ class Driver:
         if self.overlaps:
             return
         self._begin("baselines", len(self.baselines))
-        self._train([self.trainings.job(placement, 0) for placement in self.baselines.values()])
-        if "plain" in self.baselines:
-            self.trainings.refuse_without(self.baselines["plain"])
+        plain = self.baselines.get("plain")
+        self._train([self.trainings.job(placement, 0) for placement in self.baselines.values()], needed=plain)
+        if plain is not None:
+            self.trainings.refuse_without(plain)
 
     @property
     def overlaps(self) -> bool:
@@ -255,9 +256,9 @@ class Driver:
             seeds=self.budget.confirm_seeds,
         )
 
-    def _train(self, jobs: list[Job]) -> None:
+    def _train(self, jobs: list[Job], *, needed: Placement | None = None) -> None:
         before = self.done
-        self.trainings.train(jobs, on_done=lambda done: self._show(before + done))
+        self.trainings.train(jobs, on_done=lambda done: self._show(before + done), needed=needed)
 
     # Progress
 

@@ -221,12 +221,18 @@ class Trainings:
         ended = self._ended.get(evaluation.key)
         return None if ended is None else (ended - timedelta(seconds=evaluation.seconds), ended)
 
-    def train(self, jobs: Sequence[Job], *, on_done: Callable[[int], None]) -> None:
-        """Train the jobs that the ledger lacks and wait for all; `on_done` is called with the number that are done."""
+    def train(self, jobs: Sequence[Job], *, on_done: Callable[[int], None], needed: Placement | None = None) -> None:
+        """Train the jobs that the ledger lacks and wait for all; `on_done` is called with the number that are done.
+
+        Raises TooManyFailures as soon as the first training of `needed` has failed by itself: what the others gave
+        would be compared with nothing.
+        """
+        self._refuse_own_failure(needed)
         waiting = {job.key for job in jobs if self.start(job)}
         on_done(len(jobs) - len(waiting))
         while waiting:
             waiting -= {evaluation.key for evaluation in self.collect()}
+            self._refuse_own_failure(needed)
             on_done(len(jobs) - len(waiting))
 
     def mean_score(self, placement: Placement, metric: Metric, *, seeds: Iterable[int]) -> float | None:
@@ -240,6 +246,12 @@ class Trainings:
         row = self.results[self.job(placement, 0).key]
         if row.state == "failed":
             raise TooManyFailures(f"what everything is compared with has failed: {self.failure_rules.describe(row)}")
+
+    def _refuse_own_failure(self, placement: Placement | None) -> None:
+        row = None if placement is None else self.results.get(self.job(placement, 0).key)
+        if placement is None or row is None or row.state == "complete" or self.failure_rules.is_machine_failure(row):
+            return
+        self.refuse_without(placement)
 
     def refuse_if_all_failed(self) -> None:
         """Raise TooManyFailures if no training has a result."""

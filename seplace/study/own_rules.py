@@ -8,6 +8,8 @@ from typing import Any
 from seplace.errors import InputError, nearest
 from seplace.files.schema import Checked
 from seplace.files.yaml_reader import Keys, Problem, spelled
+from seplace.study.own_callbacks import refused_callback
+from seplace.study.own_network import NETWORK_NAMES, takes_no_network
 from seplace.study.own_training import OWN_KEYS
 from seplace.study.parameters import Parameters
 from seplace.study.study_file import StudyFile
@@ -120,17 +122,39 @@ def signature_problems(checked: Checked[StudyFile]) -> list[Problem]:
             rule = f"{kind} {path!r}: is a {type(found).__name__}, not a function or class"
             problems.append(document.problem(keys, rule))
             continue
+        if kind == KINDS["callback"] and isinstance(found, type) and (refusal := refused_callback(found)):
+            problems.append(document.problem(keys, refusal, got=spelled(path)))
+            continue
         called[keys] = Parameters.of(found, leading=1 if keys == ("training", "module") else 0)
     module, data = called.get(("training", "module")), called.get(("training", "data"))
     options = checked.sound("training", "options")
     options = {} if options is None and ("training", "options") not in checked.refused else options
     if module is not None and data is not None and isinstance(options, dict):
+        without = _without_network(checked, options, module, data)
+        if without is not None:
+            problems.append(without)
+            options = {name: value for name, value in options.items() if name != module.first}
         problems += _of_options(checked, options, ("training", "options"), {"module": module, "data": data})
     for keys, parameters in called.items():
         if keys[:2] == ("training", "callbacks"):
             given = checked.sound(*keys[:3], "options") or {} if keys[-1] == "path" else {}
             problems += _of_options(checked, given, (*keys[:3], "options"), {"callback": parameters})
     return problems
+
+
+def _without_network(
+    checked: Checked[StudyFile], options: dict[str, Any], module: Parameters, data: Parameters
+) -> Problem | None:
+    """Find a module that takes no network, or an option that is given to the parameter of the network."""
+    first, document = module.first, checked.document
+    if first in NETWORK_NAMES and first in options and not data.takes(first):
+        rule = "is the parameter of the module that gets the network; leave it out"
+        return document.problem(("training", "options", first), rule, at_key=True)
+    is_option = first is not None and first in options and not data.takes(first)
+    if module.takes_positions and not is_option and not module.first_is_number:
+        return None
+    path = checked.sound("training", "module")
+    return document.problem(("training", "module"), f"{path} {takes_no_network(module)}")
 
 
 def _of_options(

@@ -65,7 +65,7 @@ class TrainerSection(Section):
     refused: ClassVar[Mapping[str, str]] = {
         "accelerator": f"{_OF_RUN}: write `run: {{accelerator: cpu}}`",
         "num_nodes": "is not taken: a placement is trained on one machine, and several placements at once",
-        "logger": f"{_OF_RUN}: write `run: {{loggers: [csv]}}`",
+        "logger": "is left out: there is no logger unless `run` names one, `run: {loggers: [csv]}`",
         "callbacks": "stands beside `trainer`: `training.callbacks`, import paths",
         "default_root_dir": f"{_OF_THE_SEARCH}: files of trainings are in the results folder",
         "enable_checkpointing": f"{_OF_THE_SEARCH}: it writes checkpoints itself, and goes on from them",

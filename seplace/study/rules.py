@@ -18,6 +18,7 @@ from seplace.proxies import PROXIES
 from seplace.registry import Registry
 from seplace.samplers import SAMPLERS
 from seplace.study.listed import listed_placement
+from seplace.study.own_network import network_problems
 from seplace.study.own_rules import epochs_of, is_own_training, own_training_problems, signature_problems
 from seplace.study.recipe_rules import recipe_problems
 from seplace.study.study_file import StudyFile
@@ -39,6 +40,7 @@ def cross_checks(checked: Checked[StudyFile], space: SearchSpace | None) -> list
         *_path_problems(checked),
         *_evaluator_problems(checked),
         *own_training_problems(checked),
+        *(network_problems(checked, space) if is_own_training(checked) else ()),
         *_training_problems(checked),
         *([] if is_own_training(checked) else recipe_problems(checked)),
         *_validation_problems(checked),

@@ -8,14 +8,14 @@ from typing import Any
 from torch import Tensor, nn
 
 from seplace.errors import InputError, UserCodeError
+from seplace.study.own_callbacks import refused_callback
+from seplace.study.own_network import NETWORK_NAMES, takes_no_network
 from seplace.study.own_rules import KINDS
 from seplace.study.own_training import OwnTraining
 from seplace.study.parameters import Parameters, routed
-from seplace.training.door import lightning, loaded_packages, package_of
+from seplace.training.door import lightning, package_of
 from seplace.user_code import user_errors
 from seplace.user_modules import resolve
-
-_STOPPING = ("EarlyStopping", "Timer")
 
 
 def options_of(training: OwnTraining) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -36,8 +36,8 @@ def make_module(training: OwnTraining, network: nn.Module) -> lightning.Lightnin
         raise UserCodeError(f"{what} returns {_kind_of(module)}, not a LightningModule")
     if not any(each is network for each in module.modules()):
         raise UserCodeError(
-            f"{what} does not hold the network that it is given, so that its attention would not be trained: keep it "
-            "as an attribute, self.network = network, and no copy of it"
+            f"{what} does not hold the network that it is given, so that its attention would not be trained: "
+            f"{_likely_cause(factory)}keep it as an attribute, self.network = network, and no copy of it"
         )
     made: lightning.LightningModule = module
     return made
@@ -97,16 +97,9 @@ def make_callbacks(training: OwnTraining, package: ModuleType) -> list[lightning
 
 def refuse_callback(callback: lightning.Callback, name: str) -> None:
     """Raise InputError for a callback that stops trainings, or writes checkpoints; `name` says where it comes from."""
-    shelves = [package.callbacks for package in loaded_packages()]
-    if isinstance(callback, tuple(getattr(shelf, each) for shelf in shelves for each in _STOPPING)):
-        raise InputError(
-            f"{name}: {type(callback).__name__} stops a training early, and a search compares trainings of "
-            "equal length; leave it out (rungs of the search stop what does not pay)"
-        )
-    if isinstance(callback, tuple(shelf.Checkpoint for shelf in shelves)):
-        raise InputError(
-            f"{name}: {type(callback).__name__} writes checkpoints, which the search does itself; leave it out"
-        )
+    rule = refused_callback(type(callback))
+    if rule is not None:
+        raise InputError(f"{name}: {rule}")
 
 
 def example_shape(module: lightning.LightningModule) -> tuple[int, ...] | None:
@@ -136,6 +129,14 @@ def _receiving(factory: Any) -> str:
     """Return which parameter of a factory gets the network; in a module that was not changed it means another thing."""
     names = Parameters.of(factory, leading=0).names
     return f", which its first parameter `{names[0]}` gets" if names else ""
+
+
+def _likely_cause(factory: Any) -> str:
+    """Return that a factory takes no network, where its first parameter has no usual name of one."""
+    parameters = Parameters.of(factory, leading=1)
+    if parameters.first is None or parameters.first in NETWORK_NAMES:
+        return ""
+    return f"it {takes_no_network(parameters)}; "
 
 
 def _kind_of(value: object) -> str:

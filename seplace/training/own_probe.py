@@ -39,11 +39,31 @@ class Probed:
     """The steps of an epoch; 0 where its data do not say it."""
     validation_step: float
     validation_steps: int
+    timed: int
+    """The steps that were made."""
+    value: float
+    """The metric of the validation, as it was logged."""
+    shapes: frozenset[tuple[int, ...]]
+    """The shapes (C, H, W) of the maps that the network was given; those of a compiled network are not seen."""
 
     def seconds(self, epochs: int, *, every: int) -> float:
         """Return the time of a training of some epochs; `every` is the number of epochs between two validations."""
         validation = self.validation_step * self.validation_steps
         return self.setting_up + epochs * self.step * self.steps + epochs // every * validation
+
+
+class _Shapes:
+    """A hook of a network that notes the shapes of the maps that it is given."""
+
+    def __init__(self) -> None:
+        self.seen: set[tuple[int, ...]] = set()
+
+    def __call__(self, _network: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> None:
+        if torch.compiler.is_compiling():
+            return
+        first = next((each for each in (*given, *named.values()) if isinstance(each, torch.Tensor)), None)
+        if first is not None and first.ndim == 4:
+            self.seen.add(tuple(first.shape[1:]))
 
 
 class _Timer(lightning.Callback):
@@ -55,6 +75,7 @@ class _Timer(lightning.Callback):
         self.steps: list[float] = []
         self.validation_steps: list[float] = []
         self.lengths = (0, 0)
+        self.value = math.nan
         self._begun = self._last = time.perf_counter()
 
     def _lap(self) -> float:
@@ -82,7 +103,7 @@ class _Timer(lightning.Callback):
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         if not trainer.sanity_checking:
-            read_metric(trainer, self.metric.name, pl_module, when="in validation")
+            self.value = read_metric(trainer, self.metric.name, pl_module, when="in validation")
             self.lengths = _length(trainer.train_dataloader), _length(trainer.val_dataloaders)
 
 
@@ -108,8 +129,11 @@ def probe(network: nn.Module, *, training: OwnTraining, metric: Metric, device: 
             check_val_every_n_epoch=1,
             overfit_batches=0.0,
         )
+        shapes = _Shapes()
+        hook = network.register_forward_pre_hook(shapes, with_kwargs=True)
         with user_errors(f"{training.module} fails"):
             trainer.fit(module, datamodule=data)
+        hook.remove()
     whole = time.perf_counter() - begun
     steps, validated = timer.steps, timer.validation_steps
     return Probed(
@@ -118,6 +142,9 @@ def probe(network: nn.Module, *, training: OwnTraining, metric: Metric, device: 
         steps=_limited(timer.lengths[0], given.limit_train_batches),
         validation_step=_typical(validated),
         validation_steps=_limited(timer.lengths[1], given.limit_val_batches),
+        timed=len(steps),
+        value=timer.value,
+        shapes=frozenset(shapes.seen),
     )
 
 

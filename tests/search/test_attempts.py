@@ -172,7 +172,13 @@ def test_a_study_whose_plain_backbone_failed_is_not_finished(tmp_path, toy, reas
         TooManyFailures, match=rf"what everything is compared with has failed: {PLAIN} .*{reason}.*; .*{advice}"
     ):
         go(path, tmp_path / "out")
-    assert [text for text, _, _ in toy.trained].count(PLAIN) == attempts
+    trained = [text for text, _, _ in toy.trained]
+    assert trained.count(PLAIN) == attempts
+    assert (len(set(trained)) == 1) == (reason == "diverged"), "nothing is compared with one that failed by itself"
+    if reason == "diverged":
+        with pytest.raises(TooManyFailures, match="what everything is compared with has failed"):
+            go(path, tmp_path / "out")
+        assert [text for text, _, _ in toy.trained] == [PLAIN]
     assert not rows_of(tmp_path / "out")[2]
     toy.failing = {}
     go(path, tmp_path / "out", retry_failed=reason == "diverged")

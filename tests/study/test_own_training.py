@@ -9,7 +9,13 @@ from seplace.report.json_schema import schema_of
 from seplace.study.config import load_study
 from seplace.study.own_training import OwnTraining, TrainerSection
 from seplace.study.parameters import Parameters, routed
+from tests.foreign import bottleneck_resnet
 from tests.study_texts import STUDY, TINY_SPACE, write
+
+
+def resnet():
+    return bottleneck_resnet()
+
 
 OWN = """\
 schema: 1
@@ -87,7 +93,10 @@ def test_a_study_with_a_training_of_its_own(folder):
             id="clock",
         ),
         pytest.param(
-            "gradient_clip_val: 1", "logger: false", "belongs to the block `run`: write `run: {loggers: ", id="loggers"
+            "gradient_clip_val: 1",
+            "logger: false",
+            "is left out: there is no logger unless `run` names one",
+            id="loggers",
         ),
         pytest.param("32-true", "half", "training.trainer.precision: must be one of 32-true, 16-mixed", id="precision"),
         pytest.param(
@@ -155,9 +164,45 @@ def test_a_study_with_a_training_of_its_own(folder):
         ),
         pytest.param(
             "  trainer:",
-            '  callbacks: [{path: "tests.own_task:Stops", options: {a: 1}}]\n  trainer:',
+            '  callbacks: [{path: "pytorch_lightning.callbacks:DeviceStatsMonitor", options: {a: 1}}]\n  trainer:',
             "options.a: is no parameter of the callback",
             id="option of a callback",
+        ),
+        pytest.param(
+            "  trainer:",
+            '  callbacks: ["pytorch_lightning.callbacks:EarlyStopping"]\n  trainer:',
+            "7:15: training.callbacks[1]: EarlyStopping stops a training early",
+            id="early stopping, without what it needs",
+        ),
+        pytest.param(
+            "  trainer:",
+            '  callbacks: [{path: "pytorch_lightning.callbacks:ModelCheckpoint", options: {a: 1}}]\n  trainer:',
+            "7:22: training.callbacks[1].path: ModelCheckpoint writes checkpoints",
+            id="checkpoints",
+        ),
+        pytest.param(
+            "Classifier\n  data: tests.own_task:Data\n  options: {lr: 0.1,",
+            "Unchanged\n  data: tests.own_task:Data\n  options: {optimizer: adam,",
+            "4:11: training.module: tests.own_task:Unchanged must take the network as its first parameter (it has opti",
+            id="an option in place of the network",
+        ),
+        pytest.param(
+            "Classifier\n  data: tests.own_task:Data\n  options: {lr: 0.1,",
+            "of_a_rate\n  data: tests.own_task:Data\n  options: {",
+            "4:11: training.module: tests.own_task:of_a_rate must take the network as its first parameter (it has lr",
+            id="a number in place of the network",
+        ),
+        pytest.param(
+            "own_task:Classifier",
+            "own_task:by_name_alone",
+            "training.module: tests.own_task:by_name_alone must take the network as its first parameter (it has net",
+            id="a network by name alone",
+        ),
+        pytest.param(
+            "options: {lr",
+            "options: {network: 1, lr",
+            "6:13: training.options.network: is the parameter of the module that gets the network; leave it out",
+            id="another network",
         ),
     ],
 )
@@ -167,6 +212,32 @@ def test_each_problem_has_its_place(folder, old, new, said):
         load_study(write(folder, OWN.replace(old, new)))
     assert caught.value.exit_code == 2
     assert said in str(caught.value)
+
+
+def test_the_parameter_of_the_network_may_have_any_name(folder):
+    assert (
+        load_study(write(folder, OWN.replace("own_task:Classifier", "own_task:by_another_name"))).training is not None
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            "input: [1, 32, 64]",
+            r"7:11: training\.input\[1\]: must be 3, the channels of .* no parameter in_channels \(got 1\)",
+        ),
+        ("classes: 4", r"7:12: training\.classes: is left out: .* has no parameter num_classes"),
+    ],
+)
+def test_what_a_network_of_ones_own_cannot_have_otherwise(folder, given, said):
+    space = f"schema: 1\nbackbone: {__name__}:resnet[image_size=32]\ngate: {{init: identity}}\n"
+    write(folder, space + "choices: {modules: [none, eca]}\n", "space.yaml")
+    text = OWN.replace("  trainer:", f"  {given}\n  trainer:")
+    with pytest.raises(InvalidStudy, match=said):
+        load_study(write(folder, text))
+    of_its_own = {"input: [1, 32, 64]": "input: [3, 32, 64]", "classes: 4": "classes: 5"}[given]
+    load_study(write(folder, text.replace(given, of_its_own)))
 
 
 def test_the_built_in_recipe_needs_data(folder):

@@ -206,7 +206,13 @@ def test_networks_of_one_seed_see_the_same_batches_and_another_seed_others():
             r"ValueError: the network has no decoder \(own_task.py:\d+\)",
             id="refused",
         ),
-        pytest.param({"options": {"how": "copies"}}, MIOU, "does not hold the network", id="another network"),
+        pytest.param({"options": {"how": "copies"}}, MIOU, "would not be trained: keep it", id="another network"),
+        pytest.param(
+            {"module": "Unchanged"},
+            MIOU,
+            r"hold the network.*: it must take the network as its first parameter \(it has optimizer, weight_decay\); ",
+            id="no network taken",
+        ),
         pytest.param(
             {"options": {"how": "stops"}},
             MIOU,

@@ -117,7 +117,7 @@ def _defaults(parameters: Mapping[str, inspect.Parameter]) -> dict[str, str | in
         for key, parameter in parameters.items()
         if isinstance(parameter.default, str | int | float) and key != "num_classes"
     }
-    return {"image_size": 224, "in_channels": 3} | own
+    return own | {key: value for key, value in {"image_size": 224, "in_channels": 3}.items() if key not in own}
 
 
 def _what_can_be_given(text: str, side: int, in_channels: int, error: BaseException) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from torch import nn
@@ -42,6 +42,12 @@ class TracedBackbone(Backbone):
     no_logits: str = ""
     """Why the built-in recipe cannot train the network, where it does not return logits."""
 
+    @property
+    def fixed(self) -> Mapping[str, int]:
+        """Those of `num_classes` and `in_channels` that the function does not take, with the network's numbers."""
+        own = {"num_classes": self.num_classes, "in_channels": self.in_channels}
+        return {name: number for name, number in own.items() if name not in self.takes}
+
     def build(self, *, num_classes: int, in_channels: int = 3) -> nn.Module:
         """Build the plain network with empty slots in its blocks; its function draws the weights.
 
@@ -56,11 +62,11 @@ class TracedBackbone(Backbone):
     def plain(self, *, num_classes: int, in_channels: int) -> nn.Module:
         """Build the network without slots. Raises InputError where it cannot have these classes or channels."""
         wanted = {"num_classes": num_classes, "in_channels": in_channels}
-        for name, value in wanted.items():
-            if name not in self.takes and value != getattr(self, name):
+        for name, number in self.fixed.items():
+            if wanted[name] != number:
                 raise InputError(
                     f"backbone {self.text}: {self.network} has no parameter {name}, and its network has "
-                    f"{getattr(self, name)} (asked for {value})"
+                    f"{number} (asked for {wanted[name]})"
                 )
         given = {name: wanted[name] for name in self.takes}
         amounts = [f"{value:,} {_WORDS[name][value == 1]}" for name, value in given.items()]

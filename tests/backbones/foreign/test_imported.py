@@ -151,7 +151,12 @@ def test_a_function_may_take_the_size_of_images() -> None:
     ("text", "message"),
     [
         pytest.param(f"{NAME}[dept=3]", r"unknown option 'dept=3'. Did you mean 'depth'", id="misspelt"),
-        pytest.param(f"{NAME}[num_classes=3]", "unknown option 'num_classes=3'", id="the data set's"),
+        pytest.param(
+            f"{NAME}[num_classes=3]",
+            r"unknown option 'num_classes=3': the number of classes is `training\.classes` in a study with a training "
+            r"of your own, else that of the data \(known: depth, wide, in_channels, image_size\)",
+            id="the data set's",
+        ),
         pytest.param(f"{NAME}[depth=x]", "option depth takes a int .got 'x'", id="no number"),
         pytest.param(f"{NAME}[depth=1]", f"write '{NAME}'", id="a default"),
         pytest.param(f"{NAME}[image_size=224]", f"write '{NAME}'", id="the default size"),
