@@ -41,11 +41,11 @@ def network_problems(checked: Checked[StudyFile], space: SearchSpace | None) -> 
     """Find channels of inputs, and classes, that a network of the user's own cannot be built for."""
     if space is None:
         return
-    asked: list[tuple[Keys, str, str]] = [
+    fixed: list[tuple[Keys, str, str]] = [
         (("training", "input", 0), "in_channels", "must be {number}, the channels of {text}, which has"),
         (("training", "classes"), "num_classes", "is left out: {text} has"),
     ]
-    for keys, name, rule in asked:
+    for keys, name, rule in fixed:
         wanted: int | None = checked.sound(*keys)
         for backbone in space.backbones.values():
             number = backbone.fixed.get(name, wanted)

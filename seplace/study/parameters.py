@@ -16,7 +16,7 @@ class Parameters:
     """The keyword parameters of a callable."""
 
     first: str | None
-    """The name of the first one that is given by position; None where there is none, or none is."""
+    """The name of the first one that is given by position; None without one."""
     first_is_number: bool
     """Whether that one is a number, by its default or its annotation."""
     names: tuple[str, ...]
