@@ -23,9 +23,9 @@ _LISTED = 3
 def estimate_own_training(networks: OwnNetworks, placement: Placement) -> float:
     """Return the seconds of one training: its set-up, and its steps as a short one took them.
 
-    The user's module is validated once, so that a metric that it does not log is known before any training. Warns where
-    the metric is not finite, and where the network is given other inputs than costs are counted for. Raises
-    DeviceUnavailable where a batch does not fit into the memory.
+    The user's module is validated once, so that a metric that it does not log is known before any training. Warns, for
+    the plain backbone, where the metric is not finite, and where the network is given other inputs than costs are
+    counted for. Raises DeviceUnavailable where a batch does not fit into the memory.
     """
     try:
         probed = probe(
@@ -40,8 +40,9 @@ def estimate_own_training(networks: OwnNetworks, placement: Placement) -> float:
                 f"{placement}: a batch of {networks.training.data} does not fit here: {error}"
             ) from error
         raise
-    for note in (*_of_the_metric(networks, probed), *_of_inputs(networks, probed)):
-        warnings.warn(note, stacklevel=2)
+    if placement.is_plain:  # the others have the same data
+        for note in (*_of_the_metric(networks, probed), *_of_inputs(networks, probed)):
+            warnings.warn(note, stacklevel=2)
     probed = replace(probed, steps=math.ceil(probed.steps / networks.training.devices))  # each takes its share
     return probed.seconds(networks.training.epochs, every=networks.training.trainer.check_val_every_n_epoch or 1)
 
@@ -50,9 +51,8 @@ def _of_the_metric(networks: OwnNetworks, probed: Probed) -> Iterator[str]:
     """Yield what a metric means that is not finite; a few steps may be too few for a finite one."""
     if not math.isfinite(probed.value):
         yield (
-            f"{networks.config.metric.name} was {probed.value} in the validation of this plan, after "
-            f"{probed.timed} steps: a run fails each training in which a validation gives that, as diverged, and ends "
-            "where it is the plain backbone's"
+            f"{networks.config.metric.name} was {probed.value} after the {probed.timed} steps of this plan: a training "
+            "whose validation gives that fails as diverged, and where it is the plain backbone's the run ends"
         )
 
 

@@ -151,11 +151,11 @@ def test_a_plan_counts_costs_times_steps_and_finds_a_metric_that_is_not_logged(f
     text = text.replace("val_accuracy", "val_accuracy_of_none").replace("classes: 3", "classes: 3\n  input: [3, 8, 16]")
     with pytest.warns(UserWarning, match="this plan|your data") as warned:
         assert make_plan(load_study(write(folder, text)), folder / "nan", with_batch=True).estimate is not None
-    assert {str(each.message) for each in warned} == {
-        "val_accuracy_of_none was nan in the validation of this plan, after 3 steps: a run fails each training in "
-        "which a validation gives that, as diverged, and ends where it is the plain backbone's",
+    assert [str(each.message) for each in warned] == [
+        "val_accuracy_of_none was nan after the 3 steps of this plan: a training whose validation gives that fails as "
+        "diverged, and where it is the plain backbone's the run ends",
         "your data give the network 3 x 8 x 8, and training.input is [3, 8, 16]: costs are counted for the latter",
-    }
+    ]
     nothing = load_study(write(folder, TWO_OPTIMIZERS.replace("  input: [3, 8, 8]\n", "")))
     with pytest.raises(InputError, match=r"training.input is missing: the shape \[channels, height, width\]"):
         make_plan(nothing, folder / "nothing", with_batch=True)
