@@ -16,6 +16,7 @@ from seplace.results.verdict import (
     measured,
     regret_sentence,
     rungs_sentence,
+    unused_sentence,
     verdict,
 )
 from seplace.results.views import Views
@@ -75,6 +76,14 @@ class ResultsConclusions(ResultsTables):
             is_to_be_confirmed=confirm is not None and confirm.seeds > 1 and not self._is_over,
         )
         return " ".join(each for each in (said, pairing_note(self.rows), self.test_note) if each)
+
+    @property
+    def confirm_note(self) -> str:
+        """A sentence: why the confirmation made fewer trainings than it had; empty where it made all of them."""
+        confirm = self.config.confirm
+        if confirm is None or not self._is_over:
+            return ""
+        return unused_sentence(self._confirm_rounds, trainings=confirm.trainings, seeds=confirm.seeds)
 
     @cached_property
     def advice(self) -> Advice:

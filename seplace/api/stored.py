@@ -66,6 +66,7 @@ class StoredResults:
             self._identity: Identity = ledger.fact("identity") or {}
             self.command: str | None = ledger.fact("command")
             self._regret: dict[str, Any] | None = ledger.fact("regret")
+            self._confirm_rounds: list[list[list[str | int]]] = ledger.fact("confirm_rounds") or []
             self.latencies: dict[str, dict[str, Any]] = ledger.fact("latencies") or {}
             self._rungs: dict[str, Any] | None = ledger.fact("rungs")
             self.proxy_records: dict[str, ProxyRecord] = proxy_records(ledger)

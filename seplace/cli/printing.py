@@ -109,6 +109,8 @@ def show_outcome(study: Results) -> None:
     if failed := len(study.failed):
         why = f"seplace status {shlex.quote(str(study.folder))} says why, and what can be done"
         show_sentences(f"{counted(failed, 'training')} failed: {why}")
+    if study.confirm_note:
+        show_sentences(study.confirm_note)
     show_sentences(f"tables and figures: {study.folder}")
     if (page := study.folder / "report.html").is_file():
         show_sentences(f"all of it as one page, for a browser: {page}")

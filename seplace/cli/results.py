@@ -61,8 +61,8 @@ def status(results: ResultsArgument) -> None:
         stopped = study.rungs[study.rungs["reached"] < study.config.training.epochs]
         early = f", {len(stopped[['placement', 'seed']].drop_duplicates())} stopped early"
     show_sentences(f"{complete} trainings complete, {len(study.failed)} failed{early}; budget {budget}{more}")
-    if study.workers:
-        show_sentences(study.workers)
+    for sentence in filter(None, (study.confirm_note, study.workers)):
+        show_sentences(sentence)
     rules = failure_rules_of(study.config)
     for row in study.failed:
         show_sentences(f"  failed: {rules.describe(row)}", indent=4)

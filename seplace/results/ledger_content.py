@@ -200,6 +200,7 @@ _FACTS: Mapping[str, Any] = {
     "added": list[_Key],
     "baselines_overlap": bool,
     "command": _OfSystem,
+    "confirms_each_once": bool,
     "confirm_rounds": list[list[Annotated[list[_Text | _Count], Field(min_length=2, max_length=2)]]],
     "fingerprint": dict[_Text, Any],
     "finished": bool,

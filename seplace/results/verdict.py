@@ -294,6 +294,22 @@ def regret_sentence(regret: Mapping[str, Any]) -> str:
     )
 
 
+def unused_sentence(rounds: Sequence[Sequence[Sequence[str | int]]], *, trainings: int, seeds: int) -> str:
+    """Say why a confirmation that is over has made fewer than its `trainings`; empty where it has made them all.
+
+    `rounds` are the trainings that it chose, as noted, each a placement and a seed, of which there are at most `seeds`.
+    """
+    chosen = [tuple(training) for each in rounds for training in each]
+    left = trainings - len(set(chosen))
+    if left <= 0:
+        return ""
+    why = f"no other training, on at most {counted(seeds, 'seed')} a placement, would settle a doubt"
+    if len(chosen) >= trainings:
+        why = "trainings of the plain backbone were counted twice, as in studies begun with version 0.16 or before"
+    were = "was" if left == 1 else "were"
+    return f"{left} of the {counted(trainings, 'training')} to confirm {were} not used: {why}."
+
+
 def gap_sentence(gap: Gap, metric: Metric) -> str:
     """Say whether the estimated gains of the front agree with its test gains."""
     between, samples = gap.estimated, metric.samples

@@ -78,6 +78,8 @@ def next_round(
         if job is None:
             continue
         paired = [job] if plain is None else [trainings.job(plain, job.seed), job]
+        if trainings.confirms_each_once:
+            paired = list(dict.fromkeys(paired))
         jobs += [each for each in paired if each.key not in results and each not in jobs]
         if len(jobs) >= ROUND:
             break

@@ -151,6 +151,7 @@ def claim(config: StudyConfig, folder: Path, ledger: Ledger) -> None:
         own = {name: str(placement) for name, placement in config.own_baselines.items()}
         ledger.set_fact("own_baselines", own)
         ledger.set_fact("front_of_space", True)  # a study that began with 0.10 keeps the front that it had
+        ledger.set_fact("confirms_each_once", True)  # and one that began with 0.16 its rounds of confirmation
         if config.settings:
             ledger.set_fact("settings", list(config.settings))
     ledger.set_fact("name", config.name)

@@ -53,6 +53,11 @@ class Trainings:
         self.costs = costs
         self.is_front_of_space = bool(ledger.fact("front_of_space"))
         """Whether baselines beside the space stay off the front; not in studies that began with version 0.10."""
+        self.confirms_each_once = bool(ledger.fact("confirms_each_once"))
+        """Whether a confirmation counts a training of the plain backbone once that two questions ask for.
+
+        Not in studies that began with version 0.16 or before, which go on as they would have, nor in replays.
+        """
         self.results, failed = ledger.stored_evaluations()
         """Results of the full length, without trainings that stopped at a rung and failures that will be repeated."""
         self.is_search = is_search

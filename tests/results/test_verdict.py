@@ -11,7 +11,7 @@ from seplace.placement import Placement
 from seplace.results.advice import advice
 from seplace.results.evaluation import Evaluation
 from seplace.results.observations import estimates_of
-from seplace.results.verdict import claim_of, confirming, regret_sentence, rungs_sentence, verdict
+from seplace.results.verdict import claim_of, confirming, regret_sentence, rungs_sentence, unused_sentence, verdict
 from seplace.sample_scores import SampleScores
 from tests.results.test_evaluation import CBAM, ECA, PLAIN, SE, evaluation, rows
 from tests.results.test_tables import BASE, DESIGN, MARKS, above
@@ -181,6 +181,19 @@ def test_the_regret_is_expected_and_of_the_recommended_front():
         "outside it, the confirmation and later trainings are not counted. The expected hypervolume regret of the "
         "front recommended then is 3 % of the attainable hypervolume (at most 8 % with 90 % probability)."
     )
+
+
+def test_trainings_that_a_confirmation_left_have_a_reason():
+    twice = [[["none", 1], ["none", 1], ["se4", 1]], [["eca", 1]]]
+    assert unused_sentence(twice, trainings=4, seeds=2) == (
+        "1 of the 4 trainings to confirm was not used: trainings of the plain backbone were counted twice, as in "
+        "studies begun with version 0.16 or before."
+    )
+    assert unused_sentence(twice[1:], trainings=4, seeds=2) == (
+        "3 of the 4 trainings to confirm were not used: no other training, on at most 2 seeds a placement, would "
+        "settle a doubt."
+    )
+    assert unused_sentence(twice[1:], trainings=1, seeds=2) == ""
 
 
 def test_a_placement_is_claimed_to_be_better_or_not():
