@@ -297,13 +297,13 @@ def regret_sentence(regret: Mapping[str, Any]) -> str:
 def unused_sentence(rounds: Sequence[Sequence[Sequence[str | int]]], *, trainings: int, seeds: int) -> str:
     """Say why a confirmation that is over has made fewer than its `trainings`; empty where it has made them all.
 
-    `rounds` are the trainings that it chose, as noted, each a placement and a seed, of which there are at most `seeds`.
+    `rounds` are the trainings that it chose, as noted, each a placement and a seed; a placement has at most `seeds`.
     """
     chosen = [tuple(training) for each in rounds for training in each]
     left = trainings - len(set(chosen))
     if left <= 0:
         return ""
-    why = f"no other training, on at most {counted(seeds, 'seed')} a placement, would settle a doubt"
+    why = f"its rule found no other, on at most {counted(seeds, 'seed')} a placement, that would settle a doubt"
     if len(chosen) >= trainings:
         why = "trainings of the plain backbone were counted twice, as in studies begun with version 0.16 or before"
     were = "was" if left == 1 else "were"

@@ -190,8 +190,8 @@ def test_trainings_that_a_confirmation_left_have_a_reason():
         "studies begun with version 0.16 or before."
     )
     assert unused_sentence(twice[1:], trainings=4, seeds=2) == (
-        "3 of the 4 trainings to confirm were not used: no other training, on at most 2 seeds a placement, would "
-        "settle a doubt."
+        "3 of the 4 trainings to confirm were not used: its rule found no other, on at most 2 seeds a placement, that "
+        "would settle a doubt."
     )
     assert unused_sentence(twice[1:], trainings=1, seeds=2) == ""
 

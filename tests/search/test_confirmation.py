@@ -34,7 +34,7 @@ def test_confirmation_ends_when_nothing_is_in_doubt(tmp_path, toy, monkeypatch):
     path = write_study(tmp_path, search={"trainings": 20}, confirm={"seeds": 9, "trainings": 200})
     go(path, tmp_path / "out")
     assert len(toy.trained) < 20 + 100
-    left = f"{200 - (len(toy.trained) - 20)} of the 200 trainings to confirm were not used: no other training, on at "
+    left = f"{200 - (len(toy.trained) - 20)} of the 200 trainings to confirm were not used: its rule found "
     assert Results.load(tmp_path / "out").confirm_note.startswith(left)
 
 
