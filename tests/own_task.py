@@ -284,3 +284,7 @@ class Longer(pl.Callback):
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         trainer.fit_loop.max_epochs += 1
+
+
+class Averages(pl.callbacks.StochasticWeightAveraging):
+    pass

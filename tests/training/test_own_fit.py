@@ -243,10 +243,10 @@ def test_networks_of_one_seed_see_the_same_batches_and_another_seed_others():
             {"callbacks": (f"{HERE}:Longer",)}, MIOU, "goes on after its 3 epochs: a callback", id="a longer training"
         ),
         pytest.param(
-            {"callbacks": ("pytorch_lightning.callbacks:TQDMProgressBar",)},
+            {"callbacks": ({"path": f"{HERE}:Averages", "options": {"swa_lrs": 0.1}},)},
             MIOU,
-            "training.trainer and training.callbacks: Lightning refuses them",
-            id="a progress bar",
+            "Averages trains an epoch more, or changes the weights after the last validation",
+            id="stochastic weight averaging",
         ),
         pytest.param(
             {"trainer": {"max_epochs": 3, "gradient_clip_val": 1.0, "detect_anomaly": True, "val_check_interval": 9}},
