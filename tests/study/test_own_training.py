@@ -164,7 +164,7 @@ def test_a_study_with_a_training_of_its_own(folder):
         ),
         pytest.param(
             "  trainer:",
-            '  callbacks: [{path: "pytorch_lightning.callbacks:ModelSummary", options: {a: 1}}]\n  trainer:',
+            '  callbacks: [{path: "pytorch_lightning.callbacks:LambdaCallback", options: {a: 1}}]\n  trainer:',
             "options.a: is no parameter of the callback",
             id="option of a callback",
         ),
