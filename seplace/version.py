@@ -1,3 +1,3 @@
 """The version of seplace, which results and exports carry."""
 
-__version__ = "0.16.0"
+__version__ = "0.17.0"
