@@ -5,7 +5,7 @@ import os
 import time
 from pathlib import Path
 
-from seplace.evaluators import stand_alone
+from seplace.evaluators import job_training, stand_alone
 from seplace.training.checkpoints import Checkpoint
 from seplace.training.devices import resolve_device
 
@@ -18,7 +18,7 @@ class Steady(stand_alone.StandAlone):
     def __init__(self, config, folder: Path, *, worker: int) -> None:
         stand_alone.torch.set_num_threads(1)
         super().__init__(config, folder, device=resolve_device("cpu", worker))
-        stand_alone.Checkpoint = functools.partial(Checkpoint, every_seconds=0.0)
+        job_training.Checkpoint = functools.partial(Checkpoint, every_seconds=0.0)
 
     def latencies(self, placements):
         with Path(os.environ[LOG]).open("a") as log:

@@ -12,7 +12,7 @@ from made_up import make_folder
 
 from seplace import api
 from seplace.errors import SeplaceError
-from seplace.evaluators import stand_alone
+from seplace.evaluators import job_training, stand_alone
 from seplace.results.ledger import Ledger
 from seplace.training.checkpoints import Checkpoint
 from tests.faults.oracle import TABLES, Oracle, facts_in, rows_in, same_results, tables_made_anew, tables_of
@@ -94,7 +94,7 @@ def test_a_training_goes_on_from_a_sound_checkpoint_and_begins_again_with_a_dama
     study = write_study(tmp_path, training={"epochs": 3}, search={"trainings": 7})
     oracle, undisturbed = Oracle(tmp_path / "out"), tmp_path / "whole"
     assert seplace("run", study, "--results", undisturbed)[0] == 0
-    monkeypatch.setattr(stand_alone, "Checkpoint", partial(Checkpoint, every_seconds=0.0))
+    monkeypatch.setattr(job_training, "Checkpoint", partial(Checkpoint, every_seconds=0.0))
     evaluate, epochs = stand_alone.StandAlone.evaluate, []
 
     def stopped(evaluator, job, *, on_epoch):
