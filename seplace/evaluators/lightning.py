@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from seplace.costs.table import CostTable
 from seplace.evaluators.job_training import JobTraining, Trained
+from seplace.evaluators.own_inputs import notes_of_inputs
 from seplace.evaluators.own_networks import OwnNetworks
 from seplace.evaluators.own_ranks import fit_on_devices
 from seplace.evaluators.own_timing import estimate_own_training
@@ -22,6 +24,7 @@ from seplace.results.evaluation import Evaluation, Job, Tested
 from seplace.study.config import StudyConfig
 from seplace.training.checkpoints import Checkpoint
 from seplace.training.devices import resolve_device, share_memory, use_device
+from seplace.training.input_shapes import noted_shapes
 from seplace.training.own_fit import OwnFit, fit_own, test_own, validation_inputs
 from seplace.training.own_steps import train_own_steps
 
@@ -101,16 +104,20 @@ class OwnTrainings:
         if self.config.devices > 1:
             return fit_on_devices(self.networks, job, checkpoint=checkpoint, on_epoch=on_epoch)
         network = self.networks.build(job.placement, seed=job.seed)
-        fit = fit_own(
-            network,
-            training=self.networks.training,
-            metric=self.config.metric,
-            seed=job.seed,
-            device=self.networks.device,
-            checkpoint=checkpoint,
-            on_epoch=on_epoch,
-            until=job.epochs,
-        )
+        with noted_shapes(network) as shapes:
+            fit = fit_own(
+                network,
+                training=self.networks.training,
+                metric=self.config.metric,
+                seed=job.seed,
+                device=self.networks.device,
+                checkpoint=checkpoint,
+                on_epoch=on_epoch,
+                until=job.epochs,
+            )
+        if job.placement.is_plain and job.seed == 0:  # the others have the same data
+            for note in notes_of_inputs(self.networks, shapes):
+                warnings.warn(note, stacklevel=2)
         return network, fit
 
     def test(self, evaluation: Evaluation) -> Tested:

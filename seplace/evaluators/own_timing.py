@@ -9,15 +9,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from seplace.errors import DeviceUnavailable, TrainingFailed
+from seplace.evaluators.own_inputs import notes_of_inputs
 from seplace.training.own_probe import probe
 
 if TYPE_CHECKING:
     from seplace.evaluators.own_networks import OwnNetworks
     from seplace.placement import Placement
     from seplace.training.own_probe import Probed
-
-_LISTED = 3
-"""The most shapes of inputs that are named."""
 
 
 def estimate_own_training(networks: OwnNetworks, placement: Placement) -> float:
@@ -41,7 +39,7 @@ def estimate_own_training(networks: OwnNetworks, placement: Placement) -> float:
             ) from error
         raise
     if placement.is_plain:  # the others have the same data
-        for note in (*_of_the_metric(networks, probed), *_of_inputs(networks, probed)):
+        for note in (*_of_the_metric(networks, probed), *notes_of_inputs(networks, probed.shapes)):
             warnings.warn(note, stacklevel=2)
     probed = replace(probed, steps=math.ceil(probed.steps / networks.training.devices))  # each takes its share
     return probed.seconds(networks.training.epochs, every=networks.training.trainer.check_val_every_n_epoch or 1)
@@ -54,17 +52,3 @@ def _of_the_metric(networks: OwnNetworks, probed: Probed) -> Iterator[str]:
             f"{networks.config.metric.name} was {probed.value} after the {probed.timed} steps of this plan: a training "
             "whose validation gives that fails as diverged, and where it is the plain backbone's the run ends"
         )
-
-
-def _of_inputs(networks: OwnNetworks, probed: Probed) -> Iterator[str]:
-    """Yield that the network is never given an input as costs are counted for; those of a module may be others."""
-    counted = networks.input_shape
-    if networks.training.cost_of != "network" or not probed.shapes or counted in probed.shapes:
-        return
-    shapes = sorted(probed.shapes)
-    listed = " and ".join(" x ".join(map(str, shape)) for shape in shapes[:_LISTED])
-    more = ", among others" if len(shapes) > _LISTED else ""
-    said = "training.input" if networks.training.input else "the module's example_input_array"
-    yield (
-        f"your data give the network {listed}{more}, and {said} is {list(counted)}: costs are counted for the latter"
-    )

@@ -36,7 +36,7 @@ def readme_text(trained: TrainedNetwork, *, form: Form, params: int, version: st
     if trained.module:
         title = "A network"
         module = code_text(trained.module)
-        purpose = f"The LightningModule {module} trained it on inputs (channels × height × width) of {size}."
+        purpose = f"The LightningModule {module} trained it. It takes inputs (channels × height × width) of {size}."
     else:
         title, purpose = "An image classifier", f"It tells {trained.num_classes} classes of {size} images apart."
     return f"""# {title}: {backbone}, {placement}

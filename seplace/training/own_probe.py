@@ -17,6 +17,7 @@ from seplace.study.own_training import OwnTraining
 from seplace.training.devices import synchronize
 from seplace.training.door import fitting, lightning
 from seplace.training.fit import naming_out_of_memory
+from seplace.training.input_shapes import noted_shapes
 from seplace.training.own_fit import make_trainer, quiet
 from seplace.training.own_parts import make_data, make_module, package_of_module
 from seplace.training.own_state import own_state
@@ -50,20 +51,6 @@ class Probed:
         """Return the time of a training of some epochs; `every` is the number of epochs between two validations."""
         validation = self.validation_step * self.validation_steps
         return self.setting_up + epochs * self.step * self.steps + epochs // every * validation
-
-
-class _Shapes:
-    """A hook of a network that notes the shapes of the maps that it is given."""
-
-    def __init__(self) -> None:
-        self.seen: set[tuple[int, ...]] = set()
-
-    def __call__(self, _network: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> None:
-        if torch.compiler.is_compiling():
-            return
-        first = next((each for each in (*given, *named.values()) if isinstance(each, torch.Tensor)), None)
-        if first is not None and first.ndim == 4:
-            self.seen.add(tuple(first.shape[1:]))
 
 
 class _Timer(lightning.Callback):
@@ -129,11 +116,8 @@ def probe(network: nn.Module, *, training: OwnTraining, metric: Metric, device: 
             check_val_every_n_epoch=1,
             overfit_batches=0.0,
         )
-        shapes = _Shapes()
-        hook = network.register_forward_pre_hook(shapes, with_kwargs=True)
-        with user_errors(f"{training.module} fails"):
+        with noted_shapes(network) as shapes, user_errors(f"{training.module} fails"):
             trainer.fit(module, datamodule=data)
-        hook.remove()
     whole = time.perf_counter() - begun
     steps, validated = timer.steps, timer.validation_steps
     return Probed(
@@ -144,7 +128,7 @@ def probe(network: nn.Module, *, training: OwnTraining, metric: Metric, device: 
         validation_steps=_limited(timer.lengths[1], given.limit_val_batches),
         timed=len(steps),
         value=timer.value,
-        shapes=frozenset(shapes.seen),
+        shapes=frozenset(shapes),
     )
 
 

@@ -161,6 +161,13 @@ def test_a_plan_counts_costs_times_steps_and_finds_a_metric_that_is_not_logged(f
         make_plan(nothing, folder / "nothing", with_batch=True)
 
 
+def test_the_first_training_says_that_inputs_have_another_shape(folder):
+    there = evaluator(folder, STUDY.replace("classes: 3", "classes: 3\n  input: [3, 8, 16]"))
+    with pytest.warns(UserWarning, match=r"your data give the network 3 x 8 x 8, and training.input is \[3, 8, 16\]"):
+        there.evaluate(Job(placement=PLAIN, seed=0, epochs=1), on_epoch=lambda _: None)
+    there.evaluate(Job(placement=ECA, seed=0, epochs=1), on_epoch=lambda _: None)
+
+
 class Stopped(Exception):
     pass
 

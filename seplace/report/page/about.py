@@ -53,6 +53,8 @@ def about_of(study: Reported) -> About:
 
 def recipe_of(config: StudyConfig) -> list[tuple[str, str]]:
     """Return the keys of the recipe that are not their defaults, each block with all that is in it."""
+    if config.own_training is not None:  # of its trainer, too, what is written alone
+        return _flat(config.own_training.model_dump(mode="json", exclude_defaults=True))
     whole, set_apart = config.training.model_dump(mode="json"), config.training.model_dump(exclude_defaults=True)
     return _flat({name: value for name, value in whole.items() if name in set_apart})
 

@@ -43,11 +43,14 @@ class DataSummary:
     examples: tuple[Example, ...]
     no_examples: str
     """A sentence that says why no images are shown; empty with `examples`."""
+    no_splits: str
+    """A sentence that stands in the place of `splits` where these are not known."""
 
 
 def data_of(config: StudyConfig, images: Mapping[str, Any]) -> DataSummary:
     """Return the data of a study from its description in the ledger, which may be empty."""
-    classes: list[str] = list(images.get("classes", ()))
+    is_own = config.own_training is not None
+    classes: list[str] = [] if is_own else list(images.get("classes", ()))
     published = images.get("splits", {}).get("train", {})
     counts = published.get("classes", {})
     examples, no_examples = examples_of(config, images=published.get("images"))
@@ -60,6 +63,9 @@ def data_of(config: StudyConfig, images: Mapping[str, Any]) -> DataSummary:
         notes=tuple(images.get("notes", ())),
         examples=examples,
         no_examples=no_examples,
+        no_splits="Its LightningDataModule makes the splits."
+        if is_own
+        else "The splits of this data set were not noted.",
     )
 
 

@@ -216,3 +216,11 @@ def test_a_block_of_the_recipe_is_shown_with_its_defaults(tmp_path) -> None:
     recipe = dict(recipe_of(load_study(write_study(tmp_path, training=training))))
     assert recipe["random resized crop"] == "scale 0.08 and 1, ratio 0.75 and 1.3333"
     assert recipe["mixup"] == "alpha 0.2, probability 1"
+
+
+def test_a_training_of_the_users_own_has_no_classes_and_what_is_written_alone() -> None:
+    study = Results.load(Path("results/digits-segmentation"))
+    assert len(study.images["classes"]) == 1, "the number that its backbone is built with"
+    data = data_of(study.config, study.images)
+    assert (data.classes, data.no_splits) == ((), "Its LightningDataModule makes the splits.")
+    assert dict(recipe_of(study.config))["trainer"] == "max epochs 12, check val every n epoch 3"
